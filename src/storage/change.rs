@@ -6,14 +6,13 @@
 //! same transaction, the counters of [`super::repository::JobRepository::queues`] and
 //! [`super::repository::JobRepository::count`] in step with the jobs.
 
+use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
-use super::outbox::{
-    Announcer, Attempts, EndpointsAt, HoldEndpoints, Posting, Redelivery, ReviewEndpoints, ReviewedEndpoints,
-};
+pub use super::applied::{Applied, ChangeError, Finished, Inserted};
+use super::outbox::{Announcement, Attempts, HoldEndpoints, KnownVersion, Posting, Redelivery, ReviewEndpoints};
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::cluster::remote_worker::{AttemptReport, WorkerDeclaration};
@@ -23,10 +22,10 @@ use crate::domain::job::attempt::{Attempt, AttemptStatus};
 use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::name::{JobType, QueueName, RecurringKey};
+use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::change_feed::FeedCursor;
-use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
+use crate::domain::webhooks::endpoint::Endpoint;
 
 /// After which part of its lease without a heartbeat a server counts as unreachable: numerator and denominator. Servers
 /// renew their lease after a third, and the commit that does so takes its time; workers do so, too, and lose theirs when a
@@ -422,164 +421,55 @@ pub struct Idempotency {
     pub created_at: DateTime<Utc>,
 }
 
-/// What became of one new job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Inserted {
-    /// It is stored.
-    New,
-    /// An unfinished job has its unique key: this one.
-    Existing(Arc<Job>),
+type Results<'a> = &'a [Option<Result<Applied, ChangeError>>];
+type Announce = dyn Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync;
+
+/// Derives what is announced from changes and their results. It is called within the transaction.
+#[derive(Clone)]
+pub struct Announcer {
+    rule: Arc<Announce>,
+    known: Option<KnownVersion>,
 }
 
-/// What became of the end of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finished {
-    /// It is stored.
-    Stored,
-    /// The attempt had lost its lease: the job is not running with its number any more.
-    LeaseLost,
-    /// The job would have been pending again, and was asked to be cancelled after this end was worked out.
-    CancelRequested,
-}
+impl Announcer {
+    /// An announcer of this rule. Its last argument is the stored endpoints, when they are others than the node knows.
+    pub fn new(
+        rule: impl Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            rule: Arc::new(rule),
+            known: None,
+        }
+    }
 
-/// What a change did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Applied {
-    /// For each of the jobs, in their order.
-    Inserted(Vec<Inserted>),
-    /// The idempotency key was used before, by the same request, and this is what it made then: jobs, or a recurring job.
-    Replayed(Vec<Uuid>),
-    /// The recurring job is stored.
-    RecurringStored,
-    /// For each of the occurrences, in their order: whether it is new.
-    Fired(Vec<bool>),
-    /// For each of the jobs, in their order: whether it was taken.
-    Started(Vec<bool>),
-    /// The jobs that were taken, running, the most urgent first.
-    Claimed(Vec<Arc<Job>>),
-    /// Whether the end of the attempt is stored.
-    Finished(Finished),
-    /// The job was replaced.
-    Updated,
-    /// The job was removed.
-    Deleted,
-    /// How many were removed.
-    Removed(u64),
-    /// Whether the queue had to change.
-    QueueSet {
-        /// Whether it was paused and is not any more, or the other way round. A queue that comes into being was not paused.
-        changed: bool,
-    },
-    /// The queues that were removed.
-    QueuesRemoved(Vec<QueueName>),
-    /// Whether the server drains.
-    DrainSet {
-        /// Whether it did not before, or the other way round.
-        changed: bool,
-    },
-    /// Whether the change just before was recorded: whether it had an effect.
-    Audited {
-        /// Whether there is a record now.
-        is_recorded: bool,
-    },
-    /// The node is noted.
-    Alive,
-    /// The worker is known.
-    Registered,
-    /// Until when the worker's lease lasts; `None` when the worker is not known.
-    Renewed(Option<DateTime<Utc>>),
-    /// Whether the report was noted: whether the attempt still ran.
-    Reported(bool),
-    /// The token under which the node leads; `None` while another one does.
-    Led(Option<FencingToken>),
-    /// The endpoints for which there are new deliveries, in any order.
-    Announced(Vec<EndpointId>),
-    /// The same, of endpoints that the node did not know: these are stored now.
-    AnnouncedAnew(Vec<EndpointId>, EndpointsAt),
-    /// What the review has changed.
-    Reviewed(ReviewedEndpoints),
-    /// The endpoint is stored.
-    EndpointStored,
-    /// The endpoints that the node holds, in any order.
-    Held(Vec<EndpointId>),
-    /// The attempts are noted.
-    Attempted {
-        /// Whether the endpoint was disabled just now.
-        is_disabled: bool,
-    },
-    /// Where the reader stands; `None` while another node holds it.
-    HeldReader(Option<FeedCursor>),
-}
+    /// The same for a node that knows this version of the endpoints: storage calls the rule with the stored ones when
+    /// there is a newer version, so that another node's change of an endpoint holds for every later commit.
+    #[must_use]
+    pub fn knowing(self, known: KnownVersion) -> Self {
+        Self {
+            known: Some(known),
+            ..self
+        }
+    }
 
-impl Applied {
-    /// How many jobs the change has made, changed or removed, for the record of who has changed what; `None` when
-    /// everything is as it was before.
-    pub fn jobs_changed(&self) -> Option<u64> {
-        let count = match self {
-            Self::Inserted(inserted) => {
-                let new = inserted.iter().filter(|inserted| **inserted == Inserted::New);
-                u64::try_from(new.count()).unwrap_or(u64::MAX)
-            }
-            Self::Fired(fired) => {
-                let new = fired.iter().filter(|is_new| **is_new);
-                u64::try_from(new.count()).unwrap_or(u64::MAX)
-            }
-            Self::Updated | Self::Deleted | Self::RecurringStored | Self::EndpointStored => 1,
-            Self::Announced(told) | Self::AnnouncedAnew(told, _) if !told.is_empty() => return Some(0),
-            Self::Removed(count) => *count,
-            Self::QueuesRemoved(removed) if !removed.is_empty() => return Some(0),
-            Self::QueueSet { changed: true } | Self::DrainSet { changed: true } | Self::Registered => return Some(0),
-            Self::QueueSet { changed: false }
-            | Self::DrainSet { changed: false }
-            | Self::QueuesRemoved(_)
-            | Self::Replayed(_)
-            | Self::Started(_)
-            | Self::Claimed(_)
-            | Self::Finished(_)
-            | Self::Audited { .. }
-            | Self::Led(_)
-            | Self::Announced(_)
-            | Self::AnnouncedAnew(..)
-            | Self::Reviewed(_)
-            | Self::Held(_)
-            | Self::Attempted { .. }
-            | Self::HeldReader(_)
-            | Self::Renewed(_)
-            | Self::Reported(_)
-            | Self::Alive => return None,
-        };
-        (count > 0).then_some(count)
+    /// What the node knows; `None` when it is the only one that changes endpoints.
+    pub fn known(&self) -> Option<KnownVersion> {
+        self.known
+    }
+
+    /// What is announced of these changes with these results.
+    pub fn announce(
+        &self,
+        changes: &[Change],
+        results: Results<'_>,
+        endpoints: Option<&[Arc<Endpoint>]>,
+    ) -> Announcement {
+        (self.rule)(changes, results, endpoints)
     }
 }
 
-/// Why one change was not applied, while the others of its commit were.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChangeError {
-    /// The job has changed since it was read, or is gone.
-    #[error("the job has been changed by somebody else")]
-    Conflict,
-    /// The job would be unfinished again, and another unfinished job has its unique key by now.
-    #[error("another unfinished job has the unique key '{key}'")]
-    UniqueKeyTaken {
-        /// The key.
-        key: String,
-    },
-    /// Another recurring job has the key.
-    #[error("another recurring job has the key '{key}'")]
-    RecurringKeyTaken {
-        /// The key.
-        key: RecurringKey,
-    },
-    /// The node that would take jobs has no lease, by storage's own clock: it was silent for too long.
-    #[error("the node has no lease and can't take jobs")]
-    NoLease,
-    /// The idempotency key was used before, by another request.
-    #[error("the idempotency key was used for another request")]
-    IdempotencyMismatch,
-    /// Storage can't hold the value, or has something under its id already.
-    #[error("storage refused the change: {reason}")]
-    Rejected {
-        /// What storage said.
-        reason: String,
-    },
+impl fmt::Debug for Announcer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Announcer")
+    }
 }

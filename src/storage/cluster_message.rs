@@ -8,7 +8,7 @@ use std::pin::Pin;
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
-use super::repository::RepositoryError;
+use super::error::RepositoryError;
 use crate::domain::events::event::JobEventKind;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::QueueName;

@@ -1,10 +1,12 @@
 //! Where jobs are kept: the trait that every storage implements, and the implementations.
 
+pub mod applied;
 pub mod change;
 pub mod cluster_message;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod delegating;
+pub mod error;
 mod failure_reason_limiter;
 pub mod held;
 pub mod memory;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
-use super::repository::RepositoryError;
+use super::error::RepositoryError;
 use crate::domain::metrics::storage_fault::StorageFault;
 
 /// The time between two lines of an outage that lasts.

@@ -1,11 +1,9 @@
 //! What a commit tells others besides what it changes: messages for webhook endpoints, and the feed of changed jobs.
 
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::change::{Applied, Change, ChangeError};
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryId, Message};
@@ -54,59 +52,6 @@ pub struct KnownVersion {
     pub version: Option<i64>,
     /// Whether, as far as it knows, nothing is announced of any change.
     pub is_idle: bool,
-}
-
-type Results<'a> = &'a [Option<Result<Applied, ChangeError>>];
-type Announce = dyn Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync;
-
-/// Derives what is announced from changes and their results. It is called within the transaction.
-#[derive(Clone)]
-pub struct Announcer {
-    rule: Arc<Announce>,
-    known: Option<KnownVersion>,
-}
-
-impl Announcer {
-    /// An announcer of this rule. Its last argument is the stored endpoints, when they are others than the node knows.
-    pub fn new(
-        rule: impl Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            rule: Arc::new(rule),
-            known: None,
-        }
-    }
-
-    /// The same for a node that knows this version of the endpoints: storage calls the rule with the stored ones when
-    /// there is a newer version, so that another node's change of an endpoint holds for every later commit.
-    #[must_use]
-    pub fn knowing(self, known: KnownVersion) -> Self {
-        Self {
-            known: Some(known),
-            ..self
-        }
-    }
-
-    /// What the node knows; `None` when it is the only one that changes endpoints.
-    pub fn known(&self) -> Option<KnownVersion> {
-        self.known
-    }
-
-    /// What is announced of these changes with these results.
-    pub fn announce(
-        &self,
-        changes: &[Change],
-        results: Results<'_>,
-        endpoints: Option<&[Arc<Endpoint>]>,
-    ) -> Announcement {
-        (self.rule)(changes, results, endpoints)
-    }
-}
-
-impl fmt::Debug for Announcer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Announcer")
-    }
 }
 
 /// What attempts to tell one endpoint have come to.

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -23,7 +22,6 @@ use crate::domain::job::Job;
 use crate::domain::job::attempt::ATTEMPTS_KEPT;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
-use crate::domain::metrics::storage_fault::StorageFault;
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
@@ -32,40 +30,7 @@ use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::webhooks::endpoint::EndpointId;
 
-/// What storage could not do, as far as a caller can act on it.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum RepositoryError {
-    /// It can't be reached, or could not do it now; the same call may succeed later. Whether a commit took effect is not
-    /// known.
-    #[error("storage is unavailable: {reason}")]
-    Unavailable {
-        /// What it said.
-        reason: String,
-    },
-    /// It has a fault that an operator has to remove. Whether a commit took effect is not known.
-    #[error("{}: {reason}", fault.message())]
-    Fault {
-        /// Which.
-        fault: StorageFault,
-        /// What it said.
-        reason: String,
-    },
-    /// A read was stopped because it took longer than it may.
-    #[error("a read was stopped after {} s", time.as_secs_f64())]
-    TimedOut {
-        /// How long it may take.
-        time: Duration,
-    },
-    /// It works, and all its connections for such reads are busy.
-    #[error("all connections to storage are busy")]
-    Busy,
-    /// It holds something that no version of this program writes.
-    #[error("storage is corrupt: {reason}")]
-    Corrupt {
-        /// What was found, and where.
-        reason: String,
-    },
-}
+pub use super::error::RepositoryError;
 
 /// What a storage found when it did the work that it needs now and then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,7 +42,7 @@ pub struct Maintenance {
 /// Keeps jobs. Implement it to keep them somewhere else: start from `storage::memory`, which is written to be copied, and
 /// run `storage::conformance` (with the feature of that name), which tells whether you did it right.
 ///
-/// One writer (the Writer) calls [`commit`](Self::commit), one call after the other; reads come from anywhere at the
+/// One writer calls [`commit`](Self::commit), one call after the other; reads come from anywhere at the
 /// same time and see what has been committed. When `commit` returns, what it applied is durable.
 ///
 /// Values come back as they were given: texts to the byte, an empty one as an empty one; times and time spans to the

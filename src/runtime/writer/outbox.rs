@@ -16,8 +16,8 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::monitoring::job_spans::Traces;
-use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::outbox::{Announcement, Announcer, FeedEntry, KnownVersion, Posting};
+use crate::storage::change::{Announcer, Applied, Change, ChangeError};
+use crate::storage::outbox::{Announcement, FeedEntry, KnownVersion, Posting};
 use crate::webhooks::payload::message_of;
 
 /// Builds the outbox entries of commits. Clones share the endpoints.

@@ -6,8 +6,8 @@ use super::sample::{at, insert, job, jobs, node};
 use super::{Case, Subject, cases_of};
 use crate::domain::values::id::JobId;
 use crate::domain::webhooks::change_feed::FeedCursor;
-use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::outbox::{Announcement, Announcer, FeedEntry};
+use crate::storage::change::{Announcer, Applied, Change, ChangeError};
+use crate::storage::outbox::{Announcement, FeedEntry};
 use crate::storage::query::FeedPage;
 
 pub(super) fn cases() -> Vec<Case> {

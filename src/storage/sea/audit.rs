@@ -10,9 +10,9 @@ use sea_orm::{
 };
 
 use super::commit::bulk_values::{Kind, Rows};
-use super::commit::{Commit, Results};
-use super::connection::open::SeaRepository;
+use super::commit::context::{Commit, Results};
 use super::error::{CommitFailure, corrupt, unavailable};
+use super::repository::SeaRepository;
 use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
 use crate::domain::access::caller::CallerKind;
 use crate::domain::values::id::{AuditId, JobId};

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
-use super::commit::Commit;
 use super::commit::bulk_values::{Kind, Rows};
+use super::commit::context::Commit;
 use super::commit::rollup_writer::SUMS;
-use super::connection::open::SeaRepository;
 use super::error::{CommitFailure, corrupt, unavailable};
+use super::repository::SeaRepository;
 use crate::domain::metrics::histogram::Measure;
 use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupCounts, SLOTS_PER_HOUR, Slot, SlotSpan, first_hour_of_day};
 use crate::domain::values::name::JobType;

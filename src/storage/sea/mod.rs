@@ -12,10 +12,12 @@ pub(crate) mod jobs;
 mod mapping;
 mod metrics;
 pub(crate) mod recurring;
+mod repository;
 pub(crate) mod webhooks;
 
 pub use self::connection::migrations::{MigrationError, MigrationState};
-pub use self::connection::open::{ConnectError, Durability, SeaOptions, SeaRepository};
+pub use self::connection::options::{ConnectError, Durability, SeaOptions};
+pub use self::repository::SeaRepository;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;

@@ -7,10 +7,10 @@ use crate::domain::job::outcome::Outcome;
 use crate::domain::values::id::JobId;
 use crate::domain::webhooks::delivery::Message;
 use crate::domain::webhooks::endpoint::Endpoint;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::change::{Announcer, Applied, Change, ChangeError, Finished, Inserted};
 use crate::storage::conformance::sample::{at, finish, insert, job, jobs};
 use crate::storage::conformance::{Case, Subject, cases_of};
-use crate::storage::outbox::{Announcement, Announcer, KnownVersion, Posting};
+use crate::storage::outbox::{Announcement, KnownVersion, Posting};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![

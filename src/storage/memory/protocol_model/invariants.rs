@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::coverage::Seen;
 use super::node::{LEASE, steady};
 use super::simulation::{Message, NODES, World, pick};
-use super::{Act, Step};
+use super::step::{Act, Step};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptStatus;
 use crate::domain::job::status::JobStatus;

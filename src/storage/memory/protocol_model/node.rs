@@ -75,7 +75,12 @@ impl Node {
     }
 }
 
+/// The start of the simulation.
+pub(super) fn start() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+}
+
 /// The steady clock of all nodes: it can't be set, and goes on while a process is stopped.
 pub(super) fn steady(now: DateTime<Utc>) -> Moment {
-    (now - super::simulation::start()).to_std().unwrap_or(Duration::ZERO)
+    (now - start()).to_std().unwrap_or(Duration::ZERO)
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::coverage::Seen;
-use super::node::{LEASE, Node, steady};
-use super::{Act, Step};
+use super::node::{LEASE, Node, start, steady};
+use super::step::{Act, Step};
 use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::cluster::node_lease::Moment;
 use crate::domain::cron::CronExpression;
@@ -29,11 +29,6 @@ use crate::storage::change::{Applied, Change, ChangeError, Claim, Fire};
 use crate::storage::memory::tables::Tables;
 
 pub(super) const NODES: usize = 3;
-
-/// When it all begins.
-pub(super) fn start() -> DateTime<Utc> {
-    DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
-}
 
 /// A change on its way to storage, or what became of it on its way back.
 #[derive(Debug)]

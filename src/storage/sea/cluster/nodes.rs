@@ -12,10 +12,10 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, ChangeError, DEAF_AFTER};
 use crate::storage::query::StoredNode;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::Commit;
-use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::mapping::{micros, time};
+use crate::storage::sea::repository::SeaRepository;
 
 /// Now, in microseconds since 1970, as PostgreSQL says it.
 pub(crate) const NOW_POSTGRES: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)";

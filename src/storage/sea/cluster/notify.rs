@@ -21,10 +21,10 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::QueueName;
 use crate::storage::cluster_message::{Heard, JobSignal, Signal, SignalStream};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::connection::pool::Link;
 use crate::storage::sea::connection::postgres;
 use crate::storage::sea::error::unavailable;
+use crate::storage::sea::repository::SeaRepository;
 
 const CHANNEL: &str = "tickerq";
 const PAYLOAD_BYTES_MAX: usize = 7_900;

@@ -8,8 +8,8 @@ use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::query::{StoredWorker, WorkerPage, WorkerTypes};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::{corrupt, unavailable};
+use crate::storage::sea::repository::SeaRepository;
 
 impl SeaRepository {
     /// The condition, the order and the limit of a page, and the values that they name.

@@ -20,11 +20,11 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::query::StoredWorker;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::Commit;
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::error::{CommitFailure, corrupt, unavailable};
 use crate::storage::sea::mapping::{count, int, micros, text, time};
+use crate::storage::sea::repository::SeaRepository;
 
 const LINE: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Int, Kind::Big, Kind::Small, Kind::Text];
 

@@ -3,15 +3,23 @@
 
 use std::ops::Range;
 
+use super::context::Results;
+use crate::domain::webhooks::endpoint::EndpointId;
+use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::outbox::EndpointsAt;
+use crate::storage::repository::RepositoryError;
+use crate::storage::sea::error::CommitFailure;
+use crate::storage::sea::repository::SeaRepository;
+
 /// Which changes to commit next.
-pub(crate) struct Halves {
+struct Halves {
     /// The first one is the last.
     left: Vec<Range<usize>>,
 }
 
 impl Halves {
     /// So many changes, which can't be committed all at once.
-    pub(crate) fn of(count: usize) -> Self {
+    fn of(count: usize) -> Self {
         let mut halves = Self { left: Vec::new() };
         if !halves.split(&(0..count)) && count > 0 {
             halves.left.push(0..count);
@@ -20,12 +28,12 @@ impl Halves {
     }
 
     /// The next ones, in their order; `None` when all have been committed or found to be bad.
-    pub(crate) fn next(&mut self) -> Option<Range<usize>> {
+    fn next(&mut self) -> Option<Range<usize>> {
         self.left.pop()
     }
 
     /// These can't be committed together: their halves come next. False for a single one, which is bad.
-    pub(crate) fn split(&mut self, range: &Range<usize>) -> bool {
+    fn split(&mut self, range: &Range<usize>) -> bool {
         if range.len() < 2 {
             return false;
         }
@@ -33,6 +41,126 @@ impl Halves {
         self.left.push(middle..range.end);
         self.left.push(range.start..middle);
         true
+    }
+}
+
+impl SeaRepository {
+    /// Commits changes that can't be committed together, and finds out by halving which are bad; those that choose among
+    /// jobs come last, as if it were one commit.
+    pub(super) async fn commit_in_halves(
+        &self,
+        changes: &[Change],
+    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        let (changes, announcer) = match changes.split_last() {
+            Some((announcer @ Change::Announce(_), changes)) => (changes, Some(announcer)),
+            Some(_) | None => (changes, None),
+        };
+        let mut told: Vec<EndpointId> = Vec::new();
+        let mut newest: Option<EndpointsAt> = None;
+        let mut results: Results = changes.iter().map(|_| None).collect();
+        // A change and the record of who has made it stay together, and so does what others are told of it.
+        let mut units: Vec<(Range<usize>, bool)> = Vec::new();
+        for unit in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
+            let start = units.last().map_or(0, |(unit, _)| unit.end);
+            units.push((start..start + unit.len(), unit.first().is_some_and(chooses)));
+        }
+        for is_choosing in [false, true] {
+            let units: Vec<&Range<usize>> = units
+                .iter()
+                .filter(|(_, chooses)| *chooses == is_choosing)
+                .map(|(unit, _)| unit)
+                .collect();
+            let mut halves = Halves::of(units.len());
+            while let Some(range) = halves.next() {
+                let places: Vec<usize> = units[range.clone()].iter().flat_map(|unit| (*unit).clone()).collect();
+                let part: Vec<Change> = places
+                    .iter()
+                    .map(|place| &changes[*place])
+                    .chain(announcer)
+                    .cloned()
+                    .collect();
+                let applied = match self.try_again(&part).await {
+                    Ok(mut applied) => {
+                        match announcer.and_then(|_| applied.pop()) {
+                            Some(Ok(Applied::AnnouncedAnew(endpoints, at))) => {
+                                told.extend(endpoints);
+                                newest = Some(at);
+                            }
+                            Some(Ok(Applied::Announced(endpoints))) => told.extend(endpoints),
+                            Some(_) | None => {}
+                        }
+                        applied
+                    }
+                    Err(CommitFailure::Bad(_)) if halves.split(&range) => continue,
+                    Err(CommitFailure::Bad(error)) => {
+                        // Nothing was changed, so there is nothing to record.
+                        let unrecorded = places
+                            .iter()
+                            .skip(1)
+                            .map(|_| Ok(Applied::Audited { is_recorded: false }));
+                        std::iter::once(Err(error)).chain(unrecorded).collect()
+                    }
+                    Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => return Err(failure),
+                };
+                for (place, result) in places.into_iter().zip(applied) {
+                    results[place] = Some(result);
+                }
+            }
+        }
+        results.extend(announcer.map(|_| {
+            Some(Ok(match newest {
+                Some(at) => Applied::AnnouncedAnew(told, at),
+                None => Applied::Announced(told),
+            }))
+        }));
+        // Each change was applied in one of the rounds.
+        Ok(results.into_iter().flatten().collect())
+    }
+}
+
+/// Whether a change chooses among the jobs that all other changes have left.
+fn chooses(change: &Change) -> bool {
+    match change {
+        Change::Claim(_)
+        | Change::Clear { .. }
+        | Change::Prune { .. }
+        | Change::PruneBookkeeping { .. }
+        | Change::AgeSums { .. }
+        | Change::PruneAudit { .. }
+        | Change::PruneDeliveries { .. }
+        | Change::PruneFeed { .. }
+        | Change::DeleteQueue { .. }
+        | Change::PruneQueues => true,
+        Change::Insert { .. }
+        | Change::Start { .. }
+        | Change::Finish { .. }
+        | Change::Update { .. }
+        | Change::Delete { .. }
+        | Change::SetQueue { .. }
+        | Change::Trigger { .. }
+        | Change::Audit(_)
+        | Change::Heartbeat { .. }
+        | Change::InsertRecurring { .. }
+        | Change::UpdateRecurring { .. }
+        | Change::DeleteRecurring { .. }
+        | Change::Fire(_)
+        | Change::Lead { .. }
+        | Change::Announce(_)
+        | Change::Post(_)
+        | Change::PutEndpoint { .. }
+        | Change::DeleteEndpoint { .. }
+        | Change::HoldEndpoints(_)
+        | Change::ReviewEndpoints(_)
+        | Change::Attempts(_)
+        | Change::Redeliver { .. }
+        | Change::SetBackDeliveries { .. }
+        | Change::HoldReader { .. }
+        | Change::MoveReader { .. }
+        | Change::RegisterWorker { .. }
+        | Change::RenewWorker { .. }
+        | Change::Report { .. }
+        | Change::SetDraining { .. }
+        | Change::Leave { .. } => false,
     }
 }
 

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
-use super::Commit;
 use super::bulk_values::{Kind, Rows};
 use super::rollup_writer::{TallyRows, counts_sql, reasons_sql, step_totals_sql, steps_sql, totals_sql};
 use crate::domain::job::Job;
@@ -17,7 +16,6 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::{Mark, Tally};
 use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::failure_reason_limiter::ReasonBook;
-use crate::storage::sea::error::CommitFailure;
 
 /// How many seconds one bucket of a queue's throughput spans.
 pub(crate) const BUCKET_SECONDS: i64 = 5;
@@ -208,7 +206,7 @@ impl CountedRows {
 
     /// Adds what was counted to what is stored: on SQLite in one call if it can be, because each is a message between two
     /// threads.
-    async fn write(self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
+    pub(crate) async fn write(self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
         let backend = connection.get_database_backend();
         match self.sqlite_sizes() {
             _ if self.len() == 0 => {}
@@ -261,12 +259,5 @@ impl Counters {
             completed: completed_rows,
             tally: TallyRows::new(tally, shard),
         }
-    }
-}
-
-impl Commit<'_> {
-    pub(crate) async fn write_counters(&mut self) -> Result<(), CommitFailure> {
-        let counted = std::mem::take(&mut self.counters).into_rows(self.repository.shard);
-        Ok(counted.write(&self.transaction).await?)
     }
 }

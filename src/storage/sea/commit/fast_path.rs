@@ -11,23 +11,23 @@ use std::collections::HashSet;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
 
-use super::Results;
 use super::bulk_values::Rows;
+use super::context::Results;
 use super::counters::{BUCKET_SECONDS, Counters};
 use super::rollup_writer::{MARK, mark_row, postgres_steps};
 use crate::domain::job::attempt::ATTEMPTS_KEPT;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::Mark;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
-use crate::storage::outbox::{Announcer, KnownVersion};
+use crate::storage::change::{Announcer, Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::outbox::KnownVersion;
 use crate::storage::sea::audit::{RECORD, record_row, record_sql};
 use crate::storage::sea::cluster::nodes::{LIVE_POSTGRES, LIVE_SQLITE};
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::jobs::attempts::{
     ATTEMPT, ATTEMPT_COLUMNS, FINISH, START, attempt_row, finish_row, finish_sql, start_row, start_sql,
 };
 use crate::storage::sea::jobs::insert::{NEW, NEW_COLUMNS, is_new, new_row};
+use crate::storage::sea::repository::SeaRepository;
 
 /// The sizes of a SQLite text: all its sources have so many rows, and what is missing is filled up. Few sizes, so that
 /// few texts are prepared. More rows than the last one have a call for each kind: there the calls no longer matter.

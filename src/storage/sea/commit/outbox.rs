@@ -7,14 +7,14 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
 
 use super::bulk_values::{FILLED_ROWS_MAX, Kind, Rows};
-use super::{Commit, Results};
+use super::context::{Commit, Results};
 use crate::domain::values::id::JobId;
 use crate::domain::values::trace_state::to_stored;
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
 use crate::domain::webhooks::endpoint::{Disabled, EndpointId};
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Announcer, Applied, Change, ChangeError};
 use crate::storage::outbox::{
-    Announcement, Announcer, AttemptOutcome, Attempts, EndpointHealth, EndpointsAt, FeedEntry, Posting, Redelivery,
+    Announcement, AttemptOutcome, Attempts, EndpointHealth, EndpointsAt, FeedEntry, Posting, Redelivery,
 };
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::mapping::{int, micros, text};

@@ -14,14 +14,14 @@ use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, Statement};
 use tokio::sync::Mutex;
 
-use super::open::SeaRepository;
+use super::options::WRITE_GRACE;
 use super::pool::{Link, Transaction};
-use super::pools::WRITE_GRACE;
 use super::postgres::CONNECT_PATIENCE;
 use super::sqlite_readers::{STEPS, query_failed, sqlite_query};
 use crate::storage::held::{Held, held};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::unavailable;
+use crate::storage::sea::repository::SeaRepository;
 
 /// How long the cancellation of a statement may take, which may have waited for its connection before.
 const CANCEL_PATIENCE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);

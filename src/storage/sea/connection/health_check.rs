@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::open::SeaRepository;
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::not_written;
+use crate::storage::sea::repository::SeaRepository;
 
 /// Who asks whether a server is ready does not wait as long as a commit may.
 const PATIENCE: Duration = Duration::from_secs(2);

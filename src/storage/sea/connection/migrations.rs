@@ -8,10 +8,11 @@ use sea_orm::sqlx::{self, ConnectOptions as _, Connection};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbErr, Statement};
 use sea_orm_migration::MigratorTrait;
 
-use super::open::{ConnectError, SeaOptions, SeaRepository};
+use super::options::{ConnectError, SeaOptions};
 use super::sqlite_file;
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::{not_written, sqlx_text};
+use crate::storage::sea::repository::SeaRepository;
 
 /// A step of the schema.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,8 @@
-//! Opens a database: which one, with how many connections, and how safe a commit is.
+//! Opens a database.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sea_orm::sqlx::pool::PoolOptions;
 use sea_orm::sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -12,181 +11,19 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::file_watch::FileWatch;
+use super::links::{Links, shares};
+use super::options::{ConnectError, Durability, SeaOptions, plain};
 use super::pool::Link;
-use super::pools::{Links, Pools, ReadTimes, WRITE_GRACE, shares};
+use super::pools::{Pools, ReadTimes};
 use super::postgres::{Opening, PostgresSource, try_postgres};
 use super::sqlite_file;
-use super::sqlite_upkeep::SqliteFiles;
+use super::sqlite_files::SqliteFiles;
 use crate::storage::failure_reason_limiter::ReasonBook;
 use crate::storage::outage::StorageOutage;
 use crate::storage::sea::error::without_password;
 use crate::storage::sea::jobs::claim_order::ClaimOrders;
-use crate::storage::sea::jobs::insert::KnownQueues;
 use crate::storage::sea::jobs::unreadable::UnreadableRows;
-
-/// How long a commit to PostgreSQL may take, unless something else is said.
-const WRITE_PATIENCE: Duration = Duration::from_secs(15);
-
-/// The time to connect to a reachable database and to renew a lease.
-const CONNECTING: Duration = Duration::from_secs(5);
-/// The least timeout of a commit, however short the lease is.
-const WRITE_PATIENCE_MIN: Duration = Duration::from_secs(5);
-/// The greatest timeout of a commit, however long the lease is.
-const WRITE_PATIENCE_MAX: Duration = Duration::from_secs(60);
-
-/// The time of an expensive read, unless another is given.
-const EXPENSIVE_READ_TIME: Duration = Duration::from_secs(10);
-
-/// How long a read may take that is not expensive, unless another time is given.
-const READ_TIME: Duration = Duration::from_secs(30);
-
-/// What a commit survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// A power cut: a commit is on the disk before it is answered.
-    #[default]
-    Full,
-    /// The end of the process; a power cut may take the last moments.
-    Normal,
-}
-
-/// Which database, and how it is used.
-#[derive(Clone, Debug)]
-pub struct SeaOptions {
-    /// `sqlite:tickerq.db` or `postgres://user:password@host/database`.
-    pub url: String,
-    /// How many connections may be open, the writing one among them: three at least.
-    pub max_connections: u32,
-    /// How many of them are for reads that may take long: at most half of those that read.
-    pub expensive_reads: u32,
-    /// How long such a read may take.
-    pub expensive_read_time: Duration,
-    /// How long any other statement that reads may take: milliseconds, when nothing is wrong.
-    pub read_time: Duration,
-    /// What a commit survives.
-    pub durability: Durability,
-    /// Tells groups of nodes apart that count in rows of their own, so that they do not wait for each other.
-    pub shard: i16,
-    /// Whether the text of each statement is logged, without what it was given: at the level trace, as `sqlx::query`.
-    pub log_statements: bool,
-    /// How long a commit to PostgreSQL may take; one that takes longer has failed.
-    pub write_patience: Duration,
-    /// Whether a pooler in transaction mode (PgBouncer) is between this server and PostgreSQL.
-    pub pgbouncer: bool,
-    /// Where PostgreSQL itself is reached for LISTEN; `None` where `url` does.
-    pub listen_url: Option<String>,
-}
-
-impl SeaOptions {
-    /// A database with everything else by default.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            max_connections: 8,
-            expensive_reads: 2,
-            expensive_read_time: EXPENSIVE_READ_TIME,
-            read_time: READ_TIME,
-            durability: Durability::Full,
-            shard: 0,
-            log_statements: false,
-            write_patience: WRITE_PATIENCE,
-            pgbouncer: false,
-            listen_url: None,
-        }
-    }
-
-    /// The write timeout that fits a node's lease: dead connections are replaced before the lease expires. It was renewed a
-    /// third of its time ago at most. A lease of less than 18 seconds is too short for this.
-    #[must_use]
-    pub fn with_lease(self, lease: Duration) -> Self {
-        let left = (lease * 2 / 3).saturating_sub(WRITE_GRACE + CONNECTING);
-        let write_patience = left.clamp(WRITE_PATIENCE_MIN, WRITE_PATIENCE_MAX);
-        Self { write_patience, ..self }
-    }
-}
-
-/// Why a database could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The URL names no database that this server can use.
-    #[error("'{url}' is no database URL; write sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE")]
-    Url {
-        /// What was given, without a password.
-        url: String,
-    },
-    /// The SQLite file's folder does not exist.
-    #[error("the folder '{}' for the database does not exist; make it first", folder.display())]
-    NoFolder {
-        /// The folder.
-        folder: PathBuf,
-    },
-    /// Another server has the SQLite file open.
-    #[error("another server uses the database '{}'; one SQLite file serves one server (several share a PostgreSQL)", file.display())]
-    InUse {
-        /// The database's file.
-        file: PathBuf,
-    },
-    /// The SQLite file has several names, and each has a log of its own beside it.
-    #[error("the database '{}' has {names} names (hard links); SQLite would be told of one and lose what is written by \
-             another: remove the others, or copy the file", file.display())]
-    ManyNames {
-        /// The database's file.
-        file: PathBuf,
-        /// How many.
-        names: u64,
-    },
-    /// The SQLite file can only be read.
-    #[error("the database '{}' can't be written: check the permissions of the file and of its folder", file.display())]
-    ReadOnly {
-        /// The database's file.
-        file: PathBuf,
-    },
-    /// The lock beside the SQLite file could not be made.
-    #[error("the lock file '{}' can't be made: {cause}", file.display())]
-    Lock {
-        /// The lock's file.
-        file: PathBuf,
-        /// What the system said.
-        cause: std::io::Error,
-    },
-    /// The database refused.
-    #[error("the database {url} can't be opened: {reason}")]
-    Refused {
-        /// The URL, without a password.
-        url: String,
-        /// What it said.
-        reason: String,
-    },
-}
-
-/// Jobs in a database. See the module.
-pub struct SeaRepository {
-    /// Where the connection that listens to other nodes is made; `None` where none can be.
-    pub(crate) listen_url: Option<String>,
-    backend: DbBackend,
-    pub(crate) pools: Pools,
-    pub(crate) shard: i16,
-    /// How long an expensive read may take.
-    pub(crate) expensive_read_time: Duration,
-    /// Queues that are known to have a row.
-    pub(crate) known_queues: Mutex<KnownQueues>,
-    /// How claims find jobs.
-    pub(crate) claim_orders: ClaimOrders,
-    /// Rows that can't be read, and were logged.
-    pub(crate) unreadable: UnreadableRows,
-    /// Which reasons of failures are counted.
-    pub(crate) reasons: ReasonBook,
-    /// When something was written last; `None` after a commit that failed.
-    pub(crate) last_written: Mutex<Option<Instant>>,
-    /// Held while it is tried whether the database can be written.
-    pub(crate) pinging: AsyncMutex<()>,
-    /// Where failed calls are noted and logged.
-    pub(crate) outage: StorageOutage,
-    /// The files of SQLite's database.
-    pub(crate) sqlite: Option<SqliteFiles>,
-    /// Held as long as the database is open; the kernel gives it back when the process ends, however it ends.
-    _lock: Option<File>,
-}
+use crate::storage::sea::repository::SeaRepository;
 
 impl SeaRepository {
     /// Opens a database. Makes a SQLite file that does not exist; tables are made by [`Self::migrate_up`].
@@ -369,37 +206,6 @@ impl SeaRepository {
             _lock: Some(lock),
         })
     }
-
-    pub(crate) fn is_postgres(&self) -> bool {
-        self.backend == DbBackend::Postgres
-    }
-
-    pub(crate) fn backend(&self) -> DbBackend {
-        self.backend
-    }
-
-    /// The one connection that writes, so that reads never hold it up.
-    pub(crate) fn writer(&self) -> Link {
-        self.pools.writer()
-    }
-
-    /// The connections that read.
-    pub(crate) fn readers(&self) -> Link {
-        self.pools.readers()
-    }
-}
-
-/// What both databases have in common.
-pub(crate) fn plain(mut options: ConnectOptions, log_statements: bool) -> ConnectOptions {
-    options
-        .sqlx_logging(log_statements)
-        .record_stmt_in_spans(false)
-        .test_before_acquire(false);
-    // The level is of a crate that only the driver knows; its name is one that there is.
-    if let Ok(level) = "trace".parse() {
-        options.sqlx_logging_level(level);
-    }
-    options
 }
 
 /// Throws a connection away that comes back within a transaction.

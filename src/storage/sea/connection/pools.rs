@@ -11,43 +11,24 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio::sync::watch;
 
 use super::file_watch::FileWatch;
+use super::found_fault::FoundFault;
+use super::links::Links;
+use super::options::WRITE_GRACE;
 use super::pool::Link;
 use super::postgres::{CONNECT_PATIENCE, Opening, PostgresSource};
-use super::sqlite_upkeep::FoundFault;
 use crate::storage::outage::StorageOutage;
 use crate::storage::repository::RepositoryError;
 
-/// PostgreSQL itself ends a statement that takes too long. Who has heard nothing for so much longer speaks to nobody.
-pub(crate) const WRITE_GRACE: Duration = Duration::from_secs(2);
-/// The same for what is read, which may have waited for a connection before.
+/// [`WRITE_GRACE`] of reads, which may have waited for a connection before.
 const READ_GRACE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
 /// How long the database has to show that it works when no connection was free.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
-
-/// The pools of a database.
-#[derive(Clone)]
-pub(crate) struct Links {
-    pub(crate) writer: Link,
-    pub(crate) readers: Link,
-    /// For reads that may take long: they never hold up others.
-    pub(crate) scanners: Link,
-    /// For the cancellation of such reads; `None` on SQLite, which is told without a connection.
-    pub(crate) canceller: Option<Link>,
-}
 
 /// How long a statement that reads may take.
 #[derive(Clone, Copy)]
 pub(crate) struct ReadTimes {
     pub(crate) cheap: Duration,
     pub(crate) expensive: Duration,
-}
-
-/// How many connections read, and how many of them are for reads that may take long: at most half of those that there are
-/// beside the writing one. Each pool has one at least.
-pub(crate) fn shares(max_connections: u32, expensive_reads: u32) -> (u32, u32) {
-    let reading = max_connections.saturating_sub(1);
-    let scanning = expensive_reads.min(reading / 2).max(1);
-    (reading.saturating_sub(scanning).max(1), scanning)
 }
 
 /// The pools that are used now.

@@ -9,9 +9,9 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
 use sea_orm::sqlx::{self, Connection, Executor, Postgres};
 use sea_orm::{ConnectOptions, Database, DbErr};
 
-use super::open::{Durability, plain};
+use super::links::{Links, shares};
+use super::options::{Durability, plain};
 use super::pool::Link;
-use super::pools::{Links, shares};
 
 /// How long a PostgreSQL may take to let in.
 pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);

@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::open::ConnectError;
+use super::options::ConnectError;
 
 /// How many symbolic links are followed, as Linux does.
 const LINKS_MAX: usize = 40;

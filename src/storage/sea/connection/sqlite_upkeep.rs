@@ -1,109 +1,19 @@
-//! What SQLite needs beside calls: checkpoints while it is open and at its end, and an eye on its files.
+//! Maintenance of SQLite: checkpoints, checks of its files, and closing.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::Connection;
-use sea_orm::sqlx::sqlite::SqliteConnection;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
-use tokio::sync::Mutex as AsyncMutex;
 use tracing::{debug, warn};
 
-use super::file_watch::FileWatch;
-use super::open::SeaRepository;
-use crate::domain::metrics::storage_fault::StorageFault;
+use super::sqlite_files::LastCheckpoint;
 use crate::storage::repository::{Maintenance, RepositoryError};
 use crate::storage::sea::error::not_written;
+use crate::storage::sea::repository::SeaRepository;
 
-/// The time between two checkpoints of a log that does not grow.
-const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
-/// A log that has grown by so much since the last checkpoint, or had half of it left in it then, is checkpointed at the next
-/// call. SQLite itself checkpoints a log of 16 MB and begins it anew, in the same file: its size says nothing of what is
-/// in it, only its growth does.
-const LARGE_WAL: u64 = 8 << 20;
 /// How long reads may take to end when the database is closed.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a fault of PostgreSQL is remembered that its calls have shown: a bad page may not be read again soon.
-const FAULT_KEPT: Duration = Duration::from_secs(300);
-
-/// The files of an open SQLite database.
-pub(crate) struct SqliteFiles {
-    pub(crate) watch: Arc<FileWatch>,
-    pub(crate) wal: PathBuf,
-    /// A connection that does nothing: as long as one is open SQLite keeps its log, and a new connection of a pool finds the
-    /// files that are watched.
-    pub(crate) guard: AsyncMutex<Option<SqliteConnection>>,
-    pub(crate) checkpoints: Arc<Checkpoints>,
-}
-
-/// What is known of checkpoints, and that one is going on.
-#[derive(Default)]
-pub(crate) struct Checkpoints {
-    last: Mutex<LastCheckpoint>,
-    /// Held by one that is going on.
-    turn: Arc<AsyncMutex<()>>,
-}
-
-/// The last checkpoint that has ended.
-#[derive(Clone, Copy)]
-struct LastCheckpoint {
-    at: Instant,
-    /// The size of the log's file.
-    file_size: u64,
-    /// How many bytes it left in the log.
-    kept: u64,
-}
-
-impl Default for LastCheckpoint {
-    fn default() -> Self {
-        Self {
-            at: Instant::now(),
-            file_size: 0,
-            kept: 0,
-        }
-    }
-}
-
-impl LastCheckpoint {
-    /// Whether the next one is due, now that the file has this size.
-    fn is_next_due(&self, file_size: u64) -> bool {
-        self.kept >= LARGE_WAL / 2
-            || file_size >= self.file_size.saturating_add(LARGE_WAL)
-            || self.at.elapsed() >= CHECKPOINT_INTERVAL
-    }
-}
-
-impl Checkpoints {
-    fn last(&self) -> MutexGuard<'_, LastCheckpoint> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A corrupt image that a call has found.
-#[derive(Default)]
-pub(crate) struct FoundFault(Mutex<Option<(Instant, RepositoryError)>>);
-
-impl FoundFault {
-    /// Remembers what a call has found.
-    pub(crate) fn note(&self, failure: &RepositoryError) {
-        if let RepositoryError::Fault {
-            fault: StorageFault::Corrupt,
-            ..
-        } = failure
-        {
-            let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            *found = Some((Instant::now(), failure.clone()));
-        }
-    }
-
-    /// What is known. A file that was corrupt stays so until it is opened anew.
-    fn get(&self, is_file: bool) -> Option<RepositoryError> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, failure) = found.as_ref()?;
-        (is_file || at.elapsed() < FAULT_KEPT).then(|| failure.clone())
-    }
-}
 
 impl SeaRepository {
     /// The fault that is known without a call.
@@ -243,30 +153,4 @@ struct Checkpoint {
     is_busy: bool,
     /// How many pages it left in the log.
     kept_pages: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_that_is_used_again_is_checkpointed_once_a_minute_and_one_that_grows_at_once() {
-        let after_the_first_fill = LastCheckpoint {
-            at: Instant::now(),
-            file_size: 16 << 20,
-            kept: 100 << 10,
-        };
-        assert!(!after_the_first_fill.is_next_due(16 << 20));
-        assert!(after_the_first_fill.is_next_due(24 << 20));
-        let minute_ago = LastCheckpoint {
-            at: Instant::now() - CHECKPOINT_INTERVAL,
-            ..after_the_first_fill
-        };
-        assert!(minute_ago.is_next_due(16 << 20));
-        let under_a_reader = LastCheckpoint {
-            kept: 12 << 20,
-            ..after_the_first_fill
-        };
-        assert!(under_a_reader.is_next_due(16 << 20), "the reader may have ended");
-    }
 }

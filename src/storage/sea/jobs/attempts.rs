@@ -12,10 +12,10 @@ use crate::domain::values::id::NodeId;
 use crate::domain::values::json::Json;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, leaves_texts};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::commit::{Commit, Results};
-use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::commit::context::{Commit, Results};
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::mapping::{int, micros, text};
+use crate::storage::sea::repository::SeaRepository;
 
 pub(crate) const START: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Big, Kind::UuidOrNull];
 pub(crate) const FINISH: &[Kind] = &[

@@ -7,12 +7,13 @@ use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::claim_order::{ClaimOrder, PostgresDue, postgres_due, sqlite_due};
+use super::claim_order::ClaimOrder;
+use super::claim_sql::{PostgresDue, postgres_due, sqlite_due};
 use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::storage::change::{Applied, ByteLimit, ChangeError, Claim};
-use crate::storage::sea::commit::Commit;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::error::{CommitFailure, corrupt};
 use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::micros;

@@ -13,12 +13,12 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::Commit;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::commit::outbox::uuid_at;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::jobs::large_texts::{brief_columns, brief_job};
 use crate::storage::sea::mapping::{micros, time};
+use crate::storage::sea::repository::SeaRepository;
 
 /// How far a delivery's last attempt is moved: by the step, or to now if that is further.
 const MOVED: &str = "CASE WHEN last_at - $1 > $2 THEN last_at - $1 ELSE $2 END";

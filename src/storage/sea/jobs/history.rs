@@ -8,12 +8,12 @@ use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::values::id::JobId;
 use crate::storage::change::Change;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::Commit;
 use crate::storage::sea::commit::bulk_values::Rows;
-use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::int;
+use crate::storage::sea::repository::SeaRepository;
 
 /// How many jobs a statement names.
 const IDS_AT_ONCE: usize = 1_000;

@@ -1,8 +1,7 @@
 //! New jobs, with their unique keys, idempotency keys and queues.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
 
 use entities::{idempotency_key, job};
 use sea_orm::sea_query::Expr;
@@ -15,12 +14,12 @@ use crate::domain::values::name::{QueueName, UniqueKey};
 use crate::domain::values::trace_state::to_stored;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::commit::{Commit, Results};
-use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::commit::context::{Commit, Results};
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::jobs::large_texts::{brief_job, in_brief};
 use crate::storage::sea::mapping::{int, intervals_text, micros, text};
 use crate::storage::sea::recurring::store::occurrence_values;
+use crate::storage::sea::repository::SeaRepository;
 
 /// The columns of a job that has never run; the others have their defaults.
 pub(crate) const NEW_COLUMNS: &str = "id, name, job_type, queue, priority, parameters, due_at, max_retries, retry_delay, \
@@ -76,28 +75,6 @@ pub(crate) const WITH_PAST: &[Kind] = &[
 
 const QUEUE: &[Kind] = &[Kind::Text];
 
-/// How long the row of a queue is taken for granted on PostgreSQL, where other nodes may remove it.
-const KNOWN_FOR: Duration = Duration::from_secs(5);
-
-/// Queues that are known to have a row.
-#[derive(Default)]
-pub(crate) struct KnownQueues {
-    names: HashSet<QueueName>,
-    /// Since when they are gathered.
-    since: Option<Instant>,
-}
-
-impl KnownQueues {
-    /// The names, without those of another time where other nodes may have removed them.
-    fn current(&mut self, is_shared: bool) -> &mut HashSet<QueueName> {
-        if is_shared && self.since.is_none_or(|since| since.elapsed() > KNOWN_FOR) {
-            self.names.clear();
-            self.since = Some(Instant::now());
-        }
-        &mut self.names
-    }
-}
-
 impl SeaRepository {
     /// Queues that a commit has given a row need none again.
     pub(crate) fn remember_queues(&self, named: Vec<QueueName>) {
@@ -112,7 +89,7 @@ impl SeaRepository {
     pub(crate) fn forget_queues(&self, removed: &[QueueName]) {
         if !removed.is_empty() {
             let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
-            known.names.retain(|queue| !removed.contains(queue));
+            known.remove(removed);
         }
     }
 

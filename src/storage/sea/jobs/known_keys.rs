@@ -8,8 +8,8 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect
 
 use crate::domain::values::name::UniqueKey;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::unavailable;
+use crate::storage::sea::repository::SeaRepository;
 
 /// How many keys are looked up at once.
 const KEYS_AT_ONCE: usize = 500;

@@ -15,9 +15,9 @@ use crate::domain::job::Job;
 use crate::domain::values::id::JobId;
 use crate::storage::query::{JobText, RecurringPage, StoredTexts};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::unavailable;
 use crate::storage::sea::mapping;
+use crate::storage::sea::repository::SeaRepository;
 use crate::storage::sea::webhooks::delivery_page::select_page;
 
 /// SQLite takes 32,766 parameters a statement.

@@ -26,8 +26,8 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
 use crate::storage::query::{JobFilter, JobSummary, Order, Page};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::unavailable;
+use crate::storage::sea::repository::SeaRepository;
 
 /// How many values of a condition become parts of a statement; with more of them the condition does not lead
 /// (`service/limits/read_cost.rs` counts on it).

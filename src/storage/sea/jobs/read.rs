@@ -24,10 +24,10 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::storage::query::{JobFilter, JobSummary, PendingJobs, RunningJob};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::counters::bucket;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::unavailable;
 use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::{count, created_at, micros, optional_time, priority, status, time};
+use crate::storage::sea::repository::SeaRepository;
 
 /// What a list reads of a job.
 #[derive(FromQueryResult)]

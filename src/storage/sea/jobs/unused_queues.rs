@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use crate::domain::values::name::QueueName;
 use crate::storage::change::{Applied, Change};
-use crate::storage::sea::commit::{Commit, Results};
+use crate::storage::sea::commit::context::{Commit, Results};
 use crate::storage::sea::error::CommitFailure;
 
 /// No unfinished job names the queue.

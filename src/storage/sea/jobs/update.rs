@@ -9,7 +9,7 @@ use super::insert::past_row;
 use crate::domain::job::Job;
 use crate::domain::values::name::QueueName;
 use crate::storage::change::{Applied, ChangeError};
-use crate::storage::sea::commit::Commit;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::error::{CommitFailure, is_unique_violation};
 use crate::storage::sea::mapping::int;
 

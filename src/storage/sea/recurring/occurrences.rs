@@ -13,7 +13,7 @@ use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::NodeId;
 use crate::storage::change::{Applied, Change, ChangeError, Fire};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::commit::{Commit, Results};
+use crate::storage::sea::commit::context::{Commit, Results};
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::jobs::attempts::ids;
 use crate::storage::sea::jobs::insert::{NEW_COLUMNS, PAST_COLUMNS, WITH_PAST, past_row};

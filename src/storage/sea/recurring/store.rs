@@ -24,12 +24,12 @@ use crate::domain::values::time_zone::TimeZoneName;
 use crate::storage::change::{Applied, ChangeError, Idempotency};
 use crate::storage::query::RecurringPage;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::Commit;
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::connection::open::SeaRepository;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::error::{CommitFailure, corrupt, unavailable};
 use crate::storage::sea::jobs::unreadable::row_of;
 use crate::storage::sea::mapping::{count, int, intervals_text_of, micros, optional_time, priority, spans, time};
+use crate::storage::sea::repository::SeaRepository;
 
 const ID: &[Kind] = &[Kind::Uuid];
 

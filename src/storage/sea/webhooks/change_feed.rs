@@ -18,11 +18,11 @@ use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::query::FeedPage;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::Commit;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::commit::outbox::uuid_at;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::mapping::micros;
+use crate::storage::sea::repository::SeaRepository;
 
 /// The row of `sync_cursors` that says up to where the feed was removed. No reader has this name.
 const REMOVED: &str = "";

@@ -8,10 +8,10 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::EndpointId;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint};
-use crate::storage::sea::commit::Commit;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::commit::outbox::uuid_at;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::CommitFailure;
+use crate::storage::sea::repository::SeaRepository;
 
 /// The pending deliveries of a row of `webhook_endpoints`.
 const PENDING: &str = "(SELECT CAST(COUNT(*) AS bigint) FROM webhook_deliveries AS d \

@@ -21,12 +21,12 @@ use crate::storage::change::{Applied, ChangeError};
 use crate::storage::outbox::HoldEndpoints;
 use crate::storage::query::{DeliveryPage, StoredEndpoint};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::Commit;
+use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::commit::outbox::uuid_at;
-use crate::storage::sea::connection::open::SeaRepository;
 use crate::storage::sea::error::{CommitFailure, corrupt, unavailable};
 use crate::storage::sea::jobs::unreadable::row_of;
 use crate::storage::sea::mapping::{count, int, micros, optional_time, time};
+use crate::storage::sea::repository::SeaRepository;
 use crate::storage::sea::webhooks::delivery_page::select_page;
 
 /// What is due for an endpoint: of each lane the first that is pending, those that wait the longest first. The first of a lane is

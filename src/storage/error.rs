@@ -1,0 +1,39 @@
+//! Errors of storage.
+
+use std::time::Duration;
+
+use crate::domain::metrics::storage_fault::StorageFault;
+
+/// A failure of storage, as far as a caller can act on it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// Storage is unreachable or not ready; the same call may succeed later. A commit may have taken effect.
+    #[error("storage is unavailable: {reason}")]
+    Unavailable {
+        /// The storage's own message.
+        reason: String,
+    },
+    /// Storage has a fault that an operator must repair. A commit may have taken effect.
+    #[error("{}: {reason}", fault.message())]
+    Fault {
+        /// The fault.
+        fault: StorageFault,
+        /// The storage's own message.
+        reason: String,
+    },
+    /// A read was stopped by its timeout.
+    #[error("a read was stopped after {} s", time.as_secs_f64())]
+    TimedOut {
+        /// The timeout.
+        time: Duration,
+    },
+    /// All connections for expensive reads are in use.
+    #[error("all connections to storage are busy")]
+    Busy,
+    /// A stored value is invalid.
+    #[error("storage is corrupt: {reason}")]
+    Corrupt {
+        /// The value and its place.
+        reason: String,
+    },
+}

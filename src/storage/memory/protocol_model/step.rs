@@ -1,0 +1,48 @@
+//! The steps of the simulation.
+
+/// Something that happens. Numbers stand for a node, a message or a job among those that there are at the moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Step {
+    /// Time goes by, in milliseconds.
+    Pass(u16),
+    /// A person makes a job.
+    Create,
+    /// A person cancels a job, or has it run again.
+    Cancel(u8),
+    Execute(u8),
+    /// A node does something.
+    Act(u8, Act),
+    /// A message gets to storage; an answer gets back.
+    Arrive(u8),
+    Return(u8),
+    /// A message or an answer is lost.
+    Lose(u8),
+    LoseAnswer(u8),
+    /// A node is stopped, goes on, is killed and started again, or leaves.
+    Stop(u8),
+    GoOn(u8),
+    Kill(u8),
+    /// Its clock is set, by so many milliseconds.
+    SetClock(u8, i16),
+}
+
+/// What a node does by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Act {
+    /// It says that it lives.
+    Renew,
+    /// It asks to lead.
+    AskToLead,
+    /// It reads what is pending, and the recurring job.
+    Read,
+    /// It asks for due jobs.
+    Claim,
+    /// It starts a job that it has read of.
+    Start(u8),
+    /// A job that it runs ends, well or not.
+    End(u8, bool),
+    /// It brings back what others have left.
+    Rescue,
+    /// As the leader it creates what is due.
+    Tick,
+}

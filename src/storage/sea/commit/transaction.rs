@@ -1,0 +1,202 @@
+//! Commits: the fast path if possible, otherwise the slow path, with retries.
+//!
+//! A commit is one transaction of a few statements. The fast path ([`super::fast_path`]) writes the usual changes in one
+//! call. The slow path ([`super::slow_path`]) applies the changes in phases: new jobs, starts, ends of attempts, single
+//! updates and deletions, then those that choose among what is left (claims, clearing, pruning), at last counters, audit
+//! records and outbox entries. If a statement fails because of its values, the whole transaction is rolled back, and the
+//! changes are committed by bisection until the bad one fails alone ([`super::bisection`]).
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::context::{Commit, Results};
+use super::counters::Counters;
+use super::fast_path::Usual;
+use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::repository::RepositoryError;
+use crate::storage::sea::error::CommitFailure;
+use crate::storage::sea::repository::SeaRepository;
+
+/// Maximum number of attempts of a commit that conflicts with commits of other servers.
+const ATTEMPTS_MAX: u32 = 8;
+/// Maximum delay before the second attempt, doubled before each further one.
+const FIRST_DELAY: Duration = Duration::from_millis(10);
+
+impl SeaRepository {
+    pub(crate) async fn commit_changes(
+        &self,
+        changes: &[Change],
+    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        let committed = self.commit_to_known_file(changes).await;
+        self.note_written(committed.is_ok());
+        if let Err(failure) = &committed {
+            self.pools.note(failure);
+        }
+        committed
+    }
+
+    /// Commits, unless SQLite's file has gone or is known to be corrupt: a commit into such a file may succeed, and is lost.
+    async fn commit_to_known_file(
+        &self,
+        changes: &[Change],
+    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        let Some(files) = &self.sqlite else {
+            return self.commit_somehow(changes).await;
+        };
+        if let Some(fault) = self.known_fault() {
+            return Err(fault);
+        }
+        let committed = self.commit_somehow(changes).await?;
+        files.watch.check()?;
+        Ok(committed)
+    }
+
+    async fn commit_somehow(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+        if let Some(usual) = Usual::among(changes, self) {
+            // Large as they are, tries are not moved about.
+            match self.pools.write(Box::pin(self.try_usual(changes, usual))).await {
+                Ok(Some(results)) => return Ok(results),
+                // Nothing is written; what was unusual is found out below.
+                Ok(None) | Err(CommitFailure::Bad(_) | CommitFailure::InTheWay(_)) => {}
+                Err(CommitFailure::Unavailable(failure)) => return Err(failure),
+            }
+        }
+        match self.try_again(changes).await {
+            Ok(results) => Ok(results),
+            Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => Err(failure),
+            Err(CommitFailure::Bad(error)) if changes.len() == 1 => Ok(vec![Err(error)]),
+            Err(CommitFailure::Bad(_)) => self.commit_in_halves(changes).await,
+        }
+    }
+
+    /// Commits changes, and does so again when another server's commit was in the way. It waits for a random time first:
+    /// the other one has gone on, but has not ended yet, and whoever is back at once may be in its way again.
+    pub(super) async fn try_again(
+        &self,
+        changes: &[Change],
+    ) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+        let mut longest = FIRST_DELAY;
+        for _ in 1..ATTEMPTS_MAX {
+            match self.pools.write(Box::pin(self.try_commit(changes))).await {
+                Err(CommitFailure::InTheWay(_)) => {}
+                result => return result,
+            }
+            tokio::time::sleep(longest.mul_f64(rand::random())).await;
+            longest *= 2;
+        }
+        self.pools.write(Box::pin(self.try_commit(changes))).await
+    }
+
+    /// Commits with all usual changes in one call; `None` when that does not do.
+    async fn try_usual(
+        &self,
+        changes: &[Change],
+        usual: Usual,
+    ) -> Result<Option<Vec<Result<Applied, ChangeError>>>, CommitFailure> {
+        if self.is_postgres() {
+            if !usual.is_all() {
+                // Within a transaction the one long statement is no better than the few short ones.
+                return Ok(None);
+            }
+            // One statement is a transaction by itself.
+            let Some(refused) = usual.write_postgres(&self.writer(), self.shard).await? else {
+                // Another node has changed endpoints: the exact way announces to them.
+                return Ok(None);
+            };
+            return match self.usual_results(changes, &refused, &self.writer()).await {
+                Ok(results) => Ok(Some(all_applied(results))),
+                // The changes are written and must not be tried again.
+                Err(CommitFailure::Bad(error)) => Err(CommitFailure::Unavailable(RepositoryError::Unavailable {
+                    reason: error.to_string(),
+                })),
+                Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => {
+                    Err(CommitFailure::Unavailable(failure))
+                }
+            };
+        }
+        let is_all = usual.is_all();
+        let mut commit = self.begin().await?;
+        match commit.write_usual(changes, usual).await {
+            Ok(Some(mut results)) => {
+                if !is_all && let Err(failure) = commit.apply_others(changes, &mut results).await {
+                    return commit.undo(failure).await;
+                }
+                commit.finish().await?;
+                Ok(Some(all_applied(results)))
+            }
+            Ok(None) => {
+                commit.transaction.rollback().await?;
+                Ok(None)
+            }
+            Err(failure) => commit.undo(failure).await,
+        }
+    }
+
+    async fn begin(&self) -> Result<Commit<'_>, CommitFailure> {
+        Ok(Commit {
+            repository: self,
+            transaction: self.writer().begin().await?,
+            counters: Counters::default(),
+            named: Vec::new(),
+            removed: Vec::new(),
+        })
+    }
+
+    async fn try_commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+        let mut commit = self.begin().await?;
+        match commit.apply(changes).await {
+            Ok(results) => {
+                commit.finish().await?;
+                Ok(all_applied(results))
+            }
+            Err(failure) => commit.undo(failure).await,
+        }
+    }
+}
+
+/// The results of changes that have all been applied.
+fn all_applied(results: Results) -> Vec<Result<Applied, ChangeError>> {
+    let missing = || {
+        Err(ChangeError::Rejected {
+            reason: "the change was not applied".to_owned(),
+        })
+    };
+    results
+        .into_iter()
+        .map(|result| result.unwrap_or_else(missing))
+        .collect()
+}
+
+impl Commit<'_> {
+    /// Makes it durable, and remembers which queues have a row since.
+    async fn finish(self) -> Result<(), CommitFailure> {
+        let Self {
+            repository,
+            transaction,
+            counters: _,
+            named,
+            removed,
+        } = self;
+        transaction.commit().await?;
+        repository.remember_queues(named);
+        repository.forget_queues(&removed);
+        Ok(())
+    }
+
+    /// Gives up what was written, because of this.
+    async fn undo<T>(self, failure: CommitFailure) -> Result<T, CommitFailure> {
+        // When even that fails the connection is gone, and the transaction with it.
+        drop(self.transaction.rollback().await);
+        Err(failure)
+    }
+
+    /// Writes the usual changes on SQLite; `None` when one of them was refused and all must be undone to find out which.
+    async fn write_usual(&mut self, changes: &[Change], usual: Usual) -> Result<Option<Results>, CommitFailure> {
+        let (repository, transaction) = (self.repository, &self.transaction);
+        if !usual.write_sqlite(transaction, repository.shard).await? {
+            return Ok(None);
+        }
+        let results = repository.usual_results(changes, &HashSet::new(), transaction).await?;
+        Ok(Some(results))
+    }
+}

@@ -1,0 +1,35 @@
+//! A corrupt image that a call has found.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::domain::metrics::storage_fault::StorageFault;
+use crate::storage::repository::RepositoryError;
+
+/// How long a fault of PostgreSQL is remembered that its calls have shown: a bad page may not be read again soon.
+const FAULT_KEPT: Duration = Duration::from_secs(300);
+
+/// A corrupt image that a call has found.
+#[derive(Default)]
+pub(crate) struct FoundFault(Mutex<Option<(Instant, RepositoryError)>>);
+
+impl FoundFault {
+    /// Remembers what a call has found.
+    pub(crate) fn note(&self, failure: &RepositoryError) {
+        if let RepositoryError::Fault {
+            fault: StorageFault::Corrupt,
+            ..
+        } = failure
+        {
+            let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *found = Some((Instant::now(), failure.clone()));
+        }
+    }
+
+    /// What is known. A file that was corrupt stays so until it is opened anew.
+    pub(super) fn get(&self, is_file: bool) -> Option<RepositoryError> {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, failure) = found.as_ref()?;
+        (is_file || at.elapsed() < FAULT_KEPT).then(|| failure.clone())
+    }
+}

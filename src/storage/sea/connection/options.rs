@@ -1,0 +1,158 @@
+//! Options of a database, and the errors of opening it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sea_orm::ConnectOptions;
+
+/// Default timeout of a commit to PostgreSQL.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Time beyond its own timeout of a statement after which a connection to PostgreSQL counts as dead: PostgreSQL itself cancels
+/// a statement that takes too long.
+pub(crate) const WRITE_GRACE: Duration = Duration::from_secs(2);
+
+/// Time to connect to a reachable database and to renew a lease.
+const CONNECTING: Duration = Duration::from_secs(5);
+/// Minimum timeout of a commit, however short the lease is.
+const WRITE_TIMEOUT_MIN: Duration = Duration::from_secs(5);
+/// Maximum timeout of a commit, however long the lease is.
+const WRITE_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// Default timeout of expensive reads.
+const EXPENSIVE_READ_TIME: Duration = Duration::from_secs(10);
+
+/// Default timeout of other reads.
+const READ_TIME: Duration = Duration::from_secs(30);
+
+/// What a commit survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// A power cut: a commit is on the disk before it is answered.
+    #[default]
+    Full,
+    /// The end of the process; a power cut may take the last moments.
+    Normal,
+}
+
+/// A database and its options.
+#[derive(Clone, Debug)]
+pub struct SeaOptions {
+    /// `sqlite:tickerq.db` or `postgres://user:password@host/database`.
+    pub url: String,
+    /// Maximum number of connections, with the one that writes: at least three.
+    pub max_connections: u32,
+    /// Number of them for expensive reads: at most half of those that read.
+    pub expensive_reads: u32,
+    /// Timeout of expensive reads.
+    pub expensive_read_time: Duration,
+    /// Timeout of other reads.
+    pub read_time: Duration,
+    /// What a commit survives.
+    pub durability: Durability,
+    /// Group of nodes with counter rows of its own, so that groups do not wait for each other.
+    pub shard: i16,
+    /// Whether the text of each statement is logged without its parameters, at the level trace, as `sqlx::query`.
+    pub log_statements: bool,
+    /// Timeout of a commit to PostgreSQL.
+    pub write_patience: Duration,
+    /// Whether PostgreSQL is reached through a pooler in transaction mode (PgBouncer).
+    pub pgbouncer: bool,
+    /// URL of PostgreSQL itself, for LISTEN; `None` if `url` is.
+    pub listen_url: Option<String>,
+}
+
+impl SeaOptions {
+    /// A database with default options.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            max_connections: 8,
+            expensive_reads: 2,
+            expensive_read_time: EXPENSIVE_READ_TIME,
+            read_time: READ_TIME,
+            durability: Durability::Full,
+            shard: 0,
+            log_statements: false,
+            write_patience: WRITE_TIMEOUT,
+            pgbouncer: false,
+            listen_url: None,
+        }
+    }
+
+    /// The write timeout that fits a node's lease: dead connections are replaced before the lease expires, which was
+    /// renewed at most a third of its time ago. A lease of less than 18 seconds is too short for this.
+    #[must_use]
+    pub fn with_lease(self, lease: Duration) -> Self {
+        let left = (lease * 2 / 3).saturating_sub(WRITE_GRACE + CONNECTING);
+        let write_patience = left.clamp(WRITE_TIMEOUT_MIN, WRITE_TIMEOUT_MAX);
+        Self { write_patience, ..self }
+    }
+}
+
+/// Reasons why a database could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The URL names no database that this server can use.
+    #[error("'{url}' is no database URL; write sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE")]
+    Url {
+        /// What was given, without a password.
+        url: String,
+    },
+    /// The SQLite file's folder does not exist.
+    #[error("the folder '{}' for the database does not exist; make it first", folder.display())]
+    NoFolder {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// Another server has the SQLite file open.
+    #[error("another server uses the database '{}'; one SQLite file serves one server (several share a PostgreSQL)", file.display())]
+    InUse {
+        /// The database's file.
+        file: PathBuf,
+    },
+    /// The SQLite file has several names, and each has a log of its own beside it.
+    #[error("the database '{}' has {names} names (hard links); SQLite would be told of one and lose what is written by \
+             another: remove the others, or copy the file", file.display())]
+    ManyNames {
+        /// The database's file.
+        file: PathBuf,
+        /// How many.
+        names: u64,
+    },
+    /// The SQLite file can only be read.
+    #[error("the database '{}' can't be written: check the permissions of the file and of its folder", file.display())]
+    ReadOnly {
+        /// The database's file.
+        file: PathBuf,
+    },
+    /// The lock beside the SQLite file could not be made.
+    #[error("the lock file '{}' can't be made: {cause}", file.display())]
+    Lock {
+        /// The lock's file.
+        file: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The database refused.
+    #[error("the database {url} can't be opened: {reason}")]
+    Refused {
+        /// The URL, without a password.
+        url: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// Options of connections to both databases.
+pub(crate) fn plain(mut options: ConnectOptions, log_statements: bool) -> ConnectOptions {
+    options
+        .sqlx_logging(log_statements)
+        .record_stmt_in_spans(false)
+        .test_before_acquire(false);
+    // The level is of a crate that only the driver knows; its name is one that there is.
+    if let Ok(level) = "trace".parse() {
+        options.sqlx_logging_level(level);
+    }
+    options
+}

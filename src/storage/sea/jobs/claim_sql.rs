@@ -1,0 +1,149 @@
+//! Statements that find due jobs for a claim.
+
+use sea_orm::{ConnectionTrait, Statement};
+
+use super::claim_order::{ClaimOrder, claim_key};
+use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
+use crate::storage::change::Claim;
+use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::error::CommitFailure;
+
+/// Maximum number of pending jobs of other types that a claim passes over.
+const OTHERS_MAX: i64 = 1_000;
+/// Maximum number of types that are looked up one by one.
+const TYPES_MAX: usize = 64;
+
+impl Commit<'_> {
+    /// The cheaper order for a claim.
+    pub(crate) async fn claim_order(&self, claim: &Claim) -> Result<ClaimOrder, CommitFailure> {
+        let Claim { queue, job_types, .. } = claim;
+        if job_types.len() == 1 {
+            return Ok(ClaimOrder::EachType);
+        }
+        if job_types.len() > TYPES_MAX {
+            return Ok(ClaimOrder::AllTypes);
+        }
+        let orders = &self.repository.claim_orders;
+        let key = claim_key(claim);
+        if let Some(order) = orders.known(&key) {
+            return Ok(order);
+        }
+        let places: Vec<String> = (2..2 + job_types.len()).map(|number| format!("${number}")).collect();
+        let sql = format!(
+            "SELECT CAST(COALESCE(SUM(count), 0) AS bigint) FROM job_counters WHERE queue = $1 AND status = {} \
+             AND job_type NOT IN ({})",
+            JobStatus::Pending.code(),
+            places.join(", ")
+        );
+        let values = std::iter::once(queue.as_str())
+            .chain(job_types.iter().map(|job_type| job_type.as_str()))
+            .map(sea_orm::Value::from);
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let row = self.transaction.query_one_raw(statement).await?;
+        let others: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        let order = if others > OTHERS_MAX {
+            ClaimOrder::EachType
+        } else {
+            ClaimOrder::AllTypes
+        };
+        orders.insert(key, order);
+        Ok(order)
+    }
+}
+
+/// The ids of due jobs on SQLite, the most urgent priority first: `$1` is now, `$3` the queue, `$4` how many; the types
+/// follow.
+pub(crate) fn sqlite_due(order: ClaimOrder, types: usize) -> String {
+    let places: Vec<String> = (5..5 + types).map(|number| format!("${number}")).collect();
+    let of_each = Priority::BY_URGENCY.map(|priority| {
+        let priority = priority.code();
+        let of = |index: &str, is_type: &str| {
+            format!(
+                "SELECT id, due_at FROM jobs INDEXED BY {index} WHERE status = 0 AND queue = $3 AND priority = {priority} \
+                 AND due_at <= $1 AND {is_type} ORDER BY due_at, id LIMIT $4"
+            )
+        };
+        match order {
+            ClaimOrder::AllTypes => {
+                let due = of("jobs_to_start", &format!("job_type IN ({})", places.join(", ")));
+                format!("SELECT id FROM ({due})")
+            }
+            ClaimOrder::EachType => {
+                let parts = places
+                    .iter()
+                    .map(|place| of("jobs_to_start_by_type", &format!("job_type = {place}")));
+                let parts: Vec<String> = parts.map(|part| format!("SELECT * FROM ({part})")).collect();
+                match parts.as_slice() {
+                    [part] => format!("SELECT id FROM ({part})"),
+                    parts => format!(
+                        "SELECT id FROM (SELECT * FROM ({}) ORDER BY due_at, id LIMIT $4)",
+                        parts.join(" UNION ALL ")
+                    ),
+                }
+            }
+        }
+    });
+    // One after the other, until there are enough.
+    format!("{} LIMIT $4", of_each.join(" UNION ALL "))
+}
+
+/// How the due jobs of a priority are found and locked on PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PostgresDue {
+    /// One after the other in the order of an index: no more jobs are locked than are taken.
+    InOrder,
+    /// The first of each type are candidates, and as many are locked as are taken. The statement has the CTE `candidates`.
+    OfCandidates,
+    /// The first of each type that are not locked, each of which is locked.
+    OfEachType,
+}
+
+impl PostgresDue {
+    /// The way of a claim in this order.
+    pub(crate) fn of(order: ClaimOrder, types: usize) -> Self {
+        match order {
+            ClaimOrder::EachType if types > 1 => Self::OfCandidates,
+            ClaimOrder::EachType | ClaimOrder::AllTypes => Self::InOrder,
+        }
+    }
+}
+
+/// CTEs of which `due` has the ids of due jobs of a priority on PostgreSQL, locked: `$1` is now, `$3` the queue, `$4` the
+/// priority, `$5` the types, `$6` how many.
+pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue) -> String {
+    const LOCK: &str = "FOR UPDATE SKIP LOCKED";
+    let of = |is_type: &str, lock: &str| {
+        format!(
+            "SELECT id, due_at FROM jobs WHERE status = 0 AND queue = $3 AND priority = $4 AND due_at <= $1 AND {is_type} \
+             ORDER BY due_at, id LIMIT $6 {lock}"
+        )
+    };
+    let of_each = |lock: &str| {
+        format!(
+            "SELECT first.id, first.due_at FROM unnest($5::text[]) AS wanted (job_type) CROSS JOIN LATERAL ({}) AS first \
+             ORDER BY first.due_at, first.id",
+            of("jobs.job_type = wanted.job_type", lock)
+        )
+    };
+    // A subquery could be planned to run anew for each row, and then lock and take more than its limit.
+    match (due, order) {
+        // An expression, for which there is no index: in that one the jobs of several types are not in their order.
+        (PostgresDue::InOrder, ClaimOrder::AllTypes) => {
+            format!("due AS MATERIALIZED ({})", of("(job_type || '') = ANY($5)", LOCK))
+        }
+        (PostgresDue::InOrder, ClaimOrder::EachType) => {
+            format!("due AS MATERIALIZED ({})", of("job_type = ($5::text[])[1]", LOCK))
+        }
+        // Candidates are locked one by one in their order until there are enough. `status + 0`: by their ids, see
+        // `attempts::start_sql`.
+        (PostgresDue::OfCandidates, _) => format!(
+            "candidates AS MATERIALIZED ({}), due AS MATERIALIZED (SELECT free.id FROM candidates CROSS JOIN LATERAL \
+             (SELECT id FROM jobs WHERE jobs.id = candidates.id AND jobs.status + 0 = 0 AND jobs.due_at <= $1 {LOCK}) AS free \
+             LIMIT $6)",
+            of_each("")
+        ),
+        // What is locked and not taken is free again at the end of the commit.
+        (PostgresDue::OfEachType, _) => format!("due AS MATERIALIZED ({} LIMIT $6)", of_each(LOCK)),
+    }
+}
