@@ -8,6 +8,8 @@
 //! Changes of the server's health are no change of a job, and nothing that storage knows. They are heard from the event bus,
 //! which never loses the newest of them, written here, and kept until storage takes them.
 
+mod ownership;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +22,7 @@ use actix::{
 use futures_util::stream;
 use tracing::{info, warn};
 
-use super::endpoint_sync::{EndpointSyncError, NodeEndpoints};
+use super::endpoint_sync::NodeEndpoints;
 use super::messages::{DrainDeliveries, OutboxUpdate, PollDeliveries, RefreshEndpoint, ReleaseEndpoint};
 use super::options::WebhookOptions;
 use super::sender;
@@ -29,7 +31,7 @@ use super::throttle::DeliveryThrottle;
 use crate::domain::events::event::{Event, Topic};
 use crate::domain::events::filter::EventFilter;
 use crate::domain::metrics::health::HealthChange;
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::NodeId;
 use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, SigningSecret};
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::actor::failure_log::log_failure;
@@ -38,14 +40,8 @@ use crate::runtime::actor::supervisor::{ActorSlot, Supervisor};
 use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::events::event_bus::{EventBusHandle, Heard};
 use crate::runtime::writer::endpoint_cache::EndpointCache;
-use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
-use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change};
-use crate::storage::outbox::{HoldEndpoints, Posting};
-use crate::storage::query::StoredEndpoint;
-use crate::storage::repository::{JobRepository, RepositoryError};
-use crate::webhooks::payload::message_of;
+use crate::storage::repository::JobRepository;
 
 /// How many messages the mailbox holds.
 pub const MAILBOX_CAPACITY: usize = 4_096;
@@ -84,108 +80,6 @@ pub struct WebhookDispatcherDeps {
     pub clock: Clock,
     /// Makes ids.
     pub ids: Arc<IdSource>,
-}
-
-impl WebhookDispatcherDeps {
-    /// Reads the endpoints, takes this node's share of those that nobody holds, and gives those that it holds.
-    async fn look(&self) -> Result<Vec<Arc<Endpoint>>, RepositoryError> {
-        let (known, _) = self.endpoints.read();
-        if known.is_empty() && !self.repository.is_shared() {
-            return Ok(Vec::new());
-        }
-        let mut stored = self.refresh().await?;
-        if self.gate.is_open() {
-            let (configured, now) = (&self.configured, self.clock.now());
-            if configured.is_any_lost(&stored) {
-                let (repository, writer) = (&*self.repository, &self.writer);
-                let restored = configured.store(repository, writer, &self.endpoints, &self.clock).await;
-                if let Err(failure) = restored {
-                    log_failure!(
-                        failure,
-                        "failed to restore configured webhook endpoints, retrying: {failure}"
-                    );
-                }
-                stored = self.refresh().await?;
-            } else if configured.is_review_due(&stored, now) {
-                if let Err(failure) = configured.review(&self.writer).await {
-                    log_failure!(
-                        failure,
-                        "failed to review configured webhook endpoints, retrying: {failure}"
-                    );
-                }
-                stored = self.refresh().await?;
-            }
-        }
-        let enabled: Vec<StoredEndpoint> = stored
-            .into_iter()
-            .filter(|stored| stored.endpoint.disabled.is_none())
-            .collect();
-        let is_mine = |stored: &StoredEndpoint| stored.is_held && stored.holder == Some(self.node);
-        let mut mine: Vec<EndpointId> = enabled
-            .iter()
-            .filter(|stored| is_mine(stored))
-            .map(|stored| stored.endpoint.id)
-            .collect();
-        if self.gate.is_open() && enabled.iter().any(|stored| !stored.is_held) {
-            let hold = Change::HoldEndpoints(HoldEndpoints {
-                node: self.node,
-                limit: self.share_of(enabled.len()).await?,
-            });
-            match self.writer.write_one(hold, WritePriority::Internal).await {
-                Ok(Ok(Applied::Held(held))) => mine = held,
-                // The next look tries again.
-                Ok(_) | Err(WriteError::Busy | WriteError::Unavailable { .. } | WriteError::Fault { .. }) => {}
-            }
-        }
-        let held = enabled.into_iter().filter(|stored| mine.contains(&stored.endpoint.id));
-        Ok(held.map(|stored| stored.endpoint).collect())
-    }
-
-    /// Reads the endpoints, for the book too.
-    async fn refresh(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
-        let (_, edits) = self.endpoints.read();
-        let stored = self.repository.endpoints().await?;
-        let all = stored.iter().map(|stored| Arc::clone(&stored.endpoint));
-        self.endpoints.replace(all.collect(), edits);
-        Ok(stored)
-    }
-
-    /// Writes an alert's message to each endpoint that wants it, also to those that another node has just made.
-    async fn post_alerts(&self, alerts: &[Event]) -> Result<(), EndpointSyncError> {
-        if self.repository.is_shared() {
-            self.refresh().await?;
-        }
-        let now = self.clock.now();
-        let postings: Vec<Posting> = alerts
-            .iter()
-            .filter_map(|event| {
-                let id = JobId::new(now, self.ids.next()).as_uuid();
-                let (kind, message) = message_of(event, id)?;
-                let endpoints = self.endpoints.subscribed_to(kind);
-                (!endpoints.is_empty()).then_some(Posting { message, endpoints })
-            })
-            .collect();
-        if postings.is_empty() {
-            return Ok(());
-        }
-        // A refusal is one of every later try, too.
-        drop(
-            self.writer
-                .write_one(Change::Post(postings), WritePriority::Internal)
-                .await?,
-        );
-        Ok(())
-    }
-
-    /// How many endpoints this node may hold, so that each node holds as many as the others.
-    async fn share_of(&self, endpoints: usize) -> Result<u32, RepositoryError> {
-        if !self.repository.is_shared() {
-            return Ok(u32::MAX);
-        }
-        let nodes = self.repository.nodes().await?;
-        let live = nodes.iter().filter(|node| node.is_live).count().max(1);
-        Ok(u32::try_from(endpoints.div_ceil(live)).unwrap_or(u32::MAX))
-    }
 }
 
 /// A sender, until it has stopped: what it has sent and not noted yet must not be sent by another.
@@ -231,7 +125,7 @@ impl WebhookDispatcher {
         }
         self.is_looking = true;
         let parts = self.parts.clone();
-        let look = async move { parts.look().await };
+        let look = async move { parts.owned_endpoints().await };
         ctx.spawn(look.into_actor(self).map(|held, dispatcher, ctx| {
             dispatcher.is_looking = false;
             match held {

@@ -12,37 +12,26 @@
 //! steady clock, all recurring jobs are checked against the time that it is now; and once a minute, because the clock of
 //! another node, which stores recurring jobs too, may have been wrong.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod round;
+
 use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, Supervised, WrapFuture};
 use chrono::{DateTime, TimeDelta, Utc};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
+pub use self::round::RecurringSchedulerDeps;
+use self::round::Round;
 use super::messages::{RecurringChanged, StopLeading};
 use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::job::clock_step::STEP_MIN;
-use crate::domain::job::new_job::DefaultsByType;
-use crate::domain::recurring::overlap::OverlapPolicy;
-use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::values::id::NodeId;
-use crate::domain::values::time_span::TimeSpan;
-use crate::runtime::actor::clock::{Clock, IdSource};
-use crate::runtime::actor::failure_log::{MaybeOutage, log_failure};
+use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::cluster::renewal_interval::renewal_interval;
-use crate::runtime::writer::error::WriteError;
-use crate::runtime::writer::handle::WriterHandle;
-use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change, ChangeError, Fire};
-use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// How many messages the mailbox holds.
 pub const MAILBOX_CAPACITY: usize = 1_024;
 
-/// How many recurring jobs one round takes.
-const ROUND: u32 = 200;
 /// The time between two checks of all recurring jobs against the time of day.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// The longest sleep: the machine's clock may be set meanwhile.
@@ -52,163 +41,7 @@ const SLEEP_MAX_SHARED: Duration = Duration::from_secs(1);
 /// The wait before storage that could not be read or written is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
-/// What a RecurringScheduler is made of.
-#[derive(Clone)]
-pub struct RecurringSchedulerDeps {
-    /// Where it looks.
-    pub repository: Arc<dyn JobRepository>,
-    /// Where it writes.
-    pub writer: WriterHandle,
-    /// Tells the time.
-    pub clock: Clock,
-    /// Makes ids of occurrences.
-    pub ids: Arc<IdSource>,
-    /// What occurrences get that their template leaves open.
-    pub defaults: Arc<DefaultsByType>,
-    /// This node.
-    pub node: NodeId,
-    /// How long it leads without asking again.
-    pub lease: TimeSpan,
-}
-
-/// Why a round could not be finished.
-#[derive(Debug, thiserror::Error)]
-enum RoundError {
-    #[error(transparent)]
-    Read(#[from] RepositoryError),
-    #[error(transparent)]
-    Write(#[from] WriteError),
-}
-
-impl MaybeOutage for RoundError {
-    fn is_outage(&self) -> bool {
-        match self {
-            Self::Read(failure) => failure.is_outage(),
-            Self::Write(failure) => failure.is_outage(),
-        }
-    }
-}
-
-/// What a round has found.
-struct Round {
-    /// Whether there may be more that is due.
-    is_full: bool,
-    /// Whether something due was changed by somebody meanwhile, and is due perhaps.
-    has_conflict: bool,
-    /// Whether the token has fallen.
-    has_lost_lead: bool,
-    /// The earliest due time that is left.
-    next: Option<DateTime<Utc>>,
-}
-
 impl RecurringSchedulerDeps {
-    async fn ask_to_lead(&self) -> Result<Option<FencingToken>, WriteError> {
-        let lead = Change::Lead {
-            node: self.node,
-            lease: self.lease,
-        };
-        match self.writer.write_one(lead, WritePriority::Internal).await? {
-            Ok(Applied::Led(token)) => Ok(token),
-            Ok(_) | Err(_) => Ok(None),
-        }
-    }
-
-    /// Sets recurring jobs back whose next run was worked out by a clock that was ahead. False: this node no longer leads.
-    async fn set_back(&self, token: FencingToken) -> Result<bool, RoundError> {
-        let now = self.clock.now();
-        let mut after = None;
-        loop {
-            let found = self.repository.recurring_after(after, ROUND).await?;
-            let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
-            after = found.last().map(|last| last.id).or(after);
-            let changes: Vec<Change> = found
-                .into_iter()
-                .filter_map(|before| {
-                    let after = before.set_back(now)?;
-                    info!(recurring.id = %before.id, "the clock was ahead: recurring job {} runs next at {}", before.id, after.next_run_at.unwrap_or(now));
-                    Some(Change::Fire(Fire {
-                        before,
-                        after: Arc::new(after),
-                        occurrences: Vec::new(),
-                        leader: Some((self.node, token)),
-                    }))
-                })
-                .collect();
-            if !changes.is_empty() {
-                // One that was changed meanwhile was worked out by the clock as it is now.
-                let results = self.writer.write(changes, WritePriority::Internal).await?;
-                if results.contains(&Err(ChangeError::NoLease)) {
-                    return Ok(false);
-                }
-            }
-            if count < ROUND {
-                return Ok(true);
-            }
-        }
-    }
-
-    async fn round(&self, token: FencingToken) -> Result<Round, RoundError> {
-        let now = self.clock.now();
-        let due = self.repository.due_recurring(now, ROUND).await?;
-        let is_full = due.len() >= usize::try_from(ROUND).unwrap_or(usize::MAX);
-        let unfinished = self.unfinished_of(&due).await?;
-        let fires: Vec<Change> = due
-            .into_iter()
-            .filter_map(|before| {
-                let open = unfinished.get(&before.id).copied().unwrap_or_default();
-                self.fire(before, now, open, token)
-            })
-            .collect();
-        let has_any = !fires.is_empty();
-        let (mut has_lost_lead, mut has_conflict) = (false, false);
-        if has_any {
-            for result in self.writer.write(fires, WritePriority::Internal).await? {
-                match result {
-                    Ok(_) => {}
-                    Err(ChangeError::Conflict) => has_conflict = true,
-                    Err(ChangeError::NoLease) => has_lost_lead = true,
-                    Err(refused) => error!("occurrences could not be stored: {refused}"),
-                }
-            }
-        }
-        Ok(Round {
-            is_full: is_full && has_any,
-            has_conflict,
-            has_lost_lead,
-            // What was due at `now` was dealt with; what still is can't be, and is not waited for.
-            next: self.repository.next_recurring(now).await?,
-        })
-    }
-
-    /// How many occurrences are unfinished, of those recurring jobs for which it matters.
-    async fn unfinished_of(&self, due: &[Arc<RecurringJob>]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
-        let ids: Vec<RecurringId> = due
-            .iter()
-            .filter(|recurring| recurring.overlap_policy != OverlapPolicy::Allow || !recurring.waiting.is_empty())
-            .map(|recurring| recurring.id)
-            .collect();
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        self.repository.unfinished_occurrences(&ids).await
-    }
-
-    fn fire(&self, before: Arc<RecurringJob>, now: DateTime<Utc>, open: u64, token: FencingToken) -> Option<Change> {
-        let tick = before.tick(now, open)?;
-        let defaults = self.defaults.of(&before.template.job_type);
-        let occurrences = tick
-            .occurrences
-            .iter()
-            .map(|due_at| Arc::new(before.occurrence(*due_at, defaults, now, self.ids.next())))
-            .collect();
-        Some(Change::Fire(Fire {
-            before,
-            after: Arc::new(tick.after),
-            occurrences,
-            leader: Some((self.node, token)),
-        }))
-    }
-
     fn sleep_max(&self) -> Duration {
         if self.repository.is_shared() {
             SLEEP_MAX_SHARED
@@ -262,7 +95,7 @@ impl RecurringScheduler {
 
     fn ask_to_lead(&mut self, ctx: &mut Context<Self>) {
         let parts = self.parts.clone();
-        let asked = async move { parts.ask_to_lead().await };
+        let asked = async move { parts.request_leadership().await };
         self.asking = Some(ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
             match answer {
                 Ok(token) => {
@@ -316,7 +149,7 @@ impl RecurringScheduler {
                 return (checked, Ok(lost));
             }
             // A check that fails does not keep what is due from running.
-            (checked, parts.round(token).await)
+            (checked, parts.create_occurrences(token).await)
         };
         ctx.spawn(round.into_actor(self).map(move |(checked, round), scheduler, ctx| {
             scheduler.is_busy = false;

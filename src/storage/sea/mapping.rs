@@ -21,6 +21,11 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_state::from_stored;
 use crate::storage::repository::RepositoryError;
 
+/// A number of rows as both databases count.
+pub(super) fn row_count(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
 /// A time in the database.
 pub(super) fn micros(time: DateTime<Utc>) -> i64 {
     time.timestamp_micros()

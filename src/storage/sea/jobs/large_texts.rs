@@ -17,6 +17,7 @@ use crate::storage::query::{JobText, RecurringPage, StoredTexts};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::unavailable;
 use crate::storage::sea::mapping;
+use crate::storage::sea::mapping::row_count;
 use crate::storage::sea::repository::SeaRepository;
 use crate::storage::sea::webhooks::delivery_page::select_page;
 
@@ -129,7 +130,7 @@ impl SeaRepository {
                     .column_as(length_of("parameters"), "length")
                     .order_by_desc(recurring_job::Column::Id)
                     .limit(u64::from(limit))
-                    .offset(super::list::whole(offset).unsigned_abs());
+                    .offset(row_count(offset).unsigned_abs());
                 self.sum_of(lengths).await
             }
             StoredTexts::OfDeliveries(endpoint, page) => {

@@ -27,6 +27,7 @@ use crate::domain::values::id::JobId;
 use crate::storage::query::{JobFilter, JobSummary, Order, Page};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::unavailable;
+use crate::storage::sea::mapping::row_count;
 use crate::storage::sea::repository::SeaRepository;
 
 /// How many values of a condition become parts of a statement; with more of them the condition does not lead
@@ -263,14 +264,14 @@ impl SeaRepository {
         }
         others.push_str(&text.rest(filter, after.map(|after| (order, after))));
         let limit_place = text.place(i64::from(limit));
-        let page = format!("LIMIT {limit_place} OFFSET {}", text.place(whole(offset)));
+        let page = format!("LIMIT {limit_place} OFFSET {}", text.place(row_count(offset)));
         let leading = conditions.iter().find(|condition| Some(condition.column) == leading);
         let ids = match leading.map(|Condition { column, values }| (*column, values.as_slice())) {
             None => format!("SELECT id FROM jobs WHERE true{others} ORDER BY id {way} {page}"),
             Some((column, [value])) => text.part(column, value, &others, way, &page),
             Some((column, values)) => {
                 // No part needs more than what is passed over and the page.
-                let most = text.place(whole(offset.saturating_add(u64::from(limit))));
+                let most = text.place(row_count(offset.saturating_add(u64::from(limit))));
                 let mut parts = Vec::with_capacity(values.len());
                 for value in values {
                     let part = text.part(column, value, &others, way, &format!("LIMIT {most}"));
@@ -363,11 +364,6 @@ impl SeaRepository {
             values: Vec::new(),
         }
     }
-}
-
-/// A number of rows as both databases count: none has more.
-pub(crate) fn whole(rows: u64) -> i64 {
-    i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
 fn failed(error: DbErr) -> RepositoryError {

@@ -28,7 +28,9 @@ use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::Commit;
 use crate::storage::sea::error::{CommitFailure, corrupt, unavailable};
 use crate::storage::sea::jobs::unreadable::row_of;
-use crate::storage::sea::mapping::{count, int, intervals_text_of, micros, optional_time, priority, spans, time};
+use crate::storage::sea::mapping::{
+    count, int, intervals_text_of, micros, optional_time, priority, row_count, spans, time,
+};
 use crate::storage::sea::repository::SeaRepository;
 
 const ID: &[Kind] = &[Kind::Uuid];
@@ -147,10 +149,7 @@ impl SeaRepository {
     ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
         let RecurringPage { limit, offset } = page;
         let sql = "SELECT * FROM recurring_jobs ORDER BY id DESC LIMIT $1 OFFSET $2";
-        let values: [Value; 2] = [
-            i64::from(limit).into(),
-            crate::storage::sea::jobs::list::whole(offset).into(),
-        ];
+        let values: [Value; 2] = [i64::from(limit).into(), row_count(offset).into()];
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         let rows = self.readers().query_all_raw(statement).await;
         let rows = rows.map_err(|error| unavailable(&error))?;
