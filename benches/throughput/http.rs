@@ -12,7 +12,7 @@ use tickerq::api::auth::{ApiKey, AuthOptions};
 use tickerq::api::graphql::GraphQlOptions;
 use tickerq::api::pages::PagesOptions;
 use tickerq::api::realtime::RealtimeOptions;
-use tickerq::api::rest::RestOptions;
+use tickerq::api::rest::{Docs, RestOptions};
 use tickerq::config::sections::server::ServerConfig;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::server::ServerOptions;
@@ -128,8 +128,7 @@ fn server_options(callers: Callers) -> ServerOptions {
             response_bytes_max: 16 << 20,
             response_memory_max: 256 << 20,
             body_memory_max: 256 << 20,
-            docs: false,
-            public_docs: false,
+            docs: Docs::Off,
             requires_authentication: false,
         },
         realtime: RealtimeOptions::default(),

@@ -17,12 +17,12 @@ use self::loader::source::{ConfigError, ConfigErrors};
 use self::loader::value::Table;
 use self::sections::api::ApiConfig;
 use self::sections::audit::AuditConfig;
+use self::sections::cluster::ClusterConfig;
 use self::sections::database::DatabaseConfig;
 use self::sections::job_types::JobTypeSettings;
 use self::sections::job_types::handler::HandlerSettings;
 use self::sections::jobs::JobsConfig;
 use self::sections::log::LogConfig;
-use self::sections::nodes::NodesConfig;
 use self::sections::queues::QueuesConfig;
 use self::sections::realtime::RealtimeConfig;
 use self::sections::recurring::RecurringSettings;
@@ -64,8 +64,8 @@ pub struct Config {
     pub pages: PagesOptions,
     /// `[retention]`.
     pub retention: Retention,
-    /// `[nodes]`.
-    pub nodes: NodesConfig,
+    /// `[cluster]`.
+    pub cluster: ClusterConfig,
     /// `[metrics]`.
     pub metrics: Option<PrometheusOptions>,
     /// `[health]`.
@@ -74,8 +74,8 @@ pub struct Config {
     pub log: LogConfig,
     /// `[webhooks]`.
     pub webhooks: WebhooksConfig,
-    /// `[sync]`.
-    pub sync: SyncOptions,
+    /// `[change_feed]`.
+    pub change_feed: SyncOptions,
     /// `[telemetry]`.
     pub telemetry: TelemetryConfig,
     /// `[time_zones]`.
@@ -131,6 +131,7 @@ where
     for FlagValue { flag, key, value } in &flags {
         self::loader::environment::overlay_flag(&mut written, flag, key, value, &mut findings.errors);
     }
+    self::loader::aliases::apply(&mut written, &mut findings);
     TimeZonesConfig::choose(&written);
     let mut config = resolve(&written, &mut findings);
     if findings.errors.is_empty() {
@@ -215,7 +216,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         self::sections::graphql::read(section, is_enabled)
     });
     let retention = read_section(&mut root, "retention", self::sections::retention::read);
-    let nodes = read_section(&mut root, "nodes", NodesConfig::read);
+    let cluster = read_section(&mut root, "cluster", ClusterConfig::read);
     let metrics = read_section(&mut root, "metrics", self::sections::metrics::read);
     let health = read_section(&mut root, "health", self::sections::health::read);
     let log = read_section(&mut root, "log", LogConfig::read);
@@ -224,11 +225,11 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let job_types = JobTypeSettings::read_all(&mut root, jobs.defaults());
     let recurring = RecurringSettings::read_all(&mut root);
     let webhooks = read_section(&mut root, "webhooks", WebhooksConfig::read);
-    let sync = read_section(&mut root, "sync", |section| {
-        self::sections::sync::read(section, webhooks.reach())
+    let change_feed = read_section(&mut root, "change_feed", |section| {
+        self::sections::change_feed::read(section, webhooks.reach())
     });
     let telemetry = read_section(&mut root, "telemetry", |section| {
-        TelemetryConfig::read(section, &nodes.name)
+        TelemetryConfig::read(section, &cluster.node_name)
     });
     let time_zones = read_section(&mut root, "time_zones", TimeZonesConfig::read);
     if !is_required {
@@ -250,12 +251,12 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         graphql,
         pages,
         retention,
-        nodes,
+        cluster,
         metrics,
         health,
         log,
         webhooks,
-        sync,
+        change_feed,
         telemetry,
         time_zones,
         warnings: Vec::new(),

@@ -46,7 +46,7 @@ fn without_any_source_the_defaults_hold() {
     let config = load(Sources::<Variables>::default()).unwrap();
     assert_eq!(config.server.listen, ["127.0.0.1:5000".parse().unwrap()]);
     assert_eq!(config.server.shutdown_grace, TimeSpan::from_secs(30));
-    assert_eq!(config.server.request_body_bytes_max, 4 << 20);
+    assert_eq!(config.server.max_request_body, 4 << 20);
     assert_eq!(config.database.url.expose(), "sqlite:tickerq.db");
     assert_eq!(config.api.rest.base_path, "/api/tickerq");
     assert_eq!(config.queues.configured.len(), 1);
@@ -67,15 +67,15 @@ fn a_whole_file_is_read() {
         [server]
         listen = ["127.0.0.1:8080", "[::1]:8080"]
         shutdown_grace = "PT1M"
-        request_body_bytes_max = "1MiB"
+        max_request_body = "1MiB"
         [database]
         url = "postgres://ann:s3cret@db/jobs"
         durability = "normal"
         [queue_defaults]
-        workers = 3
+        concurrency = 3
         [[queues]]
         name = "mail"
-        workers = 2
+        concurrency = 2
         max_pending = 100
         rate_limit = "30/m"
         [jobs]
@@ -149,9 +149,9 @@ listn = "127.0.0.1:1"
 shutdown_grace = "soon"
 [[queues]]
 name = "a b"
-workers = "ten"
+concurrency = "ten"
 [[queues]]
-workers = 0
+concurrency = 0
 [job_types.Email]
 handler = { http = { url = "ftp://x" } }
 "#,
@@ -166,12 +166,12 @@ handler = { http = { url = "ftp://x" } }
     assert!(lines[2].starts_with("tickerq.toml:6: queues[0].name: a queue's name contains ' '"));
     assert_eq!(
         lines[3],
-        "tickerq.toml:7: queues[0].workers: 'ten' is not a whole number; allowed is 1 to 4096"
+        "tickerq.toml:7: queues[0].concurrency: 'ten' is not a whole number; allowed is 1 to 4096"
     );
     assert_eq!(lines[4], "tickerq.toml:8: queues[1].name: is missing and needed here");
     assert_eq!(
         lines[5],
-        "tickerq.toml:9: queues[1].workers: 0 is out of range; allowed is 1 to 4096"
+        "tickerq.toml:9: queues[1].concurrency: 0 is out of range; allowed is 1 to 4096"
     );
     assert!(lines[6].starts_with("tickerq.toml:11: job_types.Email.handler.http.url: is not an address that begins"));
 }
@@ -205,12 +205,12 @@ fn every_kind_of_mistake_says_what_is_allowed() {
             "server.listen: [::1]:1 is there twice",
         ),
         (
-            "[server]\nrequest_body_bytes_max = \"4 parsecs\"",
+            "[server]\nmax_request_body = \"4 parsecs\"",
             "'4 parsecs' is not a size; write bytes, or a text",
         ),
-        ("[server]\nrequest_body_bytes_max = -1", "-1 is not a size"),
+        ("[server]\nmax_request_body = -1", "-1 is not a size"),
         (
-            "[server]\nrequest_body_bytes_max = 1",
+            "[server]\nmax_request_body = 1",
             "1B is out of range; allowed is 1KiB to 1GiB",
         ),
         (
@@ -322,7 +322,7 @@ fn every_kind_of_mistake_says_what_is_allowed() {
             "such as 5m, 1h30m, 7d or 500ms, or \"never\"",
         ),
         (
-            "[nodes]\nlease = \"00:00:02\"",
+            "[cluster]\nlease_ttl = \"00:00:02\"",
             "00:00:02 is out of range; allowed is 00:00:03 to",
         ),
         ("[log]\nlevel = \"inof\"", "'inof' is not a level"),
@@ -379,10 +379,11 @@ fn application_insights_needs_a_connection_string_that_no_message_repeats() {
 
 #[test]
 fn telemetry_says_what_it_allows() {
-    let errors = mistake("[telemetry]\nsample_percent = 150");
+    let errors = mistake("[telemetry]\ntrace_sample_ratio = 1.5");
     assert_eq!(
         errors,
-        "tickerq.toml:2: telemetry.sample_percent: 150 is out of range; allowed is 0 to 100"
+        "tickerq.toml:2: telemetry.trace_sample_ratio: 1.5 is not allowed; allowed is 0 to 1, such as 0.05, with at most six \
+         decimal places"
     );
     let errors = mistake("[telemetry]\notlp_endpoint = \"localhost:4318\"");
     assert!(errors.contains("http://"), "{errors}");
@@ -390,11 +391,11 @@ fn telemetry_says_what_it_allows() {
 
 #[test]
 fn the_environment_overrides_the_file_and_flags_override_both() {
-    let file = "[server]\nlisten = \"127.0.0.1:1\"\n[database]\nurl = \"sqlite:a.db\"\n[[queues]]\nname = \"mail\"\nworkers = 1";
+    let file = "[server]\nlisten = \"127.0.0.1:1\"\n[database]\nurl = \"sqlite:a.db\"\n[[queues]]\nname = \"mail\"\nconcurrency = 1";
     let variables = [
         ("TICKERQ_SERVER__LISTEN", "127.0.0.1:2"),
         ("tickerq_database__url", "sqlite:b.db"),
-        ("TICKERQ_QUEUES__0__WORKERS", "7"),
+        ("TICKERQ_QUEUES__0__CONCURRENCY", "7"),
         ("TICKERQ_QUEUES__1__NAME", "new"),
         ("TICKERQ_JOB_TYPES__EmailNotificationJob__MAX_RETRIES", "9"),
         (
@@ -410,7 +411,7 @@ fn the_environment_overrides_the_file_and_flags_override_both() {
             "{ command = { program = \"true\" } }",
         ),
         ("TICKERQ_JOB_TYPES__Other__RETRY_INTERVALS", "[\"00:00:01\"]"),
-        ("TICKERQ_API__DOCS", "false"),
+        ("TICKERQ_API__DOCS", "off"),
         ("PATH", "/bin"),
     ];
     let flags = vec![FlagValue {
@@ -421,7 +422,7 @@ fn the_environment_overrides_the_file_and_flags_override_both() {
     let config = load_from(file, &variables, flags).unwrap();
     assert_eq!(config.server.listen, ["[::1]:3".parse().unwrap()]);
     assert_eq!(config.database.url.expose(), "sqlite:b.db");
-    assert!(!config.api.rest.docs);
+    assert_eq!(config.api.rest.docs, crate::api::rest::Docs::Off);
     assert_eq!(config.queues.configured[0].workers.get(), 7);
     assert_eq!(config.queues.configured[1].name.as_str(), "new");
     let email = &config.job_types[0];
@@ -475,9 +476,9 @@ fn mistakes_in_the_environment_and_in_flags_name_the_variable_and_the_flag() {
             "TICKERQ_QUEUES__X__WORKERS: queues: a table is not allowed",
         ),
         (
-            "TICKERQ_QUEUES__0__WORKERS",
+            "TICKERQ_QUEUES__0__CONCURRENCY",
             "1",
-            "TICKERQ_QUEUES__0__WORKERS: queues[0].name: is missing and needed here",
+            "TICKERQ_QUEUES__0__CONCURRENCY: queues[0].name: is missing and needed here",
         ),
         (
             "TICKERQ_DATABASE__URL",
@@ -526,7 +527,7 @@ fn what_is_shown_names_its_sources_hides_secrets_and_can_be_read_again() {
     let file = "[database]\nurl = \"postgres://ann:s3cret@db/jobs\"\n[job_types.\"a+b\"]\nmax_retries = 1\n\
                 handler = { http = { url = \"http://x/?key=s3cret\", secret = \"s3cret-of-a-job\", headers = { A = \"s3cret\" } } }\n\
                 [retention]\nfailed = \"never\"\n\
-                [telemetry]\notlp_headers = { X-Key = \"s3cret\" }\nsample_percent = 7\n";
+                [telemetry]\notlp_headers = { X-Key = \"s3cret\" }\ntrace_sample_ratio = 0.07\n";
     let config = load_from(file, &[("TICKERQ_LOG__LEVEL", "debug")], Vec::new()).unwrap();
     let shown = config.to_toml();
     assert!(!shown.contains("s3cret"), "{shown}");
@@ -547,7 +548,7 @@ fn what_is_shown_names_its_sources_hides_secrets_and_can_be_read_again() {
 
 #[test]
 fn live_updates_have_limits_that_fit_each_other() {
-    let config = load_file("[realtime]\nmax_connections = 7\nmessage_bytes_max = \"64KiB\"\n").unwrap();
+    let config = load_file("[realtime]\nmax_connections = 7\nmax_message_size = \"64KiB\"\n").unwrap();
     assert_eq!(config.realtime.options.max_connections, 7);
     assert_eq!(config.realtime.options.message_bytes_max, 64 << 10);
     assert_eq!(config.realtime.options.ping_interval, Duration::from_secs(15));

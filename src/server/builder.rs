@@ -228,7 +228,7 @@ impl Builder {
             options.closes_storage = false;
             return Ok((repository, options, config));
         }
-        let mut database = config.database.options(config.nodes.lease);
+        let mut database = config.database.options(config.cluster.lease_ttl);
         if let Some(url) = database_url {
             database.url = url;
         }
@@ -312,12 +312,12 @@ fn default_config(listen: Option<SocketAddr>, database_url: Option<String>) -> R
 
 /// Opens the configured database, for what is done without a server.
 pub(crate) async fn open_database(config: &Config) -> Result<SeaRepository, ConnectError> {
-    SeaRepository::connect(config.database.options(config.nodes.lease)).await
+    SeaRepository::connect(config.database.options(config.cluster.lease_ttl)).await
 }
 
 /// The steps of the configured database's schema, also while a server has it open.
 pub(crate) async fn migration_states(config: &Config) -> Result<Vec<MigrationState>, MigrationError> {
-    SeaRepository::migration_states_of(config.database.options(config.nodes.lease)).await
+    SeaRepository::migration_states_of(config.database.options(config.cluster.lease_ttl)).await
 }
 
 /// What would keep a server with this configuration from starting, as far as that can be known without starting it; and

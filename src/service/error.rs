@@ -131,7 +131,7 @@ pub enum ServiceError {
     #[error("this server's log belongs to the program that embeds it; change its level there")]
     LogNotOwned,
     /// Changes are not kept.
-    #[error("this server keeps no feed of changed jobs; [sync] feed = true has it keep one")]
+    #[error("this server keeps no feed of changed jobs; [change_feed] enable = true has it keep one")]
     FeedOff,
     /// Changes after the cursor are gone.
     #[error("changes after this cursor are kept no more; read the jobs anew, from a cursor that after=latest gives")]

@@ -4,6 +4,7 @@ pub mod edit_distance;
 pub mod id;
 pub mod json;
 pub mod name;
+pub mod ratio;
 pub mod time_span;
 pub mod time_zone;
 pub mod timestamp;

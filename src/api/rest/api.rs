@@ -18,6 +18,18 @@ use crate::service::recurring::Recurring;
 use crate::service::webhooks::Webhooks;
 use crate::service::workers::Workers;
 
+/// The pages at `/docs`, and access to the OpenAPI document.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Docs {
+    /// No pages; the document requires the read scope.
+    Off,
+    /// Pages and document require the read scope where the API requires authentication.
+    #[default]
+    Authenticated,
+    /// Pages and document require no credentials.
+    Public,
+}
+
 /// Options of the REST facade.
 #[derive(Clone, Debug)]
 pub struct RestOptions {
@@ -37,10 +49,8 @@ pub struct RestOptions {
     pub response_memory_max: usize,
     /// Memory limit of bodies that are received, in bytes.
     pub body_memory_max: usize,
-    /// True if the OpenAPI document is served at `/docs`.
-    pub docs: bool,
-    /// True if the OpenAPI document requires no authentication.
-    pub public_docs: bool,
+    /// The pages at `/docs` and access to the OpenAPI document.
+    pub docs: Docs,
     /// True if callers have to authenticate, as the OpenAPI document states.
     pub requires_authentication: bool,
 }

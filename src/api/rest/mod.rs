@@ -21,7 +21,7 @@ pub(crate) mod request;
 pub(super) mod webhooks;
 pub(crate) mod workers;
 
-pub use self::api::{Exposition, MakeText, RestApi, RestOptions};
+pub use self::api::{Docs, Exposition, MakeText, RestApi, RestOptions};
 
 use std::rc::Rc;
 

@@ -43,7 +43,7 @@ pub(super) struct NodeDocument {
     /// Id of the node: one run of a server process. A restarted server is another node.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: String,
-    /// Display name: `nodes.name` of its configuration, the machine's name by default.
+    /// Display name: `cluster.node_name` of its configuration, the machine's name by default.
     #[schema(example = "worker-1")]
     name: String,
     /// `live`; `draining`: it starts no new jobs, because a drain was requested or it shuts down; or `lost`: its lease

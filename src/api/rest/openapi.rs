@@ -18,7 +18,7 @@ use utoipa::openapi::{
 };
 use utoipa_swagger_ui::Config;
 
-use super::api::{RestApi, RestOptions};
+use super::api::{Docs, RestApi, RestOptions};
 use super::problem::{Problem, ProblemKind};
 use super::request::context::{Answer, Call, document_route, open_route, resource};
 use super::request::enumerations;
@@ -288,7 +288,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
             return;
         }
     };
-    let is_public = api.options.public_docs;
+    let is_public = api.options.docs == Docs::Public;
     let serve = move |call: Call| {
         let (document, body) = (Rc::clone(&document), body.clone());
         async move {
@@ -311,7 +311,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
         };
         config.service(resource(&path, vec![(Method::GET, route)]));
     }
-    if !api.options.docs {
+    if api.options.docs == Docs::Off {
         return;
     }
     // The default is a validator on another host. Relative to /docs/, so that the pages also work behind a proxy that

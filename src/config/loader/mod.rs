@@ -1,5 +1,6 @@
 //! Reads settings from file, environment and flags, each with its source.
 
+pub(crate) mod aliases;
 pub(crate) mod byte_size;
 pub(crate) mod connection_string;
 pub(crate) mod environment;

@@ -11,6 +11,7 @@ use crate::domain::access::ip_network::IpNetwork;
 use crate::domain::job::priority::Priority;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey};
+use crate::domain::values::ratio::Ratio;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 
@@ -141,6 +142,33 @@ impl Setting for bool {
                 other.describe()
             ))),
         }
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Setting for Ratio {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        let number = match value.typed() {
+            Value::Integer(Ok(number)) => Some(number.to_string()),
+            Value::Float(text) => Some(text.replace('_', "")),
+            Value::String(_)
+            | Value::Text { .. }
+            | Value::Integer(Err(_))
+            | Value::Boolean(_)
+            | Value::Datetime(_)
+            | Value::Array(_)
+            | Value::Table(_) => None,
+        };
+        let ratio = number.and_then(|text| text.parse().ok()).and_then(Self::new);
+        ratio.ok_or_else(|| {
+            Wrong::new(format!(
+                "{} is not allowed; allowed is 0 to 1, such as 0.05, with at most six decimal places",
+                value.describe()
+            ))
+        })
     }
 
     fn show(&self) -> String {

@@ -88,7 +88,7 @@ pub(crate) fn check_secret(secret: &Secret) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// The name of an endpoint or a target without one: its address without the parts that may be secret.
+/// The name of an endpoint or a sink without one: its address without the parts that may be secret.
 pub(crate) fn name_of(url: &EndpointUrl) -> String {
     let mut shown = url.as_url().clone();
     shown.set_query(None);

@@ -30,11 +30,11 @@ pub(crate) fn read(section: &mut Section<'_>, is_api_enabled: bool) -> (GraphQlO
         max_complexity: count(section, "max_complexity", 50_000, 1, 10_000_000),
         max_aliases: count(section, "max_aliases", 30, 0, 10_000),
         max_batch: count(section, "max_batch", 10, 1, 1_000),
-        query_bytes_max: size(section, "query_bytes_max", kib(64), kib(1), mib(16)),
+        query_bytes_max: size(section, "max_query_size", kib(64), kib(1), mib(16)),
         body_bytes_max: size(section, "max_body", mib(1), kib(1), mib(1024)),
         response_bytes_max: size(section, "max_response", mib(16), kib(64), mib(1024)),
         timeout: time(section, "timeout", 30),
-        persisted_queries: count(section, "persisted_queries", 1_000, 0, 100_000),
+        persisted_queries: count(section, "persisted_query_cache_size", 1_000, 0, 100_000),
         connection_init_timeout: time(section, "connection_init_timeout", 3),
     };
     (options, PagesOptions { graphiql })

@@ -1,4 +1,4 @@
-//! `[health]`: from when on something is wrong with the server, and for how long it must be.
+//! `[health]`: the thresholds of the server's health.
 
 use crate::config::loader::byte_size::ByteSize;
 use crate::config::loader::section::Section;
@@ -12,28 +12,27 @@ pub(crate) fn read(section: &mut Section<'_>) -> HealthRules {
     let span = |section: &mut Section<'_>, key, default, least| {
         section.get_if(key, default, between(least, TimeSpan::from_secs(24 * 3_600)))
     };
-    let percent = |section: &mut Section<'_>, key, default: u32| section.get_if(key, default, between(0, 100));
     let wait = |section: &mut Section<'_>, key, default: std::time::Duration| {
         let default = TimeSpan::from_secs(i64::try_from(default.as_secs()).unwrap_or(i64::MAX));
         span(section, key, default, TimeSpan::ZERO).to_std()
     };
     let second = TimeSpan::from_secs(1);
     HealthRules {
-        queue_latency_max: span(section, "queue_latency_max", default.queue_latency_max, second),
-        failure_percent_max: percent(section, "failure_percent_max", default.failure_percent_max),
-        failed_jobs_min: section.get_if("failed_jobs_min", default.failed_jobs_min, between(1, 1_000_000)),
-        disk_free_percent_min: percent(section, "disk_free_percent_min", default.disk_free_percent_min),
+        queue_latency_max: span(section, "max_queue_latency", default.queue_latency_max, second),
+        failure_rate_max: section.get("max_failure_rate", default.failure_rate_max),
+        failed_jobs_min: section.get_if("min_failures", default.failed_jobs_min, between(1, 1_000_000)),
+        disk_free_min: section.get("min_disk_free", default.disk_free_min),
         wal_size_max: section
             .get_if(
-                "wal_size_max",
+                "max_wal_size",
                 ByteSize::bytes(default.wal_size_max),
                 between(ByteSize::kib(64), ByteSize::mib(1 << 20)),
             )
             .as_u64(),
-        clock_skew_max: span(section, "clock_skew_max", default.clock_skew_max, second),
-        nodes_lost_told: span(section, "nodes_lost_told", default.nodes_lost_told, TimeSpan::ZERO),
-        nobody_runs_for: wait(section, "nobody_runs_for", default.nobody_runs_for),
-        raise_after: wait(section, "raise_after", default.raise_after),
-        clear_after: wait(section, "clear_after", default.clear_after),
+        clock_skew_max: span(section, "max_clock_skew", default.clock_skew_max, second),
+        nodes_lost_told: span(section, "lost_node_alert_for", default.nodes_lost_told, TimeSpan::ZERO),
+        nobody_runs_for: wait(section, "unhandled_type_after", default.nobody_runs_for),
+        raise_after: wait(section, "alert_after", default.raise_after),
+        clear_after: wait(section, "resolve_after", default.clear_after),
     }
 }

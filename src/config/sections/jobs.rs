@@ -77,8 +77,8 @@ impl JobsConfig {
             TimeSpan::from_secs(10),
             between(TimeSpan::ZERO, DURATION_MAX),
         );
-        let parameters_bytes_max = size(section, "parameters_bytes_max");
-        let result_bytes_max = size(section, "result_bytes_max");
+        let parameters_bytes_max = size(section, "max_parameters_size");
+        let result_bytes_max = size(section, "max_result_size");
         Self {
             rules: Rules {
                 defaults: Arc::new(DefaultsByType {
@@ -87,7 +87,7 @@ impl JobsConfig {
                 }),
                 unknown_job_types: UnknownJobTypes::default(),
                 parameters_bytes_max,
-                batch_jobs_max: count(section, "batch_jobs_max", 10_000, 100_000),
+                batch_jobs_max: count(section, "max_batch_size", 10_000, 100_000),
                 queues_max: count(section, "max_queues", 1_000, 1_000_000),
                 new_queues_per_caller: section.get("new_queues_per_caller", per_hour(100)),
                 unique_keys_per_caller: section.get("unique_keys_per_caller", per_hour(10_000_000)),

@@ -78,5 +78,5 @@ fn read_queue(section: &mut Section<'_>, name: QueueName, default_workers: NonZe
 
 fn workers(section: &mut Section<'_>, default: NonZeroU32) -> NonZeroU32 {
     let most = NonZeroU32::MIN.saturating_add(WORKERS_MAX - 1);
-    section.get_if("workers", default, between(NonZeroU32::MIN, most))
+    section.get_if("concurrency", default, between(NonZeroU32::MIN, most))
 }

@@ -62,7 +62,7 @@ impl RealtimeConfig {
                 max_subscriptions: count(section, "max_subscriptions", 100, 10_000),
                 message_bytes_max: section
                     .get_if(
-                        "message_bytes_max",
+                        "max_message_size",
                         ByteSize::kib(32),
                         between(ByteSize::kib(1), ByteSize::mib(16)),
                     )
@@ -71,7 +71,7 @@ impl RealtimeConfig {
                 client_timeout: client_timeout.to_std(),
                 handshake_timeout: time(section, "handshake_timeout", 15).to_std(),
             },
-            event_buffer: count(section, "events_behind_max", 1_024, 1_000_000),
+            event_buffer: count(section, "event_buffer", 1_024, 1_000_000),
             queue_metrics_interval: time(section, "queue_metrics_interval", 1).to_std(),
             system_metrics_interval: time(section, "system_metrics_interval", 5).to_std(),
         }

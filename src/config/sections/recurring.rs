@@ -70,7 +70,7 @@ impl RecurringSettings {
         let is_enabled: Option<bool> = section.optional("enabled");
         let misfire_policy = section.get("misfire_policy", Misfire(MisfirePolicy::default()));
         let catches_up = misfire_policy.0.max().is_some();
-        let catch_up_max = section.optional_if("catch_up_max", move |_: &CatchUpMax| {
+        let catch_up_max = section.optional_if("max_catch_up", move |_: &CatchUpMax| {
             if catches_up {
                 Ok(())
             } else {

@@ -21,7 +21,7 @@ pub(crate) fn read(section: &mut Section<'_>) -> Retention {
         cancelled: kept("cancelled", 7),
         audit: kept("audit", 90),
         deliveries: kept("deliveries", 7),
-        changes: kept("changes", 7),
+        changes: kept("change_feed", 7),
         metrics: kept("metrics", 90),
     }
 }

@@ -21,9 +21,9 @@ pub struct ServerConfig {
     /// The time that running jobs have to end when the server stops.
     pub shutdown_grace: TimeSpan,
     /// The greatest body of a request.
-    pub request_body_bytes_max: usize,
+    pub max_request_body: usize,
     /// The greatest body of a request that creates many jobs.
-    pub batch_body_bytes_max: usize,
+    pub max_batch_body: usize,
     /// The greatest response to a request for a list over REST.
     pub max_response: usize,
     /// The greatest memory of all responses that are being built and sent.
@@ -66,8 +66,8 @@ impl ServerConfig {
             TimeSpan::from_secs(30),
             between(TimeSpan::ZERO, DURATION_MAX),
         );
-        let request_body = section.get_if("request_body_bytes_max", ByteSize::mib(4), body_sizes());
-        let batch_body = section.get_if("batch_body_bytes_max", ByteSize::mib(32), body_sizes());
+        let request_body = section.get_if("max_request_body", ByteSize::mib(4), body_sizes());
+        let batch_body = section.get_if("max_batch_body", ByteSize::mib(32), body_sizes());
         let largest_body = request_body.max(batch_body);
         let max_response = section.get_if(
             "max_response",
@@ -90,8 +90,8 @@ impl ServerConfig {
         Self {
             listen,
             shutdown_grace,
-            request_body_bytes_max: request_body.as_usize(),
-            batch_body_bytes_max: batch_body.as_usize(),
+            max_request_body: request_body.as_usize(),
+            max_batch_body: batch_body.as_usize(),
             max_response: max_response.as_usize(),
             max_response_memory: max_response_memory.as_usize(),
             max_body_memory: max_body_memory.as_usize(),

@@ -7,6 +7,7 @@ use crate::config::loader::connection_string::ConnectionString;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::between;
 use crate::domain::values::name::is_name_character;
+use crate::domain::values::ratio::Ratio;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::Share;
 use crate::runtime::monitoring::job_spans::Traces;
@@ -49,7 +50,7 @@ impl TelemetryConfig {
             section.get("track_performance_counters", true),
         );
         let otlp_endpoint: Option<EndpointUrl> = section.optional("otlp_endpoint");
-        let sample_percent: u32 = section.get_if("sample_percent", 100, between(0, 100));
+        let sample_ratio = section.get("trace_sample_ratio", Ratio::ONE);
         let traces_per_second_max = section.get_if("max_traces_per_second", 1_000, between(1, 1_000_000));
         let metrics_interval = section.get_if(
             "metrics_interval",
@@ -83,7 +84,7 @@ impl TelemetryConfig {
                     attributes,
                 },
             }),
-            sampling: Share::of(f64::from(sample_percent) / 100.0),
+            sampling: Share::of(sample_ratio.as_f64()),
         }
     }
 

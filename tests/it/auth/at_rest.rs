@@ -216,8 +216,8 @@ async fn a_secret_that_can_be_guessed_is_refused_wherever_one_is_set() {
             ),
         ),
         (
-            "sync.targets[0].secret",
-            format!("[[sync.targets]]\nurl = \"{other}\"\nsecret = \"SECRET\"\n"),
+            "change_feed.sinks[0].secret",
+            format!("[[change_feed.sinks]]\nurl = \"{other}\"\nsecret = \"SECRET\"\n"),
         ),
         (
             "secret",

@@ -38,7 +38,7 @@ const REDUCED: [&str; 10] = [
 
 fn config() -> String {
     let mut config = "[api]\nrequire_authentication = true\n[webhooks]\nallow_private_networks = true\n\
-                      [sync]\nfeed = true\n[graphql]\nmax_complexity = 1000000\nmax_depth = 15\n\
+                      [change_feed]\nenable = true\n[graphql]\nmax_complexity = 1000000\nmax_depth = 15\n\
                       [jobs]\nunique_keys_per_caller = \"1000/s\"\n"
         .to_owned();
     for (name, read, write, admin) in SETS {
@@ -602,7 +602,7 @@ async fn a_key_for_writing_reads_nothing_by_what_it_changes() {
 #[tokio::test]
 async fn readiness_names_no_queues_without_a_key() {
     let config = format!(
-        "{}[health]\nqueue_latency_max = \"1s\"\nnobody_runs_for = \"0s\"\nraise_after = \"0s\"\n",
+        "{}[health]\nmax_queue_latency = \"1s\"\nunhandled_type_after = \"0s\"\nalert_after = \"0s\"\n",
         config()
     );
     let (_site, server) = Server::with_config(&config);

@@ -30,7 +30,7 @@ async fn without_authentication_a_key_is_ignored() {
 async fn scopes_are_called_as_they_are_configured() {
     let config = r#"
         [api]
-        required_scopes = ["jobs.see", "jobs.do", "jobs.run"]
+        scopes = { read = "jobs.see", write = "jobs.do", admin = "jobs.run" }
         [[api.keys]]
         name = "seer"
         key = "tq_seer-key-for-tests"
@@ -54,7 +54,7 @@ async fn scopes_are_called_as_they_are_configured() {
 
     let none_needed = r#"
         [api]
-        required_scopes = []
+        scopes = { read = "", write = "" }
         [[api.keys]]
         name = "any"
         key = "tq_any-key-for-tests"
@@ -114,7 +114,7 @@ async fn the_description_documents_authentication() {
 
 #[tokio::test]
 async fn the_description_can_be_made_public() {
-    let (_site, server) = Server::with_config(&format!("[api]\npublic_docs = true\n{KEYS}"));
+    let (_site, server) = Server::with_config(&format!("[api]\ndocs = \"public\"\n{KEYS}"));
     let client = server.client();
     for path in [
         "/docs",

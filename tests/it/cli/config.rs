@@ -30,7 +30,7 @@ shutdown_grce = "00:00:05"
 max_retries = "3"
 timeout = "24:00:00"
 [[queues]]
-workers = 0
+concurrency = 0
 [job_types."B c"]
 handler = "noop"
 [job_types.C]
@@ -44,7 +44,7 @@ const TOLD: &[&str] = &[
     "error: tickerq.toml:5: jobs.max_retries: '3' is not a whole number; allowed is 0 to 1000",
     "error: tickerq.toml:6: jobs.timeout: '24:00:00' is not a duration (hours are 00 to 23; write a day and more as",
     "error: tickerq.toml:7: queues[0].name: is missing and needed here",
-    "error: tickerq.toml:8: queues[0].workers: 0 is out of range; allowed is 1 to 4096",
+    "error: tickerq.toml:8: queues[0].concurrency: 0 is out of range; allowed is 1 to 4096",
     "error: tickerq.toml:9: job_types.B c: a job type contains ' '; allowed are letters",
     "error: tickerq.toml:12: job_types.C.handler.http.url: must not hold a user name or password; write them as",
     "error: tickerq.toml:12: job_types.C.handler.http.headers.X-TickerQ-Job-Id: is set by the server",
@@ -124,7 +124,7 @@ environment = { PASSWORD = "s3cret" }
     let variables = [
         ("TICKERQ_JOBS__TIMEOUT", "00:01:00"),
         ("TICKERQ_QUEUES__0__NAME", "mail"),
-        ("TICKERQ_QUEUES__0__WORKERS", "3"),
+        ("TICKERQ_QUEUES__0__CONCURRENCY", "3"),
         ("TICKERQ_SERVER__SHUTDOWN_GRACE", "00:00:07"),
         ("TICKERQ_JOB_TYPES__Mail__QUEUE", "mail"),
         ("TICKERQ_SERVER__LISTEN", "127.0.0.1:1"),
@@ -144,7 +144,7 @@ environment = { PASSWORD = "s3cret" }
         "shutdown_grace = \"00:00:07\"  # TICKERQ_SERVER__SHUTDOWN_GRACE",
         "timeout = \"00:01:00\"  # TICKERQ_JOBS__TIMEOUT",
         "url = \"postgres://ann:***@db/jobs?password=***\"  # TICKERQ_DATABASE__URL",
-        "workers = 3  # TICKERQ_QUEUES__0__WORKERS",
+        "concurrency = 3  # TICKERQ_QUEUES__0__CONCURRENCY",
         "queue = \"mail\"  # TICKERQ_JOB_TYPES__Mail__QUEUE",
         "max_retries = 9  # tickerq.toml:4",
         "url = \"https://example.com/run?key=***&user=***\"  # tickerq.toml:6",
@@ -152,7 +152,7 @@ environment = { PASSWORD = "s3cret" }
         "Authorization = \"***\"  # tickerq.toml:8",
         "args = [\"--fast\"]  # tickerq.toml:11",
         "PASSWORD = \"***\"  # tickerq.toml:12",
-        "batch_jobs_max = 10000",
+        "max_batch_size = 10000",
     ] {
         assert!(out.lines().any(|shown| shown == line), "there is no {line}\n{out}");
     }

@@ -3,6 +3,7 @@
 pub(crate) mod config;
 pub(crate) mod cron;
 pub(crate) mod first_start;
+pub(crate) mod former_names;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod migrate;

@@ -8,8 +8,8 @@ use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
 const CONFIG: &str = r#"
-[nodes]
-lease = "00:00:03"
+[cluster]
+lease_ttl = "00:00:03"
 
 [job_types.QuickJob]
 handler = "noop"
@@ -110,7 +110,8 @@ async fn what_a_draining_node_is_given_others_run() {
 
 #[tokio::test]
 async fn the_command_line_drains_a_node_by_its_name() {
-    let (site, server) = Server::with_config(&format!("{CONFIG}\n").replace("[nodes]", "[nodes]\nname = \"n1\""));
+    let (site, server) =
+        Server::with_config(&format!("{CONFIG}\n").replace("[cluster]", "[cluster]\nnode_name = \"n1\""));
     let run = |arguments: &[&str]| {
         let mut command = site.command(arguments);
         let output = command.args(["--server", &server.url]).output().expect("it runs");

@@ -13,10 +13,10 @@ use crate::harness::server::{Server, Site, Storage};
 const CONFIG: &str = r#"
 [[queues]]
 name = "default"
-workers = 2
+concurrency = 2
 
-[nodes]
-lease = "00:00:03"
+[cluster]
+lease_ttl = "00:00:03"
 
 [job_types.ShortJob]
 handler = { command = { program = "sleep", args = ["0.1"] } }

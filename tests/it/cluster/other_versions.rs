@@ -8,7 +8,7 @@ use crate::harness::receiver::Receiver;
 use crate::harness::server::{Site, Storage, query_sql, run_sql};
 use crate::webhooks::{endpoint, shown};
 
-const CONFIG: &str = "[nodes]\nlease = \"00:00:03\"\n[job_types.NoopJob]\nhandler = \"noop\"\n\
+const CONFIG: &str = "[cluster]\nlease_ttl = \"00:00:03\"\n[job_types.NoopJob]\nhandler = \"noop\"\n\
     [webhooks]\nallow_private_networks = true\nremove_unconfigured_after = \"00:00:00\"\n";
 
 #[tokio::test(flavor = "multi_thread")]

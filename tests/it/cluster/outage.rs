@@ -21,10 +21,10 @@ use crate::webhooks::endpoint;
 const CONFIG: &str = r#"
 [[queues]]
 name = "default"
-workers = 4
+concurrency = 4
 
-[nodes]
-lease = "00:00:05"
+[cluster]
+lease_ttl = "00:00:05"
 
 [job_types.NotedJob]
 handler = { command = { program = "sh", args = ["-c", "echo $TICKERQ_JOB_ID $TICKERQ_ATTEMPT >> runs; sleep 0.05"] } }
@@ -243,7 +243,7 @@ async fn an_outage_is_one_line_of_the_log_whatever_the_server_does() {
     let receiver = Receiver::open().await;
     let cluster = Cluster::start_new();
     let endpoint = endpoint("crm", &receiver, "\"job.*\", \"system.alert\"", "");
-    let health = "[health]\nraise_after = \"00:00:00\"\nclear_after = \"00:00:00.3\"\n";
+    let health = "[health]\nalert_after = \"00:00:00\"\nresolve_after = \"00:00:00.3\"\n";
     let config = format!("{}{health}{endpoint}", CONFIG.replace("00:00:05", "00:00:30"));
     let site = Site::over(cluster.url(), &config);
     let server = site.start();

@@ -10,8 +10,8 @@ use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
 const CONFIG: &str = r#"
-[nodes]
-lease = "00:00:03"
+[cluster]
+lease_ttl = "00:00:03"
 
 [job_types.LongJob]
 max_retries = 0

@@ -52,7 +52,7 @@ async fn works(servers: &[Server]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_share_a_database_through_a_pooler_in_transaction_mode() {
     let (database, pooler) = (new_postgres_database(""), Pooler::start("transaction", 3));
-    let config = format!("[database]\npgbouncer = true\n[nodes]\nlease = \"00:00:06\"\n{NOOP}");
+    let config = format!("[database]\npgbouncer = true\n[cluster]\nlease_ttl = \"00:00:06\"\n{NOOP}");
     let site = Site::over(pooler.url_of(&database), &config);
     let servers = [site.start(), site.start()];
     works(&servers).await;

@@ -268,7 +268,7 @@ async fn a_fault_is_reported_the_same_over_every_transport() {
 
 #[actix_web::test]
 async fn a_slow_subscriber_receives_the_number_of_dropped_events() {
-    let embedded = Embedded::start("[realtime]\nevents_behind_max = 1\n").await;
+    let embedded = Embedded::start("[realtime]\nevent_buffer = 1\n").await;
     let mut socket = Socket::begun_at(&embedded.url).await;
     socket.subscribe("1", EVENTS).await;
     embedded.listens(true).await;

@@ -26,7 +26,7 @@ fn code(answer: &Answer) -> Value {
 #[tokio::test]
 async fn a_request_that_asks_for_too_much_is_refused_before_it_costs_anything() {
     let config =
-        "[graphql]\nmax_depth = 6\nmax_complexity = 200\nmax_aliases = 3\nmax_batch = 2\nquery_bytes_max = \"2KiB\"\n";
+        "[graphql]\nmax_depth = 6\nmax_complexity = 200\nmax_aliases = 3\nmax_batch = 2\nmax_query_size = \"2KiB\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
     for (query, allowed) in [

@@ -39,7 +39,7 @@ async fn a_handler_that_blocks_after_its_time_keeps_its_permit_and_is_seen_to_bl
     let file = folder.path().join("tickerq.toml");
     std::fs::write(
         &file,
-        "[metrics]\nenable_prometheus_export = true\n[[queues]]\nname = \"default\"\nworkers = 4\n\
+        "[metrics]\nenable_prometheus_export = true\n[[queues]]\nname = \"default\"\nconcurrency = 4\n\
          [job_types.BlockJob]\nconcurrency = 1\nmax_retries = 0\ntimeout = \"00:00:00.2\"\n",
     )
     .expect("the configuration is written");

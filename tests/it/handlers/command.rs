@@ -77,7 +77,7 @@ async fn the_output_of_a_program_is_the_result_and_its_exit_code_the_outcome() {
             "test \"$TICKERQ_ATTEMPT\" = 2 && echo \"$TICKERQ_RETRY_COUNT\"",
         )
         + &script("Large", "max_retries = 3", "yes | head -c 3000");
-    let (_site, server) = Server::with_config(&format!("[jobs]\nresult_bytes_max = \"2KiB\"\n{config}"));
+    let (_site, server) = Server::with_config(&format!("[jobs]\nmax_result_size = \"2KiB\"\n{config}"));
     let client = server.client();
     for (job_type, status, result, error, detail, attempts) in [
         ("Json", "completed", json!({ "sent": 3 }), Value::Null, Value::Null, 1),

@@ -271,7 +271,7 @@ async fn an_endpoint_that_is_not_there_or_hangs_up_is_tried_again() {
 
 #[tokio::test]
 async fn a_result_that_is_too_large_fails_for_good_and_is_not_cut() {
-    let (mut gate, _site, server) = server_that_calls("", "result_bytes_max = \"1KiB\"").await;
+    let (mut gate, _site, server) = server_that_calls("", "max_result_size = \"1KiB\"").await;
     let client = server.client();
     let id = create(&client, Value::Null).await;
     let longest = format!("\"{}\"", "x".repeat(1_022));

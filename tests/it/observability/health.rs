@@ -12,12 +12,12 @@ const QUICK: &str = r#"
 [realtime]
 system_metrics_interval = "00:00:00.1"
 [health]
-disk_free_percent_min = 0
-queue_latency_max = "00:00:01"
-nobody_runs_for = "00:00:00"
-failed_jobs_min = 3
-raise_after = "00:00:00"
-clear_after = "00:00:00.3"
+min_disk_free = 0
+max_queue_latency = "00:00:01"
+unhandled_type_after = "00:00:00"
+min_failures = 3
+alert_after = "00:00:00"
+resolve_after = "00:00:00.3"
 [job_types.Noop]
 handler = "noop"
 [job_types.Breaks]
@@ -109,7 +109,7 @@ async fn many_failures_are_reported() {
 
 #[tokio::test]
 async fn a_dead_server_is_reported_by_the_others_until_it_returns() {
-    let named = |name: &str| format!("{QUICK}[nodes]\nname = \"{name}\"\nlease = \"00:00:03\"\n");
+    let named = |name: &str| format!("{QUICK}[cluster]\nnode_name = \"{name}\"\nlease_ttl = \"00:00:03\"\n");
     let site = Site::new(Storage::Postgres, &named("one"));
     let one = site.start();
     site.configure(&named("two"));
@@ -127,7 +127,7 @@ async fn a_dead_server_is_reported_by_the_others_until_it_returns() {
 #[tokio::test]
 async fn a_disk_without_room_makes_the_server_unready() {
     // No disk is all free, and none is a hundred times as large.
-    let config = QUICK.replace("disk_free_percent_min = 0", "disk_free_percent_min = 100");
+    let config = QUICK.replace("min_disk_free = 0", "min_disk_free = 1");
     let site = Site::new(Storage::Sqlite, &config);
     let server = site.start();
     let client = server.client();

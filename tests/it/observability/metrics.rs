@@ -11,8 +11,8 @@ use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
 const TYPES: &str = r#"
-[nodes]
-lease = "00:00:03"
+[cluster]
+lease_ttl = "00:00:03"
 [job_types.Noop]
 handler = "noop"
 [job_types.Fails]
@@ -23,7 +23,7 @@ handler = { command = { program = "sh", args = ["-c", "echo \"no route to host 1
 handler = { command = { program = "sh", args = ["-c", "sleep 0.05"] } }
 [[queues]]
 name = "mail"
-workers = 3
+concurrency = 3
 "#;
 
 /// Every job, whole, with its attempts.

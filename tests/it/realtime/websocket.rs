@@ -292,7 +292,7 @@ fn on_cluster(sql: &str) {
 async fn health_is_reported_when_storage_fails_and_when_it_recovers() {
     let site = Site::new(
         Storage::Postgres,
-        "[realtime]\nsystem_metrics_interval = \"00:00:00.2\"\n[health]\nclear_after = \"00:00:00.2\"\n",
+        "[realtime]\nsystem_metrics_interval = \"00:00:00.2\"\n[health]\nresolve_after = \"00:00:00.2\"\n",
     );
     let server = site.start();
     let database = site.database_url().rsplit('/').next().expect("a database").to_owned();

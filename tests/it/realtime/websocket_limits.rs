@@ -22,7 +22,7 @@ fn part(text: &'static [u8], opcode: Data, is_last: bool) -> Message {
 
 #[tokio::test]
 async fn a_message_may_come_in_parts_but_not_be_larger_for_it() {
-    let (_site, server) = Server::with_config("[realtime]\nmessage_bytes_max = \"1KiB\"\n");
+    let (_site, server) = Server::with_config("[realtime]\nmax_message_size = \"1KiB\"\n");
     let mut socket = Socket::open(&server.url, "/ws").await;
     socket
         .send(part(b"{\"action\":\"subscribe\",", Data::Text, false))
@@ -263,7 +263,7 @@ async fn live_updates_can_be_turned_off() {
 #[tokio::test]
 async fn a_slow_client_receives_the_number_of_dropped_events() {
     const JOBS: usize = 6_000;
-    let config = format!("[realtime]\nevents_behind_max = 50\n{NOOP}");
+    let config = format!("[realtime]\nevent_buffer = 50\n{NOOP}");
     let (_site, server) = Server::with_config(&config);
     let stream = raw_connection(&server, "/api/tickerq/ws", Some(8 * 1024)).await;
     let mut socket = tokio_tungstenite::WebSocketStream::from_raw_socket(

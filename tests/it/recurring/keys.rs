@@ -248,7 +248,7 @@ queue = \"mail\"
 max_retries = 2
 timeout = \"00:10:00\"
 misfire_policy = \"catch_up\"
-catch_up_max = 7
+max_catch_up = 7
 overlap_policy = \"queue\"
 starts_at = 2026-01-01T00:00:00Z
 parameters = {{ destination = \"s3://backups/\", parts = [1, 2.5, true], at = 2026-01-01 }}

@@ -14,8 +14,8 @@ use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage, run_sql};
 
 const CONFIG: &str = r#"
-[nodes]
-lease = "00:00:03"
+[cluster]
+lease_ttl = "00:00:03"
 
 [job_types.DataBackupJob]
 handler = "noop"

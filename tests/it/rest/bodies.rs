@@ -200,8 +200,7 @@ async fn the_position_of_a_json_syntax_error_is_reported() {
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_however_it_comes() {
-    let (_site, server) =
-        Server::with_config("[server]\nrequest_body_bytes_max = \"2KiB\"\nbatch_body_bytes_max = \"4KiB\"");
+    let (_site, server) = Server::with_config("[server]\nmax_request_body = \"2KiB\"\nmax_batch_body = \"4KiB\"");
     let client = server.client();
     let json = Some("application/json");
     let job = |length: usize| {

@@ -302,7 +302,7 @@ async fn the_same_routes_are_under_the_version() {
 #[tokio::test]
 async fn base_path_and_version_can_be_changed_and_the_api_left_out() {
     let (_site, server) =
-        Server::with_config("[api]\nbase_path = \"/x/my.jobs\"\nversion = \"v2.1-beta\"\ndocs = false");
+        Server::with_config("[api]\nbase_path = \"/x/my.jobs\"\nversion = \"v2.1-beta\"\ndocs = \"off\"");
     let client = server.client();
     for prefix in ["/x/my.jobs", "/x/my.jobs/v2.1-beta"] {
         let request = client

@@ -20,7 +20,7 @@ async fn count(client: &Client, queue: &str, of: &str) -> Value {
 async fn a_queue_runs_as_many_jobs_at_once_as_it_has_workers() {
     let mut gate = Gate::open().await;
     let (_site, server) = Server::with_config(&format!(
-        "[job_types.Work]\n{}\n[[queues]]\nname = \"narrow\"\nworkers = 2\n",
+        "[job_types.Work]\n{}\n[[queues]]\nname = \"narrow\"\nconcurrency = 2\n",
         gate.handler()
     ));
     let client = server.client();
@@ -74,7 +74,7 @@ async fn a_type_runs_as_many_jobs_at_once_as_it_may_in_all_queues_together() {
 async fn the_most_urgent_job_is_started_first_then_the_oldest() {
     let mut gate = Gate::open().await;
     let (_site, server) = Server::with_config(&format!(
-        "[job_types.Work]\n{}\n[[queues]]\nname = \"one\"\nworkers = 1\n",
+        "[job_types.Work]\n{}\n[[queues]]\nname = \"one\"\nconcurrency = 1\n",
         gate.handler()
     ));
     let client = server.client();
@@ -175,7 +175,7 @@ async fn a_queue_starts_no_more_jobs_than_its_rate_lets_through() {
 #[tokio::test]
 async fn looking_for_jobs_that_are_not_there_takes_nothing_of_a_rate() {
     // Ten an hour: had a look taken them, the first job would wait for six minutes.
-    let config = format!("{NOOP}[[queues]]\nname = \"rare\"\nrate_limit = \"10/h\"\nworkers = 10\n");
+    let config = format!("{NOOP}[[queues]]\nname = \"rare\"\nrate_limit = \"10/h\"\nconcurrency = 10\n");
     let (_site, server) = Server::with_config(&config);
     let client = server.client();
     for delay in ["00:00:00", "00:00:00.2", "00:00:00.4"] {

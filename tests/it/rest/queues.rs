@@ -38,7 +38,7 @@ async fn counting(storage: Storage) {
     let site = Site::new(
         storage,
         &format!(
-            "{TYPES}[job_types.Work]\n{}\n[[queues]]\nname = \"mail\"\nworkers = 3\n",
+            "{TYPES}[job_types.Work]\n{}\n[[queues]]\nname = \"mail\"\nconcurrency = 3\n",
             gate.handler()
         ),
     );

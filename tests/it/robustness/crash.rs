@@ -14,10 +14,10 @@ use crate::harness::server::{Site, Storage};
 const CONFIG: &str = r#"
 [[queues]]
 name = "default"
-workers = 20
+concurrency = 20
 
-[nodes]
-lease = "00:00:03"
+[cluster]
+lease_ttl = "00:00:03"
 
 [job_types.QuickJob]
 handler = "noop"

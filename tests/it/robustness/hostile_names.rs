@@ -172,7 +172,7 @@ fn names_in_the_configuration_are_checked_as_those_of_callers() {
                     "[[api.keys]]\nname = \"{escaped}\"\nkey = \"tq_a-key-of-a-test\"\nscopes = [\"tickerq:read\"]\n"
                 ),
             ),
-            ("nodes.name", format!("[nodes]\nname = \"{escaped}\"\n")),
+            ("cluster.node_name", format!("[cluster]\nnode_name = \"{escaped}\"\n")),
             (
                 "webhooks.endpoints[0].name",
                 format!(
@@ -181,8 +181,8 @@ fn names_in_the_configuration_are_checked_as_those_of_callers() {
                 ),
             ),
             (
-                "sync.targets[0].name",
-                format!("[[sync.targets]]\nname = \"{escaped}\"\nurl = \"https://example.com/\"\n"),
+                "change_feed.sinks[0].name",
+                format!("[[change_feed.sinks]]\nname = \"{escaped}\"\nurl = \"https://example.com/\"\n"),
             ),
             (
                 "telemetry.service_name",

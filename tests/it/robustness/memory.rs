@@ -285,8 +285,7 @@ async fn connect(server: &Server) -> TcpStream {
 
 #[tokio::test]
 async fn unfinished_bodies_are_bounded_together() {
-    let config =
-        "[server]\nrequest_body_bytes_max = \"1MiB\"\nbatch_body_bytes_max = \"1MiB\"\nmax_body_memory = \"2MiB\"\n";
+    let config = "[server]\nmax_request_body = \"1MiB\"\nmax_batch_body = \"1MiB\"\nmax_body_memory = \"2MiB\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
     let body = format!("{{\"type\":\"Remote\",\"parameters\":\"{}\"}}", "x".repeat(700_000));

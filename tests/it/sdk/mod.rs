@@ -52,15 +52,15 @@ key = "slow-slow-slow-slow"
 scopes = ["tickerq:read"]
 rate_limit = "1/h"
 
-[nodes]
-lease = "00:00:03"
+[cluster]
+lease_ttl = "00:00:03"
 
 [server]
-request_body_bytes_max = "128KiB"
+max_request_body = "128KiB"
 
 [[queues]]
 name = "full"
-workers = 1
+concurrency = 1
 max_pending = 1
 
 [job_types.NoopJob]
@@ -81,8 +81,8 @@ handler = "remote"
 [webhooks]
 allow_private_networks = true
 
-[sync]
-feed = true
+[change_feed]
+enable = true
 "#;
 
 const KEY: &str = "all-all-all-all-all";

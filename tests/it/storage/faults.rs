@@ -19,12 +19,12 @@ const CONFIG: &str = r#"
 queue_metrics_interval = "00:00:00.2"
 system_metrics_interval = "00:00:00.2"
 [health]
-disk_free_percent_min = 0
-wal_size_max = "256KiB"
-raise_after = "00:00:00"
-clear_after = "00:00:00.3"
-nobody_runs_for = "01:00:00"
-queue_latency_max = "01:00:00"
+min_disk_free = 0
+max_wal_size = "256KiB"
+alert_after = "00:00:00"
+resolve_after = "00:00:00.3"
+unhandled_type_after = "01:00:00"
+max_queue_latency = "01:00:00"
 "#;
 
 fn started() -> (Site, Server) {

@@ -14,7 +14,7 @@ const TYPES: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
 
 fn target(receiver: &Receiver, more: &str) -> String {
     format!(
-        "{TYPES}[[sync.targets]]\nname = \"warehouse\"\nurl = \"{}\"\ninterval = \"00:00:00.2\"\nbatch_size = 10\n\
+        "{TYPES}[[change_feed.sinks]]\nname = \"warehouse\"\nurl = \"{}\"\ninterval = \"00:00:00.2\"\nbatch_size = 10\n\
          secret = \"sync-secret-key\"\n{more}\n",
         receiver.url()
     )
@@ -103,7 +103,7 @@ async fn a_target_that_was_away_is_caught_up(storage: Storage) {
     receiver.otherwise(Answer::Closes);
     let site = Site::new(
         storage,
-        &format!("[nodes]\nlease = \"00:00:03\"\n{}", target(&receiver, "")),
+        &format!("[cluster]\nlease_ttl = \"00:00:03\"\n{}", target(&receiver, "")),
     );
     let server = site.start();
     let mut ids = create_many(&server.client(), 40).await;
@@ -148,7 +148,7 @@ async fn two_nodes_send_one_target_everything() {
     let receiver = Receiver::open().await;
     let site = Site::new(
         Storage::Postgres,
-        &format!("[nodes]\nlease = \"00:00:03\"\n{}", target(&receiver, "")),
+        &format!("[cluster]\nlease_ttl = \"00:00:03\"\n{}", target(&receiver, "")),
     );
     let (first, second) = (site.start(), site.start());
     let mut ids = create_many(&first.client(), 30).await;
@@ -167,7 +167,7 @@ async fn two_nodes_send_one_target_everything() {
 
 #[tokio::test]
 async fn the_change_feed_can_be_polled() {
-    let (_site, server) = Server::with_config(&format!("{TYPES}[sync]\nfeed = true\n"));
+    let (_site, server) = Server::with_config(&format!("{TYPES}[change_feed]\nenable = true\n"));
     let client = server.client();
     let latest = client.get("/jobs/changes?after=latest").await.json();
     assert_eq!((&latest["changes"], &latest["hasMore"]), (&json!([]), &json!(false)));
@@ -209,5 +209,5 @@ async fn without_a_feed_that_is_said() {
     let (_site, server) = Server::with_config("");
     let problem = server.client().get("/jobs/changes").await.problem(409);
     let detail = problem["detail"].as_str().expect("a detail");
-    assert!(detail.contains("[sync] feed = true"), "{detail}");
+    assert!(detail.contains("[change_feed] enable = true"), "{detail}");
 }

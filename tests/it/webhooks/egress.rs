@@ -274,7 +274,7 @@ async fn no_configuration_makes_the_server_call_a_metadata_service() {
             format!(
                 "[[webhooks.endpoints]]\nurl = \"http://{host}/\"\nevents = [\"*\"]\nsecret = \"webhook-secret-key\"\n"
             ),
-            format!("[sync]\nfeed = true\n[[sync.targets]]\nurl = \"http://{host}/\"\n"),
+            format!("[change_feed]\nenable = true\n[[change_feed.sinks]]\nurl = \"http://{host}/\"\n"),
         ] {
             let site = Site::new(Storage::Sqlite, &config);
             let output = site.command(&["config", "check"]).output().expect("the program runs");

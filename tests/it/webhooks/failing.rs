@@ -157,7 +157,7 @@ async fn an_untrusted_certificate_is_rejected() {
 async fn changes_of_the_servers_health_are_delivered() {
     let receiver = Receiver::open().await;
     let health = "[realtime]\nsystem_metrics_interval = \"00:00:00.1\"\n\
-        [health]\nnobody_runs_for = \"00:00:00\"\ndisk_free_percent_min = 0\nraise_after = \"00:00:00\"\nclear_after = \"00:00:00.3\"\n";
+        [health]\nunhandled_type_after = \"00:00:00\"\nmin_disk_free = 0\nalert_after = \"00:00:00\"\nresolve_after = \"00:00:00.3\"\n";
     let endpoint = endpoint("ops", &receiver, "\"system.alert\"", "");
     let (_site, server) = Server::with_config(&format!("{TYPES}{health}{endpoint}"));
     let client = server.client();

@@ -462,7 +462,7 @@ async fn a_secret_that_no_library_reads_is_refused_everywhere() {
         for config in [
             endpoint("crm", &receiver, "\"*\"", "").replace("webhook-secret-key", secret),
             endpoint("crm", &receiver, "\"*\"", &format!("previous_secret = \"{secret}\"")),
-            format!("[[sync.targets]]\nurl = \"http://127.0.0.1:9/\"\nsecret = \"{secret}\"\n"),
+            format!("[[change_feed.sinks]]\nurl = \"http://127.0.0.1:9/\"\nsecret = \"{secret}\"\n"),
             format!(
                 "[job_types.T]\nhandler = {{ http = {{ url = \"http://127.0.0.1:9/\", secret = \"{secret}\" }} }}\n"
             ),

@@ -10,7 +10,7 @@ use crate::harness::eventually;
 use crate::harness::receiver::{Answer, Got, Receiver};
 use crate::harness::server::{Site, Storage};
 
-const CONFIG: &str = "[nodes]\nlease = \"00:00:03\"\n[job_types.NoopJob]\nhandler = \"noop\"\n";
+const CONFIG: &str = "[cluster]\nlease_ttl = \"00:00:03\"\n[job_types.NoopJob]\nhandler = \"noop\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_nodes_send_each_delivery_once_and_share_the_endpoints() {

@@ -292,7 +292,10 @@ async fn nothing_overtakes_a_delivery_of_the_same_job_that_is_tried_again() {
 async fn killed_again_and_again(storage: Storage) {
     let receiver = Receiver::open().await;
     let endpoints = endpoint("crm", &receiver, "\"job.completed\"", "");
-    let site = Site::new(storage, &format!("{TYPES}[nodes]\nlease = \"00:00:03\"\n{endpoints}"));
+    let site = Site::new(
+        storage,
+        &format!("{TYPES}[cluster]\nlease_ttl = \"00:00:03\"\n{endpoints}"),
+    );
     let mut acknowledged = BTreeSet::new();
     for round in 0..4_u64 {
         let server = site.start();

@@ -259,7 +259,7 @@ async fn a_worker_belongs_to_the_key_that_registered_it() {
 
 #[tokio::test]
 async fn a_token_is_valid_on_every_node_and_after_a_restart() {
-    let site = Site::new(Storage::Postgres, "[nodes]\nlease = \"00:01:00\"\n");
+    let site = Site::new(Storage::Postgres, "[cluster]\nlease_ttl = \"00:01:00\"\n");
     let (first, second) = (site.start(), site.start());
     let worker = register(&first.client(), &["MailJob"]).await;
     let id = first.client().create_of_type("MailJob").await;
@@ -276,7 +276,7 @@ async fn a_token_is_valid_on_every_node_and_after_a_restart() {
 
 #[tokio::test]
 async fn a_worker_that_an_older_version_registered_registers_again() {
-    let site = Site::new(Storage::Postgres, "[nodes]\nlease = \"00:00:03\"\n");
+    let site = Site::new(Storage::Postgres, "[cluster]\nlease_ttl = \"00:00:03\"\n");
     let server = site.start();
     let client = server.client();
     let worker = register(&client, &["MailJob"]).await;
@@ -311,8 +311,8 @@ async fn a_worker_that_an_older_version_registered_registers_again() {
 }
 
 const LOCAL: &str = r#"
-[nodes]
-lease = "00:00:05"
+[cluster]
+lease_ttl = "00:00:05"
 [job_types.LocalJob]
 handler = { command = { program = "sleep", args = ["0"] } }
 [job_types.SharedJob]
@@ -353,7 +353,7 @@ async fn a_worker_leases_no_jobs_of_types_that_a_server_runs() {
 
 #[tokio::test]
 async fn a_worker_receives_the_types_that_another_server_has_reserved_since() {
-    let site = Site::new(Storage::Postgres, "[nodes]\nlease = \"00:00:05\"\n");
+    let site = Site::new(Storage::Postgres, "[cluster]\nlease_ttl = \"00:00:05\"\n");
     let first = site.start();
     let client = first.client();
     let (both, one) = (

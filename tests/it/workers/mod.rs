@@ -18,8 +18,8 @@ const CONFIG: &str = r#"
 [jobs]
 cancel_grace = "00:00:01"
 
-[nodes]
-lease = "00:00:03"
+[cluster]
+lease_ttl = "00:00:03"
 
 [job_types.MailJob]
 max_retries = 2
@@ -282,7 +282,7 @@ async fn retry_after_is_the_exact_wait_before_the_next_attempt() {
 
 #[tokio::test]
 async fn a_worker_takes_jobs_from_the_queues_that_it_names() {
-    let config = format!("{CONFIG}\n[[queues]]\nname = \"slow\"\nworkers = 1\nrate_limit = \"2/h\"\n");
+    let config = format!("{CONFIG}\n[[queues]]\nname = \"slow\"\nconcurrency = 1\nrate_limit = \"2/h\"\n");
     let (_site, server) = Server::with_config(&config);
     let client = server.client();
     let declaration = json!({ "name": "picky", "types": ["MailJob"], "queues": ["a", "slow"], "concurrency": 4 });

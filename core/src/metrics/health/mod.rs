@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::storage_fault::StorageFault;
 use crate::values::name::{JobType, QueueName};
+use crate::values::ratio::Ratio;
 use crate::values::time_span::TimeSpan;
 
 mod watch;
@@ -306,12 +307,12 @@ pub struct Health {
 pub struct HealthRules {
     /// How long a due job may wait in a queue that is not paused.
     pub queue_latency_max: TimeSpan,
-    /// How many percent of the jobs that ended in the last quarters of an hour may have failed.
-    pub failure_percent_max: u32,
+    /// The ratio of the jobs that ended in the last quarters of an hour that may have failed.
+    pub failure_rate_max: Ratio,
     /// How many must have failed before that counts.
     pub failed_jobs_min: u32,
-    /// How many percent of the database's disk must be free. A fifth of that is as good as nothing.
-    pub disk_free_percent_min: u32,
+    /// The ratio of the database's disk that must be free. With less than a fifth of that the disk counts as full.
+    pub disk_free_min: Ratio,
     /// How many bytes of SQLite's write-ahead log may be kept from being moved into the database.
     pub wal_size_max: u64,
     /// How far this server's clock may differ from the database's.
@@ -330,9 +331,9 @@ impl Default for HealthRules {
     fn default() -> Self {
         Self {
             queue_latency_max: TimeSpan::from_secs(300),
-            failure_percent_max: 50,
+            failure_rate_max: Ratio::percent(50),
             failed_jobs_min: 20,
-            disk_free_percent_min: 5,
+            disk_free_min: Ratio::percent(5),
             // What SQLite gathers before it moves anything: less says nothing.
             wal_size_max: 16 << 20,
             clock_skew_max: TimeSpan::from_secs(5),
@@ -439,7 +440,7 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
         && total > 0
         && storage_fault != Some(StorageFault::Full)
     {
-        let least = total / 100 * u64::from(rules.disk_free_percent_min);
+        let least = rules.disk_free_min.of(total);
         if free < least / 5 {
             reasons.push(HealthReason::DiskFull { free });
         } else if free < least {
@@ -469,7 +470,7 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
         reasons.push(HealthReason::QueueLatency { queue, waited });
     }
     let percent = (failed_lately * 100).checked_div(ended_lately).unwrap_or_default();
-    if failed_lately >= u64::from(rules.failed_jobs_min) && percent > u64::from(rules.failure_percent_max) {
+    if failed_lately >= u64::from(rules.failed_jobs_min) && rules.failure_rate_max.is_exceeded_by(percent) {
         reasons.push(HealthReason::FailureRate {
             percent,
             failed: failed_lately,

@@ -12,7 +12,7 @@ use crate::storage::query::StoredNode;
 pub(in super::super) struct ServerNode {
     /// Id of the node.
     id: Uuid,
-    /// Display name: `nodes.name` of its configuration, the machine's name by default.
+    /// Display name: `cluster.node_name` of its configuration, the machine's name by default.
     name: String,
     /// True if its lease is valid; otherwise its jobs are recovered by other nodes.
     is_live: bool,

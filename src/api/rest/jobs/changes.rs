@@ -49,7 +49,7 @@ pub(in super::super) struct JobChange<'a> {
     tag = "jobs",
     description = "Returns the jobs that have changed since a cursor, in the order of the changes, without gaps. Start with \
                    `after=latest` and a list of the jobs, or without `after` at the oldest stored change. Jobs that \
-                   were deleted with a queue or by retention are not reported. Requires `[sync] feed = true`, or a target \
+                   were deleted with a queue or by retention are not reported. Requires `[change_feed] enable = true`, or a target \
                    of data sync.",
     params(
         ("after" = Option<String>, Query, description = "Cursor of the previous page, or `latest`", example = "0-4711"),

@@ -1,4 +1,4 @@
-//! `[api]`, authentication: `require_authentication`, `required_scopes`, `[[api.keys]]`, `[api.jwt]`.
+//! `[api]`, authentication: `require_authentication`, `[api.scopes]`, `[[api.keys]]`, `[api.jwt]`.
 
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ pub(super) fn read(section: &mut Section<'_>, server: &ServerConfig) -> AuthOpti
             Err(format!("'{scheme}' is not allowed; the only scheme is \"{SCHEME}\""))
         }
     });
-    let scopes = scopes::read(section);
     let explicit: Option<bool> = section.optional("require_authentication");
+    let scopes = scopes::read(section);
     // Invalid keys count: they have errors of their own.
     let has_keys = section.entry("keys").is_some_and(|entry| match entry.value.typed() {
         Value::Array(items) => !items.is_empty(),

@@ -6,7 +6,7 @@ pub(crate) mod keys;
 mod scopes;
 
 use crate::api::auth::AuthOptions;
-use crate::api::rest::RestOptions;
+use crate::api::rest::{Docs, RestOptions};
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted, word};
 use crate::config::loader::value::Value;
@@ -32,8 +32,7 @@ impl ApiConfig {
         });
         let version = section.get_if("version", "v1".to_owned(), |version: &String| check_version(version));
         let unknown_job_types = section.get("unknown_job_types", UnknownJobTypes::Accept);
-        let docs = section.get("docs", true);
-        let public_docs = section.get("public_docs", false);
+        let docs = section.get("docs", Docs::default());
         // Last: it has tables of its own.
         let auth = authentication::read(section, server);
         Self {
@@ -41,13 +40,12 @@ impl ApiConfig {
                 enable,
                 base_path,
                 version,
-                body_bytes_max: server.request_body_bytes_max,
-                batch_body_bytes_max: server.batch_body_bytes_max,
+                body_bytes_max: server.max_request_body,
+                batch_body_bytes_max: server.max_batch_body,
                 response_bytes_max: server.max_response,
                 response_memory_max: server.max_response_memory,
                 body_memory_max: server.max_body_memory,
                 docs,
-                public_docs,
                 requires_authentication: auth.is_required,
             },
             unknown_job_types,
@@ -65,6 +63,25 @@ impl Setting for UnknownJobTypes {
         quoted(match self {
             Self::Accept => "accept",
             Self::Reject => "reject",
+        })
+    }
+}
+
+impl Setting for Docs {
+    fn read(value: &Value) -> Result<Self, Wrong> {
+        let words = [
+            ("off", Self::Off),
+            ("authenticated", Self::Authenticated),
+            ("public", Self::Public),
+        ];
+        word(value, &words)
+    }
+
+    fn show(&self) -> String {
+        quoted(match self {
+            Self::Off => "off",
+            Self::Authenticated => "authenticated",
+            Self::Public => "public",
         })
     }
 }

@@ -1,9 +1,10 @@
-//! `required_scopes`: the names of the scopes.
+//! `[api.scopes]`: the names of the scopes.
 
 use std::sync::Arc;
 
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::Check;
+use crate::config::sections::endpoint::Text;
 use crate::domain::access::caller as domain;
 use crate::domain::access::caller::{Scope, ScopeNames};
 
@@ -30,41 +31,33 @@ impl Scopes {
     }
 }
 
-/// `required_scopes`: the scopes of reading, changing and administering, in this order. A single one is that of reading and
-/// changing; without any, reading and changing need none. Administering always has its own.
-pub(super) fn read(section: &mut Section<'_>) -> Scopes {
+/// `[api.scopes]`: an empty name for reading or changing grants it to every authenticated caller.
+pub(super) fn read(api: &mut Section<'_>) -> Scopes {
+    let mut section = api.child("scopes");
     let default = ScopeNames::default();
-    let unnamed = vec![default.read.to_string(), default.write.to_string()];
-    let mut names = section
-        .get_if("required_scopes", unnamed, |names: &Vec<String>| check_names(names))
-        .into_iter()
-        .map(Arc::from);
     let mut granted = domain::Scopes::none();
-    let read: Option<Arc<str>> = names.next();
-    let write = names.next().or_else(|| read.clone());
-    for scope in [(Scope::Read, &read), (Scope::Write, &write)] {
-        if let (scope, None) = scope {
+    let mut name = |section: &mut Section<'_>, key, scope, default: &Arc<str>| {
+        let Text(name) = section.get_if(key, Text(default.to_string()), |Text(name): &Text| {
+            if name.is_empty() && scope != Scope::Admin {
+                Ok(())
+            } else {
+                check_scope(name)
+            }
+        });
+        if name.is_empty() {
             granted = granted.with(scope);
+            Arc::clone(default)
+        } else {
+            Arc::from(name)
         }
-    }
-    Scopes {
-        names: ScopeNames {
-            read: read.unwrap_or(default.read),
-            write: write.unwrap_or(default.write),
-            admin: names.next().unwrap_or(default.admin),
-        },
-        granted,
-    }
-}
-
-fn check_names(names: &[String]) -> Result<(), String> {
-    if names.len() > 3 {
-        return Err(format!(
-            "{} scopes are too many; allowed are those for reading, for changing and for administering, in this order",
-            names.len()
-        ));
-    }
-    names.iter().try_for_each(|name| check_scope(name))
+    };
+    let names = ScopeNames {
+        read: name(&mut section, "read", Scope::Read, &default.read),
+        write: name(&mut section, "write", Scope::Write, &default.write),
+        admin: name(&mut section, "admin", Scope::Admin, &default.admin),
+    };
+    section.finish();
+    Scopes { names, granted }
 }
 
 /// RFC 6749, section 3.3: visible ASCII but the quote and the backslash.

@@ -50,7 +50,7 @@ async fn ten_thousand_jobs_are_stored_in_one_request_on_postgres() {
 
 #[tokio::test]
 async fn one_wrong_job_refuses_the_whole_batch_and_is_named() {
-    let (_site, server) = Server::with_config("[jobs]\nparameters_bytes_max = \"100B\"");
+    let (_site, server) = Server::with_config("[jobs]\nmax_parameters_size = \"100B\"");
     let client = server.client();
     let good = json!({ "type": "Waits" });
     let large = "x".repeat(100);
@@ -142,7 +142,7 @@ async fn up_to_a_hundred_invalid_jobs_are_reported_together() {
 
 #[tokio::test]
 async fn a_batch_of_none_of_too_many_or_of_something_else_is_refused() {
-    let (_site, server) = Server::with_config("[jobs]\nbatch_jobs_max = 3\n[server]\nbatch_body_bytes_max = \"2KiB\"");
+    let (_site, server) = Server::with_config("[jobs]\nmax_batch_size = 3\n[server]\nmax_batch_body = \"2KiB\"");
     let client = server.client();
     let jobs = |count: usize| vec![json!({ "type": "A" }); count];
     for (body, pointer, detail) in [

@@ -10,7 +10,7 @@ use crate::harness::server::{Server, Site, new_postgres_database, postgres_url, 
 use crate::harness::shell::{Shell, detail};
 
 const QUICK: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n\
-    [health]\nnobody_runs_for = \"00:00:00\"\nraise_after = \"00:00:00\"\nclear_after = \"00:00:00.3\"\n";
+    [health]\nunhandled_type_after = \"00:00:00\"\nalert_after = \"00:00:00\"\nresolve_after = \"00:00:00.3\"\n";
 
 async fn warnings(client: &Client, job: Value) -> Vec<String> {
     let answer = client.post("/jobs", job).await;
@@ -33,7 +33,7 @@ async fn register(client: &Client, declaration: Value) -> String {
 async fn a_job_is_answered_while_it_can_not_be_read_what_runs_elsewhere() {
     let url = new_postgres_database("");
     // No heartbeat, which writes the table, comes while it is locked.
-    let site = Site::over(url.clone(), &format!("{QUICK}[nodes]\nlease = \"00:05:00\"\n"));
+    let site = Site::over(url.clone(), &format!("{QUICK}[cluster]\nlease_ttl = \"00:05:00\"\n"));
     let server = site.start();
     let client = server.client();
     let held = std::thread::spawn(move || {

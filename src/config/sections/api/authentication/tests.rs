@@ -7,6 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::api::auth::JwtKeySource;
+use crate::api::rest::Docs;
 use crate::config::{Config, Sources, load};
 use crate::domain::access::caller::{Scope, ScopeNames};
 use crate::domain::values::time_span::TimeSpan;
@@ -57,8 +58,8 @@ fn a_key_turns_authentication_and_the_record_of_changes_on() {
         audit = "never"
         [api]
         authentication_scheme = "Bearer"
-        required_scopes = ["tickerq:read", "tickerq:write"]
-        public_docs = true
+        scopes = {{ read = "tickerq:read", write = "tickerq:write" }}
+        docs = "public"
         [[api.keys]]
         name = "billing"
         key = "{KEY}"
@@ -72,7 +73,7 @@ fn a_key_turns_authentication_and_the_record_of_changes_on() {
     ))
     .unwrap();
     let authentication = &config.api.auth;
-    assert!(authentication.is_required && config.audit.enable && config.api.rest.public_docs);
+    assert!(authentication.is_required && config.audit.enable && config.api.rest.docs == Docs::Public);
     let [billing, operator] = authentication.keys.as_slice() else {
         panic!("two keys");
     };
@@ -118,12 +119,36 @@ fn tokens_are_checked_as_it_is_written() {
 #[test]
 fn scopes_may_be_called_otherwise_or_not_be_needed() {
     for (written, read, write, admin) in [
-        ("[]", None, None, "tickerq:admin"),
-        ("[\"jobs\"]", Some("jobs"), Some("jobs"), "tickerq:admin"),
-        ("[\"r\", \"w\"]", Some("r"), Some("w"), "tickerq:admin"),
-        ("[\"r\", \"w\", \"a\"]", Some("r"), Some("w"), "a"),
+        ("scopes = { read = \"\", write = \"\" }", None, None, "tickerq:admin"),
+        (
+            "scopes = { write = \"w\" }",
+            Some("tickerq:read"),
+            Some("w"),
+            "tickerq:admin",
+        ),
+        (
+            "scopes = { read = \"r\", write = \"w\", admin = \"a\" }",
+            Some("r"),
+            Some("w"),
+            "a",
+        ),
+        // Former lists.
+        ("required_scopes = []", None, None, "tickerq:admin"),
+        (
+            "required_scopes = [\"jobs\"]",
+            Some("jobs"),
+            Some("jobs"),
+            "tickerq:admin",
+        ),
+        (
+            "required_scopes = [\"r\", \"w\"]",
+            Some("r"),
+            Some("w"),
+            "tickerq:admin",
+        ),
+        ("required_scopes = [\"r\", \"w\", \"a\"]", Some("r"), Some("w"), "a"),
     ] {
-        let config = load_file(&format!("[api]\nrequired_scopes = {written}")).unwrap();
+        let config = load_file(&format!("[api]\n{written}")).unwrap();
         let auth = config.api.auth;
         let needed = |scope| (!auth.granted.contains(scope)).then(|| &**auth.scope_names.of(scope));
         let found = (needed(Scope::Read), needed(Scope::Write), needed(Scope::Admin));
@@ -156,8 +181,12 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
             "tickerq.toml:2: api.authentication_scheme: 'Basic' is not allowed; the only scheme is \"Bearer\"",
         ),
         (
-            "[api]\nrequired_scopes = [\"a b\"]".to_owned(),
-            "tickerq.toml:2: api.required_scopes: 'a b' is not the name of a scope",
+            "[api.scopes]\nread = \"a b\"".to_owned(),
+            "tickerq.toml:2: api.scopes.read: 'a b' is not the name of a scope",
+        ),
+        (
+            "[api.scopes]\nadmin = \"\"".to_owned(),
+            "tickerq.toml:2: api.scopes.admin: '' is not the name of a scope",
         ),
         (
             "[api]\nrequired_scopes = [\"a\", \"b\", \"c\", \"d\"]".to_owned(),

@@ -1,4 +1,4 @@
-//! `[sync]`: the feed of changed jobs and its targets.
+//! `[change_feed]`: the feed of changed jobs and its sinks.
 
 use super::endpoint::{EndpointUrl, check_name, check_secret, name_of, within};
 use crate::config::loader::secret::Secret;
@@ -10,13 +10,13 @@ use crate::domain::webhooks::sync_field::SyncField;
 use crate::runtime::outbound::options::{SyncOptions, SyncTarget};
 use crate::webhooks::egress_policy::Reach;
 
-/// `reach` limits the addresses of targets.
+/// `reach` limits the addresses of sinks.
 pub(crate) fn read(section: &mut Section<'_>, reach: Reach) -> SyncOptions {
-    let feed = section.get("feed", false);
+    let feed = section.get("enable", false);
     let mut targets: Vec<SyncTarget> = Vec::new();
-    for (index, item) in section.tables("targets", "sync.targets").iter().enumerate() {
-        let path = format!("sync.targets[{index}]");
-        let mut section = section.open(path, "[[sync.targets]]".to_owned(), Some(item));
+    for (index, item) in section.tables("sinks", "change_feed.sinks").iter().enumerate() {
+        let path = format!("change_feed.sinks[{index}]");
+        let mut section = section.open(path, "[[change_feed.sinks]]".to_owned(), Some(item));
         let name = section.optional_if("name", check_name);
         let url: Option<EndpointUrl> = section.required_if("url", within(reach));
         let interval = section.get_if(
@@ -34,7 +34,7 @@ pub(crate) fn read(section: &mut Section<'_>, reach: Reach) -> SyncOptions {
                 section.error(
                     &source,
                     "name",
-                    format_args!("'{name}' is the name of an earlier target; give each its own"),
+                    format_args!("'{name}' is the name of an earlier sink; give each its own"),
                 );
             }
             targets.push(SyncTarget {

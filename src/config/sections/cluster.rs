@@ -1,4 +1,4 @@
-//! `[nodes]`: this server as a node of a cluster.
+//! `[cluster]`: this server as a node of a cluster.
 
 use std::sync::Arc;
 
@@ -7,25 +7,25 @@ use crate::config::loader::typed_value::between;
 use crate::domain::values::name::is_name_character;
 use crate::domain::values::time_span::TimeSpan;
 
-/// `[nodes]`.
+/// `[cluster]`.
 #[derive(Clone, Debug)]
-pub struct NodesConfig {
+pub struct ClusterConfig {
     /// The time after which the jobs of a silent node are recovered by another.
-    pub lease: TimeSpan,
+    pub lease_ttl: TimeSpan,
     /// The node's display name.
-    pub name: Arc<str>,
+    pub node_name: Arc<str>,
 }
 
-impl NodesConfig {
+impl ClusterConfig {
     pub(crate) fn read(section: &mut Section<'_>) -> Self {
         Self {
-            lease: section.get_if(
-                "lease",
+            lease_ttl: section.get_if(
+                "lease_ttl",
                 TimeSpan::from_secs(30),
                 between(TimeSpan::from_secs(3), TimeSpan::from_secs(24 * 3600)),
             ),
-            name: section
-                .get_if("name", host_name(), |name: &String| check_name(name))
+            node_name: section
+                .get_if("node_name", host_name(), |name: &String| check_name(name))
                 .into(),
         }
     }
