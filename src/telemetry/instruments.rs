@@ -80,7 +80,7 @@ impl Instruments {
             ),
             jobs: meter
                 .u64_counter("tickerq_jobs")
-                .with_description("Jobs that have come into a status on this server")
+                .with_description("Jobs by resulting status")
                 .build(),
             duration: seconds(
                 "tickerq_job_duration",
@@ -305,12 +305,20 @@ fn counts(queue: &StoredQueue) -> StatusCounts {
 
 /// Makes the counter of spans that were lost.
 pub(super) fn show_lost_spans(meter: &Meter, lost: &LostSpans) {
-    let lost = lost.clone();
-    meter
-        .u64_observable_counter("tickerq_spans_lost")
-        .with_description("Spans that were lost: they were not taken, or more came than could be sent")
-        .with_callback(move |counter| counter.observe(lost.count(), &[]))
-        .build();
+    for (name, description) in [
+        (
+            "tickerq_spans_dropped",
+            "Spans dropped by failed exports or full buffers",
+        ),
+        ("tickerq_spans_lost", "Deprecated: use tickerq_spans_dropped_total"),
+    ] {
+        let lost = lost.clone();
+        meter
+            .u64_observable_counter(name)
+            .with_description(description)
+            .with_callback(move |counter| counter.observe(lost.count(), &[]))
+            .build();
+    }
 }
 
 /// Makes the gauges of connections over HTTP.
@@ -407,13 +415,13 @@ pub(super) fn show_traffic(meter: &Meter, traffic: &Traffic) {
     };
     meter
         .f64_observable_counter("tickerq_http_requests")
-        .with_description("HTTP requests that were answered")
+        .with_description("Deprecated: use http_server_request_duration_seconds_count")
         .with_callback(observe(|sums| sums.count as f64))
         .build();
     meter
         .f64_observable_counter("tickerq_http_request")
         .with_unit("s")
-        .with_description("How long answering HTTP requests has taken, all together")
+        .with_description("Deprecated: use http_server_request_duration_seconds_sum")
         .with_callback(observe(|sums| sums.took.as_secs_f64()))
         .build();
 }
@@ -457,9 +465,14 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
                 .collect()
         }))
         .build();
-    gauge("tickerq_writes_pending", "Rows that wait to be written")
-        .with_callback(snapshot.of_server(|gauges| gauges.pending_rows as f64))
-        .build();
+    for (name, description) in [
+        ("tickerq_write_queue_rows", "Rows in the write queue"),
+        ("tickerq_writes_pending", "Deprecated: use tickerq_write_queue_rows"),
+    ] {
+        gauge(name, description)
+            .with_callback(snapshot.of_server(|gauges| gauges.pending_rows as f64))
+            .build();
+    }
     gauge(
         "tickerq_handlers_blocked",
         "Handlers that still block a thread after their attempt has ended",
@@ -472,9 +485,20 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
     )
     .with_callback(snapshot.of_server(|gauges| gauges.restarts as f64))
     .build();
-    counter("tickerq_commits_missed", "Commits that are missing in these numbers")
-        .with_callback(snapshot.of_server(|gauges| gauges.commits_missed as f64))
-        .build();
+    for (name, description) in [
+        (
+            "tickerq_commit_reports_dropped",
+            "Commits that are missing in these metrics",
+        ),
+        (
+            "tickerq_commits_missed",
+            "Deprecated: use tickerq_commit_reports_dropped_total",
+        ),
+    ] {
+        counter(name, description)
+            .with_callback(snapshot.of_server(|gauges| gauges.commits_missed as f64))
+            .build();
+    }
     {
         let snapshot = snapshot.clone();
         gauge(
@@ -490,16 +514,21 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
         })
         .build();
     }
-    gauge(
-        "tickerq_unhealthy",
-        "How the server is: 0 healthy, 1 degraded, 2 unhealthy",
-    )
-    .with_callback(snapshot.of_server(|gauges| match gauges.system.health.state {
-        HealthState::Healthy => 0.0,
-        HealthState::Degraded => 1.0,
-        HealthState::Unhealthy => 2.0,
-    }))
-    .build();
+    for (name, description) in [
+        (
+            "tickerq_health_status",
+            "Health status: 0 healthy, 1 degraded, 2 unhealthy",
+        ),
+        ("tickerq_unhealthy", "Deprecated: use tickerq_health_status"),
+    ] {
+        gauge(name, description)
+            .with_callback(snapshot.of_server(|gauges| match gauges.system.health.state {
+                HealthState::Healthy => 0.0,
+                HealthState::Degraded => 1.0,
+                HealthState::Unhealthy => 2.0,
+            }))
+            .build();
+    }
     gauge("tickerq_build_info", "1, with the version of the server")
         .with_callback(|gauge| gauge.observe(1.0, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]))
         .build();
@@ -520,7 +549,7 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
         .build();
     gauge(
         "tickerq_memory_limit",
-        "Memory that the process could hold: the machine's, or its container's",
+        "Memory limit: of the machine or of the container",
     )
     .with_unit("By")
     .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.memory_available as f64))

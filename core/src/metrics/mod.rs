@@ -68,7 +68,7 @@ impl Usage {
 }
 
 /// The names under which numbers are exported to Prometheus; the first three are the reference's.
-pub const EXPORTED_NAMES: [&str; 37] = [
+pub const EXPORTED_NAMES: [&str; 41] = [
     "tickerq_jobs_total",
     "tickerq_job_duration_seconds",
     "tickerq_queue_length",
@@ -82,6 +82,7 @@ pub const EXPORTED_NAMES: [&str; 37] = [
     "tickerq_webhook_duration_seconds",
     "tickerq_commit_duration_seconds",
     "tickerq_commit_changes",
+    "tickerq_write_queue_rows",
     "tickerq_writes_pending",
     "tickerq_http_requests_total",
     "tickerq_http_connections",
@@ -93,8 +94,11 @@ pub const EXPORTED_NAMES: [&str; 37] = [
     "tickerq_connected_clients",
     "tickerq_actor_restarts_total",
     "tickerq_actor_mailbox_lag_seconds",
+    "tickerq_spans_dropped_total",
     "tickerq_spans_lost_total",
+    "tickerq_health_status",
     "tickerq_unhealthy",
+    "tickerq_commit_reports_dropped_total",
     "tickerq_commits_missed_total",
     "tickerq_build_info",
     "http_server_request_duration_seconds",

@@ -105,7 +105,11 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
                 1.0,
             ),
             (r#"tickerq_webhook_duration_seconds_count{endpoint="crm"}"#, 6.0),
+            ("tickerq_commit_reports_dropped_total", 0.0),
+            // Former names, for one release.
             ("tickerq_commits_missed_total", 0.0),
+            ("tickerq_unhealthy", 0.0),
+            ("tickerq_spans_lost_total", 0.0),
             (
                 r#"tickerq_http_requests_total{method="POST",route="/api/tickerq/jobs",status="201"}"#,
                 7.0,
@@ -126,7 +130,7 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
     let families = text.lines().filter(|line| line.starts_with("# TYPE ")).count();
     assert_eq!(families, EXPORTED_NAMES.len(), "and there are no others:\n{text}");
     assert!(value(&text, "process_resident_memory_bytes").is_some_and(|bytes| bytes > 1e6));
-    assert_eq!(value(&text, "tickerq_unhealthy"), Some(0.0));
+    assert_eq!(value(&text, "tickerq_health_status"), Some(0.0));
     let build = format!("tickerq_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     assert_eq!(value(&text, &build), Some(1.0));
     assert!(value(&text, "process_cpu_seconds_total").is_some_and(|seconds| seconds > 0.0));
