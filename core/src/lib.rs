@@ -1,7 +1,7 @@
-//! What a job is and which rules it obeys: pure types and functions.
+//! The domain: jobs, schedules, queues, events and their rules, as pure types and functions.
 //!
-//! Nothing here reads a clock, a file, a socket or a random number: the time and the jitter are arguments. Nothing here
-//! knows JSON shapes, SQL or actors; the modules at the borders convert.
+//! No module reads a clock, a file, a socket or a random number: the time and the jitter are arguments. JSON shapes,
+//! SQL and actors belong to the server's outer modules.
 
 pub mod access;
 pub mod cluster;

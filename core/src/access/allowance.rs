@@ -1,18 +1,19 @@
-//! The requests that a caller may make: each counts as one, expensive ones as more.
+//! Request allowances: a request counts as one, an expensive one as more.
 
 use std::fmt;
 use std::time::Duration;
 
-/// The rate limit of a caller. Kept where callers are authenticated; use cases charge what costs more than a request.
+/// The rate limit of a caller. Implemented by authentication; use cases charge operations that cost more than one
+/// request.
 pub trait Allowance: fmt::Debug + Send + Sync {
-    /// Counts this many requests more, or none of them.
+    /// Charges `requests` additional requests, or none if they exceed the limit.
     fn charge(&self, requests: u32) -> Result<(), RateExceeded>;
 
-    /// How many requests the caller may make at once.
+    /// Maximum number of requests in a burst.
     fn capacity(&self) -> u32;
 }
 
-/// The caller's rate limit does not allow this.
+/// The caller's rate limit is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RateExceeded {
     /// It is allowed later.

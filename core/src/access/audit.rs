@@ -1,4 +1,4 @@
-//! The record of who has changed what.
+//! Audit records: the changes that callers made.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,18 +8,18 @@ use super::caller::{Caller, CallerKind};
 use crate::values::id::{AuditId, JobId};
 use crate::values::name::QueueName;
 
-/// What a caller did.
+/// An audited action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AuditAction {
-    /// Jobs were created: one, or a batch.
+    /// One job or a batch of jobs was created.
     JobCreate,
-    /// A pending job was changed.
+    /// A pending job was updated.
     JobUpdate,
     /// A finished job was deleted.
     JobDelete,
-    /// A job was made due, or queued again.
+    /// A job was made due, or requeued.
     JobExecute,
-    /// A job was cancelled, or told to stop.
+    /// A job was cancelled, or its cancellation requested.
     JobCancel,
     /// A failed or cancelled job was made pending again.
     JobRetry,
@@ -27,49 +27,49 @@ pub enum AuditAction {
     QueuePause,
     /// A queue was resumed.
     QueueResume,
-    /// Jobs of a queue were removed.
+    /// Jobs of a queue were deleted.
     QueueClear,
     /// A queue was deleted.
     QueueDelete,
     /// A recurring job was created.
     RecurringCreate,
-    /// A recurring job was changed.
+    /// A recurring job was updated.
     RecurringUpdate,
     /// A recurring job was enabled.
     RecurringEnable,
     /// A recurring job was disabled.
     RecurringDisable,
-    /// A recurring job was given one occurrence beside those of its schedule.
+    /// A recurring job got an occurrence outside its schedule.
     RecurringTrigger,
     /// A recurring job was deleted.
     RecurringDelete,
     /// A webhook endpoint was created.
     WebhookCreate,
-    /// A webhook endpoint was changed.
+    /// A webhook endpoint was updated.
     WebhookUpdate,
     /// A webhook endpoint was enabled.
     WebhookEnable,
     /// A webhook endpoint was disabled.
     WebhookDisable,
-    /// A webhook endpoint was given another secret.
+    /// The secret of a webhook endpoint was replaced.
     WebhookRotate,
-    /// A webhook endpoint was sent a test.
+    /// A test delivery was sent to a webhook endpoint.
     WebhookTest,
-    /// Deliveries to a webhook endpoint are sent again.
+    /// Deliveries of a webhook endpoint were requeued.
     WebhookRedeliver,
     /// A webhook endpoint was deleted.
     WebhookDelete,
-    /// A remote worker was made known.
+    /// A remote worker was registered.
     WorkerRegister,
-    /// A server is to drain.
+    /// A node was set to drain.
     NodeDrain,
-    /// A server is to stop draining.
+    /// Draining of a node was cancelled.
     NodeResume,
 }
 
 impl AuditAction {
-    /// Every action with its number in storage, which never changes, and its name. Creating jobs is number 0: storage
-    /// keeps the many records of it apart from the few of everything else.
+    /// Every action with its code in storage, which never changes, and its name. Creating jobs has code 0: storage
+    /// keeps its many records apart from the few of all other actions.
     const TABLE: [(Self, i16, &'static str); 27] = [
         (Self::JobCreate, 0, "job.create"),
         (Self::JobUpdate, 1, "job.update"),
@@ -100,25 +100,25 @@ impl AuditAction {
         (Self::NodeResume, 18, "node.resume"),
     ];
 
-    /// The number for storage.
+    /// The code in storage.
     pub fn code(self) -> i16 {
         let row = Self::TABLE.iter().find(|(action, ..)| *action == self);
         row.map_or(-1, |(_, code, _)| *code)
     }
 
-    /// The action that storage keeps under a number.
+    /// The action with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         let row = Self::TABLE.iter().find(|(_, known, _)| *known == code);
         row.map(|(action, ..)| *action)
     }
 
-    /// The action's name: `job.create`.
+    /// The name of the action: `job.create`.
     pub fn as_str(self) -> &'static str {
         let row = Self::TABLE.iter().find(|(action, ..)| *action == self);
         row.map_or("", |(.., name)| name)
     }
 
-    /// Reads a name.
+    /// Parses a name.
     pub fn parse(text: &str) -> Result<Self, InvalidAuditAction> {
         let row = Self::TABLE.iter().find(|(.., name)| *name == text);
         row.map(|(action, ..)| *action).ok_or_else(|| InvalidAuditAction {
@@ -127,42 +127,42 @@ impl AuditAction {
     }
 }
 
-/// The text is no action.
+/// The text is not an action.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct InvalidAuditAction {
-    /// What was given.
+    /// The invalid text.
     pub given: String,
 }
 
 impl fmt::Display for InvalidAuditAction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = AuditAction::TABLE.iter().map(|(.., name)| *name).collect();
-        write!(f, "'{}' is no action; allowed are {}", self.given, names.join(", "))
+        write!(f, "'{}' is not an action; allowed are {}", self.given, names.join(", "))
     }
 }
 
-/// What came of it.
+/// The outcome of an audited action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AuditOutcome {
-    /// Jobs are stored.
+    /// Jobs were stored.
     Created,
-    /// A job, or a recurring job, is another than before.
+    /// A job or a recurring job was changed.
     Changed,
-    /// A job and its history, or a recurring job, are gone.
+    /// A job with its history, or a recurring job, was deleted.
     Deleted,
-    /// A job is pending.
+    /// A job became pending.
     Pending,
-    /// A job is cancelled.
+    /// A job was cancelled.
     Cancelled,
-    /// A running job was told to stop.
+    /// A running job's cancellation was requested.
     CancelRequested,
-    /// A queue starts no jobs.
+    /// A queue was paused.
     Paused,
-    /// A queue starts jobs.
+    /// A queue was resumed.
     Resumed,
-    /// Jobs of a queue are gone.
+    /// Jobs of a queue were deleted.
     Cleared,
-    /// A worker may take jobs.
+    /// A worker was registered.
     Registered,
 }
 
@@ -180,50 +180,50 @@ impl AuditOutcome {
         (Self::Registered, 9, "registered"),
     ];
 
-    /// The number for storage.
+    /// The code in storage.
     pub fn code(self) -> i16 {
         let row = Self::TABLE.iter().find(|(outcome, ..)| *outcome == self);
         row.map_or(-1, |(_, code, _)| *code)
     }
 
-    /// The outcome that storage keeps under a number.
+    /// The outcome with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         let row = Self::TABLE.iter().find(|(_, known, _)| *known == code);
         row.map(|(outcome, ..)| *outcome)
     }
 
-    /// The outcome in a word.
+    /// The name of the outcome.
     pub fn as_str(self) -> &'static str {
         let row = Self::TABLE.iter().find(|(outcome, ..)| *outcome == self);
         row.map_or("", |(.., name)| name)
     }
 }
 
-/// Who did what, when, from where, to what, and what came of it. Only what has taken effect is recorded.
+/// One change: actor, time, address, target and outcome. Only changes that took effect are recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
-    /// Its identity, which holds the time.
+    /// Unique id, which contains the time.
     pub id: AuditId,
-    /// The name of the caller's key, or the subject of its token.
+    /// Name of the caller's key, or subject of its token.
     pub actor: Arc<str>,
-    /// How it was known who calls.
+    /// Authentication method of the caller.
     pub actor_kind: CallerKind,
-    /// Where the request came from, if it came over a network.
+    /// Address of the client, for requests over a network.
     pub address: Option<IpAddr>,
-    /// What the caller did.
+    /// The action.
     pub action: AuditAction,
-    /// The job, the recurring job or the webhook endpoint that it was done to; of a batch there is none.
+    /// Id of the job, recurring job or webhook endpoint; `None` for batches.
     pub job_id: Option<JobId>,
-    /// The queue that it was done to, or the job's; of a batch over several queues there is none.
+    /// The queue, or the queue of the job; `None` for batches over several queues.
     pub queue: Option<QueueName>,
-    /// How many jobs were created, changed or removed; a recurring job is one.
+    /// Number of jobs created, changed or deleted; a recurring job counts as one.
     pub jobs: u64,
-    /// What came of it.
+    /// The outcome.
     pub outcome: AuditOutcome,
 }
 
 impl AuditRecord {
-    /// A record of what this caller does; nothing is said yet of what it is done to.
+    /// A record of an action by this caller, without a target.
     pub fn new(id: AuditId, caller: &Caller, action: AuditAction, outcome: AuditOutcome) -> Self {
         Self {
             id,
@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_and_outcomes_come_back_from_storage_and_text() {
+    fn actions_and_outcomes_round_trip_through_storage_and_text() {
         for (action, code, name) in AuditAction::TABLE {
             assert_eq!(action.code(), code);
             assert_eq!(AuditAction::from_code(code), Some(action));
@@ -259,10 +259,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_action_is_told_which_there_are() {
+    fn an_unknown_action_is_rejected_with_the_allowed_ones() {
         let error = AuditAction::parse("job.creat").expect_err("no action").to_string();
         assert!(
-            error.starts_with("'job.creat' is no action; allowed are job.create, "),
+            error.starts_with("'job.creat' is not an action; allowed are job.create, "),
             "{error}"
         );
     }

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! Callers and their permissions.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,19 +9,19 @@ use super::allowance::{Allowance, RateExceeded};
 use crate::values::trace_context::TraceParent;
 use crate::values::trace_state::PropagatedContext;
 
-/// One thing that a caller may be allowed to do. No scope holds another: who may change things may not read them by that.
+/// A permission of a caller. Scopes are independent: `write` does not include `read`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Seeing jobs, queues, numbers and events.
+    /// Reading jobs, queues, metrics and events.
     Read,
-    /// Creating, changing and steering jobs and queues.
+    /// Creating and changing jobs and queues.
     Write,
-    /// Nodes, keys, configuration, and the record of who has changed what.
+    /// Nodes, keys, configuration and the audit log.
     Admin,
 }
 
 impl Scope {
-    /// All of them, in the order in which their names are configured.
+    /// All scopes, in the order in which their names are configured.
     pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
 
     const fn bit(self) -> u8 {
@@ -33,34 +33,34 @@ impl Scope {
     }
 }
 
-/// What a caller may do: a set of scopes.
+/// A set of scopes.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Scopes(u8);
 
 impl Scopes {
-    /// Nothing.
+    /// The empty set.
     pub const fn none() -> Self {
         Self(0)
     }
 
-    /// Everything.
+    /// All scopes.
     pub fn all() -> Self {
         Scope::ALL.into_iter().collect()
     }
 
-    /// These and one more.
+    /// The set with `scope` added.
     #[must_use]
     pub const fn with(self, scope: Scope) -> Self {
         Self(self.0 | scope.bit())
     }
 
-    /// These and those.
+    /// The union of two sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether a scope is one of these.
+    /// True if the set contains `scope`.
     pub const fn contains(self, scope: Scope) -> bool {
         self.0 & scope.bit() != 0
     }
@@ -80,19 +80,19 @@ impl fmt::Debug for Scopes {
     }
 }
 
-/// What scopes are called in keys and tokens.
+/// Names of the scopes in keys and tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeNames {
-    /// Of [`Scope::Read`].
+    /// Name of [`Scope::Read`].
     pub read: Arc<str>,
-    /// Of [`Scope::Write`].
+    /// Name of [`Scope::Write`].
     pub write: Arc<str>,
-    /// Of [`Scope::Admin`].
+    /// Name of [`Scope::Admin`].
     pub admin: Arc<str>,
 }
 
 impl ScopeNames {
-    /// What a scope is called.
+    /// The name of a scope.
     pub fn of(&self, scope: Scope) -> &Arc<str> {
         match scope {
             Scope::Read => &self.read,
@@ -101,7 +101,7 @@ impl ScopeNames {
         }
     }
 
-    /// The scopes that have this name: two of them may share one.
+    /// The scopes with this name; several scopes may have the same name.
     pub fn named(&self, name: &str) -> Scopes {
         Scope::ALL
             .into_iter()
@@ -120,16 +120,16 @@ impl Default for ScopeNames {
     }
 }
 
-/// How it is known who calls.
+/// Authentication method of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CallerKind {
-    /// The caller has shown a configured key.
+    /// By a configured API key.
     Key,
-    /// The caller has shown a signed token that somebody else has issued.
+    /// By a signed token of an external issuer.
     Token,
-    /// It is not known: this server asks nobody.
+    /// Not at all: authentication is disabled.
     Anonymous,
-    /// The program itself that the server runs in.
+    /// The embedding program itself.
     Local,
 }
 
@@ -141,7 +141,7 @@ impl CallerKind {
         (Self::Local, 3, "local"),
     ];
 
-    /// The kind in words.
+    /// The name of the kind.
     pub fn as_str(self) -> &'static str {
         Self::TABLE
             .iter()
@@ -149,7 +149,7 @@ impl CallerKind {
             .map_or("", |(.., name)| name)
     }
 
-    /// The number for storage.
+    /// The code in storage.
     pub fn code(self) -> i16 {
         Self::TABLE
             .iter()
@@ -157,7 +157,7 @@ impl CallerKind {
             .map_or(0, |(_, code, _)| *code)
     }
 
-    /// The kind that storage keeps under a number.
+    /// The kind with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::TABLE
             .iter()
@@ -166,23 +166,23 @@ impl CallerKind {
     }
 }
 
-/// A caller as the server knows it. Cheap to copy.
+/// A caller. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Caller {
     identity: Arc<Identity>,
-    /// Where the request came from, if it came over a network.
+    /// Address of the client, for requests over a network.
     pub address: Option<IpAddr>,
-    /// Where the request stands in a trace, if it says so.
+    /// Span context of the request, if it has one.
     pub trace_parent: Option<TraceParent>,
-    /// What its trace passes on besides.
+    /// Further trace context of the request: trace state and baggage.
     pub propagated: Option<Arc<PropagatedContext>>,
-    /// Its rate limit, if it has one.
+    /// The rate limit, if the caller has one.
     allowance: Option<Arc<dyn Allowance>>,
     /// What its request has cost so far; `None` where what is charged belongs to no single request.
     spent: Option<Arc<AtomicU32>>,
 }
 
-/// What does not change from one request of a caller to the next.
+/// The parts of a caller that all its requests have in common.
 #[derive(Debug)]
 struct Identity {
     name: Arc<str>,
@@ -191,18 +191,18 @@ struct Identity {
     scope_names: Arc<ScopeNames>,
 }
 
-/// The caller may not do this.
+/// The caller lacks a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this needs the scope '{scope}', which the caller '{caller}' does not have")]
 pub struct Forbidden {
-    /// What the scope that is missing is called.
+    /// Name of the missing scope.
     pub scope: Arc<str>,
-    /// Who has called.
+    /// Name of the caller.
     pub caller: Arc<str>,
 }
 
 impl Caller {
-    /// A caller who has shown who it is; where from is not known yet.
+    /// An authenticated caller without an address.
     pub fn new(name: impl Into<Arc<str>>, kind: CallerKind, scopes: Scopes, scope_names: Arc<ScopeNames>) -> Self {
         Self {
             identity: Arc::new(Identity {
@@ -219,42 +219,42 @@ impl Caller {
         }
     }
 
-    /// The program itself: it may do everything.
+    /// The embedding program: all scopes.
     pub fn local() -> Self {
         static LOCAL: LazyLock<Caller> =
             LazyLock::new(|| Caller::new("local", CallerKind::Local, Scopes::all(), Arc::default()));
         LOCAL.clone()
     }
 
-    /// The configuration of the server, applied at its start: it may do everything.
+    /// The configuration of the server, applied at its start: all scopes.
     pub fn configuration() -> Self {
         static CONFIGURATION: LazyLock<Caller> =
             LazyLock::new(|| Caller::new("configuration", CallerKind::Local, Scopes::all(), Arc::default()));
         CONFIGURATION.clone()
     }
 
-    /// Whoever it is that calls a server which asks nobody: may do everything.
+    /// The caller of a server without authentication: all scopes.
     pub fn anonymous() -> Self {
         static ANONYMOUS: LazyLock<Caller> =
             LazyLock::new(|| Caller::new("anonymous", CallerKind::Anonymous, Scopes::all(), Arc::default()));
         ANONYMOUS.clone()
     }
 
-    /// Somebody who has not been asked who it is, and may do nothing.
+    /// A caller before authentication: no scopes.
     pub fn unknown() -> Self {
         static UNKNOWN: LazyLock<Caller> =
             LazyLock::new(|| Caller::new("unknown", CallerKind::Anonymous, Scopes::none(), Arc::default()));
         UNKNOWN.clone()
     }
 
-    /// The same caller, seen at this address.
+    /// The caller with a client address.
     #[must_use]
     pub fn at(mut self, address: Option<IpAddr>) -> Self {
         self.address = address;
         self
     }
 
-    /// The same caller, whose request stands here in a trace and passes this on.
+    /// The caller with the trace context of its request.
     #[must_use]
     pub fn within(mut self, trace_parent: Option<TraceParent>, propagated: Option<Arc<PropagatedContext>>) -> Self {
         self.trace_parent = trace_parent;
@@ -308,22 +308,22 @@ impl Caller {
         self.charge(cost.min(capacity).saturating_sub(1))
     }
 
-    /// The name of its key, or the subject of its token.
+    /// Name of its key, or subject of its token.
     pub fn name(&self) -> &Arc<str> {
         &self.identity.name
     }
 
-    /// How it is known who it is.
+    /// Authentication method.
     pub fn kind(&self) -> CallerKind {
         self.identity.kind
     }
 
-    /// Whether it may do this.
+    /// True if the caller has the scope.
     pub fn may(&self, scope: Scope) -> bool {
         self.identity.scopes.contains(scope)
     }
 
-    /// Refuses what it may not do.
+    /// Fails if the caller lacks the scope.
     pub fn require(&self, scope: Scope) -> Result<(), Forbidden> {
         if self.may(scope) {
             return Ok(());
@@ -331,7 +331,7 @@ impl Caller {
         Err(self.lacks(scope))
     }
 
-    /// Refuses what may only be done by those who may do one of these things at least; the first is the one that is named.
+    /// Fails if the caller has none of the scopes; the error names the first one.
     pub fn require_any(&self, scopes: &[Scope]) -> Result<(), Forbidden> {
         match scopes.first() {
             Some(first) if !scopes.iter().any(|scope| self.may(*scope)) => Err(self.lacks(*first)),
@@ -352,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_holds_no_other() {
+    fn a_scope_includes_no_other() {
         for given in Scope::ALL {
             let caller = Caller::new("c", CallerKind::Key, Scopes::none().with(given), Arc::default());
             for asked in Scope::ALL {
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_scope_and_the_caller() {
+    fn a_missing_scope_is_reported_with_the_caller() {
         let reader = Caller::new(
             "dashboard",
             CallerKind::Key,
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_comes_back_from_storage() {
+    fn a_kind_round_trips_through_storage() {
         for kind in [
             CallerKind::Key,
             CallerKind::Token,

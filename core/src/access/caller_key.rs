@@ -1,4 +1,4 @@
-//! What callers count by where they share something.
+//! Keys of limits that callers share.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use super::caller::{Caller, CallerKind};
 use super::ip_network::client_prefix;
 
-/// Callers whose use of something counts together.
+/// Identifies callers whose usage counts together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct CallerKey {
     kind: CallerKind,
     name: Arc<str>,
-    /// Only of callers who show no credentials: they differ in nothing else.
+    /// Set for anonymous callers only, which differ in nothing else.
     address: Option<IpAddr>,
 }
 
 impl CallerKey {
-    /// What this caller counts by.
+    /// The key of this caller.
     pub fn of(caller: &Caller) -> Self {
         let kind = caller.kind();
         Self {

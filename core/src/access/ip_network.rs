@@ -10,16 +10,16 @@ pub struct IpNetwork {
     prefix_bits: u8,
 }
 
-/// The text is no range of addresses.
+/// The text is not a range of addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is no IP address and no range of them; write 10.0.0.1, 10.0.0.0/8 or fd00::/8")]
+#[error("'{given}' is not an IP address or a range of addresses; write 10.0.0.1, 10.0.0.0/8 or fd00::/8")]
 pub struct InvalidIpNetwork {
-    /// What was given.
+    /// The invalid text.
     pub given: String,
 }
 
 impl IpNetwork {
-    /// Reads `10.0.0.0/8`, or `10.0.0.1` for that address alone.
+    /// Parses `10.0.0.0/8`, or a single address such as `10.0.0.1`.
     pub fn parse(text: &str) -> Result<Self, InvalidIpNetwork> {
         let invalid = || InvalidIpNetwork {
             given: text.chars().take(64).collect(),
@@ -38,7 +38,8 @@ impl IpNetwork {
         Ok(Self { address, prefix_bits })
     }
 
-    /// Whether an address lies in the range. An IPv4 address in IPv6 clothes (`::ffff:10.0.0.1`) is taken as what it is.
+    /// True if the range contains the address. An IPv4-mapped IPv6 address (`::ffff:10.0.0.1`) counts as the IPv4
+    /// address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address, address.to_canonical()) {
             (IpAddr::V4(own), IpAddr::V4(other)) => {
@@ -51,14 +52,14 @@ impl IpNetwork {
     }
 }
 
-/// The first bits of an address; the others are 0.
+/// The first `bits` bits of an address; the others are 0.
 fn prefix(address: Ipv6Addr, bits: u8) -> Ipv6Addr {
     let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
     Ipv6Addr::from_bits(address.to_bits() & mask)
 }
 
-/// What stands for a client among others: an IPv4 address itself, the first 64 bits of an IPv6 one, since whoever has one
-/// address of those commonly has them all.
+/// The prefix that identifies a client: an IPv4 address, or the first 64 bits of an IPv6 address, because a client
+/// usually owns the complete /64 network.
 pub fn client_prefix(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
@@ -103,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_refused() {
+    fn invalid_ranges_are_rejected() {
         for text in [
             "",
             "10.0.0.0/33",
@@ -129,7 +130,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_range_contains_the_address_that_it_is_written_with(bits in any::<u32>(), length in 0_u8..=32) {
+        fn a_range_contains_the_address_in_its_notation(bits in any::<u32>(), length in 0_u8..=32) {
             let address = IpAddr::from(std::net::Ipv4Addr::from_bits(bits));
             let range = network(&format!("{address}/{length}"));
             prop_assert!(range.contains(address));

@@ -1,26 +1,26 @@
-//! Which node leads: the one that creates the occurrences of recurring jobs. A lease in storage with a fencing token.
+//! Leadership: a lease in storage with a fencing token. The leader creates the occurrences of recurring jobs.
 //!
-//! The rules are functions of what is stored and of storage's own time; whoever keeps the row (a database, memory, a
-//! model checker) obeys them.
+//! The rules are functions of the stored row and of storage's time; every implementation (a database, memory, the model
+//! checker) applies them.
 //!
-//! Invariants (run by the tests below):
+//! Invariants (checked by the tests below):
 //!
-//! 1. At every moment at most one node [may act](Leadership::allows): the holder, with the newest token, while its lease
-//!    lasts.
-//! 2. The token grows whenever the holder changes, and whenever a holder comes back after its lease had run out. What was
-//!    sent under an older token is refused, however late it arrives.
-//! 3. A lease that runs out can be taken by any node; nobody has to be asked.
+//! 1. At every moment at most one node [may act](Leadership::allows): the holder, with the newest token, while its
+//!    lease lasts.
+//! 2. The token grows whenever the holder changes, and whenever a holder returns after its lease expired. Writes under
+//!    an older token are rejected, however late they arrive.
+//! 3. Any node can acquire an expired lease, without the consent of another.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::values::id::NodeId;
 
-/// A number that only grows: of two that claim to lead, the one with the greater one does.
+/// A monotonically increasing number: of two nodes that claim leadership, the one with the greater token is the leader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FencingToken(i64);
 
 impl FencingToken {
-    /// A token as storage keeps it.
+    /// A token from storage.
     pub const fn from_stored(number: i64) -> Self {
         Self(number)
     }
@@ -35,20 +35,20 @@ impl FencingToken {
     }
 }
 
-/// The lease of the leader, as it is stored.
+/// The leader's lease, as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Leadership {
-    /// Who has it, or had it last.
+    /// The current or last holder.
     pub holder: NodeId,
     /// The newest token.
     pub token: FencingToken,
-    /// Until when, by storage's clock.
+    /// Expiry, by storage's clock.
     pub until: DateTime<Utc>,
 }
 
 impl Leadership {
-    /// What is stored after `node` has asked to lead for `lease`, when `stored` was there before. It leads if it is the
-    /// holder afterwards; a live lease of another node stays as it is.
+    /// The stored lease after `node` requested leadership for `lease`. The node leads if it is the holder afterwards;
+    /// an unexpired lease of another node is unchanged.
     pub fn asked(stored: Option<Self>, node: NodeId, now: DateTime<Utc>, lease: TimeDelta) -> Self {
         let until = now.checked_add_signed(lease).unwrap_or(DateTime::<Utc>::MAX_UTC);
         match stored {
@@ -72,7 +72,7 @@ impl Leadership {
         }
     }
 
-    /// The lease when its holder has gone for good: any node may lead at once, under the next token.
+    /// The lease after its holder released it: any node may acquire it at once, under the next token.
     #[must_use]
     pub const fn ended(self) -> Self {
         Self {
@@ -81,7 +81,7 @@ impl Leadership {
         }
     }
 
-    /// Whether what `node` has sent under `token` may take effect at `now`.
+    /// True if a write of `node` under `token` may take effect at `now`.
     pub fn allows(self, node: NodeId, token: FencingToken, now: DateTime<Utc>) -> bool {
         self.holder == node && self.token == token && self.until >= now
     }
@@ -97,7 +97,7 @@ mod tests {
     const LEASE: TimeDelta = TimeDelta::seconds(10);
 
     proptest! {
-        /// Nodes ask at any time, are stopped, and act late under the tokens that they have been given.
+        /// Nodes request leadership at any time, are stopped, and act late under the tokens that they acquired.
         #[test]
         fn at_most_one_node_may_act_and_old_tokens_never(steps in vec((0_u128..3, 0_i64..8_000), 1..60)) {
             let mut now = DateTime::UNIX_EPOCH;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_renews_in_time_keeps_its_token_and_one_that_comes_back_late_gets_a_new_one() {
+    fn a_leader_that_renews_in_time_keeps_its_token_and_a_late_one_gets_a_new_token() {
         let node = NodeId::from_uuid(Uuid::from_u128(1));
         let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
         let first = Leadership::asked(None, node, at(0), LEASE);

@@ -1,34 +1,32 @@
-//! What a node knows of its own lease: whether it may start jobs, and when it must give up those that it runs.
+//! A node's view of its own lease: whether it may start jobs, and when it must stop its running jobs.
 //!
-//! The lease itself is a row in the database: `lease_until`, by the database's clock, which the node can't read exactly.
-//! What the node can know is this. It sent a renewal at some moment of its own steady clock and was told later that the
-//! renewal is stored. The database reckoned the lease from a moment *after* the sending. So the lease lasts at least
-//! until `sent + lease` by the node's clock, as long as both clocks run at the same speed; and at that moment the node
-//! stops, although the database may let it live a little longer. Another node takes the jobs only when the database says
-//! that the lease is over, which is never earlier.
+//! The lease is a row in the database: `lease_until`, by the database's clock, which the node can't read exactly. The
+//! node knows when it sent a renewal, by its own steady clock, and that the renewal is stored. The database computed
+//! the expiry from a moment *after* the node sent the renewal. So the lease lasts at least until `sent + lease` by the
+//! node's clock, as long as both clocks run at the same speed. At that moment the node stops, although the lease may
+//! last a little longer. Another node takes over the jobs only after the database's expiry, which is never earlier.
 //!
-//! Invariants (the tests below run them, and [`crate::storage::repository::JobRepository`] fences what they can't
-//! promise):
+//! Invariants (checked by the tests below; [`crate::storage::repository::JobRepository`] fences what they can't
+//! guarantee):
 //!
-//! 1. While [`NodeLease::is_held`] is true no other node has been allowed to take this node's jobs.
-//! 2. `held_until` never goes back: an answer that arrives late shortens nothing.
-//! 3. Once the lease has lapsed, nothing but a renewal that was *sent* afterwards, or was sent less than a lease ago,
-//!    brings it back.
+//! 1. While [`NodeLease::is_held`] is true, no other node may take over this node's jobs.
+//! 2. `held_until` never decreases: a late response shortens nothing.
+//! 3. An expired lease is restored only by a renewal that was *sent* after the expiry, or less than one lease before.
 
 use std::time::Duration;
 
-/// A moment of a node's own steady clock: the time since some fixed moment. It goes on while the process is stopped and
-/// while the machine sleeps (on Linux, `CLOCK_BOOTTIME`).
+/// A moment of a node's steady clock: the time since a fixed moment. It advances while the process is stopped and while
+/// the machine sleeps (on Linux, `CLOCK_BOOTTIME`).
 pub type Moment = Duration;
 
-/// A node's view of its lease. See the module.
+/// A node's view of its lease; see the module documentation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeLease {
     held_until: Option<Moment>,
 }
 
 impl NodeLease {
-    /// The lease after a renewal that was sent at `sent_at`, and is stored, for `lease` from then on.
+    /// The lease after a stored renewal for `lease` that was sent at `sent_at`.
     #[must_use]
     pub fn renewed(self, sent_at: Moment, lease: Duration) -> Self {
         let until = sent_at.saturating_add(lease);
@@ -37,12 +35,12 @@ impl NodeLease {
         }
     }
 
-    /// Whether the node owns what it runs, and may start more.
+    /// True if the node owns its running jobs and may start more.
     pub fn is_held(self, now: Moment) -> bool {
         self.held_until.is_some_and(|until| now < until)
     }
 
-    /// When the node must give up, unless it is renewed before; `None` if it never was.
+    /// Moment at which the node must stop its jobs unless the lease is renewed; `None` before the first renewal.
     pub const fn held_until(self) -> Option<Moment> {
         self.held_until
     }
@@ -56,16 +54,16 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(10);
 
-    /// The database's side, on the same clock: it stores a renewal some time after it was sent.
+    /// The database, on the same clock: it stores a renewal some time after it was sent.
     #[derive(Default)]
     struct Database {
         lease_until: Moment,
     }
 
     proptest! {
-        /// Renewals are stored late, or never; their answers arrive later still, or never, and in any order.
+        /// Renewals are stored late or never; responses arrive later or never, and in any order.
         #[test]
-        fn a_node_never_believes_longer_in_its_lease_than_the_database(
+        fn a_node_never_considers_its_lease_longer_than_the_database_does(
             renewals in vec((0_u64..8_000, 0_u64..20_000, 0_u64..20_000, any::<bool>(), any::<bool>()), 1..30),
             looks in vec(0_u64..300_000, 30),
         ) {
@@ -103,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_was_never_given_is_not_held() {
+    fn a_lease_without_a_renewal_is_not_held() {
         assert!(!NodeLease::default().is_held(Duration::ZERO));
     }
 
     #[test]
-    fn a_lease_ends_to_the_moment() {
+    fn a_lease_expires_at_the_exact_moment() {
         let lease = NodeLease::default().renewed(Duration::from_secs(5), LEASE);
         assert!(lease.is_held(Duration::from_millis(14_999)));
         assert!(!lease.is_held(Duration::from_secs(15)));

@@ -1,7 +1,7 @@
-//! Remote workers: programs elsewhere that ask for jobs, run them, and say what came of them.
+//! Remote workers: external programs that lease jobs, run them and report their outcomes.
 //!
-//! To storage a remote worker is a node: it has an identity of its own in each run and a lease that it renews, and what it
-//! runs is brought back when the lease has run out. An attempt that it runs is an attempt like any other.
+//! To storage a remote worker is a node: it has an id for each run and a lease that it renews, and its running jobs are
+//! recovered when the lease expires. Its attempts are attempts like any other.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,35 +11,35 @@ use chrono::{DateTime, Utc};
 use crate::values::id::JobId;
 use crate::values::name::{JobType, QueueName};
 
-/// How many log lines of a job are kept: the last ones.
+/// Number of the most recent log lines that are kept for a job.
 pub const LOG_LINES_KEPT: usize = 200;
 
-/// What a worker says of itself when it comes.
+/// The declaration that a worker registers with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerDeclaration {
-    /// What people call it.
+    /// Display name.
     pub name: Arc<str>,
-    /// The types that it runs, at least one.
+    /// Job types that it runs, at least one.
     pub job_types: Arc<[JobType]>,
-    /// The queues that it takes jobs from; none for all.
+    /// Queues that it leases jobs from; empty for all queues.
     pub queues: Arc<[QueueName]>,
-    /// How many jobs it runs at the same time.
+    /// Maximum number of jobs that it runs concurrently.
     pub concurrency: NonZeroU32,
 }
 
-/// How a worker stands.
+/// State of a remote worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkerStatus {
-    /// Its lease lasts.
+    /// Its lease is valid.
     Live,
-    /// Its lease has run out, and what it ran has been taken from it.
+    /// Its lease expired, and its jobs were recovered.
     Lost,
-    /// It has said goodbye.
+    /// It deregistered.
     Left,
 }
 
 impl WorkerStatus {
-    /// How a worker stands whose lease lasts or not. One that has left has had a lease at no time.
+    /// The state of a worker by its lease. A deregistered worker has the lease `UNIX_EPOCH`.
     pub fn of(is_live: bool, lease_until: DateTime<Utc>) -> Self {
         match (is_live, lease_until.timestamp() > 0) {
             (true, _) => Self::Live,
@@ -48,7 +48,7 @@ impl WorkerStatus {
         }
     }
 
-    /// The word for it.
+    /// The name of the state.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -58,12 +58,12 @@ impl WorkerStatus {
     }
 }
 
-/// How far an attempt has got.
+/// Progress of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// In hundredths of a percent, 0 to 10,000.
     pub basis_points: u16,
-    /// What it is doing, in a line.
+    /// Description of the current step, in one line.
     pub message: Option<Arc<str>>,
 }
 
@@ -73,7 +73,7 @@ impl Progress {
         f64::from(self.basis_points) / 100.0
     }
 
-    /// From a percentage, to a hundredth; `None` unless it is a number from 0 to 100.
+    /// Progress from a percentage, rounded to hundredths; `None` unless it is a number from 0 to 100.
     pub fn from_percent(percent: f64, message: Option<Arc<str>>) -> Option<Self> {
         (0.0..=100.0).contains(&percent).then(|| Self {
             // From 0 to 10,000.
@@ -83,24 +83,24 @@ impl Progress {
     }
 }
 
-/// How serious a log line is.
+/// Severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LogLevel {
-    /// For those who look for a mistake.
+    /// For debugging.
     Debug = 0,
-    /// What is usual.
+    /// Normal operation.
     Info = 1,
-    /// What may need somebody.
+    /// A condition that may need attention.
     Warning = 2,
-    /// What went wrong.
+    /// An error.
     Error = 3,
 }
 
 impl LogLevel {
-    /// All of them.
+    /// All levels.
     pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warning, Self::Error];
 
-    /// The word for it.
+    /// The name of the level.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "debug",
@@ -110,55 +110,55 @@ impl LogLevel {
         }
     }
 
-    /// Reads the word.
+    /// Parses a name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == text)
     }
 
-    /// The number in storage.
+    /// The code in storage.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The level with this number.
+    /// The level with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.code() == code)
     }
 }
 
-/// One line that an attempt has logged.
+/// One log line of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// Which attempt.
+    /// Number of the attempt.
     pub attempt: u32,
-    /// When, by the worker's clock if it said so.
+    /// Time of the line, by the worker's clock if the worker sent it.
     pub at: DateTime<Utc>,
-    /// How serious it is.
+    /// Severity.
     pub level: LogLevel,
-    /// The text.
+    /// Text of the line.
     pub message: Arc<str>,
 }
 
-/// What a worker reports of an attempt that runs.
+/// A worker's report about a running attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptReport {
-    /// Which job.
+    /// Id of the job.
     pub job_id: JobId,
-    /// Which attempt.
+    /// Number of the attempt.
     pub attempt: u32,
-    /// When it was reported.
+    /// Time of the report.
     pub at: DateTime<Utc>,
-    /// How far it has got; `None` when nothing new is known.
+    /// New progress; `None` if unchanged.
     pub progress: Option<Progress>,
-    /// What it has logged since the last report.
+    /// Lines logged since the last report.
     pub log: Vec<LogLine>,
 }
 
-/// What is known of the attempts of a job beside their ends.
+/// The reports about the attempts of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobReports {
-    /// How far the attempt had got that reported last, and which one it is.
+    /// Number and progress of the attempt that reported last.
     pub progress: Option<(u32, Progress)>,
-    /// The last lines that were logged, the oldest first.
+    /// The most recent log lines, oldest first.
     pub log: Vec<LogLine>,
 }

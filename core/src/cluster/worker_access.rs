@@ -1,4 +1,4 @@
-//! Access to a remote worker: the caller that it belongs to, and the tokens that prove which attempts it leased.
+//! Access to a remote worker: its owner, and the tokens that prove which attempts it leased.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use subtle::ConstantTimeEq;
 use crate::access::caller::{Caller, CallerKind};
 use crate::values::id::JobId;
 
-/// The length of a key, in bytes.
+/// Length of a key, in bytes.
 pub const KEY_BYTES: usize = 32;
-/// The length of a token's code, in bytes: 128 bits can't be guessed.
+/// Length of a token's code, in bytes: 128 bits can't be guessed.
 const CODE_BYTES: usize = 16;
 
 /// The caller that a worker belongs to. Two keys of one name are one owner, so a rotated key keeps its workers; so are two
 /// tokens of one subject.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WorkerOwner {
-    /// The kind of the caller.
+    /// Kind of the caller.
     pub kind: CallerKind,
-    /// Its name.
+    /// Name of the caller.
     pub name: Arc<str>,
 }
 
 impl WorkerOwner {
-    /// The owner of the workers that this caller registers.
+    /// The owner of workers that this caller registers.
     pub fn of(caller: &Caller) -> Self {
         Self {
             kind: caller.kind(),
@@ -34,23 +34,23 @@ impl WorkerOwner {
         }
     }
 
-    /// Whether the caller is this owner.
+    /// True if the caller is this owner.
     pub fn is(&self, caller: &Caller) -> bool {
         self.kind == caller.kind() && self.name == *caller.name()
     }
 }
 
-/// The key of a worker's lease tokens. Printing it hides it.
+/// The key of a worker's lease tokens. `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LeaseKey([u8; KEY_BYTES]);
 
 impl LeaseKey {
-    /// The key of these random bytes.
+    /// A key from random bytes.
     pub const fn new(bytes: [u8; KEY_BYTES]) -> Self {
         Self(bytes)
     }
 
-    /// Reads a key that storage keeps.
+    /// Parses a key from storage.
     pub fn from_hex(text: &str) -> Option<Self> {
         from_hex(text).map(Self)
     }
@@ -72,7 +72,7 @@ impl LeaseKey {
         LeaseToken { attempt, code }
     }
 
-    /// Whether a token is the one of this job's attempt, in constant time.
+    /// True if the token belongs to this job's attempt; compares in constant time.
     pub fn verifies(&self, job: JobId, token: &LeaseToken) -> bool {
         bool::from(self.token(job, token.attempt).code.ct_eq(&token.code))
     }
@@ -87,33 +87,33 @@ impl fmt::Debug for LeaseKey {
 /// Access to a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerAccess {
-    /// The caller that it belongs to.
+    /// The owner of the worker.
     pub owner: WorkerOwner,
-    /// The key of its lease tokens.
+    /// Key of its lease tokens.
     pub key: LeaseKey,
 }
 
-/// The right to end one attempt: its number, and a code that only servers can compute. Printing it hides the code.
+/// The right to finish one attempt: its number, and a code that only servers can compute. `Debug` hides the code.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LeaseToken {
     attempt: u32,
     code: [u8; CODE_BYTES],
 }
 
-/// The text is no lease token.
+/// The text is not a lease token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("this is not a lease token; send the one that the job was leased with")]
+#[error("this is not a lease token; send the token from the response to the lease")]
 pub struct InvalidLeaseToken;
 
 impl LeaseToken {
-    /// Reads a token as it was issued.
+    /// Parses a token as it was issued.
     pub fn parse(text: &str) -> Result<Self, InvalidLeaseToken> {
         let (attempt, code) = text.split_once('.').ok_or(InvalidLeaseToken)?;
         let token = Self {
             attempt: attempt.parse().map_err(|_| InvalidLeaseToken)?,
             code: from_hex(code).ok_or(InvalidLeaseToken)?,
         };
-        // Numbers and hex digits have other spellings, which are never issued.
+        // Numbers and hex digits have other notations, which are never issued.
         if token.to_text() == text {
             Ok(token)
         } else {
@@ -121,12 +121,12 @@ impl LeaseToken {
         }
     }
 
-    /// The text of the token, for the worker that leases the attempt.
+    /// The token as text, for the worker that leases the attempt.
     pub fn to_text(self) -> String {
         format!("{}.{}", self.attempt, to_hex(&self.code))
     }
 
-    /// The number of the attempt.
+    /// Number of the attempt.
     pub const fn attempt(self) -> u32 {
         self.attempt
     }
@@ -168,14 +168,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_is_read_as_it_was_issued(key in any::<[u8; KEY_BYTES]>(), id in any::<u128>(), attempt in any::<u32>()) {
+        fn a_token_is_parsed_as_it_was_issued(key in any::<[u8; KEY_BYTES]>(), id in any::<u128>(), attempt in any::<u32>()) {
             let token = LeaseKey::new(key).token(job(id), attempt);
             prop_assert_eq!(LeaseToken::parse(&token.to_text()), Ok(token));
             prop_assert_eq!(token.attempt(), attempt);
         }
 
         #[test]
-        fn a_token_is_good_for_its_key_its_job_and_its_attempt_alone(
+        fn a_token_is_valid_for_its_key_its_job_and_its_attempt_alone(
             key in any::<[u8; KEY_BYTES]>(), id in any::<u128>(), attempt in any::<u32>(), bit in 0_usize..256
         ) {
             let own = LeaseKey::new(key);
@@ -190,7 +190,7 @@ mod tests {
         }
 
         #[test]
-        fn a_token_has_one_spelling(key in any::<[u8; KEY_BYTES]>(), attempt in any::<u32>()) {
+        fn a_token_has_one_notation(key in any::<[u8; KEY_BYTES]>(), attempt in any::<u32>()) {
             let text = LeaseKey::new(key).token(job(1), attempt).to_text();
             for other in [format!("+{text}"), format!("0{text}"), format!("{text}0"), text.replace('.', ".A")] {
                 prop_assert_eq!(LeaseToken::parse(&other), Err(InvalidLeaseToken));
@@ -198,12 +198,12 @@ mod tests {
         }
 
         #[test]
-        fn other_texts_are_no_tokens(text in "[a-z0-9.]{0,30}") {
+        fn other_texts_are_not_tokens(text in "[a-z0-9.]{0,30}") {
             prop_assert_eq!(LeaseToken::parse(&text), Err(InvalidLeaseToken));
         }
 
         #[test]
-        fn a_key_comes_back_from_storage(key in any::<[u8; KEY_BYTES]>()) {
+        fn a_key_round_trips_through_storage(key in any::<[u8; KEY_BYTES]>()) {
             let key = LeaseKey::new(key);
             prop_assert_eq!(LeaseKey::from_hex(&key.to_hex()), Some(key));
         }

@@ -1,16 +1,16 @@
-//! When an expression's fields come in the calendar: the only place that knows the crate `cron`.
+//! Calendar times that match an expression's fields: the only module that uses the crate `cron`.
 //!
-//! The crate is asked for times without a zone alone. In a zone it leaves out the times that a clock change skips, and
-//! gives those that it repeats twice and out of order (read in its `schedule.rs`, 0.17); both are ruled in [`super`].
-//! It also counts Sunday as 1 and wants both day fields to match, so it is given lists of values of its own numbering,
-//! and two schedules where either day field is enough.
+//! The crate is only used for times without a zone. In a zone it omits the times that a clock change skips, and returns
+//! those that it repeats twice and out of order (see its `schedule.rs`, 0.17); [`super`] defines both cases. The crate
+//! also counts Sunday as 1 and requires both day fields to match, so it receives lists of values in its own numbering,
+//! and two schedules where one matching day field is enough.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use cron::Schedule;
 
 use super::field::{CronField, FieldSpec, Values};
 
-/// The fields of an expression, as they were read.
+/// The parsed fields of an expression.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fields {
     pub(super) second: FieldSpec,
@@ -22,22 +22,22 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    /// Whether a day must match both day fields. When neither begins with `*`, one of them is enough.
+    /// True if a day must match both day fields. If neither begins with `*`, one of them is enough.
     pub(super) const fn wants_both_days(&self) -> bool {
         self.day_of_month.begins_with_star || self.day_of_week.begins_with_star
     }
 
-    /// Whether it says hours or minutes of the clock only by a pattern, and so follows real time.
+    /// True if the expression restricts minutes or hours only by a pattern, and therefore follows real time.
     pub(super) const fn follows_real_time(&self) -> bool {
         self.minute.begins_with_star || self.hour.begins_with_star
     }
 }
 
-/// All calendar times of an expression, from 1970 to 2100, the years that the crate knows.
+/// All calendar times of an expression, from 1970 to 2100, the years that the crate supports.
 #[derive(Clone, Debug)]
 pub(super) struct Calendar {
     schedule: Schedule,
-    /// The days of the week, where `schedule` has only the days of the month.
+    /// The schedule by days of the week, where `schedule` has only the days of the month.
     other_days: Option<Schedule>,
 }
 
@@ -77,7 +77,7 @@ impl Calendar {
 
 #[expect(
     clippy::expect_used,
-    reason = "the text is made here, of values that the crate knows"
+    reason = "the text is built here, from values that the crate accepts"
 )]
 fn schedule(fields: &Fields, days_of_month: Values, days_of_week: Values) -> Schedule {
     let list = |field: CronField, values: Values| {

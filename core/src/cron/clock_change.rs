@@ -1,16 +1,16 @@
-//! How a zone's clocks are turned: from calendar times to moments, and back.
+//! Clock changes of a zone: conversion between local times and moments.
 
 use chrono::{DateTime, Datelike, NaiveDateTime, SubsecRound, TimeDelta, Timelike, Utc};
 use jiff::Timestamp;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-/// How far apart a zone is looked at for changes of its clocks. No zone has changed them twice within less than a week
-/// since 1970 (a test below looks at all of them).
+/// Search interval for clock changes. No zone has changed its clocks twice within less than a week since 1970 (a test
+/// below checks all of them).
 const LOOK_EVERY: TimeDelta = TimeDelta::days(2);
 
-/// What the zone's clocks are ahead of UTC at this moment.
+/// The zone's offset from UTC at this moment.
 pub(crate) fn offset_at(zone: &TimeZone, at: DateTime<Utc>) -> TimeDelta {
-    // Outside the years -9999 to 9999 the rules of their ends go on.
+    // Outside the years -9999 to 9999 the rules at their ends apply.
     let end = if at.timestamp() < 0 {
         Timestamp::MIN
     } else {
@@ -23,19 +23,19 @@ fn delta(offset: Offset) -> TimeDelta {
     TimeDelta::seconds(i64::from(offset.seconds()))
 }
 
-/// What the zone's clocks show at this moment.
+/// The zone's local time at this moment.
 pub(crate) fn local_at(zone: &TimeZone, at: DateTime<Utc>) -> NaiveDateTime {
     at.naive_utc() + offset_at(zone, at)
 }
 
-/// The moment at which the zone's clocks show this time for the first time, or the first moment after the gap where
-/// a change of the clocks skips it.
+/// The first moment at which the zone's clocks show this time, or the first moment after the gap where a clock change
+/// skips it.
 pub(crate) fn first_moment_of(zone: &TimeZone, local: NaiveDateTime) -> Option<DateTime<Utc>> {
     match zone.to_ambiguous_timestamp(civil(local)?).offset() {
         AmbiguousOffset::Unambiguous { offset } => Some((local - delta(offset)).and_utc()),
         AmbiguousOffset::Fold { before, .. } => Some((local - delta(before)).and_utc()),
         AmbiguousOffset::Gap { before, after } => {
-            // The change is after the first and not after the second.
+            // The change is after the first moment and not after the second.
             let (from, to) = ((local - delta(after)).and_utc(), (local - delta(before)).and_utc());
             first_change(zone, whole_second(from), whole_second(to) + TimeDelta::seconds(1))
         }
@@ -60,8 +60,8 @@ fn whole_second(at: DateTime<Utc>) -> DateTime<Utc> {
     at.trunc_subsecs(0)
 }
 
-/// The first moment after `from`, and not after `to`, at which the zone's clocks are at another offset than at `from`.
-/// Both have whole seconds, as all changes have.
+/// The first moment after `from`, and not after `to`, at which the zone's offset differs from the one at `from`. Both
+/// have whole seconds, as all changes have.
 pub(super) fn first_change(zone: &TimeZone, from: DateTime<Utc>, to: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let offset = offset_at(zone, from);
     let (mut same, mut other) = (from, from);

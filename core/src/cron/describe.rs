@@ -1,6 +1,7 @@
-//! An expression in words.
+//! Descriptions of expressions in words.
 //!
-//! The words are made of the values that match, not of the text: `*/90` or `1-31` are told as what they do.
+//! A description is derived from the values that match, not from the text: `*/90` or `1-31` are described by their
+//! effect.
 
 use super::calendar::Fields;
 use super::field::{CronField, Values};
@@ -29,11 +30,11 @@ const DAYS: [&str; 7] = [
     "Friday",
     "Saturday",
 ];
-/// How many times of the day are told one by one.
+/// Maximum number of times of the day that are listed individually.
 const TIMES_MAX: u32 = 6;
 
 impl CronExpression {
-    /// What it says, as the end of a sentence that begins with "it runs": `at 02:00 every day`.
+    /// Description as the end of a sentence that begins with "it runs": `at 02:00 every day`.
     pub fn describe(&self) -> String {
         let fields = &self.0.fields;
         let (times, days) = (times_in_words(fields), days_in_words(fields));
@@ -50,7 +51,7 @@ impl CronExpression {
         words
     }
 
-    /// What of it is accepted and may not do what its text suggests, a sentence each.
+    /// Warnings about parts that are accepted but may not have the effect that their text suggests, a sentence each.
     pub fn warnings(&self) -> Vec<String> {
         let fields = &self.0.fields;
         [
@@ -73,8 +74,7 @@ impl CronExpression {
         .collect()
     }
 
-    /// What a change of the clocks in this zone means for it, as a sentence; `None` for UTC,
-    /// which has none.
+    /// The effect of clock changes in this zone, as a sentence; `None` for UTC, which has none.
     pub fn describe_clock_changes(&self, zone: TimeZoneName) -> Option<&'static str> {
         if zone == TimeZoneName::UTC {
             return None;
@@ -82,7 +82,7 @@ impl CronExpression {
         Some(if self.0.fields.follows_real_time() {
             "It follows real time when the clocks change: skipped times do not run, repeated ones run twice."
         } else {
-            "A time that a change of the clocks skips runs right after the change; one that it repeats runs once."
+            "A time that a clock change skips runs right after the change; one that it repeats runs once."
         })
     }
 }
@@ -104,7 +104,7 @@ fn times_in_words(fields: &Fields) -> String {
     } else {
         let every = pattern(CronField::Second, seconds);
         match every.starts_with("every") {
-            // "Every 10 seconds" is said of a whole minute.
+            // "Every 10 seconds" describes a complete minute.
             true if any_minute => every,
             _ if any_hour && !any_minute => {
                 format!("{every} of {} of every hour", container(CronField::Minute, minutes))
@@ -119,7 +119,7 @@ fn times_in_words(fields: &Fields) -> String {
     }
 }
 
-/// Each time of the day, in its order.
+/// The times of the day, in order.
 fn clock_times(seconds: Values, minutes: Values, hours: Values) -> Vec<String> {
     let mut times = Vec::new();
     for hour in hours.iter() {
@@ -159,7 +159,7 @@ fn container(field: CronField, values: Values) -> String {
     }
 }
 
-/// The step of values that begin at 0 and go on evenly over the end of the minute, hour or day.
+/// The step of values that begin at 0 and divide the minute, hour or day evenly.
 fn even_step(field: CronField, values: Values) -> Option<u32> {
     let (first, last) = values.ends()?;
     progression(values).filter(|step| first == 0 && last + step == field.all_values().count())
@@ -179,7 +179,7 @@ fn days_in_words(fields: &Fields) -> Option<String> {
     let both = fields.wants_both_days();
     match (any_day, any_week_day) {
         (true, true) => None,
-        // One of the two is enough, and one is always given.
+        // One of the two is enough, and one is always restricted.
         (true, false) | (false, true) if !both => None,
         (true, false) => Some(format!("on {}", week())),
         (false, true) => Some(format!("on {}", month_days())),
@@ -198,7 +198,7 @@ fn months_in_words(months: Values) -> Option<String> {
         .then(|| runs_in_words(months, |month| name_in(&MONTHS, month.saturating_sub(1))))
 }
 
-/// The days of the week from 1, Monday, to 7, Sunday: as people count them, a run may end with it.
+/// The days of the week from 1, Monday, to 7, Sunday, so that a range may end with Sunday.
 fn rotate_to_monday(days: Values) -> Values {
     Values::of(days.iter().map(|day| if day == 0 { 7 } else { day }))
 }
@@ -212,7 +212,7 @@ fn name_in(names: &[&str], place: u32) -> String {
     name.map_or_else(String::new, |&name| name.to_owned())
 }
 
-/// `1`, `1 and 15`, `1, 3 to 5 and 9`: three neighbours or more are told by their ends.
+/// `1`, `1 and 15`, `1, 3 to 5 and 9`: three or more consecutive values are described by their ends.
 fn runs_in_words(values: Values, name: impl Fn(u32) -> String) -> String {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for value in values.iter() {
@@ -241,14 +241,14 @@ fn listed(mut words: Vec<String>) -> String {
     }
 }
 
-/// Whether the values are neighbours, without a hole.
+/// True if the values are consecutive.
 fn is_run(values: Values) -> bool {
     values
         .ends()
         .is_some_and(|(first, last)| last - first + 1 == values.count())
 }
 
-/// The distance of the values, when there are three or more of them, it is the same everywhere, and is not 1.
+/// The distance of three or more evenly spaced values, if it is not 1.
 fn progression(values: Values) -> Option<u32> {
     let all: Vec<u32> = values.iter().collect();
     let [first, second, _, ..] = *all.as_slice() else {
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn expressions_are_told_in_words() {
+    fn expressions_are_described_in_words() {
         for (text, words) in [
             ("0 2 * * *", "at 02:00 every day"),
             ("@daily", "at 00:00 every day"),
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn clock_changes_are_told_where_there_can_be_some() {
+    fn clock_changes_are_described_for_zones_that_may_have_them() {
         let berlin = TimeZoneName::parse("Europe/Berlin").expect("a zone");
         let told = |text: &str, zone| {
             let expression = CronExpression::parse(text).expect("an expression");

@@ -1,21 +1,21 @@
-//! One field of a cron expression: what its text may be, and which values it means.
+//! One field of a cron expression: its syntax and its values.
 
 use super::invalid::{FieldMistake, InvalidCron};
 
 /// The fields of a cron expression, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CronField {
-    /// Only in expressions of six fields; the others run at second 0.
+    /// Only in expressions of six fields; other expressions run at second 0.
     Second,
-    /// The minute of the hour.
+    /// Minute of the hour.
     Minute,
-    /// The hour of the day.
+    /// Hour of the day.
     Hour,
-    /// The day of the month.
+    /// Day of the month.
     DayOfMonth,
-    /// The month of the year.
+    /// Month of the year.
     Month,
-    /// The day of the week.
+    /// Day of the week.
     DayOfWeek,
 }
 
@@ -25,7 +25,7 @@ const MONTHS: [&str; 12] = [
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 impl CronField {
-    /// All six, in the order in which they are written.
+    /// All six fields, in the order in which they are written.
     pub const ALL: [Self; 6] = [
         Self::Second,
         Self::Minute,
@@ -35,7 +35,7 @@ impl CronField {
         Self::DayOfWeek,
     ];
 
-    /// What it is called: `day-of-month`.
+    /// The name of the field: `day-of-month`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Second => "second",
@@ -47,7 +47,7 @@ impl CronField {
         }
     }
 
-    /// The values that it may hold, in words.
+    /// The allowed values, in words.
     pub const fn values_in_words(self) -> &'static str {
         match self {
             Self::Second | Self::Minute => "0-59",
@@ -58,7 +58,7 @@ impl CronField {
         }
     }
 
-    /// The least and the greatest value that may be written.
+    /// The least and the greatest allowed value.
     pub(super) const fn bounds(self) -> (u32, u32) {
         match self {
             Self::Second | Self::Minute => (0, 59),
@@ -69,7 +69,7 @@ impl CronField {
         }
     }
 
-    /// Every value that it can have.
+    /// All values of the field.
     pub(super) fn all_values(self) -> Values {
         let (min, max) = match self {
             Self::DayOfWeek => (0, 6),
@@ -78,7 +78,7 @@ impl CronField {
         Values::of(min..=max)
     }
 
-    /// The names of its values and the value of the first one.
+    /// The names of the field's values and the value of the first name.
     const fn names(self) -> (&'static [&'static str], u32) {
         match self {
             Self::Month => (&MONTHS, 1),
@@ -87,12 +87,12 @@ impl CronField {
         }
     }
 
-    /// Reads the text of this field.
+    /// Parses the text of this field.
     pub(super) fn parse(self, text: &str) -> Result<FieldSpec, InvalidCron> {
         let mut values = Values::default();
         let mut long_step = None;
         for item in text.split(',') {
-            // `*/60` minutes is every hour, as it says; `*/90` is every hour as well.
+            // `*/60` minutes matches once an hour, as intended; so does `*/90`, which gets a warning.
             let step = item.split_once('/').and_then(|(_, step)| parse_number(step).ok());
             long_step = long_step.or(step.filter(|&step| step > self.cycle()));
             values = values.with(self.parse_item(item).map_err(|mistake| InvalidCron::Field {
@@ -108,7 +108,8 @@ impl CronField {
         })
     }
 
-    /// Reads `*`, `a`, `a-b`, and each of them with a step. A single value with a step goes on to the field's end.
+    /// Parses `*`, `a`, `a-b`, and each of them with a step. A single value with a step continues to the end of the
+    /// field.
     fn parse_item(self, item: &str) -> Result<Values, FieldMistake> {
         let (range, step) = match item.split_once('/') {
             Some((range, step)) => (range, Some(self.parse_step(step)?)),
@@ -122,7 +123,7 @@ impl CronField {
                 if first > last && !self.wraps() {
                     return Err(FieldMistake::Descending { range: cut(range) });
                 }
-                // From the last value it goes on with the first: 5, 6, 7 (Sunday), 8 (Monday).
+                // A descending range wraps around: 5, 6, 7 (Sunday), 8 (Monday).
                 (first, if first > last { last + self.cycle() } else { last })
             }
             None => {
@@ -160,12 +161,12 @@ impl CronField {
         }
     }
 
-    /// Whether its ranges may go on from the last value to the first.
+    /// True if ranges may wrap around from the last value to the first.
     const fn wraps(self) -> bool {
         matches!(self, Self::Month | Self::DayOfWeek)
     }
 
-    /// How many values there are before the first one comes again.
+    /// Number of values until the first one repeats.
     const fn cycle(self) -> u32 {
         match self {
             Self::Second | Self::Minute => 60,
@@ -177,7 +178,7 @@ impl CronField {
     }
 }
 
-/// Reads digits. A number beyond all fields is as good as the greatest one: it is out of range.
+/// Parses digits. A number beyond all fields is replaced by the greatest one, which is out of range as well.
 fn parse_number(text: &str) -> Result<u32, FieldMistake> {
     if text.is_empty() {
         return Err(FieldMistake::Missing);
@@ -185,7 +186,7 @@ fn parse_number(text: &str) -> Result<u32, FieldMistake> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(text.parse().unwrap_or(u32::MAX));
     }
-    // `L`, `15W`, `FRIL`: the last of the month, the nearest working day.
+    // `L`, `15W`, `FRIL`: Quartz syntax for the last day of the month and the nearest working day.
     let before = text.trim_end_matches(['L', 'l', 'W', 'w']);
     let has_letter = before.len() < text.len()
         && (before.bytes().all(|byte| byte.is_ascii_digit())
@@ -205,14 +206,14 @@ pub(super) fn cut(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
-/// What one field says.
+/// A parsed field.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FieldSpec {
     /// The values that match; Sunday is 0.
     pub(super) values: Values,
-    /// Whether its text begins with `*`, which Vixie's rules ask for.
+    /// True if the text begins with `*`, which matters for the day fields and for clock changes.
     pub(super) begins_with_star: bool,
-    /// A step in it that is longer than the field.
+    /// A step that is longer than the field.
     pub(super) long_step: Option<u32>,
 }
 
@@ -226,27 +227,27 @@ impl Values {
         Self(values.into_iter().fold(0, |bits, value| bits | 1 << value))
     }
 
-    /// What is in one of the two.
+    /// The union of two sets.
     const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// How many there are.
+    /// Number of values.
     pub(super) const fn count(self) -> u32 {
         self.0.count_ones()
     }
 
-    /// Whether `value`, which is below 64, is in it.
+    /// True if the set contains `value`, which is below 64.
     pub(super) const fn contains(self, value: u32) -> bool {
         self.0 >> value & 1 == 1
     }
 
-    /// The values, the least first.
+    /// The values in ascending order.
     pub(super) fn iter(self) -> impl DoubleEndedIterator<Item = u32> {
         (0..64).filter(move |&value| self.contains(value))
     }
 
-    /// The least and the greatest one.
+    /// The least and the greatest value.
     pub(super) fn ends(self) -> Option<(u32, u32)> {
         Some((self.iter().next()?, self.iter().next_back()?))
     }

@@ -1,52 +1,52 @@
-//! Why a text is no cron expression.
+//! Errors of cron expressions.
 
 use super::field::CronField;
 
-/// The text is no cron expression, or one that never comes.
+/// The text is not a cron expression, or one that never matches.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCron {
-    /// More characters than allowed.
+    /// Too many characters.
     #[error("a cron expression may have {max} characters; this one has {length}")]
     TooLong {
-        /// How many it has.
+        /// Length of the text, in characters.
         length: usize,
-        /// How many it may have.
+        /// Maximum length, in characters.
         max: usize,
     },
-    /// Not five and not six fields.
+    /// Neither five nor six fields.
     #[error(
         "a cron expression has 5 fields (minute hour day-of-month month day-of-week), or 6 with seconds first, or is a \
          macro such as @daily; '{given}' has {count}"
     )]
     FieldCount {
-        /// What was given, cut to a readable length.
+        /// The text, cut to a readable length.
         given: String,
-        /// How many fields it has.
+        /// Number of fields.
         count: usize,
     },
-    /// A word with `@` that means nothing here.
+    /// An unknown word that begins with `@`.
     #[error(
-        "'{given}' is not a macro of cron; allowed are @yearly, @annually, @monthly, @weekly, @daily, @midnight and \
+        "'{given}' is not a cron macro; allowed are @yearly, @annually, @monthly, @weekly, @daily, @midnight and \
          @hourly"
     )]
     UnknownMacro {
-        /// What was given, cut to a readable length.
+        /// The text, cut to a readable length.
         given: String,
     },
     /// `@reboot`.
-    #[error("'@reboot' names no time: it means the start of a machine, and jobs here belong to none")]
+    #[error("@reboot is not supported")]
     Reboot,
-    /// A field holds what it may not.
+    /// A field has an invalid value.
     #[error(
         "{} '{given}': {mistake}; it may hold * and {}, also as ranges (a-b), with steps (*/n, a/n, a-b/n) and in lists (a,b)",
         field.as_str(), field.values_in_words()
     )]
     Field {
-        /// Which one.
+        /// The field.
         field: CronField,
-        /// Its text, cut to a readable length.
+        /// Text of the field, cut to a readable length.
         given: String,
-        /// What is wrong with it.
+        /// The mistake.
         mistake: FieldMistake,
     },
     /// No date has this day and month: `31 2`.
@@ -55,17 +55,17 @@ pub enum InvalidCron {
          1-{longest} there"
     )]
     NeverComes {
-        /// The text of day-of-month.
+        /// Text of day-of-month.
         days: String,
-        /// The text of month.
+        /// Text of month.
         months: String,
-        /// How many days the longest of these months can have.
+        /// Number of days of the longest of these months.
         longest: u32,
     },
 }
 
 impl InvalidCron {
-    /// The field that is wrong, where it is one.
+    /// The invalid field, if the error concerns a field.
     pub const fn field(&self) -> Option<CronField> {
         match self {
             Self::Field { field, .. } => Some(*field),
@@ -75,37 +75,37 @@ impl InvalidCron {
     }
 }
 
-/// What is wrong with a field.
+/// A mistake in a field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FieldMistake {
-    /// Nothing stands where a value must: `1,,2`, `1-`, `*/`.
+    /// A value is missing: `1,,2`, `1-`, `*/`.
     #[error("a value is missing")]
     Missing,
     /// Neither a number nor a name of this field.
     #[error("'{part}' is not one of its values")]
     NotAValue {
-        /// The part that is meant.
+        /// The invalid part.
         part: String,
     },
-    /// A number that the field can't hold.
+    /// A number outside the field's range.
     #[error("{value} is out of range")]
     OutOfRange {
         /// The number.
         value: String,
     },
     /// A range whose end is before its start.
-    #[error("the range {range} goes down")]
+    #[error("range start is greater than its end: {range}")]
     Descending {
         /// The range.
         range: String,
     },
-    /// A step of nothing.
+    /// A step of 0.
     #[error("a step is at least 1")]
     StepZero,
-    /// A sign of Quartz and its like.
-    #[error("'{sign}' belongs to other kinds of cron")]
+    /// A character of Quartz and similar syntaxes.
+    #[error("unsupported character '{sign}'")]
     Foreign {
-        /// The sign.
+        /// The character.
         sign: char,
     },
 }

@@ -1,25 +1,25 @@
-//! Cron expressions, by the rules of Vixie's cron as Debian keeps it.
+//! Cron expressions, by the rules of Vixie's cron as maintained by Debian.
 //!
 //! An expression is five fields (minute, hour, day-of-month, month, day-of-week), six with the second first, or a
-//! macro. Where the tradition leaves a choice, this is ours:
+//! macro. Where implementations differ, these rules apply:
 //!
-//! - A field holds `*`, values, ranges (`a-b`), steps (`*/n`, `a-b/n`, and `a/n`, which goes on to the field's
+//! - A field consists of `*`, values, ranges (`a-b`), steps (`*/n`, `a-b/n`, and `a/n`, which continues to the field's
 //!   end) and lists of them. Months and days of the week have names of three letters, in any case. Sunday is 0 and 7.
-//!   Their ranges may go on from the last value to the first: `sat-sun`, `nov-feb`. Other ranges ascend.
-//! - A step that is longer than its field is accepted and matches the first value alone, as in Vixie's cron: `*/90` minutes
-//!   runs every hour. [`CronExpression::warnings`] names it.
-//! - When neither the text of day-of-month nor that of day-of-week begins with `*`, a day that matches one of them
+//!   Their ranges may wrap around: `sat-sun`, `nov-feb`. Other ranges ascend.
+//! - A step that is longer than its field is accepted and matches the first value alone, as in Vixie's cron: `*/90`
+//!   minutes runs every hour. [`CronExpression::warnings`] reports it.
+//! - If neither the text of day-of-month nor that of day-of-week begins with `*`, a day that matches one of them
 //!   matches; otherwise it must match both. So `0 12 13 * FRI` is every 13th and every Friday, and `0 12 */2 * MON` is
-//!   those odd days that are Mondays.
-//! - The macros are `@yearly` and `@annually`, `@monthly`, `@weekly`, `@daily` and `@midnight`, and `@hourly`, in any case.
-//!   `@reboot` has no time and is refused.
-//! - `?`, `L`, `W`, `#` and a field for the year, which other kinds of cron have, are refused.
-//! - Six fields obey the same rules as five, those of the two day fields and of clock changes included.
+//!   every Monday with an odd day of the month.
+//! - The macros are `@yearly` and `@annually`, `@monthly`, `@weekly`, `@daily` and `@midnight`, and `@hourly`, in any
+//!   case. `@reboot` has no time and is rejected.
+//! - `?`, `L`, `W`, `#` and a field for the year, which other kinds of cron have, are rejected.
+//! - Six fields follow the same rules as five, including those of the two day fields and of clock changes.
 //!
 //! Clock changes. An expression whose minute or hour begins with `*` follows real time: it runs whenever the zone's
-//! clocks show a time that matches, so not in the gap that a change skips, and in both passes of the time that one
-//! repeats. Any other names times of the day: one that is skipped comes at the first moment after the gap, several of
-//! one gap come there once, and one that is repeated comes in its first pass alone. This holds for a gap of any length.
+//! clocks show a matching time, so not in a skipped hour, and in both passes of a repeated hour. All other expressions
+//! name times of the day: a skipped time runs at the first moment after the gap, several skipped times of one gap run
+//! there once, and a repeated time runs in its first pass only. These rules hold for gaps of any length.
 //!
 //! All moments are whole seconds, from 1970 to the end of 2100.
 
@@ -42,7 +42,7 @@ use self::field::{FieldSpec, cut};
 pub use self::invalid::{FieldMistake, InvalidCron};
 use super::values::time_zone::TimeZoneName;
 
-/// A cron expression that was read and comes at least once a leap year cycle. Cheap to clone.
+/// A parsed cron expression that matches at least once in a leap year cycle. Cheap to clone.
 #[derive(Clone)]
 pub struct CronExpression(Arc<Parsed>);
 
@@ -53,14 +53,14 @@ struct Parsed {
 }
 
 impl CronExpression {
-    /// The greatest length, in characters.
+    /// Maximum length, in characters.
     pub const LENGTH_MAX: usize = 500;
 
-    /// Reads an expression, as [the module](self) says.
+    /// Parses an expression by the rules of [the module](self).
     ///
     /// # Errors
     ///
-    /// A field is wrong, or the days and months never meet, as in `0 0 31 2 *`.
+    /// A field is invalid, or the days and months never meet, as in `0 0 31 2 *`.
     pub fn parse(text: &str) -> Result<Self, InvalidCron> {
         let text = text.trim();
         let length = text.chars().count();
@@ -82,15 +82,15 @@ impl CronExpression {
         })))
     }
 
-    /// The expression as it was given, without the space around it.
+    /// The text of the expression, without surrounding whitespace.
     pub fn as_str(&self) -> &str {
         &self.0.text
     }
 
-    /// The first moment after `after` at which it comes in this zone; `None` when the zone's calendar
-    /// has none until the end of 2100.
+    /// The first matching moment after `after` in this zone; `None` if the zone's calendar has none until the end of
+    /// 2100.
     pub fn next_after(&self, zone: TimeZoneName, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        // Far outside the years of the calendar chrono has no room for a zone's offset.
+        // Far outside the calendar's years chrono can't represent a zone's offset.
         if after.year() > 2101 {
             return None;
         }
@@ -102,12 +102,12 @@ impl CronExpression {
         }
     }
 
-    /// The last moment after `after`, and not after `until`, at which it comes in this zone.
+    /// The last matching moment after `after`, and not after `until`, in this zone.
     ///
-    /// Takes a few dozen searches of [`Self::next_after`], however often it comes in that time.
+    /// Takes a few dozen searches of [`Self::next_after`], however often the expression matches in that time.
     pub fn last_within(&self, zone: TimeZoneName, after: DateTime<Utc>, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let next = |after| self.next_after(zone, after).filter(|&next| next <= until);
-        // Near the end first: what comes often is found there at once.
+        // The search begins near the end, where a frequent expression matches at once.
         let mut width = TimeDelta::seconds(1);
         let mut last = loop {
             let start = until.checked_sub_signed(width).unwrap_or(after).max(after);
@@ -119,7 +119,7 @@ impl CronExpression {
             }
             width = width * 2;
         };
-        // It comes at `last`, and not after `none_after`.
+        // The expression matches at `last`, and not after `none_after`.
         let mut none_after = until.trunc_subsecs(0);
         while last < none_after {
             let middle = last + TimeDelta::seconds((none_after - last).num_seconds() / 2);
@@ -131,8 +131,7 @@ impl CronExpression {
         Some(last)
     }
 
-    /// For an expression that follows real time: its first match while the zone's clocks go on as they do, or else
-    /// after they were changed.
+    /// For an expression that follows real time: its first match before the next clock change, or else after it.
     fn next_in_real_time(&self, zone: &TimeZone, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let second = TimeDelta::seconds(1);
         let mut from = after + second;
@@ -147,7 +146,7 @@ impl CronExpression {
         }
     }
 
-    /// For an expression that names times of the day: the moments of its local times are in their order.
+    /// For an expression that names times of the day: its local times in order are its moments in order.
     fn next_named_time(&self, zone: &TimeZone, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let mut local = local_at(zone, after);
         loop {
@@ -158,7 +157,7 @@ impl CronExpression {
             if at > after {
                 return Some(at);
             }
-            // The clocks were set back between the two: the rest of what they repeat has been, too.
+            // The clocks were set back between the two: the rest of the repeated hour is skipped as well.
             if let Some(change) = first_change(zone, at, after) {
                 let repeated_until = change.naive_utc() + offset_at(zone, at) - TimeDelta::seconds(1);
                 local = local.max(repeated_until);
@@ -168,7 +167,7 @@ impl CronExpression {
 }
 
 impl PartialEq for CronExpression {
-    /// By their text.
+    /// Compares the texts.
     fn eq(&self, other: &Self) -> bool {
         self.0.text == other.0.text
     }
@@ -233,8 +232,8 @@ fn read_fields(text: &str) -> Result<Fields, InvalidCron> {
     }
 }
 
-/// The length of the longest of its months, when none of the days is in it. Every day of the week falls on every date of
-/// the calendar, the 29th of February within 28 years (40 around 2100): only the days of the month can be missing.
+/// The length of the longest selected month, if none of the days occurs in it. Every day of the week falls on every
+/// date of the calendar, the 29th of February within 28 years (40 around 2100): only days of the month can be missing.
 fn missing_days(fields: &Fields) -> Option<u32> {
     let FieldSpec { values: days, .. } = fields.day_of_month;
     let longest = fields.month.values.iter().map(longest_month).max()?;
@@ -242,7 +241,7 @@ fn missing_days(fields: &Fields) -> Option<u32> {
     (first > longest && fields.wants_both_days()).then_some(longest)
 }
 
-/// How many days this month of the year can have.
+/// Maximum number of days of this month of the year.
 const fn longest_month(month: u32) -> u32 {
     match month {
         2 => 29,

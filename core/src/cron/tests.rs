@@ -1,4 +1,4 @@
-//! Tests of cron expressions: what is refused, the rules one by one, and comparisons with other implementations.
+//! Tests of cron expressions: invalid expressions, the rules one by one, and comparisons with other implementations.
 
 use chrono::{DateTime, Utc};
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
@@ -25,7 +25,7 @@ fn time(text: &str) -> DateTime<Utc> {
         .to_utc()
 }
 
-/// Its moments after `after`, the first ones.
+/// The first `count` matches after `after`.
 fn next_times(text: &str, zone_name: &str, after: &str, count: usize) -> Vec<String> {
     let (cron, zone) = (cron(text), zone(zone_name));
     let next = |&after: &DateTime<Utc>| cron.next_after(zone, after);
@@ -36,7 +36,7 @@ fn next_times(text: &str, zone_name: &str, after: &str, count: usize) -> Vec<Str
 }
 
 #[test]
-fn ranges_of_days_and_months_go_on_from_the_last_to_the_first() {
+fn ranges_of_days_and_months_wrap_around() {
     for (wrapped, listed) in [
         ("0 0 * * sat-sun", "0 0 * * 0,6"),
         ("0 0 * * FRI-MON", "0 0 * * 5,6,0,1"),
@@ -60,7 +60,7 @@ fn ranges_of_days_and_months_go_on_from_the_last_to_the_first() {
 }
 
 #[test]
-fn a_step_longer_than_its_field_matches_the_first_value_and_is_warned_of() {
+fn a_step_longer_than_its_field_matches_the_first_value_with_a_warning() {
     for (long, short, field) in [
         ("*/90 * * * *", "0 * * * *", "minute"),
         ("5/90 * * * *", "5 * * * *", "minute"),
@@ -85,7 +85,7 @@ fn a_step_longer_than_its_field_matches_the_first_value_and_is_warned_of() {
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_field_and_what_that_may_hold() {
+fn an_error_names_the_field_and_its_allowed_values() {
     let errors: Vec<String> = [
         "",
         "* * * *",
@@ -134,7 +134,7 @@ fn what_is_wrong_is_named_with_its_field_and_what_that_may_hold() {
 }
 
 #[test]
-fn an_expression_has_an_end() {
+fn the_length_of_an_expression_is_limited() {
     let long = format!("{} * * * *", vec!["1"; 300].join(","));
     let error = CronExpression::parse(&long).expect_err("too long");
     assert_eq!(
@@ -145,7 +145,7 @@ fn an_expression_has_an_end() {
 }
 
 #[test]
-fn it_keeps_its_text_without_the_space_around_it() {
+fn the_text_is_kept_without_surrounding_whitespace() {
     assert_eq!(cron("  0 2\t* *  MON-fri \n").as_str(), "0 2\t* *  MON-fri");
     assert_eq!(cron("@Daily").to_string(), "@Daily");
 }
@@ -212,17 +212,17 @@ fn either_day_field_is_enough_unless_one_begins_with_a_star() {
         days("0 12 13 * */5"),
         ["2026-02-13", "2026-03-13", "2026-09-13", "2026-11-13", "2026-12-13"]
     );
-    // The star counts at the beginning alone.
+    // Only a leading star counts.
     assert_eq!(days("0 12 1,* * MON"), days("0 12 1-31 * MON"));
     assert_eq!(days("0 12 *,1 * MON"), days("0 12 * * MON"));
     // Six fields: the same.
     assert_eq!(days("0 0 12 13 * FRI"), days("0 12 13 * FRI"));
-    // Either is enough, so a day that never comes does no harm.
+    // One matching field is enough, so a day that never occurs is harmless.
     assert_eq!(days("0 12 31 2 MON")[0], "2026-02-02");
 }
 
 #[test]
-fn new_york_as_debian_runs_it() {
+fn new_york_matches_debian() {
     let times = |text, after| {
         next_times(text, "America/New_York", after, 8)
             .join(" ")
@@ -235,7 +235,7 @@ fn new_york_as_debian_runs_it() {
         times("15,45 2,3 * * *", "2026-03-07T12:00:00Z")
             .starts_with("03-08T07:00:00Z 03-08T07:15:00Z 03-08T07:45:00Z 03-09T06:15:00Z")
     );
-    // 01:00 to 02:00 on the 1st of November comes twice.
+    // 01:00 to 02:00 on the 1st of November is repeated.
     assert!(times("30 1 * * *", "2026-10-31T12:00:00Z").starts_with("11-01T05:30:00Z 11-02T06:30:00Z"));
     assert!(times("30 1 * * *", "2026-11-01T05:45:00Z").starts_with("11-02T06:30:00Z"));
     assert!(times("30 1 * * *", "2026-11-01T06:15:00Z").starts_with("11-02T06:30:00Z"));
@@ -258,7 +258,7 @@ fn gaps_and_repeated_times_of_every_length_and_place() {
         first("0 0 * * *", "Asia/Beirut", "2026-03-28T12:00:00Z"),
         "2026-03-28T22:00:00Z 2026-03-29T21:00:00Z 2026-03-30T21:00:00Z"
     );
-    // Half an hour, at 02:00 and back.
+    // Half an hour, forward and back at 02:00.
     assert_eq!(
         first("15 2 * * *", "Australia/Lord_Howe", "2026-10-03T00:00:00Z"),
         "2026-10-03T15:30:00Z 2026-10-04T15:15:00Z 2026-10-05T15:15:00Z"
@@ -322,7 +322,7 @@ fn the_calendar_ends_with_the_year_2100() {
 }
 
 #[test]
-fn a_part_of_a_second_counts_for_nothing() {
+fn a_fraction_of_a_second_is_ignored() {
     assert_eq!(
         next_times("* * * * * *", "UTC", "2026-01-01T00:00:00.999Z", 1),
         ["2026-01-01T00:00:01Z"]
@@ -345,19 +345,19 @@ fn every_field_has_a_name_and_bounds() {
 
 proptest! {
     #[test]
-    fn no_text_makes_it_panic(text in "\\PC{0,40}") {
+    fn no_text_causes_a_panic(text in "\\PC{0,40}") {
         drop(CronExpression::parse(&text));
     }
 
     #[test]
-    fn no_text_of_its_own_alphabet_makes_it_panic(text in "[-0-9*/, @a-zA-Z?#LW]{0,40}") {
+    fn no_text_of_the_cron_alphabet_causes_a_panic(text in "[-0-9*/, @a-zA-Z?#LW]{0,40}") {
         if let Ok(cron) = CronExpression::parse(&text) {
             prop_assert!(!cron.describe().is_empty());
         }
     }
 
     #[test]
-    fn the_last_time_within_a_span_is_the_last_that_comes_one_by_one(
+    fn the_last_time_within_a_span_is_the_last_of_an_iteration(
         text in expressions::any_expression(),
         start in 0_i64..2_000_000_000,
         width in 0_i64..200_000,
@@ -371,7 +371,7 @@ proptest! {
             last = Some(next);
             seconds_left -= 1;
             if seconds_left == 0 {
-                // What comes every second would take all day: the span ends here.
+                // An iteration over every second would take too long: the span ends here.
                 prop_assert_eq!(cron.last_within(berlin, after, next), last);
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! What has happened, as every facade is told it.
+//! Events of jobs, queues and the server.
 
 use std::sync::Arc;
 
@@ -11,23 +11,23 @@ use crate::metrics::health::HealthChange;
 use crate::metrics::{QueueMetrics, SystemMetrics};
 use crate::values::name::QueueName;
 
-/// What events are about. Whoever listens chooses among these first.
+/// Category of events. Subscribers filter by it first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Topic {
-    /// What happens to jobs.
+    /// Changes of jobs.
     Jobs,
-    /// What is done to queues: paused, resumed, cleared.
+    /// Changes of queues: paused, resumed, cleared.
     Queues,
-    /// How many jobs a queue has, whenever that has changed.
+    /// Job counts of a queue, whenever they change.
     QueueMetrics,
-    /// The whole server in numbers, again and again.
+    /// Metrics of the server, at intervals.
     SystemMetrics,
     /// Changes of the server's health.
     SystemHealth,
 }
 
 impl Topic {
-    /// All of them.
+    /// All topics.
     pub const ALL: [Self; 5] = [
         Self::Jobs,
         Self::Queues,
@@ -36,36 +36,36 @@ impl Topic {
         Self::SystemHealth,
     ];
 
-    /// Whether its events tell how something is now: then the newest one is all that a listener needs, and one who
-    /// comes later is told it as well.
+    /// True if the events describe the current state: a subscriber needs only the newest one, and gets it when it
+    /// subscribes.
     pub const fn is_state(self) -> bool {
         matches!(self, Self::QueueMetrics | Self::SystemMetrics | Self::SystemHealth)
     }
 }
 
-/// What has happened to a job.
+/// Type of a job event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JobEventKind {
-    /// It was accepted and stored.
+    /// The job was created.
     Created = 1,
-    /// A worker has taken it.
+    /// A worker started it.
     Started = 2,
-    /// It succeeded.
+    /// It completed.
     Completed = 3,
-    /// It failed for good.
+    /// It failed permanently.
     Failed = 4,
-    /// It is pending again: an attempt failed, was interrupted or lost, or somebody asked for another.
+    /// It is pending again: an attempt failed, was interrupted or lost, or a caller requested another one.
     Retrying = 5,
     /// It was cancelled.
     Cancelled = 6,
-    /// A pending job was changed.
+    /// A pending job was updated.
     Changed = 7,
     /// It was deleted.
     Deleted = 8,
 }
 
 impl JobEventKind {
-    /// All of them.
+    /// All types.
     pub const ALL: [Self; 8] = [
         Self::Created,
         Self::Started,
@@ -77,17 +77,17 @@ impl JobEventKind {
         Self::Deleted,
     ];
 
-    /// The number by which nodes tell each other.
+    /// The code in messages between nodes.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The kind with this number.
+    /// The type with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// The status that the job has right after; `None` when it may be any.
+    /// The status of the job right after the event; `None` if it may be any.
     pub const fn status(self) -> Option<JobStatus> {
         match self {
             Self::Created | Self::Retrying | Self::Changed => Some(JobStatus::Pending),
@@ -114,14 +114,14 @@ impl JobEventKind {
     }
 }
 
-/// What has happened to a queue.
+/// Type of a queue event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum QueueEventKind {
-    /// It starts no more jobs.
+    /// The queue was paused.
     Paused,
-    /// It starts jobs again.
+    /// The queue was resumed.
     Resumed,
-    /// Its pending or failed jobs were removed.
+    /// Its pending or failed jobs were deleted.
     Cleared,
 }
 
@@ -136,50 +136,50 @@ impl QueueEventKind {
     }
 }
 
-/// Something that has happened and is stored.
+/// A committed change, or a new state.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// To a job; the job is as it was right after.
+    /// A change of a job, with the job right after it.
     Job {
-        /// What.
+        /// Type of the event.
         kind: JobEventKind,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
-        /// To which.
+        /// The job.
         job: Arc<Job>,
     },
-    /// An attempt has told how far it is, or has logged something.
+    /// Progress or log lines of a running attempt.
     JobReport {
-        /// When.
+        /// Time of the report.
         at: DateTime<Utc>,
-        /// Which job.
+        /// The job.
         job: Arc<Job>,
-        /// What.
+        /// The report.
         report: Arc<AttemptReport>,
     },
-    /// To a queue.
+    /// A change of a queue.
     Queue {
-        /// What.
+        /// Type of the event.
         kind: QueueEventKind,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
-        /// To which.
+        /// The queue.
         queue: QueueName,
     },
-    /// A queue has other numbers than before.
+    /// New metrics of a queue.
     QueueMetrics {
-        /// When they were read.
+        /// Time of the measurement.
         at: DateTime<Utc>,
-        /// The numbers.
+        /// The metrics.
         metrics: Arc<QueueMetrics>,
     },
-    /// The server in numbers.
+    /// Metrics of the server.
     SystemMetrics(Arc<SystemMetrics>),
-    /// The server's health has changed.
+    /// A change of the server's health.
     SystemAlert {
-        /// When.
+        /// Time of the change.
         at: DateTime<Utc>,
-        /// From what to what, and why.
+        /// The previous and the new state, with reasons.
         change: Arc<HealthChange>,
     },
 }
@@ -197,7 +197,7 @@ impl Event {
         }
     }
 
-    /// When it happened.
+    /// Time of the event.
     pub fn at(&self) -> DateTime<Utc> {
         match self {
             Self::Job { at, .. }
@@ -209,7 +209,7 @@ impl Event {
         }
     }
 
-    /// What it is about.
+    /// Topic of the event.
     pub const fn topic(&self) -> Topic {
         match self {
             Self::Job { .. } | Self::JobReport { .. } => Topic::Jobs,

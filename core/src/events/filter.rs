@@ -1,4 +1,4 @@
-//! Which events somebody wants to hear of.
+//! Filters of event subscriptions.
 
 use std::collections::BTreeSet;
 
@@ -6,23 +6,23 @@ use super::event::{Event, JobEventKind, Topic};
 use crate::values::id::JobId;
 use crate::values::name::{JobType, QueueName};
 
-/// A topic, narrowed down: every condition that is given must hold, an empty one holds always.
+/// A topic with conditions: all conditions must match; an empty condition matches always.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventClause {
-    /// What the events are about.
+    /// Topic of the events.
     pub topic: Topic,
-    /// These kinds of job events.
+    /// Types of job events.
     pub kinds: BTreeSet<JobEventKind>,
-    /// These jobs.
+    /// Ids of jobs.
     pub jobs: BTreeSet<JobId>,
-    /// These queues, or jobs in them.
+    /// Queues of the events or of their jobs.
     pub queues: BTreeSet<QueueName>,
-    /// Jobs of these types.
+    /// Types of jobs.
     pub job_types: BTreeSet<JobType>,
 }
 
 impl EventClause {
-    /// Everything of a topic.
+    /// All events of a topic.
     pub const fn all_of(topic: Topic) -> Self {
         Self {
             topic,
@@ -33,7 +33,7 @@ impl EventClause {
         }
     }
 
-    /// Whether it means this event.
+    /// True if the clause matches the event.
     pub fn wants(&self, event: &Event) -> bool {
         let Self {
             topic,
@@ -52,7 +52,7 @@ impl EventClause {
                     && holds(queues, &job.queue)
                     && holds(job_types, &job.job_type)
             }
-            // It is no change of the job's status, which is what kinds are about.
+            // A report is not a change of the job's status, which `kinds` selects.
             Event::JobReport { job, .. } => {
                 kinds.is_empty() && holds(jobs, &job.id) && holds(queues, &job.queue) && holds(job_types, &job.job_type)
             }
@@ -67,29 +67,29 @@ fn holds<T: Ord>(wanted: &BTreeSet<T>, given: &T) -> bool {
     wanted.is_empty() || wanted.contains(given)
 }
 
-/// Which events somebody wants to hear of: those that any of its clauses means. Without a clause it means none.
+/// The events of a subscription: those that match any clause. A filter without clauses matches none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventFilter {
     clauses: BTreeSet<EventClause>,
 }
 
 impl EventFilter {
-    /// Everything of a topic.
+    /// All events of a topic.
     pub fn all_of(topic: Topic) -> Self {
         Self::from_iter([EventClause::all_of(topic)])
     }
 
-    /// Whether it means this event.
+    /// True if any clause matches the event.
     pub fn wants(&self, event: &Event) -> bool {
         self.clauses.iter().any(|clause| clause.wants(event))
     }
 
-    /// Whether it means any event of a topic.
+    /// True if any clause has this topic.
     pub fn has(&self, topic: Topic) -> bool {
         self.clauses.iter().any(|clause| clause.topic == topic)
     }
 
-    /// Whether all that it means of a topic is of queues that it names.
+    /// True if all clauses of the topic name queues.
     pub fn names_queues(&self, topic: Topic) -> bool {
         let of_topic = self.clauses.iter().filter(|clause| clause.topic == topic);
         of_topic
@@ -97,12 +97,12 @@ impl EventFilter {
             .all(|is_empty| !is_empty)
     }
 
-    /// Whether it means no event at all.
+    /// True if the filter matches no event.
     pub fn is_empty(&self) -> bool {
         self.clauses.is_empty()
     }
 
-    /// The topics that have a clause here which `before` does not have.
+    /// The topics with a clause that `before` does not contain.
     pub fn topics_new_since(&self, before: &Self) -> BTreeSet<Topic> {
         let new = self.clauses.difference(&before.clauses);
         new.map(|clause| clause.topic).collect()
@@ -138,7 +138,7 @@ mod tests {
         new.into_job(&JobDefaults::default(), DateTime::UNIX_EPOCH, id)
     }
 
-    /// Few enough values that clauses and events meet.
+    /// Few distinct values, so that clauses match events.
     fn event() -> impl Strategy<Value = Event> {
         let of_job =
             (0..3_u128, 0..3_usize, 0..3_usize, select(KINDS.to_vec())).prop_map(|(id, queue, job_type, kind)| {
@@ -173,14 +173,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_filter_wants_what_any_of_its_clauses_wants(a in clause(), b in clause(), event in event()) {
+        fn a_filter_matches_what_any_of_its_clauses_matches(a in clause(), b in clause(), event in event()) {
             let both = EventFilter::from_iter([a.clone(), b.clone()]);
             prop_assert_eq!(both.wants(&event), a.wants(&event) || b.wants(&event));
             prop_assert_eq!(both.has(Topic::Jobs), a.topic == Topic::Jobs || b.topic == Topic::Jobs);
         }
 
         #[test]
-        fn a_clause_wants_what_all_of_its_conditions_allow(clause in clause(), event in event()) {
+        fn a_clause_matches_what_all_of_its_conditions_match(clause in clause(), event in event()) {
             let alone = |narrow: fn(&EventClause, &mut EventClause)| {
                 let mut one = EventClause::all_of(clause.topic);
                 narrow(&clause, &mut one);

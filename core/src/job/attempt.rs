@@ -1,4 +1,4 @@
-//! One execution of a job, as it is remembered.
+//! One execution of a job, as recorded in its history.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::status::JobStatus;
 use crate::values::id::{JobId, NodeId};
 use crate::values::time_span::TimeSpan;
 
-/// Which attempt of which job.
+/// A job's id and the number of one of its attempts.
 pub type AttemptKey = (JobId, u32);
 
 /// How many attempts the history of a job holds: the last ones.
@@ -17,7 +17,7 @@ pub const ATTEMPTS_KEPT: u32 = 200;
 /// How an attempt stands in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttemptStatus {
-    /// It runs. Only the job's row says so; an attempt is written to the history when it ends.
+    /// It is running. Only the job's row represents it; an attempt is written to the history when it finishes.
     Running = 1,
     /// The handler succeeded.
     Completed = 2,
@@ -25,14 +25,14 @@ pub enum AttemptStatus {
     Failed = 3,
     /// It was cancelled.
     Cancelled = 4,
-    /// The node shut down and handed the job back.
+    /// The node shut down and requeued the job.
     Interrupted = 5,
-    /// The node died, or its lease ran out.
+    /// The node died, or its lease expired.
     Lost = 6,
 }
 
 impl AttemptStatus {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Self; 6] = [
         Self::Running,
         Self::Completed,
@@ -42,7 +42,7 @@ impl AttemptStatus {
         Self::Lost,
     ];
 
-    /// The word for it on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -54,12 +54,12 @@ impl AttemptStatus {
         }
     }
 
-    /// The number in storage.
+    /// The code in storage.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The status with this number.
+    /// The status with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.code() == code)
     }
@@ -68,26 +68,26 @@ impl AttemptStatus {
 /// One execution of a job (an entry of the reference's `executionHistory`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Which job.
+    /// Id of the job.
     pub job_id: JobId,
-    /// Which execution of it, counted from 1 and never started anew.
+    /// Number of the attempt, counted from 1; it is never reset.
     pub number: u32,
-    /// How it stands.
+    /// Status.
     pub status: AttemptStatus,
-    /// When the worker took it.
+    /// Start time.
     pub started_at: DateTime<Utc>,
-    /// When it ended; `None` while it runs.
+    /// Finish time; `None` while it is running.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Why it failed, in a line.
+    /// Reason of the failure, in one line.
     pub error: Option<Arc<str>>,
-    /// More of the failure.
+    /// Detail of the failure.
     pub error_detail: Option<Arc<str>>,
-    /// The node, or the remote worker, that ran it.
+    /// The node or remote worker that ran it.
     pub node: NodeId,
 }
 
 impl Attempt {
-    /// The attempt that a job's own row tells of: the one that runs now. `None` for a job that does not run.
+    /// The running attempt of a job, from the job's own row. `None` if the job is not running.
     pub fn running(
         job_id: JobId,
         status: JobStatus,
@@ -110,7 +110,7 @@ impl Attempt {
         })
     }
 
-    /// How long it ran; `None` while it runs.
+    /// Duration of the attempt; `None` while it is running.
     pub fn duration(&self) -> Option<TimeSpan> {
         self.ended_at
             .map(|ended_at| TimeSpan::between(self.started_at, ended_at))

@@ -1,19 +1,19 @@
-//! A clock that was ahead and is right again: what was reckoned from its time is set back.
+//! Corrections of a clock that was ahead: due times computed from it are moved back.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Job;
 use super::status::JobStatus;
 
-/// Clocks are corrected by less than this all the time.
+/// Smaller corrections are ignored: clocks are adjusted by such amounts all the time.
 pub const STEP_MIN: TimeDelta = TimeDelta::seconds(1);
 
 impl Job {
-    /// The pending job with its due time by a clock that is right again; `None` if the due time was not reckoned from a time
-    /// in the future, or is not in the future itself.
+    /// The pending job with its due time by the corrected clock; `None` if the due time was not computed from a time in
+    /// the future, or is not in the future itself.
     ///
-    /// `step` is how far the clock was ahead, if that is known: then the job runs when it would have run by a right clock.
-    /// Otherwise its wait starts at `now`.
+    /// `step` is the amount by which the clock was ahead, if known: then the job runs when it would have run by a
+    /// correct clock. Otherwise its delay starts at `now`.
     #[must_use]
     pub fn set_back(&self, now: DateTime<Utc>, step: Option<TimeDelta>) -> Option<Self> {
         if self.status != JobStatus::Pending || self.due_at <= now {
@@ -33,7 +33,7 @@ impl Job {
         })
     }
 
-    /// The time that the due time was reckoned from; `None` when a caller or a schedule has named it.
+    /// The time from which the due time was computed; `None` if a caller or a schedule set the due time.
     pub fn due_reckoned_from(&self) -> Option<DateTime<Utc>> {
         let is_due_when_created = self.occurrence.is_none() && self.due_at <= self.created_at;
         self.due_from.or(is_due_when_created.then_some(self.created_at))
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn waits_that_began_while_the_clock_was_ahead_end_when_they_would_have_by_a_right_clock() {
+    fn delays_from_a_clock_that_was_ahead_end_as_by_a_correct_clock() {
         let (began, now) = (at(0), at(5));
         let ahead = began + TWO_HOURS;
         let hour = Due::After(TimeSpan::from_secs(3_600));
@@ -87,14 +87,14 @@ mod tests {
             assert_eq!((after.due_at, after.due_from), (due, Some(began)));
             assert_eq!(after.revision, job.revision + 1);
             assert_eq!(after.set_back(now, Some(TWO_HOURS)), None, "it is set back once");
-            // By how much the clock was ahead is not known after a restart.
+            // The amount by which the clock was ahead is unknown after a restart.
             let after = job.set_back(now, None).expect("it is ahead");
             assert_eq!(after.due_at, now + (job.due_at - ahead));
         }
     }
 
     #[test]
-    fn a_time_that_a_caller_or_a_schedule_has_named_stays() {
+    fn a_due_time_set_by_a_caller_or_a_schedule_is_kept() {
         let ahead = at(0) + TWO_HOURS;
         let named = made(Due::At(ahead + TimeDelta::seconds(1)), ahead);
         assert_eq!(named.set_back(at(5), Some(TWO_HOURS)), None);
@@ -106,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_a_right_clock_has_reckoned_stays(delay in 0_i64..1_000_000, passed in 0_i64..1_000_000, step in 0_i64..100_000) {
+        fn a_due_time_from_a_correct_clock_is_kept(delay in 0_i64..1_000_000, passed in 0_i64..1_000_000, step in 0_i64..100_000) {
             let job = made(Due::After(TimeSpan::from_secs(delay)), at(0));
             let step = Some(TimeDelta::seconds(step));
             prop_assert_eq!(job.set_back(at(passed), step), None);

@@ -1,7 +1,8 @@
-//! What becomes of a job whose attempt was lost: nobody runs it any more, and nobody knows how far it had come.
+//! Lost attempts: the node that ran the attempt is gone, and its outcome is unknown.
 //!
-//! It runs again, at once after the first loss. A job may itself be what its servers die of (it takes all memory, it aborts
-//! the process): after each further loss it waits longer, so that others are done in between, and in the end it has failed.
+//! The job runs again, immediately after the first loss. The job itself may be what kills its nodes (it exhausts
+//! memory, it aborts the process): after each further loss it waits longer, so that other jobs can finish in between,
+//! and in the end it fails.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -11,12 +12,12 @@ use super::outcome::Outcome;
 use super::retry::Jitter;
 use super::status::JobStatus;
 
-/// After so many lost attempts in a row a job has failed.
+/// Number of lost attempts in a row after which a job fails.
 pub const LOST_IN_A_ROW_MAX: u32 = 10;
 
 impl Job {
-    /// The running job as its attempt is lost at `now`; `lost_before` is how many attempts right before this one were lost as
-    /// well. One that was asked to be cancelled is cancelled.
+    /// The running job after its attempt was lost at `now`; `lost_before` is the number of lost attempts right before
+    /// this one. A job whose cancellation was requested is cancelled.
     #[must_use]
     pub fn lose(&self, lost_before: u32, now: DateTime<Utc>) -> (Self, Attempt) {
         let (after, attempt) = self.finish(Outcome::Lost, now, Jitter::new(0.0));
@@ -26,7 +27,7 @@ impl Job {
         let lost = lost_before.saturating_add(1);
         if lost >= LOST_IN_A_ROW_MAX {
             let error =
-                format!("lost {lost} times in a row: whatever ran it has died each time, or could not be reached");
+                format!("lost {lost} times in a row: the process that ran it died or became unreachable each time");
             let failed = Self {
                 status: JobStatus::Failed,
                 finished_at: attempt.ended_at,
@@ -43,7 +44,7 @@ impl Job {
     }
 }
 
-/// How long a job waits after so many losses in a row: not at all, then 2 s, and twice as long each time up to 64 s.
+/// Delay after `lost` losses in a row: none, then 2 s, doubling up to 64 s.
 fn wait_after(lost: u32) -> TimeDelta {
     match lost {
         0 | 1 => TimeDelta::zero(),
@@ -67,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_was_lost_runs_again_later_each_time_and_has_failed_in_the_end() {
+    fn a_lost_job_runs_again_with_growing_delays_and_fails_in_the_end() {
         let now = DateTime::UNIX_EPOCH + TimeDelta::seconds(100);
         let waits: Vec<i64> = (0..LOST_IN_A_ROW_MAX - 1)
             .map(|lost_before| {
@@ -76,7 +77,7 @@ mod tests {
                     (after.status, attempt.status),
                     (JobStatus::Pending, AttemptStatus::Lost)
                 );
-                assert_eq!(after.retry_count, 0, "a loss is nobody's failure");
+                assert_eq!(after.retry_count, 0, "a loss does not count as a retry");
                 (after.due_at - now).num_seconds()
             })
             .collect();
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_job_that_was_asked_to_be_cancelled_is_cancelled() {
+    fn a_lost_job_whose_cancellation_was_requested_is_cancelled() {
         let job = Job {
             cancel_requested: true,
             ..running()

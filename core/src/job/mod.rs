@@ -1,4 +1,4 @@
-//! A job: one unit of work, and all that is known of it.
+//! A job: one unit of work.
 
 pub mod attempt;
 pub mod clock_step;
@@ -26,72 +26,72 @@ use super::values::time_span::TimeSpan;
 use super::values::trace_context::TraceParent;
 use super::values::trace_state::PropagatedContext;
 
-/// The identity of an occurrence: no second job has it.
+/// Identity of an occurrence; no two jobs have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Occurrence {
-    /// Whose due time.
+    /// Id of the recurring job.
     pub recurring_id: RecurringId,
-    /// Which.
+    /// Due time of the occurrence.
     pub due_at: DateTime<Utc>,
 }
 
 /// One unit of work. Only [`self::state_machine`] changes its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Its identity, which holds the time of its creation.
+    /// Unique id, which contains the creation time.
     pub id: JobId,
-    /// What people call it.
+    /// Display name.
     pub name: JobName,
-    /// Which handler runs it.
+    /// Type, which selects the handler.
     pub job_type: JobType,
-    /// The lane it waits in.
+    /// Queue.
     pub queue: QueueName,
-    /// How urgent it is.
+    /// Priority.
     pub priority: Priority,
-    /// Where it stands.
+    /// Status.
     pub status: JobStatus,
-    /// What the handler is given.
+    /// Parameters of the handler.
     pub parameters: Json,
-    /// What the handler answered, when it succeeded.
+    /// Result of the handler, after success.
     pub result: Option<Json>,
-    /// Why the last attempt failed, in a line; kept while a retry is awaited.
+    /// Error of the last failed attempt, in one line; kept until the retry finishes.
     pub error: Option<Arc<str>>,
-    /// More of the failure.
+    /// Detail of the error.
     pub error_detail: Option<Arc<str>>,
-    /// When it was created, in whole milliseconds.
+    /// Creation time, in whole milliseconds.
     pub created_at: DateTime<Utc>,
-    /// The time from which on it may start.
+    /// The earliest start time.
     pub due_at: DateTime<Utc>,
-    /// The time that `due_at` was reckoned from, if it is that time and a wait: a delay, a retry, or no wait at all. `None`
-    /// for a time that a caller has named, and for a new job without a wait, which was reckoned from `created_at`.
+    /// The time from which `due_at` was computed, if it is that time plus a delay (of a retry, or zero). `None` if a
+    /// caller set the due time, and for a new job without a delay, which is due at `created_at`.
     pub due_from: Option<DateTime<Utc>>,
-    /// When its last attempt started.
+    /// Start time of the last attempt.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it completed, failed for good or was cancelled.
+    /// Time when it completed, failed permanently or was cancelled.
     pub finished_at: Option<DateTime<Utc>>,
-    /// How many attempts have been started. It only grows: together with the status it fences the effects of an attempt.
+    /// Number of started attempts. It only grows: together with the status it fences the effects of an attempt.
     pub attempt: u32,
-    /// How many of them were retries, since the count was last started anew.
+    /// Number of retries since the count was last reset.
     pub retry_count: u32,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     pub max_retries: u32,
-    /// How long it waits before a retry.
+    /// Delays before retries.
     pub retry_policy: RetryPolicy,
-    /// How long one attempt may take.
+    /// Timeout of one attempt.
     pub timeout: TimeSpan,
-    /// At most one unfinished job has it.
+    /// Unique among unfinished jobs.
     pub unique_key: Option<UniqueKey>,
-    /// Which due time of which recurring job it is, if it is one.
+    /// The occurrence of a recurring job that it represents, if any.
     pub occurrence: Option<Occurrence>,
-    /// The place in a trace of the request that has created it, if it had one.
+    /// Span context of the request that created it, if any.
     pub trace_parent: Option<TraceParent>,
-    /// What that request's trace passes on besides.
+    /// Further trace context of that request: trace state and baggage.
     pub propagated: Option<Arc<PropagatedContext>>,
-    /// Whether somebody asked for it to be cancelled while it ran.
+    /// True if cancellation was requested while it was running.
     pub cancel_requested: bool,
     /// The node that runs it, or ran its last attempt.
     pub node: Option<NodeId>,
-    /// Grows with every change: the job's `ETag`.
+    /// Revision, incremented by every change: the job's `ETag`.
     pub revision: u32,
     /// Whether it was read without the texts that can be large. Its parameters are then `null`, its result and the detail of
     /// its error are missing, and a change that stores it leaves those texts as they are.
@@ -99,7 +99,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// How long the last attempt took; `None` before it has ended.
+    /// Duration of the last attempt; `None` until it has finished.
     pub fn duration(&self) -> Option<TimeSpan> {
         match (self.started_at, self.finished_at) {
             (Some(started_at), Some(finished_at)) => Some(TimeSpan::between(started_at, finished_at)),

@@ -1,4 +1,4 @@
-//! A job that somebody asks for, before it has an id and a status.
+//! New jobs as requested, before they have an id and a status.
 
 use std::collections::HashMap;
 
@@ -14,20 +14,20 @@ use crate::values::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::values::time_span::TimeSpan;
 use crate::values::timestamp;
 
-/// When a new job may start.
+/// The start time of a new job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Due {
-    /// As soon as a worker is free.
+    /// Immediately.
     #[default]
     Now,
-    /// After this time.
+    /// After a delay.
     After(TimeSpan),
-    /// At this time; at once when it has passed.
+    /// At a time; immediately if it has passed.
     At(DateTime<Utc>),
 }
 
 impl Due {
-    /// The time it means for somebody who says it at `now`.
+    /// The due time of a request at `now`.
     pub fn resolve(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::Now => now,
@@ -39,7 +39,7 @@ impl Due {
         }
     }
 
-    /// The time that [`resolve`](Self::resolve) reckons from; `None` when its time is the caller's.
+    /// The time from which [`resolve`](Self::resolve) computes the due time; `None` if the caller set the due time.
     pub fn reckoned_from(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
             Self::At(time) if time > now => None,
@@ -48,48 +48,48 @@ impl Due {
     }
 }
 
-/// What a caller asks for. What is `None` comes from the job type's configuration, see [`JobDefaults`].
+/// A job as requested. `None` stands for the default of the job's type, see [`JobDefaults`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob {
-    /// Which handler runs it.
+    /// Type, which selects the handler.
     pub job_type: JobType,
-    /// What people call it; its type unless given.
+    /// Display name; the type by default.
     pub name: Option<JobName>,
-    /// The lane it waits in.
+    /// Queue.
     pub queue: Option<QueueName>,
-    /// What the handler is given.
+    /// Parameters of the handler.
     pub parameters: Json,
-    /// How urgent it is.
+    /// Priority.
     pub priority: Priority,
-    /// When it may start.
+    /// Start time.
     pub due: Due,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     pub max_retries: Option<u32>,
-    /// How long one attempt may take.
+    /// Timeout of one attempt.
     pub timeout: Option<TimeSpan>,
-    /// The wait before the first retry.
+    /// Delay before the first retry.
     pub retry_delay: Option<TimeSpan>,
-    /// The waits before each retry.
+    /// Delays before the first, second, … retry.
     pub retry_intervals: Option<Vec<TimeSpan>>,
-    /// At most one unfinished job has it.
+    /// Unique among unfinished jobs.
     pub unique_key: Option<UniqueKey>,
 }
 
-/// What a job gets that does not say otherwise.
+/// Defaults of a job's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobDefaults {
-    /// The lane it waits in.
+    /// Queue.
     pub queue: QueueName,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     pub max_retries: u32,
-    /// How long one attempt may take.
+    /// Timeout of one attempt.
     pub timeout: TimeSpan,
-    /// How long it waits before a retry.
+    /// Delays before retries.
     pub retry_policy: RetryPolicy,
 }
 
 impl Default for JobDefaults {
-    /// Three retries after 10, 20 and 40 seconds, half an hour for an attempt, the default queue.
+    /// Three retries after 10, 20 and 40 seconds, a timeout of half an hour, the default queue.
     fn default() -> Self {
         Self {
             queue: QueueName::default(),
@@ -100,24 +100,24 @@ impl Default for JobDefaults {
     }
 }
 
-/// What jobs get that do not say otherwise, by their type.
+/// Defaults by job type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DefaultsByType {
-    /// What the jobs of any other type get.
+    /// Defaults of all other types.
     pub general: JobDefaults,
-    /// What the jobs of a configured type get.
+    /// Defaults of the configured types.
     pub by_type: HashMap<JobType, JobDefaults>,
 }
 
 impl DefaultsByType {
-    /// What a job of this type gets.
+    /// The defaults of this type.
     pub fn of(&self, job_type: &JobType) -> &JobDefaults {
         self.by_type.get(job_type).unwrap_or(&self.general)
     }
 }
 
 impl NewJob {
-    /// A job of this type with everything else by default.
+    /// A job of this type with defaults for everything else.
     pub fn of_type(job_type: JobType) -> Self {
         Self {
             job_type,
@@ -134,7 +134,7 @@ impl NewJob {
         }
     }
 
-    /// The pending job that this becomes at `now`; `random` as in [`JobId::new`].
+    /// The pending job created from this request at `now`; `random` as in [`JobId::new`].
     pub fn into_job(self, defaults: &JobDefaults, now: DateTime<Utc>, random: u128) -> Job {
         let Self {
             job_type,
@@ -175,7 +175,7 @@ impl NewJob {
             max_retries: max_retries.unwrap_or(defaults.max_retries),
             retry_policy: RetryPolicy {
                 delay: retry_delay.unwrap_or(policy.delay),
-                // A job that names a delay of its own wants that, not its type's list.
+                // A retry delay of the job itself takes precedence over the intervals of its type.
                 intervals: match (retry_intervals, retry_delay) {
                     (Some(intervals), _) => intervals.into(),
                     (None, Some(_)) => [].into(),

@@ -1,4 +1,4 @@
-//! How an attempt can end.
+//! Outcomes of attempts.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -6,48 +6,48 @@ use std::sync::Arc;
 use crate::values::json::Json;
 use crate::values::time_span::TimeSpan;
 
-/// What came of one run of a handler.
+/// Outcome of one run of a handler.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It succeeded, with a result or without.
+    /// The handler succeeded, with an optional result.
     Completed(Option<Json>),
-    /// It failed.
+    /// The handler failed.
     Failed(Failure),
-    /// It was told to stop and has stopped, or was abandoned.
+    /// It was cancelled, and has stopped or was abandoned.
     Cancelled,
-    /// The node shut down before it ended; the job is handed back and runs again.
+    /// The node shut down first; the job is requeued.
     Interrupted,
-    /// The node that ran it has died, or its lease ran out; the job runs again.
+    /// The node died, or its lease expired; the job runs again.
     Lost,
 }
 
-/// Why an attempt failed.
+/// A failure of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The reason in a line, for lists and statistics.
+    /// Reason in one line, for lists and statistics.
     pub error: Arc<str>,
-    /// More of it, when there is more: a stack trace, the end of a program's output, a response's body.
+    /// Optional detail: a stack trace, the end of a program's output, a response body.
     pub detail: Option<Arc<str>>,
-    /// Whether another attempt is worth it.
+    /// Retry advice.
     pub retry: RetryAdvice,
 }
 
-/// What a failure says of the next attempt.
+/// A failure's advice about the next attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RetryAdvice {
-    /// Retry as the job's policy says.
+    /// Retry by the job's policy.
     #[default]
     ByPolicy,
-    /// Retry as the job's policy says, and not before this time has passed (an HTTP response's `Retry-After`).
+    /// Retry by the job's policy, but not earlier than after this time (an HTTP response's `Retry-After`).
     NotBefore(TimeSpan),
-    /// Retry after exactly this time, whatever the job's policy says (a worker's `retryAfter`).
+    /// Retry after exactly this time, regardless of the job's policy (a worker's `retryAfter`).
     After(TimeSpan),
-    /// The next attempt would fail as well: the job has failed, whatever retries it has left.
+    /// Do not retry: the job fails permanently, even with retries left.
     Never,
 }
 
 impl Failure {
-    /// A failure that the job's policy retries.
+    /// A failure that is retried by the job's policy.
     pub fn new(error: impl Into<Arc<str>>) -> Self {
         Self {
             error: error.into(),
@@ -56,7 +56,7 @@ impl Failure {
         }
     }
 
-    /// A failure for good.
+    /// A permanent failure.
     pub fn permanent(error: impl Into<Arc<str>>) -> Self {
         Self {
             error: error.into(),
@@ -65,7 +65,7 @@ impl Failure {
         }
     }
 
-    /// The same failure with a detail.
+    /// The failure with a detail.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Arc<str>>) -> Self {
         self.detail = Some(detail.into());
@@ -73,9 +73,9 @@ impl Failure {
     }
 }
 
-/// What a function may return when it fails.
+/// Error types that handlers may return.
 pub trait IntoFailure {
-    /// The failure that is stored.
+    /// Converts the error.
     fn into_failure(self) -> Failure;
 }
 

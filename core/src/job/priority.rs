@@ -1,34 +1,34 @@
-//! How urgent a job is.
+//! Priorities of jobs.
 
 use std::fmt;
 
-/// A job of a higher priority is started before all due jobs of lower ones in its queue.
+/// Priority of a job. Due jobs start before all jobs of lower priority in their queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priority {
-    /// After everything else.
+    /// After all other jobs.
     Low = 0,
-    /// Unless the job says otherwise.
+    /// The default.
     #[default]
     Normal = 1,
     /// Before normal jobs.
     High = 2,
-    /// Before everything else.
+    /// Before all other jobs.
     Critical = 3,
 }
 
-/// The text or number names no priority.
+/// The text or number is not a priority.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not a priority; allowed are low, normal, high and critical")]
 pub struct InvalidPriority {
-    /// What was given.
+    /// The invalid value.
     pub given: String,
 }
 
 impl Priority {
-    /// All of them, the most urgent first: the order in which jobs are started.
+    /// All priorities, most urgent first: the order in which jobs start.
     pub const BY_URGENCY: [Self; 4] = [Self::Critical, Self::High, Self::Normal, Self::Low];
 
-    /// The word for it on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",
@@ -38,7 +38,7 @@ impl Priority {
         }
     }
 
-    /// Reads the word, in any case.
+    /// Parses a name, case-insensitively.
     pub fn parse(text: &str) -> Result<Self, InvalidPriority> {
         Self::BY_URGENCY
             .into_iter()
@@ -48,12 +48,12 @@ impl Priority {
             })
     }
 
-    /// The number in storage and in .NET's enum: 0 low, 1 normal, 2 high, 3 critical.
+    /// The code in storage and in .NET's enum: 0 low, 1 normal, 2 high, 3 critical.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The priority with this number.
+    /// The priority with this code.
     pub fn from_code(code: i64) -> Result<Self, InvalidPriority> {
         Self::BY_URGENCY
             .into_iter()

@@ -1,4 +1,4 @@
-//! When a failed job runs again.
+//! Retry policies.
 
 use std::sync::Arc;
 
@@ -6,15 +6,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::values::time_span::TimeSpan;
 
-/// The longest wait between two attempts that a delay grows to. One that is longer from the beginning stays as it is.
+/// Maximum of a growing delay. A longer initial delay stays as it is.
 pub const RETRY_DELAY_MAX: TimeSpan = TimeSpan::from_secs(24 * 3600);
 
-/// How long a job waits before each retry.
+/// Delays before retries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// The wait before the first retry; each further one is twice as long, up to [`RETRY_DELAY_MAX`] if it is not longer itself.
+    /// Delay before the first retry; it doubles for each further one, up to [`RETRY_DELAY_MAX`] unless it is longer
+    /// itself.
     pub delay: TimeSpan,
-    /// The waits before the first, second, … retry; the last one repeats. Overrides `delay` when it is not empty.
+    /// Delays before the first, second, … retry; the last one repeats. Overrides `delay` unless empty.
     pub intervals: Arc<[TimeSpan]>,
 }
 
@@ -27,12 +28,12 @@ impl Default for RetryPolicy {
     }
 }
 
-/// A random number from 0 to 1 that the caller has drawn.
+/// A random number from 0 to 1, drawn by the caller.
 #[derive(Clone, Copy, Debug)]
 pub struct Jitter(f64);
 
 impl Jitter {
-    /// Takes a number from 0 to 1; what lies outside is brought in.
+    /// Creates a jitter; values outside 0 to 1 are clamped.
     pub fn new(fraction: f64) -> Self {
         Self(if fraction.is_nan() {
             0.0
@@ -43,10 +44,10 @@ impl Jitter {
 }
 
 impl RetryPolicy {
-    /// When the retry that follows `retries_made` earlier ones is due.
+    /// Due time of the retry that follows `retries_made` earlier ones.
     ///
-    /// A growing delay is stretched by up to a tenth, so that jobs that failed together do not come back together; a
-    /// list of intervals is kept to the letter.
+    /// A growing delay is stretched by up to a tenth, so that jobs that failed together do not retry together; a list
+    /// of intervals is exact.
     pub fn next_attempt_at(&self, now: DateTime<Utc>, retries_made: u32, jitter: Jitter) -> DateTime<Utc> {
         let index = usize::try_from(retries_made).unwrap_or(usize::MAX);
         let wait = match self.intervals.get(index).or_else(|| self.intervals.last()) {
@@ -56,7 +57,7 @@ impl RetryPolicy {
                 let delay = bounded(self.delay).as_micros();
                 let most = RETRY_DELAY_MAX.as_micros().max(delay);
                 let micros = delay.saturating_mul(doubled).min(most);
-                // A part of a microsecond more or less is nobody's concern.
+                // Truncation to microseconds is precise enough.
                 let stretch = (micros as f64 * 0.1 * jitter.0) as i64;
                 TimeDelta::microseconds(micros.saturating_add(stretch))
             }
@@ -65,7 +66,7 @@ impl RetryPolicy {
     }
 }
 
-/// A wait that leads to a time which every client can read.
+/// A delay whose end all clients can represent.
 pub fn bounded(wait: TimeSpan) -> TimeSpan {
     wait.clamp(TimeSpan::ZERO, TimeSpan::LONGEST)
 }
@@ -76,7 +77,7 @@ mod tests {
     use proptest::prelude::{prop_assert, proptest};
 
     #[test]
-    fn the_delay_doubles_and_ends_at_a_day() {
+    fn the_delay_doubles_up_to_a_day() {
         let policy = RetryPolicy {
             delay: TimeSpan::from_secs(10),
             intervals: Arc::from([]),
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delay_of_more_than_a_day_is_obeyed_and_does_not_grow() {
+    fn a_delay_of_more_than_a_day_is_kept_and_does_not_grow() {
         let policy = RetryPolicy {
             delay: TimeSpan::from_secs(172_800),
             intervals: Arc::from([]),

@@ -1,20 +1,20 @@
-//! The state machine: every change that a job can go through.
+//! The state machine: every transition of a job.
 //!
 //! ```text
 //!              start                      finish
 //!   ┌─────────┐ ───► ┌─────────┐ ─────────────────────────► completed
 //!   │ pending │      │ running │ ── no retries left ──────► failed
-//!   └─────────┘ ◄─── └─────────┘ ── told to stop ─────────► cancelled
+//!   └─────────┘ ◄─── └─────────┘ ── cancel requested ─────► cancelled
 //!     │  ▲  ▲   retry, interrupted, lost                     │
 //!     │  │  └──────────── retry (failed, cancelled), ────────┘
 //!     │  │                execute (all three)
-//!     │  └─ execute, patch
+//!     │  └─ execute, update
 //!     └──── cancel ──────────────────────────────────────► cancelled
 //! ```
 //!
-//! Each function takes the job as it is and gives the job as it will be, or says why it can't be. Storage then swaps the
-//! one for the other only if nobody else has changed the job in between: by its revision, and for the end of an attempt
-//! by the attempt's number (`change.rs` in the server's storage).
+//! Each function returns the job after the transition, or an error. Storage swaps the row only if no concurrent change
+//! came first: it checks the revision, and for the end of an attempt the attempt's number (`change.rs` in the server's
+//! storage).
 
 use chrono::{DateTime, Utc};
 
@@ -31,54 +31,54 @@ use crate::values::name::{JobName, QueueName};
 use crate::values::time_span::TimeSpan;
 use crate::values::timestamp;
 
-/// A change that this job can't go through in its present status.
+/// The job's status does not allow the transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a {status} job can't be {action}; {allowed}")]
 pub struct Refused {
-    /// The status it has.
+    /// Current status.
     pub status: JobStatus,
-    /// What was asked for, as a participle: `cancelled`.
+    /// The requested transition, as a participle: `cancelled`.
     pub action: &'static str,
-    /// When it is possible, and what to do instead.
+    /// The statuses that allow it, and alternatives.
     pub allowed: &'static str,
 }
 
-/// What cancelling did.
+/// Result of a cancellation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cancelled {
-    /// The job had not started and is cancelled.
+    /// The job was pending and is cancelled.
     Done(Job),
-    /// The job runs and has been told to stop; here it is with the request noted.
+    /// The job is running; its cancellation is now requested.
     Requested(Job),
-    /// The job runs and had been told to stop before; nothing changes.
+    /// The job is running and its cancellation was already requested; nothing changes.
     AlreadyRequested,
 }
 
-/// What of a pending job is to be changed; `None` leaves it as it is.
+/// New values for a pending job; `None` keeps the current value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobPatch {
-    /// What people call it.
+    /// Display name.
     pub name: Option<JobName>,
-    /// The lane it waits in.
+    /// Queue.
     pub queue: Option<QueueName>,
-    /// What the handler is given.
+    /// Parameters of the handler.
     pub parameters: Option<Json>,
-    /// How urgent it is.
+    /// Priority.
     pub priority: Option<Priority>,
-    /// When it may start.
+    /// Start time.
     pub due: Option<Due>,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     pub max_retries: Option<u32>,
-    /// How long one attempt may take.
+    /// Timeout of one attempt.
     pub timeout: Option<TimeSpan>,
-    /// The wait before the first retry.
+    /// Delay before the first retry.
     pub retry_delay: Option<TimeSpan>,
-    /// The waits before each retry.
+    /// Delays before the first, second, … retry.
     pub retry_intervals: Option<Vec<TimeSpan>>,
 }
 
 impl Job {
-    /// The job as `node` starts its next attempt. The caller knows that it is pending and due.
+    /// The job after `node` started its next attempt. The job must be pending and due.
     #[must_use]
     pub fn start(&self, node: NodeId, now: DateTime<Utc>) -> Self {
         debug_assert_eq!(self.status, JobStatus::Pending, "only a pending job is started");
@@ -94,15 +94,14 @@ impl Job {
         }
     }
 
-    /// The running job as its attempt ends at `now`, and the attempt for the history.
+    /// The running job after its attempt finished at `now`, and the attempt for the history.
     ///
-    /// What was asked to be cancelled is not run again, whatever the outcome; a job that succeeded all the same has
-    /// succeeded.
+    /// After a cancellation request the job does not run again, unless it was already successful.
     #[must_use]
     pub fn finish(&self, outcome: Outcome, now: DateTime<Utc>, jitter: Jitter) -> (Self, Attempt) {
-        debug_assert_eq!(self.status, JobStatus::Running, "only a running job can end");
+        debug_assert_eq!(self.status, JobStatus::Running, "only a running job can finish");
         let now = timestamp::truncate_to_micros(now);
-        // A clock that was set back meanwhile makes no attempt end before its start.
+        // An attempt does not end before its start, even if the clock was set back meanwhile.
         let ended_at = self.started_at.map_or(now, |started_at| started_at.max(now));
         let attempt = |status, failure: Option<&Failure>| Attempt {
             job_id: self.id,
@@ -112,7 +111,7 @@ impl Job {
             ended_at: Some(ended_at),
             error: failure.map(|failure| failure.error.clone()),
             error_detail: failure.and_then(|failure| failure.detail.clone()),
-            // A running job has a node; the nil id stands for a row that somebody else has written.
+            // A running job has a node; the nil id stands for a row that another program wrote.
             node: self.node.unwrap_or(NodeId::from_uuid(uuid::Uuid::nil())),
         };
         let ended = |status| Self {
@@ -194,7 +193,7 @@ impl Job {
         }
     }
 
-    /// Cancels a pending job; asks a running one to stop.
+    /// Cancels a pending job; requests cancellation of a running one.
     pub fn cancel(&self, now: DateTime<Utc>) -> Result<Cancelled, Refused> {
         match self.status {
             JobStatus::Pending => Ok(Cancelled::Done(Self {
@@ -215,7 +214,7 @@ impl Job {
         }
     }
 
-    /// Makes a failed or cancelled job pending again, due at once.
+    /// Makes a failed or cancelled job pending again, due immediately.
     pub fn retry(&self, reset_retry_count: bool, now: DateTime<Utc>) -> Result<Self, Refused> {
         match self.status {
             JobStatus::Failed | JobStatus::Cancelled => Ok(Self {
@@ -229,7 +228,7 @@ impl Job {
         }
     }
 
-    /// Makes a pending job due at `due`, or queues a finished one again with its history kept and its retries anew.
+    /// Makes a pending job due at `due`, or requeues a finished one with its history kept and its retry count reset.
     pub fn execute(&self, priority: Option<Priority>, due: Due, now: DateTime<Utc>) -> Result<Self, Refused> {
         debug_assert!(!self.is_brief, "the result and the error are removed");
         let due_at = timestamp::truncate_to_micros(due.resolve(now));
@@ -255,12 +254,12 @@ impl Job {
             }),
             JobStatus::Running => Err(self.refuse(
                 "executed",
-                "it runs already; cancel it first, or wait until it has ended",
+                "it is already running; cancel it first, or wait until it finishes",
             )),
         }
     }
 
-    /// Changes a pending job.
+    /// Updates a pending job.
     pub fn patch(&self, patch: JobPatch, now: DateTime<Utc>) -> Result<Self, Refused> {
         if self.status != JobStatus::Pending {
             return Err(self.refuse("changed", "only pending jobs can be"));
@@ -298,7 +297,7 @@ impl Job {
         Ok(after)
     }
 
-    /// Whether the job may be deleted: only what has finished.
+    /// Fails unless the job is finished.
     pub fn check_deletable(&self) -> Result<(), Refused> {
         if self.status.is_finished() {
             Ok(())

@@ -1,32 +1,32 @@
-//! The states of a job.
+//! Status of jobs.
 
 use std::fmt;
 
-/// Where a job stands. [`super::state_machine`] has the changes that are possible.
+/// Status of a job. [`super::state_machine`] defines the transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum JobStatus {
-    /// Waiting for a worker, for its time, or for a retry.
+    /// Waiting for a worker, its due time or a retry.
     Pending = 0,
-    /// A worker runs it.
+    /// Being executed by a worker.
     Running = 1,
-    /// It succeeded.
+    /// Finished successfully.
     Completed = 2,
-    /// It failed and has no retries left.
+    /// Failed with no retries left.
     Failed = 3,
-    /// It was cancelled.
+    /// Cancelled.
     Cancelled = 4,
 }
 
-/// The text names no status.
+/// The text is not a status.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not a status; allowed are pending, running, completed, failed and cancelled")]
 pub struct InvalidStatus {
-    /// What was given.
+    /// The invalid text.
     pub given: String,
 }
 
 impl JobStatus {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Self; 5] = [
         Self::Pending,
         Self::Running,
@@ -35,7 +35,7 @@ impl JobStatus {
         Self::Cancelled,
     ];
 
-    /// The word for it on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -46,7 +46,7 @@ impl JobStatus {
         }
     }
 
-    /// Reads the word, in any case.
+    /// Parses a name, case-insensitively.
     pub fn parse(text: &str) -> Result<Self, InvalidStatus> {
         Self::ALL
             .into_iter()
@@ -56,17 +56,17 @@ impl JobStatus {
             })
     }
 
-    /// The number in storage.
+    /// The code in storage.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The status with this number.
+    /// The status with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.code() == code)
     }
 
-    /// Whether nothing more happens to the job unless somebody asks for it.
+    /// True if the job does not change any more without a request.
     pub const fn is_finished(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }

@@ -1,16 +1,16 @@
-//! Why attempts fail, in words that group: numbers, ids and quoted values are folded.
+//! Failure reasons: error texts grouped by replacing numbers, ids and quoted values.
 
-/// How long a reason is at the most, in characters.
+/// Maximum length of a reason, in characters.
 pub const LENGTH_MAX: usize = 120;
-/// How many reasons a job type may have in a day; further ones are [`OTHER`].
+/// Maximum number of reasons of a job type per day; further ones count as [`OTHER`].
 pub const REASONS_MAX: usize = 100;
-/// The reason of failures whose reason is one too many.
+/// The reason that stands for all reasons beyond [`REASONS_MAX`].
 pub const OTHER: &str = "other reasons";
-/// The reason of failures that say none.
+/// The reason of failures with an empty error.
 pub const NONE: &str = "no reason given";
 
-/// What an error says without what tells one failure from the next: words with digits become `#`, what is quoted `'…'`;
-/// of several lines the first one counts.
+/// The error without its variable parts: words with digits become `#`, quoted text becomes `'…'`; only the first line
+/// counts.
 pub fn normalise(error: &str) -> String {
     let line = error.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("");
     let mut reason = String::with_capacity(line.len().min(LENGTH_MAX * 4));
@@ -25,7 +25,7 @@ pub fn normalise(error: &str) -> String {
             push_word(&mut reason, word);
             rest = after;
         } else {
-            // Blanks of any kind and number are one.
+            // A run of whitespace becomes one space.
             let blank = first.is_whitespace() || first.is_control();
             if !(blank && reason.ends_with(' ')) {
                 reason.push(if blank { ' ' } else { first });
@@ -52,8 +52,8 @@ fn is_of_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// What follows a quoted value; `None` when none begins here. An apostrophe within a word begins nothing, since words are
-/// read before.
+/// The text after a quoted value; `None` if none begins here. An apostrophe within a word is no quote, since words are
+/// consumed first.
 fn quoted(text: &str) -> Option<&str> {
     let close = match text.chars().next()? {
         '\'' => '\'',
@@ -64,20 +64,20 @@ fn quoted(text: &str) -> Option<&str> {
         _ => return None,
     };
     let inside = text.char_indices().nth(1).map(|(start, _)| &text[start..])?;
-    // The one that ends it is not followed by more of a word: `'it's'`.
+    // The closing quote is not followed by a letter or digit: `'it's'`.
     let end = inside
         .match_indices(close)
         .find(|(at, found)| !inside[at + found.len()..].starts_with(is_of_word))?;
     Some(&inside[end.0 + close.len_utf8()..])
 }
 
-/// A word as it is, or `#` when it holds a digit and so is likely a number, an id or a time. Short names that end in a
+/// Adds a word, or `#` if it contains a digit and so is likely a number, an id or a time. Short names that end in a
 /// digit, and units after a number, are kept: `HTTP2`, `#ms`.
 fn push_word(reason: &mut String, word: &str) {
     let digits = word.chars().filter(char::is_ascii_digit).count();
     if digits == 0 {
         let is_hex = word.len() >= 8 && word.chars().all(|c| c.is_ascii_hexdigit());
-        // `deadbeef` is an id; a word of that shape with no digit and eight letters is none in any language.
+        // `deadbeef` is an id; no language has a word of that shape with eight letters.
         reason.push_str(if is_hex { "#" } else { word });
         return;
     }
@@ -100,7 +100,7 @@ fn push_word(reason: &mut String, word: &str) {
     }
 }
 
-/// Numbers that are parts of one thing are one: `#.#.#.#:#` of an address, `#-#-#-#-#` of an id, `#, #` of a list.
+/// Merges the numbers of one value: `#.#.#.#:#` of an address, `#-#-#-#-#` of an id, `#, #` of a list.
 fn fold_lists(reason: &str) -> String {
     let mut folded = reason.to_owned();
     for joint in [".", ":", "-", "/", ",", ", "] {
@@ -119,7 +119,7 @@ mod tests {
     use super::{LENGTH_MAX, normalise};
 
     #[test]
-    fn what_tells_one_failure_from_the_next_is_folded() {
+    fn variable_parts_of_errors_are_replaced() {
         for (error, reason) in [
             ("SMTP timeout", "SMTP timeout"),
             ("SMTP timeout after 3017 ms", "SMTP timeout after # ms"),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_is_cut_and_says_so() {
+    fn a_long_reason_is_cut_with_an_ellipsis() {
         let reason = normalise(&"word ".repeat(100));
         assert_eq!(reason.chars().count(), LENGTH_MAX);
         assert!(reason.ends_with('…'), "{reason}");
@@ -161,7 +161,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_has_a_short_reason_that_is_its_own(error in "\\PC{0,300}") {
+        fn any_text_has_a_short_reason_that_normalises_to_itself(error in "\\PC{0,300}") {
             let reason = normalise(&error);
             prop_assert!(reason.chars().count() <= LENGTH_MAX && !reason.is_empty());
             prop_assert!(!reason.contains('\n'));

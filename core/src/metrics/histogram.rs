@@ -1,29 +1,29 @@
-//! How long things take, counted in fixed steps: what percentiles are read from.
+//! Histograms of durations with fixed buckets, from which percentiles are computed.
 //!
-//! The first step is everything below a millisecond; from there on each step is 1.41 times the one before, so that a
-//! percentile is at most that much off, from a millisecond to a month.
+//! The first bucket is everything below a millisecond; each further bucket is 1.41 times as long as the previous one,
+//! so that a percentile is off by at most that factor, from a millisecond to a month.
 
 use crate::values::time_span::TimeSpan;
 
-/// How many steps there are.
+/// Number of buckets.
 pub const BUCKETS: usize = 65;
 
-/// What is measured of a job.
+/// A measured duration of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Measure {
-    /// How long an attempt ran that completed or failed.
+    /// Duration of an attempt that completed or failed.
     Run = 0,
-    /// How long a job waited from its due time until a worker took it.
+    /// Time from a job's due time to its start.
     Wait = 1,
 }
 
 impl Measure {
-    /// The number in storage.
+    /// The code in storage.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The measure with this number.
+    /// The measure with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         [Self::Run, Self::Wait]
             .into_iter()
@@ -31,18 +31,18 @@ impl Measure {
     }
 }
 
-/// The step that a number of microseconds falls in.
+/// The bucket of a duration in microseconds.
 pub fn bucket_of(micros: u64) -> u8 {
     let Some(octave) = (micros / 1_000).checked_ilog2() else {
         return 0;
     };
     let is_upper_half = micros >> octave >= 1_414;
     let bucket = 1 + 2 * octave + u32::from(is_upper_half);
-    // What takes longer than a month counts as a month.
+    // Durations of more than a month count as a month.
     u8::try_from(bucket).map_or(BUCKETS as u8 - 1, |bucket| bucket.min(BUCKETS as u8 - 1))
 }
 
-/// Where a step begins, in microseconds.
+/// Start of a bucket, in microseconds.
 pub fn bucket_start(bucket: u8) -> u64 {
     match bucket.checked_sub(1) {
         None => 0,
@@ -50,7 +50,7 @@ pub fn bucket_start(bucket: u8) -> u64 {
     }
 }
 
-/// How often each step was seen.
+/// Counts by bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
     counts: [u64; BUCKETS],
@@ -63,20 +63,20 @@ impl Default for Histogram {
 }
 
 impl Histogram {
-    /// Counts a step so many times more. There is none beyond the last.
+    /// Adds `count` to a bucket. Buckets beyond the last one are ignored.
     pub fn add(&mut self, bucket: u8, count: u64) {
         if let Some(counted) = self.counts.get_mut(usize::from(bucket)) {
             *counted += count;
         }
     }
 
-    /// How many measurements there are.
+    /// Number of measurements.
     pub fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// The time that this share of all measurements does not exceed, from 0 to 1; `None` without measurements. Within a
-    /// step they are taken to lie evenly.
+    /// The duration that the fraction `share` (0 to 1) of the measurements does not exceed; `None` without
+    /// measurements. Interpolates linearly within a bucket.
     pub fn percentile(&self, share: f64) -> Option<TimeSpan> {
         let total = self.total();
         if total == 0 {
@@ -104,7 +104,7 @@ mod tests {
     use super::{BUCKETS, Histogram, bucket_of, bucket_start};
 
     #[test]
-    fn each_step_begins_where_the_one_before_ends() {
+    fn each_bucket_begins_where_the_previous_one_ends() {
         for bucket in 1..u8::try_from(BUCKETS).expect("few") {
             assert_eq!(bucket_of(bucket_start(bucket)), bucket);
             assert_eq!(bucket_of(bucket_start(bucket) - 1), bucket - 1);
@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_percentile_is_at_most_a_step_off(mut micros in proptest::collection::vec(1_000_u64..5_000_000_000, 1..200), share in 0.01_f64..1.0) {
+        fn a_percentile_is_off_by_at_most_a_bucket(mut micros in proptest::collection::vec(1_000_u64..5_000_000_000, 1..200), share in 0.01_f64..1.0) {
             let mut histogram = Histogram::default();
             for micros in &micros {
                 histogram.add(bucket_of(*micros), 1);

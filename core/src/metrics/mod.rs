@@ -1,4 +1,4 @@
-//! The numbers that a server is watched by.
+//! Metrics of queues and of the server.
 
 pub mod failure_reason;
 pub mod health;
@@ -14,51 +14,51 @@ use chrono::{DateTime, Utc};
 use self::health::HealthState;
 use super::queue::StoredQueue;
 
-/// A queue in numbers.
+/// Metrics of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueMetrics {
-    /// What storage knows of it: its jobs by status, and what it has completed lately.
+    /// Stored metrics: its jobs by status, and its recent throughput.
     pub queue: StoredQueue,
-    /// How many workers it has on one node.
+    /// Number of workers on one node.
     pub workers: u32,
 }
 
-/// A server in numbers. Jobs are those of all nodes; memory and processor are those of this one.
+/// Metrics of the server. Jobs are those of all nodes; memory and processor are those of this node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SystemMetrics {
-    /// When they were read.
+    /// Time of the measurement.
     pub at: DateTime<Utc>,
-    /// How the server is.
+    /// Health of the server.
     pub health: HealthState,
-    /// How many jobs are kept, whatever their status.
+    /// Number of stored jobs in any status.
     pub total_jobs: u64,
-    /// How many workers run a job.
+    /// Number of workers that run a job.
     pub active_workers: u64,
-    /// How many jobs are pending.
+    /// Number of pending jobs.
     pub queue_length: u64,
-    /// What the process takes.
+    /// Resource usage of the process.
     pub usage: Usage,
 }
 
-/// What the server's process takes of its machine.
+/// Resource usage of the server's process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// How much memory it holds, in bytes.
+    /// Memory used, in bytes.
     pub memory_used: u64,
-    /// How much memory it could hold, in bytes: the machine's, or the limit of its container.
+    /// Memory limit, in bytes: that of the machine or of the container.
     pub memory_available: u64,
-    /// How much of all cores together it has taken lately, in percent.
+    /// Recent processor usage of all cores together, in percent.
     pub cpu_percentage: f64,
-    /// How many cores there are.
+    /// Number of cores.
     pub cores: usize,
-    /// The processor's time that it has taken since its start, of all cores together.
+    /// Processor time since the start, of all cores together.
     pub cpu_time: Duration,
-    /// When it started, in seconds since 1970.
+    /// Start time, in seconds since 1970.
     pub started_at: u64,
 }
 
 impl Usage {
-    /// How much of the available memory it holds, in percent; 0 where nothing is known.
+    /// Used part of the available memory, in percent; 0 if unknown.
     pub fn memory_percentage(&self) -> f64 {
         if self.memory_available == 0 {
             return 0.0;

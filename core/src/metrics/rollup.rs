@@ -1,7 +1,8 @@
-//! What is summed up of jobs as they start and end: how many, how long, and why they failed.
+//! Rollups of job starts and ends: counts, durations and failure reasons.
 //!
-//! Numbers are kept by quarters of an hour, of which the days of every time zone consist, and steps of time and reasons
-//! by hours. What one job adds is a [`Mark`], made from the job alone, so that every storage counts the same.
+//! Counts are kept per quarter of an hour, which divides the days of every time zone; duration histograms and failure
+//! reasons are kept per hour. A job's contribution is a [`Mark`], derived from the job alone, so that every storage
+//! computes the same rollups.
 
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
@@ -15,16 +16,16 @@ use crate::job::status::JobStatus;
 use crate::values::name::{JobType, QueueName};
 use crate::values::time_span::TimeSpan;
 
-/// How long a slot is, in seconds.
+/// Length of a slot, in seconds.
 pub const SLOT_SECONDS: i64 = 900;
-/// How many slots an hour has.
+/// Number of slots in an hour.
 pub const SLOTS_PER_HOUR: i64 = 4;
-/// How many hours a day has by which steps and reasons are kept in the end.
+/// Number of hours that a daily histogram row covers.
 pub const HOURS_PER_DAY: i64 = 24;
-/// How many days steps of time and reasons are kept by hours, and not by days.
+/// Number of days for which histograms and reasons are kept per hour, before they are compacted to days.
 pub const DAYS_KEPT_BY_HOUR: i64 = 3;
 
-/// The first hour of the day of UTC that an hour is part of, both counted since 1970.
+/// The first hour of the UTC day that contains an hour, both counted since 1970.
 pub const fn first_hour_of_day(hour: i64) -> i64 {
     hour - hour.rem_euclid(HOURS_PER_DAY)
 }
@@ -34,7 +35,7 @@ pub const fn first_hour_of_day(hour: i64) -> i64 {
 pub struct Slot(pub i64);
 
 impl Slot {
-    /// The slot that a time falls in.
+    /// The slot that contains a time.
     pub fn of(at: DateTime<Utc>) -> Self {
         Self(at.timestamp().div_euclid(SLOT_SECONDS))
     }
@@ -45,7 +46,7 @@ impl Slot {
         if slot.start() < at { Self(slot.0 + 1) } else { slot }
     }
 
-    /// When it begins.
+    /// Start of the slot.
     pub fn start(self) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH
             + TimeDelta::seconds(
@@ -55,30 +56,30 @@ impl Slot {
             )
     }
 
-    /// The hour that it is part of, counted since 1970.
+    /// The hour that contains it, counted since 1970.
     pub const fn hour(self) -> i64 {
         self.0.div_euclid(SLOTS_PER_HOUR)
     }
 }
 
-/// Slots that follow each other; the last one is no part of it.
+/// A half-open range of slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlotSpan {
-    /// The first one.
+    /// First slot.
     pub from: Slot,
-    /// The first one after them.
+    /// First slot after the range.
     pub to: Slot,
 }
 
 impl SlotSpan {
-    /// The hours of which these slots are parts: the first one, and the first one after them.
+    /// The hours that contain these slots: the first one, and the first one after them.
     pub fn hours(self) -> (i64, i64) {
         let Self { from, to } = self;
         (from.hour(), Slot(to.0 + SLOTS_PER_HOUR - 1).hour())
     }
 
-    /// The whole hours of which these slots are parts, and of days that are kept by days at this time the whole days: that
-    /// for which steps of time and reasons are known.
+    /// The range extended to whole hours, and to whole days where rollups are already compacted: the range for which
+    /// histograms and reasons are available.
     #[must_use]
     pub fn as_kept(self, now: DateTime<Utc>) -> Self {
         let first_kept = first_hour_of_day(Slot::of(now - TimeDelta::days(DAYS_KEPT_BY_HOUR)).hour());
@@ -99,60 +100,60 @@ impl SlotSpan {
         }
     }
 
-    /// Whether a slot is one of these.
+    /// True if the range contains the slot.
     pub fn holds(self, slot: Slot) -> bool {
         self.from <= slot && slot < self.to
     }
 }
 
-/// What is summed up.
+/// Counts and sums of a rollup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RollupCounts {
-    /// Attempts that have started.
+    /// Started attempts.
     pub started: u64,
-    /// Jobs that have completed, and attempts with them.
+    /// Completed jobs, which equals completed attempts.
     pub completed: u64,
-    /// Attempts that have failed, for good or to be retried.
+    /// Failed attempts, with or without a retry.
     pub attempts_failed: u64,
-    /// Attempts that have ended without an outcome: cancelled, interrupted, or lost with their node.
+    /// Attempts without an outcome: cancelled, interrupted or lost.
     pub abandoned: u64,
-    /// Jobs that have failed for good.
+    /// Permanently failed jobs.
     pub jobs_failed: u64,
-    /// Jobs that were cancelled, whether they ran or not.
+    /// Cancelled jobs, whether they ran or not.
     pub jobs_cancelled: u64,
-    /// How long the attempts have run that completed or failed, in microseconds.
+    /// Total duration of completed and failed attempts, in microseconds.
     pub run_micros: u64,
-    /// How long jobs have waited from their due time to their start, in microseconds.
+    /// Total time from due time to start, in microseconds.
     pub wait_micros: u64,
 }
 
 impl RollupCounts {
-    /// How many attempts have completed or failed.
+    /// Number of completed and failed attempts.
     pub const fn executions(&self) -> u64 {
         self.completed + self.attempts_failed
     }
 
-    /// How many jobs have ended with success or for good without.
+    /// Number of completed and permanently failed jobs.
     pub const fn jobs_ended(&self) -> u64 {
         self.completed + self.jobs_failed
     }
 
-    /// How many percent of the jobs that have ended have completed; 100 when none has ended.
+    /// Percentage of finished jobs that completed; 100 if none finished.
     pub fn job_success_rate(&self) -> f64 {
         percentage(self.completed, self.jobs_ended(), 100.0)
     }
 
-    /// How many percent of the attempts have completed; 100 when none has ended.
+    /// Percentage of finished attempts that completed; 100 if none finished.
     pub fn attempt_success_rate(&self) -> f64 {
         percentage(self.completed, self.executions(), 100.0)
     }
 
-    /// How long an attempt has run on average that completed or failed.
+    /// Average duration of completed and failed attempts.
     pub fn average_run(&self) -> TimeSpan {
         average(self.run_micros, self.executions())
     }
 
-    /// How long a job has waited for a worker on average.
+    /// Average time from due time to start.
     pub fn average_wait(&self) -> TimeSpan {
         average(self.wait_micros, self.started)
     }
@@ -181,20 +182,20 @@ impl AddAssign for RollupCounts {
     }
 }
 
-/// What one job adds at one time.
+/// The contribution of one job at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// When.
+    /// Slot.
     pub slot: Slot,
     /// The job's queue.
     pub queue: QueueName,
     /// The job's type.
     pub job_type: JobType,
-    /// How many.
+    /// Counts to add.
     pub counts: RollupCounts,
-    /// What was measured, and the step that it falls in.
+    /// A measured duration with its bucket.
     pub measured: Option<(Measure, u8)>,
-    /// Whether an attempt has failed whose reason is counted.
+    /// True if an attempt failed whose reason is counted.
     pub has_failed: bool,
 }
 
@@ -210,7 +211,7 @@ impl Mark {
         }
     }
 
-    /// A job whose attempt has started; the job as it is then.
+    /// The contribution of a started attempt, from the job after the start.
     pub fn started(job: &Job) -> Self {
         let started_at = job.started_at.unwrap_or(job.due_at);
         let waited = micros(started_at - job.due_at);
@@ -221,7 +222,7 @@ impl Mark {
         mark
     }
 
-    /// A job whose attempt has ended; the job as it is then.
+    /// The contribution of a finished attempt, from the job after the attempt.
     pub fn ended(job: &Job, attempt: &Attempt) -> Self {
         let ended_at = attempt.ended_at.unwrap_or(attempt.started_at);
         let ran = micros(ended_at - attempt.started_at);
@@ -248,7 +249,7 @@ impl Mark {
         mark
     }
 
-    /// What a change by a person adds: a job that is cancelled before it has started. Other changes add nothing.
+    /// The contribution of an update: a job that is cancelled before its start. Other updates contribute nothing.
     pub fn updated(before: &Job, after: &Job) -> Option<Self> {
         let is_cancelled = before.status == JobStatus::Pending && after.status == JobStatus::Cancelled;
         is_cancelled.then(|| {
@@ -259,7 +260,7 @@ impl Mark {
     }
 }
 
-/// How many percent of a whole a part is.
+/// `part` of `whole` in percent; `of_nothing` if `whole` is 0.
 pub fn percentage(part: u64, whole: u64, of_nothing: f64) -> f64 {
     if whole == 0 {
         return of_nothing;
@@ -272,64 +273,64 @@ fn average(micros: u64, count: u64) -> TimeSpan {
     TimeSpan::from_micros(i64::try_from(average).unwrap_or(i64::MAX))
 }
 
-/// A time span that clocks have turned round is none.
+/// A negative span, after a clock change, counts as zero.
 fn micros(span: TimeDelta) -> u64 {
     span.num_microseconds()
         .map_or(0, |micros| u64::try_from(micros).unwrap_or_default())
 }
 
-/// What counts are kept by.
+/// Key of a rollup's counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RollupKey {
-    /// When.
+    /// Slot.
     pub slot: Slot,
-    /// Whose queue.
+    /// Queue.
     pub queue: QueueName,
-    /// Of which type.
+    /// Job type.
     pub job_type: JobType,
 }
 
-/// What steps of time are counted by.
+/// Key of a histogram bucket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StepKey {
-    /// In which hour since 1970; in the end the first one of its day.
+    /// Hour since 1970; after compaction the first hour of its day.
     pub hour: i64,
-    /// In which queue.
+    /// Queue.
     pub queue: QueueName,
-    /// Of which type.
+    /// Job type.
     pub job_type: JobType,
-    /// What was measured.
+    /// Measure.
     pub measure: Measure,
-    /// The step.
+    /// Bucket.
     pub bucket: u8,
 }
 
-/// What reasons are counted by.
+/// Key of a failure reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReasonKey {
-    /// In which hour since 1970; in the end the first one of its day.
+    /// Hour since 1970; after compaction the first hour of its day.
     pub hour: i64,
-    /// In which queue.
+    /// Queue.
     pub queue: QueueName,
-    /// Of which type.
+    /// Job type.
     pub job_type: JobType,
-    /// The reason.
+    /// Reason.
     pub reason: String,
 }
 
-/// What many jobs add.
+/// The contributions of many jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// How many.
+    /// Counts.
     pub counts: BTreeMap<RollupKey, RollupCounts>,
-    /// How often each step of time was measured.
+    /// Number of measurements by bucket.
     pub steps: BTreeMap<StepKey, u64>,
-    /// How often each reason was given.
+    /// Number of failures by reason.
     pub reasons: BTreeMap<ReasonKey, u64>,
 }
 
 impl Tally {
-    /// Adds what a job adds; with the reason of its failure if it has one.
+    /// Adds the contribution of a job, with the reason of its failure if there is one.
     pub fn add(&mut self, mark: Mark, reason: Option<String>) {
         let Mark {
             slot,
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_by_days_is_asked_for_by_days() {
+    fn compacted_days_extend_the_range_to_whole_days() {
         let now = "2024-01-15T10:07:00Z".parse().expect("a time");
         let recent = span("2024-01-12T00:15:00Z", "2024-01-15T10:15:00Z");
         assert_eq!(

@@ -1,22 +1,22 @@
-//! Faults of a database that do not pass by themselves: an operator has to act.
+//! Persistent faults of a database, which an operator has to fix.
 
-/// What is wrong with the database.
+/// A persistent fault of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StorageFault {
-    /// Its image is malformed: pages can't be read, or do not fit together.
+    /// The database image is malformed: pages can't be read or are inconsistent.
     Corrupt,
     /// Its file, or a file beside it, was removed or renamed.
     FileMissing,
     /// Another file has its name.
     FileReplaced,
-    /// It can only be read.
+    /// The database is read-only.
     ReadOnly,
-    /// It can't grow: the disk is full.
+    /// The disk is full.
     Full,
 }
 
 impl StorageFault {
-    /// Its code in health reasons.
+    /// The code in health reasons.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Corrupt => "storage-corrupt",
@@ -27,7 +27,7 @@ impl StorageFault {
         }
     }
 
-    /// What is wrong and what to do, for people.
+    /// Description of the fault and its remedy.
     pub const fn message(self) -> &'static str {
         match self {
             Self::Corrupt => {
@@ -46,7 +46,7 @@ impl StorageFault {
                 "the database is read-only; make the file and its folder writable and the file system mounted for \
                  writing (SQLite), or connect to the primary server (PostgreSQL)"
             }
-            Self::Full => "the disk that the database is on is full; free space or enlarge it",
+            Self::Full => "the database's disk is full; free space or enlarge it",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A period that sums are asked for, and its days or hours, by the clocks of a time zone.
+//! Time ranges of metrics, and their days or hours in a time zone.
 
 use chrono::{DateTime, FixedOffset, NaiveDate, Offset, SecondsFormat, TimeDelta, Utc};
 
@@ -6,23 +6,23 @@ use super::rollup::{SLOTS_PER_HOUR, Slot, SlotSpan};
 use crate::cron::clock_change::{first_moment_of, local_at, offset_at};
 use crate::values::time_zone::TimeZoneName;
 
-/// How many days a period has that nobody has named, today among them.
+/// Default length of a range in days, including today.
 pub const DAYS_BY_DEFAULT: i64 = 7;
-/// How many days a period may have.
+/// Maximum length, in days.
 pub const DAYS_MAX: i64 = 400;
-/// How many days a period may have that is shown by hours.
+/// Maximum length of a range with hourly granularity, in days.
 pub const DAYS_BY_HOUR_MAX: i64 = 14;
 
-/// Where a period begins or ends.
+/// A bound of a time range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
-    /// With this day.
+    /// A day.
     Date(NaiveDate),
-    /// At this time.
+    /// A time.
     Time(DateTime<Utc>),
 }
 
-/// What the parts of a period are.
+/// Granularity of the parts of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Granularity {
     /// Hours.
@@ -31,16 +31,16 @@ pub enum Granularity {
     Day,
 }
 
-/// The text names no granularity.
+/// The text is not a granularity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not a granularity; allowed are hour and day")]
 pub struct InvalidGranularity {
-    /// What was given, cut to a readable length.
+    /// The invalid text, cut to a readable length.
     pub given: String,
 }
 
 impl Granularity {
-    /// The word for it on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hour => "hour",
@@ -48,7 +48,7 @@ impl Granularity {
         }
     }
 
-    /// Reads the word, in any case.
+    /// Parses a name, case-insensitively.
     pub fn parse(text: &str) -> Result<Self, InvalidGranularity> {
         [Self::Hour, Self::Day]
             .into_iter()
@@ -59,58 +59,58 @@ impl Granularity {
     }
 }
 
-/// A period as it is asked for.
+/// A time range as requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeriodRequest {
-    /// Where it begins; six days before the day on which it ends unless that is said.
+    /// Start; by default six days before the last day.
     pub from: Option<Bound>,
-    /// Where it ends, that day or time included; now unless that is said.
+    /// End, including that day or time; now by default.
     pub to: Option<Bound>,
-    /// By whose clocks days begin.
+    /// The time zone that defines days.
     pub time_zone: TimeZoneName,
-    /// What its parts are; days by default.
+    /// Granularity; days by default.
     pub granularity: Option<Granularity>,
 }
 
-/// Why there is no such period.
+/// The request does not describe a valid range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPeriod {
-    /// It ends before it begins.
-    #[error("from is later than to; nothing can lie between them")]
+    /// The end is before the start.
+    #[error("from is later than to")]
     Backwards,
-    /// It is too long.
+    /// The range is too long.
     #[error("from is more than {DAYS_MAX} days before to")]
     TooLong,
-    /// It has too many hours.
-    #[error("a period is shown by hours up to {DAYS_BY_HOUR_MAX} days; ask for a shorter one, or for days")]
+    /// The range has too many hours.
+    #[error("hourly granularity is limited to {DAYS_BY_HOUR_MAX} days; request a shorter range, or days")]
     TooManyHours,
-    /// It lies where no calendar reaches.
-    #[error("it lies outside of the years 1 to 9999")]
+    /// A bound is outside the supported calendar.
+    #[error("the range is outside the years 1 to 9999")]
     OutOfRange,
 }
 
-/// A period of whole quarters of an hour.
+/// A time range of whole quarters of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
-    /// What it consists of.
+    /// The slots of the range.
     pub span: SlotSpan,
-    /// What its parts are.
+    /// Granularity of its parts.
     pub granularity: Granularity,
-    /// By whose clocks days begin.
+    /// The time zone that defines days.
     pub time_zone: TimeZoneName,
 }
 
-/// A day or an hour of a period; the first and the last one may be cut off.
+/// A day or an hour of a range; the first and the last one may be cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// When the whole day or hour begins.
+    /// Start of the whole day or hour.
     pub start: DateTime<Utc>,
-    /// What of it lies in the period.
+    /// The slots that lie in the range.
     pub span: SlotSpan,
 }
 
 impl PeriodRequest {
-    /// The period that is meant now: extended to whole quarters of an hour, of which sums are kept.
+    /// The requested range at `now`, extended to whole quarters of an hour, by which rollups are kept.
     pub fn resolve(&self, now: DateTime<Utc>) -> Result<Period, InvalidPeriod> {
         let Self {
             from,
@@ -119,7 +119,7 @@ impl PeriodRequest {
             granularity,
         } = *self;
         let day_start = |date| start_of(time_zone, date).ok_or(InvalidPeriod::OutOfRange);
-        // The end of a day is the start of the next one, that of any other time just after it.
+        // A day ends at the start of the next one; any other time is included itself.
         let end = match to {
             Some(Bound::Date(date)) => day_start(date.succ_opt().ok_or(InvalidPeriod::OutOfRange)?)?,
             Some(Bound::Time(time)) => time + TimeDelta::microseconds(1),
@@ -138,7 +138,7 @@ impl PeriodRequest {
             return Err(InvalidPeriod::Backwards);
         }
         let length = end - start;
-        // A day may have an hour more.
+        // Daylight saving time may add an hour.
         if length > TimeDelta::days(DAYS_MAX) + TimeDelta::hours(1) {
             return Err(InvalidPeriod::TooLong);
         }
@@ -160,22 +160,22 @@ impl PeriodRequest {
 }
 
 impl Period {
-    /// When it begins.
+    /// Start of the range.
     pub fn start(&self) -> DateTime<Utc> {
         self.span.from.start()
     }
 
-    /// When it ends.
+    /// End of the range.
     pub fn end(&self) -> DateTime<Utc> {
         self.span.to.start()
     }
 
-    /// Its last second, which is how its end is shown.
+    /// The last second of the range, which represents its end in the API.
     pub fn last_second(&self) -> DateTime<Utc> {
         self.end() - TimeDelta::seconds(1)
     }
 
-    /// The period for which steps of time and reasons are known: see [`SlotSpan::as_kept`].
+    /// The range for which histograms and reasons are available: see [`SlotSpan::as_kept`].
     #[must_use]
     pub fn as_kept(self, now: DateTime<Utc>) -> Self {
         Self {
@@ -184,7 +184,7 @@ impl Period {
         }
     }
 
-    /// Its days or hours up to now, in their order. Together they are all of it that is not to come.
+    /// The days or hours up to now, in order. Together they cover the past part of the range.
     pub fn parts(&self, now: DateTime<Utc>) -> Vec<Part> {
         let Self {
             span,
@@ -206,7 +206,7 @@ impl Period {
                 }
                 Granularity::Hour => start.map(|start| start + TimeDelta::hours(1)),
             };
-            // A day always ends after it has begun; where clocks are turned oddly, at least a slot is taken.
+            // A day always ends after its start; for unusual clock changes it has at least one slot.
             let to = next.map_or(end, Slot::not_before).max(Slot(from.0 + 1)).min(end);
             parts.push(Part {
                 start: start.unwrap_or(from.start()),
@@ -217,13 +217,13 @@ impl Period {
         parts
     }
 
-    /// How many days it has had up to now, with decimals, at least one: what a number a day is reckoned with.
+    /// Number of days up to now, with decimals, at least one: the divisor of daily averages.
     pub fn days_until(&self, now: DateTime<Utc>) -> f64 {
         let end = self.end().min(now);
         ((end - self.start()).as_seconds_f64() / 86_400.0).max(1.0)
     }
 
-    /// How a part of it is shown: `2024-01-31`, or `2024-01-31T13:00:00+01:00`.
+    /// The name of a part: `2024-01-31`, or `2024-01-31T13:00:00+01:00`.
     pub fn name(&self, part: Part) -> String {
         let zone = self.time_zone.rules();
         match self.granularity {
@@ -239,13 +239,13 @@ impl Period {
     }
 }
 
-/// When a day begins by a zone's clocks.
+/// Start of a day in a zone.
 fn start_of(zone: TimeZoneName, date: NaiveDate) -> Option<DateTime<Utc>> {
     first_moment_of(zone.rules(), date.and_time(chrono::NaiveTime::MIN))
 }
 
-/// When the clock hour begins that a slot is in: where clocks differ from UTC by half an hour or a quarter, those of UTC
-/// do not.
+/// Start of the local hour that contains a slot: in zones with offsets of half or quarter hours it is not an hour of
+/// UTC.
 fn start_of_hour(zone: TimeZoneName, slot: Slot) -> DateTime<Utc> {
     let ahead = offset_at(zone.rules(), slot.start());
     let local = Slot::of(slot.start() + ahead);

@@ -1,4 +1,4 @@
-//! What is known of a queue.
+//! Settings and metrics of queues.
 
 pub mod rate_limit;
 
@@ -7,35 +7,35 @@ use std::num::NonZeroU32;
 use self::rate_limit::RateLimit;
 use super::values::name::QueueName;
 
-/// How a queue runs its jobs on this node.
+/// Settings of a queue on this node.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueueSettings {
-    /// Its name.
+    /// Name.
     pub name: QueueName,
-    /// How many of its jobs run at the same time on one node.
+    /// Maximum number of its jobs that run concurrently on one node.
     pub workers: NonZeroU32,
-    /// How many jobs may be pending before new ones are refused; `None` for no limit.
+    /// Maximum number of pending jobs before new ones are rejected; `None` for no limit.
     pub pending_max: Option<u64>,
-    /// How many jobs may start in a time on one node; `None` for no limit.
+    /// Limit of job starts per time on one node; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
 }
 
-/// How many jobs of a queue are in each status.
+/// Number of jobs of a queue by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatusCounts {
-    /// Waiting for a worker, for their time, or for a retry.
+    /// Waiting for a worker, their due time or a retry.
     pub pending: u64,
-    /// Being run.
+    /// Being executed.
     pub running: u64,
-    /// Succeeded.
+    /// Completed.
     pub completed: u64,
-    /// Failed for good.
+    /// Permanently failed.
     pub failed: u64,
     /// Cancelled.
     pub cancelled: u64,
 }
 
-/// How many jobs of a queue have completed lately.
+/// Number of recently completed jobs of a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Throughput {
     /// In the last 60 seconds.
@@ -44,15 +44,15 @@ pub struct Throughput {
     pub last_hour: u64,
 }
 
-/// A queue as storage knows it.
+/// A queue as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredQueue {
-    /// Its name.
+    /// Name.
     pub name: QueueName,
-    /// Whether it starts no jobs until it is resumed.
+    /// True if it starts no jobs until it is resumed.
     pub is_paused: bool,
-    /// Its jobs by status.
+    /// Jobs by status.
     pub counts: StatusCounts,
-    /// What it has completed lately.
+    /// Recent throughput.
     pub throughput: Throughput,
 }

@@ -1,4 +1,4 @@
-//! How many jobs a queue may start in a time.
+//! Rate limits of queues.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -8,28 +8,28 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// At most `jobs` starts in any `per_seconds` seconds, on average: a token bucket of that size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many.
+    /// Number of starts.
     pub jobs: NonZeroU32,
-    /// In how many seconds.
+    /// Period, in seconds.
     pub per_seconds: NonZeroU32,
 }
 
-/// The text is no rate.
+/// The text is not a rate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is not a rate; write how many per s, m or h, such as 100/s, 30/m or 500/h")]
+#[error("'{given}' is not a rate; write a number per s, m or h, such as 100/s, 30/m or 500/h")]
 pub struct InvalidRateLimit {
-    /// What was given.
+    /// The invalid text.
     pub given: String,
 }
 
 impl RateLimit {
-    /// As many as can be counted.
+    /// No limit in practice.
     pub const UNLIMITED: Self = Self {
         jobs: NonZeroU32::MAX,
         per_seconds: NonZeroU32::MIN,
     };
 
-    /// Reads `100/s`, `30/m`, `500/h`.
+    /// Parses `100/s`, `30/m`, `500/h`.
     pub fn parse(text: &str) -> Result<Self, InvalidRateLimit> {
         let invalid = || InvalidRateLimit {
             given: text.chars().take(64).collect(),
@@ -58,7 +58,7 @@ impl fmt::Display for RateLimit {
     }
 }
 
-/// What a queue has left of its rate.
+/// Token bucket of a queue's rate limit.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     limit: RateLimit,
@@ -76,9 +76,9 @@ impl TokenBucket {
         }
     }
 
-    /// How many jobs may start at `now`.
+    /// Number of jobs that may start at `now`.
     pub fn available(&mut self, now: DateTime<Utc>) -> u32 {
-        // A clock that was set back fills nothing; the bucket goes on from the new time.
+        // A clock that was set back adds no tokens; filling continues from the new time.
         let passed = (now - self.filled_at).max(TimeDelta::zero()).as_seconds_f64();
         self.filled_at = now;
         let capacity = f64::from(self.limit.jobs.get());
@@ -87,23 +87,23 @@ impl TokenBucket {
         self.tokens as u32
     }
 
-    /// Takes what was started.
+    /// Takes tokens for started jobs.
     pub fn take(&mut self, jobs: u32) {
         self.tokens -= f64::from(jobs);
     }
 
-    /// Gives back what was taken for jobs that did not start.
+    /// Returns the tokens of jobs that did not start.
     pub fn give_back(&mut self, jobs: u32) {
         let capacity = f64::from(self.limit.jobs.get());
         self.tokens = (self.tokens + f64::from(jobs)).min(capacity);
     }
 
-    /// How long until one more job may start.
+    /// Time until another job may start.
     pub fn time_to_next(&self) -> TimeDelta {
         self.time_to(1)
     }
 
-    /// How long until so many jobs may start at once.
+    /// Time until this number of jobs may start at once.
     pub fn time_to(&self, jobs: u32) -> TimeDelta {
         let missing = (f64::from(jobs) - self.tokens).max(0.0);
         TimeDelta::microseconds((missing / self.tokens_per_second() * 1e6).ceil() as i64)
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_lets_its_rate_through_and_no_more() {
+    fn a_bucket_allows_exactly_its_rate() {
         let start = DateTime::UNIX_EPOCH;
         let mut bucket = TokenBucket::new(RateLimit::parse("10/s").expect("valid"), start);
         assert_eq!(bucket.available(start), 10);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_for_nothing_is_given_back() {
+    fn unused_tokens_are_returned() {
         let start = DateTime::UNIX_EPOCH;
         let mut bucket = TokenBucket::new(RateLimit::parse("10/h").expect("valid"), start);
         bucket.take(10);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_read_and_written() {
+    fn a_rate_is_parsed_and_formatted() {
         for text in ["100/s", "30/m", "500/h"] {
             assert_eq!(RateLimit::parse(text).expect("valid").to_string(), text);
         }

@@ -1,28 +1,28 @@
-//! What becomes of due times that nobody was there for.
+//! Misfire policies: the treatment of missed due times.
 
 use chrono::TimeDelta;
 
-/// How late an occurrence may be created and still counts as on time: a little longer than another node takes to step in
-/// for one that died.
+/// Maximum delay of an occurrence that counts as on time: a little longer than the failover after the death of a
+/// leader.
 pub const ON_TIME: TimeDelta = TimeDelta::seconds(60);
 
-/// What becomes of the due times of a recurring job that were missed, because no server ran or the job's schedule was
-/// looked at more than [`ON_TIME`] too late.
+/// Treatment of the due times of a recurring job that were missed because no server was running, or because the
+/// scheduler was late by more than [`ON_TIME`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MisfirePolicy {
-    /// One occurrence stands for all of them: the last one.
+    /// One occurrence, the last one, represents all missed ones.
     #[default]
     FireOnce,
-    /// None of them; those among them that are not later than [`ON_TIME`], and the next due time, are as usual.
+    /// None is created. Due times within [`ON_TIME`], and the next due time, are as usual.
     Skip,
-    /// Each of them, but no more than the last `max`.
+    /// Each one is created, but at most the last `max`.
     CatchUp {
-        /// How many at the most.
+        /// Maximum number of occurrences.
         max: CatchUpMax,
     },
 }
 
-/// How many missed occurrences are made up for.
+/// Maximum number of missed occurrences to create.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CatchUpMax(u16);
 
@@ -30,15 +30,15 @@ pub struct CatchUpMax(u16);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{given} is out of range; allowed are 1 to {}", CatchUpMax::MOST)]
 pub struct InvalidCatchUpMax {
-    /// What was given.
+    /// The invalid number.
     pub given: i64,
 }
 
 impl CatchUpMax {
-    /// The greatest number.
+    /// Maximum value.
     pub const MOST: u16 = 1_000;
 
-    /// Takes a number from 1 to [`Self::MOST`].
+    /// Creates a number from 1 to [`Self::MOST`].
     pub fn new(given: i64) -> Result<Self, InvalidCatchUpMax> {
         match u16::try_from(given) {
             Ok(number @ 1..=Self::MOST) => Ok(Self(number)),
@@ -58,16 +58,16 @@ impl Default for CatchUpMax {
     }
 }
 
-/// The text names no policy.
+/// The text is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not a misfire policy; allowed are fire_once, skip and catch_up")]
 pub struct InvalidMisfirePolicy {
-    /// What was given.
+    /// The invalid text.
     pub given: String,
 }
 
 impl MisfirePolicy {
-    /// The word for it on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::FireOnce => "fire_once",
@@ -76,7 +76,7 @@ impl MisfirePolicy {
         }
     }
 
-    /// Reads the word, in any case; `max` counts for `catch_up` alone.
+    /// Parses a name, case-insensitively; `max` applies to `catch_up` only.
     pub fn parse(text: &str, max: CatchUpMax) -> Result<Self, InvalidMisfirePolicy> {
         [Self::FireOnce, Self::Skip, Self::CatchUp { max }]
             .into_iter()
@@ -86,7 +86,7 @@ impl MisfirePolicy {
             })
     }
 
-    /// The same policy; where it makes up for a number of occurrences, for this number.
+    /// The policy with this maximum, if it has one.
     #[must_use]
     pub const fn with_max(self, max: CatchUpMax) -> Self {
         match self {
@@ -95,7 +95,7 @@ impl MisfirePolicy {
         }
     }
 
-    /// How many missed occurrences are made up for, where that is bounded by a number.
+    /// The maximum number of occurrences, if the policy has one.
     pub const fn max(self) -> Option<CatchUpMax> {
         match self {
             Self::CatchUp { max } => Some(max),

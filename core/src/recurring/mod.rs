@@ -1,7 +1,7 @@
-//! A recurring job: a cron expression, a time zone, and what its occurrences look like.
+//! Recurring jobs: a cron expression, a time zone, and a template of occurrences.
 //!
-//! Each due time becomes at most one occurrence, a job. The identity of an occurrence is the recurring job and the due
-//! time; storage keeps it unique. Which due times become occurrences is decided in [`self::planner`].
+//! Each due time becomes at most one occurrence, a job. An occurrence is identified by the recurring job and the due
+//! time, which storage keeps unique. [`self::planner`] decides which due times become occurrences.
 
 pub mod misfire;
 pub mod overlap;
@@ -25,10 +25,10 @@ use super::values::time_span::TimeSpan;
 use super::values::time_zone::TimeZoneName;
 use super::values::timestamp;
 
-/// How far the clocks of two nodes may be apart without anything being amiss.
+/// Tolerated difference between the clocks of two nodes.
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(10);
 
-/// The identity of a recurring job: a UUID version 7, like a job's.
+/// The id of a recurring job: a UUID version 7, like a job's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecurringId(JobId);
 
@@ -38,17 +38,17 @@ impl RecurringId {
         Self(JobId::new(created_at, random))
     }
 
-    /// Reads an id from text, in any of the usual spellings of a UUID.
+    /// Parses an id, in any of the usual notations of a UUID.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         JobId::parse(text).map(Self)
     }
 
-    /// The time in the id, to the millisecond.
+    /// The creation time in the id, to the millisecond.
     pub fn created_at(self) -> Option<DateTime<Utc>> {
         self.0.created_at()
     }
 
-    /// An id as storage keeps it.
+    /// An id from storage.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(JobId::from_uuid(uuid))
     }
@@ -71,24 +71,24 @@ impl fmt::Debug for RecurringId {
     }
 }
 
-/// When occurrences are due.
+/// Schedule of a recurring job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// The times of the day, week and year.
+    /// Cron expression.
     pub cron: CronExpression,
-    /// The zone whose clocks are meant.
+    /// Time zone of the expression.
     pub time_zone: TimeZoneName,
-    /// Not before this time.
+    /// Earliest due time.
     pub starts_at: Option<DateTime<Utc>>,
-    /// Not after this time.
+    /// Latest due time.
     pub ends_at: Option<DateTime<Utc>>,
 }
 
 impl Schedule {
-    /// The first due time after `after`, within start and end.
+    /// The first due time after `after`, within the bounds.
     pub fn next_after(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let after = match self.starts_at {
-            // Due at the very start too.
+            // The start itself may be due.
             Some(starts_at) => after.max(starts_at - chrono::TimeDelta::microseconds(1)),
             None => after,
         };
@@ -97,26 +97,26 @@ impl Schedule {
     }
 }
 
-/// What an occurrence looks like. What is `None` comes from the job type's configuration when the occurrence is created.
+/// Template of occurrences. `None` stands for the default of the job type at the time of creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// Which handler runs it.
+    /// Type, which selects the handler.
     pub job_type: JobType,
-    /// What people call it.
+    /// Display name.
     pub name: JobName,
-    /// The lane it waits in.
+    /// Queue.
     pub queue: Option<QueueName>,
-    /// What the handler is given.
+    /// Parameters of the handler.
     pub parameters: Json,
-    /// How urgent it is.
+    /// Priority.
     pub priority: Priority,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     pub max_retries: Option<u32>,
-    /// How long one attempt may take.
+    /// Timeout of one attempt.
     pub timeout: Option<TimeSpan>,
-    /// The wait before the first retry.
+    /// Delay before the first retry.
     pub retry_delay: Option<TimeSpan>,
-    /// The waits before each retry.
+    /// Delays before the first, second, … retry.
     pub retry_intervals: Option<Vec<TimeSpan>>,
 }
 
@@ -150,56 +150,56 @@ impl Template {
     }
 }
 
-/// What somebody asks for.
+/// A recurring job as requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRecurringJob {
-    /// Its key, if it has one.
+    /// Optional key.
     pub key: Option<RecurringKey>,
-    /// When occurrences are due.
+    /// Schedule.
     pub schedule: Schedule,
-    /// What they look like.
+    /// Template of occurrences.
     pub template: Template,
-    /// Whether occurrences are created.
+    /// True if occurrences are created.
     pub is_enabled: bool,
-    /// What becomes of missed due times.
+    /// Treatment of missed due times.
     pub misfire_policy: MisfirePolicy,
-    /// What becomes of an occurrence while an earlier one has not ended.
+    /// Treatment of occurrences that overlap an unfinished one.
     pub overlap_policy: OverlapPolicy,
 }
 
-/// A recurring job. See the module.
+/// A recurring job; see the module documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecurringJob {
-    /// Its identity.
+    /// Unique id.
     pub id: RecurringId,
-    /// The key under which it is declared, at most one recurring job each. It never changes.
+    /// Unique key, chosen by the deployment. It never changes.
     pub key: Option<RecurringKey>,
-    /// When occurrences are due.
+    /// Schedule.
     pub schedule: Schedule,
-    /// What they look like.
+    /// Template of occurrences.
     pub template: Template,
-    /// Whether occurrences are created.
+    /// True if occurrences are created.
     pub is_enabled: bool,
-    /// What becomes of missed due times.
+    /// Treatment of missed due times.
     pub misfire_policy: MisfirePolicy,
-    /// What becomes of an occurrence while an earlier one has not ended.
+    /// Treatment of occurrences that overlap an unfinished one.
     pub overlap_policy: OverlapPolicy,
-    /// The next due time; `None` while it is disabled, and when its end has come.
+    /// The next due time; `None` while disabled and after the schedule's end.
     pub next_run_at: Option<DateTime<Utc>>,
     /// The last due time that became an occurrence.
     pub last_run_at: Option<DateTime<Utc>>,
-    /// Due times that wait for an earlier occurrence to end, the first one first.
+    /// Due times that wait for an unfinished occurrence, earliest first.
     pub waiting: Vec<DateTime<Utc>>,
-    /// When it was created, in whole milliseconds.
+    /// Creation time, in whole milliseconds.
     pub created_at: DateTime<Utc>,
-    /// When somebody changed it last.
+    /// Time of the last update.
     pub updated_at: DateTime<Utc>,
-    /// Grows with every change: its `ETag`.
+    /// Revision, incremented by every change: the `ETag`.
     pub revision: u32,
 }
 
 impl NewRecurringJob {
-    /// The recurring job that this becomes at `now`; `random` as in [`JobId::new`].
+    /// The recurring job created from this request at `now`; `random` as in [`JobId::new`].
     pub fn into_recurring_job(self, now: DateTime<Utc>, random: u128) -> RecurringJob {
         let created_at = timestamp::truncate_to_millis(now);
         let Self {
@@ -229,8 +229,8 @@ impl NewRecurringJob {
 }
 
 impl RecurringJob {
-    /// The same recurring job as somebody wants it to be from `now` on. Occurrences that exist are left alone; what
-    /// waits for an earlier one is kept unless the job is disabled or no longer queues.
+    /// The recurring job with new settings from `now` on. Existing occurrences are unchanged; waiting due times are
+    /// kept unless the job is disabled or no longer queues.
     #[must_use]
     pub fn replaced(&self, by: NewRecurringJob, now: DateTime<Utc>) -> Self {
         let NewRecurringJob {
@@ -242,7 +242,7 @@ impl RecurringJob {
             overlap_policy,
         } = by;
         let next_due = self.next_due(&schedule, now);
-        // A schedule that goes on as before goes on where it was: a due time of this very moment is not lost.
+        // An unchanged schedule continues where it was: a due time of this very moment is not lost.
         let goes_on = self.is_enabled && schedule == self.schedule;
         let next_run_at = if goes_on && !self.is_ahead_of(now) {
             self.next_run_at
@@ -271,29 +271,29 @@ impl RecurringJob {
         }
     }
 
-    /// The first due time of a schedule after `now` that has neither become an occurrence nor waits to become one.
+    /// The first due time of a schedule after `now` that is neither an occurrence nor waiting.
     fn next_due(&self, schedule: &Schedule, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         schedule.next_after(self.last_taken(now).max(now))
     }
 
-    /// The latest due time that has become an occurrence or waits to become one, as far as a clock that is right at `now`
-    /// can have taken it. One more than [`ON_TIME`] in the future was taken by a clock that was ahead; storage's unique
-    /// index on recurring job and due time then keeps it from becoming a second occurrence.
+    /// The latest due time that became an occurrence or waits, ignoring those taken by a clock that was ahead. A due
+    /// time more than [`ON_TIME`] in the future was taken by such a clock; storage's unique index on recurring job and
+    /// due time then prevents a second occurrence.
     fn last_taken(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         let taken = self.last_run_at.iter().chain(&self.waiting);
         let taken = taken.copied().filter(|taken| *taken - now <= ON_TIME);
         taken.max().unwrap_or(DateTime::<Utc>::MIN_UTC)
     }
 
-    /// Whether due times between `now` and the next run were passed over, because a clock was ahead when it was worked out.
-    /// Those of the next `CLOCK_SKEW` do not count: the clocks of two nodes may differ by as much, and a due time that one
-    /// of them has dealt with is not to be dealt with again.
+    /// True if due times between `now` and the next run were skipped because a clock was ahead when the next run was
+    /// computed. Due times within `CLOCK_SKEW` are ignored: the clocks of two nodes may differ by as much, and a due
+    /// time that one node has handled must not be handled again.
     pub fn is_ahead_of(&self, now: DateTime<Utc>) -> bool {
         let passed_over = || self.schedule.next_after(self.last_taken(now).max(now + CLOCK_SKEW));
         self.is_enabled && passed_over().is_some_and(|due_at| self.next_run_at.is_none_or(|next| due_at < next))
     }
 
-    /// The same recurring job with the next due time by a clock that was set back to `now`; `None` when it has that one.
+    /// The recurring job with the next due time by a clock that was set back to `now`; `None` if it is unchanged.
     pub fn set_back(&self, now: DateTime<Utc>) -> Option<Self> {
         self.is_ahead_of(now).then(|| Self {
             next_run_at: self.next_due(&self.schedule, now),
@@ -302,7 +302,7 @@ impl RecurringJob {
         })
     }
 
-    /// What somebody would have to ask for to get this very recurring job.
+    /// A request that would create an identical recurring job.
     pub fn as_new(&self) -> NewRecurringJob {
         NewRecurringJob {
             key: self.key.clone(),

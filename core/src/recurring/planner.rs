@@ -1,15 +1,15 @@
-//! What the scheduler does with a recurring job at a moment: which due times become occurrences now, and which is next.
+//! The planner of recurring jobs: selects the due times that become occurrences now, and the next due time.
 //!
-//! The rule is a function of the recurring job, the time, and how many of its occurrences have not ended. Its invariants
-//! (the tests below run them):
+//! The plan is a function of the recurring job, the time, and the number of its unfinished occurrences. Its invariants
+//! (checked by the tests below):
 //!
-//! 1. A due time becomes an occurrence at most once: a tick never sets `next_run_at` back, and every occurrence lies at or
-//!    after the `next_run_at` before, and before the one after. A clock that was far ahead and is right again sets it back
-//!    ([`RecurringJob::set_back`]); then due times come again that became occurrences while it was ahead, and storage's
-//!    unique index on recurring job and due time keeps them from becoming another.
-//! 2. After a tick `next_run_at` is later than its moment.
-//! 3. No due time outside of start and end becomes an occurrence.
-//! 4. A tick makes a bounded number of occurrences, however long nobody was there.
+//! 1. A due time becomes an occurrence at most once: a tick never moves `next_run_at` back, and every occurrence is at
+//!    or after the previous `next_run_at`, and before the new one. When a clock that was far ahead is corrected,
+//!    [`RecurringJob::set_back`] moves it back; due times that became occurrences meanwhile then repeat, and storage's
+//!    unique index on recurring job and due time prevents duplicates.
+//! 2. After a tick `next_run_at` is later than `now`.
+//! 3. No due time outside the schedule's bounds becomes an occurrence.
+//! 4. A tick creates a bounded number of occurrences, however long no server was running.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -17,20 +17,20 @@ use super::RecurringJob;
 use super::misfire::{MisfirePolicy, ON_TIME};
 use super::overlap::OverlapPolicy;
 
-/// How many due times may wait for an earlier occurrence to end; further ones are left out.
+/// Maximum number of due times that wait for an unfinished occurrence; further ones are skipped.
 pub const WAITING_MAX: usize = 100;
 
-/// What a tick does.
+/// Result of a tick.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tick {
-    /// The recurring job afterwards.
+    /// The recurring job after the tick.
     pub after: RecurringJob,
-    /// The due times that become occurrences now, the first one first.
+    /// The due times that become occurrences now, earliest first.
     pub occurrences: Vec<DateTime<Utc>>,
 }
 
 impl RecurringJob {
-    /// What is to be done at `now`, while `unfinished` of its occurrences have not ended. `None` when nothing is.
+    /// The plan at `now` with `unfinished` occurrences; `None` if nothing changes.
     pub fn tick(&self, now: DateTime<Utc>, unfinished: u64) -> Option<Tick> {
         let due = self.due_times(now);
         let is_due = self.is_enabled && self.next_run_at.is_some_and(|next| next <= now);
@@ -80,12 +80,12 @@ impl RecurringJob {
         };
         let until = self.schedule.ends_at.map_or(now, |ends_at| ends_at.min(now));
         let last_before = |until: DateTime<Utc>| {
-            // The first one itself is not later than itself.
+            // Includes the first due time itself.
             let after = first - TimeDelta::microseconds(1);
             self.schedule.cron.last_within(self.schedule.time_zone, after, until)
         };
         let each_from = |first: Option<DateTime<Utc>>| {
-            // At most one a second.
+            // At most one per second.
             let next = |due_at: &DateTime<Utc>| self.schedule.next_after(*due_at).filter(|next| *next <= now);
             std::iter::successors(first, next).collect()
         };
@@ -165,13 +165,13 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_away_is_made_up_for_as_the_policy_says() {
+    fn missed_due_times_follow_the_misfire_policy() {
         let count = |cron, policy| {
             let job = recurring(cron, policy, OverlapPolicy::Allow);
             job.tick(at(3_600), 0).map_or(0, |tick| tick.occurrences.len())
         };
         assert_eq!(count("* * * * *", MisfirePolicy::FireOnce), 1);
-        // 23:13:20: what was due 20 seconds ago is on time, and what was due at 22:30 is not.
+        // 23:13:20: a due time 20 seconds ago is on time, one at 22:30 is not.
         assert_eq!(count("* * * * *", MisfirePolicy::Skip), 1);
         assert_eq!(count("30 * * * *", MisfirePolicy::Skip), 0);
         assert_eq!(count("30 * * * *", MisfirePolicy::FireOnce), 1);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_little_late_is_on_time_under_every_policy() {
+    fn a_slightly_late_due_time_is_on_time_under_every_policy() {
         for policy in [MisfirePolicy::FireOnce, MisfirePolicy::Skip, catch_up(1)] {
             let job = recurring("* * * * * *", policy, OverlapPolicy::Allow);
             let tick = job.tick(at(5), 0).expect("due");
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_overlaps_is_left_out_or_waits() {
+    fn an_overlapping_occurrence_is_skipped_or_waits() {
         let skip = recurring("* * * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Skip);
         assert!(skip.tick(at(1), 1).expect("due").occurrences.is_empty());
         assert_eq!(skip.tick(at(3), 0).expect("due").occurrences, [at(1)]);
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn after_two_hours_ahead_for_a_moment_it_runs_at_its_usual_times() {
+    fn after_a_clock_was_two_hours_ahead_the_schedule_continues_as_usual() {
         let job = recurring("*/10 * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Allow);
         // 22:13:20, and for a moment 0:13:20.
         let ahead = job.tick(at(7_200), 0).expect("due").after;
@@ -219,7 +219,7 @@ mod tests {
         assert_eq!(right.next_run_at, Some(at(400)));
         assert_eq!(right.revision, ahead.revision + 1);
         assert_eq!(right.tick(at(401), 0).expect("due").occurrences, [at(400)]);
-        // A second is no reason.
+        // A second is within the tolerance.
         let usual = job.tick(at(400), 0).expect("due").after;
         assert_eq!(usual.set_back(at(399)), None);
         let ended = RecurringJob {
@@ -235,18 +235,18 @@ mod tests {
     }
 
     #[test]
-    fn a_due_time_that_was_left_out_does_not_come_back_for_a_clock_that_is_a_little_behind() {
+    fn a_handled_due_time_does_not_return_for_a_clock_slightly_behind() {
         let skip = recurring("*/10 * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Skip);
         let after = skip.tick(at(400), 1).expect("due").after;
         assert_eq!((after.last_run_at, after.next_run_at), (None, Some(at(1_000))));
         assert_eq!(after.set_back(at(399)), None);
         assert_eq!(after.set_back(at(391)), None);
-        // Half a minute is no difference between clocks that are right.
+        // Half a minute exceeds the tolerance.
         assert!(after.set_back(at(370)).is_some());
     }
 
     #[test]
-    fn what_waits_is_not_due_once_more_when_the_clock_went_back_and_the_schedule_is_changed() {
+    fn a_waiting_due_time_does_not_repeat_after_a_clock_step_and_a_schedule_change() {
         let queue = recurring("* * * * * *", MisfirePolicy::FireOnce, OverlapPolicy::Queue);
         let waits = queue.tick(at(3), 1).expect("due").after;
         assert_eq!(waits.waiting, [at(1), at(2), at(3)]);
@@ -265,7 +265,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_due_times_that_count_are_those_of_the_policy_among_all_one_by_one(
+        fn the_selected_due_times_are_those_of_the_policy_in_a_full_iteration(
             cron in prop_oneof![Just("* * * * * *"), Just("*/5 * * * *"), Just("30 */7 * * * *"), Just("0 1,3 * * *")],
             policy in policies(),
             // The night in which Berlin's clocks are set back: three hours from the start.
@@ -295,7 +295,7 @@ mod tests {
         }
 
         #[test]
-        fn each_due_time_becomes_an_occurrence_at_most_once_whatever_the_clock_does(
+        fn each_due_time_becomes_an_occurrence_at_most_once_with_any_clock(
             cron in prop_oneof![Just("* * * * * *"), Just("*/5 * * * *"), Just("30 */7 * * * *"), Just("0 3 * * *")],
             policy in policies(),
             overlap in prop_oneof![Just(OverlapPolicy::Allow), Just(OverlapPolicy::Skip), Just(OverlapPolicy::Queue)],
@@ -332,12 +332,12 @@ mod tests {
             }
         }
 
-        /// As storage sees it, which makes a due time an occurrence once.
+        /// Storage's view, in which a due time becomes an occurrence once.
         #[test]
-        fn a_clock_that_was_ahead_silences_nothing_when_it_is_right_again(
+        fn due_times_continue_after_a_clock_that_was_ahead_is_corrected(
             cron in prop_oneof![Just("* * * * * *"), Just("*/5 * * * *"), Just("30 */7 * * * *"), Just("0 3 * * *")],
             policy in policies(),
-            // By little more than what counts as on time, too.
+            // Includes steps just above the tolerance of on-time.
             ahead in prop_oneof![61_i64..80, 61_i64..1_000, 61_i64..200_000],
             passed in 0_i64..200_000,
             changes in 0_u8..3,
@@ -371,7 +371,7 @@ mod tests {
         }
 
         #[test]
-        fn changes_of_the_schedule_make_no_due_time_twice_either(
+        fn schedule_changes_never_repeat_a_due_time(
             policy in policies(),
             overlap in prop_oneof![Just(OverlapPolicy::Allow), Just(OverlapPolicy::Skip), Just(OverlapPolicy::Queue)],
             steps in vec((-400_i64..900, 0_u64..2, 0_u8..6), 1..40),
@@ -380,7 +380,7 @@ mod tests {
             let mut seen = BTreeSet::new();
             let (mut now, mut latest) = (0, 0);
             for (step, unfinished, change) in steps {
-                // A clock that is set back further takes due times with it that have become occurrences.
+                // A larger step back would include due times that became occurrences.
                 now = (now + step).max(latest - ON_TIME.num_seconds()).max(0);
                 latest = latest.max(now);
                 let mut new = job.as_new();

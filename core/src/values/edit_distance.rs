@@ -1,6 +1,6 @@
-//! How far apart two spellings are: for guesses at what somebody meant.
+//! Edit distance between words, for suggestions.
 
-/// How many characters must be added, removed or changed to get from one word to the other (Levenshtein).
+/// Number of characters to add, remove or replace to turn one word into the other (Levenshtein).
 pub fn edit_distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();

@@ -1,4 +1,4 @@
-//! Identifiers: of a job, of a server process (node), and of a record of who has changed what.
+//! Identifiers of jobs, server processes (nodes) and audit records.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use super::timestamp;
 
-/// The identity of a job: a UUID version 7 (RFC 9562, section 5.7).
+/// The id of a job: a UUID version 7 (RFC 9562, section 5.7).
 ///
 /// Its first 48 bits are the job's `createdAt` in milliseconds. Jobs ordered by id are therefore ordered by age, and a
-/// filter on the time of creation is a range of ids ([`JobId::first_at`], [`JobId::last_at`]).
+/// filter on the creation time is a range of ids ([`JobId::first_at`], [`JobId::last_at`]).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(Uuid);
 
@@ -18,41 +18,41 @@ pub struct JobId(Uuid);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not an id; an id is a UUID such as 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
 pub struct InvalidId {
-    /// What was given, cut to a readable length.
+    /// The invalid text, cut to a readable length.
     pub given: String,
 }
 
 impl JobId {
     /// The id of a job that is created at `created_at`; `random` makes it unique within its millisecond.
     ///
-    /// `random` is read as a counter that only grows within a process would be: greater values sort later.
+    /// `random` may be a counter within a process: greater values sort later.
     pub fn new(created_at: DateTime<Utc>, random: u128) -> Self {
         Self(version_7(created_at, random))
     }
 
-    /// The smallest id that a job created at or after `time` can have.
+    /// The smallest id of a job created at or after `time`.
     pub fn first_at(time: DateTime<Utc>) -> Self {
         Self(first_at(time))
     }
 
-    /// The largest id that a job created at or before `time` can have.
+    /// The largest id of a job created at or before `time`.
     pub fn last_at(time: DateTime<Utc>) -> Self {
         Self(last_at(time))
     }
 
-    /// Reads an id from text, in any of the usual spellings of a UUID.
+    /// Parses an id, in any of the usual notations of a UUID.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         Uuid::try_parse(text).map(Self).map_err(|_| InvalidId {
             given: text.chars().take(64).collect(),
         })
     }
 
-    /// The time in the id, to the millisecond.
+    /// The creation time in the id, to the millisecond.
     pub fn created_at(self) -> Option<DateTime<Utc>> {
         created_at(self.0)
     }
 
-    /// An id as storage keeps it.
+    /// An id from storage.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
@@ -74,7 +74,7 @@ fn version_7(created_at: DateTime<Utc>, random: u128) -> Uuid {
 
 /// The smallest UUID version 7 of this time or later.
 fn first_at(time: DateTime<Utc>) -> Uuid {
-    // Creation times have whole milliseconds: a part of one rounds up to the next.
+    // Creation times have whole milliseconds: a fraction rounds up to the next one.
     let whole = timestamp::truncate_to_millis(time);
     let first = if whole < time {
         whole + TimeDelta::milliseconds(1)
@@ -112,7 +112,7 @@ impl fmt::Debug for JobId {
     }
 }
 
-/// The identity of one run of a server process. A restarted server is another node: what the old one held is lost.
+/// The id of one run of a server process. A restarted server is a new node, and the jobs of the old one are lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(Uuid);
 
@@ -127,7 +127,7 @@ impl NodeId {
         )))
     }
 
-    /// An id as storage keeps it.
+    /// An id from storage.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
@@ -144,35 +144,35 @@ impl fmt::Display for NodeId {
     }
 }
 
-/// The identity of a record of who has changed what: like a [`JobId`], it holds the time and sorts by it.
+/// The id of an audit record: like a [`JobId`], it contains the time and sorts by it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AuditId(Uuid);
 
-/// The text is not the id of a record.
+/// The text is not the id of an audit record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is not the id of a record; an id is a UUID such as 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+#[error("'{given}' is not the id of an audit record; an id is a UUID such as 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
 pub struct InvalidAuditId {
-    /// What was given, cut to a readable length.
+    /// The invalid text, cut to a readable length.
     pub given: String,
 }
 
 impl AuditId {
-    /// The id of a record that is made at `at`; `random` as in [`JobId::new`].
+    /// The id of a record created at `at`; `random` as in [`JobId::new`].
     pub fn new(at: DateTime<Utc>, random: u128) -> Self {
         Self(version_7(at, random))
     }
 
-    /// The smallest id that a record made at or after `time` can have.
+    /// The smallest id of a record created at or after `time`.
     pub fn first_at(time: DateTime<Utc>) -> Self {
         Self(first_at(time))
     }
 
-    /// The largest id that a record made at or before `time` can have.
+    /// The largest id of a record created at or before `time`.
     pub fn last_at(time: DateTime<Utc>) -> Self {
         Self(last_at(time))
     }
 
-    /// Reads an id from text, in any of the usual spellings of a UUID.
+    /// Parses an id, in any of the usual notations of a UUID.
     pub fn parse(text: &str) -> Result<Self, InvalidAuditId> {
         Uuid::try_parse(text).map(Self).map_err(|_| InvalidAuditId {
             given: text.chars().take(64).collect(),
@@ -184,7 +184,7 @@ impl AuditId {
         created_at(self.0)
     }
 
-    /// An id as storage keeps it.
+    /// An id from storage.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
@@ -214,7 +214,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_lies_within_the_range_of_its_creation_time(at in 0_i64..4_000_000_000_000, random in any::<u128>()) {
+        fn an_id_is_within_the_range_of_its_creation_time(at in 0_i64..4_000_000_000_000, random in any::<u128>()) {
             let created_at = DateTime::from_timestamp_millis(at).expect("in range");
             let id = JobId::new(created_at, random);
             prop_assert_eq!(id.created_at(), Some(created_at));

@@ -1,15 +1,15 @@
-//! JSON that is carried, not read: parameters and results.
+//! Opaque JSON: parameters and results.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// One JSON value as its text. The server passes parameters and results on as they came, byte for byte: it never takes
-/// them apart, so numbers of any precision and the order of members survive.
+/// One JSON value as text. The server forwards parameters and results byte for byte and never parses them, so numbers
+/// of any precision and the order of members are preserved.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Json(Arc<str>);
 
 impl Json {
-    /// Takes text that is known to be one JSON value: it was parsed by the caller, or came from storage.
+    /// Wraps text that is one valid JSON value: parsed by the caller, or from storage.
     pub fn from_valid(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
@@ -36,7 +36,7 @@ impl fmt::Debug for Json {
     }
 }
 
-/// How deep arrays and objects in `text` are nested. Expects valid JSON; on anything else the number means nothing.
+/// Nesting depth of arrays and objects. Expects valid JSON; otherwise the result is meaningless.
 pub fn depth(text: &str) -> usize {
     let (mut deepest, mut open, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
     for byte in text.bytes() {

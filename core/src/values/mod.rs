@@ -1,4 +1,4 @@
-//! Values that validate themselves when they are parsed.
+//! Values that are validated when they are parsed.
 
 pub mod edit_distance;
 pub mod id;

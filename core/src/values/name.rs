@@ -1,48 +1,48 @@
-//! Names that people give: of a queue, a job type, a job, and the key that makes a job unique.
+//! Names of queues, job types and jobs, and unique keys.
 //!
-//! Each is a type of its own that only `parse` makes, so that whoever holds one needs no second check.
+//! Each is a type of its own that only `parse` creates, so that its values need no further checks.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A name that breaks a rule: which one, and what is allowed.
+/// The name is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidName {
-    /// Nothing was given.
+    /// The name is empty.
     #[error("{what} must not be empty")]
     Empty {
-        /// Which kind of name.
+        /// Kind of name.
         what: &'static str,
     },
-    /// More characters than allowed.
+    /// Too many characters.
     #[error("{what} has {length} characters; at most {max} are allowed")]
     TooLong {
-        /// Which kind of name.
+        /// Kind of name.
         what: &'static str,
-        /// How many it has.
+        /// Length, in characters.
         length: usize,
-        /// How many it may have.
+        /// Maximum length, in characters.
         max: usize,
     },
-    /// Nothing but dots, which a path does not keep.
+    /// Only dots, which are not preserved in a path.
     #[error("{what} must not consist of dots alone")]
     Dots {
-        /// Which kind of name.
+        /// Kind of name.
         what: &'static str,
     },
-    /// A character that this kind of name may not hold.
+    /// A character that this kind of name may not contain.
     #[error("{what} contains {}; allowed are {allowed}", shown(*character))]
     Character {
-        /// Which kind of name.
+        /// Kind of name.
         what: &'static str,
         /// The first character that is not allowed.
         character: char,
-        /// What is allowed, in words.
+        /// Description of the allowed characters.
         allowed: &'static str,
     },
 }
 
-/// A character in quotes, escaped if it would not be seen.
+/// A character in quotes, escaped unless it is visible.
 fn shown(character: char) -> String {
     if character.is_control() || is_name_character(character) {
         format!("{character:?}")
@@ -61,10 +61,10 @@ macro_rules! name {
         pub struct $type(Arc<str>);
 
         impl $type {
-            /// The greatest length, in characters.
+            /// Maximum length, in characters.
             pub const LENGTH_MAX: usize = $max;
 
-            /// Checks `text` and makes it a name.
+            /// Parses a name.
             pub fn parse(text: &str) -> Result<Self, InvalidName> {
                 let rule: fn(&str) -> Result<(), InvalidName> = $rule;
                 check(text, $what, $max, $allowed, $is_allowed)?;
@@ -72,7 +72,7 @@ macro_rules! name {
                 Ok(Self(Arc::from(text)))
             }
 
-            /// A name that was checked before it was stored.
+            /// A name from storage, which was validated before.
             pub fn from_stored(text: impl Into<Arc<str>>) -> Self {
                 Self(text.into())
             }
@@ -103,9 +103,8 @@ macro_rules! name {
     };
 }
 
-/// Whether a character of free text stays in its place when it is shown: not a control character, no line or paragraph
-/// separator, and none that changes the direction of the text around it (Unicode's `Bidi_Control`), by which a name can
-/// pretend to be another one.
+/// True for characters that do not affect the text around them: no control character, no line or paragraph separator,
+/// and none that changes the text direction (Unicode's `Bidi_Control`), by which one name could imitate another.
 pub fn is_printable(character: char) -> bool {
     let is_separator = matches!(character, '\u{2028}' | '\u{2029}');
     let is_direction = matches!(
@@ -115,9 +114,9 @@ pub fn is_printable(character: char) -> bool {
     !(character.is_control() || is_separator || is_direction)
 }
 
-/// Whether a name may hold a character: it is printable, and not one that two names can differ in while they look the same.
-/// Those are all of Unicode's `Default_Ignorable_Code_Point` (joiners and variation selectors as well, so that an emoji has
-/// one spelling), other format characters that show nothing, characters that are blank, and all spaces but U+0020.
+/// True for characters that a name may contain: printable, and not invisible, so that two different names never look
+/// the same. Excluded are all of Unicode's `Default_Ignorable_Code_Point` (including joiners and variation selectors,
+/// so that an emoji has one notation), other invisible format characters, blank characters, and all spaces but U+0020.
 pub fn is_name_character(character: char) -> bool {
     let is_space = character.is_whitespace() && character != ' ';
     is_printable(character) && !(is_space || is_ignorable(character) || is_blank(character))
@@ -134,7 +133,7 @@ fn is_ignorable(character: char) -> bool {
     )
 }
 
-/// Characters without ink that are neither ignorable nor spaces: annotation marks, the format controls and blanks of
+/// Invisible characters that are neither ignorable nor spaces: annotation marks, the format controls and blanks of
 /// Egyptian hieroglyphs, the blank pattern of Braille, the filler of Khitan, the empty note head.
 fn is_blank(character: char) -> bool {
     matches!(
@@ -168,13 +167,14 @@ fn check(
 }
 
 name!(
-    /// The name of a queue. It stands in paths (`/queues/{name}/pause`), so it has only characters that need no care.
+    /// The name of a queue. It is part of paths (`/queues/{name}/pause`), so it has only characters that need no
+    /// escaping.
     QueueName,
     "a queue's name",
     100,
     "letters, digits, '-', '_', '.' and ':'",
     |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'),
-    // Clients take `.` and `..` out of a path before they send it.
+    // Clients remove `.` and `..` from a path before they send it.
     |text| if text.trim_matches('.').is_empty() {
         Err(InvalidName::Dots { what: "a queue's name" })
     } else {
@@ -183,7 +183,7 @@ name!(
 );
 
 name!(
-    /// The name that says which handler runs a job: `EmailNotificationJob`. A class's name in any language will do,
+    /// The type of a job, which selects its handler: `EmailNotificationJob`. A class name of any language is allowed,
     /// with its namespace and .NET's back-tick for generics.
     JobType,
     "a job type",
@@ -202,7 +202,7 @@ name!(
 );
 
 name!(
-    /// The key that at most one unfinished job may have.
+    /// A key that is unique among unfinished jobs.
     UniqueKey,
     "a unique key",
     200,
@@ -211,7 +211,7 @@ name!(
 );
 
 name!(
-    /// The key of a recurring job, chosen by the deployment. It stands in paths, which drop `.` and `..`.
+    /// The key of a recurring job, chosen by the deployment. It is part of paths, where `.` and `..` are removed.
     RecurringKey,
     "a key",
     200,
@@ -225,7 +225,7 @@ name!(
 );
 
 impl QueueName {
-    /// The queue of a job that names none.
+    /// The default queue.
     pub const DEFAULT: &'static str = "default";
 }
 
@@ -236,7 +236,7 @@ impl Default for QueueName {
 }
 
 impl From<&JobType> for JobName {
-    /// A job without a name is called after its type; whatever is allowed in a type is allowed in a name.
+    /// The default name of a job is its type, whose characters are all allowed in a name.
     fn from(job_type: &JobType) -> Self {
         Self(Arc::clone(&job_type.0))
     }
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_says_what_is_wrong_with_it_and_what_is_allowed() {
+    fn an_invalid_name_is_rejected_with_the_allowed_characters() {
         assert_eq!(
             QueueName::parse("").unwrap_err().to_string(),
             "a queue's name must not be empty"
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_holds_a_character_that_can_not_be_seen() {
+    fn no_name_contains_an_invisible_character() {
         let ranges: [(u32, u32); 27] = [
             (0xAD, 0xAD),
             (0xA0, 0xA0),

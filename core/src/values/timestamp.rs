@@ -1,18 +1,18 @@
-//! Points in time: how precise they are, and their text.
+//! Points in time: precision and text format.
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
-/// Cuts a time to whole milliseconds, the precision of `createdAt` (an id holds no more, see [`super::id::JobId`]).
+/// Truncates a time to milliseconds, the precision of `createdAt` (that of an id, see [`super::id::JobId`]).
 pub fn truncate_to_millis(time: DateTime<Utc>) -> DateTime<Utc> {
     time.trunc_subsecs(3)
 }
 
-/// Cuts a time to whole microseconds, the precision of everything else that is stored.
+/// Truncates a time to microseconds, the precision of all other stored times.
 pub fn truncate_to_micros(time: DateTime<Utc>) -> DateTime<Utc> {
     time.trunc_subsecs(6)
 }
 
-/// A time as the wire shows it: RFC 3339, UTC, `Z`, with as many of three or six decimals as it needs.
+/// The API format of a time: RFC 3339, UTC, `Z`, with three or six decimals if needed.
 pub fn to_text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

@@ -1,8 +1,8 @@
-//! Where things stand in a distributed trace, as the W3C's Trace Context has it.
+//! Trace context (W3C) of jobs.
 //!
-//! A job belongs to the trace of the request that has created it; one that came without a trace has its own, whose id is
-//! the job's. The ids of its spans are worked out from the job's id and the attempt's number: nothing but the caller's
-//! place is stored, and any node finds the same ids again.
+//! A job belongs to the trace of the request that created it; without one it has its own trace, whose id is the job's.
+//! Span ids are derived from the job's id and the attempt's number: only the caller's span context is stored, and any
+//! node derives the same ids.
 
 use std::fmt;
 use std::num::{NonZeroU64, NonZeroU128};
@@ -10,38 +10,39 @@ use std::num::{NonZeroU64, NonZeroU128};
 use super::id::JobId;
 use crate::job::Job;
 
-/// The identity of a trace.
+/// The id of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TraceId(NonZeroU128);
 
-/// The identity of a span within its trace.
+/// The id of a span within its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SpanId(NonZeroU64);
 
-/// A place in a trace: a span, under which others can be put. It is what the header `traceparent` says.
+/// A span context: the parent of further spans, and the value of the header `traceparent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TraceParent {
-    /// Which trace.
+    /// Trace id.
     pub trace_id: TraceId,
-    /// Which of its spans.
+    /// Span id.
     pub span_id: SpanId,
-    /// Whether whoever began it keeps it.
+    /// True if the trace's originator samples it.
     pub is_sampled: bool,
 }
 
-/// The header that says where a request stands in a trace (Trace Context, section 3.2).
+/// The header with the span context of a request (Trace Context, section 3.2).
 pub const TRACE_PARENT_HEADER: &str = "traceparent";
 
-/// The text is no `traceparent`.
+/// The text is not a valid `traceparent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a traceparent: it looks like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
 pub struct InvalidTraceParent;
 
-/// How long the text of version 00 is; later versions begin with the same.
+/// Length of the text of version 00; later versions have the same prefix.
 const TEXT_LEN: usize = 55;
 
 impl TraceId {
-    /// The lowest 56 bits of the id, which Trace Context wants to be random: as a share of all ids, how far up this one is.
+    /// The lowest 56 bits of the id, which Trace Context requires to be random, as the smallest ratio that samples this
+    /// trace.
     pub fn share(self) -> Share {
         Share(self.0.get() as u64 & Share::ALL)
     }
@@ -72,7 +73,7 @@ impl fmt::Display for SpanId {
 }
 
 impl TraceParent {
-    /// Reads the header's value (Trace Context, section 3.2). What breaks a rule there is to be taken as if it were absent.
+    /// Parses the header's value (Trace Context, section 3.2). An invalid value is to be treated as absent.
     pub fn parse(text: &str) -> Result<Self, InvalidTraceParent> {
         let bytes = text.as_bytes();
         let (version, rest) = bytes.split_at_checked(2).ok_or(InvalidTraceParent)?;
@@ -94,7 +95,7 @@ impl TraceParent {
         })
     }
 
-    /// A place below this one in the same trace.
+    /// The context of another span in the same trace.
     #[must_use]
     pub fn at(self, span_id: SpanId) -> Self {
         Self { span_id, ..self }
@@ -112,7 +113,7 @@ impl fmt::Display for TraceParent {
     }
 }
 
-/// Lower-case hexadecimal digits, as Trace Context wants them.
+/// Lower-case hexadecimal digits, as Trace Context requires.
 fn hex(digits: &[u8]) -> Result<u128, InvalidTraceParent> {
     digits.iter().try_fold(0, |number: u128, digit| {
         let digit = match digit {
@@ -124,49 +125,50 @@ fn hex(digits: &[u8]) -> Result<u128, InvalidTraceParent> {
     })
 }
 
-/// A share of all traces, from none to all.
+/// Sampling ratio of traces, from none to all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Share(u64);
 
 impl Share {
     const ALL: u64 = (1 << 56) - 1;
 
-    /// All of them.
+    /// All traces.
     pub const fn all() -> Self {
         Self(Self::ALL)
     }
 
-    /// So much of all; what is not between 0 and 1 is taken for the nearer one.
+    /// The ratio from a number, clamped to 0 to 1.
     pub fn of(ratio: f64) -> Self {
         Self((ratio.clamp(0.0, 1.0) * Self::ALL as f64) as u64)
     }
 
-    /// The share as a number, greater for greater ones.
+    /// The ratio as a number that grows with it.
     pub const fn number(self) -> u64 {
         self.0
     }
 
-    /// The share with this number.
+    /// The ratio with this number.
     pub const fn from_number(number: u64) -> Self {
         Self(number & Self::ALL)
     }
 
-    /// Whether a trace belongs to so many. Every node answers the same, and a greater share holds all of a smaller one.
+    /// True if the trace is sampled. The decision is the same on every node, and a greater ratio includes all traces of
+    /// a smaller one.
     pub fn holds(self, trace_id: TraceId) -> bool {
         self.0 > 0 && trace_id.share() <= self
     }
 }
 
-/// What a job goes through.
+/// Kinds of a job's spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It is made.
+    /// Creation of the job.
     Create,
-    /// It waits for its attempt of this number.
+    /// Wait for the attempt of this number.
     Wait(u32),
-    /// Its attempt of this number runs.
+    /// Run of the attempt of this number.
     Run(u32),
-    /// The handler of this attempt calls somebody.
+    /// Outgoing call of this attempt's handler.
     Call(u32),
 }
 
@@ -174,16 +176,16 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobTrace {
     job_id: JobId,
-    /// Under which span it was created, if under one.
+    /// Span context of the creating request, if any.
     pub caller: Option<TraceParent>,
-    /// Which trace it is.
+    /// Trace id.
     pub trace_id: TraceId,
-    /// Whether it is kept.
+    /// True if the trace is sampled.
     pub is_sampled: bool,
 }
 
 impl JobTrace {
-    /// The trace of a job. One that came with a trace is kept if whoever began the trace keeps it; of the others so many.
+    /// The trace of a job. The sampling decision of a creating request applies; other jobs are sampled by `share`.
     pub fn of(job: &Job, share: Share) -> Self {
         let caller = job.trace_parent;
         let own = NonZeroU128::new(job.id.as_uuid().as_u128()).unwrap_or(NonZeroU128::MAX);
@@ -196,12 +198,12 @@ impl JobTrace {
         }
     }
 
-    /// The span of one of a job's steps.
+    /// The id of one of a job's spans.
     pub fn span_id(job_id: JobId, step: Step) -> SpanId {
         span_id_of(job_id.as_uuid().as_u128(), step.number())
     }
 
-    /// The place of one of its steps.
+    /// The context of one of the job's spans.
     pub fn place(&self, step: Step) -> TraceParent {
         TraceParent {
             trace_id: self.trace_id,
@@ -212,7 +214,7 @@ impl JobTrace {
 }
 
 impl Step {
-    /// A number that no other step of a job has.
+    /// A number that is unique among the spans of a job.
     fn number(self) -> u64 {
         match self {
             Self::Create => 0,
@@ -223,14 +225,14 @@ impl Step {
     }
 }
 
-/// The span that is the `number`th thing to happen to `subject`: always the same, and two are hardly ever equal.
+/// The id of span `number` of `subject`: deterministic, with negligible collisions.
 pub fn span_id_of(subject: u128, number: u64) -> SpanId {
     let (high, low) = ((subject >> 64) as u64, subject as u64);
     let mixed = mix(mix(mix(high) ^ low) ^ number);
     SpanId(NonZeroU64::new(mixed).unwrap_or(NonZeroU64::MAX))
 }
 
-/// The finalizer of SplitMix64: each bit of the input changes half of those that come out.
+/// The finalizer of SplitMix64: each input bit changes half of the output bits.
 fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -249,7 +251,7 @@ mod tests {
     const EXAMPLE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn the_examples_of_trace_context_are_read() {
+    fn the_examples_of_trace_context_are_parsed() {
         let sampled = TraceParent::parse(EXAMPLE).expect("the specification's example");
         assert_eq!(sampled.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(sampled.span_id.to_string(), "00f067aa0ba902b7");
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_a_rule_is_refused() {
+    fn invalid_texts_are_rejected() {
         for wrong in [
             "",
             "00",
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn each_step_of_each_job_has_a_span_of_its_own() {
+    fn each_span_of_each_job_has_its_own_id() {
         let mut seen = HashSet::new();
         for job in 0..200_u128 {
             for attempt in 1..50 {
@@ -295,7 +297,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_place_comes_back_from_its_text(trace in 1_u128.., span in 1_u64.., is_sampled: bool) {
+        fn any_span_context_round_trips_through_text(trace in 1_u128.., span in 1_u64.., is_sampled: bool) {
             let place = TraceParent {
                 trace_id: TraceId(NonZeroU128::new(trace).expect("not zero")),
                 span_id: SpanId(NonZeroU64::new(span).expect("not zero")),
@@ -310,7 +312,7 @@ mod tests {
         }
 
         #[test]
-        fn a_greater_share_holds_what_a_smaller_one_holds(trace in 1_u128.., a in 0.0..=1.0, b in 0.0..=1.0) {
+        fn a_greater_ratio_includes_the_traces_of_a_smaller_one(trace in 1_u128.., a in 0.0..=1.0, b in 0.0..=1.0) {
             let trace_id = TraceId(NonZeroU128::new(trace).expect("not zero"));
             let (small, great) = (f64::min(a, b), f64::max(a, b));
             prop_assert!(!Share::of(small).holds(trace_id) || Share::of(great).holds(trace_id));

@@ -1,15 +1,15 @@
-//! What a request's trace passes on besides its place: `tracestate` (Trace Context, section 3.3) and `baggage` (W3C Baggage).
+//! Further trace context of a request: `tracestate` (Trace Context, section 3.3) and `baggage` (W3C Baggage).
 
 use std::sync::Arc;
 
 use super::trace_context::TraceParent;
 
-/// The header with what the systems of a trace keep in it.
+/// The header with vendor-specific trace state.
 pub const TRACE_STATE_HEADER: &str = "tracestate";
-/// The header with what an application passes on to all that take part.
+/// The header with application-defined values.
 pub const BAGGAGE_HEADER: &str = "baggage";
 
-/// Values that are passed on as they came.
+/// Header values that are propagated unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PropagatedContext {
     /// The header `tracestate`.
@@ -18,18 +18,18 @@ pub struct PropagatedContext {
     pub baggage: Option<Arc<str>>,
 }
 
-/// How long `tracestate` may be; Trace Context asks for 512 characters.
+/// Maximum length of `tracestate`, in bytes; Trace Context requires at least 512 characters.
 const TRACE_STATE_BYTES_MAX: usize = 1_024;
-/// How many members it may have.
+/// Maximum number of members of `tracestate`.
 const TRACE_STATE_MEMBERS_MAX: usize = 32;
-/// How long `baggage` may be.
+/// Maximum length of `baggage`, in bytes.
 const BAGGAGE_BYTES_MAX: usize = 8_192;
-/// How many members it may have.
+/// Maximum number of members of `baggage`.
 const BAGGAGE_MEMBERS_MAX: usize = 180;
 
 impl PropagatedContext {
-    /// What these headers pass on; several of one name are one list. A value that breaks the rules is as if it were absent,
-    /// and so is a `tracestate` without a valid `traceparent`.
+    /// The context from these headers; headers of the same name are combined into one list. An invalid value is treated
+    /// as absent, and so is a `tracestate` without a valid `traceparent`.
     pub fn of_headers<'a>(
         parent: Option<TraceParent>,
         trace_state: impl Iterator<Item = Option<&'a str>>,
@@ -46,7 +46,7 @@ impl PropagatedContext {
         })
     }
 
-    /// The headers that pass it on.
+    /// The headers that propagate it.
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &str)> {
         [
             (TRACE_STATE_HEADER, self.trace_state.as_deref()),
@@ -57,8 +57,8 @@ impl PropagatedContext {
     }
 }
 
-/// A place in a trace and what is passed on with it, as one text: storage has a single column for both, which is empty for
-/// most jobs. The parts are separated by line breaks, which no header has.
+/// A span context and the propagated headers as one text: storage has a single column for both, which is empty for most
+/// jobs. The parts are separated by line breaks, which no header contains.
 pub fn to_stored(parent: Option<TraceParent>, propagated: Option<&PropagatedContext>) -> Option<String> {
     let Some(PropagatedContext { trace_state, baggage }) = propagated else {
         return parent.map(|parent| parent.to_string());
@@ -71,7 +71,7 @@ pub fn to_stored(parent: Option<TraceParent>, propagated: Option<&PropagatedCont
     Some(format!("{parent}\n{trace_state}\n{baggage}"))
 }
 
-/// What [`to_stored`] has written.
+/// Parses the text of [`to_stored`].
 pub fn from_stored(text: &str) -> (Option<TraceParent>, Option<Arc<PropagatedContext>>) {
     let mut parts = text.splitn(3, '\n');
     let parent = parts.next().and_then(|part| TraceParent::parse(part).ok());
@@ -84,7 +84,7 @@ pub fn from_stored(text: &str) -> (Option<TraceParent>, Option<Arc<PropagatedCon
     (parent, is_any.then(|| Arc::new(propagated)))
 }
 
-/// The values as one list; `None` when there are none, or one can't be read.
+/// The values as one list; `None` if there are none, or one is not text.
 fn joined<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
     let mut text = String::new();
     for value in values {
@@ -97,7 +97,7 @@ fn joined<'a>(values: impl Iterator<Item = Option<&'a str>>) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Whether it keeps the rules for `tracestate`. Empty members are allowed, keys come once.
+/// True if the text is a valid `tracestate`. Empty members are allowed, keys are unique.
 fn is_state(text: &str) -> bool {
     let mut keys: Vec<&str> = Vec::new();
     for member in text.split(',').map(|member| member.trim_matches([' ', '\t'])) {
@@ -133,7 +133,7 @@ fn is_state_value(value: &str) -> bool {
     (1..=256).contains(&value.len()) && value.bytes().all(is_allowed)
 }
 
-/// Whether it can be passed on as `baggage`: members with a name and a value, of the characters that the header may have.
+/// True if the text is a valid `baggage`: members with a name and a value, of allowed characters.
 fn is_baggage(text: &str) -> bool {
     let members = text
         .split(',')
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_keeps_the_rules_is_passed_on_as_it_came() {
+    fn valid_values_are_propagated_unchanged() {
         for text in [
             "rojo=00f067aa0ba902b7",
             "rojo=1,congo=t61rcWkgMzE",
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_the_rules_is_as_if_it_were_absent() {
+    fn invalid_values_are_treated_as_absent() {
         let long = format!("a={}", "x".repeat(257));
         let many: Vec<String> = (0..33).map(|number| format!("k{number}=1")).collect();
         for text in [
@@ -238,7 +238,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_stored_is_read_as_it_was(
+        fn stored_values_round_trip(
             has_parent: bool,
             trace_state in proptest::option::of("[a-z]{1,5}=[a-z]{1,5}"),
             baggage in proptest::option::of("[a-z]{1,5}=[a-z]{1,5}"),

@@ -1,32 +1,32 @@
-//! The feed of changed jobs: where a reader stands in it.
+//! Cursors of the change feed of jobs.
 
 use std::fmt;
 
-/// A place in the feed: everything before it, and itself, was read. Places are ordered as changes became visible.
+/// A position in the feed: the last change that was read. Positions are ordered by the visibility of changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FeedCursor {
-    /// Which transaction, where storage orders by transactions; else 0.
+    /// Transaction number if storage orders by transactions, otherwise 0.
     pub transaction: i64,
-    /// Which change within.
+    /// Number of the change within the transaction.
     pub number: i64,
 }
 
-/// The text is no place in the feed.
+/// The text is not a cursor.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{given}' is no cursor; give one that this server has given, or 'latest'")]
+#[error("'{given}' is not a cursor; send a cursor from a response of this server, or 'latest'")]
 pub struct InvalidFeedCursor {
-    /// What was given, cut to a readable length.
+    /// The invalid text, cut to a readable length.
     pub given: String,
 }
 
 impl FeedCursor {
-    /// Before everything.
+    /// The position before all changes.
     pub const START: Self = Self {
         transaction: 0,
         number: 0,
     };
 
-    /// Reads what [`fmt::Display`] writes.
+    /// Parses the text written by [`fmt::Display`].
     pub fn parse(text: &str) -> Result<Self, InvalidFeedCursor> {
         let invalid = || InvalidFeedCursor {
             given: text.chars().take(64).collect(),
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_read_as_it_is_written_and_nothing_else_is_one() {
+    fn a_cursor_round_trips_and_other_texts_are_rejected() {
         let cursor = FeedCursor {
             transaction: 7,
             number: 12,

@@ -1,4 +1,4 @@
-//! Deliveries: what an endpoint is told, and what becomes of each attempt to tell it.
+//! Deliveries of webhooks: messages, attempts and their results.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::values::time_span::TimeSpan;
 use crate::values::trace_context::TraceParent;
 use crate::values::trace_state::PropagatedContext;
 
-/// The identity of a delivery: a number that grows in the order in which an endpoint's events were stored.
+/// The id of a delivery: a number that grows in the order in which an endpoint's events were stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId(i64);
 
@@ -22,12 +22,12 @@ pub struct DeliveryId(i64);
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{given}' is not the id of a delivery; an id is a whole number")]
 pub struct InvalidDeliveryId {
-    /// What was given, cut to a readable length.
+    /// The invalid text, cut to a readable length.
     pub given: String,
 }
 
 impl DeliveryId {
-    /// Reads an id from text.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, InvalidDeliveryId> {
         let number = text.parse().ok().filter(|number| *number > 0);
         number.map(Self).ok_or_else(|| InvalidDeliveryId {
@@ -35,12 +35,12 @@ impl DeliveryId {
         })
     }
 
-    /// The delivery with this number.
+    /// The id with this number.
     pub const fn from_number(number: i64) -> Self {
         Self(number)
     }
 
-    /// Its number.
+    /// The number of the id.
     pub const fn number(self) -> i64 {
         self.0
     }
@@ -52,51 +52,50 @@ impl fmt::Display for DeliveryId {
     }
 }
 
-/// What is told, to whoever wants it: the same for all endpoints and at every attempt.
+/// A message: the same for all endpoints and all attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its identity, a UUID version 7: the `webhook-id`.
+    /// Unique id, a UUID version 7: the `webhook-id`.
     pub id: Uuid,
-    /// The event's name.
+    /// Name of the event.
     pub event: Arc<str>,
-    /// When it happened.
+    /// Time of the event.
     pub at: DateTime<Utc>,
-    /// What its order is kept with: messages of one lane reach an endpoint one after the other. Those of a job have the
-    /// job's id.
+    /// Ordering key: messages with the same key reach an endpoint in order. Messages about a job have the job's id.
     pub lane: Uuid,
-    /// The job that it is about, if it is about one.
+    /// Id of the job, for events of jobs.
     pub job_id: Option<JobId>,
-    /// Where in a trace it happened, if anybody wants to know.
+    /// Span context of the event, if traced.
     pub trace_parent: Option<TraceParent>,
-    /// What the trace passes on besides.
+    /// Further trace context.
     pub propagated: Option<Arc<PropagatedContext>>,
-    /// The body before it is signed: a JSON object.
+    /// Unsigned body: a JSON object.
     pub body: Arc<str>,
 }
 
 impl Message {
-    /// What the header `webhook-id` says, the same at every attempt.
+    /// Value of the header `webhook-id`, the same for every attempt.
     pub fn webhook_id(&self) -> String {
         format!("msg_{}", self.id.simple())
     }
 }
 
-/// How a delivery stands.
+/// Status of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DeliveryStatus {
     /// It waits for its first attempt, or for a retry.
     Pending = 0,
-    /// The endpoint has taken it.
+    /// The endpoint accepted it.
     Delivered = 1,
-    /// It was tried as often as it may be, or the endpoint is gone.
+    /// No retries are left, or the endpoint is gone.
     Failed = 2,
 }
 
 impl DeliveryStatus {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Self; 3] = [Self::Pending, Self::Delivered, Self::Failed];
 
-    /// The word for it on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -105,74 +104,74 @@ impl DeliveryStatus {
         }
     }
 
-    /// Reads the word.
+    /// Parses a name.
     pub fn parse(text: &str) -> Result<Self, String> {
         let status = Self::ALL.into_iter().find(|status| status.as_str() == text);
         status.ok_or_else(|| {
             let given: String = text.chars().take(64).collect();
-            format!("'{given}' is no status of a delivery; allowed are pending, delivered and failed")
+            format!("'{given}' is not a status of a delivery; allowed are pending, delivered and failed")
         })
     }
 
-    /// The number in storage.
+    /// The code in storage.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The status with this number.
+    /// The status with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.code() == code)
     }
 }
 
-/// What came of the last attempt.
+/// Result of the last attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryAttempt {
-    /// When it was made.
+    /// Start of the attempt.
     pub at: DateTime<Utc>,
-    /// How long it took.
+    /// Duration of the attempt.
     pub duration: TimeSpan,
-    /// The status of the answer, if there was one.
+    /// Status code of the response, if any.
     pub response_status: Option<u16>,
-    /// The start of the answer's body.
+    /// Beginning of the response's body.
     pub response_body: Option<Arc<str>>,
-    /// Why it was no success, in a line.
+    /// Error in one line, unless it succeeded.
     pub error: Option<Arc<str>>,
 }
 
-/// A delivery that waits to be sent.
+/// A pending delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueDelivery {
-    /// Its identity.
+    /// Id.
     pub id: DeliveryId,
-    /// What is told.
+    /// Message.
     pub message: Message,
-    /// How many attempts were made since it was last asked for.
+    /// Number of attempts since the delivery was created or last requeued.
     pub attempts: u32,
 }
 
-/// A delivery and all that is known of it.
+/// A delivery with its state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its identity.
+    /// Id.
     pub id: DeliveryId,
-    /// To whom.
+    /// Id of the endpoint.
     pub endpoint_id: EndpointId,
-    /// What is told.
+    /// Message.
     pub message: Message,
-    /// How it stands.
+    /// Status.
     pub status: DeliveryStatus,
-    /// How many attempts were made since it was last asked for.
+    /// Number of attempts since the delivery was created or last requeued.
     pub attempts: u32,
-    /// When the next attempt is due, while it is pending.
+    /// Due time of the next attempt, while pending.
     pub due_at: DateTime<Utc>,
-    /// What came of the last attempt.
+    /// Result of the last attempt.
     pub last: Option<DeliveryAttempt>,
 }
 
 impl Delivery {
-    /// The delivery by a clock that was `step` ahead, or by a time that is not known if that is zero, and is right at `now`;
-    /// `None` if it was not stored while the clock was ahead.
+    /// The delivery after the correction of a clock that was ahead by `step` (zero if unknown) and is right at `now`;
+    /// `None` unless it was stored while the clock was ahead.
     #[must_use]
     pub fn set_back(&self, now: DateTime<Utc>, step: TimeDelta) -> Option<Self> {
         let is_future = |time: DateTime<Utc>| time - now > STEP_MIN;
@@ -186,7 +185,7 @@ impl Delivery {
         }
         let moved = last_at.map_or(step, |at| step.max(at - now));
         let mut after = self.clone();
-        // The first attempt never waits.
+        // The first attempt has no delay.
         after.due_at = if is_first { now } else { (self.due_at - moved).max(now) };
         if let Some(last) = after.last.as_mut().filter(|last| last.at > now) {
             last.at -= moved;
@@ -195,33 +194,33 @@ impl Delivery {
     }
 }
 
-/// What an endpoint has answered, as far as it matters.
+/// Classified response of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// It has taken the delivery.
+    /// It accepted the delivery.
     Taken,
-    /// It is gone and wants no more.
+    /// It is gone and accepts no further deliveries.
     Gone,
-    /// It has not taken it; perhaps it wants to be left alone for a while.
+    /// It rejected the delivery, optionally with a delay for the next attempt.
     Refused {
-        /// How long.
+        /// Requested delay.
         wait: Option<TimeSpan>,
     },
 }
 
-/// What becomes of a delivery after an attempt.
+/// Next step of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterAttempt {
-    /// It is done.
+    /// Delivered.
     Delivered,
-    /// It is given up.
+    /// Permanently failed.
     Failed,
-    /// It is tried again.
+    /// Retry at this time.
     RetryAt(DateTime<Utc>),
 }
 
-/// What becomes of a delivery of which `attempts` attempts have been made, the last of them ending at `now` with this
-/// reply. The wait of the policy is kept, and so is the one that the endpoint has asked for.
+/// The next step of a delivery after `attempts` attempts, the last of which ended at `now` with this reply. Both the
+/// policy's delay and the one requested by the endpoint are respected.
 pub fn after_attempt(
     reply: Reply,
     attempts: u32,
@@ -261,14 +260,14 @@ mod tests {
     }
 
     #[test]
-    fn three_retries_are_four_attempts_each_after_twice_the_wait() {
+    fn three_retries_are_four_attempts_with_doubling_delays() {
         let refused = Reply::Refused { wait: None };
         let all: Vec<AfterAttempt> = (1..=4).map(|attempts| after(refused, attempts)).collect();
         assert_eq!(all, [retry_in(30), retry_in(60), retry_in(120), AfterAttempt::Failed]);
     }
 
     #[test]
-    fn the_longer_wait_counts() {
+    fn the_longer_delay_applies() {
         let wait = |seconds| Reply::Refused {
             wait: Some(TimeSpan::from_secs(seconds)),
         };
@@ -278,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_is_done_and_who_is_gone_is_not_asked_again() {
+    fn an_accepted_delivery_is_done_and_a_gone_endpoint_is_not_retried() {
         assert_eq!(after(Reply::Taken, 4), AfterAttempt::Delivered);
         assert_eq!(after(Reply::Gone, 1), AfterAttempt::Failed);
     }

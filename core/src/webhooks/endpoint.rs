@@ -1,4 +1,4 @@
-//! Webhook endpoints: who is told of events, how it knows who tells, and when it is told no more.
+//! Webhook endpoints: filters, secrets and disabling.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,8 +15,8 @@ use crate::job::retry::RetryPolicy;
 use crate::values::id::{InvalidId, JobId};
 use crate::values::time_span::TimeSpan;
 
-/// The identity of an endpoint: a UUID. That of an endpoint that was made over the API holds the time of its creation;
-/// that of one from the configuration is made of its name.
+/// The id of an endpoint: a UUID. The id of an endpoint created over the API contains its creation time; that of a
+/// configured endpoint is derived from its name.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EndpointId(Uuid);
 
@@ -26,12 +26,12 @@ impl EndpointId {
         Self(JobId::new(created_at, random).as_uuid())
     }
 
-    /// Reads an id from text, in any of the usual spellings of a UUID.
+    /// Parses an id, in any of the usual notations of a UUID.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         JobId::parse(text).map(|id| Self(id.as_uuid()))
     }
 
-    /// An id as storage keeps it.
+    /// An id from storage.
     pub const fn from_uuid(uuid: Uuid) -> Self {
         Self(uuid)
     }
@@ -54,26 +54,26 @@ impl fmt::Debug for EndpointId {
     }
 }
 
-/// What an endpoint's deliveries are signed with. Printing it, in any way, prints `***`.
+/// The secret that signs an endpoint's deliveries. `Debug` and `Display` print `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret(Arc<str>);
 
 impl SigningSecret {
-    /// The least length, in bytes: 112 bits, which NIST SP 800-131A asks of a key for HMAC.
+    /// Minimum length, in bytes: 112 bits, which NIST SP 800-131A requires of an HMAC key.
     pub const LENGTH_MIN: usize = 14;
-    /// The greatest length, in bytes.
+    /// Maximum length, in bytes.
     pub const LENGTH_MAX: usize = 256;
-    /// What a secret begins with whose key is the base64 behind it.
+    /// Prefix of a secret whose key is the base64 text after it.
     const KEY_PREFIX: &str = "whsec_";
-    /// How long such a key is, in bytes, as Standard Webhooks has it.
+    /// Allowed lengths of such a key, in bytes, by Standard Webhooks.
     const KEY_LENGTHS: RangeInclusive<usize> = 24..=64;
 
-    /// Takes a text as a secret.
+    /// Wraps a text without validation.
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 
-    /// Reads a secret that signs: a text, or a key as Standard Webhooks writes it.
+    /// Parses a secret: a text, or a key in the format of Standard Webhooks.
     pub fn parse(text: &str) -> Result<Self, InvalidSecret> {
         if text.len() > Self::LENGTH_MAX {
             return Err(InvalidSecret::Length { bytes: text.len() });
@@ -96,7 +96,7 @@ impl SigningSecret {
         Ok(Self::new(text))
     }
 
-    /// The key that it signs with as Standard Webhooks does: what follows `whsec_`, decoded; any other text as it is.
+    /// The signing key by Standard Webhooks: the decoded text after `whsec_`; any other text as it is.
     pub fn key(&self) -> Cow<'_, [u8]> {
         let encoded = self.0.strip_prefix(Self::KEY_PREFIX);
         match encoded.and_then(|encoded| STANDARD.decode(encoded).ok()) {
@@ -105,7 +105,7 @@ impl SigningSecret {
         }
     }
 
-    /// Whether it is shorter than a secret may be that is set now: it was stored by an earlier version.
+    /// True if it is shorter than the present minimum: an earlier version stored it.
     pub fn is_short(&self) -> bool {
         self.0.len() < Self::LENGTH_MIN
     }
@@ -115,7 +115,7 @@ impl SigningSecret {
         Self::new(format!("{}{}", Self::KEY_PREFIX, STANDARD.encode(key)))
     }
 
-    /// The text, for whoever signs.
+    /// The text, for signing.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -127,51 +127,51 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// The text can't sign anything that a receiver can verify.
+/// The text is not a usable secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
-    /// It is too short or too long.
+    /// Too short or too long.
     #[error(
         "has {bytes} bytes; allowed are {} to {}",
         SigningSecret::LENGTH_MIN,
         SigningSecret::LENGTH_MAX
     )]
     Length {
-        /// Its length.
+        /// Length, in bytes.
         bytes: usize,
     },
-    /// It has a control character.
+    /// It contains a control character.
     #[error("has a control character")]
     Control,
-    /// It begins almost as a key does.
+    /// It has a misspelt prefix.
     #[error("does not begin with whsec_ in lower case, without a space before it")]
     Prefix,
-    /// It begins as a key does, and is none.
-    #[error("begins with whsec_, and what follows is not base64 with the alphabet A-Z a-z 0-9 + / and its padding")]
+    /// It has the prefix of a key and an invalid key.
+    #[error("begins with whsec_, and the rest is not base64 with the alphabet A-Z a-z 0-9 + / and its padding")]
     Base64,
     /// The key is too short or too long.
     #[error(
-        "begins with whsec_, and what follows is base64 of {bytes} bytes; allowed are {} to {}",
+        "begins with whsec_, and the rest is base64 of {bytes} bytes; allowed are {} to {}",
         SigningSecret::KEY_LENGTHS.start(),
         SigningSecret::KEY_LENGTHS.end()
     )]
     KeyLength {
-        /// The key's length.
+        /// Length of the key, in bytes.
         bytes: usize,
     },
 }
 
-/// Where an endpoint comes from.
+/// Origin of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum EndpointSource {
-    /// The configuration: it is changed there.
+    /// The configuration, where it is changed.
     Configuration = 0,
     /// The API.
     Api = 1,
 }
 
 impl EndpointSource {
-    /// The word for it on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Configuration => "configuration",
@@ -179,12 +179,12 @@ impl EndpointSource {
         }
     }
 
-    /// The number in storage.
+    /// The code in storage.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The source with this number.
+    /// The source with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         [Self::Configuration, Self::Api]
             .into_iter()
@@ -192,22 +192,22 @@ impl EndpointSource {
     }
 }
 
-/// Why an endpoint is told nothing.
+/// Reason why an endpoint is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DisabledReason {
-    /// Somebody has disabled it.
+    /// A caller disabled it.
     Asked = 1,
-    /// It has answered 410: it is gone and wants no more.
+    /// It responded with 410 Gone.
     Gone = 2,
     /// It has failed for too long.
     Failing = 3,
 }
 
 impl DisabledReason {
-    /// All of them.
+    /// All reasons.
     pub const ALL: [Self; 3] = [Self::Asked, Self::Gone, Self::Failing];
 
-    /// The word for it on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Asked => "asked",
@@ -216,70 +216,70 @@ impl DisabledReason {
         }
     }
 
-    /// The number in storage.
+    /// The code in storage.
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The reason with this number.
+    /// The reason with this code.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.code() == code)
     }
 }
 
-/// Since when, and why, an endpoint is told nothing.
+/// Time and reason of an endpoint's deactivation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disabled {
-    /// Since when.
+    /// Time.
     pub at: DateTime<Utc>,
-    /// Why.
+    /// Reason.
     pub reason: DisabledReason,
 }
 
-/// A secret that still counts for a while after another has taken its place.
+/// A replaced secret that remains valid for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PreviousSecret {
-    /// The secret.
+    /// Secret.
     pub secret: SigningSecret,
-    /// Until when deliveries are signed with it as well; `None` while the configuration names it.
+    /// Time until which deliveries are signed with it as well; `None` while the configuration contains it.
     pub until: Option<DateTime<Utc>>,
 }
 
 /// A webhook endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Its identity.
+    /// Unique id.
     pub id: EndpointId,
-    /// What people call it.
+    /// Display name.
     pub name: Arc<str>,
-    /// Where it is: an `http` or `https` address.
+    /// URL, `http` or `https`.
     pub url: Arc<str>,
-    /// What it is told.
+    /// Events that it receives.
     pub events: WebhookEvents,
-    /// What its deliveries are signed with.
+    /// Secret that signs its deliveries.
     pub secret: SigningSecret,
-    /// What they are signed with besides.
+    /// Replaced secret that is still valid.
     pub previous_secret: Option<PreviousSecret>,
-    /// How many retries a delivery may have.
+    /// Maximum number of retries of a delivery.
     pub max_retries: u32,
-    /// The wait before the first retry; each further one is twice as long.
+    /// Delay before the first retry; it doubles for each further one.
     pub retry_delay: TimeSpan,
-    /// Where it comes from.
+    /// Origin.
     pub source: EndpointSource,
-    /// Whether, since when and why it is told nothing.
+    /// Time and reason of its deactivation; `None` while it is enabled.
     pub disabled: Option<Disabled>,
-    /// When the first of the attempts failed that have failed since the last success.
+    /// Time of the first failed attempt since the last success.
     pub failing_since: Option<DateTime<Utc>>,
-    /// When it was created.
+    /// Creation time.
     pub created_at: DateTime<Utc>,
-    /// When somebody changed it last.
+    /// Time of the last update.
     pub updated_at: DateTime<Utc>,
-    /// Grows with every change that somebody makes; its `ETag`.
+    /// Revision, incremented by every update: the `ETag`.
     pub revision: u32,
 }
 
 impl Endpoint {
-    /// Where it is, for people: keys of services often stand in an address's query.
+    /// The URL for display, without the query, which often contains keys.
     pub fn shown_url(&self) -> String {
         match self.url.split_once('?') {
             Some((address, _)) => format!("{address}?***"),
@@ -287,12 +287,12 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is to be told of an event.
+    /// True if it receives the event.
     pub fn wants(&self, event: WebhookEvent) -> bool {
         self.disabled.is_none() && self.events.contains(event)
     }
 
-    /// The secrets that a delivery at this time is signed with, the present one first.
+    /// The secrets that sign a delivery at this time, the present one first.
     pub fn secrets_at(&self, now: DateTime<Utc>) -> impl Iterator<Item = &SigningSecret> {
         let previous = self
             .previous_secret
@@ -301,7 +301,7 @@ impl Endpoint {
         std::iter::once(&self.secret).chain(previous.map(|previous| &previous.secret))
     }
 
-    /// How long a delivery waits before each retry.
+    /// Delays before retries.
     pub fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy {
             delay: self.retry_delay,
@@ -309,7 +309,7 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint with another secret; the one it had counts for `overlap` more.
+    /// The endpoint with another secret; the previous one remains valid for `overlap`.
     #[must_use]
     pub fn rotated(&self, secret: SigningSecret, overlap: TimeSpan, now: DateTime<Utc>) -> Self {
         let until = now.checked_add_signed(overlap.to_delta()).unwrap_or(now);
@@ -323,7 +323,7 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint as it is told of events, or no more.
+    /// The endpoint after it was disabled or enabled.
     #[must_use]
     pub fn switched(&self, disabled: Option<DisabledReason>, now: DateTime<Utc>) -> Self {
         Self {
@@ -333,7 +333,7 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint with the marks of a change.
+    /// The endpoint with a new revision and update time.
     #[must_use]
     pub fn changed(&self, now: DateTime<Utc>) -> Self {
         Self {
@@ -343,7 +343,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether it has failed for so long at `now` that it is to be disabled.
+    /// True if it has failed for so long at `now` that it is to be disabled.
     pub fn is_given_up(failing_since: DateTime<Utc>, disable_after: TimeSpan, now: DateTime<Utc>) -> bool {
         now - failing_since >= disable_after.to_delta().max(TimeDelta::zero())
     }
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_rotation_both_secrets_count_until_the_overlap_is_over() {
+    fn after_a_rotation_both_secrets_are_valid_until_the_overlap_ends() {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
         let rotated = endpoint().rotated(SigningSecret::new("two"), TimeSpan::from_secs(60), now);
         let at = |seconds| -> Vec<String> {
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disabled_endpoint_wants_nothing() {
+    fn a_disabled_endpoint_receives_no_events() {
         let endpoint = endpoint();
         assert!(endpoint.wants(WebhookEvent::JobFailed));
         assert!(!endpoint.wants(WebhookEvent::JobCompleted));
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_no_library_can_read_is_refused() {
+    fn an_unusable_secret_is_rejected() {
         let key = |bytes: usize| SigningSecret::of_key(&vec![7; bytes]).expose().to_owned();
         let refused = |text: &str| SigningSecret::parse(text).expect_err(text);
         for text in [

@@ -1,20 +1,20 @@
-//! Which events a webhook endpoint is told of.
+//! Events of webhook endpoints.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::events::event::{Event, JobEventKind, QueueEventKind};
 
-/// An event that webhooks tell.
+/// An event that webhooks deliver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum WebhookEvent {
-    /// A job was accepted and stored.
+    /// A job was created.
     JobCreated,
-    /// A worker has taken a job.
+    /// A worker started a job.
     JobStarted,
-    /// A job succeeded.
+    /// A job completed.
     JobCompleted,
-    /// A job failed for good.
+    /// A job failed permanently.
     JobFailed,
     /// A job is pending again.
     JobRetrying,
@@ -24,14 +24,14 @@ pub enum WebhookEvent {
     QueuePaused,
     /// A queue was resumed.
     QueueResumed,
-    /// Jobs of a queue were removed.
+    /// Jobs of a queue were deleted.
     QueueCleared,
-    /// The server's health has changed, or an endpoint was disabled.
+    /// The server's health changed, or an endpoint was disabled.
     SystemAlert,
 }
 
 impl WebhookEvent {
-    /// All of them, with the names that an endpoint chooses by.
+    /// All events with their names in filters.
     const TABLE: [(Self, &'static str); 10] = [
         (Self::JobCreated, "job.created"),
         (Self::JobStarted, "job.started"),
@@ -53,7 +53,7 @@ impl WebhookEvent {
             .map_or("", |(_, name)| name)
     }
 
-    /// The webhook event that an event is; `None` for those that no webhook tells.
+    /// The webhook event of an event; `None` for events that webhooks do not deliver.
     pub fn of(event: &Event) -> Option<Self> {
         Some(match event {
             Event::Job { kind, .. } => match kind {
@@ -80,26 +80,26 @@ impl WebhookEvent {
     }
 }
 
-/// The events that an endpoint has chosen, as it wrote them: names, `job.*` or `*`.
+/// The events selected by an endpoint, with the patterns as written: names, `job.*` or `*`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookEvents {
     patterns: Arc<[Arc<str>]>,
     bits: u16,
 }
 
-/// The text chooses no event.
+/// The patterns are invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidWebhookEvents {
-    /// Nothing was chosen.
-    #[error("no event is chosen; name at least one, or write *")]
+    /// No pattern.
+    #[error("no event is selected; name at least one, or write *")]
     Empty,
-    /// There is no such event.
+    /// An unknown event.
     #[error(
-        "'{given}' is no event; allowed are {}, or a part of them: job.*, queue.*, system.*, *",
+        "'{given}' is not an event; allowed are {}, or a group of them: job.*, queue.*, system.*, *",
         names()
     )]
     Unknown {
-        /// What was given.
+        /// The invalid pattern.
         given: String,
     },
 }
@@ -110,7 +110,7 @@ fn names() -> String {
 }
 
 impl WebhookEvents {
-    /// Reads what was chosen.
+    /// Parses patterns.
     pub fn parse<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidWebhookEvents> {
         let mut bits = 0;
         let mut kept: Vec<Arc<str>> = Vec::new();
@@ -141,7 +141,7 @@ impl WebhookEvents {
         })
     }
 
-    /// Reads events as they were stored, which may name some that only another version of this program knows.
+    /// Parses stored patterns, which may name events of another version of this program.
     pub fn from_stored(text: &str) -> Self {
         let patterns = text.split(',').filter(|pattern| !pattern.is_empty());
         let patterns: Arc<[Arc<str>]> = patterns.map(Arc::from).collect();
@@ -152,12 +152,12 @@ impl WebhookEvents {
         }
     }
 
-    /// The first that this program does not know.
+    /// The first event that this program does not know.
     pub fn unknown(&self) -> Option<&str> {
         self.patterns().find(|pattern| Self::parse([*pattern]).is_err())
     }
 
-    /// No events: those of an endpoint that receives nothing new.
+    /// No events, for an endpoint that receives nothing new.
     pub fn none() -> Self {
         Self {
             patterns: Arc::default(),
@@ -165,17 +165,17 @@ impl WebhookEvents {
         }
     }
 
-    /// Whether no event was chosen.
+    /// True if no event is selected.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }
 
-    /// Whether this event was chosen.
+    /// True if the event is selected.
     pub const fn contains(&self, event: WebhookEvent) -> bool {
         self.bits & event.bit() != 0
     }
 
-    /// What was written.
+    /// The patterns as written.
     pub fn patterns(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().map(|pattern| &**pattern)
     }
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn names_groups_and_everything_can_be_chosen() {
+    fn names_groups_and_all_events_can_be_selected() {
         assert_eq!(chosen(&["system.alert", "job.failed"]), ["job.failed", "system.alert"]);
         assert_eq!(chosen(&["queue.*"]), ["queue.paused", "queue.resumed", "queue.cleared"]);
         assert_eq!(chosen(&["*"]).len(), 10);
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_chooses_nothing_is_refused() {
+    fn patterns_without_an_event_are_rejected() {
         for pattern in ["", "job", "job.", "jo*", "job.done", "*.failed", "job.failed "] {
             let error = WebhookEvents::parse([pattern]).expect_err(pattern).to_string();
             assert!(error.contains("job.completed"), "{error}");
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_another_version_are_kept_and_choose_nothing() {
+    fn events_of_another_version_are_kept_and_select_nothing() {
         let events = WebhookEvents::from_stored("job.failed,job.archived,queue.*");
         assert_eq!(events.to_string(), "job.failed,job.archived,queue.*");
         assert_eq!(events.unknown(), Some("job.archived"));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_kept_once() {
+    fn repeated_patterns_are_kept_once() {
         let events = WebhookEvents::parse(["job.*", "*", "job.*"]).expect("events");
         assert_eq!(events.to_string(), "job.*,*");
         assert_eq!(WebhookEvents::parse(events.to_string().split(',')), Ok(events));

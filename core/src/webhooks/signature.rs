@@ -1,5 +1,5 @@
-//! The signatures that tell a receiver who sent a request: `X-TickerQ-Signature: sha256=<hex>`, and those of Standard
-//! Webhooks, which also tell when it was sent.
+//! Signatures of deliveries, which authenticate the sender: `X-TickerQ-Signature: sha256=<hex>`, and those of Standard
+//! Webhooks, which also cover the time.
 
 use std::fmt::Write;
 
@@ -10,14 +10,14 @@ use sha2::Sha256;
 
 use super::endpoint::SigningSecret;
 
-/// The header that holds it.
+/// The header with the signature.
 pub const SIGNATURE_HEADER: &str = "X-TickerQ-Signature";
-/// The header that holds the same by the secret that was the endpoint's before, for as long as that one counts.
+/// The header with the signature by the endpoint's previous secret, while that one is valid.
 pub const PREVIOUS_SIGNATURE_HEADER: &str = "X-TickerQ-Signature-Previous";
 
 /// Signs the exact bytes of a body: `sha256=` and the HMAC-SHA256 in lower-case hex, keyed by the secret's UTF-8 bytes.
 ///
-/// A receiver computes the same over the bytes that it got, before it parses them, and compares in constant time.
+/// A receiver computes the signature over the received bytes before it parses them, and compares in constant time.
 pub fn sign(secret: &str, body: &[u8]) -> String {
     let code = hmac(secret.as_bytes(), &[body]);
     let mut text = String::with_capacity("sha256=".len() + 2 * code.len());
@@ -29,7 +29,7 @@ pub fn sign(secret: &str, body: &[u8]) -> String {
     text
 }
 
-/// Signs a message as Standard Webhooks does: `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64, keyed by
+/// Signs a message by Standard Webhooks: `v1,` and the HMAC-SHA256 of `{id}.{timestamp}.{body}` in base64, keyed by
 /// [`SigningSecret::key`].
 pub fn sign_message(secret: &SigningSecret, id: &str, timestamp_seconds: i64, body: &[u8]) -> String {
     let code = hmac(&secret.key(), &[format!("{id}.{timestamp_seconds}.").as_bytes(), body]);
@@ -51,7 +51,7 @@ mod tests {
     use crate::webhooks::endpoint::SigningSecret;
 
     #[test]
-    fn the_example_of_standard_webhooks_comes_out() {
+    fn the_example_of_standard_webhooks_matches() {
         // From that project's own tests.
         let secret = SigningSecret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_of_words_is_a_key_as_it_is() {
+    fn a_secret_of_words_is_used_as_the_key() {
         let of = |secret: SigningSecret| sign_message(&secret, "msg_1", 1, b"{}");
         let text = || SigningSecret::new("webhook-secret-key");
         assert_ne!(of(text()), of(SigningSecret::new("webhook-secret-kez")));
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_check_value_comes_out() {
+    fn the_published_check_value_matches() {
         assert_eq!(
             sign("webhook-secret-key", br#"{"a":1}"#),
             "sha256=733ae5122573f3ff45cad4406d879b88326cf5308d1d53c50e6efde0fa6036e1"

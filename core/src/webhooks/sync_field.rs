@@ -1,41 +1,41 @@
-//! What a target of data sync is told of a job.
+//! Fields of a job in data sync.
 
-/// A member of a job as targets are told of it.
+/// A field of a job in data sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncField {
-    /// Its identity; told always.
+    /// Id; always included.
     Id,
-    /// Where it stands; told always.
+    /// Status; always included.
     Status,
-    /// When its last attempt started.
+    /// Start of the last attempt.
     ExecutedAt,
-    /// How long the last attempt took.
+    /// Duration of the last attempt.
     Duration,
-    /// What people call it.
+    /// Display name.
     Name,
-    /// Which handler runs it.
+    /// Type.
     Type,
-    /// The lane it waits in.
+    /// Queue.
     Queue,
-    /// How urgent it is.
+    /// Priority.
     Priority,
-    /// When it was created.
+    /// Creation time.
     CreatedAt,
-    /// When it may start.
+    /// Due time.
     RunAt,
-    /// When it was finished.
+    /// Finish time.
     CompletedAt,
-    /// How many attempts have been started.
+    /// Number of started attempts.
     Attempt,
-    /// How many of them were retries.
+    /// Number of retries.
     RetryCount,
-    /// Why the last attempt failed.
+    /// Error of the last attempt.
     Error,
-    /// What the handler answered.
+    /// Result of the handler.
     Result,
-    /// What the handler is given.
+    /// Parameters of the handler.
     Parameters,
-    /// The recurring job of which it is an occurrence.
+    /// Id of the recurring job, for occurrences.
     RecurringJobId,
 }
 
@@ -60,10 +60,10 @@ impl SyncField {
         (Self::RecurringJobId, "recurringJobId"),
     ];
 
-    /// What the reference tells of a job.
+    /// The default fields, defined by the dashboard API.
     pub const REFERENCE: [Self; 4] = [Self::Id, Self::Status, Self::ExecutedAt, Self::Duration];
 
-    /// The member's name.
+    /// The name of the field.
     pub fn as_str(self) -> &'static str {
         Self::TABLE
             .iter()
@@ -71,7 +71,7 @@ impl SyncField {
             .map_or("", |(_, name)| name)
     }
 
-    /// The member with this name.
+    /// The field with this name.
     pub fn parse(text: &str) -> Option<Self> {
         Self::TABLE
             .iter()
@@ -79,7 +79,7 @@ impl SyncField {
             .map(|(field, _)| *field)
     }
 
-    /// All names.
+    /// The names of all fields.
     pub fn names() -> impl Iterator<Item = &'static str> {
         Self::TABLE.iter().map(|(_, name)| *name)
     }
@@ -90,7 +90,7 @@ mod tests {
     use super::SyncField;
 
     #[test]
-    fn every_name_is_read_as_it_is_written() {
+    fn every_name_round_trips() {
         for name in SyncField::names() {
             assert_eq!(SyncField::parse(name).map(SyncField::as_str), Some(name));
         }

@@ -98,10 +98,10 @@ fn what_is_wrong_is_said_and_the_exit_code_shows_it() {
         ),
         (
             vec!["explain", "30-10 * * * *"],
-            "minute '30-10': the range 30-10 goes down",
+            "minute '30-10': range start is greater than its end: 30-10",
         ),
         (vec!["next", "0 0 31 2 *"], "day-of-month '31' never comes in month '2'"),
-        (vec!["next", "@reboot"], "'@reboot' names no time"),
+        (vec!["next", "@reboot"], "@reboot is not supported"),
         (vec!["next", "0 2 * *"], "a cron expression has 5 fields"),
         (vec!["next", "0", "2", "*"], "unexpected argument '2'"),
         (
@@ -132,7 +132,7 @@ fn an_expression_is_described_in_words() {
     assert_eq!(
         printed(&["explain", "30 2 * * *", "--time-zone", "europe/berlin"]),
         "It runs at 02:30 every day, in Europe/Berlin.\n\
-         A time that a change of the clocks skips runs right after the change; one that it repeats runs once.\n"
+         A time that a clock change skips runs right after the change; one that it repeats runs once.\n"
     );
 }
 

@@ -1,7 +1,8 @@
-//! Against the rules of clock changes, word by word: each second or minute near a change of a zone is looked at.
+//! Clock changes compared with a literal implementation of the rules: every second or minute near a change of a zone is
+//! checked.
 //!
-//! Which calendar times match is taken from the fields as they were read; that these are right, the comparisons with
-//! other implementations show.
+//! The matching calendar times are taken from the parsed fields; the comparisons with other implementations verify
+//! those.
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeDelta, TimeZone, Timelike, Utc};
 use proptest::prelude::{ProptestConfig, prop_assert, prop_assert_eq, proptest};
@@ -10,7 +11,7 @@ use super::{CronExpression, TimeZoneName, expressions, zone};
 use crate::cron::clock_change::{first_change, offset_at};
 use crate::values::time_zone::ZoneDatabase;
 
-/// Every release has more.
+/// Minimum number of zones in any release of the database.
 const ZONES: usize = 590;
 
 fn zone_of(index: usize) -> TimeZoneName {
@@ -40,7 +41,7 @@ fn shown(zone: TimeZoneName, at: DateTime<Utc>) -> NaiveDateTime {
     at.naive_utc() + offset_at(zone.rules(), at)
 }
 
-/// The first moment that shows this time, found among all offsets that the zone has around it.
+/// The first moment that shows this time, found among all offsets of the zone around it.
 fn earliest(zone: TimeZoneName, local: NaiveDateTime) -> Option<DateTime<Utc>> {
     let around = (-4..=4).map(|half_days| local.and_utc() + TimeDelta::hours(12 * half_days));
     around
@@ -49,7 +50,7 @@ fn earliest(zone: TimeZoneName, local: NaiveDateTime) -> Option<DateTime<Utc>> {
         .min()
 }
 
-/// The first moment after `after`, and not after `until`, at which the zone's clocks show a time that matches.
+/// The first moment after `after`, and not after `until`, at which the zone's clocks show a matching time.
 fn by_real_time(
     cron: &CronExpression,
     zone: TimeZoneName,
@@ -67,7 +68,7 @@ fn by_real_time(
     None
 }
 
-/// The first moment after `after`, and not after `until`, that belongs to a local time that matches.
+/// The first moment after `after`, and not after `until`, that belongs to a matching local time.
 fn by_named_time(
     cron: &CronExpression,
     zone: TimeZoneName,
@@ -76,12 +77,12 @@ fn by_named_time(
     step: TimeDelta,
 ) -> Option<DateTime<Utc>> {
     let mut first: Option<DateTime<Utc>> = None;
-    // Any gap or repetition is far shorter than two days.
+    // Every gap and repetition is far shorter than two days.
     let mut local = after.naive_utc() - TimeDelta::days(2);
     while local <= until.naive_utc() + TimeDelta::days(2) {
         if matches(cron, local) {
             let at = earliest(zone, local).unwrap_or_else(|| {
-                // In a gap: the first of the moments whose clocks show a later time. Clocks change at whole minutes.
+                // In a gap: the first moment whose clocks show a later time. Clocks change at whole minutes.
                 let minute = local.with_second(0).expect("a whole minute");
                 let mut at = minute.and_utc() - TimeDelta::days(2);
                 while shown(zone, at) < local {
@@ -98,7 +99,8 @@ fn by_named_time(
     first
 }
 
-/// Looks at some hours around a change; the expression has second 0 or is looked at second by second for less long.
+/// Checks some hours around a change, minute by minute if the expression has second 0, otherwise a shorter time second
+/// by second.
 fn check(
     text: &str,
     zone: TimeZoneName,
@@ -140,7 +142,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
-    fn around_any_change_of_any_zone_the_rules_hold(
+    fn the_rules_hold_around_every_clock_change_of_every_zone(
         text in expressions::five_fields(),
         zone in 0..ZONES,
         year in 1975..2090,
@@ -157,7 +159,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 
     #[test]
-    fn around_any_change_the_rules_hold_for_seconds(
+    fn the_rules_hold_for_seconds_around_clock_changes(
         text in expressions::six_fields(),
         zone in 0..ZONES,
         year in 1990..2030,
@@ -170,7 +172,7 @@ proptest! {
     }
 
     #[test]
-    fn times_only_ascend_and_an_earlier_start_finds_the_same(
+    fn times_ascend_and_an_earlier_start_finds_the_same(
         text in expressions::any_expression(),
         zone in 0..ZONES,
         start in 400_000_000_i64..3_000_000_000,
@@ -180,7 +182,7 @@ proptest! {
         let after = DateTime::from_timestamp(start, 0).expect("in range");
         let Some(first) = cron.next_after(zone, after) else { return Ok(()) };
         prop_assert!(first > after);
-        // From anywhere up to it, it is the next one.
+        // From any moment before it, it is the next match.
         let middle = after + (first - after) / 2;
         prop_assert_eq!(cron.next_after(zone, middle), Some(first));
         prop_assert_eq!(cron.next_after(zone, first - TimeDelta::nanoseconds(1)), Some(first));
@@ -225,7 +227,7 @@ fn the_moment_of_a_change_is_found_to_the_second() {
 }
 
 #[test]
-fn the_bundled_database_knows_that_vancouver_no_longer_changes_its_clocks() {
+fn the_bundled_database_has_no_clock_changes_for_vancouver_from_now_on() {
     let next = |after| super::next_times("0 9 * * *", "America/Vancouver", after, 1);
     assert_eq!(next("2026-11-30T23:00:00Z"), ["2026-12-01T16:00:00Z"]);
     assert_eq!(next("2025-11-30T23:00:00Z"), ["2025-12-01T17:00:00Z"]);

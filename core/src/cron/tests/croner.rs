@@ -1,4 +1,4 @@
-//! Against the crate `croner`, where its rules are ours: away from changes of the clocks.
+//! Comparison with the crate `croner`, where its rules are the same: away from clock changes.
 
 use chrono::{DateTime, Utc};
 use croner::Cron;
@@ -7,7 +7,8 @@ use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 
 use super::{CronExpression, TimeZoneName, expressions};
 
-/// It takes one of two days unless a field is `*` alone, or all days are told to match; Vixie asks for the first letter.
+/// Croner lets one day field match unless a field is exactly `*`, or all days are required; Vixie's cron checks the
+/// first character.
 fn read(text: &str) -> Cron {
     let words: Vec<&str> = text.split_whitespace().collect();
     let [.., day, _, week_day] = words.as_slice() else {
@@ -26,7 +27,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
     #[test]
-    fn in_utc_times_are_those_of_croner(text in expressions::any_expression(), start in 0_i64..3_000_000_000) {
+    fn times_in_utc_equal_those_of_croner(text in expressions::any_expression(), start in 0_i64..3_000_000_000) {
         let ours = CronExpression::parse(&text).expect("an expression");
         let theirs = read(&text);
         let mut after: DateTime<Utc> = DateTime::from_timestamp(start, 0).expect("in range");

@@ -1,4 +1,5 @@
-//! Against PyPI's `cronsim`, around changes of the clocks: `tests/data/cron_vectors.py` made the file and describes it.
+//! Comparison with PyPI's `cronsim` around clock changes: `tests/data/cron_vectors.py` generated and describes the
+//! file.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -11,7 +12,7 @@ fn minutes(word: &str) -> TimeDelta {
 }
 
 #[test]
-fn around_changes_of_the_clocks_times_are_those_of_cronsim() {
+fn times_around_clock_changes_equal_those_of_cronsim() {
     let (mut in_zone, mut expression) = (zone("UTC"), cron("* * * * *"));
     let (mut starts, mut wrong) = (0, Vec::new());
     for line in VECTORS.lines() {

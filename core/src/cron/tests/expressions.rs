@@ -1,4 +1,4 @@
-//! Expressions drawn at random.
+//! Random expressions.
 
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::strategy::Union;
@@ -19,7 +19,7 @@ fn word(value: u32, names: &'static [&'static str], first: u32, by_name: bool) -
 
 fn item(min: u32, max: u32, names: &'static [&'static str]) -> impl Strategy<Value = String> {
     let range = (min..=max, min..=max, any::<bool>()).prop_map(move |(a, b, by_name)| {
-        // As the end of a range the name of Sunday means 7 to some, and 0 to Vixie.
+        // As the end of a range the name of Sunday means 7 to some implementations, and 0 to Vixie's.
         let (first, last) = (a.min(b), a.max(b));
         format!(
             "{}-{}",
@@ -50,7 +50,7 @@ fn field(min: u32, max: u32, names: &'static [&'static str], stars: u32) -> impl
     ])
 }
 
-/// Five fields, of which many come.
+/// Five fields, with frequent matches.
 pub(super) fn five_fields() -> impl Strategy<Value = String> {
     (
         field(0, 59, &[], 2),

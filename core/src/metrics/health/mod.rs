@@ -1,7 +1,7 @@
-//! Whether a server is well, and what is wrong when it is not.
+//! Health of the server, with the reasons for problems.
 //!
-//! [`wrong`] says what a look has found, by rules with thresholds; [`HealthWatch`] makes of many looks what is told, so
-//! that what comes and goes is not told each time.
+//! [`wrong`] evaluates observations against thresholds; [`HealthWatch`] adds hysteresis over successive evaluations, so
+//! that problems that come and go are not reported each time.
 
 use std::time::Duration;
 
@@ -16,19 +16,19 @@ mod watch;
 
 pub use self::watch::HealthWatch;
 
-/// How a server is.
+/// Health state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HealthState {
-    /// Nothing is wrong.
+    /// No problem.
     Healthy,
-    /// It works, and something needs a look.
+    /// Working, but something needs attention.
     Degraded,
-    /// It can't do its work.
+    /// Unable to work.
     Unhealthy,
 }
 
 impl HealthState {
-    /// The word for it on the wire.
+    /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Healthy => "healthy",
@@ -38,85 +38,85 @@ impl HealthState {
     }
 }
 
-/// What is wrong. Their order is that in which they are told.
+/// A problem. The order of the variants is the order of reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HealthReason {
-    /// Storage can't be reached, or does not answer.
+    /// Storage is unreachable or does not respond.
     StorageUnavailable,
-    /// Storage has a fault that an operator has to remove. A full disk is [`DiskFull`](Self::DiskFull).
+    /// Storage has a fault that an operator has to fix. A full disk is [`DiskFull`](Self::DiskFull).
     StorageFault(StorageFault),
-    /// The disk that the database is on has no room left.
+    /// The database's disk is full.
     DiskFull {
-        /// How many bytes are free.
+        /// Free space, in bytes.
         free: u64,
     },
-    /// The disk that the database is on has little room left.
+    /// The database's disk is nearly full.
     DiskNearlyFull {
-        /// How many bytes are free.
+        /// Free space, in bytes.
         free: u64,
     },
-    /// A reader keeps SQLite's write-ahead log from being moved into the database, and it grows.
+    /// A reader blocks the checkpoint of SQLite's write-ahead log, which grows.
     WalGrows {
-        /// How many bytes of it can't be moved.
+        /// Size that can't be checkpointed, in bytes.
         bytes: u64,
     },
-    /// Parts of the server have failed and were restarted.
+    /// Actors failed and were restarted.
     ActorsRestarted {
-        /// How often, lately.
+        /// Number of recent restarts.
         restarts: u64,
     },
-    /// So much waits to be written that callers are refused, or soon will be.
+    /// The write queue is so long that requests are or soon will be rejected.
     WritesPileUp {
-        /// How many rows wait.
+        /// Number of rows in the write queue.
         pending_rows: usize,
     },
-    /// Handlers go on after the end of their attempt, and block threads.
+    /// Handlers continue after the end of their attempt, and block threads.
     HandlersBlocked {
-        /// How many.
+        /// Number of handlers.
         handlers: usize,
-        /// Of which job types.
+        /// Their job types.
         job_types: Vec<JobType>,
     },
-    /// Due jobs wait for too long.
+    /// Due jobs wait too long.
     QueueLatency {
-        /// In which queue the longest.
+        /// The queue with the longest wait.
         queue: QueueName,
-        /// For how long.
+        /// The longest wait.
         waited: TimeSpan,
     },
     /// Too many jobs fail.
     FailureRate {
-        /// How many percent of those that ended lately.
+        /// Percentage of recently finished jobs that failed.
         percent: u64,
-        /// How many that are.
+        /// Number of failed jobs.
         failed: u64,
     },
-    /// Jobs wait whose types nothing runs.
+    /// Pending jobs have types without a handler.
     NobodyRuns {
-        /// How many.
+        /// Number of pending jobs.
         jobs: u64,
         /// Their types, those of most jobs first; at most `TYPES_NAMED_MAX`.
         job_types: Vec<JobType>,
-        /// How many types more.
+        /// Number of further types.
         others: usize,
     },
-    /// Other servers have died.
+    /// Other nodes died.
     NodesLost {
-        /// What people call them.
+        /// Their names.
         names: Vec<String>,
     },
-    /// This server's clock shows another time than the database's.
+    /// The node's clock differs from the database's.
     ClockSkew {
-        /// By how much it is ahead.
+        /// Difference; positive if the node's clock is ahead.
         ahead: TimeSpan,
     },
 }
 
-/// How many job types a reason names.
+/// Maximum number of job types in a reason.
 const TYPES_NAMED_MAX: usize = 10;
 
 impl HealthReason {
-    /// What a fault of storage means, with the room on its disk unknown.
+    /// The reason for a fault of storage, with unknown disk space.
     pub const fn of_fault(fault: StorageFault) -> Self {
         match fault {
             StorageFault::Full => Self::DiskFull { free: 0 },
@@ -126,7 +126,7 @@ impl HealthReason {
         }
     }
 
-    /// A word for programs.
+    /// A stable code for programs.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::StorageUnavailable => "storage-unavailable",
@@ -145,31 +145,30 @@ impl HealthReason {
         }
     }
 
-    /// What it means, for people.
+    /// A description for people.
     pub fn message(&self) -> String {
         match self {
-            Self::StorageUnavailable => "storage can't be reached: no job can be accepted, started or ended".to_owned(),
+            Self::StorageUnavailable => {
+                "storage is unavailable: no job can be accepted, started or finished".to_owned()
+            }
             Self::StorageFault(fault) => fault.message().to_owned(),
             Self::DiskFull { free } => {
                 format!("{}; {} MB are free", StorageFault::Full.message(), free >> 20)
             }
             Self::DiskNearlyFull { free } => {
-                format!(
-                    "the disk that the database is on is nearly full: {} MB are free",
-                    free >> 20
-                )
+                format!("the database's disk is nearly full: {} MB are free", free >> 20)
             }
             Self::WalGrows { bytes } => format!(
-                "the write-ahead log of the database has {} MB that can't be moved into the database while another program \
-                 reads an old state of it; end the long read (a backup, an open sqlite3 session)",
+                "the write-ahead log of the database has {} MB that can't be checkpointed while another program \
+                 reads an old snapshot; end the long read (a backup, an open sqlite3 session)",
                 bytes >> 20
             ),
             Self::ActorsRestarted { restarts } => format!(
-                "parts of the server have failed and were restarted, {restarts} times in the last few minutes; its log \
-                 says why"
+                "parts of the server failed and were restarted, {restarts} times in the last few minutes; see its log for \
+                 the reason"
             ),
             Self::WritesPileUp { pending_rows } => format!(
-                "{pending_rows} rows wait to be written; the server is given more work than its storage can take"
+                "{pending_rows} rows are in the write queue; the server receives more work than its storage can write"
             ),
             Self::HandlersBlocked { handlers, job_types } => {
                 let job_types: Vec<&str> = job_types.iter().map(JobType::as_str).collect();
@@ -180,11 +179,11 @@ impl HealthReason {
                 )
             }
             Self::QueueLatency { queue, waited } => format!(
-                "a job of the queue '{queue}' is due for {waited} and has not started; the queue needs more workers, or \
-                 nobody runs the job's type"
+                "a due job of the queue '{queue}' has waited {waited}; the queue needs more workers, or \
+                 a handler of the job's type"
             ),
             Self::FailureRate { percent, failed } => {
-                format!("{percent} % of the jobs that ended lately have failed, {failed} of them")
+                format!("{percent} % of the recently finished jobs failed ({failed} jobs)")
             }
             Self::NobodyRuns {
                 jobs,
@@ -198,34 +197,32 @@ impl HealthReason {
                     String::new()
                 };
                 format!(
-                    "pending jobs ({jobs}) are of types that no server has a handler for and no worker is registered \
-                     for: {}{others}; configure a handler, start a worker, or delete the jobs",
+                    "pending jobs ({jobs}) have types without a handler or a registered worker: {}{others}; configure \
+                     a handler, start a worker, or delete the jobs",
                     names.join(", ")
                 )
             }
             Self::NodesLost { names } => format!(
-                "servers have died or can't reach the database: {}; what they ran runs again",
+                "servers died or lost the database: {}; their jobs run again",
                 names.join(", ")
             ),
             Self::ClockSkew { ahead } => format!(
-                "this server's clock differs from the database's by {ahead}; jobs start early or late by as much"
+                "this server's clock differs from the database's by {ahead}; jobs start early or late by that amount"
             ),
         }
     }
 
-    /// The same without names of queues, job types and servers, for callers that may not read.
+    /// The description without names of queues, job types and servers, for callers without the read scope.
     pub fn message_without_names(&self) -> String {
         match self {
             Self::HandlersBlocked { handlers, job_types: _ } => {
                 format!("{handlers} handlers still block a thread after their attempt has ended")
             }
-            Self::QueueLatency { queue: _, waited } => format!("a job is due for {waited} and has not started"),
+            Self::QueueLatency { queue: _, waited } => format!("a due job has waited {waited}"),
             Self::NobodyRuns { jobs, .. } => {
-                format!(
-                    "pending jobs ({jobs}) are of types that no server has a handler for and no worker is registered for"
-                )
+                format!("pending jobs ({jobs}) have types without a handler or a registered worker")
             }
-            Self::NodesLost { names } => format!("{} servers have died or can't reach the database", names.len()),
+            Self::NodesLost { names } => format!("{} servers died or lost the database", names.len()),
             Self::StorageUnavailable
             | Self::StorageFault(_)
             | Self::DiskFull { .. }
@@ -238,7 +235,7 @@ impl HealthReason {
         }
     }
 
-    /// How bad it is.
+    /// The state that this reason causes.
     const fn weight(&self) -> HealthState {
         match self {
             Self::StorageUnavailable | Self::StorageFault(_) | Self::DiskFull { .. } => HealthState::Unhealthy,
@@ -255,7 +252,7 @@ impl HealthReason {
         }
     }
 
-    /// Whether it says that storage can't be used: it passes as soon as storage works again.
+    /// True for problems of storage, which clear as soon as storage works again.
     pub const fn is_of_storage(&self) -> bool {
         match self {
             Self::StorageUnavailable | Self::StorageFault(_) => true,
@@ -273,7 +270,7 @@ impl HealthReason {
         }
     }
 
-    /// The place in the order in which reasons are told.
+    /// Position in the order of reports.
     const fn place(&self) -> u8 {
         match self {
             Self::StorageUnavailable => 0,
@@ -293,19 +290,19 @@ impl HealthReason {
     }
 }
 
-/// How a server is, and why.
+/// Health with its reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// How it is.
+    /// State.
     pub state: HealthState,
-    /// What is wrong; nothing when it is healthy.
+    /// Reasons; empty if healthy.
     pub reasons: Vec<HealthReason>,
 }
 
-/// From when on something is wrong, and for how long it must be.
+/// Thresholds of problems, and their durations.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HealthRules {
-    /// How long a due job may wait in a queue that is not paused.
+    /// Maximum wait of a due job in a queue that is not paused.
     pub queue_latency_max: TimeSpan,
     /// The ratio of the jobs that ended in the last quarters of an hour that may have failed.
     pub failure_rate_max: Ratio,
@@ -315,15 +312,16 @@ pub struct HealthRules {
     pub disk_free_min: Ratio,
     /// How many bytes of SQLite's write-ahead log may be kept from being moved into the database.
     pub wal_size_max: u64,
-    /// How far this server's clock may differ from the database's.
+    /// Maximum difference between this node's clock and the database's.
     pub clock_skew_max: TimeSpan,
-    /// How long the death of another server is told.
+    /// Time for which the death of another node is reported.
     pub nodes_lost_told: TimeSpan,
-    /// How long jobs must wait whose types nobody runs.
+    /// Minimum wait of pending jobs without a handler.
     pub nobody_runs_for: Duration,
-    /// How long anything else must be wrong before it is told. What stops the server's work is told at once.
+    /// Minimum duration of any other problem before it is reported. Problems that stop the server's work are reported
+    /// immediately.
     pub raise_after: Duration,
-    /// How long it must be right before that is told.
+    /// Minimum time without the problem before its end is reported.
     pub clear_after: Duration,
 }
 
@@ -346,10 +344,10 @@ impl Default for HealthRules {
 }
 
 impl HealthRules {
-    /// How long this must be wrong before it is told.
+    /// Minimum duration of this problem before it is reported.
     const fn raise_after(&self, reason: &HealthReason) -> Duration {
         match reason {
-            // A blocked handler has been watched for a while already.
+            // A blocked handler was already observed for a while.
             HealthReason::StorageUnavailable
             | HealthReason::StorageFault(_)
             | HealthReason::ActorsRestarted { .. }
@@ -367,51 +365,51 @@ impl HealthRules {
     }
 }
 
-/// The room on a disk, in bytes.
+/// Space of a disk, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DiskRoom {
-    /// What is free.
+    /// Free space.
     pub free: u64,
-    /// What there is.
+    /// Total space.
     pub total: u64,
 }
 
-/// What is looked at to tell how a server is. What could not be found out is as if it were right.
+/// Observations for an evaluation. Unknown values count as healthy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observations {
-    /// Whether storage does not answer.
+    /// True if storage does not respond.
     pub is_storage_away: bool,
-    /// What is wrong with storage, if that is known.
+    /// A known fault of storage.
     pub storage_fault: Option<StorageFault>,
-    /// How many bytes of SQLite's write-ahead log can't be moved into the database.
+    /// Size of SQLite's write-ahead log that can't be checkpointed, in bytes.
     pub wal_kept: u64,
-    /// How often parts of the server were restarted lately.
+    /// Number of recent actor restarts.
     pub restarts_lately: u64,
-    /// How many rows wait to be written.
+    /// Number of rows in the write queue.
     pub pending_rows: usize,
-    /// From how many on callers are refused.
+    /// Number of rows from which requests are rejected.
     pub pending_rows_max: usize,
-    /// The queue in which a due job waits the longest, and for how long; of those that are not paused.
+    /// The queue with the longest wait of a due job, and that wait; paused queues are ignored.
     pub slowest_queue: Option<(QueueName, TimeSpan)>,
-    /// How many jobs have ended lately, with success or without.
+    /// Number of recently finished jobs.
     pub ended_lately: u64,
-    /// How many of them have failed.
+    /// Number of failed ones among them.
     pub failed_lately: u64,
-    /// The types that nothing runs, and how many pending jobs each has; those of most jobs first.
+    /// Types without a handler with their number of pending jobs, largest first.
     pub unhandled: Vec<(JobType, u64)>,
-    /// What people call the other servers that have died lately.
+    /// Names of other nodes that died recently.
     pub lost_nodes: Vec<String>,
-    /// How far this server's clock is ahead of the database's.
+    /// Difference by which this node's clock is ahead of the database's.
     pub clock_ahead: Option<TimeSpan>,
-    /// The room on the database's disk.
+    /// Space on the database's disk.
     pub disk: Option<DiskRoom>,
-    /// How many handlers block a thread after their attempt has ended.
+    /// Number of handlers that block a thread after the end of their attempt.
     pub blocked_handlers: usize,
     /// Their job types.
     pub blocked_types: Vec<JobType>,
 }
 
-/// What is wrong, by these rules. Writes pile up from half of what may wait.
+/// The problems in these observations. The write queue is a problem from half of its limit.
 pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
     let Observations {
         is_storage_away,
@@ -499,7 +497,7 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
 }
 
 impl Health {
-    /// Nothing is wrong.
+    /// Healthy, without reasons.
     pub const fn well() -> Self {
         Self {
             state: HealthState::Healthy,
@@ -507,7 +505,7 @@ impl Health {
         }
     }
 
-    /// This is wrong. The worst decides.
+    /// Health by these reasons; the worst one defines the state.
     pub fn of(mut reasons: Vec<HealthReason>) -> Self {
         reasons.sort_by_key(HealthReason::place);
         let state = reasons
@@ -518,8 +516,8 @@ impl Health {
         Self { state, reasons }
     }
 
-    /// Whether people who know `before` must be told: the state is another, or other things are wrong. Other numbers of
-    /// the same things are no news.
+    /// True if the change from `before` is to be reported: the state or the set of reasons differs. Other figures of
+    /// the same reasons are not reported.
     pub fn is_news_after(&self, before: &Self) -> bool {
         let codes = |health: &Self| health.reasons.iter().map(HealthReason::code).collect::<Vec<_>>();
         self.state != before.state || codes(self) != codes(before)
@@ -529,11 +527,11 @@ impl Health {
 /// A change of health.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthChange {
-    /// How it was.
+    /// The previous state.
     pub before: HealthState,
-    /// Since when it was so.
+    /// Start of the previous state.
     pub before_since: DateTime<Utc>,
-    /// How it is, and why.
+    /// The new health.
     pub after: Health,
 }
 

@@ -1,4 +1,4 @@
-//! The rules of health at their thresholds, and what is told of troubles that come and go.
+//! The rules of health at their thresholds, and the reports of intermittent problems.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ fn codes(seen: Observations) -> Vec<&'static str> {
 }
 
 #[test]
-fn nothing_is_wrong_up_to_the_thresholds() {
+fn no_problem_is_found_up_to_the_thresholds() {
     assert!(codes(well()).is_empty());
     assert!(codes(Observations::default()).is_empty(), "nothing is known");
 }
@@ -134,7 +134,7 @@ fn each_rule_has_its_reason() {
 }
 
 #[test]
-fn a_fault_of_storage_is_told_in_place_of_storage_that_does_not_answer() {
+fn a_fault_of_storage_replaces_the_reason_of_unavailable_storage() {
     for (fault, code) in [
         (StorageFault::Corrupt, "storage-corrupt"),
         (StorageFault::FileMissing, "storage-file-missing"),
@@ -176,7 +176,7 @@ fn the_worst_reason_decides() {
 }
 
 #[test]
-fn other_numbers_of_the_same_trouble_are_no_news() {
+fn other_figures_of_the_same_reason_are_not_reported() {
     let restarted = |restarts| Health::of(vec![HealthReason::ActorsRestarted { restarts }]);
     assert!(restarted(1).is_news_after(&Health::well()));
     assert!(!restarted(2).is_news_after(&restarted(1)));
@@ -191,7 +191,7 @@ fn other_numbers_of_the_same_trouble_are_no_news() {
     assert!(Health::well().is_news_after(&also_busy));
 }
 
-/// What is told at each of these seconds, when writes pile up at those.
+/// The reports at each of these seconds, with a full write queue at the seconds in `busy`.
 fn told(seconds: &[u64], busy: &[u64]) -> Vec<bool> {
     let (mut watch, rules) = (HealthWatch::default(), HealthRules::default());
     let look = |second: &u64| {
@@ -205,13 +205,13 @@ fn told(seconds: &[u64], busy: &[u64]) -> Vec<bool> {
 }
 
 #[test]
-fn what_is_wrong_for_a_moment_is_not_told() {
+fn a_momentary_problem_is_not_reported() {
     assert_eq!(told(&[0, 5, 10, 15, 20], &[5]), [false; 5]);
     assert_eq!(told(&[0, 5, 10, 15, 20], &[0, 5, 15, 20]), [false; 5], "it begins anew");
 }
 
 #[test]
-fn what_lasts_is_told_until_it_has_been_right_for_a_while() {
+fn a_lasting_problem_is_reported_until_it_is_gone_for_a_while() {
     let seconds = [0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50];
     let found = told(&seconds, &[0, 5, 10, 20]);
     assert_eq!(
@@ -221,7 +221,7 @@ fn what_lasts_is_told_until_it_has_been_right_for_a_while() {
 }
 
 #[test]
-fn what_stops_the_work_is_told_at_once() {
+fn a_problem_that_stops_the_work_is_reported_immediately() {
     let (mut watch, rules) = (HealthWatch::default(), HealthRules::default());
     let health = watch.look(vec![HealthReason::StorageUnavailable], Duration::ZERO, &rules);
     assert_eq!(health.state, HealthState::Unhealthy);
@@ -233,12 +233,12 @@ fn what_stops_the_work_is_told_at_once() {
 
 proptest! {
     #[test]
-    fn however_often_it_comes_and_goes_it_is_not_told_more_often_than_it_may_be(busy in proptest::collection::vec(proptest::bool::ANY, 1..400)) {
+    fn an_intermittent_problem_is_reported_at_a_limited_rate(busy in proptest::collection::vec(proptest::bool::ANY, 1..400)) {
         let seconds: Vec<u64> = (0..u64::try_from(busy.len()).expect("few")).collect();
         let when: Vec<u64> = seconds.iter().zip(&busy).filter(|(_, busy)| **busy).map(|(second, _)| *second).collect();
         let told = told(&seconds, &when);
         let changes = told.windows(2).filter(|pair| pair[0] != pair[1]).count();
-        // Ten seconds to be told, thirty to be over.
+        // Ten seconds until a report, thirty until its end.
         prop_assert!(changes <= 2 * (busy.len() / 40 + 1), "{changes} in {} s", busy.len());
     }
 }

@@ -1,11 +1,11 @@
-//! What is told of many looks: something is wrong when it has been for a while, and right again when it has been for
-//! another.
+//! Hysteresis of health: a problem is reported after it has lasted for a while, and its end after it has been gone for
+//! a while.
 
 use std::time::Duration;
 
 use super::{Health, HealthReason, HealthRules};
 
-/// Something that was wrong at a look.
+/// A problem found by an evaluation.
 #[derive(Clone, Debug)]
 struct Trouble {
     reason: HealthReason,
@@ -14,15 +14,15 @@ struct Trouble {
     is_told: bool,
 }
 
-/// Remembers what was wrong, and for how long.
+/// Current problems with their durations.
 #[derive(Clone, Debug, Default)]
 pub struct HealthWatch {
     troubles: Vec<Trouble>,
 }
 
 impl HealthWatch {
-    /// Takes in what a look has found, at a time that only grows, and gives what is to be told. A reason keeps its last
-    /// numbers while it is no longer seen.
+    /// Adds the result of an evaluation at `now`, which only grows, and returns the health to report. A problem that is
+    /// no longer found keeps its last figures.
     pub fn look(&mut self, found: Vec<HealthReason>, now: Duration, rules: &HealthRules) -> Health {
         for reason in found {
             let known = self
@@ -44,7 +44,7 @@ impl HealthWatch {
         }
         self.troubles.retain(|trouble| {
             let for_how_long = now.saturating_sub(trouble.last_seen);
-            // What was never told and is not seen any more has never been.
+            // A problem that ends before it was reported is dropped.
             for_how_long.is_zero() || (trouble.is_told && for_how_long < clear_after(&trouble.reason, rules))
         });
         for trouble in &mut self.troubles {
@@ -56,7 +56,8 @@ impl HealthWatch {
     }
 }
 
-/// How long this must be right before that is told. Restarts and lost nodes are remembered for a while as it is.
+/// Minimum time without this problem before its end is reported. Restarts and lost nodes are already observed over a
+/// period.
 fn clear_after(reason: &HealthReason, rules: &HealthRules) -> Duration {
     match reason {
         HealthReason::ActorsRestarted { .. } | HealthReason::NodesLost { .. } => Duration::ZERO,

@@ -1,4 +1,4 @@
-//! Periods in time zones whose clocks are turned in every way that there is.
+//! Time ranges in zones with all kinds of clock changes.
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
@@ -18,7 +18,7 @@ fn zone(name: &str) -> TimeZoneName {
     TimeZoneName::parse(name).expect("a zone")
 }
 
-/// The period from and to these days, and the names and lengths in quarters of an hour of its parts.
+/// The bounds of a range of days, and the names and lengths of its parts in quarters of an hour.
 fn days(name: &str, from: &str, to: &str) -> (String, String, Vec<(String, i64)>) {
     let request = PeriodRequest {
         from: date(from),
@@ -44,7 +44,7 @@ fn parts(expected: &[(&str, i64)]) -> Vec<(String, i64)> {
 }
 
 #[test]
-fn days_begin_and_end_as_the_reference_shows_them() {
+fn days_begin_and_end_as_defined_by_the_dashboard_api() {
     let (from, to, found) = days("UTC", "2024-01-01", "2024-01-02");
     assert_eq!(
         (from.as_str(), to.as_str()),
@@ -54,7 +54,7 @@ fn days_begin_and_end_as_the_reference_shows_them() {
 }
 
 #[test]
-fn days_are_as_long_as_clocks_make_them() {
+fn days_are_as_long_as_clock_changes_make_them() {
     let (from, _, found) = days("Europe/Berlin", "2024-03-30", "2024-04-01");
     assert_eq!(from, "2024-03-29 23:00:00 UTC");
     assert_eq!(
@@ -63,22 +63,22 @@ fn days_are_as_long_as_clocks_make_them() {
     );
     let (_, _, found) = days("Europe/Berlin", "2024-10-27", "2024-10-27");
     assert_eq!(found, parts(&[("2024-10-27", 100)]));
-    // By half an hour.
+    // A clock change of half an hour.
     let (_, _, found) = days("Australia/Lord_Howe", "2024-10-06", "2024-10-06");
     assert_eq!(found, parts(&[("2024-10-06", 94)]));
-    // At midnight: this day begins at one o'clock.
+    // A clock change at midnight: this day begins at one o'clock.
     let (from, _, found) = days("America/Santiago", "2024-09-08", "2024-09-08");
     assert_eq!(
         (from.as_str(), found),
         ("2024-09-08 04:00:00 UTC", parts(&[("2024-09-08", 92)]))
     );
-    // A day that there was not.
+    // A day that was skipped.
     let (_, _, found) = days("Pacific/Apia", "2011-12-29", "2011-12-31");
     assert_eq!(found, parts(&[("2011-12-29", 96), ("2011-12-31", 96)]));
 }
 
 #[test]
-fn clocks_may_differ_from_utc_by_a_quarter_of_an_hour() {
+fn offsets_from_utc_may_have_quarters_of_an_hour() {
     let (from, to, found) = days("Asia/Kathmandu", "2024-01-01", "2024-01-01");
     assert_eq!(
         (from.as_str(), to.as_str()),
@@ -88,7 +88,7 @@ fn clocks_may_differ_from_utc_by_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn without_bounds_it_is_a_week_until_now() {
+fn the_default_range_is_the_week_until_now() {
     let now = time("2024-01-15T10:07:00Z");
     let period = PeriodRequest::default().resolve(now).expect("a period");
     assert_eq!(period.start(), time("2024-01-09T00:00:00Z"));
@@ -99,7 +99,7 @@ fn without_bounds_it_is_a_week_until_now() {
 }
 
 #[test]
-fn it_is_shown_by_days_unless_hours_are_asked_for_and_not_beyond_now() {
+fn the_default_granularity_is_days_and_no_part_is_in_the_future() {
     let request = PeriodRequest {
         from: Some(Bound::Time(time("2024-01-15T08:20:00Z"))),
         to: date("2024-01-15"),
@@ -134,7 +134,7 @@ fn it_is_shown_by_days_unless_hours_are_asked_for_and_not_beyond_now() {
 }
 
 #[test]
-fn what_is_no_period_is_refused() {
+fn invalid_ranges_are_rejected() {
     let now = time("2024-01-15T10:07:00Z");
     let request = |from, to, granularity| PeriodRequest {
         from: date(from),
@@ -171,7 +171,7 @@ fn zone_of(index: usize) -> TimeZoneName {
 
 proptest! {
     #[test]
-    fn the_parts_are_the_whole(zone_index in 0_usize..590, start in 86_400_i64..2_000_000_000, hours in 1_i64..1_000, by_day in proptest::bool::ANY) {
+    fn the_parts_cover_the_whole_range(zone_index in 0_usize..590, start in 86_400_i64..2_000_000_000, hours in 1_i64..1_000, by_day in proptest::bool::ANY) {
         let from = DateTime::from_timestamp(start, 0).expect("a time");
         let to = from + TimeDelta::hours(if by_day { hours } else { hours.min(300) });
         let request = PeriodRequest {

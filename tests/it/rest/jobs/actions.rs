@@ -102,7 +102,7 @@ async fn execute_queues_a_finished_job_again_and_keeps_its_history() {
     assert_eq!(problem["type"], "urn:tickerq:problem:conflict");
     assert_eq!(
         problem["detail"],
-        "a running job can't be executed; it runs already; cancel it first, or wait until it has ended"
+        "a running job can't be executed; it is already running; cancel it first, or wait until it finishes"
     );
     visit.answer("400 Bad Request", "no");
     assert_eq!(client.wait_finished(&id).await["status"], "failed");

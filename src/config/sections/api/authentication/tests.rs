@@ -244,7 +244,7 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
         ),
         (
             key(&format!("{same}\nrate_limit = \"fast\"")),
-            "tickerq.toml:5: api.keys[0].rate_limit: 'fast' is not a rate; write how many per s, m or h",
+            "tickerq.toml:5: api.keys[0].rate_limit: 'fast' is not a rate; write a number per s, m or h",
         ),
         (
             key(&format!("{same}\nscope = \"x\"")),
@@ -280,7 +280,7 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
         ),
         (
             "[server]\ntrusted_proxies = [\"proxy\"]".to_owned(),
-            "tickerq.toml:2: server.trusted_proxies[0]: 'proxy' is no IP address and no range of them",
+            "tickerq.toml:2: server.trusted_proxies[0]: 'proxy' is not an IP address or a range of addresses",
         ),
         (
             "[audit]\nenable = 1".to_owned(),
