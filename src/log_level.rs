@@ -1,34 +1,34 @@
-//! How much the server says about its work.
+//! Log levels of the server.
 
 use std::fmt;
 use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 
-/// How long a level's text may be, in characters.
+/// Maximum length of a level's text, in characters.
 const LENGTH_MAX: usize = 1_000;
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 const ALLOWED: &str = "allowed is off, error, warn, info, debug or trace, or directives such as info,tickerq=debug";
 
-/// A level, or directives as `tracing` reads them: `info,tickerq=debug`.
+/// A level, or directives of `tracing`: `info,tickerq=debug`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLevel(Arc<str>);
 
 impl LogLevel {
-    /// Reads a text. Fails with what is wrong and what is allowed. Values of fields are compared as they are written: a regular
-    /// expression could take any time and memory to be read.
+    /// Parses a text; the error names the allowed values. Values of fields are matched literally: compiling a regular
+    /// expression could take unlimited time and memory.
     pub fn parse(text: &str) -> Result<Self, String> {
         let shown: String = text.chars().take(100).collect();
         if text.chars().count() > LENGTH_MAX {
             return Err(format!(
-                "'{shown}…' is longer than {LENGTH_MAX} characters, and a level may not be"
+                "'{shown}…' is longer than {LENGTH_MAX} characters, the maximum of a level"
             ));
         }
         if text.chars().any(char::is_control) {
-            // It would be written to the log as it is.
-            return Err(format!("a level must not have control characters; {ALLOWED}"));
+            // It would be written to the log unchanged.
+            return Err(format!("a level must not contain control characters; {ALLOWED}"));
         }
-        // A word that is no level would be read as a target with everything on.
+        // An unknown word would be parsed as a target with all levels enabled.
         let wrong_word = text.split(',').find(|part| {
             let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(part.trim()));
             !part.contains(['=', '[']) && !is_level
@@ -65,7 +65,7 @@ mod tests {
     use super::LogLevel;
 
     #[test]
-    fn a_word_that_is_no_level_is_not_taken_for_a_target() {
+    fn an_unknown_level_is_not_parsed_as_a_target() {
         for level in ["info", "DEBUG", "info,tickerq=debug", "tickerq::runtime=trace, warn"] {
             assert_eq!(
                 LogLevel::parse(level).map(|level| level.to_string()),

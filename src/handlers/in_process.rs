@@ -1,4 +1,4 @@
-//! Runs a Rust function of this program.
+//! Handlers that are Rust functions of this program.
 
 use std::marker::PhantomData;
 
@@ -11,14 +11,14 @@ use crate::domain::job::outcome::Failure;
 pub use crate::domain::job::outcome::IntoFailure;
 use crate::domain::values::json::Json;
 
-/// Makes a handler of an asynchronous function, which is given what it needs to know of its job and the parameters as a
-/// type of its own.
+/// Creates a handler from an asynchronous function, which gets the context of its attempt and the deserialised
+/// parameters.
 ///
-/// - Parameters that do not fit the type fail the job for good, with the path of the field that is wrong.
-/// - What the function returns is the result as JSON; `()` and `None` are no result.
-/// - An error is a [`Failure`], which says whether a retry is worth it, or any [`std::error::Error`], which is retried as
-///   the job's policy says.
-/// - A function that takes long should watch `context.cancellation`. It may be dropped at any `.await`.
+/// - Parameters of another type fail the job permanently; the error has the path of the invalid field.
+/// - The returned value is the result as JSON; `()` and `None` are no result.
+/// - An error is a [`Failure`], which includes advice about retries, or any [`std::error::Error`], which is retried by the
+///   job's policy.
+/// - A long-running function should watch `context.cancellation`. It may be dropped at any `.await`.
 ///
 /// ```
 /// use tickerq::domain::job::outcome::Failure;
@@ -31,7 +31,7 @@ use crate::domain::values::json::Json;
 ///
 /// let handler = in_process::function(|context: JobContext, email: Email| async move {
 ///     if !email.to.contains('@') {
-///         return Err(Failure::permanent(format!("{} is no address", email.to)));
+///         return Err(Failure::permanent(format!("{} is not an address", email.to)));
 ///     }
 ///     Ok(format!("sent by attempt {}", context.job.attempt))
 /// });
@@ -51,7 +51,7 @@ where
     }
 }
 
-/// The same with what the function depends on: a pool of connections, a client, settings. It is given a clone each time.
+/// Creates a handler from a function with dependencies: a connection pool, a client, settings. Each call gets a clone.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -80,7 +80,7 @@ where
 
 struct Function<F, P> {
     function: F,
-    // The function takes parameters; the handler holds none.
+    // The function takes parameters; the handler stores none.
     parameters: PhantomData<fn(P)>,
 }
 
@@ -104,18 +104,18 @@ fn parse<P: DeserializeOwned>(parameters: &str) -> Result<P, Failure> {
     let mut json = serde_json::Deserializer::from_str(parameters);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = match error.path().to_string() {
-            // The parameters as a whole.
+            // The error concerns the complete parameters.
             root if root == "." => String::new(),
             path => format!(" at {path}"),
         };
-        Failure::permanent(format!("the parameters do not fit{path}: {}", error.inner()))
+        Failure::permanent(format!("invalid parameters{path}: {}", error.inner()))
     })
 }
 
 fn to_result(value: &impl Serialize) -> Result<Option<Json>, Failure> {
-    // The work is done: another attempt would do it again and fail at the same place.
+    // The work is done: another attempt would repeat it and fail in the same way.
     let text = serde_json::to_string(value)
-        .map_err(|error| Failure::permanent(format!("the result can't be written as JSON: {error}")))?;
+        .map_err(|error| Failure::permanent(format!("the result can't be serialised as JSON: {error}")))?;
     Ok(Some(text).filter(|text| text != "null").map(Json::from_valid))
 }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_is_given_typed_parameters_and_its_value_is_the_result() {
+    async fn a_function_gets_typed_parameters_and_returns_the_result() {
         let handler = function(|context: JobContext, order: Order| async move {
             Ok::<_, Failure>((context.job.attempt, order.customer.age, order.items))
         });
@@ -159,13 +159,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn parameters_that_do_not_fit_fail_for_good_and_name_the_field() {
+    async fn invalid_parameters_fail_permanently_and_name_the_field() {
         let failure = order_failure(r#"{"customer":{"age":300},"items":[]}"#).await;
         assert_eq!(failure.retry, RetryAdvice::Never);
         assert!(
             failure
                 .error
-                .starts_with("the parameters do not fit at customer.age: invalid value: integer `300`"),
+                .starts_with("invalid parameters at customer.age: invalid value: integer `300`"),
             "{}",
             failure.error
         );
@@ -175,7 +175,7 @@ mod tests {
         assert!(
             failure
                 .error
-                .starts_with("the parameters do not fit: missing field `items`"),
+                .starts_with("invalid parameters: missing field `items`"),
             "{}",
             failure.error
         );
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_is_passed_on_as_it_is() {
+    async fn a_failure_is_returned_unchanged() {
         let told = Failure {
             retry: RetryAdvice::NotBefore(crate::domain::values::time_span::TimeSpan::from_secs(9)),
             ..Failure::new("busy").with_detail("by others")
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn any_other_error_is_retried_and_its_causes_are_the_detail() {
+    async fn any_other_error_is_retried_with_its_causes_as_the_detail() {
         #[derive(Debug, thiserror::Error)]
         #[error("can't send")]
         struct Unsent(#[source] io::Error);
@@ -217,12 +217,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_result_that_is_no_json_fails_for_good() {
+    async fn a_result_that_is_not_json_fails_permanently() {
         let handler = function(|_, (): ()| async { Ok::<_, Failure>(BTreeMap::from([((1, 2), 3)])) });
         let failure = handler.run(context("null")).await.unwrap_err();
         assert_eq!(
             &*failure.error,
-            "the result can't be written as JSON: key must be a string"
+            "the result can't be serialised as JSON: key must be a string"
         );
         assert_eq!(failure.retry, RetryAdvice::Never);
     }

@@ -1,26 +1,26 @@
-//! How much a handler may say, and in which characters: every handler's answer passes here before it is stored.
+//! Limits of results and errors: the outcome of every handler is checked here before it is stored.
 
 use crate::domain::job::outcome::Failure;
 use crate::domain::values::json;
 use crate::domain::values::json::Json;
 use crate::domain::values::name::is_printable;
 
-/// Stands where text was left out.
+/// Replaces text that was cut.
 pub(super) const LEFT_OUT: &str = "…";
 
-/// The error of a failure that gives no reason.
+/// The error of a failure without a reason.
 const NO_REASON: &str = "the handler failed and gave no reason";
 
-/// How large results and errors may be.
+/// Maximum sizes of results and errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HandlerLimits {
-    /// The bytes of a result's JSON text. A larger one fails the attempt; it is never cut in silence.
+    /// Maximum size of a result's JSON text, in bytes. A larger result fails the attempt; results are never truncated.
     pub result_bytes_max: usize,
-    /// How deep a result's arrays and objects may be nested. Readers of JSON stop at a depth of their own, 128 often.
+    /// Maximum nesting depth of a result. JSON parsers often have a limit of 128.
     pub result_depth_max: usize,
-    /// The bytes of a failure's error, which is one line. A longer one is cut.
+    /// Maximum size of a failure's error, which is one line, in bytes. Longer ones are truncated.
     pub error_bytes_max: usize,
-    /// The bytes of a failure's detail. A longer one is cut.
+    /// Maximum size of a failure's detail, in bytes. Longer ones are truncated.
     pub detail_bytes_max: usize,
 }
 
@@ -36,7 +36,7 @@ impl Default for HandlerLimits {
 }
 
 impl HandlerLimits {
-    /// The result as it may be stored: `null` is no result, and one that breaks a limit is a failure.
+    /// The result to store: `null` becomes no result, and a result beyond the limits becomes a failure.
     pub fn bound_result(&self, result: Option<Json>) -> Result<Option<Json>, Failure> {
         let Some(result) = result.filter(|result| result.as_str() != "null") else {
             return Ok(None);
@@ -46,19 +46,19 @@ impl HandlerLimits {
         }
         let depth = json::depth(result.as_str());
         if depth > self.result_depth_max {
-            // For good, for the reason that `result_too_large` gives.
+            // Permanent, for the same reason as in `result_too_large`.
             return Err(Failure::permanent(format!(
-                "the result is nested {depth} deep; at most {} are allowed",
+                "the result has a nesting depth of {depth}; the maximum is {}",
                 self.result_depth_max
             )));
         }
         Ok(Some(result))
     }
 
-    /// The failure as it may be stored: its error in one line, both texts within their limits and without control
-    /// characters, of which a database refuses some (NUL) and a terminal obeys others.
+    /// The failure to store: its error in one line, both texts within their limits and without control characters, some
+    /// of which databases reject (NUL) and terminals interpret.
     ///
-    /// What is bound already stays as it is.
+    /// Idempotent.
     pub fn bound_failure(&self, failure: Failure) -> Failure {
         let Failure { error, detail, retry } = failure;
         let error = match printable_line(&error) {
@@ -75,24 +75,24 @@ impl HandlerLimits {
         }
     }
 
-    /// A line of a log, or what an attempt says of its progress, as it may be stored: printable, and cut at the bytes of an
-    /// error.
+    /// A log line or progress message to store: printable, and truncated like an error.
     pub fn bound_line(&self, text: &str) -> String {
         keep_start(printable_text(text), self.error_bytes_max)
     }
 
     /// The failure of an attempt whose result is too large.
     ///
-    /// It is one for good: the work is done, and doing it again would only make a result of the same size again.
+    /// It is permanent: the work is done, and a retry would only produce a result of the same size.
     pub fn result_too_large(&self) -> Failure {
         Failure::permanent(format!(
-            "the result is larger than the allowed {} bytes",
+            "the result exceeds the maximum size of {} bytes",
             self.result_bytes_max
         ))
     }
 }
 
-/// Text of several lines with `\n` between them, and with a replacement character for each control character but tabs.
+/// Text of several lines separated by `
+/// `, with a replacement character for each control character but tabs.
 pub(super) fn printable_text(text: &str) -> String {
     text.replace("\r\n", "\n")
         .chars()
@@ -105,12 +105,12 @@ pub(super) fn printable_text(text: &str) -> String {
         .collect()
 }
 
-/// The same in one line: line breaks and tabs become spaces.
+/// The text in one line: line breaks and tabs become spaces.
 fn printable_line(text: &str) -> String {
     printable_text(text).replace(['\n', '\t'], " ").trim().to_owned()
 }
 
-/// The start of a text that has too many bytes.
+/// The beginning of a text that is too long.
 fn keep_start(mut text: String, bytes_max: usize) -> String {
     if text.len() > bytes_max {
         text.truncate(text.floor_char_boundary(bytes_max.saturating_sub(LEFT_OUT.len())));
@@ -119,7 +119,7 @@ fn keep_start(mut text: String, bytes_max: usize) -> String {
     text
 }
 
-/// The end of a text that has too many bytes.
+/// The end of a text that is too long.
 pub(super) fn keep_end(text: String, bytes_max: usize) -> String {
     if text.len() <= bytes_max {
         return text;
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_within_its_limits_is_kept_to_the_byte() {
+    fn a_result_within_the_limits_is_kept_unchanged() {
         assert_eq!(small().bound_result(result("[ 1.10, 2]")), Ok(result("[ 1.10, 2]")));
         assert_eq!(small().bound_result(None), Ok(None));
     }
@@ -160,12 +160,12 @@ mod tests {
     }
 
     #[test]
-    fn a_result_that_is_too_large_or_too_deep_fails_the_attempt_for_good() {
+    fn a_result_that_is_too_large_or_too_deep_fails_permanently() {
         let failure = small().bound_result(result(r#""123456789""#)).unwrap_err();
-        assert_eq!(&*failure.error, "the result is larger than the allowed 10 bytes");
+        assert_eq!(&*failure.error, "the result exceeds the maximum size of 10 bytes");
         assert_eq!(failure.retry, RetryAdvice::Never);
         let failure = small().bound_result(result("[[[1]]]")).unwrap_err();
-        assert_eq!(&*failure.error, "the result is nested 3 deep; at most 2 are allowed");
+        assert_eq!(&*failure.error, "the result has a nesting depth of 3; the maximum is 2");
     }
 
     #[test]
@@ -177,13 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_without_a_reason_says_so() {
+    fn a_failure_without_a_reason_gets_a_default() {
         let bound = HandlerLimits::default().bound_failure(Failure::permanent(" \n").with_detail("\n"));
         assert_eq!(bound, Failure::permanent(NO_REASON));
     }
 
     #[test]
-    fn what_is_too_long_is_cut_between_characters() {
+    fn long_texts_are_truncated_between_characters() {
         let bound = small().bound_failure(Failure::new("äöüäöüäöü").with_detail("0123456789".repeat(3)));
         assert_eq!(&*bound.error, "äöüä…");
         assert_eq!(bound.detail.as_deref(), Some("01234567890123456…"));
@@ -193,7 +193,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bound_failure_is_small_and_printable_and_stays_as_it_is(error in "(?s).{0,40}", detail in "(?s).{0,60}") {
+        fn a_bound_failure_is_small_printable_and_stable(error in "(?s).{0,40}", detail in "(?s).{0,60}") {
             let bound = small().bound_failure(Failure::new(error).with_detail(detail));
             let detail = bound.detail.clone().unwrap_or_default();
             prop_assert!(!bound.error.is_empty() && bound.error.len() <= 12 && detail.len() <= 20);
@@ -203,7 +203,7 @@ mod tests {
         }
 
         #[test]
-        fn the_end_that_is_kept_is_within_its_limit(text in "(?s).{0,60}", max in 3_usize..40) {
+        fn the_kept_end_is_within_the_limit(text in "(?s).{0,60}", max in 3_usize..40) {
             let kept = keep_end(text.clone(), max);
             prop_assert!(kept.len() <= max);
             prop_assert!(text.ends_with(kept.trim_start_matches(LEFT_OUT)));

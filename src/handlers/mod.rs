@@ -1,4 +1,4 @@
-//! What runs a job.
+//! Handlers, which run jobs.
 
 pub mod command;
 pub mod http;
@@ -28,36 +28,36 @@ use self::report::ReportSink;
 
 /// Runs the jobs of a type.
 ///
-/// The future that `run` returns is dropped when the job is cancelled and does not end within the grace time, when its
-/// time is up and when the server stops: whatever it holds must clean up when it is dropped. A panic is a failed attempt.
+/// The future of `run` is dropped when a cancelled job does not end within the grace period, when its timeout elapses
+/// and when the server shuts down: its values must clean up on drop. A panic is a failed attempt.
 #[async_trait]
 pub trait JobHandler: Send + Sync + 'static {
-    /// Runs one attempt of a job. `Ok` completes it, with a result or without; an error says whether a retry is worth it.
+    /// Runs one attempt of a job. `Ok` completes it, with an optional result; a failure includes advice about retries.
     async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure>;
 }
 
-/// What a handler is given.
+/// Context of an attempt.
 #[derive(Clone)]
 pub struct JobContext {
-    /// The job, running: its id, parameters, and the number of this attempt.
+    /// The running job: id, parameters and the number of this attempt.
     pub job: Arc<Job>,
-    /// Is cancelled when the job should stop. A handler that ends by itself then is recorded as cancelled.
+    /// Cancelled when the job should stop. If the handler then ends by itself, the job is recorded as cancelled.
     pub cancellation: CancellationToken,
-    /// The span of this attempt, for requests that the handler sends (its text is the header `traceparent`);
-    /// `job.propagated` has `tracestate` and `baggage`. `None` only where no server runs the attempt.
+    /// Span context of this attempt, for requests that the handler sends (its text is the header `traceparent`);
+    /// `job.propagated` has `tracestate` and `baggage`. `None` only outside a server.
     pub trace_parent: Option<TraceParent>,
-    /// Where the attempt's progress and log lines go.
+    /// Sink of the attempt's progress and log lines.
     pub reports: Arc<dyn ReportSink>,
 }
 
 impl JobContext {
-    /// Sets the progress of this attempt, in percent; values outside 0 to 100 are limited to that range. It is part of the
-    /// job (`progress`) and of live updates (`job-progress`).
+    /// Sets the progress of this attempt, in percent, clamped to 0 to 100. It is published in the job (`progress`) and
+    /// in live updates (`job-progress`).
     pub fn progress(&self, percent: f64) {
         self.reports.progress(report::progress_of(percent, None));
     }
 
-    /// Sets the progress of this attempt, with a line that says what it does at the moment.
+    /// Sets the progress of this attempt, with a description of the current step.
     pub fn progress_with(&self, percent: f64, message: &str) {
         self.reports.progress(report::progress_of(percent, Some(message)));
     }
@@ -84,7 +84,7 @@ impl fmt::Debug for JobContext {
     }
 }
 
-/// Which handler runs which type, on this node.
+/// Handlers of this node by job type.
 #[derive(Clone, Default)]
 pub struct HandlerRegistry {
     by_type: HashMap<JobType, Arc<dyn JobHandler>>,
@@ -92,17 +92,17 @@ pub struct HandlerRegistry {
 }
 
 impl HandlerRegistry {
-    /// No handlers.
+    /// An empty registry.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Makes `handler` run the jobs of a type, in place of the one that did before.
+    /// Registers a handler for a type, replacing the previous one.
     pub fn register(&mut self, job_type: JobType, handler: Arc<dyn JobHandler>) {
         self.by_type.insert(job_type, handler);
     }
 
-    /// What runs this type here.
+    /// The handler of this type.
     pub fn get(&self, job_type: &JobType) -> Option<&Arc<dyn JobHandler>> {
         self.by_type.get(job_type)
     }
@@ -112,14 +112,14 @@ impl HandlerRegistry {
         self.remote.insert(job_type);
     }
 
-    /// The types that run here, and that remote workers may lease too.
+    /// Types that remote workers may lease although they have a handler here.
     pub fn remote_types(&self) -> impl Iterator<Item = &JobType> {
         self.remote
             .iter()
             .filter(|job_type| self.by_type.contains_key(*job_type))
     }
 
-    /// The types that run here.
+    /// Types with a handler.
     pub fn job_types(&self) -> impl Iterator<Item = &JobType> {
         self.by_type.keys()
     }

@@ -1,4 +1,4 @@
-//! Runs nothing, for smoke tests and benchmarks.
+//! A handler that does nothing, for smoke tests and benchmarks.
 
 use async_trait::async_trait;
 
@@ -6,7 +6,7 @@ use super::{JobContext, JobHandler};
 use crate::domain::job::outcome::Failure;
 use crate::domain::values::json::Json;
 
-/// Completes every job at once, without a result.
+/// Completes every job immediately, without a result.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoopHandler;
 

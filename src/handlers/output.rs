@@ -1,21 +1,21 @@
-//! What a program or an endpoint wrote, as a result.
+//! Conversion of a program's output or an endpoint's response body to a result.
 
 use serde_json::value::RawValue;
 
 use crate::domain::job::outcome::Failure;
 use crate::domain::values::json::Json;
 
-/// JSON is the result as it was written; other text is a JSON string, without the line breaks at its end; nothing but
-/// white space is no result.
+/// JSON is the result as it is; other text becomes a JSON string, without trailing line breaks; only white space is no
+/// result.
 ///
-/// Bytes that are no UTF-8 can't be kept without change: that fails the attempt, for good, as the work is done and
-/// another attempt would do it again.
+/// Bytes that are not UTF-8 can't be kept unchanged: they fail the attempt permanently, as the work is done and another
+/// attempt would repeat it.
 pub(super) fn to_result(output: &[u8]) -> Result<Option<Json>, Failure> {
-    // Some programs begin UTF-8 with a byte order mark, which JSON does not know.
+    // Some programs begin UTF-8 with a byte order mark, which JSON does not allow.
     let output = output.strip_prefix(b"\xef\xbb\xbf").unwrap_or(output);
     let text = std::str::from_utf8(output).map_err(|error| {
         Failure::permanent(format!(
-            "the result is not UTF-8 text: byte {} does not belong there",
+            "the result is not UTF-8 text: invalid byte at position {}",
             error.valid_up_to()
         ))
     })?;
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_kept_as_it_was_written() {
+    fn json_is_kept_unchanged() {
         let written = br#"{"b": 1.10, "a": 12345678901234567890123, "b": "\u0000"}"#;
         assert_eq!(text_of(written).unwrap().as_bytes(), written);
         assert_eq!(text_of(b" \n[1]\r\n").as_deref(), Some("[1]"));
@@ -60,24 +60,24 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_result() {
+    fn empty_output_is_no_result() {
         assert_eq!(text_of(b""), None);
         assert_eq!(text_of(b" \r\n"), None);
     }
 
     #[test]
-    fn bytes_that_are_no_text_fail_the_attempt() {
+    fn bytes_that_are_not_utf_8_fail_the_attempt() {
         let failure = to_result(b"ab\xff").unwrap_err();
         assert_eq!(
             &*failure.error,
-            "the result is not UTF-8 text: byte 2 does not belong there"
+            "the result is not UTF-8 text: invalid byte at position 2"
         );
         assert_eq!(failure.retry, RetryAdvice::Never);
     }
 
     proptest! {
         #[test]
-        fn every_text_makes_valid_json(text in any::<String>()) {
+        fn every_text_becomes_valid_json(text in any::<String>()) {
             if let Some(json) = to_result(text.as_bytes()).unwrap() {
                 prop_assert!(serde_json::from_str::<&RawValue>(json.as_str()).is_ok());
             }

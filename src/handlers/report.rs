@@ -1,11 +1,11 @@
-//! Progress and log lines of an attempt that runs.
+//! Progress and log lines of a running attempt.
 
 use std::sync::Arc;
 
 use crate::domain::cluster::remote_worker::{LogLevel, Progress};
 
-/// Stores what an attempt reports. Calls return at once: reports are written in the background, the newest progress only,
-/// and all of them before the attempt's end.
+/// Stores the reports of an attempt. Calls return immediately: reports are written in the background, only the newest
+/// progress, and all of them before the attempt's end.
 pub trait ReportSink: Send + Sync {
     /// Replaces the attempt's progress.
     fn progress(&self, progress: Progress);
@@ -13,7 +13,7 @@ pub trait ReportSink: Send + Sync {
     fn log(&self, level: LogLevel, message: &str);
 }
 
-/// Discards reports: the sink of an attempt that no server runs, as in a handler's unit test.
+/// Discards reports: the sink of an attempt outside a server, as in a handler's unit test.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DiscardReports;
 
@@ -23,7 +23,7 @@ impl ReportSink for DiscardReports {
     fn log(&self, _: LogLevel, _: &str) {}
 }
 
-/// Progress as a handler gives it: `percent` is limited to 0 to 100, and a value that is no number counts as 0.
+/// The progress from a handler's value: `percent` is clamped to 0 to 100, and NaN counts as 0.
 pub(super) fn progress_of(percent: f64, message: Option<&str>) -> Progress {
     let percent = if percent.is_nan() {
         0.0
@@ -42,7 +42,7 @@ mod tests {
     use super::progress_of;
 
     #[test]
-    fn a_percentage_out_of_range_is_limited() {
+    fn a_percentage_out_of_range_is_clamped() {
         for (percent, basis_points) in [
             (f64::NAN, 0),
             (-1.0, 0),

@@ -1,21 +1,21 @@
-//! How many spans were lost: they were not taken, or more came than could be sent.
+//! Number of dropped spans, by failures of the exporter or full queues.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::service::traces::Traces;
 
-/// Spans that nobody will see.
+/// Counter of dropped spans.
 #[derive(Clone)]
 pub(super) struct LostSpans {
-    /// Those that came as far as a destination.
+    /// Spans dropped by exporters.
     unsent: Arc<AtomicU64>,
-    /// Knows the others.
+    /// Counts the reports dropped before.
     traces: Traces,
 }
 
 impl LostSpans {
-    /// None yet.
+    /// A counter at zero.
     pub(super) fn new(traces: Traces) -> Self {
         Self {
             unsent: Arc::default(),
@@ -23,12 +23,12 @@ impl LostSpans {
         }
     }
 
-    /// So many more could not be sent.
+    /// Adds spans that could not be exported.
     pub(super) fn add(&self, count: u64) {
         self.unsent.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// All that were lost.
+    /// The total number.
     pub(super) fn count(&self) -> u64 {
         self.unsent.load(Ordering::Relaxed) + self.traces.missed()
     }

@@ -1,5 +1,5 @@
-//! The HTTP client that telemetry is sent with. It is the exporters' own, so that nothing that they wait for has to do
-//! with those whom jobs call.
+//! The HTTP client of telemetry exporters. It is separate from the client of handlers, so that neither blocks the
+//! other.
 
 use std::time::Duration;
 
@@ -9,18 +9,17 @@ use reqwest::{Client, redirect};
 
 use super::metrics::ExportError;
 
-/// How long a collector may take to take a batch.
+/// Timeout of a request to a collector.
 pub(super) const REQUEST_WAIT: Duration = Duration::from_secs(10);
-/// How much of an answer is read.
+/// Maximum number of bytes of a response that are read.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 
-/// See the module.
+/// See the module documentation.
 #[derive(Clone, Debug)]
 pub(super) struct ExportClient {
     client: Client,
     headers: Vec<(String, String)>,
-    /// Whether requests go over http in place of https: the crate for Application Insights writes https whatever is
-    /// configured.
+    /// True if requests use http instead of https: the crate for Application Insights always writes https.
     is_plain: bool,
 }
 
@@ -34,7 +33,7 @@ impl ExportClient {
                 .timeout(REQUEST_WAIT)
                 .no_proxy()
         };
-        // A system without certificates can send to http addresses all the same.
+        // Without root certificates the system can still send to http addresses.
         let client = builder().build().or_else(|_| builder().tls_certs_only([]).build());
         Ok(Self {
             client: client.map_err(ExportError::of)?,
@@ -66,7 +65,7 @@ impl HttpClient for ExportClient {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err("the answer is longer than an answer to telemetry is".into());
+                return Err("the response exceeds the maximum size".into());
             }
             body.extend_from_slice(&chunk);
         }

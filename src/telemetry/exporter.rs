@@ -1,8 +1,8 @@
-//! Sends traces and numbers to their destinations, from a thread of its own.
+//! Exports traces and metrics to their destinations, on a thread of its own.
 //!
-//! Nobody waits for it. Reports come through a bounded way, spans wait in a bounded row for each destination, and one
-//! that does not take them loses them: how many is counted and said. When more jobs run than may be traced, a smaller
-//! share of the traces is told, each whole.
+//! Exporting never blocks. Reports arrive over a bounded channel, spans wait in a bounded queue for each destination,
+//! and a destination that does not accept them loses them; the number is counted and logged. When more jobs run than
+//! may be traced, the sampling ratio decreases; sampled traces stay complete.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -27,49 +27,49 @@ use crate::domain::values::id::NodeId;
 use crate::domain::values::trace_context::Share;
 use crate::service::traces::{TraceReport, Traces};
 
-/// How many spans wait for one destination.
+/// Capacity of a destination's queue, in spans.
 const WAITING_MAX: usize = 4_096;
-/// How many spans are sent together.
+/// Maximum number of spans in a batch.
 const BATCH_MAX: usize = 512;
-/// How long a batch gathers.
+/// Time that a batch collects spans.
 const GATHERING: Duration = Duration::from_secs(1);
-/// How many reports are taken in together.
+/// Maximum number of reports received at once.
 const REPORTS: usize = 256;
-/// How often it is looked how many jobs are traced.
+/// Interval of adjusting the sampling ratio.
 const SHARE_EVERY: Duration = Duration::from_secs(1);
-/// How often it is said that telemetry is lost.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
+/// Minimum interval of log messages about lost telemetry.
+const LOSS_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// The version of OpenTelemetry's SDK in Cargo.toml.
 const SDK_VERSION: &str = "0.33";
-/// How long what waits may take to be sent when the server stops.
+/// Timeout of the final flush at shutdown.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// What is exported, and how.
+/// Options of exporting telemetry.
 #[derive(Clone, Debug)]
 pub struct TelemetryOptions {
-    /// Where to.
+    /// Destinations.
     pub destinations: Vec<DestinationOptions>,
-    /// How many jobs a second are traced at the most.
+    /// Maximum number of traced jobs per second.
     pub traces_per_second_max: u32,
-    /// How often numbers are sent.
+    /// Interval of exporting metrics.
     pub numbers_every: Duration,
-    /// What describes this server.
+    /// Attributes of this server.
     pub identity: Identity,
 }
 
-/// What describes this server among others.
+/// Attributes that identify this server.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// The service's name.
+    /// Name of the service.
     pub service_name: Arc<str>,
-    /// The node's name, which several servers may have.
+    /// Name of the node, which several servers may share.
     pub node_name: Arc<str>,
-    /// More attributes, which an operator has named.
+    /// Further attributes from the configuration.
     pub attributes: Vec<(String, String)>,
 }
 
 impl Identity {
-    /// By the semantic conventions for resources; `instance` is the id of this run of the server.
+    /// A resource by the semantic conventions; `instance` is the id of this run of the server.
     pub(super) fn resource(&self, instance: NodeId) -> Resource {
         let own = [
             ("service.name", self.service_name.to_string()),
@@ -81,7 +81,7 @@ impl Identity {
             ("telemetry.sdk.version", SDK_VERSION.to_owned()),
         ];
         let own = own.into_iter().map(|(key, value)| KeyValue::new(key, value));
-        // The last of one key counts. The service's name has a setting of its own.
+        // The last value of a key counts. The service's name has a setting of its own.
         let named = self.attributes.iter().filter(|(key, _)| key != "service.name");
         let named = named.map(|(key, value)| KeyValue::new(key.clone(), value.clone()));
         let all = own.chain(named);
@@ -89,7 +89,7 @@ impl Identity {
     }
 }
 
-/// The readers that destinations want: made before the numbers are begun.
+/// The readers of the destinations, which are created before metrics start.
 pub(super) fn readers(options: &TelemetryOptions) -> Vec<Option<SharedReader>> {
     let destinations = options.destinations.iter();
     destinations
@@ -97,16 +97,16 @@ pub(super) fn readers(options: &TelemetryOptions) -> Vec<Option<SharedReader>> {
         .collect()
 }
 
-/// The running export. Dropped, it ends without last words.
+/// The running export. Dropping it ends the export without a flush.
 pub struct TelemetryExport {
-    /// The numbers last as long as somebody has them.
+    /// Metrics are collected as long as this reference exists.
     _meters: Option<Arc<Meters>>,
     thread: Option<JoinHandle<()>>,
     stop: Option<oneshot::Sender<()>>,
 }
 
 impl TelemetryExport {
-    /// Begins to export. Needs a running tokio runtime, which reads the numbers.
+    /// Starts exporting. Needs a running tokio runtime, which reads the metrics.
     pub(super) fn start(
         options: &TelemetryOptions,
         resource: &Resource,
@@ -150,39 +150,39 @@ impl TelemetryExport {
         })
     }
 
-    /// Sends what waits, within a few seconds, and ends.
+    /// Flushes and stops, within a few seconds.
     pub async fn stop(mut self) {
         if let Some(stop) = self.stop.take() {
-            // Gone when the thread has failed: then there is nothing to stop.
+            // Fails if the thread has ended already.
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {
-            // It ends by itself after its last words.
+            // The thread ends after its final flush.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
 }
 
-/// Has the numbers read and sent again and again. Ends when nobody wants them any more.
+/// Reads and exports metrics at intervals, until the last receiver is gone.
 fn read_numbers(meters: &Arc<Meters>, is_time: &Arc<Notify>, every: Duration) {
     let (meters, is_time) = (Arc::downgrade(meters), Arc::clone(is_time));
     tokio::spawn(async move {
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // The first one comes at once, when there is nothing to tell.
+        // The first tick is immediate, when there is nothing to export yet.
         ticks.tick().await;
         loop {
             ticks.tick().await;
             let Some(meters) = meters.upgrade() else { return };
             if let Err(failure) = meters.refresh().await {
-                debug!("what gauges show could not be read: {failure}");
+                debug!("failed to read gauge snapshot: {failure}");
             }
             is_time.notify_waiters();
         }
     });
 }
 
-/// One destination and what goes there.
+/// A destination with its channels.
 struct Line {
     destination: Arc<Destination>,
     name: &'static str,
@@ -190,7 +190,7 @@ struct Line {
     reader: Option<SharedReader>,
 }
 
-/// Where spans come from.
+/// Sources of spans.
 struct Gathering {
     reports: Option<mpsc::Receiver<TraceReport>>,
     traces: Traces,
@@ -198,7 +198,7 @@ struct Gathering {
     per_second_max: u64,
 }
 
-/// The way of spans to one destination.
+/// The queue of spans of one destination.
 struct Way {
     destination: Arc<Destination>,
     spans: mpsc::Sender<SpanData>,
@@ -234,14 +234,14 @@ async fn export(lines: Vec<Line>, gathering: Gathering, is_time: Arc<Notify>, st
         }
     }
     gather(gathering, &ways, stopped).await;
-    // What waits is sent, and no more comes.
+    // Closing the queues flushes the remaining spans.
     drop(ways);
     stopping.cancel();
     let end = Instant::now() + LAST_WORDS;
     while let Ok(Some(_)) = timeout_at(end, tasks.join_next()).await {}
 }
 
-/// Makes spans of reports until the server stops.
+/// Converts reports to spans until the server stops.
 async fn gather(gathering: Gathering, ways: &[Way], mut stopped: oneshot::Receiver<()>) {
     let Gathering {
         reports,
@@ -250,7 +250,7 @@ async fn gather(gathering: Gathering, ways: &[Way], mut stopped: oneshot::Receiv
         per_second_max,
     } = gathering;
     let (Some(mut reports), Some(share)) = (reports, traces.share()) else {
-        // Numbers alone.
+        // Metrics only.
         let _ = stopped.await;
         return;
     };
@@ -302,14 +302,14 @@ fn tell(batch: &mut Vec<TraceReport>, share: Share, ways: &[Way], lost: &LostSpa
     }
 }
 
-/// How many of the traces are told, so that no more jobs a second are traced than may be.
+/// Adaptive sampling: limits the number of traced jobs per second.
 struct Pace {
     per_second_max: u64,
-    /// How many attempts have started since the last look.
+    /// Attempts started since the last adjustment.
     started: u64,
     missed: u64,
     looked_at: Instant,
-    /// The share that is told.
+    /// The current sampling ratio.
     told: f64,
 }
 
@@ -324,17 +324,17 @@ impl Pace {
         }
     }
 
-    /// Whether as many attempts have started as may in a second: then it is not waited for its end.
+    /// True if the number of started attempts has reached the limit of a second: then the ratio is adjusted at once.
     fn is_used_up(&self) -> bool {
         self.started >= self.per_second_max
     }
 
-    /// Has the right share told from now on.
+    /// Adjusts the sampling ratio.
     fn look(&mut self, traces: &Traces) {
         let took = self.looked_at.elapsed().as_secs_f64().max(0.001);
         self.looked_at = Instant::now();
         let missed = traces.missed();
-        // An attempt is told in three reports: it is created, started and ended.
+        // An attempt has three reports: created, started and ended.
         let started = std::mem::take(&mut self.started) + (missed - self.missed) / 3;
         self.missed = missed;
         let told = next_share(self.told, started as f64 / took, self.per_second_max as f64);
@@ -345,19 +345,19 @@ impl Pace {
     }
 }
 
-/// The share of traces to be told, when telling `told` of them has come to `per_second`.
+/// The next sampling ratio, when `told` has resulted in `per_second` traces.
 fn next_share(told: f64, per_second: f64, most: f64) -> f64 {
     if per_second > most {
         told * most / per_second
     } else if per_second < most * 0.8 {
-        // A little more, in case there is room for it: never twice what there may be.
+        // A moderate increase: at most one and a half times the limit.
         (told * 1.5).min(1.0)
     } else {
         told
     }
 }
 
-/// Sends spans, as many together as have come in a second.
+/// Exports spans, in batches of up to a second.
 async fn send_spans(
     destination: Arc<Destination>,
     name: &'static str,
@@ -381,14 +381,14 @@ async fn send_spans(
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         if let Err(error) = destination.send_spans(batch).await {
             lost.add(count);
-            failing.say(name, "spans", &error);
+            failing.report(name, "spans", &error);
         } else {
-            failing.is_over(name, "spans");
+            failing.recovered(name, "spans");
         }
     }
 }
 
-/// Sends numbers whenever it is time, and a last time when the server stops.
+/// Exports metrics at intervals, and a last time at shutdown.
 async fn send_numbers(
     destination: Arc<Destination>,
     name: &'static str,
@@ -404,50 +404,47 @@ async fn send_numbers(
         }
         let Some(numbers) = reader.read() else { return };
         if let Err(error) = destination.send_numbers(&numbers).await {
-            failing.say(name, "numbers", &error);
+            failing.report(name, "metrics", &error);
         } else {
-            failing.is_over(name, "numbers");
+            failing.recovered(name, "metrics");
         }
     }
 }
 
-/// Says that a destination takes nothing: at once, and then now and again.
+/// Logs failures of a destination: at once, and then at intervals.
 #[derive(Default)]
 struct Failing {
-    said_at: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
 impl Failing {
-    fn say(&mut self, name: &str, what: &str, error: &OTelSdkError) {
-        if self.said_at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            warn!("{name} has not taken {what}: {error}");
-            self.said_at = Some(Instant::now());
+    fn report(&mut self, name: &str, what: &str, error: &OTelSdkError) {
+        if self.logged_at.is_none_or(|at| at.elapsed() >= LOSS_LOG_INTERVAL) {
+            warn!("exporting {what} to {name} failed: {error}");
+            self.logged_at = Some(Instant::now());
         }
     }
 
-    fn is_over(&mut self, name: &str, what: &str) {
-        if self.said_at.take().is_some() {
-            tracing::info!("{name} takes {what} again");
+    fn recovered(&mut self, name: &str, what: &str) {
+        if self.logged_at.take().is_some() {
+            tracing::info!("exporting {what} to {name} recovered");
         }
     }
 }
 
-/// Says how much was lost, now and again.
+/// Logs dropped spans at intervals.
 #[derive(Default)]
-struct Complaint {
-    said: u64,
-    said_at: Option<Instant>,
+struct DropLog {
+    logged: u64,
+    logged_at: Option<Instant>,
 }
 
-impl Complaint {
-    fn say(&mut self, all: u64) {
-        if all > self.said && self.said_at.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
-            warn!(
-                "{} spans were lost: they were not taken, or more came than could be sent",
-                all - self.said
-            );
-            self.said = all;
-            self.said_at = Some(Instant::now());
+impl DropLog {
+    fn report(&mut self, all: u64) {
+        if all > self.logged && self.logged_at.is_none_or(|at| at.elapsed() >= LOSS_LOG_INTERVAL) {
+            warn!("dropped {} spans (exporter failures or full queue)", all - self.logged);
+            self.logged = all;
+            self.logged_at = Some(Instant::now());
         }
     }
 }
@@ -460,7 +457,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_load_there_is_the_share_comes_to_what_may_be_traced(load in 1.0..1e6_f64, most in 1.0..1e5_f64) {
+        fn the_sampling_ratio_converges_to_the_limit_under_any_load(load in 1.0..1e6_f64, most in 1.0..1e5_f64) {
             let mut told = 1.0;
             for _ in 0..60 {
                 told = next_share(told, load * told, most);

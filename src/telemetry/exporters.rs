@@ -1,4 +1,4 @@
-//! Where telemetry is sent: a collector of OpenTelemetry, or Application Insights.
+//! Destinations of telemetry: an OpenTelemetry collector, or Application Insights.
 
 use std::fmt;
 
@@ -16,25 +16,25 @@ use opentelemetry_sdk::trace::{SpanData, SpanExporter as _};
 use super::export_client::{ExportClient, REQUEST_WAIT};
 use super::metrics::ExportError;
 
-/// Where telemetry is to be sent, and what of it.
+/// Options of a destination.
 #[derive(Clone)]
 pub enum DestinationOptions {
-    /// A collector that speaks OTLP over HTTP.
+    /// A collector with OTLP over HTTP.
     Otlp {
-        /// Its address, below which are `/v1/traces` and `/v1/metrics`.
+        /// Base address of `/v1/traces` and `/v1/metrics`.
         endpoint: String,
-        /// Headers that it wants.
+        /// Headers of requests.
         headers: Vec<(String, String)>,
     },
     /// Application Insights.
     ApplicationInsights {
-        /// Which resource.
+        /// Key of the resource.
         instrumentation_key: String,
-        /// Where telemetry is taken, an `https` or `http` address.
+        /// Ingestion endpoint, an `https` or `http` address.
         endpoint: String,
-        /// Whether it is told of each attempt.
+        /// True if traces are exported.
         traces: bool,
-        /// Whether it is told numbers.
+        /// True if metrics are exported.
         numbers: bool,
     },
 }
@@ -47,7 +47,7 @@ impl fmt::Debug for DestinationOptions {
 }
 
 impl DestinationOptions {
-    /// What it is called in messages.
+    /// Name in log messages.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Otlp { .. } => "the OpenTelemetry collector",
@@ -55,7 +55,7 @@ impl DestinationOptions {
         }
     }
 
-    /// Whether it is sent spans.
+    /// True if spans are exported.
     pub fn wants_traces(&self) -> bool {
         match self {
             Self::Otlp { .. } => true,
@@ -63,7 +63,7 @@ impl DestinationOptions {
         }
     }
 
-    /// How it wants to be told sums, if it is sent numbers.
+    /// Temporality of exported metrics; `None` if none are exported.
     pub(super) fn wanted_numbers(&self) -> Option<Temporality> {
         match self {
             Self::Otlp { .. } => Some(Temporality::Cumulative),
@@ -72,7 +72,7 @@ impl DestinationOptions {
     }
 }
 
-/// A destination that can be sent something.
+/// An opened destination.
 pub(super) enum Destination {
     Otlp {
         spans: Box<SpanExporter>,
@@ -82,7 +82,7 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    /// Makes it, within the tokio runtime that will use it; nothing is sent yet.
+    /// Opens the destination, within the tokio runtime that will use it; nothing is sent yet.
     pub(super) fn open(options: &DestinationOptions, resource: &Resource) -> Result<Self, ExportError> {
         match options {
             DestinationOptions::Otlp { endpoint, headers } => {
@@ -127,12 +127,12 @@ impl Destination {
         }
     }
 
-    /// What of these spans it is sent.
+    /// The span as exported to this destination; `None` if it is filtered.
     pub(super) fn chosen(&self, span: &SpanData) -> Option<SpanData> {
         match self {
             Self::Otlp { .. } => Some(span.clone()),
-            // Requests, and as dependencies what requests hang below: calls and the creation of the job. Nothing hangs below a
-            // job's waiting, which would be a dependency as well.
+            // Requests, and as dependencies those spans that have requests as children: calls and the creation of the
+            // job. The span of waiting has no children, and would be a dependency as well.
             Self::ApplicationInsights(_) => match span.span_kind {
                 SpanKind::Consumer => {
                     let mut span = span.clone();

@@ -1,4 +1,4 @@
-//! The instruments, and how they are fed: counters and histograms by what commits have done, gauges by a snapshot.
+//! Instruments and their sources: counters and histograms are fed by commit reports, gauges by a snapshot.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,20 +20,20 @@ use crate::service::facade_metrics::connections::HttpConnections;
 use crate::service::facade_metrics::requests::{RequestKind, RequestSums};
 use crate::service::metrics::{CommitReport, DeliveryReport, Gauges};
 
-/// The bounds of steps of jobs' times, in seconds: from a millisecond to an hour.
+/// Bucket bounds of job durations, in seconds: from a millisecond to an hour.
 const SECONDS: [f64; 16] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0, 3_600.0,
 ];
-/// The bounds of steps of a request's time, in seconds: those of the semantic conventions for HTTP.
+/// Bucket bounds of request durations, in seconds: those of the semantic conventions for HTTP.
 const REQUEST_SECONDS: [f64; 14] = [
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 ];
-/// The bounds of steps of a commit's time, in seconds.
+/// Bucket bounds of commit durations, in seconds.
 const COMMIT_SECONDS: [f64; 11] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
-/// The bounds of steps of a commit's size, in changes.
+/// Bucket bounds of commit sizes, in changes.
 const COMMIT_CHANGES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1_024.0];
 
-/// The counters and histograms.
+/// Counters and histograms.
 pub(super) struct Instruments {
     labels: Labels,
     jobs: Counter<u64>,
@@ -51,7 +51,7 @@ pub(super) struct Instruments {
 }
 
 impl Instruments {
-    /// Makes them; `labels` are those of all instruments.
+    /// Creates them; `labels` are shared by all instruments.
     pub(super) fn new(meter: &Meter, labels: Labels) -> Self {
         let seconds = |name, description, bounds: &[f64]| {
             meter
@@ -66,16 +66,16 @@ impl Instruments {
             sent: meter
                 .u64_counter("messaging.client.sent.messages")
                 .with_unit("{message}")
-                .with_description("Jobs that were stored by this server")
+                .with_description("Jobs stored by this server")
                 .build(),
             consumed: meter
                 .u64_counter("messaging.client.consumed.messages")
                 .with_unit("{message}")
-                .with_description("Attempts that this server has started")
+                .with_description("Attempts started by this server")
                 .build(),
             processed: seconds(
                 "messaging.process.duration",
-                "How long attempts have run that completed or failed",
+                "Duration of completed and failed attempts",
                 &SECONDS,
             ),
             jobs: meter
@@ -84,41 +84,33 @@ impl Instruments {
                 .build(),
             duration: seconds(
                 "tickerq_job_duration",
-                "How long attempts have run that completed or failed",
+                "Duration of completed and failed attempts",
                 &SECONDS,
             ),
-            wait: seconds(
-                "tickerq_job_wait",
-                "How long jobs have waited from their due time to their start",
-                &SECONDS,
-            ),
+            wait: seconds("tickerq_job_wait", "Time from due time to start", &SECONDS),
             retries: meter
                 .u64_counter("tickerq_job_retries")
-                .with_description("Attempts that have failed and are retried")
+                .with_description("Failed attempts that are retried")
                 .build(),
             deliveries: meter
                 .u64_counter("tickerq_webhook_deliveries")
-                .with_description("Attempts of this server to tell webhook endpoints, by what became of the delivery")
+                .with_description("Webhook delivery attempts of this server, by status of the delivery")
                 .build(),
             delivery_duration: seconds(
                 "tickerq_webhook_duration",
-                "How long webhook endpoints have taken to answer",
+                "Response time of webhook endpoints",
                 &SECONDS,
             ),
-            commit_duration: seconds(
-                "tickerq_commit_duration",
-                "How long storage has taken for a commit",
-                &COMMIT_SECONDS,
-            ),
+            commit_duration: seconds("tickerq_commit_duration", "Duration of commits", &COMMIT_SECONDS),
             commit_changes: meter
                 .u64_histogram("tickerq_commit_changes")
-                .with_description("How many changes a commit has had")
+                .with_description("Changes per commit")
                 .with_boundaries(COMMIT_CHANGES.to_vec())
                 .build(),
         }
     }
 
-    /// Takes in what a commit has done.
+    /// Records a commit.
     pub(super) fn take_in(&mut self, report: CommitReport) {
         let CommitReport {
             changes,
@@ -219,7 +211,7 @@ impl Instruments {
     }
 }
 
-/// The numbers that gauges show: those that were read last.
+/// The current values of gauges.
 #[derive(Clone, Default)]
 pub(super) struct Snapshot {
     gauges: Arc<Mutex<Option<Gauges>>>,
@@ -227,7 +219,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Shows these from now on.
+    /// Replaces the values.
     pub(super) fn put(&self, gauges: Gauges) {
         let queues = gauges.queues.iter().map(|metrics| &metrics.queue.name).collect();
         self.labels.keep(&queues, &gauges.endpoints.iter().collect());
@@ -239,7 +231,7 @@ impl Snapshot {
         self.labels.clone()
     }
 
-    /// The names of the queues and webhook endpoints that exist, and that of all that are not told apart.
+    /// The names of existing queues and webhook endpoints, including that of aggregated ones.
     pub(super) fn names(&self) -> (HashSet<String>, HashSet<String>) {
         let gauges = self.gauges();
         let other = || std::iter::once(OTHER.to_owned());
@@ -258,7 +250,7 @@ impl Snapshot {
         self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has a number of each queue shown; queues that are one too many are added up.
+    /// Creates a gauge with a value for each queue; queues beyond the limit are aggregated.
     fn of_queues(
         &self,
         read: impl Fn(&Gauges) -> Vec<(QueueName, f64)> + Send + Sync + 'static,
@@ -279,7 +271,7 @@ impl Snapshot {
         }
     }
 
-    /// Has a number of the server shown.
+    /// Creates a gauge of the server.
     fn of_server(
         &self,
         read: impl Fn(&Gauges) -> f64 + Send + Sync + 'static,
@@ -303,7 +295,7 @@ fn counts(queue: &StoredQueue) -> StatusCounts {
     *counts
 }
 
-/// Makes the counter of spans that were lost.
+/// Creates the counter of dropped spans.
 pub(super) fn show_lost_spans(meter: &Meter, lost: &LostSpans) {
     for (name, description) in [
         (
@@ -321,7 +313,7 @@ pub(super) fn show_lost_spans(meter: &Meter, lost: &LostSpans) {
     }
 }
 
-/// Makes the gauges of connections over HTTP.
+/// Creates the gauges of HTTP connections.
 fn show_connections(meter: &Meter, connections: &HttpConnections) {
     let open = connections.clone();
     meter
@@ -344,12 +336,12 @@ fn show_connections(meter: &Meter, connections: &HttpConnections) {
     let refused = connections.clone();
     meter
         .u64_observable_counter("tickerq_http_connections_refused")
-        .with_description("HTTP connections and requests refused by a connection limit")
+        .with_description("HTTP connections and requests rejected by a connection limit")
         .with_callback(move |counter| counter.observe(refused.refused_total(), &[]))
         .build();
 }
 
-/// Makes the counters of what facades do.
+/// Creates the counters of facades.
 pub(super) fn show_traffic(meter: &Meter, traffic: &Traffic) {
     let Traffic {
         requests,
@@ -360,7 +352,7 @@ pub(super) fn show_traffic(meter: &Meter, traffic: &Traffic) {
     show_connections(meter, &connections);
     meter
         .u64_observable_counter("tickerq_graphql_operations")
-        .with_description("GraphQL operations that have ended, by what they were and what came of them")
+        .with_description("Finished GraphQL operations by type and outcome")
         .with_callback(move |counter| {
             for (kind, outcome, count) in operations.counts() {
                 let labels = [
@@ -373,7 +365,7 @@ pub(super) fn show_traffic(meter: &Meter, traffic: &Traffic) {
         .build();
     meter
         .u64_observable_gauge("tickerq_connected_clients")
-        .with_description("Clients that are connected for live updates")
+        .with_description("Connected clients of live updates")
         .with_callback(move |gauge| {
             for (kind, count) in clients.counts() {
                 gauge.observe(count, &[KeyValue::new("kind", kind.as_str())]);
@@ -383,7 +375,7 @@ pub(super) fn show_traffic(meter: &Meter, traffic: &Traffic) {
     let durations = meter
         .f64_histogram("http.server.request.duration")
         .with_unit("s")
-        .with_description("How long answering HTTP requests has taken")
+        .with_description("Duration of HTTP requests")
         .with_boundaries(REQUEST_SECONDS.to_vec())
         .build();
     requests.observe(move |kind, took| {
@@ -426,7 +418,7 @@ pub(super) fn show_traffic(meter: &Meter, traffic: &Traffic) {
         .build();
 }
 
-/// Makes the gauges, which show what the snapshot has.
+/// Creates the gauges, which read the snapshot.
 pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
     let gauge = |name, description| meter.f64_observable_gauge(name).with_description(description);
     let counter = |name, description| meter.f64_observable_counter(name).with_description(description);
@@ -438,13 +430,13 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
                 .collect()
         })
     };
-    gauge("tickerq_queue_length", "Jobs that are pending, on all servers")
+    gauge("tickerq_queue_length", "Pending jobs on all servers")
         .with_callback(by_queue(|counts| counts.pending))
         .build();
-    gauge("tickerq_workers_busy", "Workers that run a job, on all servers")
+    gauge("tickerq_workers_busy", "Workers that run a job on all servers")
         .with_callback(by_queue(|counts| counts.running))
         .build();
-    gauge("tickerq_workers", "Workers that this server has")
+    gauge("tickerq_workers", "Workers of this server")
         .with_callback(snapshot.of_queues(|gauges| {
             let queues = gauges.queues.iter();
             queues
@@ -452,7 +444,7 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
                 .collect()
         }))
         .build();
-    gauge("tickerq_queue_latency", "How long a due job waits, at the longest")
+    gauge("tickerq_queue_latency", "Longest wait of a due job")
         .with_unit("s")
         .with_callback(snapshot.of_queues(|gauges| {
             let seconds = |name: &QueueName| {
@@ -503,7 +495,7 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
         let snapshot = snapshot.clone();
         gauge(
             "tickerq_actor_mailbox_lag",
-            "How long a message waits for an actor of this kind, at the longest",
+            "Longest wait of a message for an actor of this kind",
         )
         .with_unit("s")
         .with_callback(move |gauge| {
@@ -532,18 +524,15 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
     gauge("tickerq_build_info", "1, with the version of the server")
         .with_callback(|gauge| gauge.observe(1.0, &[KeyValue::new("version", env!("CARGO_PKG_VERSION"))]))
         .build();
-    gauge("process_start_time", "When the server's process started, since 1970")
+    gauge("process_start_time", "Start time of the process, since 1970")
         .with_unit("s")
         .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.started_at as f64))
         .build();
-    counter(
-        "process_cpu",
-        "The processor's time that the server's process has taken",
-    )
-    .with_unit("s")
-    .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.cpu_time.as_secs_f64()))
-    .build();
-    gauge("process_resident_memory", "Memory that the server's process holds")
+    counter("process_cpu", "Processor time of the process")
+        .with_unit("s")
+        .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.cpu_time.as_secs_f64()))
+        .build();
+    gauge("process_resident_memory", "Memory used by the process")
         .with_unit("By")
         .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.memory_used as f64))
         .build();
@@ -556,7 +545,7 @@ pub(super) fn show(meter: &Meter, snapshot: &Snapshot) {
     .build();
     gauge(
         "tickerq_cpu_usage_ratio",
-        "What the process takes of all cores together, from 0 to 1",
+        "Processor usage of all cores together, from 0 to 1",
     )
     .with_callback(snapshot.of_server(|gauges| gauges.system.metrics.usage.cpu_percentage / 100.0))
     .build();

@@ -1,4 +1,5 @@
-//! Labels of jobs and webhook endpoints, bounded: names that callers make up must not fill the memory of whoever keeps the numbers.
+//! Labels of jobs and webhook endpoints, bounded: names that callers choose must not exhaust the memory of metric
+//! storage.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,14 +9,14 @@ use opentelemetry::KeyValue;
 use super::spans::MESSAGING_SYSTEM;
 use crate::domain::values::name::{JobType, QueueName};
 
-/// How many queues are told apart.
+/// Maximum number of distinct queues.
 const QUEUES_MAX: usize = 100;
-/// How many pairs of a queue and a type are told apart. With five statuses each it stays below the 2,000 series of an
-/// instrument from which on OpenTelemetry puts everything together.
+/// Maximum number of distinct pairs of a queue and a type. With five statuses each they stay below 2,000 series, from
+/// which on OpenTelemetry aggregates an instrument.
 const PAIRS_MAX: usize = 300;
-/// How many webhook endpoints are told apart.
+/// Maximum number of distinct webhook endpoints.
 const ENDPOINTS_MAX: usize = 100;
-/// What stands for a name that is one too many.
+/// Replaces names beyond the limit.
 pub(super) const OTHER: &str = "other";
 
 /// The labels of a queue and a type.
@@ -43,7 +44,7 @@ impl JobLabels {
     }
 }
 
-/// The names that have been seen first and exist. Copies share them.
+/// The names that were seen first and still exist. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Labels(Arc<Mutex<Names>>);
 
@@ -92,7 +93,7 @@ impl Labels {
         KeyValue::new("endpoint", Arc::clone(name))
     }
 
-    /// Forgets names that exist no more: others may take their places.
+    /// Removes names that no longer exist, so that others can be distinguished.
     pub(super) fn keep(&self, queues: &HashSet<&QueueName>, endpoints: &HashSet<&Arc<str>>) {
         let mut names = self.names();
         names.queues.retain(|queue, _| queues.contains(queue));
@@ -124,7 +125,7 @@ mod tests {
     use crate::domain::values::name::{JobType, QueueName};
 
     #[test]
-    fn names_that_are_one_too_many_are_one() {
+    fn names_beyond_the_limit_share_a_label() {
         let labels = Labels::default();
         let mut seen = HashSet::new();
         for number in 0..1_000 {

@@ -1,4 +1,4 @@
-//! A reader of numbers that is asked when somebody wants them, and that its provider and the one who asks both hold.
+//! A metric reader that collects on request, shared by its provider and its caller.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -8,17 +8,17 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{InstrumentKind, ManualReader, Pipeline, Temporality};
 
-/// See the module.
+/// See the module documentation.
 #[derive(Clone, Debug)]
 pub(super) struct SharedReader(Arc<ManualReader>);
 
 impl SharedReader {
-    /// A reader that is told sums in this way.
+    /// A reader with this temporality.
     pub(super) fn new(temporality: Temporality) -> Self {
         Self(Arc::new(ManualReader::builder().with_temporality(temporality).build()))
     }
 
-    /// The numbers now; `None` when their provider is gone.
+    /// The current metrics; `None` if the provider is gone.
     pub(super) fn read(&self) -> Option<ResourceMetrics> {
         let mut numbers = ResourceMetrics::default();
         self.0.collect(&mut numbers).is_ok().then_some(numbers)

@@ -1,4 +1,4 @@
-//! The numbers, gathered once and read by whoever exports them.
+//! Metrics, collected once and shared by all exporters.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::service::error::ServiceError;
 use crate::service::facade_metrics::Traffic;
 use crate::service::metrics::Metrics;
 
-/// Why nothing can be exported.
+/// Exporting can't start.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The library has refused.
-    #[error("what the server does can't be exported: {reason}")]
+    /// Error of the library.
+    #[error("failed to set up telemetry: {reason}")]
     Setup {
-        /// What it said.
+        /// Reason.
         reason: String,
     },
 }
 
 impl ExportError {
-    /// The library's words.
+    /// The library's error.
     pub(super) fn of(reason: impl std::fmt::Display) -> Self {
         Self::Setup {
             reason: reason.to_string(),
@@ -36,16 +36,16 @@ impl ExportError {
     }
 }
 
-/// Numbers since they were begun.
+/// Metrics since their start.
 pub struct Meters {
     metrics: Metrics,
     snapshot: Snapshot,
-    /// The instruments live as long as it.
+    /// The provider keeps the instruments alive.
     _provider: SdkMeterProvider,
 }
 
 impl Meters {
-    /// Begins to gather for these readers. Needs a running tokio runtime.
+    /// Starts collecting for these readers. Needs a running tokio runtime.
     pub(super) fn start(
         metrics: Metrics,
         traffic: &Traffic,
@@ -70,7 +70,7 @@ impl Meters {
         let mut instruments = Instruments::new(&meter, snapshot.labels());
         let mut commits = metrics
             .commits()
-            .ok_or_else(|| ExportError::of("somebody else is told what commits do"))?;
+            .ok_or_else(|| ExportError::of("commit reports already have a subscriber"))?;
         // Ends with the Writer.
         tokio::spawn(async move {
             while let Some(report) = commits.recv().await {
@@ -84,14 +84,14 @@ impl Meters {
         }))
     }
 
-    /// The names of the queues and webhook endpoints that exist, as they were read last.
+    /// The names of existing queues and webhook endpoints, as of the last refresh.
     pub(super) fn names(&self) -> (HashSet<String>, HashSet<String>) {
         self.snapshot.names()
     }
 
-    /// Reads what gauges show.
+    /// Refreshes the values of gauges.
     pub(super) async fn refresh(&self) -> Result<(), ServiceError> {
-        // Who may read it was asked where the request came in.
+        // The request was authorised where it came in.
         self.snapshot.put(self.metrics.gauges(&Caller::local()).await?);
         Ok(())
     }

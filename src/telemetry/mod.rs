@@ -1,4 +1,4 @@
-//! What the server shows to programs that watch it. Consumers: nothing in the server waits for them.
+//! Export of metrics and traces. Consumers only: no part of the server waits for them.
 
 mod dropped_spans;
 mod export_client;

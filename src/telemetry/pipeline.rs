@@ -1,4 +1,4 @@
-//! All that is exported of one server, begun together: numbers are gathered once for all who read them.
+//! Starts all exports of a server: metrics are collected once for all exporters.
 
 use opentelemetry_sdk::Resource;
 
@@ -12,29 +12,29 @@ use crate::service::facade_metrics::Traffic;
 use crate::service::metrics::Metrics;
 use crate::service::traces::Traces;
 
-/// What is watched.
+/// Sources of telemetry.
 pub struct Watched {
-    /// This run of the server.
+    /// Id of this run of the server.
     pub node: NodeId,
-    /// The server's numbers.
+    /// Metrics of the server.
     pub metrics: Metrics,
-    /// The traces of its jobs.
+    /// Traces of jobs.
     pub traces: Traces,
-    /// What its facades count.
+    /// Counters of the facades.
     pub traffic: Traffic,
 }
 
-/// What is exported.
+/// Running exports.
 #[derive(Default)]
 pub struct Exports {
-    /// Numbers for Prometheus, if it is to read any.
+    /// Metrics for Prometheus, if enabled.
     pub prometheus: Option<PrometheusExport>,
-    /// What is sent to collectors, if there are any.
+    /// Export to collectors, if configured.
     pub telemetry: Option<TelemetryExport>,
 }
 
 impl Exports {
-    /// Begins: numbers of these names for Prometheus (none means all), and what collectors are sent. Needs a running tokio
+    /// Starts metrics for Prometheus with these names (none means all) and exports to collectors. Needs a running tokio
     /// runtime.
     pub fn start(
         watched: Watched,

@@ -1,4 +1,4 @@
-//! The numbers as Prometheus reads them.
+//! Metrics in the format of Prometheus.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use prometheus::{Registry, TextEncoder};
 use super::metrics::{ExportError, Meters};
 use crate::service::error::ServiceError;
 
-/// Numbers for Prometheus.
+/// Metrics for Prometheus.
 pub struct PrometheusExport {
     meters: Arc<Meters>,
     registry: Registry,
-    /// The names that are exported; nothing for all.
+    /// Names of exported metrics; empty for all.
     chosen: Vec<String>,
 }
 
-/// Where the numbers for Prometheus come together.
+/// The reader and registry of Prometheus.
 pub(super) fn reader() -> Result<(PrometheusExporter, Registry), ExportError> {
     let registry = Registry::new();
     let reader = opentelemetry_prometheus::exporter()
@@ -30,7 +30,7 @@ pub(super) fn reader() -> Result<(PrometheusExporter, Registry), ExportError> {
 }
 
 impl PrometheusExport {
-    /// Exports what comes together here. Only the chosen names are exported; none means all.
+    /// Exports the registry's metrics. Only the chosen names are exported; none means all.
     pub(super) fn new(meters: Arc<Meters>, registry: Registry, chosen: Vec<String>) -> Self {
         Self {
             meters,
@@ -39,12 +39,12 @@ impl PrometheusExport {
         }
     }
 
-    /// The numbers now, as text of version 0.0.4.
+    /// The current metrics as text of version 0.0.4.
     pub async fn text(&self) -> Result<String, ServiceError> {
         self.meters.refresh().await?;
         let mut families = self.registry.gather();
         let (queues, endpoints) = self.meters.names();
-        // Counters last as long as the server: those of what was deleted are left out.
+        // Counters live as long as the server: those of deleted queues and endpoints are omitted.
         let exists = |label: &LabelPair| match label.name() {
             "queue" | "messaging_destination_name" => queues.contains(label.value()),
             "endpoint" => endpoints.contains(label.value()),

@@ -1,14 +1,14 @@
-//! From what has happened in a trace to spans.
+//! Conversion of trace reports to spans.
 //!
 //! | span | kind | from | to |
 //! | --- | --- | --- | --- |
-//! | `create TYPE` | producer | the request for the job | its being stored |
-//! | `wait TYPE` | internal | the time it was due | its attempt's start |
-//! | `TYPE` | consumer | an attempt's start | its end |
-//! | `POST /path` | client | a handler's call or a webhook | the answer |
+//! | `create TYPE` | producer | the request for the job | its commit |
+//! | `wait TYPE` | internal | the due time | the attempt's start |
+//! | `TYPE` | consumer | the attempt's start | its end |
+//! | `POST /path` | client | a handler's call or a webhook | the response |
 //!
-//! Each hangs below `create`, which hangs below the caller's span; calls hang below the attempt that made them or that
-//! they tell of.
+//! Each is a child of `create`, which is a child of the caller's span; calls are children of the attempt that made or
+//! caused them.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -29,7 +29,7 @@ pub(super) const MESSAGING_SYSTEM: &str = "tickerq";
 /// The value of `error.type` of a failed attempt.
 pub(super) const JOB_FAILED: &str = "JobFailed";
 
-/// The span of what has happened; `share` as it was when the trace was found to be kept.
+/// The span of a report; `share` is the sampling ratio at the time of the sampling decision.
 pub(super) fn span_of(report: &TraceReport, share: Share) -> Option<SpanData> {
     match report {
         TraceReport::Created { job, at } => Some(created(job, *at, share)),
@@ -55,7 +55,7 @@ fn created(job: &Job, at: DateTime<Utc>, share: Share) -> SpanData {
     }
 }
 
-/// How long an attempt was waited for: from the time it was due, or the job's creation if that was later.
+/// The span of the wait for an attempt: from the due time, or the job's creation if that was later.
 fn waited(job: &Job, share: Share) -> Option<SpanData> {
     let started_at = job.started_at?;
     let trace = JobTrace::of(job, share);
@@ -144,7 +144,7 @@ fn called(call: &CallReport) -> SpanData {
     ];
     attributes.extend(status.map(|status| KeyValue::new("http.response.status_code", i64::from(status))));
     if error.is_some() {
-        // The answer's status, or that there was none.
+        // The response's status, or `no_response`.
         let kind = status.map_or_else(|| "no_response".to_owned(), |status| status.to_string());
         attributes.push(KeyValue::new("error.type", kind));
     }
@@ -219,7 +219,7 @@ fn span_id(id: trace_context::SpanId) -> SpanId {
     SpanId::from(id.number())
 }
 
-/// The `tracestate` of a job's trace, which spans carry as well.
+/// The `tracestate` of a job's trace, which its spans carry as well.
 fn state_of(job: &Job) -> TraceState {
     let state = job
         .propagated

@@ -1,8 +1,8 @@
-//! The HTTP client that speaks to endpoints of other people, and connects only where it may.
+//! The HTTP client for addresses that callers choose, with an egress policy.
 //!
-//! A name is resolved once, by the client's own resolver, which drops the addresses that the [`Reach`] leaves out; the
-//! connection is made to one of the others. So a name that answers one thing when it is looked at and another when it is
-//! connected to gains nothing. An address that stands in the URL itself is never resolved, and is looked at before.
+//! A name is resolved once, by the client's own resolver, which drops the addresses that the [`Reach`] excludes; the
+//! client connects to one of the others. So a name that resolves differently for the check and for the connection gains
+//! nothing. A literal address in the URL is never resolved, and is checked before.
 
 use std::error::Error;
 use std::io;
@@ -17,36 +17,37 @@ use rustls::crypto::{CryptoProvider, ring};
 
 use super::egress_policy::{OutOfReach, Reach};
 
-/// How long a connection may take to open. What an answer may take is the job's own timeout.
+/// Timeout of opening a connection. The response has the job's own timeout.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
-/// How long an idle connection is kept. Many servers close theirs after five seconds, and a request that meets the
-/// closing is lost.
+/// Maximum idle time of a connection. Many servers close theirs after five seconds, and a request at that moment is
+/// lost.
 const IDLE_WAIT: Duration = Duration::from_secs(4);
 
-/// The client: no redirects, no proxy from the environment, the system's certificates. Copies share its connections.
+/// The client: no redirects, no proxy from the environment, the system's root certificates. Clones share its
+/// connections.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     client: Client,
     reach: Reach,
-    /// Why it trusts no certificate, when it does not.
+    /// Reason why it has no root certificates, if so.
     untrusting: Option<Arc<str>>,
 }
 
-/// The client can't be made.
+/// The client can't be created.
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client can't be made: {cause}")]
+#[error("failed to create the HTTP client: {cause}")]
 pub struct HttpClientError {
-    /// What the library said.
+    /// Cause.
     cause: String,
 }
 
 impl HttpClient {
-    /// A client with no connections that may connect to these addresses. On a system without certificates it can call
-    /// `http` addresses only.
+    /// A client without connections, with an egress policy. Without root certificates it can only call `http`
+    /// addresses.
     pub fn new(reach: Reach) -> Result<Self, HttpClientError> {
         if CryptoProvider::get_default().is_none() {
-            // Somebody else may have installed one in between, which is as good.
+            // Another part of the program may have installed one first, which is sufficient.
             let _ = ring::default_provider().install_default();
         }
         let (client, untrusting) = match builder(reach).build() {
@@ -68,24 +69,24 @@ impl HttpClient {
         })
     }
 
-    /// Why no `https` address can be called, if none can.
+    /// Reason why no `https` address can be called, if so.
     pub(crate) fn untrusting(&self) -> Option<&str> {
         self.untrusting.as_deref()
     }
 
-    /// A request to this address, if it may be connected to. Answers are read as they come: no encoding is decoded.
+    /// A request to this address, if the policy allows it. Responses are not decompressed.
     pub(crate) fn post(&self, url: Url) -> Result<RequestBuilder, OutOfReach> {
         self.check(&url)?;
         Ok(self.client.post(url).header(ACCEPT_ENCODING, "identity"))
     }
 
-    /// Says whether an address may be connected to that needs no resolving; any other is looked at when it is resolved.
+    /// Checks a literal address; names are checked when they are resolved.
     pub fn check(&self, url: &Url) -> Result<(), OutOfReach> {
         self.reach.check_url(url)
     }
 }
 
-/// Resolves names to the addresses within reach.
+/// Resolves names to the addresses that the policy allows.
 struct GuardedResolver(Reach);
 
 impl Resolve for GuardedResolver {
@@ -119,7 +120,7 @@ fn builder(reach: Reach) -> ClientBuilder {
         .pool_idle_timeout(IDLE_WAIT)
 }
 
-/// What went wrong in the end, in words for people. The outer errors only say that something did, and repeat the URL.
+/// The innermost cause. The outer errors are generic, and repeat the URL.
 pub(crate) fn root_cause(error: &reqwest::Error) -> String {
     if error.is_connect() && error.is_timeout() {
         return format!("no connection within {} s", CONNECT_WAIT.as_secs());
@@ -128,7 +129,7 @@ pub(crate) fn root_cause(error: &reqwest::Error) -> String {
         return "the request failed".to_owned();
     };
     match root.downcast_ref::<io::Error>() {
-        // An error of the system, which would add its number: "connection refused" says it.
+        // The system's own text would add its error number.
         Some(error) if error.raw_os_error().is_some() => error.kind().to_string(),
         _ => root.to_string(),
     }

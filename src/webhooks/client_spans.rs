@@ -1,4 +1,4 @@
-//! Calls to other programs, as they are told to who exports traces.
+//! Reports of outgoing calls, for tracing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,65 +11,65 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::{SpanId, TraceParent};
 
-/// One call and what came of it.
+/// One call with its outcome.
 #[derive(Clone, Debug)]
 pub struct CallReport {
-    /// Where it stands in a trace: what the program that was called was told.
+    /// Span context of the call, as sent to the called program.
     pub place: TraceParent,
-    /// The span under which it was made.
+    /// Parent span.
     pub parent: SpanId,
-    /// What it was about.
+    /// Subject of the call.
     pub about: CallSubject,
-    /// Who was called, without what may be secret: no query, no password.
+    /// Target of the call, without secrets: no query, no password.
     pub target: CallTarget,
-    /// When it began.
+    /// Start time.
     pub began_at: DateTime<Utc>,
-    /// How long it took.
+    /// Duration.
     pub took: Duration,
-    /// The status of the answer; `None` when there was none.
+    /// Status of the response; `None` without one.
     pub status: Option<u16>,
-    /// Why it was no success, in a line.
+    /// Error in one line, unless it succeeded.
     pub error: Option<Arc<str>>,
 }
 
-/// What a call was about.
+/// Subject of a call.
 #[derive(Clone, Debug)]
 pub enum CallSubject {
     /// A handler's call, which runs a job.
     Job {
-        /// Which job.
+        /// Id of the job.
         id: JobId,
-        /// Its type.
+        /// Type of the job.
         job_type: JobType,
-        /// The number of the attempt.
+        /// Number of the attempt.
         attempt: u32,
     },
-    /// An endpoint is told of an event.
+    /// A delivery to a webhook endpoint.
     Webhook {
-        /// The endpoint's name.
+        /// Name of the endpoint.
         endpoint: Arc<str>,
-        /// The event's name.
+        /// Name of the event.
         event: Arc<str>,
         /// The delivery's `webhook-id`.
         id: String,
-        /// How many attempts there were before.
+        /// Number of earlier attempts.
         resend: u32,
     },
 }
 
-/// Who is called.
+/// Target of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallTarget {
     /// Scheme, host, port and path.
     pub url: String,
-    /// The host's name or address.
+    /// Name or address of the host.
     pub host: String,
-    /// The port.
+    /// Port.
     pub port: u16,
 }
 
 impl CallTarget {
-    /// Somebody whose address can't be read.
+    /// The target of an invalid address.
     pub fn unknown() -> Self {
         Self {
             url: String::new(),
@@ -84,7 +84,7 @@ impl From<&Url> for CallTarget {
         let mut shown = url.clone();
         shown.set_query(None);
         shown.set_fragment(None);
-        // Neither fails for addresses that have a host, and only those can be called.
+        // Neither fails for addresses with a host, and only those can be called.
         let _ = shown.set_username("");
         let _ = shown.set_password(None);
         Self {
@@ -95,24 +95,24 @@ impl From<&Url> for CallTarget {
     }
 }
 
-/// Who is told of calls; by default nobody. Must not wait.
+/// A reporter of outgoing calls; by default it discards them. It must not block.
 #[derive(Clone, Default)]
 pub struct Calls(Option<Arc<dyn Fn(CallReport) + Send + Sync>>);
 
 impl Calls {
-    /// Has this told.
+    /// Creates a reporter.
     pub fn told_to(listener: impl Fn(CallReport) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(listener)))
     }
 
-    /// Tells a call, if its trace is kept and somebody listens.
+    /// Reports a call, if its trace is sampled and reports are consumed.
     pub fn tell(&self, is_kept: bool, report: impl FnOnce() -> CallReport) {
         if let Some(listener) = self.0.as_ref().filter(|_| is_kept) {
             listener(report());
         }
     }
 
-    /// Whether somebody listens.
+    /// True if reports are consumed.
     pub fn are_told(&self) -> bool {
         self.0.is_some()
     }
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_shows_nothing_that_may_be_secret() {
+    fn a_target_contains_no_secrets() {
         let url = Url::parse("https://user:pass@example.com/hooks/7?token=secret#part").expect("a URL");
         let target = CallTarget::from(&url);
         assert_eq!(target.url, "https://example.com/hooks/7");

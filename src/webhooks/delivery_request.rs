@@ -1,10 +1,10 @@
-//! Sends one message to one endpoint: the headers, the signatures, and what the answer means.
+//! Delivery of one message to one endpoint: headers, signatures, and the meaning of the response.
 //!
-//! | answer | the delivery |
+//! | response | the delivery |
 //! | --- | --- |
-//! | 2xx | is done |
-//! | 410 | has failed, and the endpoint is gone |
-//! | anything else, or none | is tried again as the endpoint's policy says, and not before `Retry-After` |
+//! | 2xx | delivered |
+//! | 410 | failed, and the endpoint is gone |
+//! | anything else, or none | retried by the endpoint's policy, and not before `Retry-After` |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,38 +25,38 @@ use crate::domain::webhooks::delivery::{DeliveryAttempt, Message, Reply};
 use crate::domain::webhooks::endpoint::{Endpoint, SigningSecret};
 use crate::domain::webhooks::signature::{PREVIOUS_SIGNATURE_HEADER, SIGNATURE_HEADER, sign, sign_message};
 
-/// How much of an answer's body is kept.
+/// Number of bytes of a response's body that are kept.
 const BODY_BYTES_KEPT: usize = 1_024;
-/// How much of it is read at the most, so that the connection can be used again.
+/// Maximum number of bytes of a body that are read, so that the connection can be reused.
 const BODY_BYTES_READ: usize = 64 * 1_024;
 
-/// What came of an attempt, and what the endpoint wants.
+/// Outcome of an attempt.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// The attempt, for the record.
+    /// The attempt, for the history.
     pub attempt: DeliveryAttempt,
-    /// What it means.
+    /// Meaning of the response.
     pub reply: Reply,
-    /// How long the endpoint wants to be left alone by all deliveries.
+    /// Delay that the endpoint requests for all its deliveries.
     pub pause: Option<TimeSpan>,
 }
 
-/// What is posted.
+/// A request to an endpoint.
 #[derive(Clone, Copy, Debug)]
 pub struct Letter<'a> {
-    /// Where to.
+    /// Address.
     pub url: &'a str,
     /// The `webhook-id`.
     pub id: &'a str,
-    /// What it is signed with: the newest secret first.
+    /// Secrets that sign the body, newest first.
     pub secrets: &'a [&'a SigningSecret],
-    /// Where it stands in a trace.
+    /// Span context.
     pub place: Option<TraceParent>,
-    /// What its trace passes on besides.
+    /// Further trace context.
     pub propagated: Option<&'a PropagatedContext>,
 }
 
-/// Sends a message to an endpoint; `now` is the time of the attempt, `place` where it stands in a trace.
+/// Sends a message to an endpoint; `now` is the time of the attempt.
 pub async fn deliver(
     client: &HttpClient,
     endpoint: &Endpoint,
@@ -134,9 +134,9 @@ async fn answer(
         place,
         propagated,
     } = letter;
-    let url = Url::parse(url).map_err(|error| format!("its address can't be read: {error}"))?;
+    let url = Url::parse(url).map_err(|error| format!("invalid URL: {error}"))?;
     if let (Some(cause), "https") = (client.untrusting(), url.scheme()) {
-        return Err(format!("the system has no certificates to know it by ({cause})"));
+        return Err(format!("the system has no root certificates ({cause})"));
     }
     let seconds = now.timestamp();
     let signatures: Vec<String> = secrets
@@ -159,18 +159,18 @@ async fn answer(
     for (header, secret) in [SIGNATURE_HEADER, PREVIOUS_SIGNATURE_HEADER].into_iter().zip(secrets) {
         request = request.header(header, sign(secret.expose(), body.as_bytes()));
     }
-    let too_late = |_| "it has not answered in time".to_owned();
+    let too_late = |_| "timed out".to_owned();
     let response = timeout_at(end, request.body(body).send()).await.map_err(too_late)?;
     let mut response = response.map_err(|error| root_cause(&error))?;
     let (status, wait) = (response.status(), wait_of(response.headers(), now));
-    // The status has said what there is to know: a body that breaks off or does not end changes nothing.
+    // The status is sufficient: an incomplete body does not matter.
     let body = timeout_at(end, start_of_body(&mut response)).await.unwrap_or_default();
     Ok(Answer { status, body, wait })
 }
 
 fn wait_of(headers: &HeaderMap, now: DateTime<Utc>) -> Option<TimeSpan> {
     let text = |name| headers.get(name)?.to_str().ok();
-    // The endpoint's own clock, if it shows it.
+    // The endpoint's own clock, if it sends a date.
     let now = text(DATE).and_then(parse_http_date).unwrap_or(now);
     retry_after(text(RETRY_AFTER)?, Some(now))
 }
@@ -189,7 +189,7 @@ async fn start_of_body(response: &mut Response) -> Option<Arc<str>> {
     (!bytes.is_empty()).then(|| Arc::from(clean(&String::from_utf8_lossy(&bytes))))
 }
 
-/// Without what no storage keeps.
+/// The text without characters that can't be stored.
 fn clean(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -208,5 +208,5 @@ fn said(status: StatusCode) -> String {
     } else {
         ""
     };
-    format!("it answered {code} {name}{more}").replace("  ", " ")
+    format!("responded with {code} {name}{more}").replace("  ", " ")
 }

@@ -1,4 +1,4 @@
-//! Which addresses the server may connect to when somebody else has said where to.
+//! The egress policy: addresses that the server may connect to on behalf of callers.
 
 use std::net::IpAddr;
 
@@ -7,33 +7,33 @@ use reqwest::Url;
 use super::special_networks;
 use super::special_networks::Special;
 
-/// How far connections reach. Link-local addresses, those of clouds' metadata services, and those that are no single
-/// machine's are out of reach always.
+/// Egress policy. Link-local addresses, metadata services of clouds and addresses that are not routable are always
+/// blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Reach {
     allows_private: bool,
 }
 
-/// An address is out of reach. The text does not tell the address, which the name's owner has chosen.
+/// The address is blocked. The message does not contain the address, which the name's owner has chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutOfReach {
-    /// Nobody may be told anything there.
+    /// The address is never called.
     #[error("address is link-local, a cloud metadata service or not routable, and is blocked")]
     Never,
-    /// It lies in a private network, or is this machine.
+    /// It is in a private network, or is this machine.
     #[error(
-        "the address lies in a private network, where this endpoint may not be ([webhooks] allow_private_networks)"
+        "the address is in a private network, which is not allowed for this endpoint ([webhooks] allow_private_networks)"
     )]
     Private,
 }
 
 impl Reach {
-    /// Addresses of the internet alone.
+    /// Public addresses only.
     pub const PUBLIC: Self = Self { allows_private: false };
-    /// Those of private networks and of this machine as well.
+    /// Private networks and this machine as well.
     pub const PRIVATE_TOO: Self = Self { allows_private: true };
 
-    /// Says whether an address is out of reach.
+    /// Fails if the address is blocked.
     pub fn check(self, address: IpAddr) -> Result<(), OutOfReach> {
         let special = match address {
             IpAddr::V4(address) => special_networks::of_v4(address),
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_and_link_local_addresses_are_never_called() {
+    fn metadata_and_link_local_addresses_are_always_blocked() {
         for text in [
             "169.254.169.254",
             "169.254.0.1",
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn private_networks_are_called_by_those_who_may() {
+    fn private_networks_are_allowed_by_the_option_only() {
         for text in [
             "127.0.0.1",
             "127.255.0.1",

@@ -1,4 +1,4 @@
-//! What the server says to endpoints of other programs, and how they know that it was the server that said it.
+//! Deliveries to webhook endpoints and sync targets, with their signatures.
 
 pub mod client;
 pub mod client_spans;

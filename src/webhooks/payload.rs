@@ -1,7 +1,7 @@
-//! What endpoints are told of an event: the body of a delivery, and its signature.
+//! Payloads of webhook deliveries.
 //!
-//! The body is compact JSON, `{"event":…,"timestamp":…,"data":{…}}`. Before it is sent its signature is added as its last
-//! member: cutting off `,"signature":"…"` restores the bytes that were signed.
+//! The body is compact JSON, `{"event":…,"timestamp":…,"data":{…}}`. Before it is sent, the signature is added as the
+//! last member: removing `,"signature":"…"` restores the signed bytes.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::domain::webhooks::signature::sign;
 
-/// How large a job's result may be to be told; a greater one is read from the API.
+/// Maximum size of a result in a payload; a larger one is available from the API.
 const RESULT_BYTES_MAX: usize = 64 * 1024;
 
-/// The name of the event that is sent to try an endpoint.
+/// The name of the test event.
 pub const TEST_EVENT: &str = "webhook.test";
 
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ struct Body<'a, T: Serialize> {
     data: T,
 }
 
-/// A job as endpoints are told of it; the first members are the reference's.
+/// A job in payloads; the first members are defined by the dashboard API.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JobData<'a> {
@@ -42,7 +42,7 @@ struct JobData<'a> {
     status: &'static str,
     duration: Option<String>,
     result: Option<Box<RawValue>>,
-    /// Whether there is a result that is too large to be told.
+    /// True if the result is too large for the payload.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     result_omitted: bool,
     error: Option<&'a str>,
@@ -154,7 +154,7 @@ struct TestData {
     message: &'static str,
 }
 
-/// The message of an event; `None` for one that no webhook tells.
+/// The message of an event; `None` for events that webhooks do not deliver.
 pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
     let kind = WebhookEvent::of(event)?;
     let at = event.at();
@@ -199,7 +199,7 @@ pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
     Some((kind, message(id, kind.as_str(), at, lane, job_id, body)))
 }
 
-/// The alert that an endpoint was disabled, for the others.
+/// The alert that an endpoint was disabled, for the other endpoints.
 pub fn disabled_alert(endpoint: &Endpoint, why: String, at: DateTime<Utc>, id: Uuid) -> Message {
     let event = WebhookEvent::SystemAlert.as_str();
     let data = DisabledData {
@@ -214,13 +214,13 @@ pub fn disabled_alert(endpoint: &Endpoint, why: String, at: DateTime<Utc>, id: U
     message(id, event, at, lane_of("system", ""), None, body(event, at, data))
 }
 
-/// A message that tries an endpoint.
+/// The message of a test delivery.
 pub fn test_message(endpoint: EndpointId, at: DateTime<Utc>, id: Uuid) -> Message {
     let data = TestData {
         endpoint_id: endpoint.to_string(),
         message: "this is a test",
     };
-    // In a lane of its own: it waits for nothing.
+    // With an ordering key of its own, so that it waits for no other message.
     message(id, TEST_EVENT, at, id, None, body(TEST_EVENT, at, data))
 }
 
@@ -251,12 +251,12 @@ fn body<T: Serialize>(event: &str, at: DateTime<Utc>, data: T) -> String {
         timestamp: timestamp::to_text(at),
         data,
     };
-    // Texts, numbers and JSON that was read as such always become JSON.
+    // Texts, numbers and valid JSON always serialise.
     serde_json::to_string(&body).unwrap_or_default()
 }
 
-/// JSON without the white space between its parts. Numbers and texts stay as they are written: a receiver that reads the
-/// body and writes it anew gets the same bytes.
+/// JSON without insignificant white space. Numbers and texts stay as they are: a receiver that parses and serialises
+/// the body gets the same bytes.
 fn compact(json: &str) -> String {
     let mut compact = String::with_capacity(json.len());
     let (mut is_in_text, mut is_escaped) = (false, false);
@@ -274,7 +274,7 @@ fn compact(json: &str) -> String {
     compact
 }
 
-/// The lane of what is no job: the start of a digest, which no UUID version 7 is.
+/// The ordering key of events without a job: the start of a digest, which is never a UUID version 7.
 fn lane_of(kind: &str, name: &str) -> Uuid {
     let mut digest = Sha256::new();
     digest.update(kind.as_bytes());
@@ -286,7 +286,7 @@ fn lane_of(kind: &str, name: &str) -> Uuid {
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
-/// A body with its signature as its last member.
+/// The body with its signature as the last member.
 pub fn with_signature(body: &str, secret: &str) -> String {
     let signature = sign(secret, body.as_bytes());
     let inside = body.strip_suffix('}').unwrap_or(body);

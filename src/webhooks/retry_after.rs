@@ -1,18 +1,17 @@
-//! `Retry-After`: how long an endpoint wants to be left alone (RFC 9110, section 10.2.3).
+//! `Retry-After` (RFC 9110, section 10.2.3).
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::domain::values::time_span::TimeSpan;
 
-/// The longest wait that an endpoint may ask for.
+/// Maximum delay that an endpoint may request.
 const RETRY_AFTER_MAX: TimeSpan = TimeSpan::from_secs(24 * 3600);
 
-/// How long `Retry-After` asks to wait, at most a day: seconds, or the time of day at which to come back. What is neither
-/// asks for nothing.
+/// The delay of `Retry-After`, at most a day: seconds, or a date. Other values request no delay.
 pub(crate) fn retry_after(value: &str, now: Option<DateTime<Utc>>) -> Option<TimeSpan> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number too great to read is above the bound in any case.
+        // A number that overflows is above the maximum.
         return Some(
             value
                 .parse()
@@ -24,7 +23,7 @@ pub(crate) fn retry_after(value: &str, now: Option<DateTime<Utc>>) -> Option<Tim
     Some(wait.clamp(TimeSpan::ZERO, RETRY_AFTER_MAX))
 }
 
-/// Reads a date in one of the three forms that HTTP knows (RFC 9110, section 5.6.7).
+/// Parses a date in one of the three formats of HTTP (RFC 9110, section 5.6.7).
 pub(crate) fn parse_http_date(text: &str) -> Option<DateTime<Utc>> {
     const FORMS: [&str; 3] = [
         "%a, %d %b %Y %H:%M:%S GMT",
@@ -47,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wait_is_given_in_seconds_or_as_a_date_in_any_of_its_forms() {
+    fn the_delay_is_given_in_seconds_or_as_a_date_in_any_format() {
         assert_eq!(wait("120"), Some(TimeSpan::from_secs(120)));
         for date in [
             "Sun, 06 Nov 1994 08:50:37 GMT",
@@ -59,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_never_negative_and_at_most_a_day() {
+    fn a_delay_is_never_negative_and_at_most_a_day() {
         assert_eq!(wait("Sun, 06 Nov 1994 08:49:36 GMT"), Some(TimeSpan::ZERO));
         assert_eq!(wait("Sun, 06 Nov 2044 08:49:37 GMT"), Some(RETRY_AFTER_MAX));
         assert_eq!(wait("86401"), Some(RETRY_AFTER_MAX));
@@ -67,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_asks_for_nothing() {
+    fn other_values_request_no_delay() {
         for value in ["", "-1", "1.5", "soon", "Mon, 06 Nov 1994 08:50:37 GMT"] {
             assert_eq!(wait(value), None, "{value}");
         }
@@ -76,7 +75,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_value_makes_it_panic(value in "\\PC{0,40}") {
+        fn no_value_causes_a_panic(value in "\\PC{0,40}") {
             prop_assert!(wait(&value).is_none_or(|wait| wait <= RETRY_AFTER_MAX));
         }
     }

@@ -1,4 +1,4 @@
-//! Networks that are not part of the public internet, and what requests to them are.
+//! Special-purpose networks, which are not part of the public internet.
 //!
 //! Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates, as of 2025-10), the IANA
 //! multicast registries, the IANA registry of the IPv6 address space, and the clouds' documentation of their metadata
@@ -6,13 +6,13 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Why a network is special.
+/// Category of a special network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Special {
     /// Link-local, multicast, reserved, unallocated, for documentation, an anycast sink, or with an IPv4 address at a place
     /// that is not known.
     NotRoutable,
-    /// A cloud's metadata or control service, which hands out credentials.
+    /// A cloud's metadata or control service, which returns credentials.
     Metadata,
     /// This machine, or a private network.
     Private,
@@ -20,7 +20,7 @@ pub(super) enum Special {
 
 use Special::{Metadata, NotRoutable, Private};
 
-/// Network, length of its prefix, kind. The most specific network decides.
+/// Network, length of its prefix, category. The most specific network decides.
 const V4: &[(Ipv4Addr, u32, Special)] = &[
     (Ipv4Addr::new(0, 0, 0, 0), 8, Private), // RFC 791; most systems connect to themselves
     (Ipv4Addr::new(10, 0, 0, 0), 8, Private), // RFC 1918
@@ -45,7 +45,7 @@ const V4: &[(Ipv4Addr, u32, Special)] = &[
     (Ipv4Addr::new(240, 0, 0, 0), 4, NotRoutable), // RFC 1112, reserved; limited broadcast
 ];
 
-/// As above; IPv6 networks that embed an IPv4 address at a known place are not listed, their IPv4 address decides.
+/// As above; IPv6 networks that embed an IPv4 address at a known position are not listed, their IPv4 address decides.
 const V6: &[(Ipv6Addr, u32, Special)] = &[
     (v6([0, 0, 0, 0, 0, 0, 0, 0]), 127, Private), // RFC 4291, unspecified and loopback
     (v6([0x64, 0xff9b, 1, 0, 0, 0, 0, 0]), 48, NotRoutable), // RFC 8215, local NAT64 prefixes of any length
@@ -71,7 +71,7 @@ const fn v6(segments: [u16; 8]) -> Ipv6Addr {
     Ipv6Addr::new(a, b, c, d, e, f, g, h)
 }
 
-/// Why an IPv4 address is special; `None` for one of the public internet.
+/// The category of an IPv4 address; `None` for a public one.
 pub(super) fn of_v4(address: Ipv4Addr) -> Option<Special> {
     let found = V4.iter().filter(|(network, length, _)| {
         let shift = 32 - length;
@@ -82,12 +82,12 @@ pub(super) fn of_v4(address: Ipv4Addr) -> Option<Special> {
         .map(|(_, _, special)| *special)
 }
 
-/// Why an IPv6 address is special; `None` for one of the public internet.
+/// The category of an IPv6 address; `None` for a public one.
 pub(super) fn of_v6(address: Ipv6Addr) -> Option<Special> {
     if let Some(inside) = embedded_v4(address) {
         return of_v4(inside);
     }
-    // The rest of an ISATAP address is the network that its router announces, which is of the internet.
+    // The rest of an ISATAP address is the network that its router announces, which is public.
     if let Some(special) = isatap_v4(address).and_then(of_v4) {
         return Some(special);
     }
@@ -106,13 +106,13 @@ fn is_global_unicast(address: Ipv6Addr) -> bool {
     address.segments()[0] >> 13 == 1
 }
 
-/// The IPv4 address that an IPv6 address stands for: mapped (RFC 4291), translated (RFC 6052, 7915) or 6to4 (RFC 3056).
+/// The IPv4 address that an IPv6 address represents: mapped (RFC 4291), translated (RFC 6052, 7915) or 6to4 (RFC 3056).
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
     let of = |high: u16, low: u16| Some(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
     match (a, b, c, d, e, f) {
         (0, 0, 0, 0, 0, 0xffff) | (0x64, 0xff9b, 0, 0, 0, 0) | (0, 0, 0, 0, 0xffff, 0) => of(g, h),
-        // The deprecated compatible form; `::` and `::1` are themselves.
+        // The deprecated compatible form; `::` and `::1` are excluded.
         (0, 0, 0, 0, 0, 0) if g != 0 => of(g, h),
         (0x2002, high, low, ..) => of(high, low),
         _ => None,
@@ -134,7 +134,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_embedded_ipv4_address_is_as_special_as_the_address_itself(bits in any::<u32>()) {
+        fn an_embedded_ipv4_address_has_the_category_of_the_address_itself(bits in any::<u32>()) {
             let address = Ipv4Addr::from_bits(bits);
             let [a, b, c, d] = address.octets();
             let spellings = [
@@ -152,7 +152,7 @@ mod tests {
         fn a_network_is_special_from_its_first_address_to_its_last(index in 0..V6.len(), host in any::<u128>()) {
             let (network, length, special) = V6[index];
             let address = Ipv6Addr::from_bits(network.to_bits() | (host & (u128::MAX >> length)));
-            // A more specific network may be inside.
+            // It may contain a more specific network.
             let inner = V6.iter().any(|(inner, longer, _)| {
                 *longer > length && address.to_bits() >> (128 - longer) == inner.to_bits() >> (128 - longer)
             });

@@ -1,4 +1,4 @@
-//! What a target of data sync is told of changed jobs: the members of each that were chosen.
+//! Payloads of data sync: the selected fields of changed jobs.
 
 use std::sync::Arc;
 
@@ -64,7 +64,7 @@ impl Serialize for ChangedJob<'_> {
     }
 }
 
-/// The body that tells of these jobs; a job that is gone has only its id.
+/// The body for these jobs; a deleted job has only its id.
 pub fn batch(jobs: &[(JobId, Option<Arc<Job>>)], cursor: FeedCursor, fields: &[SyncField]) -> String {
     let jobs = jobs.iter().map(|(id, job)| ChangedJob {
         id: *id,
@@ -75,11 +75,11 @@ pub fn batch(jobs: &[(JobId, Option<Arc<Job>>)], cursor: FeedCursor, fields: &[S
         jobs: jobs.collect(),
         cursor: cursor.to_string(),
     };
-    // Texts, numbers and JSON that was read as such always become JSON.
+    // Texts, numbers and valid JSON always serialise.
     serde_json::to_string(&batch).unwrap_or_default()
 }
 
-/// The id of a request that tells what lies between two places of the feed: the same when it is sent again.
+/// The id of a request for the changes between two cursors: the same when it is repeated.
 pub fn batch_id(from: FeedCursor, to: FeedCursor) -> String {
     format!("sync_{from}_{to}")
 }

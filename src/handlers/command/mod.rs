@@ -1,11 +1,11 @@
-//! Runs a job by starting a program.
+//! Handlers that start a program.
 //!
-//! The program gets the job's parameters as JSON on its standard input and the rest in its environment. What it writes to
-//! standard output is the result, if it exits with 0; else the last line of its standard error is the reason.
+//! The program receives the job's parameters as JSON on standard input and further values in its environment. If it
+//! exits with 0, its standard output is the result; otherwise the last line of its standard error is the error.
 //!
-//! It leads a process group of its own, and the group lives no longer than the job: a cancelled job's group gets SIGTERM,
-//! and whatever is left of the group gets SIGKILL when the program has ended or the future is dropped. Only processes
-//! that leave the group (`setsid`) outlive it.
+//! It leads a process group of its own, which ends with the job: the group of a cancelled job gets SIGTERM, and the
+//! remaining processes get SIGKILL when the program has ended or the future is dropped. Only processes that leave the
+//! group (`setsid`) outlive the job.
 
 mod process_group;
 mod streams;
@@ -35,36 +35,35 @@ use crate::domain::job::outcome::Failure;
 use crate::domain::values::json::Json;
 use crate::domain::values::trace_context::TraceParent;
 
-/// How long output is waited for after the program has ended: something that it left behind may hold the pipes open.
+/// Time limit for reading output after the program's end: a child process may keep the pipes open.
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 
-/// What the names of the server's own settings in the environment begin with. They hold its secrets, and are not for the
-/// programs that it starts.
+/// Prefix of the server's own settings in the environment. They contain secrets and are withheld from programs.
 const SERVER_VARIABLES: &[u8] = b"TICKERQ_";
 
-/// Which program is started, and how.
+/// Options of a command handler.
 #[derive(Clone)]
 pub struct CommandOptions {
-    /// The program: a path, or a name that is looked for in `PATH`.
+    /// The program: a path, or a name in `PATH`.
     pub program: String,
-    /// Its arguments, as they are: no shell reads them.
+    /// Its arguments, passed without a shell.
     pub args: Vec<String>,
-    /// Where it runs; the server's own folder if nothing else is said.
+    /// Working directory; by default that of the server.
     pub working_directory: Option<PathBuf>,
-    /// Variables that it gets besides the server's own environment, of which `TICKERQ_…` is left out, and the job's.
+    /// Variables in addition to the server's own environment, without `TICKERQ_…`, and those of the job.
     pub environment: Vec<(String, String)>,
 }
 
-/// Runs jobs by starting a program. See the module.
+/// Runs jobs by starting a program; see the module documentation.
 pub struct CommandHandler {
     options: CommandOptions,
     limits: HandlerLimits,
-    /// Variables of the server that the program does not get.
+    /// Variables of the server that are withheld from the program.
     withheld: Vec<OsString>,
 }
 
 impl CommandHandler {
-    /// A handler that starts the program in `options`.
+    /// Creates a handler.
     #[expect(
         clippy::disallowed_methods,
         reason = "no setting is read: only the names of what a child must not inherit"
@@ -85,8 +84,8 @@ impl CommandHandler {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            // The group is killed when the future is dropped; this has the runtime wait for the program then, so that it
-            // is no zombie.
+            // The group is killed when the future is dropped; then the runtime reaps the program, so that it does not
+            // become a zombie.
             .kill_on_drop(true);
         if let Some(directory) = &self.options.working_directory {
             command.current_dir(directory);
@@ -103,7 +102,7 @@ impl CommandHandler {
             .env("TICKERQ_ATTEMPT", job.attempt.to_string())
             .env("TICKERQ_RETRY_COUNT", job.retry_count.to_string())
             .env("TICKERQ_MAX_RETRIES", job.max_retries.to_string());
-        // What programs that trace look for; one of the server's own is not about this job.
+        // By the convention of tracing programs. A variable of the server itself does not concern this job.
         match trace_parent {
             Some(place) => command.env("TRACEPARENT", place.to_string()),
             None => command.env_remove("TRACEPARENT"),
@@ -149,19 +148,19 @@ impl CommandHandler {
         } else if is_for_good.contains(&kind) {
             Failure::permanent(format!("the program {program} can't be started: {error}"))
         } else {
-            // The system is short of something, memory or processes perhaps: that passes.
+            // A temporary lack of resources, such as memory or processes.
             Failure::new(format!("the program {program} can't be started now: {error}"))
         }
     }
 
-    /// What came of a program that has ended.
+    /// The outcome of a program that has ended.
     fn answer(&self, status: ExitStatus, output: &Output) -> Result<Option<Json>, Failure> {
         if status.success() {
             return output::to_result(output.stdout());
         }
         let end = match (status.code(), status.signal()) {
             (Some(code), _) => format!("exited with status {code}"),
-            (None, Some(signal)) => format!("was ended by signal {signal}"),
+            (None, Some(signal)) => format!("terminated by signal {signal}"),
             (None, None) => "ended without a status".to_owned(),
         };
         let mut text = printable_text(&String::from_utf8_lossy(output.stderr_tail()));
@@ -172,7 +171,7 @@ impl CommandHandler {
         if output.is_stderr_cut() {
             text.insert_str(0, LEFT_OUT);
         }
-        // The end is what matters of a log, so this is cut here and not at its end with all other texts.
+        // The end of a log matters most, so it is truncated here at its start.
         Err(failure.with_detail(keep_end(text, self.limits.detail_bytes_max)))
     }
 }
@@ -196,7 +195,7 @@ impl JobHandler for CommandHandler {
             .spawn()
             .map_err(|error| self.not_started(&error))?;
         debug!(pid = child.id(), "started {}", self.options.program);
-        // Dropped before the child is: the group is ended while its leader still holds the group's number.
+        // Dropped before the child: the group is killed while its leader still holds the group's id.
         let group = ProcessGroup::led_by(&child);
         let mut output = Output::new(self.limits.result_bytes_max, self.limits.detail_bytes_max);
         let parameters = job.parameters.as_str().as_bytes();
@@ -205,25 +204,25 @@ impl JobHandler for CommandHandler {
             .map_err(|error| match error {
                 WatchError::Read(ReadError::TooLarge) => self.limits.result_too_large(),
                 WatchError::Read(ReadError::Io(error)) | WatchError::Wait(error) => Failure::new(format!(
-                    "the program {} can't be watched: {error}",
+                    "waiting for the program {} failed: {error}",
                     self.options.program
                 )),
             })?;
-        // Nothing that a job started outlives it.
+        // No process of the job outlives it.
         drop(group);
         self.answer(status, &output)
     }
 }
 
-/// Why a program can't be followed to its end.
+/// Error while a program is running.
 enum WatchError {
-    /// Its output can't be read, or there is too much of it.
+    /// Its output can't be read, or is too large.
     Read(ReadError),
-    /// It can't be waited for.
+    /// Its status can't be read.
     Wait(io::Error),
 }
 
-/// Feeds the program, reads what it writes and passes a cancellation on, until it has ended.
+/// Writes the program's input, reads its output and forwards a cancellation, until it ends.
 async fn watch(
     child: &mut Child,
     group: &ProcessGroup,
@@ -256,14 +255,14 @@ async fn end_of(child: &mut Child, group: &ProcessGroup, cancellation: &Cancella
         status = child.wait() => return status,
         () = cancellation.cancelled() => group.terminate(),
     }
-    // However long that takes: whoever cancelled the job drops this future when the grace time is over.
+    // Without a limit: after the grace period the caller drops this future.
     child.wait().await
 }
 
 fn withheld(names: impl Iterator<Item = OsString>) -> Vec<OsString> {
     names
         .filter(|name| {
-            // In any case, as they are read.
+            // Case-insensitive, as settings are.
             let start = name.as_encoded_bytes().get(..SERVER_VARIABLES.len());
             start.is_some_and(|start| start.eq_ignore_ascii_case(SERVER_VARIABLES))
         })

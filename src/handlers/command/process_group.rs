@@ -1,32 +1,32 @@
-//! The processes that a job has started, as one.
+//! Process groups of jobs.
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Child;
 
-/// The process group of a program. Whatever is left of it is killed when this is dropped.
+/// The process group of a program. Its remaining processes are killed on drop.
 ///
-/// The group's number is its leader's process number. It can't be given to another process while the leader has not been
-/// waited for or any member lives. A group that is killed right after its leader was waited for could only be mistaken
-/// for another if all process numbers had been given out once in between.
+/// The group's id is the process id of its leader, which the system does not reuse until the leader was reaped and all
+/// members have ended. A group that is killed right after its leader was reaped could only be confused with another one
+/// if all process ids had been used once in between.
 pub(super) struct ProcessGroup {
     leader: Option<Pid>,
 }
 
 impl ProcessGroup {
-    /// The group of a child that was started as the leader of one, and not waited for yet.
+    /// The group of a child that was started as a group leader, and not reaped yet.
     pub(super) fn led_by(child: &Child) -> Self {
         let leader = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         Self { leader }
     }
 
-    /// Asks all members to end.
+    /// Sends SIGTERM to all members.
     pub(super) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
     fn signal(&self, signal: Signal) {
         if let Some(leader) = self.leader {
-            // It fails when there is nobody left, which is what is wanted.
+            // Fails if no process is left, which is the intended state.
             let _ = kill_process_group(leader, signal);
         }
     }

@@ -1,4 +1,4 @@
-//! What goes into a program and comes out of it, within bounds.
+//! Input and output of a program, within limits.
 
 use std::io;
 
@@ -7,12 +7,12 @@ use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
 const CHUNK_BYTES: usize = 8 * 1024;
 
-/// Why a program's output can't be taken.
+/// Error while reading a program's output.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// It wrote more than a result may have.
+    /// The output exceeds the maximum size of a result.
     TooLarge,
-    /// The system said no.
+    /// I/O error.
     Io(io::Error),
 }
 
@@ -22,7 +22,7 @@ impl From<io::Error> for ReadError {
     }
 }
 
-/// What a program has written so far: all of its standard output, the end of its standard error.
+/// Output of a program: its complete standard output, and the end of its standard error.
 pub(super) struct Output {
     stdout: Vec<u8>,
     stdout_bytes_max: usize,
@@ -42,7 +42,7 @@ impl Output {
         }
     }
 
-    /// Reads both to their ends. What has been read is there even if this is dropped before.
+    /// Reads both streams to their ends. The output read so far is kept if this future is dropped.
     pub(super) async fn read(
         &mut self,
         stdout: Option<ChildStdout>,
@@ -71,12 +71,12 @@ impl Output {
         &self.stdout
     }
 
-    /// The last bytes of standard error, from the start of a character on.
+    /// The last bytes of standard error, from the start of a character.
     pub(super) fn stderr_tail(&self) -> &[u8] {
         self.stderr.as_bytes()
     }
 
-    /// Whether there was more standard error before that.
+    /// True if earlier standard error was dropped.
     pub(super) fn is_stderr_cut(&self) -> bool {
         self.stderr.is_cut()
     }
@@ -98,10 +98,10 @@ async fn read_chunks<S: AsyncRead + Unpin>(
     }
 }
 
-/// Gives a program its input, and lets it see the end of it.
+/// Writes a program's input and closes the pipe.
 pub(super) async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
     if let Some(mut stdin) = stdin {
-        // A program need not read its input: it may close it, or end, before it has read everything.
+        // A program need not read its input: it may close the pipe, or end, earlier.
         let _ = stdin.write_all(input).await;
     }
 }
@@ -110,14 +110,14 @@ pub(super) async fn feed(stdin: Option<ChildStdin>, input: &[u8]) {
 struct Tail {
     bytes: Vec<u8>,
     bytes_max: usize,
-    /// Whether bytes were thrown away.
+    /// True if bytes were dropped.
     is_drained: bool,
 }
 
 impl Tail {
     fn push(&mut self, chunk: &[u8]) {
         self.bytes.extend_from_slice(chunk);
-        // Twice the room, so that the bytes are moved once a room and not once a chunk.
+        // Twice the capacity, so that bytes are moved once per capacity, not once per chunk.
         if self.bytes.len() > 2 * self.bytes_max {
             self.bytes.drain(..self.bytes.len() - self.bytes_max);
             self.is_drained = true;
@@ -134,7 +134,7 @@ impl Tail {
         if !self.is_cut() {
             return kept;
         }
-        // The rest of a character that was cut in two; one has at most three bytes after its first.
+        // The rest of a character that was cut; it has at most three continuation bytes.
         let rest = kept.iter().take(3).take_while(|&&byte| byte & 0xc0 == 0x80).count();
         &kept[rest..]
     }
@@ -156,21 +156,21 @@ mod tests {
     }
 
     #[test]
-    fn the_end_begins_with_a_whole_character() {
+    fn the_tail_begins_at_a_character_boundary() {
         assert_eq!(tail_of(&["aäb".as_bytes()], 2), b"b");
         assert_eq!(tail_of(&["aäb".as_bytes()], 3), "äb".as_bytes());
     }
 
     proptest! {
         #[test]
-        fn the_end_is_that_of_all_chunks_together(chunks in prop::collection::vec(prop::collection::vec(0_u8..0x80, 0..9), 0..9), max in 1_usize..20) {
+        fn the_tail_is_that_of_all_chunks_together(chunks in prop::collection::vec(prop::collection::vec(0_u8..0x80, 0..9), 0..9), max in 1_usize..20) {
             let all = chunks.concat();
             let slices: Vec<&[u8]> = chunks.iter().map(Vec::as_slice).collect();
             prop_assert_eq!(tail_of(&slices, max), &all[all.len().saturating_sub(max)..]);
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..40), max in 0_usize..9) {
+        fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..40), max in 0_usize..9) {
             drop(tail_of(&[&bytes], max));
         }
     }

@@ -1,4 +1,4 @@
-//! Real programs, run by a real shell.
+//! Tests with real programs, run by a real shell.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::*;
 use crate::domain::job::outcome::RetryAdvice;
 use crate::handlers::sample_job::context;
 
-/// How long anything may take that should happen soon.
+/// Timeout of every step.
 const SOON: Duration = Duration::from_secs(20);
 
 fn options(program: &str, args: &[&str]) -> CommandOptions {
@@ -37,7 +37,7 @@ async fn run(script: &str) -> Result<Option<String>, Failure> {
     run_with(script, r#"{"a":1}"#).await
 }
 
-/// Waits until something is so.
+/// Waits until the condition holds.
 async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
@@ -46,7 +46,7 @@ async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// The process numbers that a script has written into a file, once there are as many.
+/// The process ids that a script has written to a file, once there are `count` of them.
 async fn pids_in(file: &Path, count: usize) -> Vec<Pid> {
     let read = || -> Vec<Pid> {
         let text = std::fs::read_to_string(file).unwrap_or_default();
@@ -60,12 +60,12 @@ async fn pids_in(file: &Path, count: usize) -> Vec<Pid> {
     read()
 }
 
-/// Whether a process is there no more, not even as a zombie of this one.
+/// True if the process does not exist, not even as a zombie.
 fn is_gone(pid: Pid) -> bool {
     test_kill_process(pid).is_err()
 }
 
-/// Whether a process runs no more. One whose parent is gone may stay a zombie, if nobody here takes orphans in.
+/// True if the process has ended. An orphan may stay a zombie if no init process reaps it.
 fn has_ended(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     is_gone(pid) || stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
@@ -90,13 +90,13 @@ async fn a_program_that_writes_nothing_has_no_result() {
 }
 
 #[tokio::test]
-async fn the_parameters_are_its_input_to_the_byte() {
+async fn the_parameters_are_the_input_byte_for_byte() {
     let parameters = format!(r#"{{"b": 1.10, "text": "{}"}}"#, "ü".repeat(200_000));
     assert_eq!(run_with("cat", &parameters).await, Ok(Some(parameters)));
 }
 
 #[tokio::test]
-async fn the_environment_tells_it_about_its_job() {
+async fn the_environment_describes_the_job() {
     let script = r#"echo "$TICKERQ_JOB_ID|$TICKERQ_JOB_TYPE|$TICKERQ_JOB_NAME|$TICKERQ_QUEUE|$TICKERQ_ATTEMPT|$TICKERQ_RETRY_COUNT|$TICKERQ_MAX_RETRIES|$EXTRA""#;
     let options = CommandOptions {
         environment: vec![
@@ -135,7 +135,7 @@ async fn it_runs_in_its_working_directory() {
 }
 
 #[tokio::test]
-async fn another_status_than_zero_fails_with_the_last_line_of_standard_error() {
+async fn a_nonzero_status_fails_with_the_last_line_of_standard_error() {
     let failure = run("echo ignored; echo first >&2; printf 'the reason\\n\\n \\n' >&2; exit 3")
         .await
         .unwrap_err();
@@ -146,12 +146,12 @@ async fn another_status_than_zero_fails_with_the_last_line_of_standard_error() {
 }
 
 #[tokio::test]
-async fn a_signal_fails_it() {
-    assert_eq!(run("kill -9 $$").await, Err(Failure::new("was ended by signal 9")));
+async fn a_signal_fails_the_attempt() {
+    assert_eq!(run("kill -9 $$").await, Err(Failure::new("terminated by signal 9")));
 }
 
 #[tokio::test]
-async fn errors_may_hold_any_bytes() {
+async fn errors_may_contain_any_bytes() {
     let failure = run(r"printf 'caf\303\251 \377\000\033[31m\r\n' >&2; exit 1")
         .await
         .unwrap_err();
@@ -160,7 +160,7 @@ async fn errors_may_hold_any_bytes() {
 }
 
 #[tokio::test]
-async fn of_any_amount_of_errors_the_end_is_kept() {
+async fn the_end_of_a_large_standard_error_is_kept() {
     let script = "yes 'a line of a log, ü' | head -c 30000000 >&2; echo >&2; echo the last >&2; exit 1";
     let failure = run(script).await.unwrap_err();
     assert_eq!(&*failure.error, "exited with status 1: the last");
@@ -170,22 +170,22 @@ async fn of_any_amount_of_errors_the_end_is_kept() {
 }
 
 #[tokio::test]
-async fn a_result_that_is_too_large_fails_at_once_and_for_good() {
-    // It would write for ever.
+async fn a_result_that_is_too_large_fails_immediately_and_permanently() {
+    // `yes` never ends.
     let failure = run("yes").await.unwrap_err();
-    assert_eq!(&*failure.error, "the result is larger than the allowed 1048576 bytes");
+    assert_eq!(&*failure.error, "the result exceeds the maximum size of 1048576 bytes");
     assert_eq!(failure.retry, RetryAdvice::Never);
 }
 
 #[tokio::test]
-async fn a_result_that_is_no_text_fails() {
+async fn a_result_that_is_not_text_fails() {
     let failure = run(r"printf 'a\377'").await.unwrap_err();
     assert!(failure.error.contains("not UTF-8"), "{}", failure.error);
 }
 
 #[tokio::test]
 async fn a_program_need_not_read_its_input() {
-    // More than a pipe holds, to programs that end at once, close their input, or never read it.
+    // More than a pipe's capacity, to programs that end at once, close their input, or never read it.
     let parameters = format!("[\"{}\"]", "x".repeat(1_000_000));
     for script in ["echo 1", "exec <&-; echo 1", "sleep 0.05; echo 1"] {
         assert_eq!(
@@ -197,10 +197,10 @@ async fn a_program_need_not_read_its_input() {
 }
 
 #[tokio::test]
-async fn what_it_leaves_behind_neither_holds_the_job_nor_outlives_it() {
+async fn remaining_processes_neither_block_the_job_nor_outlive_it() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("pids");
-    // One holds the pipes, the other does not.
+    // One keeps the pipes open, the other does not.
     let script = format!(
         "sleep 1000 & echo $! >> {0}; sleep 1000 >/dev/null 2>&1 & echo $! >> {0}; echo done",
         file.display()
@@ -212,7 +212,7 @@ async fn what_it_leaves_behind_neither_holds_the_job_nor_outlives_it() {
 }
 
 #[tokio::test]
-async fn a_program_that_is_not_there_fails_for_good_and_is_named() {
+async fn a_missing_program_fails_permanently_with_its_name() {
     let run = async |options| {
         CommandHandler::new(options, HandlerLimits::default())
             .run(context("{}"))
@@ -240,7 +240,7 @@ async fn a_program_that_is_not_there_fails_for_good_and_is_named() {
     assert_eq!(run(options("s\0h", &[])).await.retry, RetryAdvice::Never);
 }
 
-/// Starts a script that appends `count` process numbers to the file `$PIDS`, and waits until they are there.
+/// Starts a script that appends `count` process ids to the file `$PIDS`, and waits for them.
 async fn start(script: &str, count: usize) -> (JoinHandle<Result<Option<Json>, Failure>>, CancellationToken, Vec<Pid>) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("pids");
@@ -260,11 +260,11 @@ async fn start(script: &str, count: usize) -> (JoinHandle<Result<Option<Json>, F
 const FAMILY: &str = r#"echo $$ >> "$PIDS"; sh -c 'echo $$ >> "$PIDS"; sleep 1000 & echo $! >> "$PIDS"; wait' & wait"#;
 
 #[tokio::test]
-async fn a_cancelled_job_has_its_whole_group_asked_to_end() {
+async fn a_cancelled_job_sends_sigterm_to_its_whole_group() {
     let (running, cancellation, pids) = start(FAMILY, 3).await;
     cancellation.cancel();
     let failure = timeout(SOON, running).await.unwrap().unwrap().unwrap_err();
-    assert_eq!(&*failure.error, "was ended by signal 15");
+    assert_eq!(&*failure.error, "terminated by signal 15");
     for pid in pids {
         until("the group has ended", || has_ended(pid)).await;
     }
@@ -280,7 +280,7 @@ async fn a_cancelled_program_may_clean_up_before_it_ends() {
 }
 
 #[tokio::test]
-async fn a_job_that_was_cancelled_before_starts_nothing() {
+async fn a_job_cancelled_before_its_start_starts_no_program() {
     let context = context("{}");
     context.cancellation.cancel();
     let failure = shell("echo 1").run(context).await.unwrap_err();
@@ -288,8 +288,8 @@ async fn a_job_that_was_cancelled_before_starts_nothing() {
 }
 
 #[tokio::test]
-async fn when_the_future_is_dropped_the_whole_group_is_killed_and_no_zombie_stays() {
-    // All of them ignore the polite signal.
+async fn a_dropped_future_kills_the_whole_group_and_leaves_no_zombie() {
+    // All of them ignore SIGTERM.
     let script = format!("trap '' TERM; {FAMILY}");
     let (running, cancellation, pids) = start(&script, 3).await;
     cancellation.cancel();

@@ -1,31 +1,31 @@
-//! What an endpoint's answer means.
+//! Classification of an endpoint's response.
 //!
 //! | status | the attempt |
 //! | --- | --- |
 //! | 2xx | completed |
-//! | 3xx | failed for good: redirects are not followed |
-//! | one of `permanent_statuses` | failed for good |
-//! | other 4xx and 5xx | failed; retried as the policy says, and not before `Retry-After` |
+//! | 3xx | failed permanently: redirects are not followed |
+//! | one of `permanent_statuses` | failed permanently |
+//! | other 4xx and 5xx | failed; retried by the policy, and not before `Retry-After` |
 //!
-//! Unless the setting names others, all of 4xx but 408, 425 and 429 are permanent.
+//! By default all of 4xx but 408, 425 and 429 are permanent.
 
 use reqwest::StatusCode;
 
-/// What a status says of the attempt.
+/// Meaning of a status for the attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The work is done.
+    /// Completed.
     Completed,
-    /// It may succeed later.
+    /// Failed; a retry may succeed.
     Retry,
-    /// It is done elsewhere.
+    /// A redirect.
     Redirected,
-    /// It will never succeed.
+    /// Permanently failed.
     Refused,
 }
 
-/// What this status says of the attempt, where `permanent` has the statuses after which no retry is worth it. An
-/// informational one is no final answer, and one that HTTP does not have says nothing.
+/// The meaning of a status, where `permanent` lists the statuses without retries. Informational statuses are not final,
+/// and unknown ones have no meaning; both are retried.
 pub(super) fn verdict(status: StatusCode, permanent: Option<&[u16]>) -> Verdict {
     let code = status.as_u16();
     match (code, permanent) {
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn the_setting_says_which_statuses_are_permanent() {
+    fn the_setting_defines_the_permanent_statuses() {
         let of = |code: u16, permanent: &[u16]| verdict(StatusCode::from_u16(code).unwrap(), Some(permanent));
         for code in [400, 401, 403, 404, 410, 429, 500, 501] {
             assert_eq!(of(code, &[]), Verdict::Retry, "{code}");

@@ -1,8 +1,8 @@
-//! Runs a job by calling an HTTP endpoint.
+//! Handlers that call an HTTP endpoint.
 //!
-//! The endpoint gets the job as a JSON `POST` and answers when the work is done. Its status says how it went (the module
-//! `answer` tells which says what), its body is the result. The request is aborted when the job is told to stop and when
-//! the future is dropped. Redirects are not followed: a signed body is for the configured address alone.
+//! The endpoint receives the job as a JSON `POST` and responds when the work is done. The status decides the outcome
+//! (see the module `answer`), the body is the result. The request is aborted when the job is cancelled and when the
+//! future is dropped. Redirects are not followed: a signed body is for the configured address alone.
 
 mod answer;
 mod options;
@@ -38,17 +38,17 @@ pub use crate::webhooks::client::{HttpClient, HttpClientError};
 use crate::webhooks::client_spans::{CallReport, CallSubject, CallTarget, Calls};
 use crate::webhooks::retry_after::{parse_http_date, retry_after};
 
-/// How much of the body of a failed answer is kept as the failure's detail.
+/// Number of bytes of a failed response's body that are kept as the failure's detail.
 const DETAIL_BYTES_MAX: usize = 4 * 1024;
 
-/// How long the body of a failed answer is waited for: the status has said already what there is to know.
+/// Time limit for the body of a failed response: the status is already known.
 const DETAIL_WAIT: Duration = Duration::from_secs(5);
 
-/// Runs jobs by calling an endpoint. See the module.
+/// Runs jobs by calling an endpoint; see the module documentation.
 pub struct HttpHandler {
     client: HttpClient,
     url: Url,
-    /// The address as errors show it: queries may hold secrets.
+    /// The URL in errors, without the query, which may contain secrets.
     shown_url: String,
     headers: HeaderMap,
     secret: Option<SigningSecret>,
@@ -57,7 +57,7 @@ pub struct HttpHandler {
     calls: Calls,
 }
 
-/// The body of a call. Its members are a contract with the endpoints of other people.
+/// The body of a call. Its members are an API.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Call<'a> {
@@ -75,7 +75,7 @@ struct Call<'a> {
 }
 
 impl HttpHandler {
-    /// A handler that calls the address in `options`. All handlers share one client, and so its connections.
+    /// Creates a handler. All handlers share one client with its connections.
     pub fn new(
         options: HttpHandlerOptions,
         limits: HandlerLimits,
@@ -104,13 +104,13 @@ impl HttpHandler {
         })
     }
 
-    /// The same handler; who exports traces is told of its calls.
+    /// The handler with a reporter of its calls, for tracing.
     #[must_use]
     pub fn telling(self, calls: Calls) -> Self {
         Self { calls, ..self }
     }
 
-    /// Calls the endpoint, and tells of it.
+    /// Calls the endpoint and reports the call.
     async fn call(&self, context: &JobContext) -> Result<Option<Json>, Failure> {
         let job = &context.job;
         let began_at = Instant::now();
@@ -149,7 +149,7 @@ impl HttpHandler {
         answer
     }
 
-    /// Calls the endpoint; `status` is what it has answered, once it has.
+    /// Calls the endpoint; `status` is set once the response has arrived.
     async fn ask(
         &self,
         context: &JobContext,
@@ -190,7 +190,8 @@ impl HttpHandler {
         match verdict(response.status(), self.permanent_statuses.as_deref()) {
             Verdict::Completed => self.result(response, context).await,
             Verdict::Retry => {
-                // The endpoint's own clock, if it shows it; else the server's, which told when the attempt started.
+                // The endpoint's own clock if it sends a date; otherwise the server's clock, which set the attempt's
+                // start.
                 let now = date(&response).or_else(|| now(job, called_at));
                 let wait = header(&response, &RETRY_AFTER).and_then(|value| retry_after(value, now));
                 Err(Failure {
@@ -220,10 +221,10 @@ impl HttpHandler {
             body.extend_from_slice(&chunk);
         }
         output::to_result(&body).or_else(|unreadable| {
-            // The work is done: another attempt would do it again, and a failure would say that it is not.
+            // The work is done: another attempt would repeat it, and a temporary failure would cause one.
             let encoding = encoding.map_or_else(String::new, |encoding| format!(" (Content-Encoding: {encoding})"));
             let note = format!(
-                "{} answered {} bytes that are not UTF-8 text{encoding}; the job is completed without a result",
+                "{} responded with {} bytes that are not UTF-8 text{encoding}; the job is completed without a result",
                 self.shown_url,
                 body.len()
             );
@@ -233,11 +234,11 @@ impl HttpHandler {
         })
     }
 
-    /// The failure of an answer that says no, with the start of its body.
+    /// The failure of an error response, with the start of its body.
     async fn refusal(&self, mut response: Response) -> Failure {
-        let failure = Failure::new(format!("{} answered {}", self.shown_url, shown(response.status())));
+        let failure = Failure::new(format!("{} responded with {}", self.shown_url, shown(response.status())));
         let mut body = Vec::new();
-        // The detail is what came: a body that breaks off or takes too long has said enough.
+        // An incomplete body is sufficient for the detail.
         let _ = timeout(DETAIL_WAIT, async {
             while let Ok(Some(chunk)) = response.chunk().await {
                 body.extend_from_slice(&chunk);
@@ -259,29 +260,29 @@ impl HttpHandler {
         let target = header(response, &LOCATION).and_then(|location| self.url.join(location).ok());
         let target = match target.as_ref().and_then(Url::host_str) {
             Some(host) => format!("a redirect to {host}"),
-            None => "a redirect to nowhere".to_owned(),
+            None => "a redirect without a Location".to_owned(),
         };
         Failure::permanent(format!(
-            "{} answered {}, {target}; redirects are not followed",
+            "{} responded with {}, {target}; redirects are not followed",
             self.shown_url,
             shown(response.status())
         ))
     }
 
-    /// The failure of a request that got no answer.
+    /// The failure of a request without a response.
     fn unanswered(&self, error: &reqwest::Error) -> Failure {
         if error.is_connect() {
             let host = self.url.host_str().unwrap_or_default();
             let port = self.url.port_or_known_default().unwrap_or_default();
             Failure::new(format!("could not connect to {host}:{port}: {}", root_cause(error)))
         } else {
-            Failure::new(format!("{} gave no answer: {}", self.shown_url, root_cause(error)))
+            Failure::new(format!("{} sent no response: {}", self.shown_url, root_cause(error)))
         }
     }
 
     fn broken_off(&self, error: &reqwest::Error) -> Failure {
         Failure::new(format!(
-            "{} broke off its answer: {}",
+            "{} sent an incomplete response: {}",
             self.shown_url,
             root_cause(error)
         ))
@@ -298,10 +299,10 @@ impl JobHandler for HttpHandler {
             ));
         }
         tokio::select! {
-            // An answer that is there counts, even if the job was cancelled at the same moment.
+            // A response that has arrived counts, even if the job is cancelled at the same moment.
             biased;
             answer = self.call(&context) => answer,
-            // There is no way to tell the endpoint but to hang up.
+            // HTTP/1 has no other way to cancel a request than closing the connection.
             () = cancellation.cancelled() => Err(Failure::permanent("the request was aborted: the job was cancelled")),
         }
     }
@@ -326,7 +327,7 @@ fn body_of(job: &Job) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::permanent(format!("the request can't be written as JSON: {error}")))
 }
 
-/// The id of a call: the same attempt has the same, so that a receiver can refuse a second request with it.
+/// The id of a call: the same for the same attempt, so that a receiver can reject a repeated request.
 fn call_id(job: &Job) -> String {
     format!("job_{}_{}", job.id.as_uuid().simple(), job.attempt)
 }
@@ -339,13 +340,13 @@ fn date(response: &Response) -> Option<DateTime<Utc>> {
     parse_http_date(header(response, &DATE)?)
 }
 
-/// The time by the clock that said when the attempt started.
+/// The current time by the clock that set the attempt's start.
 fn now(job: &Job, called_at: Instant) -> Option<DateTime<Utc>> {
     job.started_at?
         .checked_add_signed(TimeDelta::from_std(called_at.elapsed()).ok()?)
 }
 
-/// `503 Service Unavailable`; a number that has no name stands alone.
+/// `503 Service Unavailable`; an unknown status is its number only.
 fn shown(status: StatusCode) -> String {
     match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),

@@ -1,4 +1,4 @@
-//! How an endpoint is called, as somebody configured it, and what can be wrong with that.
+//! Options of HTTP handlers, and their validation.
 
 use reqwest::Url;
 use reqwest::header::{
@@ -7,63 +7,62 @@ use reqwest::header::{
 
 use crate::domain::webhooks::endpoint::{InvalidSecret, SigningSecret};
 
-/// How an endpoint is called.
+/// Options of an HTTP handler.
 #[derive(Clone)]
 pub struct HttpHandlerOptions {
-    /// Its address, `http` or `https`.
+    /// Address, `http` or `https`.
     pub url: String,
-    /// What requests are signed with; without one they are not signed.
+    /// Secret that signs requests; without it they are not signed.
     pub secret: Option<String>,
-    /// Headers that every request has besides those that the protocol asks for, such as `Authorization`.
+    /// Headers of every request in addition to those of the protocol, such as `Authorization`.
     pub headers: Vec<(String, String)>,
-    /// The statuses, of 400 to 599, after which the job has failed whatever retries it has left; unless given, all of 4xx
-    /// but 408, 425 and 429.
+    /// Statuses, of 400 to 599, that fail the job permanently; by default all of 4xx but 408, 425 and 429.
     pub permanent_statuses: Option<Vec<u16>>,
 }
 
-/// What is wrong with the options. No text shows a secret: not the address's user and password, not a header's value.
+/// The options are invalid. No message contains a secret: no user information of the address, no value of a header.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHttpHandler {
-    /// The address is none.
-    #[error("url: it is not an address ({cause}); write it as https://example.com/path")]
+    /// The address is invalid.
+    #[error("url: it is not a URL ({cause}); write it as https://example.com/path")]
     Url {
-        /// What is wrong with it.
+        /// Cause.
         cause: String,
     },
-    /// The address is for another protocol.
-    #[error("url: '{scheme}' addresses can't be called; allowed are http and https")]
+    /// The protocol is not supported.
+    #[error("url: '{scheme}' URLs are not supported; allowed are http and https")]
     Scheme {
         /// The protocol.
         scheme: String,
     },
-    /// The address holds a user name or a password, which would show up in logs.
-    #[error("url: it must not hold a user name or password; write them as an Authorization header")]
+    /// The address contains credentials, which would appear in logs.
+    #[error("url: it must not contain credentials; write them as an Authorization header")]
     UserInfo,
-    /// An empty secret signs nothing that could be trusted.
-    #[error("secret: it must not be empty; leave it out to call without a signature")]
+    /// The secret is empty.
+    #[error("secret: it must not be empty; omit it to call without a signature")]
     EmptySecret,
-    /// Receivers could not verify what it signs.
+    /// Receivers could not verify signatures by this secret.
     #[error("secret: it {cause}")]
     Secret {
-        /// What is wrong with it.
+        /// Cause.
         cause: InvalidSecret,
     },
-    /// A header that HTTP does not allow.
+    /// A header is invalid in HTTP.
     #[error("headers: '{name}' has a name or value that HTTP does not allow")]
     Header {
-        /// Its name.
+        /// Name of the header.
         name: String,
     },
-    /// A header that the handler sets itself.
+    /// A header is set by the handler itself.
     #[error("headers: '{name}' is set by the server")]
     ReservedHeader {
-        /// Its name.
+        /// Name of the header.
         name: String,
     },
-    /// The address is `https`, and the system has no certificates to know its owner by.
-    #[error("url: https needs the certificates of the system, and there are none ({cause}); install ca-certificates")]
+    /// The address is `https`, and the system has no root certificates.
+    #[error("url: https needs root certificates, and the system has none ({cause}); install ca-certificates")]
     NoCertificates {
-        /// What was found instead.
+        /// Cause.
         cause: String,
     },
 }
@@ -130,22 +129,22 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_refused_without_showing_its_password() {
+    fn an_invalid_url_is_rejected_without_showing_its_password() {
         let error = |url| options(url).parse_url().unwrap_err().to_string();
         assert_eq!(
             error("example.com/x"),
-            "url: it is not an address (relative URL without a base); write it as https://example.com/path"
+            "url: it is not a URL (relative URL without a base); write it as https://example.com/path"
         );
         assert_eq!(
             error("ftp://example.com"),
-            "url: 'ftp' addresses can't be called; allowed are http and https"
+            "url: 'ftp' URLs are not supported; allowed are http and https"
         );
         assert!(!error("http://me:pass@example.com").contains("pass@"));
         assert!(!error("http://me:pass@").contains("pass@"));
     }
 
     #[test]
-    fn an_empty_or_short_secret_is_refused() {
+    fn an_empty_or_short_secret_is_rejected() {
         let secret = |secret: &str| {
             HttpHandlerOptions {
                 secret: Some(secret.to_owned()),
@@ -165,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_http_refuses_or_the_server_sets_are_refused() {
+    fn invalid_and_reserved_headers_are_rejected() {
         let headers = |name: &str, value: &str| {
             HttpHandlerOptions {
                 headers: vec![(name.to_owned(), value.to_owned())],

@@ -1,4 +1,4 @@
-//! Real requests over real sockets, to endpoints of every temper.
+//! Tests with real requests over real sockets.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::handlers::sample_job::context;
 use crate::webhooks::egress_policy::Reach;
 
-/// How long anything may take that should happen soon.
+/// Timeout of every step.
 const SOON: Duration = Duration::from_secs(20);
 
 fn options(url: impl Into<String>) -> HttpHandlerOptions {
@@ -33,7 +33,7 @@ fn handler(url: impl Into<String>) -> HttpHandler {
     .unwrap()
 }
 
-/// Reads a request with its whole body.
+/// Reads a request with its complete body.
 async fn read_request(stream: &mut TcpStream) -> String {
     let mut request = Vec::new();
     loop {
@@ -59,7 +59,7 @@ async fn read_request(stream: &mut TcpStream) -> String {
     }
 }
 
-/// An endpoint that answers one request with these bytes and hangs up.
+/// An endpoint that responds to one request with these bytes and closes the connection.
 async fn endpoint(answer: impl Into<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
     let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -67,14 +67,14 @@ async fn endpoint(answer: impl Into<Vec<u8>>) -> (SocketAddr, JoinHandle<String>
     let serving = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let request = read_request(&mut stream).await;
-        // The client may hang up when it has heard enough.
+        // The client may close the connection first.
         let _ = stream.write_all(&answer).await;
         request
     });
     (address, serving)
 }
 
-/// What becomes of a job whose endpoint answers with these bytes.
+/// The outcome of a job whose endpoint responds with these bytes.
 async fn outcome_of(answer: impl Into<Vec<u8>>) -> (SocketAddr, Result<Option<String>, Failure>) {
     let (address, _serving) = endpoint(answer).await;
     let outcome = timeout(SOON, handler(format!("http://{address}/email")).run(context("{}")))
@@ -91,7 +91,7 @@ fn with_body(status: &str, headers: &str, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_job_is_posted_with_its_parameters_to_the_byte() {
+async fn the_job_is_posted_with_its_parameters_unchanged() {
     let (address, serving) = endpoint(with_body("200 OK", "", "")).await;
     let mut options = options(format!("http://{address}/email?to=x"));
     options.secret = Some("a shared secret".to_owned());
@@ -148,7 +148,7 @@ async fn a_body_is_the_result_as_json_or_as_a_string() {
 }
 
 #[tokio::test]
-async fn a_result_that_is_too_large_fails_for_good_whether_it_is_announced_or_not() {
+async fn a_result_that_is_too_large_fails_permanently_with_and_without_content_length() {
     let too_large = Err(HandlerLimits::default().result_too_large());
     let announced = with_body("200 OK", "", &"x".repeat(1024 * 1024 + 1));
     assert_eq!(outcome_of(announced).await.1, too_large);
@@ -159,34 +159,34 @@ async fn a_result_that_is_too_large_fails_for_good_whether_it_is_announced_or_no
 }
 
 #[tokio::test]
-async fn a_refusal_fails_for_good_with_the_start_of_its_body_as_the_detail() {
+async fn a_permanent_status_fails_with_the_start_of_the_body_as_the_detail() {
     let (address, outcome) = outcome_of(with_body("404 Not Found", "Retry-After: 9\r\n", "no such route")).await;
     assert_eq!(
         outcome,
-        Err(Failure::permanent(format!("http://{address}/email answered 404 Not Found")).with_detail("no such route"))
+        Err(Failure::permanent(format!("http://{address}/email responded with 404 Not Found")).with_detail("no such route"))
     );
     let (_, outcome) = outcome_of(with_body("422 Unprocessable Entity", "", &"x".repeat(1_000_000))).await;
     assert_eq!(outcome.unwrap_err().detail.map(|detail| detail.len()), Some(4096));
 }
 
 #[tokio::test]
-async fn a_failing_server_is_tried_again_as_the_policy_says() {
+async fn a_server_error_is_retried_by_the_policy() {
     let (address, outcome) = outcome_of(with_body("500 Internal Server Error", "", "")).await;
     assert_eq!(
         outcome,
         Err(Failure::new(format!(
-            "http://{address}/email answered 500 Internal Server Error"
+            "http://{address}/email responded with 500 Internal Server Error"
         )))
     );
     let (address, outcome) = outcome_of("HTTP/1.1 599 Whatever\r\nContent-Length: 50\r\n\r\nbroken off").await;
     assert_eq!(
         outcome,
-        Err(Failure::new(format!("http://{address}/email answered 599")).with_detail("broken off"))
+        Err(Failure::new(format!("http://{address}/email responded with 599")).with_detail("broken off"))
     );
 }
 
 #[tokio::test]
-async fn retry_after_is_obeyed_in_both_forms() {
+async fn retry_after_is_respected_in_both_forms() {
     let wait = async |headers: &str| {
         let (_, outcome) = outcome_of(with_body("429 Too Many Requests", headers, "")).await;
         outcome.unwrap_err().retry
@@ -196,7 +196,7 @@ async fn retry_after_is_obeyed_in_both_forms() {
     let dated = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:50:07 GMT\r\n";
     assert_eq!(wait(dated).await, not_before(30));
     assert_eq!(wait("Retry-After: soon\r\n").await, RetryAdvice::ByPolicy);
-    // The sample's attempt started at 22:14:20, and this took no minute.
+    // The sample's attempt started at 22:14:20, and this took less than a minute.
     let undated = wait("Retry-After: Tue, 14 Nov 2023 22:24:20 GMT\r\n").await;
     assert!(
         matches!(undated, RetryAdvice::NotBefore(wait) if wait > TimeSpan::from_secs(540) && wait <= TimeSpan::from_secs(600)),
@@ -205,7 +205,7 @@ async fn retry_after_is_obeyed_in_both_forms() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_and_its_host_is_named() {
+async fn a_redirect_is_not_followed_and_its_host_is_reported() {
     let moved = with_body(
         "301 Moved Permanently",
         "Location: https://elsewhere.example/secret?x=1\r\n",
@@ -215,17 +215,17 @@ async fn a_redirect_is_not_followed_and_its_host_is_named() {
     assert_eq!(
         outcome,
         Err(Failure::permanent(format!(
-            "http://{address}/email answered 301 Moved Permanently, a redirect to elsewhere.example; redirects are not followed"
+            "http://{address}/email responded with 301 Moved Permanently, a redirect to elsewhere.example; redirects are not followed"
         )))
     );
     let (_, outcome) = outcome_of(with_body("302 Found", "Location: /login\r\n", "")).await;
     assert!(outcome.unwrap_err().error.contains("a redirect to 127.0.0.1;"));
     let (_, outcome) = outcome_of(with_body("304 Not Modified", "", "")).await;
-    assert!(outcome.unwrap_err().error.contains("a redirect to nowhere;"));
+    assert!(outcome.unwrap_err().error.contains("a redirect without a Location;"));
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_not_there_is_tried_again() {
+async fn an_unreachable_endpoint_is_retried() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -238,13 +238,13 @@ async fn an_endpoint_that_is_not_there_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_breaks_off_or_talks_nonsense_is_tried_again() {
+async fn an_incomplete_or_invalid_response_is_retried() {
     let (address, outcome) = outcome_of("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{\"sent\":").await;
     let failure = outcome.unwrap_err();
     assert!(
         failure
             .error
-            .starts_with(&format!("http://{address}/email broke off its answer: ")),
+            .starts_with(&format!("http://{address}/email sent an incomplete response: ")),
         "{}",
         failure.error
     );
@@ -260,7 +260,7 @@ async fn an_endpoint_that_breaks_off_or_talks_nonsense_is_tried_again() {
         assert!(
             failure
                 .error
-                .starts_with(&format!("http://{address}/email gave no answer: ")),
+                .starts_with(&format!("http://{address}/email sent no response: ")),
             "{}",
             failure.error
         );
@@ -269,7 +269,7 @@ async fn an_endpoint_that_breaks_off_or_talks_nonsense_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_speaks_no_tls_is_tried_again_and_the_reason_told() {
+async fn an_endpoint_without_tls_is_retried_with_the_reason() {
     let client = HttpClient::new(Reach::PRIVATE_TOO).unwrap();
     if client.untrusting().is_some() {
         let refused = HttpHandler::new(options("https://127.0.0.1/"), HandlerLimits::default(), client);
@@ -281,7 +281,7 @@ async fn an_endpoint_that_speaks_no_tls_is_tried_again_and_the_reason_told() {
     let serving = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
-        // Held open until the client has read that.
+        // Open until the client has read the response.
         let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     let failure = handler(format!("https://{address}/"))
@@ -297,8 +297,8 @@ async fn an_endpoint_that_speaks_no_tls_is_tried_again_and_the_reason_told() {
     serving.await.unwrap();
 }
 
-/// An endpoint that answers with these bytes and then says nothing more. It tells when it was asked, and ends when the
-/// client hangs up.
+/// An endpoint that responds with these bytes and then stalls. It signals the request, and ends when the client closes
+/// the connection.
 async fn hanging_endpoint(answer: &'static str) -> (SocketAddr, oneshot::Receiver<()>, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -308,14 +308,14 @@ async fn hanging_endpoint(answer: &'static str) -> (SocketAddr, oneshot::Receive
         read_request(&mut stream).await;
         stream.write_all(answer.as_bytes()).await.unwrap();
         asked.send(()).unwrap();
-        // Either an end or a reset.
+        // Either the end of the stream or a reset.
         let _ = stream.read(&mut [0]).await;
     });
     (address, was_asked, hung_up)
 }
 
 #[tokio::test]
-async fn when_the_future_is_dropped_the_request_is_aborted() {
+async fn a_dropped_future_aborts_the_request() {
     for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"] {
         let (address, was_asked, hung_up) = hanging_endpoint(answer).await;
         let handler = handler(format!("http://{address}/"));
@@ -341,7 +341,7 @@ async fn a_cancelled_job_aborts_its_request() {
 }
 
 #[tokio::test]
-async fn a_job_that_was_cancelled_before_calls_nobody() {
+async fn a_job_cancelled_before_its_start_sends_no_request() {
     let context = context("{}");
     context.cancellation.cancel();
     let failure = handler("http://127.0.0.1:1/").run(context).await.unwrap_err();
@@ -370,7 +370,7 @@ async fn a_slow_answer_is_waited_for() {
 }
 
 #[tokio::test]
-async fn queries_are_not_shown_in_errors() {
+async fn queries_are_not_included_in_errors() {
     let (address, _serving) = endpoint(with_body("503 Service Unavailable", "", "")).await;
     let failure = handler(format!("http://{address}/email?token=s3cret#x"))
         .run(context("{}"))
@@ -378,6 +378,6 @@ async fn queries_are_not_shown_in_errors() {
         .unwrap_err();
     assert_eq!(
         &*failure.error,
-        format!("http://{address}/email answered 503 Service Unavailable")
+        format!("http://{address}/email responded with 503 Service Unavailable")
     );
 }

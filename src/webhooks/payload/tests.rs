@@ -1,4 +1,4 @@
-//! Tests of what endpoints are told.
+//! Tests of payloads.
 
 use super::*;
 use crate::domain::events::event::JobEventKind;
@@ -35,7 +35,7 @@ fn job_event(kind: JobEventKind, job: Job) -> Event {
 }
 
 #[test]
-fn a_completed_job_is_told_as_the_reference_tells_it() {
+fn the_payload_of_a_completed_job_matches_the_dashboard_api() {
     let body = told(&job_event(
         JobEventKind::Completed,
         completed(r#"{ "messageId": "msg-456" }"#),
@@ -44,7 +44,7 @@ fn a_completed_job_is_told_as_the_reference_tells_it() {
 }
 
 #[test]
-fn queues_and_alerts_are_told() {
+fn payloads_of_queues_and_alerts() {
     let queue = QueueName::parse("mail").expect("a name");
     let of = |kind| {
         told(&Event::Queue {
@@ -76,13 +76,13 @@ fn queues_and_alerts_are_told() {
 }
 
 #[test]
-fn what_no_webhook_tells_is_no_message() {
+fn events_without_a_webhook_have_no_message() {
     let event = job_event(JobEventKind::Deleted, completed("1"));
     assert_eq!(message_of(&event, Uuid::nil()), None);
 }
 
 #[test]
-fn a_result_that_is_too_large_is_left_out_and_that_is_said() {
+fn a_result_that_is_too_large_is_omitted_with_a_flag() {
     let large = format!("\"{}\"", "x".repeat(RESULT_BYTES_MAX));
     let body = told(&job_event(JobEventKind::Completed, completed(&large)));
     let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
@@ -91,7 +91,7 @@ fn a_result_that_is_too_large_is_left_out_and_that_is_said() {
 }
 
 #[test]
-fn white_space_goes_but_for_that_in_texts() {
+fn insignificant_white_space_is_removed() {
     assert_eq!(
         compact(" { \"a b\" : [ 1.50 , \"\\\" x\\\\\" , null ]\n}\t"),
         "{\"a b\":[1.50,\"\\\" x\\\\\",null]}"
@@ -100,7 +100,7 @@ fn white_space_goes_but_for_that_in_texts() {
 }
 
 #[test]
-fn cutting_off_the_signature_restores_what_was_signed() {
+fn removing_the_signature_restores_the_signed_bytes() {
     let body = r#"{"event":"webhook.test","data":{}}"#;
     let signed = with_signature(body, "webhook-secret-key");
     let value: serde_json::Value = serde_json::from_str(&signed).expect("JSON");
@@ -111,7 +111,7 @@ fn cutting_off_the_signature_restores_what_was_signed() {
 }
 
 #[test]
-fn lanes_of_queues_are_their_own() {
+fn ordering_keys_of_queues_are_distinct() {
     assert_eq!(lane_of("queue", "a"), lane_of("queue", "a"));
     assert_ne!(lane_of("queue", "a"), lane_of("queue", "b"));
     assert_ne!(lane_of("queue", ""), lane_of("system", ""));

@@ -109,7 +109,7 @@ async fn the_endpoint_receives_the_whole_job_and_can_verify_it() {
     let job = client.wait_finished(&id).await;
     let error = job["executionHistory"][0]["error"].as_str().expect("an error");
     assert!(
-        error.ends_with("/run answered 500 Internal Server Error"),
+        error.ends_with("/run responded with 500 Internal Server Error"),
         "what may be secret is not shown: {error}"
     );
 }
@@ -207,7 +207,7 @@ async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
     assert_eq!((&job["status"], &job["attempt"]), (&json!("failed"), &json!(1)));
     let error = job["error"].as_str().expect("an error");
     assert!(
-        error.ends_with("answered 302 Found, a redirect to elsewhere.example; redirects are not followed"),
+        error.ends_with("responded with 302 Found, a redirect to elsewhere.example; redirects are not followed"),
         "{error}"
     );
 }
@@ -266,7 +266,7 @@ async fn an_endpoint_that_is_not_there_or_hangs_up_is_tried_again() {
     let job = client.wait_finished(&id).await;
     assert_eq!((&job["status"], &job["attempt"]), (&json!("completed"), &json!(2)));
     let error = job["executionHistory"][0]["error"].as_str().expect("an error");
-    assert!(error.contains("/run gave no answer: "), "{error}");
+    assert!(error.contains("/run sent no response: "), "{error}");
 }
 
 #[tokio::test]
@@ -286,7 +286,7 @@ async fn a_result_that_is_too_large_fails_for_good_and_is_not_cut() {
             (&job["status"], &job["attempt"], &job["result"]),
             (&json!("failed"), &json!(1), &Value::Null)
         );
-        assert_eq!(job["error"], "the result is larger than the allowed 1024 bytes");
+        assert_eq!(job["error"], "the result exceeds the maximum size of 1024 bytes");
     }
 }
 

@@ -234,7 +234,7 @@ async fn a_delivery_without_retries_left_has_failed_with_its_reason() {
     })
     .await;
     assert_eq!(delivery["attempts"], 6);
-    assert_eq!(delivery["error"], "it answered 500 Internal Server Error");
+    assert_eq!(delivery["error"], "responded with 500 Internal Server Error");
     assert_eq!(delivery["response"], json!({ "status": 500, "body": "no such table" }));
     assert_eq!(delivery["request"]["body"]["event"], "job.created");
     assert!(

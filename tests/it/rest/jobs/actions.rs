@@ -328,7 +328,7 @@ async fn a_job_that_waits_for_its_retry_can_be_cancelled_and_executed() {
     assert!(
         waiting["error"]
             .as_str()
-            .is_some_and(|error| error.ends_with("answered 503 Service Unavailable"))
+            .is_some_and(|error| error.ends_with("responded with 503 Service Unavailable"))
     );
     let wait = time(&waiting, "runAt") - time(&waiting, "executedAt");
     assert!(wait >= TimeDelta::hours(1) && wait < TimeDelta::minutes(67), "{wait}");

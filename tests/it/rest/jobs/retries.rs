@@ -67,7 +67,7 @@ async fn a_job_that_fails_is_retried_after_waits_that_double_until_it_succeeds()
     assert!(
         second["error"]
             .as_str()
-            .is_some_and(|error| error.ends_with("/run answered 500 Internal Server Error"))
+            .is_some_and(|error| error.ends_with("/run responded with 500 Internal Server Error"))
     );
     assert_eq!(second["errorDetail"], "trouble 2", "each attempt keeps its own failure");
     assert_eq!(second["node"], job["executionHistory"][3]["node"]);
@@ -88,7 +88,7 @@ async fn a_job_without_retries_left_has_failed() {
     assert!(
         job["error"]
             .as_str()
-            .is_some_and(|error| error.ends_with("answered 502 Bad Gateway")),
+            .is_some_and(|error| error.ends_with("responded with 502 Bad Gateway")),
         "{job}"
     );
     assert_eq!(job["errorDetail"], "4", "it shows its last failure");
