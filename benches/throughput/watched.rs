@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tickerq::domain::values::trace_context::Share;
+use tickerq::domain::values::trace_context::SamplingRatio;
 use tickerq::runtime::RuntimeHandle;
 use tickerq::runtime::monitoring::job_spans::Traces;
 use tickerq::service::facade_metrics::Traffic;
@@ -46,7 +46,7 @@ pub(crate) fn measure(database: &Database, durability: Durability, count: usize)
         };
         let with = || {
             let watchers = |repository: &_, handle: &_| Some(watch(repository, handle, &collector));
-            let traces = Traces::exported(Share::all());
+            let traces = Traces::exported(SamplingRatio::all());
             run(life_cycle::measure(database, durability, count, traces, watchers))
         };
         // Who goes first changes: a machine is not the same for long.
@@ -85,11 +85,11 @@ fn watch(repository: &Arc<dyn JobRepository>, handle: &RuntimeHandle, collector:
                 instrumentation_key: "bench".to_owned(),
                 endpoint: collector.to_owned(),
                 traces: true,
-                numbers: true,
+                metrics: true,
             },
         ],
         traces_per_second_max: 1_000,
-        numbers_every: Duration::from_secs(1),
+        metrics_interval: Duration::from_secs(1),
         identity: Identity {
             service_name: Arc::from("bench"),
             attributes: Vec::new(),

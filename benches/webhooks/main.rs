@@ -47,7 +47,7 @@ use tickerq::storage::change::Change;
 use tickerq::storage::outbox::Posting;
 use tickerq::storage::query::JobFilter;
 use tickerq::storage::repository::JobRepository;
-use tickerq::webhooks::client_spans::Calls;
+use tickerq::webhooks::client_spans::CallReporter;
 
 use self::database::Database;
 use self::receiver::Receiver;
@@ -112,7 +112,7 @@ fn options(endpoints: Vec<ConfiguredEndpoint>) -> RuntimeOptions {
             remove_unconfigured_after: TimeSpan::from_secs(3_600),
             concurrency: 32,
             clients: OutboundClients::new(None).expect("clients"),
-            calls: Calls::default(),
+            calls: CallReporter::default(),
         },
         sync: SyncOptions::default(),
         on_job_event: None,
@@ -140,7 +140,7 @@ async fn drain(database: &Database, count: usize) -> f64 {
                     id: id.as_uuid(),
                     event: Arc::from("job.completed"),
                     at: now,
-                    lane: id.as_uuid(),
+                    ordering_key: id.as_uuid(),
                     job_id: Some(id),
                     trace_parent: None,
                     propagated: None,

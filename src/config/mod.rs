@@ -226,7 +226,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let recurring = RecurringSettings::read_all(&mut root);
     let webhooks = read_section(&mut root, "webhooks", WebhooksConfig::read);
     let change_feed = read_section(&mut root, "change_feed", |section| {
-        self::sections::change_feed::read(section, webhooks.reach())
+        self::sections::change_feed::read(section, webhooks.egress_policy())
     });
     let telemetry = read_section(&mut root, "telemetry", |section| {
         TelemetryConfig::read(section, &cluster.node_name)

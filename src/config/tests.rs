@@ -8,7 +8,7 @@ use super::sections::job_types::handler::HandlerSettings;
 use super::*;
 use crate::domain::values::name::QueueName;
 use crate::domain::values::time_span::TimeSpan;
-use crate::domain::values::trace_context::Share;
+use crate::domain::values::trace_context::SamplingRatio;
 
 type Variables = Vec<(String, String)>;
 
@@ -542,7 +542,7 @@ fn what_is_shown_names_its_sources_hides_secrets_and_can_be_read_again() {
     assert_eq!(again.queues, config.queues);
     assert_eq!(again.jobs.defaults(), config.jobs.defaults());
     assert_eq!(again.retention, config.retention);
-    assert_eq!(again.telemetry.sampling, Share::of(0.07));
+    assert_eq!(again.telemetry.sampling, SamplingRatio::of(0.07));
     assert_eq!(again.job_types[0].defaults, config.job_types[0].defaults);
 }
 

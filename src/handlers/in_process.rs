@@ -173,9 +173,7 @@ mod tests {
         assert!(failure.error.contains("at items[1]: invalid type"), "{}", failure.error);
         let failure = order_failure(r#"{"customer":{"age":3}}"#).await;
         assert!(
-            failure
-                .error
-                .starts_with("invalid parameters: missing field `items`"),
+            failure.error.starts_with("invalid parameters: missing field `items`"),
             "{}",
             failure.error
         );

@@ -9,7 +9,7 @@ use crate::handlers::command::CommandHandler;
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, InvalidHttpHandler};
 use crate::handlers::noop::NoopHandler;
 use crate::runtime::monitoring::job_spans::Traces;
-use crate::webhooks::egress_policy::Reach;
+use crate::webhooks::egress_policy::EgressPolicy;
 
 /// A configured handler can't be created.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub(super) fn configured(
 ) -> Result<HandlerRegistry, HandlerError> {
     let limits = config.jobs.handler_limits;
     let mut handlers = registered;
-    let client = HttpClient::new(Reach::PRIVATE_TOO)?;
+    let client = HttpClient::new(EgressPolicy::PRIVATE_ALLOWED)?;
     for settings in &config.job_types {
         let job_type = settings.job_type.clone();
         if settings.remote_workers {
@@ -51,7 +51,7 @@ pub(super) fn configured(
                     job_type: job_type.to_string(),
                     cause,
                 })?;
-                handlers.register(job_type, Arc::new(handler.telling(traces.calls())));
+                handlers.register(job_type, Arc::new(handler.with_call_reporter(traces.calls())));
             }
             HandlerSettings::Command(options) => {
                 handlers.register(job_type, Arc::new(CommandHandler::new(options.clone(), limits)));

@@ -1,4 +1,4 @@
-//! Use cases of the records of who has changed what.
+//! Use cases of the audit log.
 
 use std::sync::Arc;
 
@@ -13,27 +13,27 @@ use crate::domain::values::id::AuditId;
 use crate::storage::query::{AuditFilter, AuditPage};
 use crate::storage::repository::JobRepository;
 
-/// A part of the records of who has changed what.
+/// A page of the audit log.
 #[derive(Clone, Debug)]
 pub struct AuditRecords {
-    /// The records, the newest first.
+    /// The records, newest first.
     pub records: Vec<AuditRecord>,
-    /// Whether older ones follow.
+    /// True if older records follow.
     pub has_more: bool,
 }
 
-/// Use cases of the records of who has changed what.
+/// Use cases of the audit log.
 #[derive(Clone)]
 pub struct AuditLog {
     repository: Arc<dyn JobRepository>,
     reads: ExpensiveReads,
 }
 
-/// What to narrow when a read of records takes too long.
-const NARROW_AUDIT: &str = "narrow it by time (from, to), or ask by jobId, by actor or by action alone";
+/// Advice for reads of audit records that time out.
+const NARROW_AUDIT: &str = "narrow it by time (from, to), or filter by jobId, by actor or by action alone";
 
 impl AuditLog {
-    /// The records in this storage.
+    /// The audit log of this storage.
     pub fn new(repository: Arc<dyn JobRepository>) -> Self {
         Self {
             repository,
@@ -41,13 +41,13 @@ impl AuditLog {
         }
     }
 
-    /// The same records, whose expensive reads are among these.
+    /// Sets the scheduler of expensive reads.
     #[must_use]
     pub fn with_expensive_reads(self, reads: ExpensiveReads) -> Self {
         Self { reads, ..self }
     }
 
-    /// A part of the records, the newest first.
+    /// A page of the records, newest first.
     pub async fn list(
         &self,
         caller: &Caller,
@@ -71,10 +71,10 @@ impl AuditLog {
         Ok(AuditRecords { records, has_more })
     }
 
-    /// One record, if there is one.
+    /// One record, if it exists.
     pub async fn get(&self, caller: &Caller, id: AuditId) -> Result<Option<AuditRecord>, ServiceError> {
         caller.require(Scope::Admin)?;
-        // Records are read behind one another: this one is the first behind the next greater id.
+        // The record is the first one before the next greater id in the order of the list.
         let next = Uuid::from_u128(id.as_uuid().as_u128().saturating_add(1));
         let page = AuditPage {
             limit: 1,

@@ -1,4 +1,4 @@
-//! Writes what a caller changes, and with it, in the same commit, who has changed it.
+//! Writes changes of callers together with their audit records, in the same commit.
 
 use std::sync::Arc;
 
@@ -14,21 +14,21 @@ use crate::runtime::RuntimeHandle;
 use crate::runtime::writer::messages::{ChangeResult, WritePriority};
 use crate::storage::change::Change;
 
-/// Writes a caller's changes together with their audit records.
+/// Writes audited changes.
 #[derive(Clone)]
-pub(super) struct Trail {
+pub(super) struct AuditWriter {
     runtime: RuntimeHandle,
     is_kept: bool,
 }
 
-/// What is done to what: the part of a record that the use case knows.
+/// An action and its outcome: the part of a record that the use case defines.
 #[derive(Clone, Copy)]
-pub(super) struct Deed {
+pub(super) struct AuditedAction {
     action: AuditAction,
     outcome: AuditOutcome,
 }
 
-impl Deed {
+impl AuditedAction {
     pub(super) const CREATE: Self = Self::new(AuditAction::JobCreate, AuditOutcome::Created);
     pub(super) const UPDATE: Self = Self::new(AuditAction::JobUpdate, AuditOutcome::Changed);
     pub(super) const DELETE: Self = Self::new(AuditAction::JobDelete, AuditOutcome::Deleted);
@@ -65,46 +65,50 @@ impl Deed {
     }
 }
 
-impl Trail {
-    /// Writes through this runtime; `is_kept` says whether it is recorded who has changed what.
+impl AuditWriter {
+    /// A writer for this runtime; `is_kept` enables the audit log.
     pub(super) fn new(runtime: RuntimeHandle, is_kept: bool) -> Self {
         Self { runtime, is_kept }
     }
 
-    /// The record of a deed, if records are kept.
-    pub(super) fn note(&self, caller: &Caller, Deed { action, outcome }: Deed) -> Option<AuditRecord> {
+    /// A record of the action, if the audit log is enabled.
+    pub(super) fn entry(
+        &self,
+        caller: &Caller,
+        AuditedAction { action, outcome }: AuditedAction,
+    ) -> Option<AuditRecord> {
         self.is_kept.then(|| {
             let id = AuditId::new(self.runtime.clock.now(), self.runtime.ids.next());
             AuditRecord::new(id, caller, action, outcome)
         })
     }
 
-    /// Writes a change, with the record of it if there is one. The answer comes when both are durable.
-    pub(super) async fn write(&self, change: Change, note: Option<AuditRecord>) -> Result<ChangeResult, ServiceError> {
+    /// Writes a change with its optional record. Returns when both are durable.
+    pub(super) async fn write(&self, change: Change, entry: Option<AuditRecord>) -> Result<ChangeResult, ServiceError> {
         let writer = &self.runtime.writer;
-        let Some(note) = note else {
+        let Some(entry) = entry else {
             return Ok(writer.write_one(change, WritePriority::Client).await?);
         };
-        let changes = vec![change, Change::Audit(Box::new(note))];
+        let changes = vec![change, Change::Audit(Box::new(entry))];
         let results = writer.write(changes, WritePriority::Client).await?;
         let result = results.into_iter().next();
         result.ok_or_else(|| ServiceError::Unavailable {
-            reason: "storage gave no result".to_owned(),
+            reason: "storage returned no result".to_owned(),
         })
     }
 
-    /// Writes changes in one transaction, each with the record of it if there is one, and tells what became of each.
+    /// Writes changes in one transaction, each with its optional record, and returns their results.
     pub(super) async fn write_all(
         &self,
         changes: Vec<(Change, Option<AuditRecord>)>,
     ) -> Result<ChangeResults, ServiceError> {
         let mut together = Vec::with_capacity(changes.len() * 2);
         let mut is_record = Vec::with_capacity(changes.len() * 2);
-        for (change, note) in changes {
+        for (change, entry) in changes {
             together.push(change);
             is_record.push(false);
-            if let Some(note) = note {
-                together.push(Change::Audit(Box::new(note)));
+            if let Some(entry) = entry {
+                together.push(Change::Audit(Box::new(entry)));
                 is_record.push(true);
             }
         }
@@ -114,61 +118,61 @@ impl Trail {
     }
 }
 
-/// What became of many changes, in their order.
+/// Results of changes, in their order.
 pub(super) type ChangeResults = Vec<ChangeResult>;
 
-/// A deed that was done to one job.
-pub(super) fn of_job(note: AuditRecord, job: &Job) -> AuditRecord {
+/// Sets a job as the target.
+pub(super) fn of_job(entry: AuditRecord, job: &Job) -> AuditRecord {
     AuditRecord {
         job_id: Some(job.id),
         queue: Some(job.queue.clone()),
-        ..note
+        ..entry
     }
 }
 
-/// A deed that was done to a recurring job.
-pub(super) fn of_recurring(note: AuditRecord, recurring: &RecurringJob) -> AuditRecord {
+/// Sets a recurring job as the target.
+pub(super) fn of_recurring(entry: AuditRecord, recurring: &RecurringJob) -> AuditRecord {
     AuditRecord {
         job_id: Some(JobId::from_uuid(recurring.id.as_uuid())),
         queue: recurring.template.queue.clone(),
-        ..note
+        ..entry
     }
 }
 
-/// A deed that was done to a webhook endpoint, or to its deliveries.
-pub(super) fn of_endpoint(note: AuditRecord, id: EndpointId) -> AuditRecord {
+/// Sets a webhook endpoint, or its deliveries, as the target.
+pub(super) fn of_endpoint(entry: AuditRecord, id: EndpointId) -> AuditRecord {
     AuditRecord {
         job_id: Some(JobId::from_uuid(id.as_uuid())),
-        ..note
+        ..entry
     }
 }
 
-/// A deed that was done to a server.
-pub(super) fn of_node(note: AuditRecord, id: NodeId) -> AuditRecord {
+/// Sets a server as the target.
+pub(super) fn of_node(entry: AuditRecord, id: NodeId) -> AuditRecord {
     AuditRecord {
         job_id: Some(JobId::from_uuid(id.as_uuid())),
-        ..note
+        ..entry
     }
 }
 
-/// A deed that was done to a queue.
-pub(super) fn of_queue(note: AuditRecord, queue: &QueueName) -> AuditRecord {
+/// Sets a queue as the target.
+pub(super) fn of_queue(entry: AuditRecord, queue: &QueueName) -> AuditRecord {
     AuditRecord {
         queue: Some(queue.clone()),
-        ..note
+        ..entry
     }
 }
 
-/// A deed that was done to jobs: one, or a batch, whose queue is named if all have the same.
-pub(super) fn of_jobs(note: AuditRecord, jobs: &[Arc<Job>]) -> AuditRecord {
+/// Sets jobs as the target: one, or a batch, with their queue if it is the same for all.
+pub(super) fn of_jobs(entry: AuditRecord, jobs: &[Arc<Job>]) -> AuditRecord {
     match jobs {
-        [] => note,
-        [job] => of_job(note, job),
+        [] => entry,
+        [job] => of_job(entry, job),
         [first, others @ ..] => {
             let is_one_queue = others.iter().all(|job| job.queue == first.queue);
             AuditRecord {
                 queue: is_one_queue.then(|| first.queue.clone()),
-                ..note
+                ..entry
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Use cases of the feed of changed jobs.
+//! Use cases of the change feed.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use crate::runtime::RuntimeHandle;
 use crate::storage::query::FeedPage;
 use crate::storage::repository::JobRepository;
 
-/// Where a reader begins.
+/// Start position of a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadFrom {
-    /// After a place that was given before, or at the oldest change that is kept.
+    /// After a cursor, or at the oldest available change.
     After(FeedCursor),
-    /// At the end, as it is now.
+    /// At the current end.
     Latest,
 }
 
-/// Use cases of the feed of changed jobs.
+/// Use cases of the change feed.
 #[derive(Clone)]
 pub struct Changes {
     repository: Arc<dyn JobRepository>,
@@ -26,12 +26,13 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// The feed of this storage.
+    /// The change feed of this storage.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self { repository, runtime }
     }
 
-    /// A part of the feed, its jobs without their large texts: those may be there or not. A cursor that is older than what is kept is refused: its reader would miss something.
+    /// A page of the feed; large texts of its jobs may be missing. A cursor older than the retention is rejected,
+    /// because changes after it are missing.
     pub async fn read(&self, caller: &Caller, from: ReadFrom, limit: u32) -> Result<FeedPage, ServiceError> {
         caller.require(Scope::Read)?;
         if !self.runtime.has_feed {

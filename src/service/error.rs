@@ -1,4 +1,4 @@
-//! Why a use case was not carried out, as its caller can act on it.
+//! Errors of use cases, with the information that callers can act on.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::domain::access::allowance::RateExceeded;
 use crate::domain::access::caller::Forbidden;
-use crate::domain::job::state_machine::Refused;
+use crate::domain::job::state_machine::InvalidTransition;
 use crate::domain::metrics::storage_fault::StorageFault;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::recurring::RecurringId;
@@ -19,28 +19,28 @@ use crate::runtime::writer::limits::RETRY_AFTER;
 use crate::storage::change::ChangeError;
 use crate::storage::repository::RepositoryError;
 
-/// Why a use case was not carried out.
+/// Error of a use case.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceError {
-    /// The caller may not do this.
+    /// The caller lacks a scope.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
-    /// There is no such job.
-    #[error("there is no job {id}")]
+    /// The job does not exist.
+    #[error("job {id} not found")]
     NoSuchJob {
-        /// The id that was given.
+        /// Requested id.
         id: JobId,
     },
-    /// There is no such recurring job.
-    #[error("there is no recurring job {id}")]
+    /// The recurring job does not exist.
+    #[error("recurring job {id} not found")]
     NoSuchRecurringJob {
-        /// The id that was given.
+        /// Requested id.
         id: RecurringId,
     },
-    /// There is no such remote worker, or it has left.
-    #[error("there is no worker {id}; register again")]
+    /// The remote worker does not exist or has deregistered.
+    #[error("worker {id} not found; register again")]
     NoSuchWorker {
-        /// The id that was given.
+        /// Requested id.
         id: NodeId,
     },
     /// The caller has as many remote workers as it may have.
@@ -58,100 +58,100 @@ pub enum ServiceError {
     /// The worker's lease has run out, and its jobs are not its own any more.
     #[error("the lease of worker {id} has run out; send a heartbeat, or register again")]
     WorkerLeaseOver {
-        /// Which worker.
+        /// Id of the worker.
         id: NodeId,
     },
     /// The worker belongs to another caller.
     #[error("worker {id} was registered by another caller; register a worker of your own")]
     ForeignWorker {
-        /// The id that was given.
+        /// Requested id.
         id: NodeId,
     },
-    /// The servers run all types of the worker themselves.
+    /// All types of the worker have handlers on servers.
     #[error("{}", reserved_types(types))]
     ReservedTypes {
-        /// The worker's types.
+        /// Types of the worker.
         types: Vec<JobType>,
     },
-    /// The jobs that are being leased use all the memory that there is for answers.
+    /// Response memory is exhausted by other leases.
     #[error(
-        "answers in progress, of all callers or of this one, use the memory that server.max_response_memory allows; \
+        "responses in progress, of all callers or of this one, use the memory that server.max_response_memory allows; \
          try again in a moment"
     )]
     NoLeaseMemory,
-    /// There is no such server.
-    #[error("there is no node {id}")]
+    /// The server does not exist.
+    #[error("node {id} not found")]
     NoSuchNode {
-        /// The id that was given.
+        /// Requested id.
         id: NodeId,
     },
     /// The server is shutting down and accepts no new jobs.
-    #[error("the server is shutting down and accepts no new jobs; try again, or another server")]
+    #[error("the server is shutting down and accepts no new jobs; retry, or use another server")]
     Stopping,
-    /// There is no such queue.
-    #[error("there is no queue '{name}'")]
+    /// The queue does not exist.
+    #[error("queue '{name}' not found")]
     NoSuchQueue {
-        /// The name that was given.
+        /// Requested name.
         name: String,
     },
-    /// There is no such webhook endpoint.
-    #[error("there is no webhook endpoint {id}")]
+    /// The webhook endpoint does not exist.
+    #[error("webhook endpoint {id} not found")]
     NoSuchEndpoint {
-        /// The id that was given.
+        /// Requested id.
         id: EndpointId,
     },
-    /// There is no such delivery.
-    #[error("there is no delivery {id}")]
+    /// The delivery does not exist.
+    #[error("delivery {id} not found")]
     NoSuchDelivery {
-        /// The id that was given.
+        /// Requested id.
         id: DeliveryId,
     },
-    /// The webhook endpoint comes from the configuration.
-    #[error("the webhook endpoint {id} comes from the configuration; change it there")]
+    /// The webhook endpoint is defined in the configuration.
+    #[error("webhook endpoint {id} is defined in the configuration; change it there")]
     ConfiguredEndpoint {
-        /// Which.
+        /// Id of the endpoint.
         id: EndpointId,
     },
     /// The webhook endpoint is disabled.
-    #[error("the webhook endpoint {id} is disabled; enable it first")]
+    #[error("webhook endpoint {id} is disabled; enable it first")]
     EndpointDisabled {
-        /// Which.
+        /// Id of the endpoint.
         id: EndpointId,
     },
-    /// There are as many webhook endpoints as there may be.
-    #[error("there are {max} webhook endpoints, as many as there may be; delete one first")]
+    /// The limit of webhook endpoints is reached.
+    #[error("webhook endpoint limit ({max}) reached; delete one first")]
     TooManyEndpoints {
-        /// How many there may be.
+        /// Maximum number.
         max: usize,
     },
-    /// Nobody is told anything.
-    #[error("webhooks are switched off; [webhooks] enable = true switches them on")]
+    /// Webhooks are disabled.
+    #[error("webhooks are disabled; set [webhooks] enable = true to enable them")]
     WebhooksOff,
-    /// The server can't change its log: the program that embeds it has made that.
-    #[error("this server's log belongs to the program that embeds it; change its level there")]
+    /// The log is managed by the host application.
+    #[error("log level is managed by the host application")]
     LogNotOwned,
     /// Changes are not kept.
     #[error("this server keeps no feed of changed jobs; [change_feed] enable = true has it keep one")]
     FeedOff,
-    /// Changes after the cursor are gone.
-    #[error("changes after this cursor are kept no more; read the jobs anew, from a cursor that after=latest gives")]
+    /// Changes after the cursor are no longer available.
+    #[error("cursor expired; resync: read all jobs, then the feed from a cursor returned for after=latest")]
     FeedGap,
     /// The job's status does not allow it.
     #[error("{0}")]
-    Refused(#[from] Refused),
-    /// The resource does not fulfil the request's condition.
+    InvalidTransition(#[from] InvalidTransition),
+    /// The resource does not match the request's condition.
     #[error("{}", precondition(*.actual))]
     PreconditionFailed {
-        /// The revision that it has; `None` if it does not exist.
+        /// Actual revision; `None` if the resource does not exist.
         actual: Option<u32>,
     },
-    /// The job was changed by others again and again while this change was tried.
-    #[error("the job is being changed by others at the same time; try again")]
+    /// Concurrent changes of the job prevented this one repeatedly.
+    #[error("concurrent changes of the job; try again")]
     Contended,
     /// The job would be unfinished again, and another unfinished job has its unique key.
     #[error("another unfinished job has the unique key '{key}'")]
     UniqueKeyTaken {
-        /// The key.
+        /// The unique key.
         key: String,
     },
     /// Another recurring job has the key.
@@ -167,134 +167,134 @@ pub enum ServiceError {
         key: RecurringKey,
     },
     /// The idempotency key was used for another request.
-    #[error("this Idempotency-Key was used before, for another request; take a new key for a new request")]
+    #[error("this Idempotency-Key was used for another request; use a new key for a new request")]
     IdempotencyMismatch,
-    /// The request was made before, and all that it made has been removed since.
-    #[error("this request was made before; {} has been removed since", made(ids, *is_recurring))]
+    /// The request was made before, and all its jobs have been deleted since.
+    #[error("this request was made before; {} was deleted since", made(ids, *is_recurring))]
     ReplayGone {
-        /// What it made: jobs, or a recurring job.
+        /// Ids of the created jobs or of the recurring job.
         ids: Vec<Uuid>,
-        /// Whether it made a recurring job.
+        /// True if it created a recurring job.
         is_recurring: bool,
     },
-    /// The queue is named by the configuration.
+    /// The queue is defined in the configuration.
     #[error("queue '{name}' is configured; remove it from the configuration instead")]
     ConfiguredQueue {
-        /// Which.
+        /// Name of the queue.
         name: String,
     },
-    /// The queue has jobs that are not finished.
+    /// The queue has unfinished jobs.
     #[error("queue '{name}' has {unfinished} unfinished jobs; wait for them, cancel them or clear the queue first")]
     QueueInUse {
-        /// Which.
+        /// Name of the queue.
         name: String,
-        /// How many jobs are pending or running.
+        /// Number of pending and running jobs.
         unfinished: u64,
     },
-    /// A field has a value that this server does not accept.
+    /// A field has an invalid value.
     #[error("{detail}")]
     Invalid {
-        /// Where it is: a name of the request's fields, such as `parameters`.
+        /// Name of the field, such as `parameters`.
         field: &'static str,
-        /// Which of a batch's jobs it belongs to.
+        /// Index of the job in a batch.
         index: Option<usize>,
-        /// What is wrong and what is allowed.
+        /// The problem, and the allowed values.
         detail: String,
     },
-    /// The queue has as many pending jobs as it may have.
-    #[error("queue '{queue}' has {max} pending jobs, as many as it may have; try again later")]
+    /// The queue has reached its limit of pending jobs.
+    #[error("queue '{queue}' has reached its limit of {max} pending jobs; try again later")]
     QueueFull {
-        /// Which queue.
+        /// Name of the queue.
         queue: String,
-        /// How many it may have.
+        /// Maximum number.
         max: u64,
     },
-    /// The caller has used up its share of what all callers share.
+    /// The caller has reached its limit of a shared resource.
     #[error(
-        "this caller may create {limit} {what} ([jobs] {setting}); {available} are left now and this request needs {wanted}; \
+        "this caller may create {limit} {what} ([jobs] {setting}); {available} are available now and this request needs {wanted}; \
          try again later"
     )]
     CallerLimit {
-        /// What is limited.
+        /// The limited resource.
         what: &'static str,
-        /// The setting of the limit.
+        /// Setting of the limit.
         setting: &'static str,
         /// The limit.
         limit: RateLimit,
-        /// How many the request needs.
+        /// Number that the request needs.
         wanted: usize,
-        /// How many are left.
+        /// Number currently available.
         available: u32,
-        /// The time until as many are left as the request needs.
+        /// Time until the requested number is available.
         retry_after: Duration,
     },
-    /// The request needs more of what all callers share than one caller may ever have at once.
+    /// The request needs more of a shared resource than a caller may ever use at once.
     #[error(
         "this request needs {wanted} {what}, and a caller may create at most {max} at once ([jobs] {setting}); split the \
          request"
     )]
     OverCallerLimit {
-        /// What is limited.
+        /// The limited resource.
         what: &'static str,
-        /// The setting of the limit.
+        /// Setting of the limit.
         setting: &'static str,
-        /// How many there may be at once.
+        /// Maximum number at once.
         max: u32,
-        /// How many the request needs.
+        /// Number that the request needs.
         wanted: usize,
     },
-    /// Too much waits to be written.
-    #[error("the server has too much to do; try again in {} s", retry_after.as_secs())]
+    /// The write queue is full.
+    #[error("write queue is full; retry in {} s", retry_after.as_secs())]
     Busy {
-        /// When to come back.
+        /// Suggested delay.
         retry_after: Duration,
     },
-    /// The caller's rate limit does not allow what the request costs.
+    /// The cost of the request exceeds the caller's rate limit.
     #[error(transparent)]
     RateLimited(#[from] RateExceeded),
-    /// Too many expensive reads run or wait.
+    /// Too many expensive reads are running or waiting.
     #[error(
-        "too many expensive reads{} are running or waiting; try again in {} s, or narrow the read",
+        "too many expensive reads{} are running or waiting; retry in {} s, or narrow the read",
         if *is_own { " of this caller" } else { "" },
         retry_after.as_secs()
     )]
     ReadsBusy {
-        /// Whether the caller itself has as many as it may have.
+        /// True if the caller itself has reached its share.
         is_own: bool,
-        /// When to come back.
+        /// Suggested delay.
         retry_after: Duration,
     },
-    /// An expensive read has run out of its time.
-    #[error("the read was stopped after {} s; {advice}", time.as_secs_f64())]
+    /// An expensive read timed out.
+    #[error("the read timed out after {} s; {advice}", time.as_secs_f64())]
     ReadTimedOut {
-        /// How long it may take.
+        /// Timeout.
         time: Duration,
-        /// What to narrow.
+        /// Advice on narrowing the read.
         advice: &'static str,
     },
-    /// Storage can't be reached now.
+    /// Storage is unavailable.
     #[error("storage is unavailable; try again later")]
     Unavailable {
-        /// What is known of the cause, for the log.
+        /// Cause, for the log.
         reason: String,
     },
-    /// Storage has a fault that an operator has to remove.
+    /// Storage has a fault that an operator has to fix.
     #[error("{}", fault.message())]
     StorageFault {
-        /// Which.
+        /// The fault.
         fault: StorageFault,
-        /// What is known of the cause, for the log.
+        /// Cause, for the log.
         reason: String,
     },
-    /// Storage holds what it should not, or refused what it should not.
-    #[error("the server could not do this; its log says why")]
+    /// Storage contains invalid data, or returned an unexpected error.
+    #[error("internal error; see the server's log")]
     Internal {
-        /// What is known of the cause, for the log.
+        /// Cause, for the log.
         reason: String,
     },
 }
 
-/// Why remote workers may not lease these types.
+/// The reason why remote workers may not lease these types.
 pub(super) fn reserved_types(types: &[JobType]) -> String {
     const SHOWN: usize = 10;
     let mut names: Vec<String> = types
@@ -311,7 +311,7 @@ pub(super) fn reserved_types(types: &[JobType]) -> String {
     )
 }
 
-/// The jobs that a request made, for its caller.
+/// Description of the resources that a request created.
 fn made(ids: &[Uuid], is_recurring: bool) -> String {
     match ids {
         [id] if is_recurring => format!("recurring job {id}"),
@@ -331,7 +331,7 @@ impl From<RepositoryError> for ServiceError {
             },
             RepositoryError::TimedOut { time } => Self::ReadTimedOut {
                 time,
-                advice: "narrow it, or try again when the server has less to do",
+                advice: "narrow it, or retry when the server has less load",
             },
         }
     }
@@ -339,7 +339,7 @@ impl From<RepositoryError> for ServiceError {
 
 fn precondition(actual: Option<u32>) -> String {
     match actual {
-        Some(revision) => format!("it has changed: its revision is {revision}"),
+        Some(revision) => format!("revision is {revision}"),
         None => "it does not exist".to_owned(),
     }
 }

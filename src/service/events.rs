@@ -1,4 +1,4 @@
-//! What happens, for those who want to be told: one stream of events feeds every facade.
+//! Use cases of events: one stream of events feeds every facade.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -20,14 +20,14 @@ pub struct Events {
     events_behind_max: usize,
 }
 
-/// Events as they happen. Those of one job come in their order; a stream that is read too slowly misses some and says how
-/// many.
+/// A stream of events. Those of one job are in order; a stream that is read too slowly drops events and reports their
+/// number.
 pub struct EventStream {
     listening: Listening,
 }
 
 impl Events {
-    /// The events of this runtime. A listener may be so many events behind before it misses some.
+    /// The events of this runtime; `events_behind_max` is the buffer of each subscriber, in events.
     pub fn new(runtime: RuntimeHandle, events_behind_max: usize) -> Self {
         Self {
             runtime,
@@ -35,19 +35,19 @@ impl Events {
         }
     }
 
-    /// What the time is for those who tell events.
+    /// The current time, for timestamps of messages.
     pub fn now(&self) -> DateTime<Utc> {
         self.runtime.clock.now()
     }
 
-    /// A stream that has nothing to tell until it is asked to, by [`EventStream::select`].
+    /// A stream that is empty until [`EventStream::select`] is called.
     pub fn stream(&self) -> EventStream {
         EventStream {
             listening: self.runtime.event_bus.listener(self.events_behind_max),
         }
     }
 
-    /// All events from now on that a filter wants.
+    /// All future events that match a filter.
     pub async fn subscribe(&self, caller: &Caller, filter: EventFilter) -> Result<EventStream, ServiceError> {
         caller.require(Scope::Read)?;
         let stream = self.stream();
@@ -57,8 +57,8 @@ impl Events {
 }
 
 impl EventStream {
-    /// From now on these events, and no others. When the future is ready, whatever happens later is told; the effect of
-    /// several calls is that of the last one.
+    /// Replaces the filter of the stream. When the future completes, all later matching events are delivered; of
+    /// several calls the last one wins.
     pub fn select(&self, filter: EventFilter) -> impl Future<Output = Result<(), ServiceError>> + use<> {
         let listens = self.listening.listen_to(filter);
         async move {

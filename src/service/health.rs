@@ -1,4 +1,4 @@
-//! Whether the server can do its work.
+//! Use cases of health.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,26 +9,26 @@ use crate::runtime::RuntimeHandle;
 use crate::runtime::monitoring::messages::{CheckHealth, ReadHealth};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// Whether the server can do its work, and why not.
+/// Readiness of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
-    /// It can.
+    /// Ready.
     Ready {
-        /// How often actors had to be restarted since it started.
+        /// Number of actor restarts since the start.
         restarted_actors: u64,
-        /// How it is, and why.
+        /// Health with its reasons.
         health: domain::metrics::health::Health,
     },
-    /// It can't, and storage is not why.
+    /// Not ready, for reasons other than storage.
     Unhealthy {
-        /// What is wrong.
+        /// The reasons.
         reasons: Vec<HealthReason>,
     },
-    /// It is going down.
+    /// Shutting down.
     Stopping,
-    /// Storage can't be reached.
+    /// Storage is unavailable.
     StorageUnavailable {
-        /// What storage said.
+        /// The storage error.
         reason: String,
     },
 }
@@ -51,12 +51,12 @@ impl Health {
         }
     }
 
-    /// Says that the server goes down.
+    /// Marks the server as shutting down.
     pub fn stopping(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the server can do its work.
+    /// The current readiness.
     pub async fn readiness(&self) -> Readiness {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Readiness::Stopping;
@@ -64,7 +64,7 @@ impl Health {
         match self.repository.ping().await {
             Ok(()) => {}
             Err(RepositoryError::Fault { fault, reason: _ }) => {
-                // The other ways to read the health say so, too.
+                // Updates the health that other facades report.
                 let _ = self.runtime.sampler.try_send(CheckHealth);
                 return Readiness::Unhealthy {
                     reasons: vec![HealthReason::of_fault(fault)],
@@ -77,14 +77,14 @@ impl Health {
                 };
             }
         }
-        // Unknown while the sampler is being restarted.
+        // While the sampler restarts its last result is unknown.
         let mut health = self
             .runtime
             .sampler
             .send(ReadHealth)
             .await
-            .unwrap_or(domain::metrics::health::Health::well());
-        // Storage has just answered: what was told of it is past.
+            .unwrap_or(domain::metrics::health::Health::healthy());
+        // Storage has just responded: its reported problems are outdated.
         health.reasons.retain(|reason| !reason.is_of_storage());
         let health = domain::metrics::health::Health::of(health.reasons);
         match health.state {

@@ -1,4 +1,4 @@
-//! Use cases of the log's level: how much this server says, seen and changed while it runs.
+//! Use cases of the log level, which can be changed at runtime.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::domain::values::id::NodeId;
 use crate::log_level::LogLevel;
 use crate::runtime::RuntimeHandle;
 
-/// How the level of the process's log is changed, from whoever has started that log.
+/// Control of the process's log level, provided by the code that initialised logging.
 #[derive(Clone)]
 pub struct LogControl {
     level: Arc<Mutex<LogLevel>>,
@@ -19,7 +19,7 @@ pub struct LogControl {
 }
 
 impl LogControl {
-    /// A log that says this much; `apply` has it say as much as it is given.
+    /// A control with an initial level; `apply` changes the level of the log.
     pub fn new(level: LogLevel, apply: impl Fn(&LogLevel) + Send + Sync + 'static) -> Self {
         Self {
             level: Arc::new(Mutex::new(level)),
@@ -32,7 +32,7 @@ impl LogControl {
     }
 
     fn set(&self, level: &LogLevel) {
-        // Held meanwhile: of two who change it at once, the one that is told last is the one that holds.
+        // Held during the change: of two concurrent changes, the last applied one is the stored one.
         let mut current = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         (self.apply)(level);
         *current = level.clone();
@@ -45,7 +45,7 @@ impl fmt::Debug for LogControl {
     }
 }
 
-/// Use cases of the log's level.
+/// Use cases of the log level.
 #[derive(Clone)]
 pub struct Log {
     runtime: RuntimeHandle,
@@ -53,25 +53,25 @@ pub struct Log {
 }
 
 impl Log {
-    /// The log of this process; `None` when it is not the server's own.
+    /// The log of this process; `None` if the host application manages it.
     pub fn new(runtime: RuntimeHandle, control: Option<LogControl>) -> Self {
         Self { runtime, control }
     }
 
-    /// How much this server says.
+    /// The log level of this server.
     pub fn level(&self, caller: &Caller) -> Result<LogLevel, ServiceError> {
         caller.require(Scope::Admin)?;
         Ok(self.control()?.level())
     }
 
-    /// Has this server say as much as `level` from now on, until it is changed again or the server restarts. The log itself
-    /// says who did that: nothing is stored, so that it can be done while storage is away.
+    /// Sets the log level of this server until it is changed again or the server restarts. The change is logged with
+    /// the caller and not stored, so that it works while storage is unavailable.
     pub fn set_level(&self, caller: &Caller, level: &LogLevel) -> Result<(), ServiceError> {
         caller.require(Scope::Admin)?;
         let control = self.control()?;
-        // Whichever of the two levels lets it be said.
+        // Logged under the level that allows it: the previous or the new one.
         let is_said = tracing::enabled!(Level::WARN);
-        let say = || warn!("{} has set the log's level to {level}", caller.name());
+        let say = || warn!("log level set to {level} by {}", caller.name());
         if is_said {
             say();
         }
@@ -82,7 +82,7 @@ impl Log {
         Ok(())
     }
 
-    /// The server whose log it is.
+    /// Id of the server.
     pub fn node(&self) -> NodeId {
         self.runtime.node
     }

@@ -1,4 +1,4 @@
-//! Use cases of the server's numbers. None of them counts jobs: all is counted when they start and end.
+//! Use cases of metrics. None of them counts jobs: counters are updated when jobs start and finish.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -22,69 +22,69 @@ pub use crate::runtime::writer::commit_stats::{CommitReport, DeliveryReport};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 use crate::storage::repository::JobRepository;
 
-/// How many reasons of failures are told of a job type; what is left is told as one.
+/// Maximum number of failure reasons of a job type in reports; the rest is combined into one.
 pub const REASONS_MAX: usize = 10;
 
-/// The server in numbers, and what is wrong with it.
+/// Metrics and health of the server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SystemReport {
-    /// The numbers.
+    /// The metrics.
     pub metrics: Arc<SystemMetrics>,
-    /// How it is, and why.
+    /// Health with its reasons.
     pub health: Health,
 }
 
-/// The server in numbers, as they are exported.
+/// Values of exported gauges.
 #[derive(Clone, Debug)]
 pub struct Gauges {
-    /// The server as a whole, and how it is.
+    /// The server's metrics and health.
     pub system: SystemReport,
     /// Each queue: its jobs, and its workers on this node.
     pub queues: Vec<QueueMetrics>,
-    /// How long a due job waits in each queue that has one, at the longest.
+    /// Longest wait of a due job, for each queue with due jobs.
     pub latencies: Vec<(QueueName, TimeSpan)>,
-    /// The names of the webhook endpoints.
+    /// Names of the webhook endpoints.
     pub endpoints: Vec<Arc<str>>,
-    /// How many rows wait to be written.
+    /// Number of rows in the write queue.
     pub pending_rows: usize,
-    /// How many handlers block a thread after their attempt has ended.
+    /// Number of handlers that block a thread after the end of their attempt.
     pub blocked_handlers: usize,
-    /// How often actors were restarted since this node started.
+    /// Number of actor restarts since the node's start.
     pub restarts: u64,
-    /// How long a message waits for an actor, by what it is, at the longest.
+    /// Longest wait of a message by kind of actor.
     pub lags: Vec<(&'static str, Duration)>,
-    /// How many commits were not told to who exports numbers.
+    /// Number of commit reports that exporters did not receive.
     pub commits_missed: u64,
 }
 
-/// What has become of jobs in a period.
+/// Performance of jobs in a time range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PerformanceReport {
-    /// Which period.
+    /// The time range.
     pub period: Period,
-    /// Up to when it could be told.
+    /// Time of the report.
     pub at: DateTime<Utc>,
-    /// All of it together.
+    /// Totals of the range.
     pub sums: RollupCounts,
-    /// How long jobs have run and waited.
+    /// Distribution of run and wait times.
     pub durations: Durations,
-    /// How many jobs have ended in the hour in which most have.
+    /// Number of finished jobs in the busiest hour.
     pub busiest_hour: u64,
-    /// Its days or hours, in their order.
+    /// The days or hours of the range, in order.
     pub parts: Vec<(Part, RollupCounts)>,
 }
 
-/// What has become of jobs of each type in a period.
+/// Performance by job type in a time range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobTypesReport {
-    /// Which period.
+    /// The time range.
     pub period: Period,
-    /// The types, those with the most executions first. The most frequent reasons come first, and what is left is the
+    /// The types, by descending number of executions. Failure reasons are in descending frequency, with the rest as the
     /// last one.
     pub types: Vec<(JobType, TypeRollup)>,
 }
 
-/// Use cases of the server's numbers.
+/// Use cases of metrics.
 #[derive(Clone)]
 pub struct Metrics {
     repository: Arc<dyn JobRepository>,
@@ -92,12 +92,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// The numbers of this storage and this runtime.
+    /// The metrics of this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self { repository, runtime }
     }
 
-    /// The server in numbers: no older than a second, however often it is asked.
+    /// Metrics of the server, at most a second old.
     pub async fn system(&self, caller: &Caller) -> Result<SystemReport, ServiceError> {
         caller.require(Scope::Read)?;
         let metrics = self
@@ -110,12 +110,12 @@ impl Metrics {
         Ok(SystemReport { metrics, health })
     }
 
-    /// What commits of this node do from now on, for who exports numbers: once, `None` for anybody else.
+    /// Commit reports of this node, for the exporter; `None` except for the first call.
     pub fn commits(&self) -> Option<mpsc::Receiver<CommitReport>> {
         self.runtime.commit_reports.subscribe()
     }
 
-    /// The numbers that are exported, read from counters.
+    /// The values of exported gauges, read from counters.
     pub async fn gauges(&self, caller: &Caller) -> Result<Gauges, ServiceError> {
         let lags = self.runtime.supervisor.lag_probes().lags().await;
         let system = self.system(caller).await?;
@@ -148,7 +148,7 @@ impl Metrics {
         })
     }
 
-    /// What has become of jobs in a period, all together and by days or hours.
+    /// Performance of jobs in a time range, in total and by day or hour.
     pub async fn performance(
         &self,
         caller: &Caller,
@@ -179,8 +179,8 @@ impl Metrics {
         })
     }
 
-    /// What has become of jobs of each type in a period, which is extended to whole hours of UTC, and whole days where it
-    /// is older: by these, reasons are counted.
+    /// Performance by job type in a time range, which is extended to whole hours of UTC, and to whole days where
+    /// rollups are compacted: failure reasons have this granularity.
     pub async fn job_types(
         &self,
         caller: &Caller,
@@ -195,13 +195,13 @@ impl Metrics {
         for (_, rollup) in &mut types {
             rollup.reasons = most_frequent(std::mem::take(&mut rollup.reasons));
         }
-        // Types come in the order of their names, which stays where numbers are equal.
+        // Types are sorted by name first, which breaks ties.
         types.sort_by_key(|(_, rollup)| Reverse(rollup.counts.executions()));
         Ok(JobTypesReport { period, types })
     }
 }
 
-/// The most frequent reasons first; what is left is one reason at the end.
+/// The most frequent reasons first, with the rest combined at the end.
 fn most_frequent(mut reasons: Vec<(String, u64)>) -> Vec<(String, u64)> {
     reasons.sort_by(|(one, ones), (other, others)| (*others, one).cmp(&(*ones, other)));
     let mut left = 0;
@@ -244,7 +244,7 @@ mod tests {
     use super::{OTHER, REASONS_MAX, most_frequent};
 
     #[test]
-    fn the_most_frequent_reasons_are_told_and_the_rest_as_one() {
+    fn the_most_frequent_reasons_are_reported_and_the_rest_combined() {
         let reasons = |count: u64| (1..=count).map(|number| (format!("reason {number:02}"), number));
         let few = most_frequent(reasons(3).collect());
         let counts: Vec<u64> = few.iter().map(|(_, count)| *count).collect();
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(many.len(), REASONS_MAX);
         assert_eq!(many[0], ("reason 12".to_owned(), 12));
         assert_eq!(many[REASONS_MAX - 1], (OTHER.to_owned(), 1 + 2 + 3));
-        // What storage has folded already belongs to the rest.
+        // Reasons that storage has combined already belong to the rest.
         let folded = most_frequent(reasons(2).chain([(OTHER.to_owned(), 7)]).collect());
         assert_eq!(folded[2], (OTHER.to_owned(), 7));
     }

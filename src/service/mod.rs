@@ -1,8 +1,7 @@
-//! The use cases that REST, GraphQL and the command line share: a noun a file, a use case a method.
+//! The use cases shared by REST, GraphQL and the command line: a noun a file, a use case a method.
 //!
-//! Each use case that reads or changes something takes the caller first and refuses what it may not do, so that no facade
-//! can forget to ask. Whoever calls has parsed what it was given. Here is decided what is allowed and what it does; reads go to storage,
-//! every write is a message to the Writer.
+//! Each use case takes the caller first and checks its scopes, so that no facade can omit the check. Input is already
+//! parsed. Use cases decide what is allowed; reads go to storage, every write is a message to the Writer.
 
 pub mod audit;
 mod audit_writer;

@@ -1,9 +1,9 @@
-//! Use cases of nodes: which servers share the storage, and which of them drain.
+//! Use cases of nodes: the servers that share the storage, and their draining.
 
 use std::sync::Arc;
 
 use super::audit_writer;
-use super::audit_writer::{Deed, Trail};
+use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
 use super::jobs::unexpected;
 use crate::domain::access::caller::{Caller, Scope};
@@ -18,7 +18,7 @@ use crate::storage::repository::JobRepository;
 pub struct Nodes {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
-    trail: Trail,
+    audit: AuditWriter,
 }
 
 impl Nodes {
@@ -26,32 +26,32 @@ impl Nodes {
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self {
             repository,
-            trail: Trail::new(runtime.clone(), false),
+            audit: AuditWriter::new(runtime.clone(), false),
             runtime,
         }
     }
 
-    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    /// Enables or disables the audit log.
     #[must_use]
     pub fn audited(self, is_kept: bool) -> Self {
         Self {
-            trail: Trail::new(self.runtime.clone(), is_kept),
+            audit: AuditWriter::new(self.runtime.clone(), is_kept),
             ..self
         }
     }
 
-    /// The nodes that live, and those that died in the last hour.
+    /// The live nodes, and those that died in the last hour.
     pub async fn list(&self, caller: &Caller) -> Result<Vec<StoredNode>, ServiceError> {
         caller.require(Scope::Admin)?;
         Ok(self.repository.nodes().await?)
     }
 
-    /// Has a node start no new jobs; what it runs goes on. Draining a node that drains changes nothing.
+    /// Makes a node start no new jobs; running jobs continue. Idempotent.
     pub async fn drain(&self, caller: &Caller, id: NodeId) -> Result<StoredNode, ServiceError> {
         self.switch(caller, id, true).await
     }
 
-    /// Has a node that drains start jobs again. Resuming one that does not drain changes nothing.
+    /// Makes a draining node start jobs again. Idempotent.
     pub async fn resume(&self, caller: &Caller, id: NodeId) -> Result<StoredNode, ServiceError> {
         self.switch(caller, id, false).await
     }
@@ -59,20 +59,20 @@ impl Nodes {
     async fn switch(&self, caller: &Caller, id: NodeId, is_draining: bool) -> Result<StoredNode, ServiceError> {
         caller.require(Scope::Admin)?;
         if id == self.own() && self.runtime.is_stopping() {
-            // It drains already, and for good.
+            // It is already draining, permanently.
             return self.read(id).await;
         }
-        let deed = if is_draining {
-            Deed::DRAIN_NODE
+        let action = if is_draining {
+            AuditedAction::DRAIN_NODE
         } else {
-            Deed::RESUME_NODE
+            AuditedAction::RESUME_NODE
         };
-        let note = self
-            .trail
-            .note(caller, deed)
-            .map(|note| audit_writer::of_node(note, id));
+        let entry = self
+            .audit
+            .entry(caller, action)
+            .map(|entry| audit_writer::of_node(entry, id));
         let change = Change::SetDraining { node: id, is_draining };
-        match self.trail.write(change, note).await? {
+        match self.audit.write(change, entry).await? {
             Ok(Applied::DrainSet { changed: _ }) => self.read(id).await,
             Ok(other) => Err(unexpected(&other)),
             Err(ChangeError::Conflict) => Err(ServiceError::NoSuchNode { id }),
@@ -86,7 +86,7 @@ impl Nodes {
         found.ok_or(ServiceError::NoSuchNode { id })
     }
 
-    /// The node that answers.
+    /// The node that serves the request.
     pub fn own(&self) -> NodeId {
         self.runtime.node
     }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::audit_writer;
-use super::audit_writer::{Deed, Trail};
+use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
 use super::jobs::job_validation::Rules;
 use super::jobs::unexpected;
@@ -19,30 +19,30 @@ use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change};
 use crate::storage::repository::JobRepository;
 
-/// How many jobs one step of clearing a queue removes: small enough to hold nobody up.
+/// Number of jobs that one step of clearing a queue deletes: small enough not to block other writes.
 const CLEAR_STEP: u32 = 1_000;
 
-/// A queue as people see it.
+/// A queue with its metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueView {
-    /// Its name.
+    /// Name.
     pub name: QueueName,
-    /// Whether it starts no jobs until it is resumed.
+    /// True if it starts no jobs until it is resumed.
     pub is_paused: bool,
-    /// Its jobs by status.
+    /// Jobs by status.
     pub counts: StatusCounts,
-    /// What it has completed lately.
+    /// Recent throughput.
     pub throughput: Throughput,
-    /// How many workers it has.
+    /// Number of workers.
     pub workers: u32,
 }
 
-/// How many jobs clearing has removed.
+/// Number of jobs deleted by clearing a queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cleared {
-    /// Pending ones.
+    /// Pending jobs.
     pub pending: u64,
-    /// Failed ones.
+    /// Failed jobs.
     pub failed: u64,
 }
 
@@ -51,7 +51,7 @@ pub struct Cleared {
 pub struct Queues {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
-    trail: Trail,
+    audit: AuditWriter,
     configured: Arc<[QueueSettings]>,
     workers_by_default: NonZeroU32,
     rules: Arc<Rules>,
@@ -68,7 +68,7 @@ impl Queues {
     ) -> Self {
         Self {
             repository,
-            trail: Trail::new(runtime.clone(), false),
+            audit: AuditWriter::new(runtime.clone(), false),
             runtime,
             configured,
             workers_by_default,
@@ -76,16 +76,16 @@ impl Queues {
         }
     }
 
-    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    /// Enables or disables the audit log.
     #[must_use]
     pub fn audited(self, is_kept: bool) -> Self {
         Self {
-            trail: Trail::new(self.runtime.clone(), is_kept),
+            audit: AuditWriter::new(self.runtime.clone(), is_kept),
             ..self
         }
     }
 
-    /// All queues, by name: those that are configured and those that jobs have named.
+    /// All queues, sorted by name: the configured ones and those that jobs use.
     pub async fn list(&self, caller: &Caller) -> Result<Vec<QueueView>, ServiceError> {
         caller.require(Scope::Read)?;
         self.read_all().await
@@ -123,12 +123,12 @@ impl Queues {
             .ok_or_else(|| ServiceError::NoSuchQueue { name: name.to_string() })
     }
 
-    /// Has a queue start no more jobs; what runs goes on. Pausing a paused queue changes nothing.
+    /// Makes a queue start no more jobs; running jobs continue. Idempotent.
     pub async fn pause(&self, caller: &Caller, name: &QueueName) -> Result<QueueView, ServiceError> {
         self.switch(caller, name, true).await
     }
 
-    /// Has a queue start jobs again. Resuming a running queue changes nothing.
+    /// Makes a queue start jobs again. Idempotent.
     pub async fn resume(&self, caller: &Caller, name: &QueueName) -> Result<QueueView, ServiceError> {
         self.switch(caller, name, false).await
     }
@@ -140,18 +140,22 @@ impl Queues {
             queue: name.clone(),
             is_paused: Some(is_paused),
         };
-        let deed = if is_paused { Deed::PAUSE } else { Deed::RESUME };
-        let note = self.trail.note(caller, deed);
-        let note = note.map(|note| audit_writer::of_queue(note, name));
-        let applied = self.trail.write(change, note).await??;
+        let action = if is_paused {
+            AuditedAction::PAUSE
+        } else {
+            AuditedAction::RESUME
+        };
+        let entry = self.audit.entry(caller, action);
+        let entry = entry.map(|entry| audit_writer::of_queue(entry, name));
+        let applied = self.audit.write(change, entry).await??;
         let Applied::QueueSet { changed: _ } = applied else {
             return Err(unexpected(&applied));
         };
         self.read(name).await
     }
 
-    /// Removes the pending jobs of a queue, the failed ones, or both: those that are there now, not those that come while
-    /// it is cleared. Gives the queue as it is then.
+    /// Deletes the pending jobs of a queue, the failed ones, or both: those that exist at the start. Returns the queue
+    /// afterwards.
     pub async fn clear(
         &self,
         caller: &Caller,
@@ -161,18 +165,18 @@ impl Queues {
     ) -> Result<(Cleared, QueueView), ServiceError> {
         caller.require(Scope::Write)?;
         self.read(name).await?;
-        // One record, whatever the number of steps: they add up under its id.
-        let note = self
-            .trail
-            .note(caller, Deed::CLEAR)
-            .map(|note| audit_writer::of_queue(note, name));
+        // One record for all steps, which update it under its id.
+        let entry = self
+            .audit
+            .entry(caller, AuditedAction::CLEAR)
+            .map(|entry| audit_writer::of_queue(entry, name));
         let up_to = JobId::last_at(self.runtime.clock.now());
         let mut cleared = Cleared::default();
         if clear_pending {
-            cleared.pending = self.remove(name, JobStatus::Pending, up_to, note.as_ref()).await?;
+            cleared.pending = self.remove(name, JobStatus::Pending, up_to, entry.as_ref()).await?;
         }
         if clear_failed {
-            cleared.failed = self.remove(name, JobStatus::Failed, up_to, note.as_ref()).await?;
+            cleared.failed = self.remove(name, JobStatus::Failed, up_to, entry.as_ref()).await?;
         }
         Ok((cleared, self.read(name).await?))
     }
@@ -182,7 +186,7 @@ impl Queues {
         name: &QueueName,
         status: JobStatus,
         up_to: JobId,
-        note: Option<&AuditRecord>,
+        entry: Option<&AuditRecord>,
     ) -> Result<u64, ServiceError> {
         let mut removed = 0;
         loop {
@@ -192,7 +196,7 @@ impl Queues {
                 up_to,
                 limit: CLEAR_STEP,
             };
-            let applied = self.trail.write(change, note.cloned()).await??;
+            let applied = self.audit.write(change, entry.cloned()).await??;
             let Applied::Removed(count) = applied else {
                 return Err(unexpected(&applied));
             };
@@ -203,7 +207,7 @@ impl Queues {
         }
     }
 
-    /// Removes a queue that is not configured and has no unfinished jobs. Its finished jobs stay.
+    /// Deletes a queue that is not configured and has no unfinished jobs. Its finished jobs remain.
     pub async fn delete(&self, caller: &Caller, name: &QueueName) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
         if self.rules.queues.contains(name) || self.configured.iter().any(|settings| settings.name == *name) {
@@ -217,17 +221,17 @@ impl Queues {
         if view.counts.pending + view.counts.running > 0 {
             return Err(in_use(view));
         }
-        let note = self.trail.note(caller, Deed::DELETE_QUEUE);
-        let note = note.map(|note| audit_writer::of_queue(note, name));
+        let entry = self.audit.entry(caller, AuditedAction::DELETE_QUEUE);
+        let entry = entry.map(|entry| audit_writer::of_queue(entry, name));
         let applied = self
-            .trail
-            .write(Change::DeleteQueue { queue: name.clone() }, note)
+            .audit
+            .write(Change::DeleteQueue { queue: name.clone() }, entry)
             .await??;
         let Applied::QueuesRemoved(removed) = applied else {
             return Err(unexpected(&applied));
         };
         if removed.is_empty() {
-            // A job came in between, or another request deleted the queue.
+            // A job was created meanwhile, or another request deleted the queue.
             return Err(in_use(self.read(name).await?));
         }
         Ok(())

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use sha2::{Digest, Sha256};
 
 use super::audit_writer;
-use super::audit_writer::{Deed, Trail};
+use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
 use super::jobs::job_validation::Rules;
 use super::jobs::{IdempotencyKey, key_of, takes_new_jobs, unexpected};
@@ -24,50 +24,50 @@ use crate::storage::change::{Applied, Change, ChangeError, Idempotency};
 use crate::storage::query::{RecurringPage, StoredTexts};
 use crate::storage::repository::JobRepository;
 
-/// How often a change is tried again when somebody else has changed the recurring job in between.
+/// Maximum number of tries of a change with concurrent changes.
 const TRIES: usize = 8;
 
-/// What must hold of the recurring job with a key for it to be put.
+/// Condition of a put by key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutIf {
-    /// Nothing.
+    /// None.
     Always,
-    /// There is one.
+    /// It exists.
     Exists,
-    /// There is one, of this revision.
+    /// It exists with this revision.
     Revision(u32),
-    /// There is none.
+    /// It does not exist.
     Absent,
 }
 
-/// What became of the recurring job with a key.
+/// Result of a put by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Put {
-    /// There was none.
+    /// It was created.
     Created(Arc<RecurringJob>),
-    /// There was one: as it is now, changed or not.
+    /// It existed; here it is after the put, changed or not.
     Existing(Arc<RecurringJob>),
 }
 
-/// A recurring job that the configuration declares.
+/// A recurring job declared in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredRecurringJob {
-    /// Its key.
+    /// Key.
     pub key: RecurringKey,
-    /// What it is to be.
+    /// Settings.
     pub new: NewRecurringJob,
-    /// Whether the declaration says nothing of `is_enabled`: then one that exists stays enabled or disabled.
+    /// True if the declaration does not contain `is_enabled`: then an existing recurring job stays enabled or disabled.
     pub keeps_enabled: bool,
 }
 
-/// A part of the list of recurring jobs.
+/// A page of recurring jobs.
 #[derive(Clone, Debug)]
 pub struct RecurringList {
-    /// The recurring jobs, the newest first.
+    /// The recurring jobs, newest first.
     pub recurring_jobs: Vec<Arc<RecurringJob>>,
-    /// How many there are.
+    /// Total number.
     pub total_count: u64,
-    /// Whether more follow.
+    /// True if more follow.
     pub has_more: bool,
 }
 
@@ -78,7 +78,7 @@ pub struct Recurring {
     runtime: RuntimeHandle,
     rules: Arc<Rules>,
     admission: Arc<Admission>,
-    trail: Trail,
+    audit: AuditWriter,
     turns: Turns,
 }
 
@@ -94,22 +94,22 @@ impl Recurring {
             repository,
             admission,
             turns: Turns::default(),
-            trail: Trail::new(runtime.clone(), false),
+            audit: AuditWriter::new(runtime.clone(), false),
             runtime,
             rules,
         }
     }
 
-    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    /// Enables or disables the audit log.
     #[must_use]
     pub fn audited(self, is_kept: bool) -> Self {
         Self {
-            trail: Trail::new(self.runtime.clone(), is_kept),
+            audit: AuditWriter::new(self.runtime.clone(), is_kept),
             ..self
         }
     }
 
-    /// Stores a recurring job. Tells whether the same request was made before under this idempotency key.
+    /// Creates a recurring job. The flag is true if the same request was made before under this idempotency key.
     pub async fn create(
         &self,
         caller: &Caller,
@@ -120,12 +120,12 @@ impl Recurring {
         takes_new_jobs(&self.runtime, caller)?;
         self.check(caller, &new).await?;
         let now = self.runtime.clock.now();
-        // An expression that never comes was refused when it was read.
+        // Expressions that never match are rejected when they are parsed.
         if new.schedule.next_after(now).is_none() {
             return Err(ServiceError::Invalid {
                 field: "endsAt",
                 index: None,
-                detail: "there is no due time from now, or from startsAt, to endsAt: it would never recur".to_owned(),
+                detail: "the schedule has no due time between now, or startsAt, and endsAt".to_owned(),
             });
         }
         let recurring = Arc::new(new.into_recurring_job(now, self.runtime.ids.next()));
@@ -137,9 +137,9 @@ impl Recurring {
                 created_at: now,
             }),
         };
-        let note = self.trail.note(caller, Deed::CREATE_RECURRING);
-        let note = note.map(|note| audit_writer::of_recurring(note, &recurring));
-        let applied = self.trail.write(change, note).await??;
+        let entry = self.audit.entry(caller, AuditedAction::CREATE_RECURRING);
+        let entry = entry.map(|entry| audit_writer::of_recurring(entry, &recurring));
+        let applied = self.audit.write(change, entry).await??;
         if let Applied::Replayed(ids) = &applied {
             let id = ids.first().copied().ok_or_else(|| unexpected(&applied))?;
             return match self.repository.recurring(RecurringId::from_uuid(id)).await? {
@@ -156,7 +156,7 @@ impl Recurring {
         Ok((recurring, false))
     }
 
-    /// What the caller of a recurring job should know: that nothing runs its type.
+    /// Warnings for the caller: that the job type has no handler.
     pub async fn warnings(&self, recurring: &RecurringJob) -> Vec<String> {
         if !recurring.is_enabled {
             return Vec::new();
@@ -167,13 +167,13 @@ impl Recurring {
         warning.into_iter().collect()
     }
 
-    /// How many bytes the parameters of a part of the list are.
+    /// Size of the parameters of a page, in bytes.
     pub async fn size(&self, caller: &Caller, page: RecurringPage) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
         Ok(self.repository.size_of(StoredTexts::OfRecurring(page)).await?)
     }
 
-    /// A part of the list of recurring jobs, the newest first.
+    /// A page of recurring jobs, newest first.
     pub async fn list(&self, caller: &Caller, page: RecurringPage) -> Result<RecurringList, ServiceError> {
         caller.require(Scope::Read)?;
         let (recurring_jobs, total_count) =
@@ -191,7 +191,8 @@ impl Recurring {
         self.read(id).await
     }
 
-    /// One recurring job, for a caller that changes it. A facade shows ids and statuses of it to those that may not read.
+    /// One recurring job, for a caller that changes it. Facades reduce it to ids and statuses for callers without the
+    /// read scope.
     pub async fn get_of_change(&self, caller: &Caller, id: RecurringId) -> Result<Arc<RecurringJob>, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
         self.read(id).await
@@ -202,7 +203,7 @@ impl Recurring {
         found.ok_or(ServiceError::NoSuchRecurringJob { id })
     }
 
-    /// Changes a recurring job to what `change` makes of it. Occurrences that exist are left alone.
+    /// Replaces the settings of a recurring job by the result of `change`. Existing occurrences are unchanged.
     pub async fn change(
         &self,
         caller: &Caller,
@@ -210,14 +211,14 @@ impl Recurring {
         if_match: Option<u32>,
         change: impl Fn(NewRecurringJob) -> NewRecurringJob,
     ) -> Result<Arc<RecurringJob>, ServiceError> {
-        self.change_as(caller, Deed::UPDATE_RECURRING, id, if_match, change)
+        self.change_as(caller, AuditedAction::UPDATE_RECURRING, id, if_match, change)
             .await
     }
 
     async fn change_as(
         &self,
         caller: &Caller,
-        deed: Deed,
+        action: AuditedAction,
         id: RecurringId,
         if_match: Option<u32>,
         change: impl Fn(NewRecurringJob) -> NewRecurringJob,
@@ -240,9 +241,9 @@ impl Recurring {
                 before,
                 after: Arc::clone(&after),
             };
-            let note = self.trail.note(caller, deed);
-            let note = note.map(|note| audit_writer::of_recurring(note, &after));
-            match self.trail.write(update, note).await? {
+            let entry = self.audit.entry(caller, action);
+            let entry = entry.map(|entry| audit_writer::of_recurring(entry, &after));
+            match self.audit.write(update, entry).await? {
                 Ok(Applied::RecurringStored) => return Ok(after),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
@@ -252,13 +253,13 @@ impl Recurring {
         Err(ServiceError::Contended)
     }
 
-    /// The recurring job that has this key.
+    /// The recurring job with this key.
     pub async fn get_by_key(&self, caller: &Caller, key: &RecurringKey) -> Result<Arc<RecurringJob>, ServiceError> {
         caller.require(Scope::Read)?;
         self.read_by_key(key).await
     }
 
-    /// The recurring job that has this key, if any, for a caller that changes it.
+    /// The recurring job with this key, if any, for a caller that changes it.
     pub async fn find_by_key(
         &self,
         caller: &Caller,
@@ -273,8 +274,8 @@ impl Recurring {
         found.ok_or_else(|| ServiceError::NoSuchRecurringKey { key: key.clone() })
     }
 
-    /// Creates the recurring job with this key, or replaces the one that has it. Callers that do so at the same time, on
-    /// any server, create one.
+    /// Creates the recurring job with this key, or replaces the existing one. Concurrent calls on any server create
+    /// one.
     pub async fn put(
         &self,
         caller: &Caller,
@@ -314,7 +315,7 @@ impl Recurring {
             return Err(ServiceError::Invalid {
                 field: "key",
                 index: None,
-                detail: format!("key is '{given}', but the path has '{key}'; leave it out, or give the same"),
+                detail: format!("key is '{given}', but the path has '{key}'; omit it, or send the same key"),
             });
         }
         for _ in 0..TRIES {
@@ -346,7 +347,7 @@ impl Recurring {
                 .await;
             match changed {
                 Ok(recurring) => return Ok(Put::Existing(recurring)),
-                // Deleted since it was found.
+                // Deleted since the lookup.
                 Err(ServiceError::NoSuchRecurringJob { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -354,7 +355,7 @@ impl Recurring {
         Err(ServiceError::Contended)
     }
 
-    /// Removes the recurring job with this key; its occurrences stay.
+    /// Deletes the recurring job with this key; its occurrences remain.
     pub async fn delete_by_key(
         &self,
         caller: &Caller,
@@ -377,13 +378,20 @@ impl Recurring {
         is_enabled: bool,
         if_match: Option<u32>,
     ) -> Result<Arc<RecurringJob>, ServiceError> {
-        let deed = if is_enabled { Deed::ENABLE } else { Deed::DISABLE };
-        self.change_as(caller, deed, id, if_match, |new| NewRecurringJob { is_enabled, ..new })
-            .await
+        let action = if is_enabled {
+            AuditedAction::ENABLE
+        } else {
+            AuditedAction::DISABLE
+        };
+        self.change_as(caller, action, id, if_match, |new| NewRecurringJob {
+            is_enabled,
+            ..new
+        })
+        .await
     }
 
-    /// Creates one occurrence now, beside those of the schedule, whether the recurring job is enabled or not. It may start
-    /// when `due` says, and has the template's priority unless another is given.
+    /// Creates one occurrence now, outside the schedule, whether the recurring job is enabled or not. It is due at
+    /// `due`, and has the template's priority unless another one is given.
     pub async fn trigger(
         &self,
         caller: &Caller,
@@ -405,32 +413,32 @@ impl Recurring {
         for _ in 0..TRIES {
             let before = self.get_matching(id, if_match).await?;
             let now = self.runtime.clock.now();
-            // Occurrences differ in their due time: two that are triggered in the same microsecond move apart.
+            // Occurrences are identified by their due times: two triggers in the same microsecond are moved apart.
             let due_at = now + TimeDelta::microseconds(i64::from(apart));
             let defaults = self.rules.defaults.of(&before.template.job_type);
             let occurrence = before.occurrence(due_at, defaults, now, self.runtime.ids.next());
             let job = Arc::new(Job {
                 priority: priority.unwrap_or(occurrence.priority),
                 due_at: timestamp::truncate_to_micros(due.resolve(now)),
-                due_from: due.reckoned_from(now),
+                due_from: due.computed_from(now),
                 trace_parent: caller.trace_parent,
                 propagated: caller.propagated.clone(),
                 ..occurrence
             });
-            let note = self.trail.note(caller, Deed::TRIGGER);
-            let note = note.map(|note| audit_writer::of_recurring(note, &before));
+            let entry = self.audit.entry(caller, AuditedAction::TRIGGER);
+            let entry = entry.map(|entry| audit_writer::of_recurring(entry, &before));
             let trigger = Change::Trigger {
                 recurring_id: id,
                 revision: if_match,
                 occurrence: Arc::clone(&job),
             };
-            // Held until the job is written, or refused.
+            // Held until the job is written or rejected.
             let admitted = self.admission.admit(caller, std::slice::from_ref(&job), None, None);
             let _admitted = admitted.await?;
-            match self.trail.write(trigger, note).await? {
+            match self.audit.write(trigger, entry).await? {
                 Ok(Applied::Fired(fired)) if fired == [true] => return Ok(job),
                 Ok(Applied::Fired(_)) => apart = rand::random_range(1..1_000),
-                // It is gone, or has another revision.
+                // It was deleted or changed concurrently.
                 Err(ChangeError::Conflict) => {}
                 Ok(other) => return Err(unexpected(&other)),
                 Err(refused) => return Err(refused.into()),
@@ -439,16 +447,16 @@ impl Recurring {
         Err(ServiceError::Contended)
     }
 
-    /// Removes a recurring job; its occurrences stay.
+    /// Deletes a recurring job; its occurrences remain.
     pub async fn delete(&self, caller: &Caller, id: RecurringId, if_match: Option<u32>) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
         for tries in 0..TRIES {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let recurring = self.get_matching(id, if_match).await?;
-            let note = self.trail.note(caller, Deed::DELETE_RECURRING);
-            let note = note.map(|note| audit_writer::of_recurring(note, &recurring));
+            let entry = self.audit.entry(caller, AuditedAction::DELETE_RECURRING);
+            let entry = entry.map(|entry| audit_writer::of_recurring(entry, &recurring));
             let delete = Change::DeleteRecurring { recurring };
-            match self.trail.write(delete, note).await? {
+            match self.audit.write(delete, entry).await? {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
@@ -481,22 +489,22 @@ impl Recurring {
             return Err(ServiceError::Invalid {
                 field: "endsAt",
                 index: None,
-                detail: "endsAt is earlier than startsAt; nothing can lie between them".to_owned(),
+                detail: "endsAt is earlier than startsAt".to_owned(),
             });
         }
         Ok(())
     }
 }
 
-/// The key of a changed recurring job: its own, which may be given again.
+/// The key of a changed recurring job: its own, which the request may repeat.
 fn kept_key(before: &RecurringJob, given: Option<&RecurringKey>) -> Result<Option<RecurringKey>, ServiceError> {
     match given {
         Some(given) if before.key.as_ref() != Some(given) => Err(ServiceError::Invalid {
             field: "key",
             index: None,
             detail: match &before.key {
-                Some(key) => format!("key is '{key}' and never changes; leave it out, or give the same"),
-                None => "the recurring job has no key, and gets none after its creation; leave it out".to_owned(),
+                Some(key) => format!("key is '{key}' and can't be changed; omit it, or send the same key"),
+                None => "the recurring job has no key, which can't be set after its creation; omit it".to_owned(),
             },
         }),
         Some(_) | None => Ok(before.key.clone()),

@@ -1,23 +1,23 @@
-//! Tells connections that last that the server goes down.
+//! Shutdown signal for long-lived connections.
 
 use tokio_util::sync::CancellationToken;
 
-/// Whether the server goes down.
+/// Shutdown signal.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown(CancellationToken);
 
 impl Shutdown {
-    /// Says that the server goes down. Whoever waits for it is told.
+    /// Starts the shutdown and notifies all waiting connections.
     pub fn begin(&self) {
         self.0.cancel();
     }
 
-    /// Whether it goes down.
+    /// True after the start of the shutdown.
     pub fn has_begun(&self) -> bool {
         self.0.is_cancelled()
     }
 
-    /// Ready when it goes down.
+    /// Completes when the shutdown starts.
     pub fn begun(&self) -> impl Future<Output = ()> + use<> {
         self.0.clone().cancelled_owned()
     }

@@ -1,3 +1,3 @@
-//! What is told of the traces of jobs, for who exports them.
+//! Trace reports of jobs, for exporters.
 
 pub use crate::runtime::monitoring::job_spans::{CallReport, CallSubject, CallTarget, TraceReport, Traces};

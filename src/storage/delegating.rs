@@ -20,7 +20,7 @@ use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
-use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
+use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
@@ -312,17 +312,21 @@ pub trait DelegatingRepository: Send + Sync + 'static {
     }
 
     /// See [`JobRepository::rollups`].
-    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+    async fn rollups(
+        &self,
+        filter: &RollupFilter,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<RollupCounts>, RepositoryError> {
         self.inner().rollups(filter, spans).await
     }
 
     /// See [`JobRepository::busiest_hour`].
-    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
         self.inner().busiest_hour(filter, span).await
     }
 
     /// See [`JobRepository::durations`].
-    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
         self.inner().durations(filter, span).await
     }
 
@@ -330,7 +334,7 @@ pub trait DelegatingRepository: Send + Sync + 'static {
     async fn type_rollups(
         &self,
         filter: &RollupFilter,
-        span: SlotSpan,
+        span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
         self.inner().type_rollups(filter, span).await
     }
@@ -575,22 +579,26 @@ impl<T: DelegatingRepository> JobRepository for T {
         DelegatingRepository::feed_end(self).await
     }
 
-    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+    async fn rollups(
+        &self,
+        filter: &RollupFilter,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<RollupCounts>, RepositoryError> {
         DelegatingRepository::rollups(self, filter, spans).await
     }
 
-    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
         DelegatingRepository::busiest_hour(self, filter, span).await
     }
 
-    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
         DelegatingRepository::durations(self, filter, span).await
     }
 
     async fn type_rollups(
         &self,
         filter: &RollupFilter,
-        span: SlotSpan,
+        span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
         DelegatingRepository::type_rollups(self, filter, span).await
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use crate::domain::metrics::failure_reason::{OTHER, REASONS_MAX, normalise};
-use crate::domain::metrics::rollup::{HOURS_PER_DAY, Mark};
+use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupEntry};
 use crate::domain::values::name::JobType;
 
 /// The reasons of the latest day, by type.
@@ -22,13 +22,13 @@ struct Today {
 impl ReasonBook {
     /// Under which reason a failure is counted; `None` when nothing has failed. Errors that say something new each time
     /// fill no storage: beyond the first reasons of a day they are all the same.
-    pub(super) fn reason(&self, mark: &Mark, error: Option<&str>) -> Option<String> {
+    pub(super) fn reason(&self, mark: &RollupEntry, error: Option<&str>) -> Option<String> {
         if !mark.has_failed {
             return None;
         }
         let reason = normalise(error.unwrap_or_default());
         let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
-        let day = mark.slot.hour().div_euclid(HOURS_PER_DAY);
+        let day = mark.time_bucket.hour().div_euclid(HOURS_PER_DAY);
         if day > today.day {
             today.day = day;
             today.by_type.clear();

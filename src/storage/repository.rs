@@ -21,7 +21,7 @@ use crate::domain::job::Job;
 #[cfg(doc)]
 use crate::domain::job::attempt::ATTEMPTS_KEPT;
 use crate::domain::job::attempt::Attempt;
-use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
+use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
@@ -297,22 +297,26 @@ pub trait JobRepository: Send + Sync + 'static {
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError>;
     /// For each of these spans, in their order: what is summed up of jobs in it, those of all queues and types that the
     /// filter means together. It costs the same however many jobs there are.
-    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError>;
+    async fn rollups(
+        &self,
+        filter: &RollupFilter,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<RollupCounts>, RepositoryError>;
 
     /// How many jobs have completed or failed for good in that hour of the span in which most have. Hours begin when
     /// those of UTC do; of the first and the last one only what is in the span counts.
-    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError>;
+    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError>;
 
     /// How long jobs have run and waited in the hours of which the span has a part. Days that are kept by days count
     /// whole if their first hour is among them, and otherwise not.
-    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError>;
+    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError>;
 
     /// What is summed up of each job type in the span, for steps of time and reasons as [`durations`](Self::durations)
     /// says.
     async fn type_rollups(
         &self,
         filter: &RollupFilter,
-        span: SlotSpan,
+        span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError>;
 
     /// Whether storage can be reached and written.

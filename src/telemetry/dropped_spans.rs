@@ -7,14 +7,14 @@ use crate::service::traces::Traces;
 
 /// Counter of dropped spans.
 #[derive(Clone)]
-pub(super) struct LostSpans {
+pub(super) struct DroppedSpans {
     /// Spans dropped by exporters.
     unsent: Arc<AtomicU64>,
     /// Counts the reports dropped before.
     traces: Traces,
 }
 
-impl LostSpans {
+impl DroppedSpans {
     /// A counter at zero.
     pub(super) fn new(traces: Traces) -> Self {
         Self {

@@ -18,31 +18,31 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::dropped_spans::LostSpans;
+use super::dropped_spans::DroppedSpans;
 use super::exporters::{Destination, DestinationOptions};
 use super::metric_reader::SharedReader;
 use super::metrics::{ExportError, Meters};
 use super::spans::span_of;
 use crate::domain::values::id::NodeId;
-use crate::domain::values::trace_context::Share;
+use crate::domain::values::trace_context::SamplingRatio;
 use crate::service::traces::{TraceReport, Traces};
 
 /// Capacity of a destination's queue, in spans.
-const WAITING_MAX: usize = 4_096;
+const QUEUE_CAPACITY: usize = 4_096;
 /// Maximum number of spans in a batch.
 const BATCH_MAX: usize = 512;
 /// Time that a batch collects spans.
-const GATHERING: Duration = Duration::from_secs(1);
+const BATCH_WINDOW: Duration = Duration::from_secs(1);
 /// Maximum number of reports received at once.
-const REPORTS: usize = 256;
+const REPORTS_MAX: usize = 256;
 /// Interval of adjusting the sampling ratio.
-const SHARE_EVERY: Duration = Duration::from_secs(1);
+const SAMPLING_INTERVAL: Duration = Duration::from_secs(1);
 /// Minimum interval of log messages about lost telemetry.
 const LOSS_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// The version of OpenTelemetry's SDK in Cargo.toml.
 const SDK_VERSION: &str = "0.33";
 /// Timeout of the final flush at shutdown.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Options of exporting telemetry.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ pub struct TelemetryOptions {
     /// Maximum number of traced jobs per second.
     pub traces_per_second_max: u32,
     /// Interval of exporting metrics.
-    pub numbers_every: Duration,
+    pub metrics_interval: Duration,
     /// Attributes of this server.
     pub identity: Identity,
 }
@@ -93,7 +93,7 @@ impl Identity {
 pub(super) fn readers(options: &TelemetryOptions) -> Vec<Option<SharedReader>> {
     let destinations = options.destinations.iter();
     destinations
-        .map(|destination| destination.wanted_numbers().map(SharedReader::new))
+        .map(|destination| destination.temporality().map(SharedReader::new))
         .collect()
 }
 
@@ -111,24 +111,24 @@ impl TelemetryExport {
         options: &TelemetryOptions,
         resource: &Resource,
         traces: &Traces,
-        lost: LostSpans,
+        lost: DroppedSpans,
         meters: Option<Arc<Meters>>,
         readers: Vec<Option<SharedReader>>,
     ) -> Result<Self, ExportError> {
         let (stop, stopped) = oneshot::channel();
         let is_time = Arc::new(Notify::new());
         if let Some(meters) = &meters {
-            read_numbers(meters, &is_time, options.numbers_every);
+            schedule_metrics(meters, &is_time, options.metrics_interval);
         }
-        let gathering = Gathering {
+        let sources = SpanSources {
             reports: traces.open(),
             traces: traces.clone(),
             lost,
             per_second_max: u64::from(options.traces_per_second_max),
         };
-        let mut lines = Vec::with_capacity(options.destinations.len());
+        let mut routes = Vec::with_capacity(options.destinations.len());
         for (destination, reader) in options.destinations.iter().zip(readers) {
-            lines.push(Line {
+            routes.push(Route {
                 destination: Arc::new(Destination::open(destination, resource)?),
                 name: destination.name(),
                 wants_traces: destination.wants_traces(),
@@ -141,7 +141,7 @@ impl TelemetryExport {
             .map_err(ExportError::of)?;
         let thread = std::thread::Builder::new()
             .name("telemetry".to_owned())
-            .spawn(move || runtime.block_on(export(lines, gathering, is_time, stopped)))
+            .spawn(move || runtime.block_on(export(routes, sources, is_time, stopped)))
             .map_err(ExportError::of)?;
         Ok(Self {
             _meters: meters,
@@ -164,7 +164,7 @@ impl TelemetryExport {
 }
 
 /// Reads and exports metrics at intervals, until the last receiver is gone.
-fn read_numbers(meters: &Arc<Meters>, is_time: &Arc<Notify>, every: Duration) {
+fn schedule_metrics(meters: &Arc<Meters>, is_time: &Arc<Notify>, every: Duration) {
     let (meters, is_time) = (Arc::downgrade(meters), Arc::clone(is_time));
     tokio::spawn(async move {
         let mut ticks = interval(every);
@@ -183,7 +183,7 @@ fn read_numbers(meters: &Arc<Meters>, is_time: &Arc<Notify>, every: Duration) {
 }
 
 /// A destination with its channels.
-struct Line {
+struct Route {
     destination: Arc<Destination>,
     name: &'static str,
     wants_traces: bool,
@@ -191,90 +191,85 @@ struct Line {
 }
 
 /// Sources of spans.
-struct Gathering {
+struct SpanSources {
     reports: Option<mpsc::Receiver<TraceReport>>,
     traces: Traces,
-    lost: LostSpans,
+    lost: DroppedSpans,
     per_second_max: u64,
 }
 
 /// The queue of spans of one destination.
-struct Way {
+struct SpanQueue {
     destination: Arc<Destination>,
     spans: mpsc::Sender<SpanData>,
 }
 
-async fn export(lines: Vec<Line>, gathering: Gathering, is_time: Arc<Notify>, stopped: oneshot::Receiver<()>) {
-    let mut ways = Vec::new();
+async fn export(routes: Vec<Route>, sources: SpanSources, is_time: Arc<Notify>, stopped: oneshot::Receiver<()>) {
+    let mut queues = Vec::new();
     let mut tasks = JoinSet::new();
     let stopping = CancellationToken::new();
-    for line in lines {
-        let Line {
+    for line in routes {
+        let Route {
             destination,
             name,
             wants_traces,
             reader,
         } = line;
         if wants_traces {
-            let (sender, spans) = mpsc::channel(WAITING_MAX);
-            ways.push(Way {
+            let (sender, spans) = mpsc::channel(QUEUE_CAPACITY);
+            queues.push(SpanQueue {
                 destination: Arc::clone(&destination),
                 spans: sender,
             });
-            tasks.spawn(send_spans(
-                Arc::clone(&destination),
-                name,
-                spans,
-                gathering.lost.clone(),
-            ));
+            tasks.spawn(send_spans(Arc::clone(&destination), name, spans, sources.lost.clone()));
         }
         if let Some(reader) = reader {
             let (is_time, stopping) = (Arc::clone(&is_time), stopping.clone());
-            tasks.spawn(send_numbers(destination, name, reader, is_time, stopping));
+            tasks.spawn(send_metrics(destination, name, reader, is_time, stopping));
         }
     }
-    gather(gathering, &ways, stopped).await;
+    gather(sources, &queues, stopped).await;
     // Closing the queues flushes the remaining spans.
-    drop(ways);
+    drop(queues);
     stopping.cancel();
-    let end = Instant::now() + LAST_WORDS;
+    let end = Instant::now() + FLUSH_TIMEOUT;
     while let Ok(Some(_)) = timeout_at(end, tasks.join_next()).await {}
 }
 
 /// Converts reports to spans until the server stops.
-async fn gather(gathering: Gathering, ways: &[Way], mut stopped: oneshot::Receiver<()>) {
-    let Gathering {
+async fn gather(sources: SpanSources, queues: &[SpanQueue], mut stopped: oneshot::Receiver<()>) {
+    let SpanSources {
         reports,
         traces,
         lost,
         per_second_max,
-    } = gathering;
-    let (Some(mut reports), Some(share)) = (reports, traces.share()) else {
+    } = sources;
+    let (Some(mut reports), Some(ratio)) = (reports, traces.sampling_ratio()) else {
         // Metrics only.
         let _ = stopped.await;
         return;
     };
-    let mut pace = Pace::new(per_second_max);
-    let mut complaint = Complaint::default();
-    let mut ticks = interval(SHARE_EVERY);
+    let mut sampler = AdaptiveSampler::new(per_second_max);
+    let mut drop_log = DropLog::default();
+    let mut ticks = interval(SAMPLING_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut batch = Vec::with_capacity(REPORTS);
+    let mut batch = Vec::with_capacity(REPORTS_MAX);
     loop {
         tokio::select! {
             biased;
             _ = &mut stopped => break,
             _ = ticks.tick() => {
-                pace.look(&traces);
-                complaint.say(lost.count());
+                sampler.look(&traces);
+                drop_log.report(lost.count());
             }
-            count = reports.recv_many(&mut batch, REPORTS) => {
+            count = reports.recv_many(&mut batch, REPORTS_MAX) => {
                 if count == 0 {
                     let _ = stopped.await;
                     return;
                 }
-                tell(&mut batch, share, ways, &lost, &mut pace);
-                if pace.is_used_up() {
-                    pace.look(&traces);
+                tell(&mut batch, ratio, queues, &lost, &mut sampler);
+                if sampler.is_used_up() {
+                    sampler.look(&traces);
                     ticks.reset();
                 }
             }
@@ -283,16 +278,22 @@ async fn gather(gathering: Gathering, ways: &[Way], mut stopped: oneshot::Receiv
     while let Ok(report) = reports.try_recv() {
         batch.push(report);
     }
-    tell(&mut batch, share, ways, &lost, &mut pace);
+    tell(&mut batch, ratio, queues, &lost, &mut sampler);
 }
 
-fn tell(batch: &mut Vec<TraceReport>, share: Share, ways: &[Way], lost: &LostSpans, pace: &mut Pace) {
+fn tell(
+    batch: &mut Vec<TraceReport>,
+    ratio: SamplingRatio,
+    queues: &[SpanQueue],
+    lost: &DroppedSpans,
+    sampler: &mut AdaptiveSampler,
+) {
     for report in batch.drain(..) {
         if matches!(report, TraceReport::Started(_)) {
-            pace.started += 1;
+            sampler.started += 1;
         }
-        let Some(span) = span_of(&report, share) else { continue };
-        for way in ways {
+        let Some(span) = span_of(&report, ratio) else { continue };
+        for way in queues {
             if let Some(span) = way.destination.chosen(&span)
                 && way.spans.try_send(span).is_err()
             {
@@ -303,7 +304,7 @@ fn tell(batch: &mut Vec<TraceReport>, share: Share, ways: &[Way], lost: &LostSpa
 }
 
 /// Adaptive sampling: limits the number of traced jobs per second.
-struct Pace {
+struct AdaptiveSampler {
     per_second_max: u64,
     /// Attempts started since the last adjustment.
     started: u64,
@@ -313,7 +314,7 @@ struct Pace {
     told: f64,
 }
 
-impl Pace {
+impl AdaptiveSampler {
     fn new(per_second_max: u64) -> Self {
         Self {
             per_second_max,
@@ -337,16 +338,16 @@ impl Pace {
         // An attempt has three reports: created, started and ended.
         let started = std::mem::take(&mut self.started) + (missed - self.missed) / 3;
         self.missed = missed;
-        let told = next_share(self.told, started as f64 / took, self.per_second_max as f64);
+        let told = next_ratio(self.told, started as f64 / took, self.per_second_max as f64);
         if (told - self.told).abs() > f64::EPSILON {
             self.told = told;
-            traces.tell_share(Share::of(told));
+            traces.set_sampling_ratio(SamplingRatio::of(told));
         }
     }
 }
 
 /// The next sampling ratio, when `told` has resulted in `per_second` traces.
-fn next_share(told: f64, per_second: f64, most: f64) -> f64 {
+fn next_ratio(told: f64, per_second: f64, most: f64) -> f64 {
     if per_second > most {
         told * most / per_second
     } else if per_second < most * 0.8 {
@@ -362,15 +363,15 @@ async fn send_spans(
     destination: Arc<Destination>,
     name: &'static str,
     mut spans: mpsc::Receiver<SpanData>,
-    lost: LostSpans,
+    lost: DroppedSpans,
 ) {
-    let mut failing = Failing::default();
+    let mut failures = FailureLog::default();
     loop {
         let mut batch = Vec::new();
         if spans.recv_many(&mut batch, BATCH_MAX).await == 0 {
             return;
         }
-        let end = Instant::now() + GATHERING;
+        let end = Instant::now() + BATCH_WINDOW;
         while batch.len() < BATCH_MAX {
             let room = BATCH_MAX - batch.len();
             match timeout_at(end, spans.recv_many(&mut batch, room)).await {
@@ -381,43 +382,43 @@ async fn send_spans(
         let count = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         if let Err(error) = destination.send_spans(batch).await {
             lost.add(count);
-            failing.report(name, "spans", &error);
+            failures.report(name, "spans", &error);
         } else {
-            failing.recovered(name, "spans");
+            failures.recovered(name, "spans");
         }
     }
 }
 
 /// Exports metrics at intervals, and a last time at shutdown.
-async fn send_numbers(
+async fn send_metrics(
     destination: Arc<Destination>,
     name: &'static str,
     reader: SharedReader,
     is_time: Arc<Notify>,
     stopping: CancellationToken,
 ) {
-    let mut failing = Failing::default();
+    let mut failures = FailureLog::default();
     while !stopping.is_cancelled() {
         tokio::select! {
             () = is_time.notified() => {}
             () = stopping.cancelled() => {}
         }
-        let Some(numbers) = reader.read() else { return };
-        if let Err(error) = destination.send_numbers(&numbers).await {
-            failing.report(name, "metrics", &error);
+        let Some(metrics) = reader.read() else { return };
+        if let Err(error) = destination.send_metrics(&metrics).await {
+            failures.report(name, "metrics", &error);
         } else {
-            failing.recovered(name, "metrics");
+            failures.recovered(name, "metrics");
         }
     }
 }
 
 /// Logs failures of a destination: at once, and then at intervals.
 #[derive(Default)]
-struct Failing {
+struct FailureLog {
     logged_at: Option<Instant>,
 }
 
-impl Failing {
+impl FailureLog {
     fn report(&mut self, name: &str, what: &str, error: &OTelSdkError) {
         if self.logged_at.is_none_or(|at| at.elapsed() >= LOSS_LOG_INTERVAL) {
             warn!("exporting {what} to {name} failed: {error}");
@@ -460,7 +461,7 @@ mod tests {
         fn the_sampling_ratio_converges_to_the_limit_under_any_load(load in 1.0..1e6_f64, most in 1.0..1e5_f64) {
             let mut told = 1.0;
             for _ in 0..60 {
-                told = next_share(told, load * told, most);
+                told = next_ratio(told, load * told, most);
                 prop_assert!((0.0..=1.0).contains(&told));
             }
             prop_assert!(load * told <= most * 1.2, "{} of {load}", load * told);

@@ -35,7 +35,7 @@ pub enum DestinationOptions {
         /// True if traces are exported.
         traces: bool,
         /// True if metrics are exported.
-        numbers: bool,
+        metrics: bool,
     },
 }
 
@@ -64,10 +64,10 @@ impl DestinationOptions {
     }
 
     /// Temporality of exported metrics; `None` if none are exported.
-    pub(super) fn wanted_numbers(&self) -> Option<Temporality> {
+    pub(super) fn temporality(&self) -> Option<Temporality> {
         match self {
             Self::Otlp { .. } => Some(Temporality::Cumulative),
-            Self::ApplicationInsights { numbers, .. } => numbers.then_some(Temporality::Delta),
+            Self::ApplicationInsights { metrics, .. } => metrics.then_some(Temporality::Delta),
         }
     }
 }
@@ -76,7 +76,7 @@ impl DestinationOptions {
 pub(super) enum Destination {
     Otlp {
         spans: Box<SpanExporter>,
-        numbers: Box<MetricExporter>,
+        metrics: Box<MetricExporter>,
     },
     ApplicationInsights(Box<Exporter<ExportClient>>),
 }
@@ -97,7 +97,7 @@ impl Destination {
                     .build()
                     .map_err(ExportError::of)?;
                 spans.set_resource(resource);
-                let numbers = MetricExporter::builder()
+                let metrics = MetricExporter::builder()
                     .with_temporality(Temporality::Cumulative)
                     .with_http()
                     .with_http_client(client)
@@ -108,7 +108,7 @@ impl Destination {
                     .map_err(ExportError::of)?;
                 Ok(Self::Otlp {
                     spans: Box::new(spans),
-                    numbers: Box::new(numbers),
+                    metrics: Box::new(metrics),
                 })
             }
             DestinationOptions::ApplicationInsights {
@@ -155,10 +155,10 @@ impl Destination {
         }
     }
 
-    pub(super) async fn send_numbers(&self, numbers: &ResourceMetrics) -> OTelSdkResult {
+    pub(super) async fn send_metrics(&self, metrics: &ResourceMetrics) -> OTelSdkResult {
         match self {
-            Self::Otlp { numbers: exporter, .. } => exporter.export(numbers).await,
-            Self::ApplicationInsights(exporter) => PushMetricExporter::export(exporter.as_ref(), numbers).await,
+            Self::Otlp { metrics: exporter, .. } => exporter.export(metrics).await,
+            Self::ApplicationInsights(exporter) => PushMetricExporter::export(exporter.as_ref(), metrics).await,
         }
     }
 }

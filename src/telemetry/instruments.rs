@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{AsyncInstrument, Counter, Histogram, Meter};
 
-use super::dropped_spans::LostSpans;
+use super::dropped_spans::DroppedSpans;
 use super::labels::{Labels, OTHER};
 use super::spans::JOB_FAILED;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::health::HealthState;
 use crate::domain::metrics::histogram::Measure;
-use crate::domain::metrics::rollup::{Mark, RollupCounts};
+use crate::domain::metrics::rollup::{RollupCounts, RollupEntry};
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::values::name::{JobType, QueueName};
 use crate::service::facade_metrics::Traffic;
@@ -111,7 +111,7 @@ impl Instruments {
     }
 
     /// Records a commit.
-    pub(super) fn take_in(&mut self, report: CommitReport) {
+    pub(super) fn record(&mut self, report: CommitReport) {
         let CommitReport {
             changes,
             took,
@@ -129,7 +129,7 @@ impl Instruments {
             self.sent.add(1, &[system, queue, job_type, operation]);
         }
         for mark in marks {
-            self.take_in_mark(&mark);
+            self.record_entry(&mark);
         }
         for DeliveryReport { endpoint, attempts } in deliveries {
             let endpoint = self.labels.of_endpoint(&endpoint);
@@ -142,9 +142,9 @@ impl Instruments {
         }
     }
 
-    fn take_in_mark(&mut self, mark: &Mark) {
-        let Mark {
-            slot: _,
+    fn record_entry(&mut self, mark: &RollupEntry) {
+        let RollupEntry {
+            time_bucket: _,
             queue,
             job_type,
             counts,
@@ -296,7 +296,7 @@ fn counts(queue: &StoredQueue) -> StatusCounts {
 }
 
 /// Creates the counter of dropped spans.
-pub(super) fn show_lost_spans(meter: &Meter, lost: &LostSpans) {
+pub(super) fn show_dropped_spans(meter: &Meter, dropped: &DroppedSpans) {
     for (name, description) in [
         (
             "tickerq_spans_dropped",
@@ -304,11 +304,11 @@ pub(super) fn show_lost_spans(meter: &Meter, lost: &LostSpans) {
         ),
         ("tickerq_spans_lost", "Deprecated: use tickerq_spans_dropped_total"),
     ] {
-        let lost = lost.clone();
+        let dropped = dropped.clone();
         meter
             .u64_observable_counter(name)
             .with_description(description)
-            .with_callback(move |counter| counter.observe(lost.count(), &[]))
+            .with_callback(move |counter| counter.observe(dropped.count(), &[]))
             .build();
     }
 }

@@ -20,8 +20,8 @@ impl SharedReader {
 
     /// The current metrics; `None` if the provider is gone.
     pub(super) fn read(&self) -> Option<ResourceMetrics> {
-        let mut numbers = ResourceMetrics::default();
-        self.0.collect(&mut numbers).is_ok().then_some(numbers)
+        let mut metrics = ResourceMetrics::default();
+        self.0.collect(&mut metrics).is_ok().then_some(metrics)
     }
 }
 
@@ -30,8 +30,8 @@ impl MetricReader for SharedReader {
         self.0.register_pipeline(pipeline);
     }
 
-    fn collect(&self, numbers: &mut ResourceMetrics) -> OTelSdkResult {
-        self.0.collect(numbers)
+    fn collect(&self, metrics: &mut ResourceMetrics) -> OTelSdkResult {
+        self.0.collect(metrics)
     }
 
     fn force_flush(&self) -> OTelSdkResult {

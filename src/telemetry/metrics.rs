@@ -8,8 +8,8 @@ use opentelemetry_prometheus::PrometheusExporter;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
-use super::dropped_spans::LostSpans;
-use super::instruments::{Instruments, Snapshot, show, show_lost_spans, show_traffic};
+use super::dropped_spans::DroppedSpans;
+use super::instruments::{Instruments, Snapshot, show, show_dropped_spans, show_traffic};
 use super::metric_reader::SharedReader;
 use crate::domain::access::caller::Caller;
 use crate::service::error::ServiceError;
@@ -49,7 +49,7 @@ impl Meters {
     pub(super) fn start(
         metrics: Metrics,
         traffic: &Traffic,
-        lost: &LostSpans,
+        lost: &DroppedSpans,
         resource: Resource,
         prometheus: Option<PrometheusExporter>,
         others: Vec<SharedReader>,
@@ -66,7 +66,7 @@ impl Meters {
         let snapshot = Snapshot::default();
         show(&meter, &snapshot);
         show_traffic(&meter, traffic);
-        show_lost_spans(&meter, lost);
+        show_dropped_spans(&meter, lost);
         let mut instruments = Instruments::new(&meter, snapshot.labels());
         let mut commits = metrics
             .commits()
@@ -74,7 +74,7 @@ impl Meters {
         // Ends with the Writer.
         tokio::spawn(async move {
             while let Some(report) = commits.recv().await {
-                instruments.take_in(report);
+                instruments.record(report);
             }
         });
         Ok(Arc::new(Self {

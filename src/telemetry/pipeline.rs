@@ -2,7 +2,7 @@
 
 use opentelemetry_sdk::Resource;
 
-use super::dropped_spans::LostSpans;
+use super::dropped_spans::DroppedSpans;
 use super::exporter::{TelemetryExport, TelemetryOptions, readers};
 use super::metrics::{ExportError, Meters};
 use super::prometheus;
@@ -47,7 +47,7 @@ impl Exports {
             traces,
             traffic,
         } = watched;
-        let lost = LostSpans::new(traces.clone());
+        let lost = DroppedSpans::new(traces.clone());
         let readers = telemetry.as_ref().map(readers).unwrap_or_default();
         let prometheus = names
             .map(|names| prometheus::reader().map(|reader| (names, reader)))

@@ -21,7 +21,7 @@ use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::{Attempt, AttemptStatus};
 use crate::domain::values::trace_context;
-use crate::domain::values::trace_context::{JobTrace, Share, Step, TraceParent};
+use crate::domain::values::trace_context::{JobSpan, JobTrace, SamplingRatio, TraceParent};
 use crate::service::traces::{CallReport, CallSubject, CallTarget, TraceReport};
 
 /// The value of `messaging.system`.
@@ -29,24 +29,24 @@ pub(super) const MESSAGING_SYSTEM: &str = "tickerq";
 /// The value of `error.type` of a failed attempt.
 pub(super) const JOB_FAILED: &str = "JobFailed";
 
-/// The span of a report; `share` is the sampling ratio at the time of the sampling decision.
-pub(super) fn span_of(report: &TraceReport, share: Share) -> Option<SpanData> {
+/// The span of a report; `ratio` is the sampling ratio at the time of the sampling decision.
+pub(super) fn span_of(report: &TraceReport, ratio: SamplingRatio) -> Option<SpanData> {
     match report {
-        TraceReport::Created { job, at } => Some(created(job, *at, share)),
-        TraceReport::Started(job) => waited(job, share),
-        TraceReport::Ended { job, attempt } => ran(job, attempt, share),
+        TraceReport::Created { job, at } => Some(created(job, *at, ratio)),
+        TraceReport::Started(job) => waited(job, ratio),
+        TraceReport::Ended { job, attempt } => ran(job, attempt, ratio),
         TraceReport::Called(call) => Some(called(call)),
     }
 }
 
-fn created(job: &Job, at: DateTime<Utc>, share: Share) -> SpanData {
-    let trace = JobTrace::of(job, share);
-    let place = trace.place(Step::Create);
+fn created(job: &Job, at: DateTime<Utc>, ratio: SamplingRatio) -> SpanData {
+    let trace = JobTrace::of(job, ratio);
+    let span_context = trace.span_context(JobSpan::Create);
     SpanData {
         parent_span_id: trace.caller.map_or(SpanId::INVALID, |caller| span_id(caller.span_id)),
         parent_span_is_remote: trace.caller.is_some(),
         ..span(
-            (place, state_of(job)),
+            (span_context, state_of(job)),
             SpanKind::Producer,
             format!("create {}", job.job_type),
             (job.created_at, at),
@@ -56,16 +56,16 @@ fn created(job: &Job, at: DateTime<Utc>, share: Share) -> SpanData {
 }
 
 /// The span of the wait for an attempt: from the due time, or the job's creation if that was later.
-fn waited(job: &Job, share: Share) -> Option<SpanData> {
+fn waited(job: &Job, ratio: SamplingRatio) -> Option<SpanData> {
     let started_at = job.started_at?;
-    let trace = JobTrace::of(job, share);
+    let trace = JobTrace::of(job, ratio);
     let due_at = job.due_at.max(job.created_at).min(started_at);
     let mut attributes = attributes_of(job);
     attributes.push(attempt_of(job.attempt));
     Some(SpanData {
-        parent_span_id: span_id(JobTrace::span_id(job.id, Step::Create)),
+        parent_span_id: span_id(JobTrace::span_id(job.id, JobSpan::Create)),
         ..span(
-            (trace.place(Step::Wait(job.attempt)), state_of(job)),
+            (trace.span_context(JobSpan::Wait(job.attempt)), state_of(job)),
             SpanKind::Internal,
             format!("wait {}", job.job_type),
             (due_at, started_at),
@@ -74,8 +74,8 @@ fn waited(job: &Job, share: Share) -> Option<SpanData> {
     })
 }
 
-fn ran(job: &Job, attempt: &Attempt, share: Share) -> Option<SpanData> {
-    let trace = JobTrace::of(job, share);
+fn ran(job: &Job, attempt: &Attempt, ratio: SamplingRatio) -> Option<SpanData> {
+    let trace = JobTrace::of(job, ratio);
     let ended_at = attempt.ended_at?;
     let mut attributes = with_operation(attributes_of(job), "process", "process");
     attributes.push(attempt_of(attempt.number));
@@ -95,11 +95,11 @@ fn ran(job: &Job, attempt: &Attempt, share: Share) -> Option<SpanData> {
         .events
         .extend(exception.map(|kind| exception_of(kind, attempt, ended_at)));
     Some(SpanData {
-        parent_span_id: span_id(JobTrace::span_id(job.id, Step::Create)),
+        parent_span_id: span_id(JobTrace::span_id(job.id, JobSpan::Create)),
         status,
         events,
         ..span(
-            (trace.place(Step::Run(attempt.number)), state_of(job)),
+            (trace.span_context(JobSpan::Run(attempt.number)), state_of(job)),
             SpanKind::Consumer,
             job.job_type.to_string(),
             (attempt.started_at, ended_at),
@@ -127,11 +127,11 @@ fn exception_of(kind: &'static str, attempt: &Attempt, at: DateTime<Utc>) -> Eve
 
 fn called(call: &CallReport) -> SpanData {
     let CallReport {
-        place,
+        span_context,
         parent,
         about,
         target: CallTarget { url, host, port },
-        began_at,
+        started_at,
         took,
         status,
         error,
@@ -169,7 +169,7 @@ fn called(call: &CallReport) -> SpanData {
         }
     }
     let path = url.splitn(4, '/').nth(3).unwrap_or_default();
-    let ended_at = *began_at + chrono::TimeDelta::from_std(*took).unwrap_or_default();
+    let ended_at = *started_at + chrono::TimeDelta::from_std(*took).unwrap_or_default();
     SpanData {
         parent_span_id: span_id(*parent),
         status: match error {
@@ -177,10 +177,10 @@ fn called(call: &CallReport) -> SpanData {
             Some(error) => Status::error(error.to_string()),
         },
         ..span(
-            (*place, TraceState::NONE),
+            (*span_context, TraceState::NONE),
             SpanKind::Client,
             format!("POST /{path}"),
-            (*began_at, ended_at),
+            (*started_at, ended_at),
             attributes,
         )
     }
@@ -229,7 +229,7 @@ fn state_of(job: &Job) -> TraceState {
 }
 
 fn span(
-    (place, state): (TraceParent, TraceState),
+    (span_context, state): (TraceParent, TraceState),
     kind: SpanKind,
     name: impl Into<Cow<'static, str>>,
     (start, end): (DateTime<Utc>, DateTime<Utc>),
@@ -239,7 +239,7 @@ fn span(
         trace_id,
         span_id: id,
         is_sampled,
-    } = place;
+    } = span_context;
     let flags = TraceFlags::default().with_sampled(is_sampled);
     let trace_id = TraceId::from(trace_id.number());
     SpanData {

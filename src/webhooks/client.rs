@@ -1,6 +1,6 @@
 //! The HTTP client for addresses that callers choose, with an egress policy.
 //!
-//! A name is resolved once, by the client's own resolver, which drops the addresses that the [`Reach`] excludes; the
+//! A name is resolved once, by the client's own resolver, which drops the addresses that the [`EgressPolicy`] excludes; the
 //! client connects to one of the others. So a name that resolves differently for the check and for the connection gains
 //! nothing. A literal address in the URL is never resolved, and is checked before.
 
@@ -15,7 +15,7 @@ use reqwest::header::ACCEPT_ENCODING;
 use reqwest::{Client, ClientBuilder, RequestBuilder, Url, redirect};
 use rustls::crypto::{CryptoProvider, ring};
 
-use super::egress_policy::{OutOfReach, Reach};
+use super::egress_policy::{BlockedAddress, EgressPolicy};
 
 /// Timeout of opening a connection. The response has the job's own timeout.
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
@@ -29,9 +29,9 @@ const IDLE_WAIT: Duration = Duration::from_secs(4);
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     client: Client,
-    reach: Reach,
+    policy: EgressPolicy,
     /// Reason why it has no root certificates, if so.
-    untrusting: Option<Arc<str>>,
+    certificate_error: Option<Arc<str>>,
 }
 
 /// The client can't be created.
@@ -45,15 +45,15 @@ pub struct HttpClientError {
 impl HttpClient {
     /// A client without connections, with an egress policy. Without root certificates it can only call `http`
     /// addresses.
-    pub fn new(reach: Reach) -> Result<Self, HttpClientError> {
+    pub fn new(policy: EgressPolicy) -> Result<Self, HttpClientError> {
         if CryptoProvider::get_default().is_none() {
             // Another part of the program may have installed one first, which is sufficient.
             let _ = ring::default_provider().install_default();
         }
-        let (client, untrusting) = match builder(reach).build() {
+        let (client, certificate_error) = match builder(policy).build() {
             Ok(client) => (client, None),
             Err(error) => {
-                let client = builder(reach)
+                let client = builder(policy)
                     .tls_certs_only([])
                     .build()
                     .map_err(|error| HttpClientError {
@@ -64,58 +64,58 @@ impl HttpClient {
         };
         Ok(Self {
             client,
-            reach,
-            untrusting,
+            policy,
+            certificate_error,
         })
     }
 
     /// Reason why no `https` address can be called, if so.
-    pub(crate) fn untrusting(&self) -> Option<&str> {
-        self.untrusting.as_deref()
+    pub(crate) fn certificate_error(&self) -> Option<&str> {
+        self.certificate_error.as_deref()
     }
 
     /// A request to this address, if the policy allows it. Responses are not decompressed.
-    pub(crate) fn post(&self, url: Url) -> Result<RequestBuilder, OutOfReach> {
+    pub(crate) fn post(&self, url: Url) -> Result<RequestBuilder, BlockedAddress> {
         self.check(&url)?;
         Ok(self.client.post(url).header(ACCEPT_ENCODING, "identity"))
     }
 
     /// Checks a literal address; names are checked when they are resolved.
-    pub fn check(&self, url: &Url) -> Result<(), OutOfReach> {
-        self.reach.check_url(url)
+    pub fn check(&self, url: &Url) -> Result<(), BlockedAddress> {
+        self.policy.check_url(url)
     }
 }
 
 /// Resolves names to the addresses that the policy allows.
-struct GuardedResolver(Reach);
+struct GuardedResolver(EgressPolicy);
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let reach = self.0;
+        let policy = self.0;
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let mut refused = None;
             let mut allowed = Vec::with_capacity(found.len());
             for address in found {
-                match reach.check(address.ip()) {
+                match policy.check(address.ip()) {
                     Ok(()) => allowed.push(address),
-                    Err(out_of_reach) => refused = Some(out_of_reach),
+                    Err(blocked) => refused = Some(blocked),
                 }
             }
             match (allowed.is_empty(), refused) {
-                (true, Some(out_of_reach)) => Err(out_of_reach.into()),
+                (true, Some(blocked)) => Err(blocked.into()),
                 (_, _) => Ok(Box::new(allowed.into_iter()) as Addrs),
             }
         })
     }
 }
 
-fn builder(reach: Reach) -> ClientBuilder {
+fn builder(policy: EgressPolicy) -> ClientBuilder {
     Client::builder()
         .user_agent(concat!("TickerQ/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .dns_resolver(Arc::new(GuardedResolver(reach)))
+        .dns_resolver(Arc::new(GuardedResolver(policy)))
         .connect_timeout(CONNECT_WAIT)
         .pool_idle_timeout(IDLE_WAIT)
 }

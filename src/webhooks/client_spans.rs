@@ -15,7 +15,7 @@ use crate::domain::values::trace_context::{SpanId, TraceParent};
 #[derive(Clone, Debug)]
 pub struct CallReport {
     /// Span context of the call, as sent to the called program.
-    pub place: TraceParent,
+    pub span_context: TraceParent,
     /// Parent span.
     pub parent: SpanId,
     /// Subject of the call.
@@ -23,7 +23,7 @@ pub struct CallReport {
     /// Target of the call, without secrets: no query, no password.
     pub target: CallTarget,
     /// Start time.
-    pub began_at: DateTime<Utc>,
+    pub started_at: DateTime<Utc>,
     /// Duration.
     pub took: Duration,
     /// Status of the response; `None` without one.
@@ -97,30 +97,30 @@ impl From<&Url> for CallTarget {
 
 /// A reporter of outgoing calls; by default it discards them. It must not block.
 #[derive(Clone, Default)]
-pub struct Calls(Option<Arc<dyn Fn(CallReport) + Send + Sync>>);
+pub struct CallReporter(Option<Arc<dyn Fn(CallReport) + Send + Sync>>);
 
-impl Calls {
+impl CallReporter {
     /// Creates a reporter.
-    pub fn told_to(listener: impl Fn(CallReport) + Send + Sync + 'static) -> Self {
+    pub fn new(listener: impl Fn(CallReport) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(listener)))
     }
 
     /// Reports a call, if its trace is sampled and reports are consumed.
-    pub fn tell(&self, is_kept: bool, report: impl FnOnce() -> CallReport) {
-        if let Some(listener) = self.0.as_ref().filter(|_| is_kept) {
-            listener(report());
+    pub fn report(&self, is_sampled: bool, call: impl FnOnce() -> CallReport) {
+        if let Some(listener) = self.0.as_ref().filter(|_| is_sampled) {
+            listener(call());
         }
     }
 
     /// True if reports are consumed.
-    pub fn are_told(&self) -> bool {
+    pub fn is_enabled(&self) -> bool {
         self.0.is_some()
     }
 }
 
-impl fmt::Debug for Calls {
+impl fmt::Debug for CallReporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Calls").field(&self.are_told()).finish()
+        f.debug_tuple("CallReporter").field(&self.is_enabled()).finish()
     }
 }
 

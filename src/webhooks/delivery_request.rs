@@ -32,7 +32,7 @@ const BODY_BYTES_READ: usize = 64 * 1_024;
 
 /// Outcome of an attempt.
 #[derive(Clone, Debug)]
-pub struct Sent {
+pub struct DeliveryOutcome {
     /// The attempt, for the history.
     pub attempt: DeliveryAttempt,
     /// Meaning of the response.
@@ -43,7 +43,7 @@ pub struct Sent {
 
 /// A request to an endpoint.
 #[derive(Clone, Copy, Debug)]
-pub struct Letter<'a> {
+pub struct DeliveryRequest<'a> {
     /// Address.
     pub url: &'a str,
     /// The `webhook-id`.
@@ -51,7 +51,7 @@ pub struct Letter<'a> {
     /// Secrets that sign the body, newest first.
     pub secrets: &'a [&'a SigningSecret],
     /// Span context.
-    pub place: Option<TraceParent>,
+    pub span_context: Option<TraceParent>,
     /// Further trace context.
     pub propagated: Option<&'a PropagatedContext>,
 }
@@ -61,25 +61,31 @@ pub async fn deliver(
     client: &HttpClient,
     endpoint: &Endpoint,
     message: &Message,
-    place: Option<TraceParent>,
+    span_context: Option<TraceParent>,
     wait: Duration,
     now: DateTime<Utc>,
-) -> Sent {
+) -> DeliveryOutcome {
     let body = with_signature(&message.body, endpoint.secret.expose());
     let secrets: Vec<&SigningSecret> = endpoint.secrets_at(now).collect();
     let id = message.webhook_id();
-    let letter = Letter {
+    let letter = DeliveryRequest {
         url: &endpoint.url,
         id: &id,
         secrets: &secrets,
-        place,
+        span_context,
         propagated: message.propagated.as_deref(),
     };
     post(client, letter, body, wait, now).await
 }
 
 /// Posts a signed body.
-pub async fn post(client: &HttpClient, letter: Letter<'_>, body: String, wait: Duration, now: DateTime<Utc>) -> Sent {
+pub async fn post(
+    client: &HttpClient,
+    letter: DeliveryRequest<'_>,
+    body: String,
+    wait: Duration,
+    now: DateTime<Utc>,
+) -> DeliveryOutcome {
     let began = Instant::now();
     let answer = answer(client, letter, body, began + wait, now).await;
     let duration = TimeSpan::from_micros(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
@@ -96,19 +102,19 @@ pub async fn post(client: &HttpClient, letter: Letter<'_>, body: String, wait: D
             let error = (!status.is_success()).then(|| said(status));
             let reply = match status {
                 StatusCode::GONE => Reply::Gone,
-                _ if status.is_success() => Reply::Taken,
-                _ => Reply::Refused { wait },
+                _ if status.is_success() => Reply::Accepted,
+                _ => Reply::Rejected { wait },
             };
             let is_busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-            Sent {
+            DeliveryOutcome {
                 attempt: attempt(Some(code), body, error),
                 reply,
                 pause: wait.filter(|_| is_busy),
             }
         }
-        Err(error) => Sent {
+        Err(error) => DeliveryOutcome {
             attempt: attempt(None, None, Some(error)),
-            reply: Reply::Refused { wait: None },
+            reply: Reply::Rejected { wait: None },
             pause: None,
         },
     }
@@ -122,20 +128,20 @@ struct Answer {
 
 async fn answer(
     client: &HttpClient,
-    letter: Letter<'_>,
+    letter: DeliveryRequest<'_>,
     body: String,
     end: Instant,
     now: DateTime<Utc>,
 ) -> Result<Answer, String> {
-    let Letter {
+    let DeliveryRequest {
         url,
         id,
         secrets,
-        place,
+        span_context,
         propagated,
     } = letter;
     let url = Url::parse(url).map_err(|error| format!("invalid URL: {error}"))?;
-    if let (Some(cause), "https") = (client.untrusting(), url.scheme()) {
+    if let (Some(cause), "https") = (client.certificate_error(), url.scheme()) {
         return Err(format!("the system has no root certificates ({cause})"));
     }
     let seconds = now.timestamp();
@@ -145,13 +151,13 @@ async fn answer(
         .collect();
     let mut request = client
         .post(url)
-        .map_err(|out_of_reach| out_of_reach.to_string())?
+        .map_err(|blocked| blocked.to_string())?
         .header(CONTENT_TYPE, "application/json")
         .header("webhook-id", id)
         .header("webhook-timestamp", seconds)
         .header("webhook-signature", signatures.join(" "));
-    if let Some(place) = place {
-        request = request.header(TRACE_PARENT_HEADER, place.to_string());
+    if let Some(span_context) = span_context {
+        request = request.header(TRACE_PARENT_HEADER, span_context.to_string());
     }
     for (name, value) in propagated.into_iter().flat_map(PropagatedContext::headers) {
         request = request.header(name, value);

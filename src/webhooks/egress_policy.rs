@@ -10,13 +10,13 @@ use super::special_networks::Special;
 /// Egress policy. Link-local addresses, metadata services of clouds and addresses that are not routable are always
 /// blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Reach {
+pub struct EgressPolicy {
     allows_private: bool,
 }
 
 /// The address is blocked. The message does not contain the address, which the name's owner has chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OutOfReach {
+pub enum BlockedAddress {
     /// The address is never called.
     #[error("address is link-local, a cloud metadata service or not routable, and is blocked")]
     Never,
@@ -27,33 +27,33 @@ pub enum OutOfReach {
     Private,
 }
 
-impl Reach {
+impl EgressPolicy {
     /// Public addresses only.
-    pub const PUBLIC: Self = Self { allows_private: false };
+    pub const PUBLIC_ONLY: Self = Self { allows_private: false };
     /// Private networks and this machine as well.
-    pub const PRIVATE_TOO: Self = Self { allows_private: true };
+    pub const PRIVATE_ALLOWED: Self = Self { allows_private: true };
 
     /// Fails if the address is blocked.
-    pub fn check(self, address: IpAddr) -> Result<(), OutOfReach> {
+    pub fn check(self, address: IpAddr) -> Result<(), BlockedAddress> {
         let special = match address {
             IpAddr::V4(address) => special_networks::of_v4(address),
             IpAddr::V6(address) => special_networks::of_v6(address),
         };
         match special {
             None => Ok(()),
-            Some(Special::NotRoutable | Special::Metadata) => Err(OutOfReach::Never),
+            Some(Special::NotRoutable | Special::Metadata) => Err(BlockedAddress::Never),
             Some(Special::Private) if self.allows_private => Ok(()),
-            Some(Special::Private) => Err(OutOfReach::Private),
+            Some(Special::Private) => Err(BlockedAddress::Private),
         }
     }
 
-    /// Whether a URL may be called, as far as it holds an address instead of a name.
-    pub fn check_url(self, url: &Url) -> Result<(), OutOfReach> {
+    /// Fails if the URL has a literal address that is blocked.
+    pub fn check_url(self, url: &Url) -> Result<(), BlockedAddress> {
         literal(url).map_or(Ok(()), |address| self.check(address))
     }
 }
 
-/// The address that stands in a URL in place of a name. The parser has brought all spellings of IPv4 to one.
+/// The literal address of a URL. The parser has normalised all notations of IPv4.
 fn literal(url: &Url) -> Option<IpAddr> {
     let host = url.host_str()?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -64,8 +64,8 @@ fn literal(url: &Url) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    fn check(reach: Reach, text: &str) -> Result<(), OutOfReach> {
-        reach.check(text.parse().expect("an address"))
+    fn check(policy: EgressPolicy, text: &str) -> Result<(), BlockedAddress> {
+        policy.check(text.parse().expect("an address"))
     }
 
     #[test]
@@ -110,8 +110,16 @@ mod tests {
             "2606:4700::200:5efe:168.63.129.16",
             "fe80::5efe:8.8.8.8",
         ] {
-            assert_eq!(check(Reach::PRIVATE_TOO, text), Err(OutOfReach::Never), "{text}");
-            assert_eq!(check(Reach::PUBLIC, text), Err(OutOfReach::Never), "{text}");
+            assert_eq!(
+                check(EgressPolicy::PRIVATE_ALLOWED, text),
+                Err(BlockedAddress::Never),
+                "{text}"
+            );
+            assert_eq!(
+                check(EgressPolicy::PUBLIC_ONLY, text),
+                Err(BlockedAddress::Never),
+                "{text}"
+            );
         }
     }
 
@@ -138,8 +146,12 @@ mod tests {
             "2002:7f00:1::",
             "2606:4700::5efe:10.1.2.3",
         ] {
-            assert_eq!(check(Reach::PUBLIC, text), Err(OutOfReach::Private), "{text}");
-            assert_eq!(check(Reach::PRIVATE_TOO, text), Ok(()), "{text}");
+            assert_eq!(
+                check(EgressPolicy::PUBLIC_ONLY, text),
+                Err(BlockedAddress::Private),
+                "{text}"
+            );
+            assert_eq!(check(EgressPolicy::PRIVATE_ALLOWED, text), Ok(()), "{text}");
         }
     }
 
@@ -199,7 +211,7 @@ mod tests {
             "fc00::",
             "fe80::",
         ] {
-            assert!(check(Reach::PUBLIC, text).is_err(), "{text}");
+            assert!(check(EgressPolicy::PUBLIC_ONLY, text).is_err(), "{text}");
         }
     }
 
@@ -215,7 +227,11 @@ mod tests {
             "e000::1",
             "fe00::1",
         ] {
-            assert_eq!(check(Reach::PRIVATE_TOO, text), Err(OutOfReach::Never), "{text}");
+            assert_eq!(
+                check(EgressPolicy::PRIVATE_ALLOWED, text),
+                Err(BlockedAddress::Never),
+                "{text}"
+            );
         }
     }
 
@@ -234,7 +250,7 @@ mod tests {
             "64:ff9b::808:808",
             "2606:4700::5efe:808:808",
         ] {
-            assert_eq!(check(Reach::PUBLIC, text), Ok(()), "{text}");
+            assert_eq!(check(EgressPolicy::PUBLIC_ONLY, text), Ok(()), "{text}");
         }
     }
 }

@@ -158,7 +158,7 @@ struct TestData {
 pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
     let kind = WebhookEvent::of(event)?;
     let at = event.at();
-    let (lane, job_id, body) = match event {
+    let (ordering_key, job_id, body) = match event {
         Event::Job { job, .. } => (
             job.id.as_uuid(),
             Some(job.id),
@@ -174,7 +174,11 @@ pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
                 queue: queue.as_str(),
                 status,
             };
-            (lane_of("queue", queue.as_str()), None, body(kind.as_str(), at, data))
+            (
+                ordering_key_of("queue", queue.as_str()),
+                None,
+                body(kind.as_str(), at, data),
+            )
         }
         Event::SystemAlert { change, .. } => {
             let HealthChange {
@@ -192,11 +196,11 @@ pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
                 previous_since: timestamp::to_text(*before_since),
                 reasons: reasons.iter().map(reason).collect(),
             };
-            (lane_of("system", ""), None, body(kind.as_str(), at, data))
+            (ordering_key_of("system", ""), None, body(kind.as_str(), at, data))
         }
         Event::JobReport { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => return None,
     };
-    Some((kind, message(id, kind.as_str(), at, lane, job_id, body)))
+    Some((kind, message(id, kind.as_str(), at, ordering_key, job_id, body)))
 }
 
 /// The alert that an endpoint was disabled, for the other endpoints.
@@ -211,7 +215,14 @@ pub fn disabled_alert(endpoint: &Endpoint, why: String, at: DateTime<Utc>, id: U
         endpoint_id: endpoint.id.to_string(),
         endpoint_name: endpoint.name.to_string(),
     };
-    message(id, event, at, lane_of("system", ""), None, body(event, at, data))
+    message(
+        id,
+        event,
+        at,
+        ordering_key_of("system", ""),
+        None,
+        body(event, at, data),
+    )
 }
 
 /// The message of a test delivery.
@@ -228,7 +239,7 @@ fn message(
     id: Uuid,
     event: &str,
     at: DateTime<Utc>,
-    lane: Uuid,
+    ordering_key: Uuid,
     job_id: Option<crate::domain::values::id::JobId>,
     body: String,
 ) -> Message {
@@ -236,7 +247,7 @@ fn message(
         id,
         event: Arc::from(event),
         at,
-        lane,
+        ordering_key,
         job_id,
         trace_parent: None,
         propagated: None,
@@ -275,7 +286,7 @@ fn compact(json: &str) -> String {
 }
 
 /// The ordering key of events without a job: the start of a digest, which is never a UUID version 7.
-fn lane_of(kind: &str, name: &str) -> Uuid {
+fn ordering_key_of(kind: &str, name: &str) -> Uuid {
     let mut digest = Sha256::new();
     digest.update(kind.as_bytes());
     digest.update([0]);

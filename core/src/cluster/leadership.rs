@@ -49,7 +49,7 @@ pub struct Leadership {
 impl Leadership {
     /// The stored lease after `node` requested leadership for `lease`. The node leads if it is the holder afterwards;
     /// an unexpired lease of another node is unchanged.
-    pub fn asked(stored: Option<Self>, node: NodeId, now: DateTime<Utc>, lease: TimeDelta) -> Self {
+    pub fn requested(stored: Option<Self>, node: NodeId, now: DateTime<Utc>, lease: TimeDelta) -> Self {
         let until = now.checked_add_signed(lease).unwrap_or(DateTime::<Utc>::MAX_UTC);
         match stored {
             None => Self {
@@ -106,7 +106,7 @@ mod tests {
             for (node, pause) in steps {
                 now += TimeDelta::milliseconds(pause);
                 let node = NodeId::from_uuid(Uuid::from_u128(node));
-                let after = Leadership::asked(stored, node, now, LEASE);
+                let after = Leadership::requested(stored, node, now, LEASE);
                 if let Some(before) = stored {
                     prop_assert!(after.token >= before.token);
                     prop_assert!(after.holder == before.holder || after.token > before.token);
@@ -137,10 +137,10 @@ mod tests {
     fn a_leader_that_renews_in_time_keeps_its_token_and_a_late_one_gets_a_new_token() {
         let node = NodeId::from_uuid(Uuid::from_u128(1));
         let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
-        let first = Leadership::asked(None, node, at(0), LEASE);
-        let renewed = Leadership::asked(Some(first), node, at(9), LEASE);
+        let first = Leadership::requested(None, node, at(0), LEASE);
+        let renewed = Leadership::requested(Some(first), node, at(9), LEASE);
         assert_eq!(renewed.token, first.token);
-        let late = Leadership::asked(Some(renewed), node, at(30), LEASE);
+        let late = Leadership::requested(Some(renewed), node, at(30), LEASE);
         assert!(late.token > renewed.token);
     }
 }

@@ -19,7 +19,7 @@ impl Job {
         if self.status != JobStatus::Pending || self.due_at <= now {
             return None;
         }
-        let from = self.due_reckoned_from()?;
+        let from = self.due_computed_from()?;
         let ahead = from - now;
         if ahead <= STEP_MIN {
             return None;
@@ -34,7 +34,7 @@ impl Job {
     }
 
     /// The time from which the due time was computed; `None` if a caller or a schedule set the due time.
-    pub fn due_reckoned_from(&self) -> Option<DateTime<Utc>> {
+    pub fn due_computed_from(&self) -> Option<DateTime<Utc>> {
         let is_due_when_created = self.occurrence.is_none() && self.due_at <= self.created_at;
         self.due_from.or(is_due_when_created.then_some(self.created_at))
     }

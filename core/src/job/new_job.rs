@@ -40,7 +40,7 @@ impl Due {
     }
 
     /// The time from which [`resolve`](Self::resolve) computes the due time; `None` if the caller set the due time.
-    pub fn reckoned_from(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    pub fn computed_from(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self {
             Self::At(time) if time > now => None,
             Self::Now | Self::After(_) | Self::At(_) => Some(timestamp::truncate_to_micros(now)),

@@ -34,7 +34,7 @@ use crate::values::timestamp;
 /// The job's status does not allow the transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a {status} job can't be {action}; {allowed}")]
-pub struct Refused {
+pub struct InvalidTransition {
     /// Current status.
     pub status: JobStatus,
     /// The requested transition, as a participle: `cancelled`.
@@ -56,7 +56,7 @@ pub enum Cancelled {
 
 /// New values for a pending job; `None` keeps the current value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JobPatch {
+pub struct JobUpdate {
     /// Display name.
     pub name: Option<JobName>,
     /// Queue.
@@ -194,7 +194,7 @@ impl Job {
     }
 
     /// Cancels a pending job; requests cancellation of a running one.
-    pub fn cancel(&self, now: DateTime<Utc>) -> Result<Cancelled, Refused> {
+    pub fn cancel(&self, now: DateTime<Utc>) -> Result<Cancelled, InvalidTransition> {
         match self.status {
             JobStatus::Pending => Ok(Cancelled::Done(Self {
                 status: JobStatus::Cancelled,
@@ -209,19 +209,19 @@ impl Job {
                 ..self.clone()
             })),
             JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => {
-                Err(self.refuse("cancelled", "only pending and running jobs can be"))
+                Err(self.invalid("cancelled", "only pending and running jobs can be"))
             }
         }
     }
 
     /// Makes a failed or cancelled job pending again, due immediately.
-    pub fn retry(&self, reset_retry_count: bool, now: DateTime<Utc>) -> Result<Self, Refused> {
+    pub fn retry(&self, reset_retry_count: bool, now: DateTime<Utc>) -> Result<Self, InvalidTransition> {
         match self.status {
             JobStatus::Failed | JobStatus::Cancelled => Ok(Self {
                 retry_count: if reset_retry_count { 0 } else { self.retry_count },
                 ..self.queued_again(now)
             }),
-            JobStatus::Pending | JobStatus::Running | JobStatus::Completed => Err(self.refuse(
+            JobStatus::Pending | JobStatus::Running | JobStatus::Completed => Err(self.invalid(
                 "retried",
                 "only failed and cancelled jobs can be; execute runs a pending or completed one",
             )),
@@ -229,10 +229,10 @@ impl Job {
     }
 
     /// Makes a pending job due at `due`, or requeues a finished one with its history kept and its retry count reset.
-    pub fn execute(&self, priority: Option<Priority>, due: Due, now: DateTime<Utc>) -> Result<Self, Refused> {
+    pub fn execute(&self, priority: Option<Priority>, due: Due, now: DateTime<Utc>) -> Result<Self, InvalidTransition> {
         debug_assert!(!self.is_brief, "the result and the error are removed");
         let due_at = timestamp::truncate_to_micros(due.resolve(now));
-        let due_from = due.reckoned_from(now);
+        let due_from = due.computed_from(now);
         let priority = priority.unwrap_or(self.priority);
         match self.status {
             JobStatus::Pending => Ok(Self {
@@ -252,7 +252,7 @@ impl Job {
                 error_detail: None,
                 ..self.queued_again(now)
             }),
-            JobStatus::Running => Err(self.refuse(
+            JobStatus::Running => Err(self.invalid(
                 "executed",
                 "it is already running; cancel it first, or wait until it finishes",
             )),
@@ -260,11 +260,11 @@ impl Job {
     }
 
     /// Updates a pending job.
-    pub fn patch(&self, patch: JobPatch, now: DateTime<Utc>) -> Result<Self, Refused> {
+    pub fn patch(&self, patch: JobUpdate, now: DateTime<Utc>) -> Result<Self, InvalidTransition> {
         if self.status != JobStatus::Pending {
-            return Err(self.refuse("changed", "only pending jobs can be"));
+            return Err(self.invalid("changed", "only pending jobs can be"));
         }
-        let JobPatch {
+        let JobUpdate {
             name,
             queue,
             parameters,
@@ -284,7 +284,7 @@ impl Job {
         after.priority = priority.unwrap_or(after.priority);
         if let Some(due) = due {
             after.due_at = timestamp::truncate_to_micros(due.resolve(now));
-            after.due_from = due.reckoned_from(now);
+            after.due_from = due.computed_from(now);
         }
         after.max_retries = max_retries.unwrap_or(after.max_retries);
         after.timeout = timeout.unwrap_or(after.timeout);
@@ -298,11 +298,11 @@ impl Job {
     }
 
     /// Fails unless the job is finished.
-    pub fn check_deletable(&self) -> Result<(), Refused> {
+    pub fn check_deletable(&self) -> Result<(), InvalidTransition> {
         if self.status.is_finished() {
             Ok(())
         } else {
-            Err(self.refuse(
+            Err(self.invalid(
                 "deleted",
                 "only completed, failed and cancelled jobs can be; cancel it first",
             ))
@@ -321,8 +321,8 @@ impl Job {
         }
     }
 
-    fn refuse(&self, action: &'static str, allowed: &'static str) -> Refused {
-        Refused {
+    fn invalid(&self, action: &'static str, allowed: &'static str) -> InvalidTransition {
+        InvalidTransition {
             status: self.status,
             action,
             allowed,

@@ -1,7 +1,7 @@
 //! Rollups of job starts and ends: counts, durations and failure reasons.
 //!
 //! Counts are kept per quarter of an hour, which divides the days of every time zone; duration histograms and failure
-//! reasons are kept per hour. A job's contribution is a [`Mark`], derived from the job alone, so that every storage
+//! reasons are kept per hour. A job's contribution is a [`RollupEntry`], derived from the job alone, so that every storage
 //! computes the same rollups.
 
 use std::collections::BTreeMap;
@@ -16,10 +16,10 @@ use crate::job::status::JobStatus;
 use crate::values::name::{JobType, QueueName};
 use crate::values::time_span::TimeSpan;
 
-/// Length of a slot, in seconds.
-pub const SLOT_SECONDS: i64 = 900;
-/// Number of slots in an hour.
-pub const SLOTS_PER_HOUR: i64 = 4;
+/// Length of a time bucket, in seconds.
+pub const TIME_BUCKET_SECONDS: i64 = 900;
+/// Number of time buckets in an hour.
+pub const TIME_BUCKETS_PER_HOUR: i64 = 4;
 /// Number of hours that a daily histogram row covers.
 pub const HOURS_PER_DAY: i64 = 24;
 /// Number of days for which histograms and reasons are kept per hour, before they are compacted to days.
@@ -32,57 +32,61 @@ pub const fn first_hour_of_day(hour: i64) -> i64 {
 
 /// A quarter of an hour of UTC, counted since 1970.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Slot(pub i64);
+pub struct TimeBucket(pub i64);
 
-impl Slot {
-    /// The slot that contains a time.
+impl TimeBucket {
+    /// The time bucket that contains a time.
     pub fn of(at: DateTime<Utc>) -> Self {
-        Self(at.timestamp().div_euclid(SLOT_SECONDS))
+        Self(at.timestamp().div_euclid(TIME_BUCKET_SECONDS))
     }
 
-    /// The first slot that begins at this time or later.
+    /// The first time bucket that begins at this time or later.
     pub fn not_before(at: DateTime<Utc>) -> Self {
-        let slot = Self::of(at);
-        if slot.start() < at { Self(slot.0 + 1) } else { slot }
+        let time_bucket = Self::of(at);
+        if time_bucket.start() < at {
+            Self(time_bucket.0 + 1)
+        } else {
+            time_bucket
+        }
     }
 
-    /// Start of the slot.
+    /// Start of the time bucket.
     pub fn start(self) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH
             + TimeDelta::seconds(
                 self.0
-                    .saturating_mul(SLOT_SECONDS)
+                    .saturating_mul(TIME_BUCKET_SECONDS)
                     .clamp(-62_135_596_800, 253_402_300_799),
             )
     }
 
     /// The hour that contains it, counted since 1970.
     pub const fn hour(self) -> i64 {
-        self.0.div_euclid(SLOTS_PER_HOUR)
+        self.0.div_euclid(TIME_BUCKETS_PER_HOUR)
     }
 }
 
-/// A half-open range of slots.
+/// A half-open range of time buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlotSpan {
-    /// First slot.
-    pub from: Slot,
-    /// First slot after the range.
-    pub to: Slot,
+pub struct TimeBucketRange {
+    /// First time bucket.
+    pub from: TimeBucket,
+    /// First time bucket after the range.
+    pub to: TimeBucket,
 }
 
-impl SlotSpan {
-    /// The hours that contain these slots: the first one, and the first one after them.
+impl TimeBucketRange {
+    /// The hours that contain these time buckets: the first one, and the first one after them.
     pub fn hours(self) -> (i64, i64) {
         let Self { from, to } = self;
-        (from.hour(), Slot(to.0 + SLOTS_PER_HOUR - 1).hour())
+        (from.hour(), TimeBucket(to.0 + TIME_BUCKETS_PER_HOUR - 1).hour())
     }
 
     /// The range extended to whole hours, and to whole days where rollups are already compacted: the range for which
     /// histograms and reasons are available.
     #[must_use]
     pub fn as_kept(self, now: DateTime<Utc>) -> Self {
-        let first_kept = first_hour_of_day(Slot::of(now - TimeDelta::days(DAYS_KEPT_BY_HOUR)).hour());
+        let first_kept = first_hour_of_day(TimeBucket::of(now - TimeDelta::days(DAYS_KEPT_BY_HOUR)).hour());
         let (from, to) = self.hours();
         let from = if from < first_kept {
             first_hour_of_day(from)
@@ -95,14 +99,14 @@ impl SlotSpan {
             to
         };
         Self {
-            from: Slot(from * SLOTS_PER_HOUR),
-            to: Slot(to * SLOTS_PER_HOUR),
+            from: TimeBucket(from * TIME_BUCKETS_PER_HOUR),
+            to: TimeBucket(to * TIME_BUCKETS_PER_HOUR),
         }
     }
 
-    /// True if the range contains the slot.
-    pub fn holds(self, slot: Slot) -> bool {
-        self.from <= slot && slot < self.to
+    /// True if the range contains the time bucket.
+    pub fn holds(self, time_bucket: TimeBucket) -> bool {
+        self.from <= time_bucket && time_bucket < self.to
     }
 }
 
@@ -184,9 +188,9 @@ impl AddAssign for RollupCounts {
 
 /// The contribution of one job at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// Slot.
-    pub slot: Slot,
+pub struct RollupEntry {
+    /// Time bucket.
+    pub time_bucket: TimeBucket,
     /// The job's queue.
     pub queue: QueueName,
     /// The job's type.
@@ -199,10 +203,10 @@ pub struct Mark {
     pub has_failed: bool,
 }
 
-impl Mark {
+impl RollupEntry {
     fn new(job: &Job, at: DateTime<Utc>) -> Self {
         Self {
-            slot: Slot::of(at),
+            time_bucket: TimeBucket::of(at),
             queue: job.queue.clone(),
             job_type: job.job_type.clone(),
             counts: RollupCounts::default(),
@@ -282,8 +286,8 @@ fn micros(span: TimeDelta) -> u64 {
 /// Key of a rollup's counts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RollupKey {
-    /// Slot.
-    pub slot: Slot,
+    /// Time bucket.
+    pub time_bucket: TimeBucket,
     /// Queue.
     pub queue: QueueName,
     /// Job type.
@@ -292,7 +296,7 @@ pub struct RollupKey {
 
 /// Key of a histogram bucket.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StepKey {
+pub struct HistogramKey {
     /// Hour since 1970; after compaction the first hour of its day.
     pub hour: i64,
     /// Queue.
@@ -320,20 +324,20 @@ pub struct ReasonKey {
 
 /// The contributions of many jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct RollupDelta {
     /// Counts.
     pub counts: BTreeMap<RollupKey, RollupCounts>,
     /// Number of measurements by bucket.
-    pub steps: BTreeMap<StepKey, u64>,
+    pub steps: BTreeMap<HistogramKey, u64>,
     /// Number of failures by reason.
     pub reasons: BTreeMap<ReasonKey, u64>,
 }
 
-impl Tally {
+impl RollupDelta {
     /// Adds the contribution of a job, with the reason of its failure if there is one.
-    pub fn add(&mut self, mark: Mark, reason: Option<String>) {
-        let Mark {
-            slot,
+    pub fn add(&mut self, mark: RollupEntry, reason: Option<String>) {
+        let RollupEntry {
+            time_bucket,
             queue,
             job_type,
             counts,
@@ -341,8 +345,8 @@ impl Tally {
             has_failed: _,
         } = mark;
         if let Some((measure, bucket)) = measured {
-            let key = StepKey {
-                hour: slot.hour(),
+            let key = HistogramKey {
+                hour: time_bucket.hour(),
                 queue: queue.clone(),
                 job_type: job_type.clone(),
                 measure,
@@ -352,14 +356,18 @@ impl Tally {
         }
         if let Some(reason) = reason {
             let key = ReasonKey {
-                hour: slot.hour(),
+                hour: time_bucket.hour(),
                 queue: queue.clone(),
                 job_type: job_type.clone(),
                 reason,
             };
             *self.reasons.entry(key).or_default() += 1;
         }
-        let key = RollupKey { slot, queue, job_type };
+        let key = RollupKey {
+            time_bucket,
+            queue,
+            job_type,
+        };
         *self.counts.entry(key).or_default() += counts;
     }
 }
@@ -368,11 +376,11 @@ impl Tally {
 mod tests {
     use chrono::{DateTime, Utc};
 
-    use super::{Slot, SlotSpan};
+    use super::{TimeBucket, TimeBucketRange};
 
-    fn span(from: &str, to: &str) -> SlotSpan {
-        let at = |text: &str| Slot::of(text.parse::<DateTime<Utc>>().expect("a time"));
-        SlotSpan {
+    fn span(from: &str, to: &str) -> TimeBucketRange {
+        let at = |text: &str| TimeBucket::of(text.parse::<DateTime<Utc>>().expect("a time"));
+        TimeBucketRange {
             from: at(from),
             to: at(to),
         }

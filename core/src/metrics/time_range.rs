@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, FixedOffset, NaiveDate, Offset, SecondsFormat, TimeDelta, Utc};
 
-use super::rollup::{SLOTS_PER_HOUR, Slot, SlotSpan};
+use super::rollup::{TIME_BUCKETS_PER_HOUR, TimeBucket, TimeBucketRange};
 use crate::cron::clock_change::{first_moment_of, local_at, offset_at};
 use crate::values::time_zone::TimeZoneName;
 
@@ -92,8 +92,8 @@ pub enum InvalidPeriod {
 /// A time range of whole quarters of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
-    /// The slots of the range.
-    pub span: SlotSpan,
+    /// The time buckets of the range.
+    pub span: TimeBucketRange,
     /// Granularity of its parts.
     pub granularity: Granularity,
     /// The time zone that defines days.
@@ -105,8 +105,8 @@ pub struct Period {
 pub struct Part {
     /// Start of the whole day or hour.
     pub start: DateTime<Utc>,
-    /// The slots that lie in the range.
-    pub span: SlotSpan,
+    /// The time buckets that lie in the range.
+    pub span: TimeBucketRange,
 }
 
 impl PeriodRequest {
@@ -149,9 +149,9 @@ impl PeriodRequest {
             None => Granularity::Day,
         };
         Ok(Period {
-            span: SlotSpan {
-                from: Slot::of(start),
-                to: Slot::not_before(end),
+            span: TimeBucketRange {
+                from: TimeBucket::of(start),
+                to: TimeBucket::not_before(end),
             },
             granularity,
             time_zone,
@@ -175,7 +175,7 @@ impl Period {
         self.end() - TimeDelta::seconds(1)
     }
 
-    /// The range for which histograms and reasons are available: see [`SlotSpan::as_kept`].
+    /// The range for which histograms and reasons are available: see [`TimeBucketRange::as_kept`].
     #[must_use]
     pub fn as_kept(self, now: DateTime<Utc>) -> Self {
         Self {
@@ -191,7 +191,7 @@ impl Period {
             granularity,
             time_zone,
         } = *self;
-        let end = span.to.min(Slot(Slot::of(now).0 + 1));
+        let end = span.to.min(TimeBucket(TimeBucket::of(now).0 + 1));
         let mut parts = Vec::new();
         let mut from = span.from;
         while from < end {
@@ -206,11 +206,14 @@ impl Period {
                 }
                 Granularity::Hour => start.map(|start| start + TimeDelta::hours(1)),
             };
-            // A day always ends after its start; for unusual clock changes it has at least one slot.
-            let to = next.map_or(end, Slot::not_before).max(Slot(from.0 + 1)).min(end);
+            // A day always ends after its start; for unusual clock changes it has at least one time bucket.
+            let to = next
+                .map_or(end, TimeBucket::not_before)
+                .max(TimeBucket(from.0 + 1))
+                .min(end);
             parts.push(Part {
                 start: start.unwrap_or(from.start()),
-                span: SlotSpan { from, to },
+                span: TimeBucketRange { from, to },
             });
             from = to;
         }
@@ -244,12 +247,12 @@ fn start_of(zone: TimeZoneName, date: NaiveDate) -> Option<DateTime<Utc>> {
     first_moment_of(zone.rules(), date.and_time(chrono::NaiveTime::MIN))
 }
 
-/// Start of the local hour that contains a slot: in zones with offsets of half or quarter hours it is not an hour of
+/// Start of the local hour that contains a time bucket: in zones with offsets of half or quarter hours it is not an hour of
 /// UTC.
-fn start_of_hour(zone: TimeZoneName, slot: Slot) -> DateTime<Utc> {
-    let ahead = offset_at(zone.rules(), slot.start());
-    let local = Slot::of(slot.start() + ahead);
-    Slot(slot.0 - local.0.rem_euclid(SLOTS_PER_HOUR)).start()
+fn start_of_hour(zone: TimeZoneName, time_bucket: TimeBucket) -> DateTime<Utc> {
+    let ahead = offset_at(zone.rules(), time_bucket.start());
+    let local = TimeBucket::of(time_bucket.start() + ahead);
+    TimeBucket(time_bucket.0 - local.0.rem_euclid(TIME_BUCKETS_PER_HOUR)).start()
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl TokenBucket {
     }
 
     /// Returns the tokens of jobs that did not start.
-    pub fn give_back(&mut self, jobs: u32) {
+    pub fn return_tokens(&mut self, jobs: u32) {
         let capacity = f64::from(self.limit.jobs.get());
         self.tokens = (self.tokens + f64::from(jobs)).min(capacity);
     }
@@ -139,9 +139,9 @@ mod tests {
         let start = DateTime::UNIX_EPOCH;
         let mut bucket = TokenBucket::new(RateLimit::parse("10/h").expect("valid"), start);
         bucket.take(10);
-        bucket.give_back(9);
+        bucket.return_tokens(9);
         assert_eq!(bucket.available(start), 9);
-        bucket.give_back(100);
+        bucket.return_tokens(100);
         assert_eq!(bucket.available(start), 10, "never more than it holds");
     }
 

@@ -28,7 +28,7 @@ pub struct CatchUpMax(u16);
 
 /// The number is out of range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{given} is out of range; allowed are 1 to {}", CatchUpMax::MOST)]
+#[error("{given} is out of range; allowed are 1 to {}", CatchUpMax::MAX)]
 pub struct InvalidCatchUpMax {
     /// The invalid number.
     pub given: i64,
@@ -36,12 +36,12 @@ pub struct InvalidCatchUpMax {
 
 impl CatchUpMax {
     /// Maximum value.
-    pub const MOST: u16 = 1_000;
+    pub const MAX: u16 = 1_000;
 
-    /// Creates a number from 1 to [`Self::MOST`].
+    /// Creates a number from 1 to [`Self::MAX`].
     pub fn new(given: i64) -> Result<Self, InvalidCatchUpMax> {
         match u16::try_from(given) {
-            Ok(number @ 1..=Self::MOST) => Ok(Self(number)),
+            Ok(number @ 1..=Self::MAX) => Ok(Self(number)),
             Ok(_) | Err(_) => Err(InvalidCatchUpMax { given }),
         }
     }

@@ -43,8 +43,8 @@ const TEXT_LEN: usize = 55;
 impl TraceId {
     /// The lowest 56 bits of the id, which Trace Context requires to be random, as the smallest ratio that samples this
     /// trace.
-    pub fn share(self) -> Share {
-        Share(self.0.get() as u64 & Share::ALL)
+    pub fn min_ratio(self) -> SamplingRatio {
+        SamplingRatio(self.0.get() as u64 & SamplingRatio::ALL)
     }
 
     /// The id as a number.
@@ -127,9 +127,9 @@ fn hex(digits: &[u8]) -> Result<u128, InvalidTraceParent> {
 
 /// Sampling ratio of traces, from none to all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Share(u64);
+pub struct SamplingRatio(u64);
 
-impl Share {
+impl SamplingRatio {
     const ALL: u64 = (1 << 56) - 1;
 
     /// All traces.
@@ -154,14 +154,14 @@ impl Share {
 
     /// True if the trace is sampled. The decision is the same on every node, and a greater ratio includes all traces of
     /// a smaller one.
-    pub fn holds(self, trace_id: TraceId) -> bool {
-        self.0 > 0 && trace_id.share() <= self
+    pub fn includes(self, trace_id: TraceId) -> bool {
+        self.0 > 0 && trace_id.min_ratio() <= self
     }
 }
 
 /// Kinds of a job's spans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum JobSpan {
     /// Creation of the job.
     Create,
     /// Wait for the attempt of this number.
@@ -185,8 +185,8 @@ pub struct JobTrace {
 }
 
 impl JobTrace {
-    /// The trace of a job. The sampling decision of a creating request applies; other jobs are sampled by `share`.
-    pub fn of(job: &Job, share: Share) -> Self {
+    /// The trace of a job. The sampling decision of a creating request applies; other jobs are sampled by `ratio`.
+    pub fn of(job: &Job, ratio: SamplingRatio) -> Self {
         let caller = job.trace_parent;
         let own = NonZeroU128::new(job.id.as_uuid().as_u128()).unwrap_or(NonZeroU128::MAX);
         let trace_id = caller.map_or(TraceId(own), |caller| caller.trace_id);
@@ -194,26 +194,26 @@ impl JobTrace {
             job_id: job.id,
             caller,
             trace_id,
-            is_sampled: caller.map_or_else(|| share.holds(trace_id), |caller| caller.is_sampled),
+            is_sampled: caller.map_or_else(|| ratio.includes(trace_id), |caller| caller.is_sampled),
         }
     }
 
     /// The id of one of a job's spans.
-    pub fn span_id(job_id: JobId, step: Step) -> SpanId {
-        span_id_of(job_id.as_uuid().as_u128(), step.number())
+    pub fn span_id(job_id: JobId, span: JobSpan) -> SpanId {
+        span_id_of(job_id.as_uuid().as_u128(), span.number())
     }
 
     /// The context of one of the job's spans.
-    pub fn place(&self, step: Step) -> TraceParent {
+    pub fn span_context(&self, span: JobSpan) -> TraceParent {
         TraceParent {
             trace_id: self.trace_id,
-            span_id: Self::span_id(self.job_id, step),
+            span_id: Self::span_id(self.job_id, span),
             is_sampled: self.is_sampled,
         }
     }
 }
 
-impl Step {
+impl JobSpan {
     /// A number that is unique among the spans of a job.
     fn number(self) -> u64 {
         match self {
@@ -287,23 +287,23 @@ mod tests {
         let mut seen = HashSet::new();
         for job in 0..200_u128 {
             for attempt in 1..50 {
-                for step in [Step::Wait(attempt), Step::Run(attempt), Step::Call(attempt)] {
-                    assert!(seen.insert(span_id_of(job, step.number())));
+                for span in [JobSpan::Wait(attempt), JobSpan::Run(attempt), JobSpan::Call(attempt)] {
+                    assert!(seen.insert(span_id_of(job, span.number())));
                 }
             }
-            assert!(seen.insert(span_id_of(job, Step::Create.number())));
+            assert!(seen.insert(span_id_of(job, JobSpan::Create.number())));
         }
     }
 
     proptest! {
         #[test]
         fn any_span_context_round_trips_through_text(trace in 1_u128.., span in 1_u64.., is_sampled: bool) {
-            let place = TraceParent {
+            let span_context = TraceParent {
                 trace_id: TraceId(NonZeroU128::new(trace).expect("not zero")),
                 span_id: SpanId(NonZeroU64::new(span).expect("not zero")),
                 is_sampled,
             };
-            prop_assert_eq!(TraceParent::parse(&place.to_string()), Ok(place));
+            prop_assert_eq!(TraceParent::parse(&span_context.to_string()), Ok(span_context));
         }
 
         #[test]
@@ -315,8 +315,8 @@ mod tests {
         fn a_greater_ratio_includes_the_traces_of_a_smaller_one(trace in 1_u128.., a in 0.0..=1.0, b in 0.0..=1.0) {
             let trace_id = TraceId(NonZeroU128::new(trace).expect("not zero"));
             let (small, great) = (f64::min(a, b), f64::max(a, b));
-            prop_assert!(!Share::of(small).holds(trace_id) || Share::of(great).holds(trace_id));
-            prop_assert!(Share::all().holds(trace_id) && !Share::of(0.0).holds(trace_id));
+            prop_assert!(!SamplingRatio::of(small).includes(trace_id) || SamplingRatio::of(great).includes(trace_id));
+            prop_assert!(SamplingRatio::all().includes(trace_id) && !SamplingRatio::of(0.0).includes(trace_id));
         }
     }
 }

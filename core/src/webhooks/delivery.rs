@@ -62,7 +62,7 @@ pub struct Message {
     /// Time of the event.
     pub at: DateTime<Utc>,
     /// Ordering key: messages with the same key reach an endpoint in order. Messages about a job have the job's id.
-    pub lane: Uuid,
+    pub ordering_key: Uuid,
     /// Id of the job, for events of jobs.
     pub job_id: Option<JobId>,
     /// Span context of the event, if traced.
@@ -198,11 +198,11 @@ impl Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// It accepted the delivery.
-    Taken,
+    Accepted,
     /// It is gone and accepts no further deliveries.
     Gone,
     /// It rejected the delivery, optionally with a delay for the next attempt.
-    Refused {
+    Rejected {
         /// Requested delay.
         wait: Option<TimeSpan>,
     },
@@ -230,10 +230,10 @@ pub fn after_attempt(
     jitter: Jitter,
 ) -> AfterAttempt {
     match reply {
-        Reply::Taken => AfterAttempt::Delivered,
+        Reply::Accepted => AfterAttempt::Delivered,
         Reply::Gone => AfterAttempt::Failed,
-        Reply::Refused { .. } if attempts > max_retries => AfterAttempt::Failed,
-        Reply::Refused { wait } => {
+        Reply::Rejected { .. } if attempts > max_retries => AfterAttempt::Failed,
+        Reply::Rejected { wait } => {
             let by_policy = policy.next_attempt_at(now, attempts.saturating_sub(1), jitter);
             let asked_for = wait.and_then(|wait| now.checked_add_signed(wait.to_delta()));
             AfterAttempt::RetryAt(asked_for.map_or(by_policy, |asked_for| asked_for.max(by_policy)))
@@ -261,14 +261,14 @@ mod tests {
 
     #[test]
     fn three_retries_are_four_attempts_with_doubling_delays() {
-        let refused = Reply::Refused { wait: None };
+        let refused = Reply::Rejected { wait: None };
         let all: Vec<AfterAttempt> = (1..=4).map(|attempts| after(refused, attempts)).collect();
         assert_eq!(all, [retry_in(30), retry_in(60), retry_in(120), AfterAttempt::Failed]);
     }
 
     #[test]
     fn the_longer_delay_applies() {
-        let wait = |seconds| Reply::Refused {
+        let wait = |seconds| Reply::Rejected {
             wait: Some(TimeSpan::from_secs(seconds)),
         };
         assert_eq!(after(wait(5), 1), retry_in(30));
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn an_accepted_delivery_is_done_and_a_gone_endpoint_is_not_retried() {
-        assert_eq!(after(Reply::Taken, 4), AfterAttempt::Delivered);
+        assert_eq!(after(Reply::Accepted, 4), AfterAttempt::Delivered);
         assert_eq!(after(Reply::Gone, 1), AfterAttempt::Failed);
     }
 

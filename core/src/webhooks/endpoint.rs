@@ -280,7 +280,7 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// The URL for display, without the query, which often contains keys.
-    pub fn shown_url(&self) -> String {
+    pub fn display_url(&self) -> String {
         match self.url.split_once('?') {
             Some((address, _)) => format!("{address}?***"),
             None => self.url.to_string(),

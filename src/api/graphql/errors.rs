@@ -21,7 +21,7 @@ impl From<ServiceError> for Error {
 /// A service's error; `place_of` maps the name of a field and its index in a batch to its path in the arguments.
 pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usize>) -> String) -> Error {
     let more = match &error {
-        ServiceError::Refused(refused) => Some(("allowed", Value::from(refused.allowed))),
+        ServiceError::InvalidTransition(refused) => Some(("allowed", Value::from(refused.allowed))),
         ServiceError::Forbidden(refused) => Some(("scope", Value::from(&*refused.scope))),
         ServiceError::ReplayGone { ids, is_recurring: _ } => {
             ids.first().map(|id| ("jobId", Value::from(id.to_string())))

@@ -66,7 +66,7 @@ fn events() -> Vec<Event> {
         reasons: vec![
             HealthReason::StorageUnavailable,
             HealthReason::ActorsRestarted { restarts: 2 },
-            HealthReason::WritesPileUp { pending_rows: 15_000 },
+            HealthReason::WriteBacklog { pending_rows: 15_000 },
         ],
     };
     let metrics = QueueMetrics {
@@ -119,7 +119,7 @@ fn events() -> Vec<Event> {
         },
         Event::SystemMetrics(Arc::new(system)),
         alert(HealthState::Healthy, trouble),
-        alert(HealthState::Unhealthy, Health::well()),
+        alert(HealthState::Unhealthy, Health::healthy()),
     ]
 }
 

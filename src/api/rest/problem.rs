@@ -439,7 +439,7 @@ impl Problem {
             | ServiceError::NoSuchWorker { .. }
             | ServiceError::NoSuchNode { .. }
             | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
-            ServiceError::Refused(_)
+            ServiceError::InvalidTransition(_)
             | ServiceError::Contended
             | ServiceError::WorkerLeaseOver { .. }
             | ServiceError::ConfiguredEndpoint { .. }

@@ -8,17 +8,17 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::sync_field::SyncField;
 use crate::runtime::outbound::options::{SyncOptions, SyncTarget};
-use crate::webhooks::egress_policy::Reach;
+use crate::webhooks::egress_policy::EgressPolicy;
 
-/// `reach` limits the addresses of sinks.
-pub(crate) fn read(section: &mut Section<'_>, reach: Reach) -> SyncOptions {
+/// `egress_policy` limits the addresses of sinks.
+pub(crate) fn read(section: &mut Section<'_>, egress_policy: EgressPolicy) -> SyncOptions {
     let feed = section.get("enable", false);
     let mut targets: Vec<SyncTarget> = Vec::new();
     for (index, item) in section.tables("sinks", "change_feed.sinks").iter().enumerate() {
         let path = format!("change_feed.sinks[{index}]");
         let mut section = section.open(path, "[[change_feed.sinks]]".to_owned(), Some(item));
         let name = section.optional_if("name", check_name);
-        let url: Option<EndpointUrl> = section.required_if("url", within(reach));
+        let url: Option<EndpointUrl> = section.required_if("url", within(egress_policy));
         let interval = section.get_if(
             "interval",
             TimeSpan::from_secs(10),

@@ -9,7 +9,7 @@ use crate::config::loader::typed_value::{Check, Setting, Wrong, quoted, text};
 use crate::config::loader::value::{Entry, Value};
 use crate::domain::values::name::is_name_character;
 use crate::domain::webhooks::endpoint::SigningSecret;
-use crate::webhooks::egress_policy::Reach;
+use crate::webhooks::egress_policy::EgressPolicy;
 
 /// How long the name of an endpoint may be, in characters.
 const NAME_LENGTH_MAX: usize = 200;
@@ -44,8 +44,8 @@ impl std::fmt::Debug for EndpointUrl {
 }
 
 /// An endpoint that may be called.
-pub(crate) fn within(reach: Reach) -> impl Check<EndpointUrl> {
-    move |url: &EndpointUrl| reach.check_url(url.as_url()).map_err(|cause| cause.to_string())
+pub(crate) fn within(egress_policy: EgressPolicy) -> impl Check<EndpointUrl> {
+    move |url: &EndpointUrl| egress_policy.check_url(url.as_url()).map_err(|cause| cause.to_string())
 }
 
 impl Setting for EndpointUrl {

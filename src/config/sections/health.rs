@@ -30,8 +30,13 @@ pub(crate) fn read(section: &mut Section<'_>) -> HealthRules {
             )
             .as_u64(),
         clock_skew_max: span(section, "max_clock_skew", default.clock_skew_max, second),
-        nodes_lost_told: span(section, "lost_node_alert_for", default.nodes_lost_told, TimeSpan::ZERO),
-        nobody_runs_for: wait(section, "unhandled_type_after", default.nobody_runs_for),
+        lost_node_alert_for: span(
+            section,
+            "lost_node_alert_for",
+            default.lost_node_alert_for,
+            TimeSpan::ZERO,
+        ),
+        unhandled_type_after: wait(section, "unhandled_type_after", default.unhandled_type_after),
         raise_after: wait(section, "alert_after", default.raise_after),
         clear_after: wait(section, "resolve_after", default.clear_after),
     }

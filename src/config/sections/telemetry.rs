@@ -9,7 +9,7 @@ use crate::config::loader::typed_value::between;
 use crate::domain::values::name::is_name_character;
 use crate::domain::values::ratio::Ratio;
 use crate::domain::values::time_span::TimeSpan;
-use crate::domain::values::trace_context::Share;
+use crate::domain::values::trace_context::SamplingRatio;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::telemetry::exporter::{Identity, TelemetryOptions};
 use crate::telemetry::exporters::DestinationOptions;
@@ -23,7 +23,7 @@ pub struct TelemetryConfig {
     /// The exports; `None` without a destination.
     pub exports: Option<TelemetryOptions>,
     /// The sampling ratio of traces that no caller has started.
-    pub sampling: Share,
+    pub sampling: SamplingRatio,
 }
 
 impl TelemetryConfig {
@@ -45,7 +45,7 @@ impl TelemetryConfig {
         let attributes = attributes.unwrap_or_default();
         let named = attributes.iter().find(|(key, _)| key == "service.name");
         let service_name = named.map_or_else(|| "tickerq".to_owned(), |(_, name)| name.clone());
-        let (traces, numbers) = (
+        let (traces, metrics) = (
             section.get("track_job_executions", true),
             section.get("track_performance_counters", true),
         );
@@ -61,12 +61,12 @@ impl TelemetryConfig {
         // Last: it is a table, and TOML counts keys after its header as its own.
         let headers = header_secrets(section, "otlp_headers");
         let insights = connection
-            .filter(|_| is_enabled && (traces || numbers))
+            .filter(|_| is_enabled && (traces || metrics))
             .map(|connection| DestinationOptions::ApplicationInsights {
                 instrumentation_key: connection.instrumentation_key,
                 endpoint: connection.ingestion_endpoint.into(),
                 traces,
-                numbers,
+                metrics,
             });
         let otlp = otlp_endpoint.map(|endpoint| DestinationOptions::Otlp {
             endpoint: endpoint.as_url().to_string(),
@@ -77,14 +77,14 @@ impl TelemetryConfig {
             exports: (!destinations.is_empty()).then(|| TelemetryOptions {
                 destinations,
                 traces_per_second_max,
-                numbers_every: metrics_interval.to_std(),
+                metrics_interval: metrics_interval.to_std(),
                 identity: Identity {
                     service_name: service_name.into(),
                     node_name: Arc::clone(node_name),
                     attributes,
                 },
             }),
-            sampling: Share::of(sample_ratio.as_f64()),
+            sampling: SamplingRatio::of(sample_ratio.as_f64()),
         }
     }
 

@@ -11,8 +11,8 @@ use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::runtime::outbound::options::{ConfiguredEndpoint, OutboundClients, WebhookOptions};
 use crate::webhooks::client::HttpClientError;
-use crate::webhooks::client_spans::Calls;
-use crate::webhooks::egress_policy::Reach;
+use crate::webhooks::client_spans::CallReporter;
+use crate::webhooks::egress_policy::EgressPolicy;
 
 /// `[webhooks]`.
 #[derive(Clone, Debug)]
@@ -66,12 +66,12 @@ impl WebhooksConfig {
             concurrency,
             allow_private_networks,
             // Last, because their own tables follow where they are shown.
-            endpoints: read_endpoints(section, reach_of(allow_private_networks)),
+            endpoints: read_endpoints(section, policy_of(allow_private_networks)),
         }
     }
 
     /// The options of the runtime, which reports its requests to `calls`.
-    pub(crate) fn options(&self, calls: Calls) -> Result<WebhookOptions, HttpClientError> {
+    pub(crate) fn options(&self, calls: CallReporter) -> Result<WebhookOptions, HttpClientError> {
         Ok(WebhookOptions {
             enable: self.enable,
             endpoints: self.endpoints.clone(),
@@ -85,25 +85,25 @@ impl WebhooksConfig {
     }
 
     /// The addresses of configured endpoints.
-    pub(crate) fn reach(&self) -> Reach {
-        reach_of(self.allow_private_networks)
+    pub(crate) fn egress_policy(&self) -> EgressPolicy {
+        policy_of(self.allow_private_networks)
     }
 }
 
-const fn reach_of(allow_private_networks: Option<bool>) -> Reach {
+const fn policy_of(allow_private_networks: Option<bool>) -> EgressPolicy {
     match allow_private_networks {
-        Some(true) | None => Reach::PRIVATE_TOO,
-        Some(false) => Reach::PUBLIC,
+        Some(true) | None => EgressPolicy::PRIVATE_ALLOWED,
+        Some(false) => EgressPolicy::PUBLIC_ONLY,
     }
 }
 
-fn read_endpoints(section: &mut Section<'_>, reach: Reach) -> Vec<ConfiguredEndpoint> {
+fn read_endpoints(section: &mut Section<'_>, egress_policy: EgressPolicy) -> Vec<ConfiguredEndpoint> {
     let mut endpoints: Vec<ConfiguredEndpoint> = Vec::new();
     for (index, item) in section.tables("endpoints", "webhooks.endpoints").iter().enumerate() {
         let path = format!("webhooks.endpoints[{index}]");
         let mut section = section.open(path, "[[webhooks.endpoints]]".to_owned(), Some(item));
         let name = section.optional_if("name", check_name);
-        let url: Option<EndpointUrl> = section.required_if("url", within(reach));
+        let url: Option<EndpointUrl> = section.required_if("url", within(egress_policy));
         let events = section.required("events");
         let secret: Option<Secret> = section.required_if("secret", check_secret);
         let previous_secret: Option<Secret> = section.optional_if("previous_secret", check_secret);

@@ -104,7 +104,7 @@ impl CommandHandler {
             .env("TICKERQ_MAX_RETRIES", job.max_retries.to_string());
         // By the convention of tracing programs. A variable of the server itself does not concern this job.
         match trace_parent {
-            Some(place) => command.env("TRACEPARENT", place.to_string()),
+            Some(span_context) => command.env("TRACEPARENT", span_context.to_string()),
             None => command.env_remove("TRACEPARENT"),
         };
         let propagated = job.propagated.as_deref();

@@ -21,7 +21,7 @@ pub(super) enum Verdict {
     /// A redirect.
     Redirected,
     /// Permanently failed.
-    Refused,
+    Permanent,
 }
 
 /// The meaning of a status, where `permanent` lists the statuses without retries. Informational statuses are not final,
@@ -31,9 +31,9 @@ pub(super) fn verdict(status: StatusCode, permanent: Option<&[u16]>) -> Verdict 
     match (code, permanent) {
         (200..=299, _) => Verdict::Completed,
         (300..=399, _) => Verdict::Redirected,
-        (400..=599, Some(permanent)) if permanent.contains(&code) => Verdict::Refused,
+        (400..=599, Some(permanent)) if permanent.contains(&code) => Verdict::Permanent,
         (400..=599, Some(_)) | (408 | 425 | 429 | 500..=599, None) => Verdict::Retry,
-        _ => Verdict::Refused,
+        _ => Verdict::Permanent,
     }
 }
 
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(of(&[200, 204, 299]), [Verdict::Completed; 3]);
         assert_eq!(of(&[301, 302, 304, 307]), [Verdict::Redirected; 4]);
         assert_eq!(of(&[408, 425, 429, 500, 501, 503, 599]), [Verdict::Retry; 7]);
-        assert_eq!(of(&[400, 401, 404, 409, 410, 422, 600]), [Verdict::Refused; 7]);
+        assert_eq!(of(&[400, 401, 404, 409, 410, 422, 600]), [Verdict::Permanent; 7]);
     }
 
     #[test]
@@ -60,11 +60,11 @@ mod tests {
         let of = |code: u16, permanent: &[u16]| verdict(StatusCode::from_u16(code).unwrap(), Some(permanent));
         for code in [400, 401, 403, 404, 410, 429, 500, 501] {
             assert_eq!(of(code, &[]), Verdict::Retry, "{code}");
-            assert_eq!(of(code, &[code]), Verdict::Refused, "{code}");
+            assert_eq!(of(code, &[code]), Verdict::Permanent, "{code}");
             assert_eq!(of(code, &[418]), Verdict::Retry, "{code}");
         }
         assert_eq!(of(200, &[400]), Verdict::Completed);
         assert_eq!(of(302, &[]), Verdict::Redirected);
-        assert_eq!(of(600, &[]), Verdict::Refused);
+        assert_eq!(of(600, &[]), Verdict::Permanent);
     }
 }

@@ -30,12 +30,12 @@ use crate::domain::job::Job;
 use crate::domain::job::outcome::{Failure, RetryAdvice};
 use crate::domain::values::json::Json;
 use crate::domain::values::timestamp;
-use crate::domain::values::trace_context::{JobTrace, Step, TRACE_PARENT_HEADER, TraceParent};
+use crate::domain::values::trace_context::{JobSpan, JobTrace, TRACE_PARENT_HEADER, TraceParent};
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::signature::{SIGNATURE_HEADER, sign, sign_message};
 use crate::webhooks::client::root_cause;
 pub use crate::webhooks::client::{HttpClient, HttpClientError};
-use crate::webhooks::client_spans::{CallReport, CallSubject, CallTarget, Calls};
+use crate::webhooks::client_spans::{CallReport, CallReporter, CallSubject, CallTarget};
 use crate::webhooks::retry_after::{parse_http_date, retry_after};
 
 /// Number of bytes of a failed response's body that are kept as the failure's detail.
@@ -54,7 +54,7 @@ pub struct HttpHandler {
     secret: Option<SigningSecret>,
     permanent_statuses: Option<Vec<u16>>,
     limits: HandlerLimits,
-    calls: Calls,
+    calls: CallReporter,
 }
 
 /// The body of a call. Its members are an API.
@@ -75,14 +75,14 @@ struct Call<'a> {
 }
 
 impl HttpHandler {
-    /// Creates a handler. All handlers share one client with its connections.
+    /// Creates a handler. All handlers ratio one client with its connections.
     pub fn new(
         options: HttpHandlerOptions,
         limits: HandlerLimits,
         client: HttpClient,
     ) -> Result<Self, InvalidHttpHandler> {
         let url = options.parse_url()?;
-        if let (Some(cause), "https") = (client.untrusting(), url.scheme()) {
+        if let (Some(cause), "https") = (client.certificate_error(), url.scheme()) {
             return Err(InvalidHttpHandler::NoCertificates {
                 cause: cause.to_owned(),
             });
@@ -100,39 +100,39 @@ impl HttpHandler {
             secret: options.parse_secret()?,
             permanent_statuses: options.permanent_statuses,
             limits,
-            calls: Calls::default(),
+            calls: CallReporter::default(),
         })
     }
 
     /// The handler with a reporter of its calls, for tracing.
     #[must_use]
-    pub fn telling(self, calls: Calls) -> Self {
+    pub fn with_call_reporter(self, calls: CallReporter) -> Self {
         Self { calls, ..self }
     }
 
     /// Calls the endpoint and reports the call.
     async fn call(&self, context: &JobContext) -> Result<Option<Json>, Failure> {
         let job = &context.job;
-        let began_at = Instant::now();
-        let (run, place) = match context.trace_parent {
-            Some(run) if self.calls.are_told() => (
+        let started_at = Instant::now();
+        let (run, span_context) = match context.trace_parent {
+            Some(run) if self.calls.is_enabled() => (
                 Some(run),
-                Some(run.at(JobTrace::span_id(job.id, Step::Call(job.attempt)))),
+                Some(run.at(JobTrace::span_id(job.id, JobSpan::Call(job.attempt)))),
             ),
-            place => (None, place),
+            span_context => (None, span_context),
         };
         let mut status = None;
-        let answer = self.ask(context, place, &mut status).await;
+        let answer = self.send(context, span_context, &mut status).await;
         debug!(
             url = self.shown_url,
             status = status.map(|status| status.as_u16()),
-            took_us = u64::try_from(began_at.elapsed().as_micros()).unwrap_or(u64::MAX),
+            took_us = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX),
             "called {}",
             self.shown_url
         );
-        if let (Some(run), Some(place)) = (run, place) {
-            self.calls.tell(place.is_sampled, || CallReport {
-                place,
+        if let (Some(run), Some(span_context)) = (run, span_context) {
+            self.calls.report(span_context.is_sampled, || CallReport {
+                span_context,
                 parent: run.span_id,
                 about: CallSubject::Job {
                     id: job.id,
@@ -140,8 +140,8 @@ impl HttpHandler {
                     attempt: job.attempt,
                 },
                 target: CallTarget::from(&self.url),
-                began_at: now(job, began_at).unwrap_or_default(),
-                took: began_at.elapsed(),
+                started_at: now(job, started_at).unwrap_or_default(),
+                took: started_at.elapsed(),
                 status: status.map(|status| status.as_u16()),
                 error: answer.as_ref().err().map(|failure| Arc::clone(&failure.error)),
             });
@@ -150,10 +150,10 @@ impl HttpHandler {
     }
 
     /// Calls the endpoint; `status` is set once the response has arrived.
-    async fn ask(
+    async fn send(
         &self,
         context: &JobContext,
-        place: Option<TraceParent>,
+        span_context: Option<TraceParent>,
         status: &mut Option<StatusCode>,
     ) -> Result<Option<Json>, Failure> {
         let JobContext { job, .. } = context;
@@ -162,12 +162,12 @@ impl HttpHandler {
         let mut request = self
             .client
             .post(self.url.clone())
-            .map_err(|out_of_reach| Failure::permanent(out_of_reach.to_string()))?
+            .map_err(|blocked| Failure::permanent(blocked.to_string()))?
             .headers(self.headers.clone())
             .header("X-TickerQ-Job-Id", job.id.to_string())
             .header("X-TickerQ-Attempt", job.attempt);
-        if let Some(place) = place {
-            request = request.header(TRACE_PARENT_HEADER, place.to_string());
+        if let Some(span_context) = span_context {
+            request = request.header(TRACE_PARENT_HEADER, span_context.to_string());
         }
         for (name, value) in job.propagated.iter().flat_map(|propagated| propagated.headers()) {
             request = request.header(name, value);
@@ -200,7 +200,7 @@ impl HttpHandler {
                 })
             }
             Verdict::Redirected => Err(self.redirection(&response)),
-            Verdict::Refused => Err(Failure {
+            Verdict::Permanent => Err(Failure {
                 retry: RetryAdvice::Never,
                 ..self.refusal(response).await
             }),
@@ -236,7 +236,11 @@ impl HttpHandler {
 
     /// The failure of an error response, with the start of its body.
     async fn refusal(&self, mut response: Response) -> Failure {
-        let failure = Failure::new(format!("{} responded with {}", self.shown_url, shown(response.status())));
+        let failure = Failure::new(format!(
+            "{} responded with {}",
+            self.shown_url,
+            shown(response.status())
+        ));
         let mut body = Vec::new();
         // An incomplete body is sufficient for the detail.
         let _ = timeout(DETAIL_WAIT, async {

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::domain::values::time_span::TimeSpan;
 use crate::handlers::sample_job::context;
-use crate::webhooks::egress_policy::Reach;
+use crate::webhooks::egress_policy::EgressPolicy;
 
 /// Timeout of every step.
 const SOON: Duration = Duration::from_secs(20);
@@ -28,7 +28,7 @@ fn handler(url: impl Into<String>) -> HttpHandler {
     HttpHandler::new(
         options(url),
         HandlerLimits::default(),
-        HttpClient::new(Reach::PRIVATE_TOO).unwrap(),
+        HttpClient::new(EgressPolicy::PRIVATE_ALLOWED).unwrap(),
     )
     .unwrap()
 }
@@ -99,7 +99,7 @@ async fn the_job_is_posted_with_its_parameters_unchanged() {
     let handler = HttpHandler::new(
         options,
         HandlerLimits::default(),
-        HttpClient::new(Reach::PRIVATE_TOO).unwrap(),
+        HttpClient::new(EgressPolicy::PRIVATE_ALLOWED).unwrap(),
     )
     .unwrap();
     let context = context(r#"{"z": 1.10,  "a": 123456789012345678901234567890}"#);
@@ -163,7 +163,10 @@ async fn a_permanent_status_fails_with_the_start_of_the_body_as_the_detail() {
     let (address, outcome) = outcome_of(with_body("404 Not Found", "Retry-After: 9\r\n", "no such route")).await;
     assert_eq!(
         outcome,
-        Err(Failure::permanent(format!("http://{address}/email responded with 404 Not Found")).with_detail("no such route"))
+        Err(
+            Failure::permanent(format!("http://{address}/email responded with 404 Not Found"))
+                .with_detail("no such route")
+        )
     );
     let (_, outcome) = outcome_of(with_body("422 Unprocessable Entity", "", &"x".repeat(1_000_000))).await;
     assert_eq!(outcome.unwrap_err().detail.map(|detail| detail.len()), Some(4096));
@@ -270,8 +273,8 @@ async fn an_incomplete_or_invalid_response_is_retried() {
 
 #[tokio::test]
 async fn an_endpoint_without_tls_is_retried_with_the_reason() {
-    let client = HttpClient::new(Reach::PRIVATE_TOO).unwrap();
-    if client.untrusting().is_some() {
+    let client = HttpClient::new(EgressPolicy::PRIVATE_ALLOWED).unwrap();
+    if client.certificate_error().is_some() {
         let refused = HttpHandler::new(options("https://127.0.0.1/"), HandlerLimits::default(), client);
         assert!(matches!(refused, Err(InvalidHttpHandler::NoCertificates { .. })));
         return;

@@ -13,7 +13,7 @@ use super::attempt_reports::AttemptReports;
 use crate::domain::job::Job;
 use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::values::json::Json;
-use crate::domain::values::trace_context::{JobTrace, Share, TraceId};
+use crate::domain::values::trace_context::{JobTrace, SamplingRatio, TraceId};
 use crate::handlers::limits::HandlerLimits;
 use crate::handlers::{HandlerRegistry, JobContext};
 use crate::runtime::actor::supervisor::panic_text;
@@ -70,7 +70,7 @@ pub(crate) async fn run_attempt(
     let job_context = JobContext {
         job: Arc::clone(job),
         cancellation: cancellation.clone(),
-        trace_parent: Some(context.traces.place_of_run(job)),
+        trace_parent: Some(context.traces.run_span_context(job)),
         reports: reports.sink(),
     };
     let span = span_of(job);
@@ -142,5 +142,5 @@ fn span_of(job: &Job) -> Span {
 
 /// The trace of a job, whether it is exported or not.
 pub(crate) fn trace_id(job: &Job) -> TraceId {
-    JobTrace::of(job, Share::all()).trace_id
+    JobTrace::of(job, SamplingRatio::all()).trace_id
 }

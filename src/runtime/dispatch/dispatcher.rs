@@ -226,7 +226,7 @@ impl QueueDispatcher {
     /// What was taken of the rate for jobs that did not start.
     fn give_back(&mut self, count: usize) {
         if let Some(bucket) = &mut self.bucket {
-            bucket.give_back(u32::try_from(count).unwrap_or(u32::MAX));
+            bucket.return_tokens(u32::try_from(count).unwrap_or(u32::MAX));
         }
     }
 

@@ -3,7 +3,7 @@
 use tracing::info;
 
 use crate::domain::job::status::JobStatus;
-use crate::domain::values::trace_context::{JobTrace, Share};
+use crate::domain::values::trace_context::{JobTrace, SamplingRatio};
 use crate::storage::change::{Applied, Change, Finished};
 
 /// Logs the end of an attempt that was stored. Failures are logged in any case, where they are found.
@@ -23,7 +23,7 @@ pub(crate) fn log_end(change: &Change, applied: &Applied) {
         queue = %job.queue,
         attempt = attempt.number,
         duration_ms = took.num_milliseconds(),
-        trace_id = %JobTrace::of(job, Share::all()).trace_id,
+        trace_id = %JobTrace::of(job, SamplingRatio::all()).trace_id,
         "job {} {what}",
         job.id
     );

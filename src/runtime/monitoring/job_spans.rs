@@ -13,9 +13,9 @@ use super::report_channel::ReportChannel;
 use crate::domain::events::event::{Event, JobEventKind};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
-use crate::domain::values::trace_context::{JobTrace, Share, Step, TraceParent};
+use crate::domain::values::trace_context::{JobSpan, JobTrace, SamplingRatio, TraceParent};
 use crate::storage::change::{Applied, Change, Finished, Inserted};
-use crate::webhooks::client_spans::Calls;
+use crate::webhooks::client_spans::CallReporter;
 pub use crate::webhooks::client_spans::{CallReport, CallSubject, CallTarget};
 
 /// What has happened in a trace.
@@ -48,7 +48,7 @@ pub struct Traces(Option<Exported>);
 #[derive(Clone, Debug)]
 struct Exported {
     /// How many traces that nobody else has begun are kept.
-    share: Share,
+    ratio: SamplingRatio,
     /// How many of all those that are kept are told.
     told: Arc<Told>,
     reports: ReportChannel<TraceReport>,
@@ -58,11 +58,11 @@ struct Exported {
 struct Told(AtomicU64);
 
 impl Traces {
-    /// Traces that are exported. `share` says how many are kept of those that no caller has begun.
-    pub fn exported(share: Share) -> Self {
+    /// Traces that are exported. `ratio` says how many are kept of those that no caller has begun.
+    pub fn exported(ratio: SamplingRatio) -> Self {
         Self(Some(Exported {
-            share,
-            told: Arc::new(Told(AtomicU64::new(Share::all().number()))),
+            ratio,
+            told: Arc::new(Told(AtomicU64::new(SamplingRatio::all().number()))),
             reports: ReportChannel::default(),
         }))
     }
@@ -78,25 +78,25 @@ impl Traces {
     }
 
     /// How many traces that no caller has begun are kept; `None` when nothing is exported.
-    pub fn share(&self) -> Option<Share> {
-        self.0.as_ref().map(|exported| exported.share)
+    pub fn sampling_ratio(&self) -> Option<SamplingRatio> {
+        self.0.as_ref().map(|exported| exported.ratio)
     }
 
     /// Tells so many of the traces that are kept, from now on.
-    pub fn tell_share(&self, share: Share) {
+    pub fn set_sampling_ratio(&self, ratio: SamplingRatio) {
         if let Some(exported) = &self.0 {
-            exported.told.0.store(share.number(), Ordering::Relaxed);
+            exported.told.0.store(ratio.number(), Ordering::Relaxed);
         }
     }
 
     /// Who is told of calls.
-    pub fn calls(&self) -> Calls {
+    pub fn calls(&self) -> CallReporter {
         match &self.0 {
-            None => Calls::default(),
+            None => CallReporter::default(),
             Some(exported) => {
                 let exported = exported.clone();
-                Calls::told_to(move |call| {
-                    if exported.told().holds(call.place.trace_id) {
+                CallReporter::new(move |call| {
+                    if exported.told().includes(call.span_context.trace_id) {
                         exported.reports.try_send(TraceReport::Called(call));
                     }
                 })
@@ -106,17 +106,20 @@ impl Traces {
 
     /// The trace of a job. Without an export, one that no caller has begun is not kept.
     fn of(&self, job: &Job) -> JobTrace {
-        let share = self.0.as_ref().map_or(Share::from_number(0), |exported| exported.share);
-        JobTrace::of(job, share)
+        let ratio = self
+            .0
+            .as_ref()
+            .map_or(SamplingRatio::from_number(0), |exported| exported.ratio);
+        JobTrace::of(job, ratio)
     }
 
     /// The place of what runs now, for what it calls: its attempt.
-    pub fn place_of_run(&self, job: &Job) -> TraceParent {
-        self.of(job).place(Step::Run(job.attempt))
+    pub fn run_span_context(&self, job: &Job) -> TraceParent {
+        self.of(job).span_context(JobSpan::Run(job.attempt))
     }
 
     /// The place of what an event tells of.
-    pub(crate) fn place_of_news(&self, event: &Event) -> Option<TraceParent> {
+    pub(crate) fn event_span_context(&self, event: &Event) -> Option<TraceParent> {
         let Event::Job { kind, job, .. } = event else {
             return None;
         };
@@ -124,7 +127,7 @@ impl Traces {
             JobEventKind::Started | JobEventKind::Completed | JobEventKind::Failed | JobEventKind::Retrying
                 if job.attempt > 0 =>
             {
-                Step::Run(job.attempt)
+                JobSpan::Run(job.attempt)
             }
             JobEventKind::Created
             | JobEventKind::Started
@@ -133,9 +136,9 @@ impl Traces {
             | JobEventKind::Retrying
             | JobEventKind::Cancelled
             | JobEventKind::Changed
-            | JobEventKind::Deleted => Step::Create,
+            | JobEventKind::Deleted => JobSpan::Create,
         };
-        Some(self.of(job).place(step))
+        Some(self.of(job).span_context(step))
     }
 
     /// Whether anybody is told.
@@ -178,13 +181,13 @@ impl Traces {
 }
 
 impl Exported {
-    fn told(&self) -> Share {
-        Share::from_number(self.told.0.load(Ordering::Relaxed))
+    fn told(&self) -> SamplingRatio {
+        SamplingRatio::from_number(self.told.0.load(Ordering::Relaxed))
     }
 
     fn tells(&self, job: &Job) -> bool {
-        let trace = JobTrace::of(job, self.share);
-        trace.is_sampled && self.told().holds(trace.trace_id)
+        let trace = JobTrace::of(job, self.ratio);
+        trace.is_sampled && self.told().includes(trace.trace_id)
     }
 
     fn tell_created<'a>(&self, jobs: impl Iterator<Item = &'a Arc<Job>>, at: DateTime<Utc>) {

@@ -27,7 +27,7 @@ use crate::storage::change::{Applied, Change};
 use crate::storage::query::{FeedPage, JobText, StoredTexts};
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::webhooks::client::HttpClient;
-use crate::webhooks::delivery_request::{Letter, post};
+use crate::webhooks::delivery_request::{DeliveryRequest, post};
 use crate::webhooks::sync_payload::{batch, batch_id};
 
 /// How many messages the mailbox holds; it hears none but its own timer.
@@ -150,19 +150,19 @@ impl SyncSenderDeps {
     async fn send(&self, id: &str, body: String) -> Result<(), Cut> {
         let secrets: Vec<&SigningSecret> = self.target.secret.iter().collect();
         let now = self.clock.now();
-        let letter = Letter {
+        let letter = DeliveryRequest {
             url: &self.target.url,
             id,
             secrets: &secrets,
             // Of many jobs, each in a trace of its own.
-            place: None,
+            span_context: None,
             propagated: None,
         };
         let sent = post(&self.client, letter, body, self.timeout, now).await;
         let wait = match sent.reply {
-            Reply::Taken => return Ok(()),
+            Reply::Accepted => return Ok(()),
             Reply::Gone => None,
-            Reply::Refused { wait } => wait,
+            Reply::Rejected { wait } => wait,
         };
         let reason = sent.attempt.error.as_deref().unwrap_or("it has not taken the changes");
         Err(Cut::Target {

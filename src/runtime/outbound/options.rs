@@ -13,8 +13,8 @@ use crate::domain::webhooks::event::WebhookEvents;
 use crate::domain::webhooks::sync_field::SyncField;
 use crate::storage::outbox::Posting;
 use crate::webhooks::client::{HttpClient, HttpClientError};
-use crate::webhooks::client_spans::Calls;
-use crate::webhooks::egress_policy::{OutOfReach, Reach};
+use crate::webhooks::client_spans::CallReporter;
+use crate::webhooks::egress_policy::{BlockedAddress, EgressPolicy};
 use crate::webhooks::payload::test_message;
 
 /// How webhooks work.
@@ -35,7 +35,7 @@ pub struct WebhookOptions {
     /// Speaks to endpoints.
     pub clients: OutboundClients,
     /// Who is told of calls.
-    pub calls: Calls,
+    pub calls: CallReporter,
 }
 
 impl WebhookOptions {
@@ -49,7 +49,7 @@ impl WebhookOptions {
             remove_unconfigured_after: TimeSpan::ZERO,
             concurrency: 1,
             clients: OutboundClients::new(None)?,
-            calls: Calls::default(),
+            calls: CallReporter::default(),
         })
     }
 }
@@ -157,7 +157,13 @@ impl OutboundClients {
     /// Clients that reach private networks as is said; unless anything is said, the configuration's endpoints may lie in
     /// one and others may not.
     pub fn new(allow_private_networks: Option<bool>) -> Result<Self, HttpClientError> {
-        let client = |is_allowed| HttpClient::new(if is_allowed { Reach::PRIVATE_TOO } else { Reach::PUBLIC });
+        let client = |is_allowed| {
+            HttpClient::new(if is_allowed {
+                EgressPolicy::PRIVATE_ALLOWED
+            } else {
+                EgressPolicy::PUBLIC_ONLY
+            })
+        };
         Ok(Self {
             configured: client(allow_private_networks.unwrap_or(true))?,
             of_api: client(allow_private_networks.unwrap_or(false))?,
@@ -165,7 +171,7 @@ impl OutboundClients {
     }
 
     /// Says whether an endpoint from there may lie at this address, as far as the address itself tells.
-    pub fn check(&self, source: EndpointSource, address: &EndpointAddress) -> Result<(), OutOfReach> {
+    pub fn check(&self, source: EndpointSource, address: &EndpointAddress) -> Result<(), BlockedAddress> {
         self.of(source).check(&address.0)
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::metrics::rollup::Mark;
+use crate::domain::metrics::rollup::RollupEntry;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::webhooks::delivery::AfterAttempt;
 use crate::storage::change::{Applied, Change, Finished, Inserted};
@@ -19,7 +19,7 @@ pub struct CommitReport {
     /// The queue and the type of each new job.
     pub created: Vec<(QueueName, JobType)>,
     /// Jobs that started, finished or were cancelled.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<RollupEntry>,
     /// Delivery attempts, by webhook endpoint.
     pub deliveries: Vec<DeliveryReport>,
 }
@@ -98,16 +98,16 @@ impl CommitReport {
             }
             (Change::Start { jobs }, Applied::Started(started)) => {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
-                self.marks.extend(taken.map(|(job, _)| Mark::started(job)));
+                self.marks.extend(taken.map(|(job, _)| RollupEntry::started(job)));
             }
             (Change::Claim(_), Applied::Claimed(jobs)) => {
-                self.marks.extend(jobs.iter().map(|job| Mark::started(job)));
+                self.marks.extend(jobs.iter().map(|job| RollupEntry::started(job)));
             }
             (Change::Finish { job, attempt, .. }, Applied::Finished(Finished::Stored)) => {
-                self.marks.push(Mark::ended(job, attempt));
+                self.marks.push(RollupEntry::ended(job, attempt));
             }
             (Change::Update { before, after }, Applied::Updated) => {
-                self.marks.extend(Mark::updated(before, after));
+                self.marks.extend(RollupEntry::updated(before, after));
             }
             // Other changes concern no job.
             _ => {}

@@ -120,7 +120,7 @@ fn postings(
         let id = JobId::new(now, ids.next()).as_uuid();
         postings.extend(message_of(event, id).map(|(_, message)| Posting {
             message: Message {
-                trace_parent: traces.place_of_news(event),
+                trace_parent: traces.event_span_context(event),
                 propagated: propagated_of(event),
                 ..message
             },

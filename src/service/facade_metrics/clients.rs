@@ -1,14 +1,14 @@
-//! Who is connected for live updates, counted for who exports numbers.
+//! Number of connected clients of live updates, for export.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a client has connected by.
+/// Kind of a client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientKind {
     /// The WebSocket API.
     WebSocket,
-    /// The SignalR hub, over whatever transport.
+    /// The SignalR hub, over any transport.
     SignalR,
     /// GraphQL over a WebSocket.
     GraphQlSocket,
@@ -19,7 +19,7 @@ pub enum ClientKind {
 impl ClientKind {
     const ALL: [Self; 4] = [Self::WebSocket, Self::SignalR, Self::GraphQlSocket, Self::GraphQlEvents];
 
-    /// The kind in a word.
+    /// The name of the kind.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
@@ -30,12 +30,12 @@ impl ClientKind {
     }
 }
 
-/// How many clients of each kind are connected.
+/// Number of connected clients by kind.
 #[derive(Clone, Debug, Default)]
 pub struct Clients(Arc<[AtomicU64; ClientKind::ALL.len()]>);
 
 impl Clients {
-    /// Counts one more, until what is given is dropped.
+    /// Counts a client until the returned value is dropped.
     pub fn enter(&self, kind: ClientKind) -> ConnectedClient {
         self.of(kind).fetch_add(1, Ordering::Relaxed);
         ConnectedClient {
@@ -44,7 +44,7 @@ impl Clients {
         }
     }
 
-    /// How many there are.
+    /// The numbers by kind.
     pub fn counts(&self) -> impl Iterator<Item = (ClientKind, u64)> {
         ClientKind::ALL
             .into_iter()
@@ -52,12 +52,12 @@ impl Clients {
     }
 
     fn of(&self, kind: ClientKind) -> &AtomicU64 {
-        // The kinds are numbered from 0, and there are as many numbers as kinds.
+        // The kinds are numbered from 0, and the array has one counter per kind.
         &self.0[kind as usize]
     }
 }
 
-/// A client that is connected as long as this lasts.
+/// A connected client, counted until it is dropped.
 #[derive(Debug)]
 pub struct ConnectedClient {
     clients: Clients,
@@ -75,7 +75,7 @@ mod tests {
     use super::{ClientKind, Clients};
 
     #[test]
-    fn clients_count_until_they_leave_each_with_its_kind() {
+    fn clients_are_counted_by_kind_until_they_leave() {
         let clients = Clients::default();
         let counts = || clients.counts().map(|(_, count)| count).collect::<Vec<_>>();
         let first = clients.enter(ClientKind::SignalR);

@@ -1,9 +1,9 @@
-//! The connections over HTTP in numbers, for exports.
+//! HTTP connections, for export.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Open and refused connections, and their limits. All copies count together.
+/// Open and rejected connections, and their limits. Clones share the counters.
 #[derive(Clone, Debug, Default)]
 pub struct HttpConnections(Arc<Numbers>);
 
@@ -22,37 +22,37 @@ impl HttpConnections {
         self.0.files_max.store(files_max.unwrap_or(0) as u64, Ordering::Relaxed);
     }
 
-    /// Counts a connection that is open.
+    /// Counts an opened connection.
     pub fn opened(&self) {
         self.0.open.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts the end of one.
+    /// Counts a closed connection.
     pub fn closed(&self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Counts a connection without a place.
+    /// Counts a rejected connection.
     pub fn refused(&self) {
         self.0.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of open connections.
+    /// Number of open connections.
     pub fn open(&self) -> u64 {
         self.0.open.load(Ordering::Relaxed)
     }
 
-    /// The number of connections that were closed or answered with 503 for want of a place.
+    /// Number of connections that were closed or answered with 503 because of the limit.
     pub fn refused_total(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
     }
 
-    /// The limit of connections; none where a program has an HTTP server of its own.
+    /// Limit of connections; `None` if the host application has its own HTTP server.
     pub fn max(&self) -> Option<u64> {
         known(&self.0.max)
     }
 
-    /// The limit of the process's open files, if there is one that is known.
+    /// Limit of the process's open files, if known.
     pub fn files_max(&self) -> Option<u64> {
         known(&self.0.files_max)
     }
@@ -67,7 +67,7 @@ mod tests {
     use super::HttpConnections;
 
     #[test]
-    fn copies_count_together() {
+    fn clones_share_the_counters() {
         let connections = HttpConnections::default();
         assert_eq!((connections.max(), connections.files_max()), (None, None));
         let copy = connections.clone();

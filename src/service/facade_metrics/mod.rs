@@ -1,4 +1,4 @@
-//! What facades count of their work, for who exports numbers. They never wait for it.
+//! Metrics of the facades, for export. Recording never blocks.
 
 pub mod clients;
 pub mod connections;
@@ -10,15 +10,15 @@ use self::connections::HttpConnections;
 use self::operations::Operations;
 use self::requests::Requests;
 
-/// What facades count.
+/// Metrics of the facades.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
-    /// Requests over HTTP.
+    /// HTTP requests.
     pub requests: Requests,
     /// GraphQL operations.
     pub operations: Operations,
-    /// Clients that are connected for live updates.
+    /// Clients of live updates.
     pub clients: Clients,
-    /// Connections over HTTP.
+    /// HTTP connections.
     pub connections: HttpConnections,
 }

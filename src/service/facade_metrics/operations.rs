@@ -1,38 +1,38 @@
-//! How many GraphQL operations were carried out, for who exports numbers.
+//! Number of GraphQL operations, for export.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What an operation was.
+/// Type of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationKind {
     /// A query.
     Query,
     /// A mutation.
     Mutation,
-    /// A subscription; it counts when it has ended.
+    /// A subscription, counted when it ends.
     Subscription,
-    /// A request that could not be read, or may not be carried out.
+    /// A request that can't be parsed or is not valid.
     Invalid,
 }
 
-/// What came of it.
+/// Outcome of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationOutcome {
-    /// It was answered without errors.
+    /// Answered without errors.
     Ok,
-    /// It was answered, with errors among what was asked for.
+    /// Answered, with errors of fields.
     Errors,
-    /// The server has failed, or has given it up.
+    /// Failed or timed out.
     Failed,
-    /// Nobody waited for its answer any more.
+    /// The client disconnected before the response.
     Abandoned,
 }
 
 impl OperationKind {
     const ALL: [Self; 4] = [Self::Query, Self::Mutation, Self::Subscription, Self::Invalid];
 
-    /// The kind in a word.
+    /// The name of the type.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Query => "query",
@@ -46,7 +46,7 @@ impl OperationKind {
 impl OperationOutcome {
     const ALL: [Self; 4] = [Self::Ok, Self::Errors, Self::Failed, Self::Abandoned];
 
-    /// The outcome in a word.
+    /// The name of the outcome.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -57,12 +57,12 @@ impl OperationOutcome {
     }
 }
 
-/// Operations that have ended since the server started.
+/// Operations finished since the server's start.
 #[derive(Clone, Debug, Default)]
 pub struct Operations(Arc<[[AtomicU64; OperationOutcome::ALL.len()]; OperationKind::ALL.len()]>);
 
 impl Operations {
-    /// Counts an operation when what is given is dropped, with the outcome that it was given last.
+    /// Counts an operation when the returned value is dropped, with its outcome at that time.
     pub fn begin(&self, kind: OperationKind, outcome: OperationOutcome) -> RunningOperation {
         RunningOperation {
             operations: self.clone(),
@@ -71,7 +71,7 @@ impl Operations {
         }
     }
 
-    /// How many there were of each kind and outcome that has occurred.
+    /// Number of operations by type and outcome, without zeros.
     pub fn counts(&self) -> impl Iterator<Item = (OperationKind, OperationOutcome, u64)> {
         let pairs = OperationKind::ALL
             .into_iter()
@@ -82,17 +82,17 @@ impl Operations {
     }
 
     fn of(&self, kind: OperationKind, outcome: OperationOutcome) -> &AtomicU64 {
-        // Both are numbered from 0, and there are as many numbers as values.
+        // Both are numbered from 0, and the arrays have one counter per value.
         &self.0[kind as usize][outcome as usize]
     }
 }
 
-/// An operation that has not ended yet.
+/// An operation in progress.
 #[derive(Debug)]
 pub struct RunningOperation {
     operations: Operations,
     kind: OperationKind,
-    /// What comes of it, as far as is known.
+    /// The outcome so far.
     pub outcome: OperationOutcome,
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use super::{OperationKind, OperationOutcome, Operations};
 
     #[test]
-    fn an_operation_counts_when_it_has_ended_with_what_came_of_it() {
+    fn an_operation_is_counted_with_its_outcome_when_it_ends() {
         let operations = Operations::default();
         let mut first = operations.begin(OperationKind::Query, OperationOutcome::Abandoned);
         let second = operations.begin(OperationKind::Query, OperationOutcome::Abandoned);

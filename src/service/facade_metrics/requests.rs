@@ -1,38 +1,38 @@
-//! How many requests were answered, for who exports numbers: facades count, and nobody waits for it.
+//! Number and duration of HTTP requests, for export. Recording never blocks.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// What requests are counted by. All of them are of a few: a route is its pattern and no path, a method one of HTTP's.
+/// Labels of requests, of limited cardinality: the route is a pattern, the method one of HTTP's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RequestKind {
-    /// The route's pattern: `/api/tickerq/jobs/{id}`.
+    /// Pattern of the route: `/api/tickerq/jobs/{id}`.
     pub route: Arc<str>,
-    /// The method.
+    /// Method.
     pub method: &'static str,
-    /// The answer's status.
+    /// Status of the response.
     pub status: u16,
 }
 
-/// Requests of one kind.
+/// Totals of one kind of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestSums {
-    /// How many were answered.
+    /// Number of requests.
     pub count: u64,
-    /// How long that took, all together.
+    /// Total duration.
     pub took: Duration,
 }
 
-/// Requests that were answered since the server started.
+/// Requests answered since the server's start.
 #[derive(Clone, Debug, Default)]
 pub struct Requests(Arc<Counted>);
 
 #[derive(Default)]
 struct Counted {
     sums: Mutex<BTreeMap<RequestKind, RequestSums>>,
-    /// Receives each request as well.
+    /// Observer of each request.
     observer: OnceLock<Box<Observer>>,
 }
 
@@ -47,13 +47,13 @@ impl fmt::Debug for Counted {
 }
 
 impl Requests {
-    /// Calls `observer` with each request from now on; only the first one is called. It must not wait.
+    /// Calls `observer` with each future request. Only the first call has an effect. The observer must not block.
     pub fn observe(&self, observer: impl Fn(&RequestKind, Duration) + Send + Sync + 'static) {
-        // A second one would be a second export of the same server, which there is not.
+        // A server has only one export.
         let _ = self.0.observer.set(Box::new(observer));
     }
 
-    /// Counts one more.
+    /// Counts a request.
     pub fn add(&self, kind: RequestKind, took: Duration) {
         if let Some(observer) = self.0.observer.get() {
             observer(&kind, took);
@@ -64,7 +64,7 @@ impl Requests {
         sums.took += took;
     }
 
-    /// All that were counted.
+    /// The totals of all requests.
     pub fn sums(&self) -> BTreeMap<RequestKind, RequestSums> {
         self.0.sums.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,4 +1,4 @@
-//! Use cases that change all jobs that a filter means: cancelled, retried or deleted, in bounded steps.
+//! Use cases that change all jobs matching a filter (cancel, retry, delete), in bounded steps.
 //!
 //! Each step is one transaction; each job is changed by the same rule as alone and recorded alone, so that it can be found
 //! out who did what to which job. None of them needs the large texts, so the jobs are read in brief. A job that the rule refuses, or that somebody else changes at the same time again and
@@ -13,47 +13,47 @@ use crate::domain::job::state_machine::Cancelled;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
 use crate::service::audit_writer;
-use crate::service::audit_writer::Deed;
+use crate::service::audit_writer::AuditedAction;
 use crate::service::error::ServiceError;
 use crate::service::limits::expensive_reads::Charge;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::query::{JobFilter, Order, Page};
 
-/// How many jobs one step changes: few enough that nobody who writes at the same time waits long.
+/// Maximum number of jobs per step, so that concurrent writes do not wait long.
 const STEP: u32 = 500;
 /// How often a step tries those again that somebody else has changed in between.
 const TRIES: usize = 4;
-/// How many jobs one call may change.
+/// Maximum number of jobs that one call changes.
 pub const BULK_MAX: u32 = 10_000;
 
-/// What one call has changed.
+/// Result of one call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Changed {
-    /// How many jobs.
+    /// Number of changed jobs.
     pub count: u64,
-    /// Whether the filter may mean more of them than one call changes.
+    /// True if more jobs may match.
     pub has_more: bool,
 }
 
-/// What becomes of one job: its change, and what is recorded of it.
-type Step = (Change, Deed);
+/// The change of one job, and its audited action.
+type Step = (Change, AuditedAction);
 
 impl Jobs {
-    /// Cancels the pending jobs that a filter means and tells the running ones to stop: up to `limit` of them.
+    /// Cancels the matching pending jobs and requests cancellation of the running ones, up to `limit`.
     pub async fn cancel_all(&self, caller: &Caller, filter: &JobFilter, limit: u32) -> Result<Changed, ServiceError> {
         let statuses = [JobStatus::Pending, JobStatus::Running];
         self.change_all(caller, filter, &statuses, limit, |job| {
-            let (after, deed) = match job.cancel(self.runtime.clock.now()).ok()? {
-                Cancelled::Done(after) => (after, Deed::CANCEL),
-                Cancelled::Requested(after) => (after, Deed::REQUEST_CANCEL),
+            let (after, action) = match job.cancel(self.runtime.clock.now()).ok()? {
+                Cancelled::Done(after) => (after, AuditedAction::CANCEL),
+                Cancelled::Requested(after) => (after, AuditedAction::REQUEST_CANCEL),
                 Cancelled::AlreadyRequested => return None,
             };
-            Some((update(job, after), deed))
+            Some((update(job, after), action))
         })
         .await
     }
 
-    /// Makes the failed and cancelled jobs that a filter means pending again: up to `limit` of them.
+    /// Retries the matching failed and cancelled jobs, up to `limit`.
     pub async fn retry_all(
         &self,
         caller: &Caller,
@@ -64,18 +64,18 @@ impl Jobs {
         let statuses = [JobStatus::Failed, JobStatus::Cancelled];
         self.change_all(caller, filter, &statuses, limit, |job| {
             let after = job.retry(reset_retry_count, self.runtime.clock.now()).ok()?;
-            Some((update(job, after), Deed::RETRY))
+            Some((update(job, after), AuditedAction::RETRY))
         })
         .await
     }
 
-    /// Deletes the finished jobs that a filter means, with their history: up to `limit` of them.
+    /// Deletes the matching finished jobs with their history, up to `limit`.
     pub async fn delete_all(&self, caller: &Caller, filter: &JobFilter, limit: u32) -> Result<Changed, ServiceError> {
         let statuses = [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled];
         self.change_all(caller, filter, &statuses, limit, |job| {
             job.check_deletable().ok()?;
             let job = Arc::clone(job);
-            Some((Change::Delete { job }, Deed::DELETE))
+            Some((Change::Delete { job }, AuditedAction::DELETE))
         })
         .await
     }
@@ -90,13 +90,13 @@ impl Jobs {
     ) -> Result<Changed, ServiceError> {
         caller.require(Scope::Write)?;
         if filter.search.is_some() {
-            // Their number says whether a text is there.
+            // The number of matches reveals whether a text exists.
             caller.require(Scope::Read)?;
         }
         check_filter(filter)?;
         check_limit(limit)?;
         let mut filter = filter.clone();
-        // What this can't be done to is not meant.
+        // Statuses that do not allow the change are excluded.
         filter.statuses = match filter.statuses.as_slice() {
             [] => statuses.to_vec(),
             given => statuses
@@ -121,10 +121,10 @@ impl Jobs {
             };
             let found = if self.is_expensive_page(&filter, page).await? {
                 let read = self.repository.expensive_jobs(&filter, page);
-                // One call costs once, however many steps it takes.
+                // A call is charged once, however many steps it takes.
                 let charge = std::mem::replace(&mut charge, Charge::Nothing);
                 match self.reads.run(caller, charge, NARROW_JOBS, read).await {
-                    // What is changed already is answered; the caller goes on with the rest.
+                    // The jobs changed so far are reported; the caller continues with the rest.
                     Err(ServiceError::ReadsBusy { .. } | ServiceError::ReadTimedOut { .. }) if changed.count > 0 => {
                         changed.has_more = true;
                         return Ok(changed);
@@ -160,25 +160,25 @@ impl Jobs {
             let mut changes = Vec::with_capacity(jobs.len());
             ids.clear();
             for job in jobs.iter().filter(|job| filter.matches(job)) {
-                let Some((change, deed)) = rule(job) else { continue };
-                let note = self
-                    .trail
-                    .note(caller, deed)
-                    .map(|note| audit_writer::of_job(note, job));
-                changes.push((change, note));
+                let Some((change, action)) = rule(job) else { continue };
+                let entry = self
+                    .audit
+                    .entry(caller, action)
+                    .map(|entry| audit_writer::of_job(entry, job));
+                changes.push((change, entry));
                 ids.push(job.id);
             }
             if changes.is_empty() {
                 break;
             }
-            let results = self.trail.write_all(changes).await?;
+            let results = self.audit.write_all(changes).await?;
             let mut again = Vec::new();
             for (id, result) in ids.iter().zip(results) {
                 match result {
                     Ok(Applied::Updated | Applied::Deleted) => count += 1,
                     Ok(other) => return Err(unexpected(&other)),
                     Err(ChangeError::Conflict) => again.push(*id),
-                    // Another unfinished job has its unique key: alone it would be refused as well.
+                    // Another unfinished job has its unique key: individually it would be rejected as well.
                     Err(ChangeError::UniqueKeyTaken { .. }) => {}
                     Err(refused) => return Err(refused.into()),
                 }
@@ -196,7 +196,7 @@ fn update(before: &Arc<Job>, after: Job) -> Change {
     }
 }
 
-/// Refuses to change every job that there is: nobody who leaves a filter empty by mistake wants that.
+/// Rejects an empty filter, which would match every job by mistake.
 fn check_filter(filter: &JobFilter) -> Result<(), ServiceError> {
     if *filter != JobFilter::default() {
         return Ok(());
@@ -204,7 +204,7 @@ fn check_filter(filter: &JobFilter) -> Result<(), ServiceError> {
     Err(ServiceError::Invalid {
         field: "filter",
         index: None,
-        detail: "the filter is empty and would mean every job; give at least one condition".to_owned(),
+        detail: "the filter is empty and would match every job; add at least one condition".to_owned(),
     })
 }
 

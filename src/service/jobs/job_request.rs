@@ -1,4 +1,4 @@
-//! A job that the embedding program schedules: a builder that needs no caller and no parsed names.
+//! Builder of jobs for the embedding program, without a caller and parsed names.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ use crate::domain::values::name::{InvalidName, JobName, JobType, QueueName, Uniq
 use crate::domain::values::time_span::TimeSpan;
 use crate::service::error::ServiceError;
 
-/// Why a [`JobRequest`] was not scheduled.
+/// A [`JobRequest`] was not scheduled.
 #[derive(Debug, thiserror::Error)]
 pub enum JobRequestError {
-    /// A name is not allowed.
+    /// A name is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// The parameters have no JSON form.
+    /// The parameters can't be serialised.
     #[error("the parameters cannot be written as JSON: {0}")]
     Parameters(#[from] serde_json::Error),
-    /// A duration is longer than jobs can store.
+    /// A duration is too long to be stored.
     #[error("{field} is too long: {value:?}")]
     Duration {
-        /// The builder's method.
+        /// Method of the builder.
         field: &'static str,
-        /// What was given.
+        /// The invalid value.
         value: Duration,
     },
-    /// The server refused the job, or could not store it.
+    /// The server rejected the job, or could not store it.
     #[error(transparent)]
     Service(#[from] ServiceError),
 }

@@ -1,4 +1,4 @@
-//! What this server accepts of a new job, beyond what every job must keep to.
+//! Validation of jobs by the limits of this server.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::Datelike;
 
 use crate::domain::job::new_job::{DefaultsByType, Due, NewJob};
-use crate::domain::job::state_machine::JobPatch;
+use crate::domain::job::state_machine::JobUpdate;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::values::json;
 use crate::domain::values::json::Json;
@@ -15,58 +15,58 @@ use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 use crate::service::error::ServiceError;
 
-/// How deep parameters may be nested: what JSON parsers commonly take.
+/// Maximum nesting depth of parameters, which common JSON parsers support.
 const PARAMETERS_DEPTH_MAX: usize = 64;
-/// How many retries a job may have.
+/// Maximum number of retries of a job.
 pub const MAX_RETRIES_MAX: u32 = 1_000;
-/// How many waits a list of retry intervals may have.
+/// Maximum number of retry intervals.
 pub const RETRY_INTERVALS_MAX: usize = 100;
 
-/// What becomes of a job whose type nobody has configured.
+/// Treatment of jobs with an unconfigured type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnknownJobTypes {
-    /// It waits for a worker that knows it.
+    /// They wait for a worker that handles the type.
     #[default]
     Accept,
-    /// It is refused.
+    /// They are rejected.
     Reject,
 }
 
-/// What this server accepts, and what it fills in.
+/// Limits and defaults of this server.
 #[derive(Clone, Debug)]
 pub struct Rules {
-    /// What a job gets that does not say otherwise.
+    /// Defaults of jobs.
     pub defaults: Arc<DefaultsByType>,
-    /// What becomes of the others.
+    /// Treatment of unconfigured types.
     pub unknown_job_types: UnknownJobTypes,
-    /// How large parameters may be, in bytes of JSON text.
+    /// Maximum size of parameters, in bytes of JSON text.
     pub parameters_bytes_max: usize,
-    /// How many jobs one batch may have.
+    /// Maximum number of jobs in a batch.
     pub batch_jobs_max: usize,
-    /// How many queues may exist beside those of the configuration.
+    /// Maximum number of queues in addition to the configured ones.
     pub queues_max: usize,
-    /// How many new queues a caller may name in a time.
+    /// Limit of new queues per caller.
     pub new_queues_per_caller: RateLimit,
-    /// How many jobs with a unique key a caller may create in a time.
+    /// Limit of new jobs with a unique key per caller.
     pub unique_keys_per_caller: RateLimit,
     /// How many remote workers of a caller may live.
     pub workers_per_caller: u32,
     /// The queues of the configuration, which may always be named.
     pub queues: HashSet<QueueName>,
-    /// How many pending jobs a queue may have, where that is limited: new jobs and triggered occurrences are refused beyond
-    /// it. A retry, a job that is moved or queued again, and a scheduled occurrence are not.
+    /// Maximum number of pending jobs of queues with a limit: new jobs and triggered occurrences beyond it are
+    /// rejected. Retries, requeued and moved jobs, and scheduled occurrences are exempt.
     pub pending_max: HashMap<QueueName, u64>,
 }
 
 impl Rules {
-    /// Checks a new job; `index` is its place in a batch.
+    /// Validates a new job; `index` is its index in a batch.
     pub fn check(&self, new: &NewJob, index: Option<usize>) -> Result<(), ServiceError> {
         let invalid = |field, detail| Err(ServiceError::Invalid { field, index, detail });
         if self.unknown_job_types == UnknownJobTypes::Reject && !self.defaults.by_type.contains_key(&new.job_type) {
             let mut known: Vec<&str> = self.defaults.by_type.keys().map(JobType::as_str).collect();
             known.sort_unstable();
             let detail = format!(
-                "the job type '{}' is not configured on this server; configured are: {}",
+                "job type '{}' is not configured on this server; configured are: {}",
                 new.job_type,
                 known.join(", ")
             );
@@ -80,8 +80,8 @@ impl Rules {
         found.map_or(Ok(()), |(field, detail)| invalid(field, detail))
     }
 
-    /// Checks what of a job is to be changed.
-    pub fn check_patch(&self, patch: &JobPatch) -> Result<(), ServiceError> {
+    /// Validates an update of a job.
+    pub fn check_patch(&self, patch: &JobUpdate) -> Result<(), ServiceError> {
         let found = patch
             .parameters
             .as_ref()
@@ -103,22 +103,21 @@ impl Rules {
         if length > max {
             return Some((
                 "parameters",
-                format!("parameters have {length} bytes of JSON; at most {max} are allowed"),
+                format!("parameters have {length} bytes of JSON; the maximum is {max}"),
             ));
         }
         let depth = json::depth(parameters.as_str());
         (depth > PARAMETERS_DEPTH_MAX).then(|| {
-            let detail =
-                format!("parameters are nested {depth} deep; at most {PARAMETERS_DEPTH_MAX} levels are allowed");
+            let detail = format!("parameters have a nesting depth of {depth}; the maximum is {PARAMETERS_DEPTH_MAX}");
             ("parameters", detail)
         })
     }
 }
 
-/// The field that is wrong, and why.
+/// The invalid field, and the reason.
 type Finding = (&'static str, String);
 
-/// Checks when a job is to start. A delay is not negative, and not longer than ten years.
+/// Validates a start time. A delay is not negative, and at most ten years.
 pub fn check_due(due: Option<Due>) -> Option<Finding> {
     match due {
         Some(Due::After(delay)) => check_span("delay", Some(delay), true),
@@ -139,7 +138,7 @@ fn check_retries(max_retries: Option<u32>, intervals: Option<&[TimeSpan]>) -> Op
     let intervals = intervals.unwrap_or_default();
     if intervals.len() > RETRY_INTERVALS_MAX {
         let detail = format!(
-            "retryIntervals has {} entries; at most {RETRY_INTERVALS_MAX} are allowed",
+            "retryIntervals has {} entries; the maximum is {RETRY_INTERVALS_MAX}",
             intervals.len()
         );
         return Some(("retryIntervals", detail));
@@ -153,7 +152,7 @@ fn check_spans(timeout: Option<TimeSpan>, retry_delay: Option<TimeSpan>) -> Opti
     check_span("timeout", timeout, false).or_else(|| check_span("retryDelay", retry_delay, true))
 }
 
-/// Checks a duration that a caller has given.
+/// Validates a duration.
 pub(crate) fn check_span(field: &'static str, span: Option<TimeSpan>, may_be_zero: bool) -> Option<Finding> {
     let span = span?;
     let is_wrong = span.is_negative() || span > TimeSpan::LONGEST || (!may_be_zero && span == TimeSpan::ZERO);

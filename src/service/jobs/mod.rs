@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use self::job_validation::Rules;
 use super::audit_writer;
-use super::audit_writer::{Deed, Trail};
+use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
 use super::limits::expensive_reads::{Charge, ExpensiveReads};
 use super::limits::queue_limits::Admission;
@@ -26,7 +26,7 @@ use crate::domain::job::attempt;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::new_job::{Due, NewJob};
 use crate::domain::job::priority::Priority;
-use crate::domain::job::state_machine::{Cancelled, JobPatch, Refused};
+use crate::domain::job::state_machine::{Cancelled, InvalidTransition, JobUpdate};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::runtime::RuntimeHandle;
@@ -34,37 +34,37 @@ use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted
 use crate::storage::query::{JobFilter, JobSummary, JobText, Page, StoredTexts};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// How often a change is tried again when somebody else has changed the job in between.
+/// Maximum number of tries of a change with concurrent changes.
 const TRIES: usize = 8;
 
-/// A key under which a request takes effect once, and what was asked.
+/// An idempotency key with its request.
 #[derive(Clone, Debug)]
 pub struct IdempotencyKey {
-    /// The key, with what tells operations apart. Callers who have shown who they are have each their own keys.
+    /// The key, prefixed by the operation. Authenticated callers have separate keys.
     pub key: String,
-    /// What was asked: the same key with another request is refused.
+    /// The request: the same key with another request is rejected.
     pub request: Vec<u8>,
 }
 
-/// What became of a job that was to be scheduled.
+/// Result of scheduling a job.
 #[derive(Clone, Debug)]
 pub struct Scheduled {
     /// The job, or the one that was there before; of a batch, that one in brief.
     pub job: Arc<Job>,
-    /// Whether the job is new; otherwise an unfinished job has its unique key, or the request was made before.
+    /// True if the job is new; false if an unfinished job has its unique key, or the request was made before.
     pub is_new: bool,
-    /// What its caller should know: that nothing runs its type.
+    /// Warnings for the caller: that the job type has no handler.
     pub warnings: Vec<String>,
 }
 
-/// What became of a request to schedule jobs.
+/// Result of scheduling a batch.
 #[derive(Clone, Debug)]
 pub struct ScheduledBatch {
-    /// For each of the jobs, in their order.
+    /// The results of the jobs, in order.
     pub jobs: Vec<Scheduled>,
-    /// Whether the same request was made before under this idempotency key, and nothing was done now.
+    /// True if the same request was made before under this idempotency key; then nothing was changed.
     pub is_replay: bool,
-    /// Jobs of that request that have been removed since.
+    /// Jobs of that request that were deleted since.
     pub missing: Vec<JobId>,
 }
 
@@ -73,33 +73,33 @@ pub struct ScheduledBatch {
 pub struct JobDetail {
     /// The job.
     pub job: Arc<Job>,
-    /// Its attempts, the first one first; one that runs now is the last.
+    /// Its attempts, oldest first; a running one is the last.
     pub attempts: Vec<Attempt>,
-    /// What its attempts have reported.
+    /// Reports of its attempts.
     pub reports: JobReports,
-    /// The names of the remote workers that have run some of them, as far as they are known.
+    /// Names of the remote workers that ran its attempts, as far as known.
     pub workers: HashMap<NodeId, Arc<str>>,
-    /// What its caller should know: that nothing runs its type.
+    /// Warnings for the caller: that the job type has no handler.
     pub warnings: Vec<String>,
 }
 
-/// A part of a list of jobs.
+/// A page of jobs.
 #[derive(Clone, Debug)]
 pub struct JobPage {
-    /// The jobs, the newest first.
+    /// The jobs, newest first.
     pub jobs: Vec<JobSummary>,
-    /// How many jobs the filter means.
+    /// Number of matching jobs.
     pub total_count: u64,
-    /// Whether more follow.
+    /// True if more follow.
     pub has_more: bool,
 }
 
-/// What cancelling did.
+/// Result of a cancellation.
 #[derive(Clone, Debug)]
 pub enum CancelOutcome {
     /// The job is cancelled.
     Cancelled(Arc<Job>),
-    /// The job runs and has been told to stop.
+    /// The job is running, and its cancellation is requested.
     Requested(Arc<Job>),
 }
 
@@ -109,18 +109,18 @@ pub struct Jobs {
     pub(super) repository: Arc<dyn JobRepository>,
     pub(super) runtime: RuntimeHandle,
     rules: Arc<Rules>,
-    pub(super) trail: Trail,
+    pub(super) audit: AuditWriter,
     admission: Arc<Admission>,
     recurring: Recurring,
     turns: Turns,
     pub(super) reads: ExpensiveReads,
 }
 
-/// What to narrow when a read of jobs takes too long.
+/// Advice for reads of jobs that time out.
 pub(super) const NARROW_JOBS: &str = "narrow it by time of creation (from, to), queue, type or status, or leave the text search \
                                       out";
 
-/// A server that stops takes new jobs from the program that it runs in alone: from handlers that have not ended.
+/// During shutdown only the embedding program may create jobs: its handlers may still be running.
 pub(super) fn takes_new_jobs(runtime: &RuntimeHandle, caller: &Caller) -> Result<(), ServiceError> {
     if runtime.is_stopping() && caller.kind() != CallerKind::Local {
         return Err(ServiceError::Stopping);
@@ -140,7 +140,7 @@ impl Jobs {
         );
         Self {
             repository,
-            trail: Trail::new(runtime.clone(), false),
+            audit: AuditWriter::new(runtime.clone(), false),
             runtime,
             rules,
             admission,
@@ -150,33 +150,33 @@ impl Jobs {
         }
     }
 
-    /// The same use cases, whose expensive reads are among these.
+    /// Sets the scheduler of expensive reads.
     #[must_use]
     pub fn with_expensive_reads(self, reads: ExpensiveReads) -> Self {
         Self { reads, ..self }
     }
 
-    /// Use cases of recurring jobs, which share this one's limits.
+    /// Use cases of recurring jobs, which share the limits of this instance.
     pub const fn recurring(&self) -> &Recurring {
         &self.recurring
     }
 
-    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    /// Enables or disables the audit log.
     #[must_use]
     pub fn audited(self, is_kept: bool) -> Self {
         Self {
-            trail: Trail::new(self.runtime.clone(), is_kept),
+            audit: AuditWriter::new(self.runtime.clone(), is_kept),
             recurring: self.recurring.audited(is_kept),
             ..self
         }
     }
 
-    /// What this server accepts.
+    /// The limits and defaults of this server.
     pub fn rules(&self) -> &Rules {
         &self.rules
     }
 
-    /// Stores a job to be run. When this returns, it is durable.
+    /// Creates a job. It is durable when this returns.
     pub async fn schedule(
         &self,
         caller: &Caller,
@@ -256,17 +256,17 @@ impl Jobs {
             created_at: now,
         });
         let request = idempotency.as_ref().map(|asked| asked.key.as_str());
-        // Held until the jobs are written, or refused.
+        // Held until the jobs are written or rejected.
         let mut admitted = self.admission.admit(caller, &jobs, request, first_index).await?;
         let change = Change::Insert {
             jobs: jobs.clone(),
             idempotency,
         };
-        let note = self
-            .trail
-            .note(caller, Deed::CREATE)
-            .map(|note| audit_writer::of_jobs(note, &jobs));
-        let applied = self.trail.write(change, note).await??;
+        let entry = self
+            .audit
+            .entry(caller, AuditedAction::CREATE)
+            .map(|entry| audit_writer::of_jobs(entry, &jobs));
+        let applied = self.audit.write(change, entry).await??;
         if let Applied::Replayed(ids) = applied {
             return self.replay(ids).await;
         }
@@ -315,7 +315,7 @@ impl Jobs {
         })
     }
 
-    /// What the caller of a job should know: that nothing runs its type.
+    /// Warnings for the caller: that the job type has no handler.
     pub async fn warnings(&self, job: &Job) -> Vec<String> {
         self.runtime.handled.warnings(job).await
     }
@@ -328,13 +328,13 @@ impl Jobs {
         }
     }
 
-    /// A part of the list of jobs, and how many there are.
+    /// A page of jobs, and the number of matching jobs.
     pub async fn list(&self, caller: &Caller, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
         caller.require(Scope::Read)?;
         let is_expensive_page = self.is_expensive_page(filter, page).await?;
         let is_expensive_count = is_counted_one_by_one(filter);
         let ((jobs, has_more), total_count) = if is_expensive_page || is_expensive_count {
-            // Both in one place, one after the other.
+            // Both reads count as one expensive read.
             let both = async {
                 let page = self.read_page(filter, page, is_expensive_page).await?;
                 Ok((page, self.read_count(filter, is_expensive_count).await?))
@@ -350,7 +350,7 @@ impl Jobs {
         })
     }
 
-    /// A part of the list of jobs, and whether more follow.
+    /// A page of jobs, and whether more follow.
     pub async fn page(
         &self,
         caller: &Caller,
@@ -365,7 +365,7 @@ impl Jobs {
         self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await
     }
 
-    /// How many jobs a filter means.
+    /// Number of matching jobs.
     pub async fn count(&self, caller: &Caller, filter: &JobFilter) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
         if !is_counted_one_by_one(filter) {
@@ -410,7 +410,7 @@ impl Jobs {
         self.read(id).await
     }
 
-    /// Those of these jobs that exist, without their large texts: those may be there or not.
+    /// Those of these jobs that exist; large texts may be missing.
     pub async fn in_brief(&self, caller: &Caller, ids: &[JobId]) -> Result<Vec<Arc<Job>>, ServiceError> {
         caller.require(Scope::Read)?;
         Ok(self.repository.jobs_in_brief(ids).await?)
@@ -427,7 +427,7 @@ impl Jobs {
         Ok(self.repository.job_texts(text, ids).await?)
     }
 
-    /// How many bytes those are.
+    /// Size of these texts, in bytes.
     pub async fn size_of_texts(&self, caller: &Caller, text: JobText, ids: &[JobId]) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
         Ok(self.repository.size_of(StoredTexts::OfJobs(text, ids)).await?)
@@ -439,7 +439,8 @@ impl Jobs {
         self.read_detail(id).await
     }
 
-    /// A job with all its attempts, for a caller that changes it. A facade shows ids and statuses of it to those that may not read.
+    /// A job with all its attempts, for a caller that changes it. Facades reduce it to ids and statuses for callers
+    /// without the read scope.
     pub async fn detail_of_change(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
         self.read_detail(id).await
@@ -465,15 +466,15 @@ impl Jobs {
         })
     }
 
-    /// What a job's attempts have reported.
+    /// Reports of a job's attempts.
     pub async fn reports(&self, caller: &Caller, id: JobId) -> Result<JobReports, ServiceError> {
         caller.require(Scope::Read)?;
         Ok(self.repository.reports(id).await?)
     }
 
-    /// The names of the remote workers that have run these attempts.
+    /// Names of the remote workers that ran these attempts.
     async fn workers_of(&self, attempts: &[Attempt]) -> Result<HashMap<NodeId, Arc<str>>, ServiceError> {
-        // The server itself is none.
+        // The server itself is not a remote worker.
         let others = attempts.iter().map(|attempt| attempt.node);
         let others: HashSet<NodeId> = others.filter(|node| *node != self.runtime.node).collect();
         let mut names = HashMap::with_capacity(others.len());
@@ -485,14 +486,15 @@ impl Jobs {
         Ok(names)
     }
 
-    /// The attempts of a job as it was when it was read or changed.
+    /// The attempts of a job, consistent with the given state of it.
     pub async fn attempts(&self, caller: &Caller, job: &Job) -> Result<Vec<Attempt>, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
         let attempts = self.repository.attempts(job.id).await?;
         self.as_of(job, attempts).await
     }
 
-    /// The attempts of these jobs that have ended, for somebody who has been shown the jobs: see [`JobSummary::history`].
+    /// The finished attempts of these jobs, for a caller that was allowed to read the jobs: see
+    /// [`JobSummary::history`].
     pub async fn ended_attempts(
         &self,
         caller: &Caller,
@@ -506,18 +508,18 @@ impl Jobs {
         Ok(by_job)
     }
 
-    /// Makes attempts that were read before or after the job tell the same as it does.
+    /// Makes attempts consistent with a job that was read earlier or later.
     async fn as_of(&self, job: &Job, mut attempts: Vec<Attempt>) -> Result<Vec<Attempt>, ServiceError> {
         let current = job.current_attempt();
         let last_is_there = attempts.iter().any(|attempt| attempt.number == job.attempt);
         if job.attempt > 0 && current.is_none() && !last_is_there {
-            // They were read before the last attempt had ended. It was stored together with the job.
+            // The attempts were read before the last one had finished. It was stored together with the job.
             attempts = self.repository.attempts(job.id).await?;
         }
         Ok(attempt::as_of(job.attempt, current, attempts))
     }
 
-    /// Cancels a pending job; tells a running one to stop.
+    /// Cancels a pending job; requests cancellation of a running one.
     pub async fn cancel(
         &self,
         caller: &Caller,
@@ -533,12 +535,12 @@ impl Jobs {
                 Cancelled::Requested(after) => (after, true),
                 Cancelled::AlreadyRequested => return Ok(CancelOutcome::Requested(job)),
             };
-            let deed = if is_requested {
-                Deed::REQUEST_CANCEL
+            let action = if is_requested {
+                AuditedAction::REQUEST_CANCEL
             } else {
-                Deed::CANCEL
+                AuditedAction::CANCEL
             };
-            if let Some(job) = self.update(caller, deed, job, after).await? {
+            if let Some(job) = self.update(caller, action, job, after).await? {
                 return Ok(if is_requested {
                     CancelOutcome::Requested(job)
                 } else {
@@ -557,13 +559,13 @@ impl Jobs {
         reset_retry_count: bool,
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
-        self.change(caller, Deed::RETRY, id, if_match, |job| {
+        self.change(caller, AuditedAction::RETRY, id, if_match, |job| {
             job.retry(reset_retry_count, self.runtime.clock.now())
         })
         .await
     }
 
-    /// Makes a pending job due, or queues a finished one again; a recurring job gets one occurrence.
+    /// Makes a pending job due, or requeues a finished one; a recurring job gets one occurrence.
     pub async fn execute(
         &self,
         caller: &Caller,
@@ -581,7 +583,7 @@ impl Jobs {
             });
         }
         let executed = self
-            .change(caller, Deed::EXECUTE, id, if_match, |job| {
+            .change(caller, AuditedAction::EXECUTE, id, if_match, |job| {
                 job.execute(priority, due, self.runtime.clock.now())
             })
             .await;
@@ -594,18 +596,18 @@ impl Jobs {
             .trigger(caller, recurring_id, priority, due, if_match)
             .await
         {
-            // Whoever asked has meant a job.
+            // The caller assumed a job.
             Err(ServiceError::NoSuchRecurringJob { .. }) => Err(ServiceError::NoSuchJob { id }),
             triggered => triggered,
         }
     }
 
-    /// Changes a pending job.
+    /// Updates a pending job.
     pub async fn patch(
         &self,
         caller: &Caller,
         id: JobId,
-        patch: JobPatch,
+        patch: JobUpdate,
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Write)?;
@@ -613,24 +615,24 @@ impl Jobs {
         if let Some(queue) = &patch.queue {
             self.admission.check_queue(caller, queue, None).await?;
         }
-        self.change(caller, Deed::UPDATE, id, if_match, |job| {
+        self.change(caller, AuditedAction::UPDATE, id, if_match, |job| {
             job.patch(patch.clone(), self.runtime.clock.now())
         })
         .await
     }
 
-    /// Deletes a finished job and its history.
+    /// Deletes a finished job with its history.
     pub async fn delete(&self, caller: &Caller, id: JobId, if_match: Option<u32>) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
         for tries in 0..TRIES {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let job = self.read_matching(id, if_match).await?;
             job.check_deletable()?;
-            let note = self
-                .trail
-                .note(caller, Deed::DELETE)
-                .map(|note| audit_writer::of_job(note, &job));
-            match self.trail.write(Change::Delete { job }, note).await? {
+            let entry = self
+                .audit
+                .entry(caller, AuditedAction::DELETE)
+                .map(|entry| audit_writer::of_job(entry, &job));
+            match self.audit.write(Change::Delete { job }, entry).await? {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
@@ -643,41 +645,41 @@ impl Jobs {
     async fn change(
         &self,
         caller: &Caller,
-        deed: Deed,
+        action: AuditedAction,
         id: JobId,
         if_match: Option<u32>,
-        rule: impl Fn(&Job) -> Result<Job, Refused>,
+        rule: impl Fn(&Job) -> Result<Job, InvalidTransition>,
     ) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Write)?;
         for tries in 0..TRIES {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let job = self.read_matching(id, if_match).await?;
             let after = rule(&job)?;
-            if let Some(job) = self.update(caller, deed, job, after).await? {
+            if let Some(job) = self.update(caller, action, job, after).await? {
                 return Ok(job);
             }
         }
         Err(ServiceError::Contended)
     }
 
-    /// Swaps a job for its changed self; `None` when somebody else was faster.
+    /// Replaces a job by its changed state; `None` after a concurrent change.
     async fn update(
         &self,
         caller: &Caller,
-        deed: Deed,
+        action: AuditedAction,
         before: Arc<Job>,
         after: Job,
     ) -> Result<Option<Arc<Job>>, ServiceError> {
         let after = Arc::new(after);
-        let note = self
-            .trail
-            .note(caller, deed)
-            .map(|note| audit_writer::of_job(note, &after));
+        let entry = self
+            .audit
+            .entry(caller, action)
+            .map(|entry| audit_writer::of_job(entry, &after));
         let change = Change::Update {
             before,
             after: Arc::clone(&after),
         };
-        match self.trail.write(change, note).await? {
+        match self.audit.write(change, entry).await? {
             Ok(Applied::Updated) => Ok(Some(after)),
             Ok(other) => Err(unexpected(&other)),
             Err(ChangeError::Conflict) => Ok(None),
@@ -700,7 +702,7 @@ impl Jobs {
     }
 }
 
-/// An idempotency key as storage keeps it: two callers who are known never meet in one.
+/// An idempotency key in storage: keys of different authenticated callers never collide.
 pub(super) fn key_of(caller: &Caller, key: String) -> String {
     match caller.kind() {
         CallerKind::Key | CallerKind::Token => format!("{} {}\n{key}", caller.kind().as_str(), caller.name()),
@@ -708,9 +710,9 @@ pub(super) fn key_of(caller: &Caller, key: String) -> String {
     }
 }
 
-/// Storage answered something that it must not answer to this change.
+/// The error for a result that storage must not return for this change.
 pub(super) fn unexpected(applied: &Applied) -> ServiceError {
     ServiceError::Internal {
-        reason: format!("storage answered {applied:?}"),
+        reason: format!("storage returned {applied:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What one caller may use up of what all callers share: names of new queues, and unique keys.
+//! Limits of shared resources per caller: names of new queues, and unique keys.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -11,13 +11,13 @@ use crate::domain::queue::rate_limit::{RateLimit, TokenBucket};
 use crate::runtime::actor::clock::Clock;
 use crate::service::error::ServiceError;
 
-/// How many callers are remembered. Beyond it those are forgotten that have used nothing lately, then all.
+/// Maximum number of callers in memory. Beyond it callers without recent usage are removed, then all.
 const CALLERS_MAX: usize = 10_000;
 
-/// What is limited by caller.
+/// Resources that are limited per caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shared {
-    /// Queues that a job names first.
+pub(crate) enum SharedResource {
+    /// Queues that a job uses first.
     NewQueues,
     /// Jobs with a unique key.
     UniqueKeys,
@@ -28,7 +28,7 @@ struct Buckets {
     unique_keys: TokenBucket,
 }
 
-/// How much each caller may use. See the module.
+/// Usage by caller; see the module documentation.
 pub(crate) struct CallerLimits {
     new_queues: RateLimit,
     unique_keys: RateLimit,
@@ -46,14 +46,14 @@ impl CallerLimits {
         }
     }
 
-    /// Counts what a request of the caller uses, or refuses it whole. The program that embeds the server has no limits.
-    pub(crate) fn take(&self, caller: &Caller, shared: Shared, count: usize) -> Result<(), ServiceError> {
+    /// Charges the usage of a request, or rejects it completely. The embedding program has no limits.
+    pub(crate) fn take(&self, caller: &Caller, shared: SharedResource, count: usize) -> Result<(), ServiceError> {
         if count == 0 || caller.kind() == CallerKind::Local {
             return Ok(());
         }
         let (limit, setting, what) = match shared {
-            Shared::NewQueues => (self.new_queues, "new_queues_per_caller", "new queues"),
-            Shared::UniqueKeys => (self.unique_keys, "unique_keys_per_caller", "jobs with a unique key"),
+            SharedResource::NewQueues => (self.new_queues, "new_queues_per_caller", "new queues"),
+            SharedResource::UniqueKeys => (self.unique_keys, "unique_keys_per_caller", "jobs with a unique key"),
         };
         let max = limit.jobs.get();
         let Some(wanted) = u32::try_from(count).ok().filter(|wanted| *wanted <= max) else {
@@ -81,23 +81,23 @@ impl CallerLimits {
         })
     }
 
-    /// Gives back what was counted for something that was not made.
-    pub(super) fn give_back(&self, caller: &Caller, shared: Shared, count: usize) {
+    /// Returns the usage of rejected or unused resources.
+    pub(super) fn give_back(&self, caller: &Caller, shared: SharedResource, count: usize) {
         if count > 0 && caller.kind() != CallerKind::Local {
             let count = u32::try_from(count).unwrap_or(u32::MAX);
-            self.with(caller, shared, |bucket, _| bucket.give_back(count));
+            self.with(caller, shared, |bucket, _| bucket.return_tokens(count));
         }
     }
 
     fn with<T>(
         &self,
         caller: &Caller,
-        shared: Shared,
+        shared: SharedResource,
         use_bucket: impl FnOnce(&mut TokenBucket, DateTime<Utc>) -> T,
     ) -> T {
         let key = CallerKey::of(caller);
         let now = self.clock.now();
-        // The table stays whole when a thread panics that holds it.
+        // The table stays consistent if a thread panics while holding the lock.
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.len() >= CALLERS_MAX && !used.contains_key(&key) {
             used.retain(|_, buckets| {
@@ -113,8 +113,8 @@ impl CallerLimits {
             unique_keys: TokenBucket::new(self.unique_keys, now),
         });
         let bucket = match shared {
-            Shared::NewQueues => &mut buckets.new_queues,
-            Shared::UniqueKeys => &mut buckets.unique_keys,
+            SharedResource::NewQueues => &mut buckets.new_queues,
+            SharedResource::UniqueKeys => &mut buckets.unique_keys,
         };
         use_bucket(bucket, now)
     }
@@ -138,62 +138,64 @@ mod tests {
     }
 
     #[test]
-    fn each_caller_has_its_own_share_and_a_request_is_whole() {
+    fn each_caller_has_its_own_limit_and_a_request_is_atomic() {
         let limits = limits();
-        assert!(limits.take(&key("a"), Shared::NewQueues, 2).is_ok());
-        let refused = limits.take(&key("a"), Shared::NewQueues, 2).expect_err("one too many");
+        assert!(limits.take(&key("a"), SharedResource::NewQueues, 2).is_ok());
+        let refused = limits
+            .take(&key("a"), SharedResource::NewQueues, 2)
+            .expect_err("one too many");
         let text = refused.to_string();
         assert!(
             text.contains("3/h") && text.contains("[jobs] new_queues_per_caller"),
             "{text}"
         );
         assert!(
-            limits.take(&key("a"), Shared::NewQueues, 1).is_ok(),
+            limits.take(&key("a"), SharedResource::NewQueues, 1).is_ok(),
             "what was refused is not counted"
         );
-        assert!(limits.take(&key("a"), Shared::NewQueues, 1).is_err());
-        assert!(limits.take(&key("a"), Shared::UniqueKeys, 5).is_ok());
-        assert!(limits.take(&key("b"), Shared::NewQueues, 3).is_ok());
-        assert!(limits.take(&Caller::local(), Shared::NewQueues, 1_000).is_ok());
+        assert!(limits.take(&key("a"), SharedResource::NewQueues, 1).is_err());
+        assert!(limits.take(&key("a"), SharedResource::UniqueKeys, 5).is_ok());
+        assert!(limits.take(&key("b"), SharedResource::NewQueues, 3).is_ok());
+        assert!(limits.take(&Caller::local(), SharedResource::NewQueues, 1_000).is_ok());
     }
 
     #[test]
-    fn a_request_that_never_fits_is_not_told_to_come_back_and_others_are_told_when_they_fit_whole() {
+    fn only_requests_that_can_fit_get_a_retry_delay_until_they_fit_completely() {
         let limits = limits();
-        let refused = limits.take(&key("a"), Shared::NewQueues, 4);
+        let refused = limits.take(&key("a"), SharedResource::NewQueues, 4);
         assert!(
             matches!(refused, Err(ServiceError::OverCallerLimit { max: 3, wanted: 4, .. })),
             "{refused:?}"
         );
         assert!(
-            limits.take(&key("a"), Shared::NewQueues, 3).is_ok(),
+            limits.take(&key("a"), SharedResource::NewQueues, 3).is_ok(),
             "nothing was counted"
         );
-        match limits.take(&key("a"), Shared::NewQueues, 2) {
+        match limits.take(&key("a"), SharedResource::NewQueues, 2) {
             Err(ServiceError::CallerLimit { retry_after, .. }) => {
                 assert!((2_390..=2_400).contains(&retry_after.as_secs()), "{retry_after:?}");
             }
             other => panic!("{other:?}"),
         }
-        limits.give_back(&key("a"), Shared::NewQueues, 2);
-        assert!(limits.take(&key("a"), Shared::NewQueues, 2).is_ok());
+        limits.give_back(&key("a"), SharedResource::NewQueues, 2);
+        assert!(limits.take(&key("a"), SharedResource::NewQueues, 2).is_ok());
     }
 
     #[test]
-    fn callers_without_a_name_count_by_their_address() {
+    fn anonymous_callers_are_counted_by_address() {
         let limits = limits();
         let at = |last| Caller::anonymous().at(Some(Ipv4Addr::new(192, 0, 2, last).into()));
-        assert!(limits.take(&at(1), Shared::NewQueues, 3).is_ok());
-        assert!(limits.take(&at(1), Shared::NewQueues, 1).is_err());
-        assert!(limits.take(&at(2), Shared::NewQueues, 3).is_ok());
+        assert!(limits.take(&at(1), SharedResource::NewQueues, 3).is_ok());
+        assert!(limits.take(&at(1), SharedResource::NewQueues, 1).is_err());
+        assert!(limits.take(&at(2), SharedResource::NewQueues, 3).is_ok());
     }
 
     #[test]
-    fn no_number_of_callers_fills_the_memory() {
+    fn the_number_of_callers_in_memory_is_limited() {
         let limits = limits();
         for number in 0..2 * CALLERS_MAX {
             let caller = Caller::new(number.to_string(), CallerKind::Token, Scopes::all(), Arc::default());
-            assert!(limits.take(&caller, Shared::UniqueKeys, 1).is_ok());
+            assert!(limits.take(&caller, SharedResource::UniqueKeys, 1).is_ok());
         }
         let used = limits.used.lock().expect("the table");
         assert!(used.len() <= CALLERS_MAX);

@@ -1,8 +1,8 @@
-//! Reads that may take long: searches, totals that are counted job by job, filters that no index serves.
+//! Expensive reads: searches, totals that count jobs, filters without an index.
 //!
-//! They cost more of their caller's rate limit than a request, a few run at a time, and each has a time. Those that wait for
-//! their turn wait in a line of bounded length, of which one caller has a share; callers take turns. So the readers of single
-//! jobs, queues and metrics find connections of their own, whatever others search for.
+//! They cost more of their caller's rate limit than a request, a few run at a time, and each has a timeout. Waiting
+//! reads are in a queue of bounded length, with a limit per caller; callers take turns. So reads of single jobs, queues
+//! and metrics have connections of their own, whatever other callers search for.
 
 mod line;
 
@@ -18,19 +18,19 @@ use crate::service::error::ServiceError;
 use crate::storage::held::holding;
 use crate::storage::repository::RepositoryError;
 
-/// As how many requests an expensive read counts against its caller's rate limit.
+/// Cost of an expensive read, in requests of its caller's rate limit.
 pub const COST: u32 = 10;
-/// The longest time after which a caller is asked to come back.
+/// Maximum suggested delay before a retry.
 const COME_BACK_MAX: Duration = Duration::from_secs(5);
 
-/// How many expensive reads there may be.
+/// Limits of expensive reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadLimits {
-    /// How many run at a time.
+    /// Maximum number of running reads.
     pub running_max: usize,
-    /// How many wait for their turn.
+    /// Maximum number of waiting reads.
     pub waiting_max: usize,
-    /// How long each may take, and how long it may wait before.
+    /// Timeout of each read, and of waiting for its turn.
     pub time: Duration,
 }
 
@@ -44,7 +44,7 @@ impl Default for ReadLimits {
     }
 }
 
-/// The expensive reads of a server. Cheap to copy; all copies count together.
+/// The expensive reads of a server. Clones share the limits.
 #[derive(Clone)]
 pub struct ExpensiveReads(Arc<Inner>);
 
@@ -59,7 +59,7 @@ impl Default for ExpensiveReads {
     }
 }
 
-/// Whether a read counts against the rate limit of its caller.
+/// Charge of a read against its caller's rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Charge {
     /// It counts as [`COST`] requests.
@@ -69,7 +69,7 @@ pub(crate) enum Charge {
 }
 
 impl ExpensiveReads {
-    /// Reads within these limits.
+    /// Reads with these limits.
     pub fn new(limits: ReadLimits) -> Self {
         let ReadLimits {
             running_max,
@@ -82,8 +82,8 @@ impl ExpensiveReads {
         }))
     }
 
-    /// Carries out a read when it is its turn. `advice` says what to narrow when it takes too long; it is stopped then, and
-    /// when the caller stops waiting.
+    /// Runs a read when its turn comes. `advice` describes how to narrow a read that times out; it is stopped on
+    /// timeout, and when the caller drops the future.
     pub(crate) async fn run<T>(
         &self,
         caller: &Caller,
@@ -101,11 +101,11 @@ impl ExpensiveReads {
         if charge == Charge::Full {
             caller.charge_cost(COST)?;
         }
-        // A sender that is gone has given the turn.
+        // A dropped sender has granted the turn.
         if timeout(time, turn).await.is_err() {
             return Err(self.busy(false));
         }
-        // A connection that is still busy when the read is dropped holds the place, too.
+        // A connection that is still busy after the read was dropped keeps the place occupied.
         match timeout(time, holding(place, read)).await {
             Ok(Err(RepositoryError::TimedOut { time })) => Err(ServiceError::ReadTimedOut { time, advice }),
             Ok(read) => Ok(read?),
@@ -126,12 +126,12 @@ impl ExpensiveReads {
     }
 
     fn line(&self) -> std::sync::MutexGuard<'_, Line> {
-        // Each change of the line is whole before anything can panic.
+        // Every change of the queue is complete before anything can panic.
         self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place among the reads that run or wait, until it is dropped.
+/// A place among the running and waiting reads, until it is dropped.
 struct Place {
     reads: ExpensiveReads,
     id: u64,

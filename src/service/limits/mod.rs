@@ -1,4 +1,4 @@
-//! Limits of what callers may use of shared resources.
+//! Limits of callers on shared resources.
 
 pub(crate) mod caller_limits;
 pub mod expensive_reads;

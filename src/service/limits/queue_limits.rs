@@ -1,4 +1,4 @@
-//! Whether queues may have more jobs: how many queues there may be, and how many pending jobs each.
+//! Limits of queues: the number of queues, and their pending jobs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
-use super::caller_limits::{CallerLimits, Shared};
+use super::caller_limits::{CallerLimits, SharedResource};
 use crate::domain::access::caller::Caller;
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
@@ -23,8 +23,9 @@ use crate::storage::change::{Applied, Change};
 use crate::storage::query::JobFilter;
 use crate::storage::repository::JobRepository;
 
-/// How long no unused queues are removed after a removal that has found none: recurring jobs name those that have no jobs.
-const FRUITLESS_FOR: Duration = Duration::from_secs(10);
+/// Time without further removals of unused queues after one that found none: recurring jobs may use queues without
+/// jobs.
+const PRUNE_BACKOFF: Duration = Duration::from_secs(10);
 
 /// The last removal of unused queues.
 #[derive(Clone, Copy)]
@@ -33,46 +34,46 @@ struct LastPrune {
     has_removed: bool,
 }
 
-/// The queues that exist beside the configured ones.
+/// The queues in addition to the configured ones.
 struct StoredQueues {
     names: HashSet<QueueName>,
-    /// Whether one of them has no jobs.
+    /// True if one of them has no jobs.
     is_any_empty: bool,
 }
 
-/// Decides about new jobs before they are written: one for all use cases of a node. What it admits is within the limits; nodes that share a
-/// database do not know what the others are admitting at the same moment, and may be over a limit together by that much.
+/// Admits new jobs before they are written: one instance for all use cases of a node. The jobs that it admits are
+/// within the limits; nodes that share a database do not coordinate, so together they may exceed a limit by what they
+/// admit at the same moment.
 pub(crate) struct Admission {
     repository: Arc<dyn JobRepository>,
     writer: WriterHandle,
     clock: Clock,
     rules: Arc<Rules>,
-    /// Queues beside the configured ones that are known to exist, so that their number is only counted when a new one is named.
+    /// Known queues in addition to the configured ones, so that queues are only counted when a new one is used.
     known_queues: std::sync::RwLock<HashSet<QueueName>>,
     caller_limits: Arc<CallerLimits>,
     /// Held while unused queues are removed.
     pruned: Mutex<Option<LastPrune>>,
-    /// The queues whose pending jobs are limited.
-    lanes: HashMap<QueueName, Arc<Lane>>,
+    /// The queues with a limit of pending jobs.
+    pending_limits: HashMap<QueueName, Arc<PendingLimit>>,
 }
 
-/// What is known of a queue whose pending jobs are limited.
-struct Lane {
+/// State of a queue with a limit of pending jobs.
+struct PendingLimit {
     pending_max: u64,
-    /// Jobs that were admitted and may not be counted in storage yet.
-    on_their_way: AtomicU64,
-    /// Held by each request while its jobs are on their way: shared as long as there is room, alone near the limit.
+    /// Number of admitted jobs that storage may not count yet.
+    in_flight: AtomicU64,
+    /// Held by each request until its jobs are written: shared while below the limit, exclusive near it.
     turn: Arc<RwLock<()>>,
 }
 
-/// The right to write jobs into limited queues, and the unique keys that were counted for them. To be held until they are
-/// written.
+/// Permission to write jobs into limited queues, and the unique keys charged for them. Held until the jobs are written.
 pub(crate) struct Admitted {
-    _places: Vec<Place>,
+    _reservations: Vec<Reservation>,
     charge: Charge,
 }
 
-/// Unique keys that were counted for a request; those that it does not use are given back.
+/// Unique keys charged for a request; unused ones are returned.
 struct Charge {
     limits: Arc<CallerLimits>,
     caller: Caller,
@@ -80,7 +81,7 @@ struct Charge {
 }
 
 impl Admitted {
-    /// So many of the jobs are new and have a unique key.
+    /// Keeps the charge for `count` new jobs with a unique key.
     pub(crate) fn used_unique_keys(&mut self, count: usize) {
         self.charge.unique_keys = self.charge.unique_keys.saturating_sub(count);
     }
@@ -89,42 +90,42 @@ impl Admitted {
 impl Drop for Charge {
     fn drop(&mut self) {
         self.limits
-            .give_back(&self.caller, Shared::UniqueKeys, self.unique_keys);
+            .give_back(&self.caller, SharedResource::UniqueKeys, self.unique_keys);
     }
 }
 
-/// The right to write jobs into one limited queue.
-enum Place {
-    /// Beside others.
+/// Permission to write jobs into one limited queue.
+enum Reservation {
+    /// Shared with other requests.
     Shared {
-        lane: Arc<Lane>,
+        limit: Arc<PendingLimit>,
         jobs: u64,
         _turn: OwnedRwLockReadGuard<()>,
     },
-    /// While nobody else writes into it.
-    Alone { _turn: OwnedRwLockWriteGuard<()> },
+    /// Exclusive.
+    Exclusive { _turn: OwnedRwLockWriteGuard<()> },
 }
 
-impl Drop for Place {
+impl Drop for Reservation {
     fn drop(&mut self) {
         match self {
-            Self::Shared { lane, jobs, _turn } => {
-                lane.on_their_way.fetch_sub(*jobs, Ordering::Relaxed);
+            Self::Shared { limit, jobs, _turn } => {
+                limit.in_flight.fetch_sub(*jobs, Ordering::Relaxed);
             }
-            Self::Alone { _turn } => {}
+            Self::Exclusive { _turn } => {}
         }
     }
 }
 
 impl Admission {
     pub(crate) fn new(repository: Arc<dyn JobRepository>, runtime: &RuntimeHandle, rules: Arc<Rules>) -> Self {
-        let lane = |(queue, max): (&QueueName, &u64)| {
-            let lane = Lane {
+        let limit = |(queue, max): (&QueueName, &u64)| {
+            let limit = PendingLimit {
                 pending_max: *max,
-                on_their_way: AtomicU64::new(0),
+                in_flight: AtomicU64::new(0),
                 turn: Arc::default(),
             };
-            (queue.clone(), Arc::new(lane))
+            (queue.clone(), Arc::new(limit))
         };
         Self {
             repository,
@@ -137,13 +138,13 @@ impl Admission {
                 runtime.clock.clone(),
             )),
             pruned: Mutex::default(),
-            lanes: rules.pending_max.iter().map(lane).collect(),
+            pending_limits: rules.pending_max.iter().map(limit).collect(),
             rules,
         }
     }
 
-    /// Lets the jobs in, or says which queue may not have them; `first_index` is where they begin in a batch. `request` is
-    /// the idempotency key as storage has it.
+    /// Admits the jobs, or fails with the full queue; `first_index` is their index in a batch. `request` is the
+    /// idempotency key in storage.
     pub(crate) async fn admit(
         &self,
         caller: &Caller,
@@ -154,34 +155,34 @@ impl Admission {
         let charge = self.charge(caller, jobs, request).await?;
         self.check_queues(caller, jobs.iter().map(|job| &job.queue), first_index)
             .await?;
-        let mut places = Vec::new();
-        if self.lanes.is_empty() {
+        let mut reservations = Vec::new();
+        if self.pending_limits.is_empty() {
             return Ok(Admitted {
-                _places: places,
+                _reservations: reservations,
                 charge,
             });
         }
-        // In the order of their names: two requests for the same queues do not wait for each other in a circle.
+        // In the order of their names, so that two requests for the same queues can't deadlock.
         let mut wanted: BTreeMap<&QueueName, u64> = BTreeMap::new();
         for job in jobs {
             *wanted.entry(&job.queue).or_default() += 1;
         }
         for (queue, jobs) in wanted {
-            if let Some(lane) = self.lanes.get(queue) {
-                places.push(self.take_places(queue, lane, jobs).await?);
+            if let Some(limit) = self.pending_limits.get(queue) {
+                reservations.push(self.reserve(queue, limit, jobs).await?);
             }
         }
         Ok(Admitted {
-            _places: places,
+            _reservations: reservations,
             charge,
         })
     }
 
-    /// Counts the unique keys of new jobs. What exists already is only looked up when they would be too many.
+    /// Charges the unique keys of new jobs. Existing keys are only looked up if the charge would exceed the limit.
     async fn charge(&self, caller: &Caller, jobs: &[Arc<Job>], request: Option<&str>) -> Result<Charge, ServiceError> {
         let keys: HashSet<&UniqueKey> = jobs.iter().filter_map(|job| job.unique_key.as_ref()).collect();
         let mut count = keys.len();
-        let taken = self.caller_limits.take(caller, Shared::UniqueKeys, count);
+        let taken = self.caller_limits.take(caller, SharedResource::UniqueKeys, count);
         if let Err(refused) = taken {
             let is_known = match request {
                 Some(request) => self.repository.is_known_request(request).await?,
@@ -196,7 +197,7 @@ impl Admission {
                     return Err(refused);
                 }
                 count -= existing.min(count);
-                self.caller_limits.take(caller, Shared::UniqueKeys, count)?;
+                self.caller_limits.take(caller, SharedResource::UniqueKeys, count)?;
             }
         }
         Ok(Charge {
@@ -206,27 +207,32 @@ impl Admission {
         })
     }
 
-    async fn take_places(&self, queue: &QueueName, lane: &Arc<Lane>, jobs: u64) -> Result<Place, ServiceError> {
-        let turn = Arc::clone(&lane.turn).read_owned().await;
-        let on_their_way = lane.on_their_way.fetch_add(jobs, Ordering::Relaxed) + jobs;
-        let place = Place::Shared {
-            lane: Arc::clone(lane),
+    async fn reserve(
+        &self,
+        queue: &QueueName,
+        limit: &Arc<PendingLimit>,
+        jobs: u64,
+    ) -> Result<Reservation, ServiceError> {
+        let turn = Arc::clone(&limit.turn).read_owned().await;
+        let in_flight = limit.in_flight.fetch_add(jobs, Ordering::Relaxed) + jobs;
+        let reservation = Reservation::Shared {
+            limit: Arc::clone(limit),
             jobs,
             _turn: turn,
         };
-        if self.pending(queue).await? + on_their_way <= lane.pending_max {
-            return Ok(place);
+        if self.pending(queue).await? + in_flight <= limit.pending_max {
+            return Ok(reservation);
         }
-        // Near the limit it matters that what is on its way may be counted in storage already: this request waits until
-        // nothing is.
-        drop(place);
-        let turn = Arc::clone(&lane.turn).write_owned().await;
-        if self.pending(queue).await? + jobs <= lane.pending_max {
-            return Ok(Place::Alone { _turn: turn });
+        // Near the limit, admitted jobs may already be counted in storage: this request waits until all of them are
+        // written.
+        drop(reservation);
+        let turn = Arc::clone(&limit.turn).write_owned().await;
+        if self.pending(queue).await? + jobs <= limit.pending_max {
+            return Ok(Reservation::Exclusive { _turn: turn });
         }
         Err(ServiceError::QueueFull {
             queue: queue.to_string(),
-            max: lane.pending_max,
+            max: limit.pending_max,
         })
     }
 
@@ -239,7 +245,7 @@ impl Admission {
         Ok(self.repository.count(&filter).await?)
     }
 
-    /// Checks that a queue exists or may come into being; `index` is its place in a batch.
+    /// Checks that a queue exists or may be created; `index` is its index in a batch.
     pub(crate) async fn check_queue(
         &self,
         caller: &Caller,
@@ -260,7 +266,7 @@ impl Admission {
                 .clone()
                 .all(|queue| known.contains(queue) || self.rules.queues.contains(queue))
         };
-        // The set stays whole when somebody panics while holding it.
+        // The set stays consistent if a thread panics while holding the lock.
         if are_known(&self.known_queues.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(());
         }
@@ -273,9 +279,9 @@ impl Admission {
             is_any_empty,
         } = self.stored_queues().await?;
         let new: HashSet<&QueueName> = queues.clone().filter(|queue| is_new(&known, queue)).collect();
-        self.caller_limits.take(caller, Shared::NewQueues, new.len())?;
+        self.caller_limits.take(caller, SharedResource::NewQueues, new.len())?;
         if known.len() + new.len() > max {
-            // Queues that are not used any more make room for new ones.
+            // Removing unused queues makes room for new ones.
             if is_any_empty && self.prune_queues().await? {
                 known = self.stored_queues().await?.names;
             }
@@ -300,7 +306,8 @@ impl Admission {
         Ok(())
     }
 
-    /// Removes unused queues, unless that was in vain a moment ago. Tells whether there may be fewer queues since this call.
+    /// Removes unused queues, unless a recent removal found none. Returns true if there may be fewer queues since this
+    /// call.
     async fn prune_queues(&self) -> Result<bool, ServiceError> {
         let asked_at = Instant::now();
         let mut pruned = self.pruned.lock().await;
@@ -308,7 +315,7 @@ impl Admission {
             if at >= asked_at {
                 return Ok(true);
             }
-            if !has_removed && at.elapsed() < FRUITLESS_FOR {
+            if !has_removed && at.elapsed() < PRUNE_BACKOFF {
                 return Ok(false);
             }
         }

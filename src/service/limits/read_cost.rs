@@ -1,4 +1,4 @@
-//! Which reads are expensive: what they may read beside what they show.
+//! Classification of reads as expensive, by the rows that they may scan in addition to their result.
 
 use crate::domain::access::audit::AuditAction;
 use crate::domain::job::priority::Priority;
@@ -6,13 +6,13 @@ use crate::service::jobs::Jobs;
 use crate::storage::query::{AuditFilter, JobFilter, Page};
 use crate::storage::repository::RepositoryError;
 
-/// How many jobs a list may pass over, or find in an index and leave out: it takes milliseconds.
+/// Maximum number of jobs that a list may skip: a matter of milliseconds.
 const FEW: u64 = 10_000;
 
-/// How many types an index is asked for one by one; with more of them storage reads jobs of all types.
+/// Maximum number of types for which an index is queried separately; with more of them storage reads jobs of all types.
 const TYPES_MAX: usize = 16;
 
-/// Whether the jobs that a filter means are counted one by one: nothing keeps count of them.
+/// True if the matching jobs are counted row by row, because no counter exists.
 pub(crate) const fn is_counted_one_by_one(filter: &JobFilter) -> bool {
     filter.search.is_some()
         || filter.created_from.is_some()
@@ -20,7 +20,7 @@ pub(crate) const fn is_counted_one_by_one(filter: &JobFilter) -> bool {
         || filter.recurring_id.is_some()
 }
 
-/// The conditions of a filter that jobs are counted by, each in a filter of its own.
+/// The conditions of a filter with counters, each in a filter of its own.
 fn counted_conditions(filter: &JobFilter) -> Vec<JobFilter> {
     let any = JobFilter::default;
     let JobFilter {
@@ -57,7 +57,7 @@ fn counted_conditions(filter: &JobFilter) -> Vec<JobFilter> {
     conditions.into_iter().flatten().collect()
 }
 
-/// Whether records that a filter means lie among others that no index leaves out.
+/// True if no index selects the matching records.
 pub(crate) fn is_expensive_audit(filter: &AuditFilter) -> bool {
     let AuditFilter {
         actor,
@@ -70,12 +70,12 @@ pub(crate) fn is_expensive_audit(filter: &AuditFilter) -> bool {
     // A job has few records.
     let is_few = job_id.is_some();
     let several = conditions.into_iter().filter(|is_given| *is_given).count() > 1;
-    // The creation of jobs has no index: it would hold most of all records.
+    // The creation of jobs has no index, which would contain most of all records.
     !is_few && (several || *action == Some(AuditAction::JobCreate))
 }
 
 impl Jobs {
-    /// Whether a page of the jobs that a filter means may read many others.
+    /// True if a page of the matching jobs may scan many others.
     pub(crate) async fn is_expensive_page(&self, filter: &JobFilter, page: Page) -> Result<bool, RepositoryError> {
         if filter.search.is_some() || page.offset > FEW {
             return Ok(true);
@@ -114,7 +114,7 @@ mod tests {
     use crate::domain::values::id::JobId;
 
     #[test]
-    fn totals_by_date_text_and_recurring_job_are_counted_one_by_one() {
+    fn totals_by_date_text_and_recurring_job_are_counted_row_by_row() {
         assert!(!is_counted_one_by_one(&JobFilter::default()));
         let by_status = JobFilter {
             statuses: vec![crate::domain::job::status::JobStatus::Failed],
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn more_types_than_an_index_is_asked_for_narrow_nothing() {
+    fn more_types_than_the_index_limit_narrow_nothing() {
         let of = |types: usize| JobFilter {
             job_types: (0..types)
                 .filter_map(|number| crate::domain::values::name::JobType::parse(&format!("Type{number}")).ok())

@@ -1,14 +1,14 @@
-//! Changes of one thing, one after the other.
+//! Serialisation of concurrent changes of one resource.
 
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-/// Two things share a turn with this probability to one.
+/// Two resources share a lock with a probability of one in this number.
 const STRIPES: usize = 64;
 
-/// Serializes changes that were in each other's way. The first try of a change takes no turn: there is seldom another.
+/// Serialises changes with conflicts. The first try of a change takes no lock: conflicts are rare.
 #[derive(Clone)]
 pub(crate) struct Turns(Arc<[Mutex<()>; STRIPES]>);
 
@@ -19,7 +19,7 @@ impl Default for Turns {
 }
 
 impl Turns {
-    /// Waits for the turn of this thing, unless this is the first try.
+    /// Locks this resource, unless this is the first try.
     pub(crate) async fn take(&self, id: Uuid, tries: usize) -> Option<MutexGuard<'_, ()>> {
         if tries == 0 {
             return None;

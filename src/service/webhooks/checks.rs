@@ -1,4 +1,4 @@
-//! What is refused of a webhook endpoint: of its address, its name, its secret, its retries.
+//! Validation of webhook endpoints: URL, name, secret, retries.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use crate::runtime::outbound::options::{EndpointAddress, OutboundClients};
 use crate::service::error::ServiceError;
 use crate::service::jobs::job_validation::MAX_RETRIES_MAX;
 
-/// How long the name of an endpoint may be, in characters.
+/// Maximum length of an endpoint's name, in characters.
 pub(super) const NAME_LENGTH_MAX: usize = 200;
-/// How long a secret counts at the most that another has taken the place of.
+/// Maximum overlap of a replaced secret.
 const OVERLAP_MAX: TimeSpan = TimeSpan::from_secs(30 * 24 * 3600);
 
 fn invalid(field: &'static str, detail: String) -> ServiceError {
@@ -45,7 +45,7 @@ pub(super) fn checked_name(name: &str) -> Result<Arc<str>, ServiceError> {
         return Err(invalid("name", detail));
     }
     if !name.chars().all(is_name_character) {
-        let detail = "the name has a control, line separator, text direction or invisible character".to_owned();
+        let detail = "the name contains a control, line separator, text direction or invisible character".to_owned();
         return Err(invalid("name", detail));
     }
     Ok(Arc::from(name))

@@ -1,4 +1,4 @@
-//! Use cases of deliveries: what endpoints were told, and what is sent again.
+//! Use cases of deliveries: reading them, and sending them again.
 
 use chrono::{DateTime, Utc};
 
@@ -10,27 +10,27 @@ use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DeliveryStatus};
 use crate::domain::webhooks::endpoint::EndpointId;
 use crate::runtime::outbound::options::test_posting;
 use crate::service::audit_writer;
-use crate::service::audit_writer::Deed;
+use crate::service::audit_writer::AuditedAction;
 use crate::service::error::ServiceError;
 use crate::service::jobs::unexpected;
 use crate::storage::change::{Applied, Change};
 use crate::storage::outbox::Redelivery;
 use crate::storage::query::{DeliveryPage, StoredTexts};
 
-/// How many deliveries one step of asking for them again takes.
+/// Number of deliveries that one step of requeueing takes.
 const REDELIVER_STEP: u32 = 1_000;
 
-/// A part of an endpoint's deliveries.
+/// A page of an endpoint's deliveries.
 #[derive(Clone, Debug)]
 pub struct DeliveryList {
-    /// The deliveries, the newest first.
+    /// The deliveries, newest first.
     pub deliveries: Vec<Delivery>,
-    /// Whether older ones follow.
+    /// True if older ones follow.
     pub has_more: bool,
 }
 
 impl Webhooks {
-    /// Sends an endpoint a message that tells nothing; gives its `webhook-id`.
+    /// Sends a test message to an endpoint and returns its `webhook-id`.
     pub async fn test(&self, caller: &Caller, id: EndpointId) -> Result<String, ServiceError> {
         caller.require(Scope::Admin)?;
         self.clients()?;
@@ -41,16 +41,16 @@ impl Webhooks {
         let now = timestamp::truncate_to_micros(self.runtime.clock.now());
         let (webhook_id, posting) = test_posting(id, now, JobId::new(now, self.runtime.ids.next()));
         let post = Change::Post(vec![posting]);
-        let note = self.trail.note(caller, Deed::TEST_ENDPOINT);
-        let note = note.map(|note| audit_writer::of_endpoint(note, id));
-        let applied = self.trail.write(post, note).await??;
+        let entry = self.audit.entry(caller, AuditedAction::TEST_ENDPOINT);
+        let entry = entry.map(|entry| audit_writer::of_endpoint(entry, id));
+        let applied = self.audit.write(post, entry).await??;
         let Applied::Announced(_) = applied else {
             return Err(unexpected(&applied));
         };
         Ok(webhook_id)
     }
 
-    /// A part of an endpoint's deliveries, the newest first.
+    /// A page of an endpoint's deliveries, newest first.
     pub async fn deliveries(
         &self,
         caller: &Caller,
@@ -70,7 +70,7 @@ impl Webhooks {
         Ok(DeliveryList { deliveries, has_more })
     }
 
-    /// How many bytes the bodies of a part of an endpoint's deliveries are.
+    /// Size of the bodies of a page of deliveries, in bytes.
     pub async fn size_of_deliveries(
         &self,
         caller: &Caller,
@@ -83,7 +83,7 @@ impl Webhooks {
 
     /// One delivery.
     pub async fn delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
-        // It shows what was sent of jobs.
+        // It contains the payload about jobs.
         caller.require(Scope::Read)?;
         self.read_delivery(id).await
     }
@@ -93,20 +93,20 @@ impl Webhooks {
         found.ok_or(ServiceError::NoSuchDelivery { id })
     }
 
-    /// Has a delivery sent again, whatever became of it; one that waits already goes on waiting.
+    /// Requeues a delivery in any status; a pending one keeps waiting.
     pub async fn redeliver(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
         caller.require(Scope::Admin)?;
         let delivery = self.read_delivery(id).await?;
-        // One whose endpoint is gone can't be sent.
+        // A delivery of a deleted endpoint can't be sent.
         self.read(delivery.endpoint_id).await?;
         if delivery.status != DeliveryStatus::Pending {
             let again = Change::Redeliver {
                 which: Redelivery::One(id),
                 now: self.runtime.clock.now(),
             };
-            let note = self.trail.note(caller, Deed::REDELIVER);
-            let note = note.map(|note| audit_writer::of_endpoint(note, delivery.endpoint_id));
-            let applied = self.trail.write(again, note).await??;
+            let entry = self.audit.entry(caller, AuditedAction::REDELIVER);
+            let entry = entry.map(|entry| audit_writer::of_endpoint(entry, delivery.endpoint_id));
+            let applied = self.audit.write(again, entry).await??;
             let Applied::Removed(_) = applied else {
                 return Err(unexpected(&applied));
             };
@@ -114,7 +114,7 @@ impl Webhooks {
         self.read_delivery(id).await
     }
 
-    /// Has all of an endpoint's deliveries sent again that have failed and whose event happened since; gives their number.
+    /// Requeues all failed deliveries of an endpoint whose event is not older than `since`; returns their number.
     pub async fn redeliver_failed(
         &self,
         caller: &Caller,
@@ -123,9 +123,9 @@ impl Webhooks {
     ) -> Result<u64, ServiceError> {
         caller.require(Scope::Admin)?;
         self.read(id).await?;
-        // One record, whatever the number of steps.
-        let note = self.trail.note(caller, Deed::REDELIVER);
-        let note = note.map(|note| audit_writer::of_endpoint(note, id));
+        // One record for all steps.
+        let entry = self.audit.entry(caller, AuditedAction::REDELIVER);
+        let entry = entry.map(|entry| audit_writer::of_endpoint(entry, id));
         let mut total = 0;
         loop {
             let again = Change::Redeliver {
@@ -136,7 +136,7 @@ impl Webhooks {
                 },
                 now: self.runtime.clock.now(),
             };
-            let applied = self.trail.write(again, note.clone()).await??;
+            let applied = self.audit.write(again, entry.clone()).await??;
             let Applied::Removed(count) = applied else {
                 return Err(unexpected(&applied));
             };

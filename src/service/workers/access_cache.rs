@@ -1,4 +1,4 @@
-//! Access to workers, which does not change while they exist: it is read from storage once.
+//! Cache of access to workers, which does not change while they exist.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,21 +9,21 @@ use crate::domain::values::name::JobType;
 use crate::service::error::ServiceError;
 use crate::storage::repository::JobRepository;
 
-/// How many workers are remembered.
+/// Maximum number of workers in the cache.
 const REMEMBERED_MAX: usize = 4_096;
 /// How many bytes the names of their types may have together.
 const REMEMBERED_BYTES_MAX: usize = 16 << 20;
 
-/// A worker as it was registered.
+/// A registered worker.
 #[derive(Debug)]
 pub(crate) struct RegisteredWorker {
-    /// Access to it; `None` for one that a version without owners registered.
+    /// Its owner and key; `None` if a version without owners registered it.
     pub(crate) access: Option<WorkerAccess>,
-    /// The types that it runs.
+    /// Types that it runs.
     pub(crate) job_types: Arc<[JobType]>,
 }
 
-/// Access to workers. See the module. Cheap to copy.
+/// Cache of access to workers. Clones share it.
 #[derive(Clone)]
 pub(crate) struct WorkerAccesses {
     repository: Arc<dyn JobRepository>,
@@ -45,7 +45,7 @@ impl WorkerAccesses {
         }
     }
 
-    /// The worker with this id; `None` when there is none, as for the id of a server.
+    /// The worker with this id; `None` if there is none, as for the id of a server.
     pub(crate) async fn get(&self, id: NodeId) -> Result<Option<Arc<RegisteredWorker>>, ServiceError> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = known().workers.get(&id) {

@@ -1,7 +1,7 @@
 //! Use cases of remote workers.
 //!
-//! A worker belongs to the caller that registered it; other callers are refused, but administrators may remove it. The id of
-//! a server is no worker's.
+//! A worker belongs to the caller that registered it; other callers are rejected, but administrators may remove it. The
+//! id of a server is not that of a worker.
 
 pub(crate) mod access_cache;
 mod registration;
@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 
 use self::access_cache::WorkerAccesses;
 use self::registration::Registrations;
-use super::audit_writer::{Deed, Trail};
+use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::{ServiceError, reserved_types};
 use super::jobs::job_validation::check_span;
 use super::jobs::unexpected;
@@ -36,14 +36,14 @@ use crate::storage::change::{Applied, Change};
 use crate::storage::query::{StoredTexts, StoredWorker, WorkerPage};
 use crate::storage::repository::JobRepository;
 
-/// How many jobs a worker may run, lease or end at once.
+/// Maximum number of jobs that a worker may run, lease or finish at once.
 pub const JOBS_MAX: u32 = 1_000;
-/// How long a worker may wait for jobs.
+/// Maximum time that a worker may wait for jobs.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
-/// How many jobs a worker may report of at once.
+/// Maximum number of jobs in one heartbeat.
 pub const HELD_MAX: usize = 10_000;
 
-/// A worker that lives says so three times in its lease, and often enough to hear of cancellations soon.
+/// Workers send three heartbeats per lease, and at least this often, to receive cancellations soon.
 const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
 
 /// A worker, and those of its types that it may not lease.
@@ -51,50 +51,50 @@ const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
 pub struct ShownWorker {
     /// The worker.
     pub worker: StoredWorker,
-    /// Types that servers run themselves.
+    /// Types with a handler on servers.
     pub refused: Vec<JobType>,
 }
 
-/// Jobs that a worker leased.
+/// Leased jobs.
 pub struct Leased {
     /// The jobs, each with its token.
     pub jobs: Vec<(Arc<Job>, LeaseToken)>,
-    /// Those of the worker's types that it may not lease, because servers run them themselves.
+    /// Types of the worker that it may not lease, because servers have handlers for them.
     pub refused: Vec<JobType>,
-    /// Their memory.
+    /// Their memory reservation.
     pub held: Box<dyn Any + Send>,
 }
 
-/// The answer to a heartbeat.
+/// Response to a heartbeat.
 #[derive(Clone, Debug)]
 pub struct BeatAnswer {
-    /// What the worker can't know.
+    /// Cancellations and lost jobs.
     pub beat: HeartbeatResponse,
-    /// Those of the worker's types that it may not lease, because servers run them themselves.
+    /// Types of the worker that it may not lease, because servers have handlers for them.
     pub refused: Vec<JobType>,
 }
 
 /// An attempt that a worker reports as running.
 #[derive(Clone, Debug)]
 pub struct HeldAttempt {
-    /// Which job.
+    /// Id of the job.
     pub job_id: JobId,
-    /// The token that the job was leased with.
+    /// Token from the lease of the job.
     pub token: LeaseToken,
-    /// How far it has got.
+    /// New progress.
     pub progress: Option<Progress>,
-    /// What it has logged.
+    /// New log lines.
     pub log: Vec<LogLine>,
 }
 
-/// The end of an attempt as a worker reports it.
+/// The end of an attempt as reported by a worker.
 #[derive(Clone, Debug)]
 pub struct ReportedEnd {
-    /// Which job.
+    /// Id of the job.
     pub job_id: JobId,
-    /// The token that the job was leased with.
+    /// Token from the lease of the job.
     pub token: LeaseToken,
-    /// How.
+    /// Outcome.
     pub outcome: Outcome,
 }
 
@@ -103,7 +103,7 @@ pub struct ReportedEnd {
 pub struct Workers {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
-    trail: Trail,
+    audit: AuditWriter,
     accesses: WorkerAccesses,
     registrations: Registrations,
 }
@@ -124,16 +124,16 @@ impl Workers {
             accesses: WorkerAccesses::new(Arc::clone(&repository)),
             registrations: Registrations::new(Arc::clone(&repository), u32::MAX),
             repository,
-            trail: Trail::new(runtime.clone(), false),
+            audit: AuditWriter::new(runtime.clone(), false),
             runtime,
         }
     }
 
-    /// The same use cases; `is_kept` says whether it is recorded who has changed what.
+    /// Enables or disables the audit log.
     #[must_use]
     pub fn audited(self, is_kept: bool) -> Self {
         Self {
-            trail: Trail::new(self.runtime.clone(), is_kept),
+            audit: AuditWriter::new(self.runtime.clone(), is_kept),
             ..self
         }
     }
@@ -152,12 +152,12 @@ impl Workers {
         self.runtime.remote.lease_time()
     }
 
-    /// How often a worker should say that it lives.
+    /// Recommended interval of heartbeats.
     pub fn heartbeat_interval(&self) -> TimeSpan {
         TimeSpan::from_micros(self.lease_time().as_micros() / 3).min(HEARTBEAT_MAX)
     }
 
-    /// The time of this server.
+    /// The current time of this server.
     pub fn now(&self) -> DateTime<Utc> {
         self.runtime.clock.now()
     }
@@ -185,7 +185,7 @@ impl Workers {
         Ok(self.repository.size_of(StoredTexts::OfWorkers(with_next(page))).await?)
     }
 
-    /// One worker. Who may only write sees its own ones.
+    /// One worker. Callers with only the write scope see their own workers.
     pub async fn get(&self, caller: &Caller, id: NodeId) -> Result<ShownWorker, ServiceError> {
         caller.require_any(&[Scope::Read, Scope::Write])?;
         let worker = self.read(id).await?;
@@ -205,7 +205,7 @@ impl Workers {
         found.ok_or(ServiceError::NoSuchWorker { id })
     }
 
-    /// Makes a worker known. Its lease begins.
+    /// Registers a worker. Its lease starts.
     pub async fn register(&self, caller: &Caller, declaration: WorkerDeclaration) -> Result<ShownWorker, ServiceError> {
         caller.require(Scope::Write)?;
         registration::check(&declaration)?;
@@ -226,8 +226,8 @@ impl Workers {
             registered_at: now,
             lease: self.lease_time(),
         };
-        let note = self.trail.note(caller, Deed::REGISTER_WORKER);
-        let applied = self.trail.write(change, note).await??;
+        let entry = self.audit.entry(caller, AuditedAction::REGISTER_WORKER);
+        let applied = self.audit.write(change, entry).await??;
         let Applied::Registered = applied else {
             return Err(unexpected(&applied));
         };
@@ -236,7 +236,7 @@ impl Workers {
         Ok(ShownWorker { worker, refused })
     }
 
-    /// Gives a worker due jobs of its types, running under its lease. When there are none, waits until there are.
+    /// Leases due jobs to a worker, and waits for some if there are none.
     pub async fn lease(
         &self,
         caller: &Caller,
@@ -250,7 +250,7 @@ impl Workers {
         let key = own(caller, id, worker.access.as_ref())?.key.clone();
         match worker.status() {
             WorkerStatus::Left => return Err(ServiceError::NoSuchWorker { id }),
-            // What it ran may have been given to others: a heartbeat renews the lease and lists what was lost.
+            // Its jobs may have been recovered: a heartbeat renews the lease and lists the lost ones.
             WorkerStatus::Lost => return Err(ServiceError::WorkerLeaseOver { id }),
             WorkerStatus::Live => {}
         }
@@ -291,17 +291,17 @@ impl Workers {
         })
     }
 
-    /// Where a leased job's attempt stands in a trace, for those whom the worker calls.
+    /// Span context of a leased job's attempt, for calls of the worker.
     pub fn place_in_trace(&self, job: &Job) -> TraceParent {
-        self.runtime.traces.place_of_run(job)
+        self.runtime.traces.run_span_context(job)
     }
 
-    /// Renews a worker's lease and notes what it reports of the jobs that it runs: all of them, since those that it does
-    /// not name for as long as a lease are taken from it.
+    /// Renews a worker's lease and stores the reports about its running jobs. It must contain all of them: a job
+    /// missing for the duration of a lease is recovered.
     pub async fn beat(&self, caller: &Caller, id: NodeId, held: Vec<HeldAttempt>) -> Result<BeatAnswer, ServiceError> {
         caller.require(Scope::Write)?;
         if held.len() > HELD_MAX {
-            let detail = format!("{HELD_MAX} jobs can be reported of at once; these are {}", held.len());
+            let detail = format!("a heartbeat may contain {HELD_MAX} jobs; this one has {}", held.len());
             return Err(invalid("jobs", detail));
         }
         let known = self.accesses.get(id).await?;
@@ -330,17 +330,18 @@ impl Workers {
         Ok(BeatAnswer { beat, refused })
     }
 
-    /// Ends attempts. Tells for each whether its end is stored; if not, the attempt had been lost and nothing is changed.
+    /// Finishes attempts. Returns for each whether its end was stored; if not, the attempt had been lost and nothing
+    /// has changed.
     pub async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<ReportedEnd>) -> Result<Vec<bool>, ServiceError> {
         caller.require(Scope::Write)?;
         let max = usize::try_from(JOBS_MAX).unwrap_or(usize::MAX);
         if ends.is_empty() || ends.len() > max {
-            let detail = format!("1 to {max} jobs can be ended at once; these are {}", ends.len());
+            let detail = format!("a request may finish 1 to {max} jobs; this one has {}", ends.len());
             return Err(invalid("jobs", detail));
         }
         let mut seen: HashSet<JobId> = HashSet::new();
         if let Some(index) = ends.iter().position(|end| !seen.insert(end.job_id)) {
-            let detail = format!("job {} is there twice", ends[index].job_id);
+            let detail = format!("job {} is included twice", ends[index].job_id);
             return Err(ServiceError::Invalid {
                 field: "jobId",
                 index: Some(index),
@@ -367,8 +368,8 @@ impl Workers {
         finished.map_err(|error| of_remote(error, id))
     }
 
-    /// Hands back what a worker runs, and forgets its lease. Administrators may remove the workers of others: no end is
-    /// forged by that.
+    /// Requeues a worker's running jobs and ends its lease. Administrators may remove workers of other callers: that
+    /// does not forge outcomes.
     pub async fn leave(&self, caller: &Caller, id: NodeId) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
         let worker = self.read(id).await?;
@@ -399,7 +400,7 @@ fn own<'a>(caller: &Caller, id: NodeId, access: Option<&'a WorkerAccess>) -> Res
     }
 }
 
-/// The attempt that a token is for; no attempt has the number 0, so a token that was not issued means none.
+/// The attempt of a valid token; 0, which no attempt has, for an invalid one.
 fn attempt_of(key: &LeaseKey, job_id: JobId, token: &LeaseToken) -> u32 {
     if key.verifies(job_id, token) {
         token.attempt()
@@ -408,7 +409,7 @@ fn attempt_of(key: &LeaseKey, job_id: JobId, token: &LeaseToken) -> u32 {
     }
 }
 
-/// The wait before the next attempt that the end asks for.
+/// The delay before the next attempt that the outcome requests.
 fn wait_of(end: &ReportedEnd) -> Option<TimeSpan> {
     match &end.outcome {
         Outcome::Failed(failure) => match failure.retry {

@@ -18,7 +18,7 @@ use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::priority::Priority;
 use crate::domain::job::state_machine::Cancelled;
 use crate::domain::job::status::JobStatus;
-use crate::domain::metrics::rollup::{SLOT_SECONDS, Slot, SlotSpan};
+use crate::domain::metrics::rollup::{TIME_BUCKET_SECONDS, TimeBucket, TimeBucketRange};
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::JobType;
 use crate::storage::change::{Change, Claim, Idempotency};
@@ -80,9 +80,9 @@ async fn same(storage: &Subject, reference: &Subject, life: &Life) {
     assert_eq!(queues, reference.repository.queues(now).await.expect("storage reads"));
     let (filter, all) = (
         RollupFilter::default(),
-        SlotSpan {
-            from: Slot(0),
-            to: Slot(i64::MAX / SLOT_SECONDS),
+        TimeBucketRange {
+            from: TimeBucket(0),
+            to: TimeBucket(i64::MAX / TIME_BUCKET_SECONDS),
         },
     );
     let sums = storage

@@ -15,7 +15,7 @@ use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::failure_reason::{OTHER, REASONS_MAX};
 use crate::domain::metrics::histogram::{Measure, bucket_of};
-use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupCounts, Slot, SlotSpan};
+use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupCounts, TimeBucket, TimeBucketRange};
 use crate::storage::change::{Applied, Change, ChangeError, Finished};
 use crate::storage::memory::MemoryRepository;
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
@@ -38,11 +38,11 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The slots from the one in which the first second lies up to the last one, which does not belong to them.
-fn span(from: i64, to: i64) -> SlotSpan {
-    SlotSpan {
-        from: Slot::of(at(from)),
-        to: Slot::not_before(at(to)),
+/// The time buckets from the one in which the first second lies up to the last one, which does not belong to them.
+fn span(from: i64, to: i64) -> TimeBucketRange {
+    TimeBucketRange {
+        from: TimeBucket::of(at(from)),
+        to: TimeBucket::not_before(at(to)),
     }
 }
 
@@ -55,7 +55,7 @@ async fn sums(storage: &Subject, from: i64, to: i64) -> RollupCounts {
     sums
 }
 
-async fn types(storage: &Subject, filter: &RollupFilter, span: SlotSpan) -> BTreeMap<String, TypeRollup> {
+async fn types(storage: &Subject, filter: &RollupFilter, span: TimeBucketRange) -> BTreeMap<String, TypeRollup> {
     let types = storage.repository.type_rollups(filter, span).await;
     let types = types.expect("storage reads").into_iter();
     types
@@ -66,7 +66,7 @@ async fn types(storage: &Subject, filter: &RollupFilter, span: SlotSpan) -> BTre
         .collect()
 }
 
-async fn durations(storage: &Subject, span: SlotSpan) -> Durations {
+async fn durations(storage: &Subject, span: TimeBucketRange) -> Durations {
     let durations = storage.repository.durations(&RollupFilter::default(), span).await;
     durations.expect("storage reads")
 }
@@ -178,7 +178,7 @@ async fn each_span_has_its_own_sums(storage: Subject) {
         []
     );
     // More spans than any statement has.
-    let many: Vec<SlotSpan> = (0..1_500).map(|day| span(day * DAY, (day + 1) * DAY)).collect();
+    let many: Vec<TimeBucketRange> = (0..1_500).map(|day| span(day * DAY, (day + 1) * DAY)).collect();
     let found = storage.repository.rollups(&filter, &many).await.expect("storage reads");
     let completed: Vec<u64> = found.iter().map(|sums| sums.completed).collect();
     assert_eq!(completed[..3], [5, 1, 0]);
@@ -378,7 +378,7 @@ impl Ledger {
         }
     }
 
-    fn recount(&self, of_queue: Option<&str>, span: SlotSpan, days_before: i64) -> (RollupCounts, TypeRollup) {
+    fn recount(&self, of_queue: Option<&str>, span: TimeBucketRange, days_before: i64) -> (RollupCounts, TypeRollup) {
         let (start, end) = (span.from.start(), span.to.start());
         let is_of = |job: &Job| of_queue.is_none_or(|name| job.queue == queue(name));
         let is_in = |time| start <= time && time < end;
@@ -394,7 +394,7 @@ impl Ledger {
                 hour
             };
             let (first, last) = span.hours();
-            (first..last).contains(&Slot::of(hour).hour())
+            (first..last).contains(&TimeBucket::of(hour).hour())
         };
         let (mut sums, mut rollup) = (RollupCounts::default(), TypeRollup::default());
         let mut reasons: BTreeMap<String, u64> = BTreeMap::new();

@@ -7,7 +7,7 @@ use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::job::new_job::Due;
 use crate::domain::job::priority::Priority;
-use crate::domain::job::state_machine::{Cancelled, JobPatch};
+use crate::domain::job::state_machine::{Cancelled, JobUpdate};
 use crate::domain::values::json::Json;
 use crate::domain::values::name::JobName;
 use crate::domain::values::time_span::TimeSpan;
@@ -34,7 +34,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 async fn every_field_of_a_pending_job_can_be_changed(storage: Subject) {
     storage.insert(&[job(1), job(2)]).await;
-    let patch = JobPatch {
+    let patch = JobUpdate {
         name: Some(JobName::parse("Grüße, \"Welt\"").expect("a name")),
         queue: Some(queue("other")),
         parameters: Some(Json::from_valid("[1.10, 2]")),
@@ -49,9 +49,9 @@ async fn every_field_of_a_pending_job_can_be_changed(storage: Subject) {
     assert_eq!(storage.apply(update(&job(1), &after)).await, Ok(Applied::Updated));
     storage.holds(&[after.clone(), job(2)]).await;
     storage.counts_are_exact().await;
-    let patch = JobPatch {
+    let patch = JobUpdate {
         retry_intervals: Some(Vec::new()),
-        ..JobPatch::default()
+        ..JobUpdate::default()
     };
     let last = after.patch(patch, at(11)).expect("a pending job can be changed");
     assert_eq!(storage.apply(update(&after, &last)).await, Ok(Applied::Updated));

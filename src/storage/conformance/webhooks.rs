@@ -77,7 +77,7 @@ pub(super) fn message(number: u64, lane: u64, seconds: i64) -> Message {
         id: Uuid::from_u64_pair(number, 4),
         event: Arc::from("job.completed"),
         at: at(seconds),
-        lane: Uuid::from_u64_pair(lane, 5),
+        ordering_key: Uuid::from_u64_pair(lane, 5),
         job_id: None,
         trace_parent: None,
         propagated: None,

@@ -32,7 +32,7 @@ use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
-use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
+use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
@@ -163,7 +163,7 @@ impl JobRepository for MemoryRepository {
         let found = tables.jobs().filter(|job| {
             job.status == JobStatus::Pending
                 && job.due_at > after
-                && job.due_reckoned_from().is_some_and(|from| from > after)
+                && job.due_computed_from().is_some_and(|from| from > after)
         });
         Ok(found
             .take(usize::try_from(limit).unwrap_or(usize::MAX))
@@ -278,23 +278,27 @@ impl JobRepository for MemoryRepository {
         Ok(self.tables().reports.get(&id).cloned().unwrap_or_default())
     }
 
-    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+    async fn rollups(
+        &self,
+        filter: &RollupFilter,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<RollupCounts>, RepositoryError> {
         let tables = self.tables();
         Ok(spans.iter().map(|span| tables.sum_up(filter, *span)).collect())
     }
 
-    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
         Ok(self.tables().busiest_hour(filter, span))
     }
 
-    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
         Ok(self.tables().durations(filter, span))
     }
 
     async fn type_rollups(
         &self,
         filter: &RollupFilter,
-        span: SlotSpan,
+        span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
         Ok(self.tables().type_rollups(filter, span))
     }

@@ -156,7 +156,7 @@ impl Tables {
     }
 
     pub(super) fn lead(&mut self, node: NodeId, lease: TimeSpan, now: DateTime<Utc>) -> Applied {
-        let leadership = Leadership::asked(self.leadership, node, now, lease.to_delta());
+        let leadership = Leadership::requested(self.leadership, node, now, lease.to_delta());
         self.leadership = Some(leadership);
         Applied::Led((leadership.holder == node).then_some(leadership.token))
     }

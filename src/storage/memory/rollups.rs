@@ -7,51 +7,53 @@ use chrono::{DateTime, Utc};
 use super::tables::Tables;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
-use crate::domain::metrics::rollup::{HOURS_PER_DAY, Mark, RollupCounts, Slot, SlotSpan, Tally, first_hour_of_day};
+use crate::domain::metrics::rollup::{
+    HOURS_PER_DAY, RollupCounts, RollupDelta, RollupEntry, TimeBucket, TimeBucketRange, first_hour_of_day,
+};
 use crate::domain::values::name::JobType;
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 
 impl Tables {
     pub(super) fn tally_start(&mut self, job: &Job) {
-        self.tally.add(Mark::started(job), None);
+        self.tally.add(RollupEntry::started(job), None);
     }
 
     pub(super) fn tally_end(&mut self, job: &Job, attempt: &Attempt) {
-        let mark = Mark::ended(job, attempt);
+        let mark = RollupEntry::ended(job, attempt);
         let reason = self.reasons.reason(&mark, attempt.error.as_deref());
         self.tally.add(mark, reason);
     }
 
     pub(super) fn tally_update(&mut self, before: &Job, after: &Job) {
-        if let Some(mark) = Mark::updated(before, after) {
+        if let Some(mark) = RollupEntry::updated(before, after) {
             self.tally.add(mark, None);
         }
     }
 
-    pub(super) fn sum_up(&self, filter: &RollupFilter, span: SlotSpan) -> RollupCounts {
+    pub(super) fn sum_up(&self, filter: &RollupFilter, span: TimeBucketRange) -> RollupCounts {
         let mut sum = RollupCounts::default();
         for (key, counts) in &self.tally.counts {
-            if span.holds(key.slot) && filter.matches(&key.queue, &key.job_type) {
+            if span.holds(key.time_bucket) && filter.matches(&key.queue, &key.job_type) {
                 sum += *counts;
             }
         }
         sum
     }
 
-    pub(super) fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> u64 {
+    pub(super) fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> u64 {
         let mut hours: BTreeMap<i64, u64> = BTreeMap::new();
         for (key, counts) in &self.tally.counts {
-            if span.holds(key.slot) && filter.matches(&key.queue, &key.job_type) {
-                *hours.entry(key.slot.hour()).or_default() += counts.jobs_ended();
+            if span.holds(key.time_bucket) && filter.matches(&key.queue, &key.job_type) {
+                *hours.entry(key.time_bucket.hour()).or_default() += counts.jobs_ended();
             }
         }
         hours.into_values().max().unwrap_or_default()
     }
 
-    pub(super) fn type_rollups(&self, filter: &RollupFilter, span: SlotSpan) -> BTreeMap<JobType, TypeRollup> {
+    pub(super) fn type_rollups(&self, filter: &RollupFilter, span: TimeBucketRange) -> BTreeMap<JobType, TypeRollup> {
         let mut types: BTreeMap<JobType, TypeRollup> = BTreeMap::new();
         for (key, counts) in &self.tally.counts {
-            if span.holds(key.slot) && filter.matches(&key.queue, &key.job_type) {
+            if span.holds(key.time_bucket) && filter.matches(&key.queue, &key.job_type) {
                 types.entry(key.job_type.clone()).or_default().counts += *counts;
             }
         }
@@ -75,7 +77,7 @@ impl Tables {
         types
     }
 
-    pub(super) fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Durations {
+    pub(super) fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Durations {
         let (first, end) = span.hours();
         let mut durations = Durations::default();
         for (key, count) in &self.tally.steps {
@@ -89,16 +91,16 @@ impl Tables {
     /// Forgets the oldest day's sums whose time is over, and keeps by days what is older, a day each time. Tells whether it has
     /// found something to do.
     pub(super) fn age_sums(&mut self, by_days_before: DateTime<Utc>, before: Option<DateTime<Utc>>) -> bool {
-        let day_of = |time| first_hour_of_day(Slot::of(time).hour());
-        let Tally { counts, steps, reasons } = &mut self.tally;
-        let hours = counts.keys().map(|key| key.slot.hour());
+        let day_of = |time| first_hour_of_day(TimeBucket::of(time).hour());
+        let RollupDelta { counts, steps, reasons } = &mut self.tally;
+        let hours = counts.keys().map(|key| key.time_bucket.hour());
         let hours = hours.chain(steps.keys().map(|key| key.hour));
         let oldest = hours.chain(reasons.keys().map(|key| key.hour)).min();
         let is_over = |day: &i64| before.is_some_and(|before| *day < day_of(before));
         let removed = oldest.map(first_hour_of_day).filter(is_over);
         if let Some(day) = removed {
             let hour = day + HOURS_PER_DAY;
-            counts.retain(|key, _| key.slot.hour() >= hour);
+            counts.retain(|key, _| key.time_bucket.hour() >= hour);
             steps.retain(|key, _| key.hour >= hour);
             reasons.retain(|key, _| key.hour >= hour);
         }

@@ -14,7 +14,7 @@ use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::job::{Job, Occurrence};
-use crate::domain::metrics::rollup::Tally;
+use crate::domain::metrics::rollup::RollupDelta;
 use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{AuditId, JobId, NodeId};
@@ -50,7 +50,7 @@ pub(super) struct Tables {
     /// Whether several servers live at the same time.
     pub(super) serves_many: bool,
     /// What is summed up of jobs as they start and end.
-    pub(super) tally: Tally,
+    pub(super) tally: RollupDelta,
     /// Which reasons of failures are counted.
     pub(super) reasons: ReasonBook,
     /// Who has changed what, the newest last.

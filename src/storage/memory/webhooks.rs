@@ -277,7 +277,7 @@ impl Tables {
             .deliveries
             .values()
             .filter(|delivery| delivery.endpoint_id == endpoint && delivery.status == DeliveryStatus::Pending)
-            .filter(|delivery| lanes.insert(delivery.message.lane))
+            .filter(|delivery| lanes.insert(delivery.message.ordering_key))
             .filter(|delivery| delivery.due_at <= now)
             .collect();
         due.sort_by_key(|delivery| (delivery.due_at, delivery.id));

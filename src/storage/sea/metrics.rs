@@ -11,12 +11,14 @@ use super::commit::rollup_writer::SUMS;
 use super::error::{CommitFailure, corrupt, unavailable};
 use super::repository::SeaRepository;
 use crate::domain::metrics::histogram::Measure;
-use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupCounts, SLOTS_PER_HOUR, Slot, SlotSpan, first_hour_of_day};
+use crate::domain::metrics::rollup::{
+    HOURS_PER_DAY, RollupCounts, TIME_BUCKETS_PER_HOUR, TimeBucket, TimeBucketRange, first_hour_of_day,
+};
 use crate::domain::values::name::JobType;
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 use crate::storage::repository::RepositoryError;
 
-/// A span: its place in the list, and its slots.
+/// A span: its place in the list, and its time buckets.
 const SPAN: &[Kind] = &[Kind::Big, Kind::Big, Kind::Big];
 /// How many spans a SQLite text has; see [`super::commit::bulk_values`].
 const SQLITE_SPANS: [usize; 5] = [1, 8, 32, 128, 1_024];
@@ -103,13 +105,13 @@ impl SeaRepository {
     pub(super) async fn read_rollups(
         &self,
         filter: &RollupFilter,
-        spans: &[SlotSpan],
+        spans: &[TimeBucketRange],
     ) -> Result<Vec<RollupCounts>, RepositoryError> {
         let mut found = Vec::with_capacity(spans.len());
         // The greatest size that a text has.
         for spans in spans.chunks(1_024) {
             let mut rows = Rows::new(SPAN, spans.len());
-            for (place, SlotSpan { from, to }) in (0_i64..).zip(spans) {
+            for (place, TimeBucketRange { from, to }) in (0_i64..).zip(spans) {
                 rows.push([place.into(), from.0.into(), to.0.into()]);
             }
             let mut values = Vec::new();
@@ -142,13 +144,13 @@ impl SeaRepository {
     pub(super) async fn read_busiest_hour(
         &self,
         filter: &RollupFilter,
-        span: SlotSpan,
+        span: TimeBucketRange,
     ) -> Result<u64, RepositoryError> {
         let mut values = vec![span.from.0.into(), span.to.0.into()];
         let (table, _) = tables(filter);
         let sql = format!(
             "SELECT CAST(MAX(ended) AS bigint) FROM (SELECT SUM(completed + jobs_failed) AS ended FROM {table} \
-             WHERE slot >= $1 AND slot < $2{} GROUP BY slot / {SLOTS_PER_HOUR}) AS hours",
+             WHERE slot >= $1 AND slot < $2{} GROUP BY slot / {TIME_BUCKETS_PER_HOUR}) AS hours",
             condition(filter, &mut values)
         );
         let rows = self.read_sql(sql, values).await?;
@@ -162,7 +164,7 @@ impl SeaRepository {
     pub(super) async fn read_durations(
         &self,
         filter: &RollupFilter,
-        span: SlotSpan,
+        span: TimeBucketRange,
     ) -> Result<Durations, RepositoryError> {
         let (first, end) = span.hours();
         let mut values = vec![first.into(), end.into()];
@@ -183,7 +185,7 @@ impl SeaRepository {
     pub(super) async fn read_type_rollups(
         &self,
         filter: &RollupFilter,
-        span: SlotSpan,
+        span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
         let mut types: BTreeMap<JobType, TypeRollup> = BTreeMap::new();
         let mut values = vec![span.from.0.into(), span.to.0.into()];
@@ -236,14 +238,14 @@ impl Commit<'_> {
         by_days_before: DateTime<Utc>,
         before: Option<DateTime<Utc>>,
     ) -> Result<bool, CommitFailure> {
-        let day_of = |time| first_hour_of_day(Slot::of(time).hour());
+        let day_of = |time| first_hour_of_day(TimeBucket::of(time).hour());
         let mut has_aged = false;
         if let Some(oldest) = self.oldest_hour().await?.map(first_hour_of_day)
             && before.is_some_and(|before| oldest < day_of(before))
         {
             let end = oldest + HOURS_PER_DAY;
             for table in ["job_rollups", "rollup_totals"] {
-                let slot = end * SLOTS_PER_HOUR;
+                let slot = end * TIME_BUCKETS_PER_HOUR;
                 self.run(&format!("DELETE FROM {table} WHERE slot < $1"), [slot])
                     .await?;
             }
@@ -290,7 +292,7 @@ impl Commit<'_> {
     /// The first hour of which there are sums.
     async fn oldest_hour(&self) -> Result<Option<i64>, CommitFailure> {
         let sql = format!(
-            "SELECT CAST(MIN(hour) AS bigint) FROM (SELECT MIN(slot) / {SLOTS_PER_HOUR} AS hour FROM job_rollups \
+            "SELECT CAST(MIN(hour) AS bigint) FROM (SELECT MIN(slot) / {TIME_BUCKETS_PER_HOUR} AS hour FROM job_rollups \
              UNION ALL SELECT MIN(hour) FROM job_time_steps UNION ALL SELECT MIN(hour) FROM failure_reasons) AS oldest"
         );
         self.read_hour(Statement::from_string(self.backend(), sql)).await

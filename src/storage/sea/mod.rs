@@ -40,7 +40,7 @@ use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
-use crate::domain::metrics::rollup::{RollupCounts, SlotSpan};
+use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
@@ -197,22 +197,26 @@ impl JobRepository for SeaRepository {
         self.pools.read(self.read_reports(id)).await
     }
 
-    async fn rollups(&self, filter: &RollupFilter, spans: &[SlotSpan]) -> Result<Vec<RollupCounts>, RepositoryError> {
+    async fn rollups(
+        &self,
+        filter: &RollupFilter,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<RollupCounts>, RepositoryError> {
         self.pools.read(self.read_rollups(filter, spans)).await
     }
 
-    async fn busiest_hour(&self, filter: &RollupFilter, span: SlotSpan) -> Result<u64, RepositoryError> {
+    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
         self.pools.read(self.read_busiest_hour(filter, span)).await
     }
 
-    async fn durations(&self, filter: &RollupFilter, span: SlotSpan) -> Result<Durations, RepositoryError> {
+    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
         self.pools.read(self.read_durations(filter, span)).await
     }
 
     async fn type_rollups(
         &self,
         filter: &RollupFilter,
-        span: SlotSpan,
+        span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
         self.pools.read(self.read_type_rollups(filter, span)).await
     }

@@ -66,7 +66,7 @@ fn payloads_of_queues_and_alerts() {
         before_since: at(-60),
         after: Health {
             state: HealthState::Degraded,
-            reasons: vec![HealthReason::WritesPileUp { pending_rows: 7 }],
+            reasons: vec![HealthReason::WriteBacklog { pending_rows: 7 }],
         },
     };
     insta::assert_snapshot!(told(&Event::SystemAlert {
@@ -112,8 +112,8 @@ fn removing_the_signature_restores_the_signed_bytes() {
 
 #[test]
 fn ordering_keys_of_queues_are_distinct() {
-    assert_eq!(lane_of("queue", "a"), lane_of("queue", "a"));
-    assert_ne!(lane_of("queue", "a"), lane_of("queue", "b"));
-    assert_ne!(lane_of("queue", ""), lane_of("system", ""));
-    assert_ne!(lane_of("queue", "a").get_version_num(), 7);
+    assert_eq!(ordering_key_of("queue", "a"), ordering_key_of("queue", "a"));
+    assert_ne!(ordering_key_of("queue", "a"), ordering_key_of("queue", "b"));
+    assert_ne!(ordering_key_of("queue", ""), ordering_key_of("system", ""));
+    assert_ne!(ordering_key_of("queue", "a").get_version_num(), 7);
 }

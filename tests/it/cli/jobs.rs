@@ -223,7 +223,7 @@ async fn jobs_are_cancelled_retried_and_executed() {
     for action in ["show", "cancel", "retry", "execute"] {
         let said = shell.try_run(&["job", action, unknown]);
         assert_eq!(said.code, Some(1), "{action}");
-        assert_eq!(said.err, format!("error: Not found (404): there is no job {unknown}\n"));
+        assert_eq!(said.err, format!("error: Not found (404): job {unknown} not found\n"));
     }
 }
 

@@ -54,7 +54,7 @@ fn queues_are_listed_paused_resumed_and_cleared() {
         };
         let said = shell.try_run(&[&["queue"], action, &["missing"], more].concat());
         assert_eq!(said.code, Some(1));
-        assert_eq!(said.err, "error: Not found (404): there is no queue 'missing'\n");
+        assert_eq!(said.err, "error: Not found (404): queue 'missing' not found\n");
     }
 }
 

@@ -71,7 +71,7 @@ async fn a_missing_resource_is_a_problem() {
         }
     }
     let problem = client.get(&format!("/jobs/{UNKNOWN_ID}")).await.problem(404);
-    assert_eq!(problem["detail"], format!("there is no job {UNKNOWN_ID}"));
+    assert_eq!(problem["detail"], format!("job {UNKNOWN_ID} not found"));
 }
 
 #[tokio::test]

@@ -112,7 +112,7 @@ async fn a_queue_takes_no_more_pending_jobs_than_it_may_have() {
         assert_eq!(problem["type"], "urn:tickerq:problem:busy");
         assert_eq!(
             problem["detail"],
-            "queue 'small' has 5 pending jobs, as many as it may have; try again later"
+            "queue 'small' has reached its limit of 5 pending jobs; try again later"
         );
         assert!(
             answer

@@ -263,7 +263,7 @@ async fn every_route_reports_a_missing_queue() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let problem = client.get("/queues/missing").await.problem(404);
-    assert_eq!(problem["detail"], "there is no queue 'missing'");
+    assert_eq!(problem["detail"], "queue 'missing' not found");
     for action in ["pause", "resume", "clear"] {
         let problem = client
             .post_empty(&format!("/queues/missing/{action}"))

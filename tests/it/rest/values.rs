@@ -105,7 +105,7 @@ fn wrong_values() -> Vec<(&'static str, Value, &'static str)> {
         (
             "retryIntervals",
             json!(vec!["PT1S"; 101]),
-            "retryIntervals has 101 entries; at most 100 are allowed",
+            "retryIntervals has 101 entries; the maximum is 100",
         ),
         ("options", json!("x"), "invalid type: string"),
         ("options", json!(5), "expected an object"),

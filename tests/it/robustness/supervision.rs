@@ -33,7 +33,7 @@ use tickerq::storage::delegating::DelegatingRepository;
 use tickerq::storage::query::RunningJob;
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
-use tickerq::webhooks::client_spans::Calls;
+use tickerq::webhooks::client_spans::CallReporter;
 
 use crate::harness::eventually;
 
@@ -154,7 +154,7 @@ pub fn options(clock: Clock) -> RuntimeOptions {
             remove_unconfigured_after: TimeSpan::from_secs(3_600),
             concurrency: 1,
             clients: OutboundClients::new(None).expect("clients"),
-            calls: Calls::default(),
+            calls: CallReporter::default(),
         },
         sync: SyncOptions::default(),
         on_job_event: None,

@@ -1,6 +1,6 @@
 //! Health of the server, with the reasons for problems.
 //!
-//! [`wrong`] evaluates observations against thresholds; [`HealthWatch`] adds hysteresis over successive evaluations, so
+//! [`evaluate`] evaluates observations against thresholds; [`HealthWatch`] adds hysteresis over successive evaluations, so
 //! that problems that come and go are not reported each time.
 
 use std::time::Duration;
@@ -66,7 +66,7 @@ pub enum HealthReason {
         restarts: u64,
     },
     /// The write queue is so long that requests are or soon will be rejected.
-    WritesPileUp {
+    WriteBacklog {
         /// Number of rows in the write queue.
         pending_rows: usize,
     },
@@ -92,7 +92,7 @@ pub enum HealthReason {
         failed: u64,
     },
     /// Pending jobs have types without a handler.
-    NobodyRuns {
+    UnhandledTypes {
         /// Number of pending jobs.
         jobs: u64,
         /// Their types, those of most jobs first; at most `TYPES_NAMED_MAX`.
@@ -135,11 +135,11 @@ impl HealthReason {
             Self::DiskNearlyFull { .. } => "disk-nearly-full",
             Self::WalGrows { .. } => "wal-grows",
             Self::ActorsRestarted { .. } => "actors-restarted",
-            Self::WritesPileUp { .. } => "writes-pile-up",
+            Self::WriteBacklog { .. } => "writes-pile-up",
             Self::HandlersBlocked { .. } => "handlers-blocked",
             Self::QueueLatency { .. } => "queue-latency",
             Self::FailureRate { .. } => "failure-rate",
-            Self::NobodyRuns { .. } => "job-types-nobody-runs",
+            Self::UnhandledTypes { .. } => "job-types-nobody-runs",
             Self::NodesLost { .. } => "nodes-lost",
             Self::ClockSkew { .. } => "clock-skew",
         }
@@ -167,7 +167,7 @@ impl HealthReason {
                 "parts of the server failed and were restarted, {restarts} times in the last few minutes; see its log for \
                  the reason"
             ),
-            Self::WritesPileUp { pending_rows } => format!(
+            Self::WriteBacklog { pending_rows } => format!(
                 "{pending_rows} rows are in the write queue; the server receives more work than its storage can write"
             ),
             Self::HandlersBlocked { handlers, job_types } => {
@@ -185,7 +185,7 @@ impl HealthReason {
             Self::FailureRate { percent, failed } => {
                 format!("{percent} % of the recently finished jobs failed ({failed} jobs)")
             }
-            Self::NobodyRuns {
+            Self::UnhandledTypes {
                 jobs,
                 job_types,
                 others,
@@ -219,7 +219,7 @@ impl HealthReason {
                 format!("{handlers} handlers still block a thread after their attempt has ended")
             }
             Self::QueueLatency { queue: _, waited } => format!("a due job has waited {waited}"),
-            Self::NobodyRuns { jobs, .. } => {
+            Self::UnhandledTypes { jobs, .. } => {
                 format!("pending jobs ({jobs}) have types without a handler or a registered worker")
             }
             Self::NodesLost { names } => format!("{} servers died or lost the database", names.len()),
@@ -229,7 +229,7 @@ impl HealthReason {
             | Self::DiskNearlyFull { .. }
             | Self::WalGrows { .. }
             | Self::ActorsRestarted { .. }
-            | Self::WritesPileUp { .. }
+            | Self::WriteBacklog { .. }
             | Self::FailureRate { .. }
             | Self::ClockSkew { .. } => self.message(),
         }
@@ -242,11 +242,11 @@ impl HealthReason {
             Self::DiskNearlyFull { .. }
             | Self::WalGrows { .. }
             | Self::ActorsRestarted { .. }
-            | Self::WritesPileUp { .. }
+            | Self::WriteBacklog { .. }
             | Self::HandlersBlocked { .. }
             | Self::QueueLatency { .. }
             | Self::FailureRate { .. }
-            | Self::NobodyRuns { .. }
+            | Self::UnhandledTypes { .. }
             | Self::NodesLost { .. }
             | Self::ClockSkew { .. } => HealthState::Degraded,
         }
@@ -260,18 +260,18 @@ impl HealthReason {
             | Self::DiskNearlyFull { .. }
             | Self::WalGrows { .. }
             | Self::ActorsRestarted { .. }
-            | Self::WritesPileUp { .. }
+            | Self::WriteBacklog { .. }
             | Self::HandlersBlocked { .. }
             | Self::QueueLatency { .. }
             | Self::FailureRate { .. }
-            | Self::NobodyRuns { .. }
+            | Self::UnhandledTypes { .. }
             | Self::NodesLost { .. }
             | Self::ClockSkew { .. } => false,
         }
     }
 
     /// Position in the order of reports.
-    const fn place(&self) -> u8 {
+    const fn order(&self) -> u8 {
         match self {
             Self::StorageUnavailable => 0,
             Self::StorageFault(_) => 1,
@@ -279,11 +279,11 @@ impl HealthReason {
             Self::DiskNearlyFull { .. } => 3,
             Self::WalGrows { .. } => 4,
             Self::ActorsRestarted { .. } => 5,
-            Self::WritesPileUp { .. } => 6,
+            Self::WriteBacklog { .. } => 6,
             Self::HandlersBlocked { .. } => 7,
             Self::QueueLatency { .. } => 8,
             Self::FailureRate { .. } => 9,
-            Self::NobodyRuns { .. } => 10,
+            Self::UnhandledTypes { .. } => 10,
             Self::NodesLost { .. } => 11,
             Self::ClockSkew { .. } => 12,
         }
@@ -315,9 +315,9 @@ pub struct HealthRules {
     /// Maximum difference between this node's clock and the database's.
     pub clock_skew_max: TimeSpan,
     /// Time for which the death of another node is reported.
-    pub nodes_lost_told: TimeSpan,
+    pub lost_node_alert_for: TimeSpan,
     /// Minimum wait of pending jobs without a handler.
-    pub nobody_runs_for: Duration,
+    pub unhandled_type_after: Duration,
     /// Minimum duration of any other problem before it is reported. Problems that stop the server's work are reported
     /// immediately.
     pub raise_after: Duration,
@@ -335,8 +335,8 @@ impl Default for HealthRules {
             // What SQLite gathers before it moves anything: less says nothing.
             wal_size_max: 16 << 20,
             clock_skew_max: TimeSpan::from_secs(5),
-            nodes_lost_told: TimeSpan::from_secs(600),
-            nobody_runs_for: Duration::from_secs(300),
+            lost_node_alert_for: TimeSpan::from_secs(600),
+            unhandled_type_after: Duration::from_secs(300),
             raise_after: Duration::from_secs(10),
             clear_after: Duration::from_secs(30),
         }
@@ -353,10 +353,10 @@ impl HealthRules {
             | HealthReason::ActorsRestarted { .. }
             | HealthReason::DiskFull { .. }
             | HealthReason::HandlersBlocked { .. } => Duration::ZERO,
-            HealthReason::NobodyRuns { .. } => self.nobody_runs_for,
+            HealthReason::UnhandledTypes { .. } => self.unhandled_type_after,
             HealthReason::DiskNearlyFull { .. }
             | HealthReason::WalGrows { .. }
-            | HealthReason::WritesPileUp { .. }
+            | HealthReason::WriteBacklog { .. }
             | HealthReason::QueueLatency { .. }
             | HealthReason::FailureRate { .. }
             | HealthReason::NodesLost { .. }
@@ -378,7 +378,7 @@ pub struct DiskRoom {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observations {
     /// True if storage does not respond.
-    pub is_storage_away: bool,
+    pub is_storage_unavailable: bool,
     /// A known fault of storage.
     pub storage_fault: Option<StorageFault>,
     /// Size of SQLite's write-ahead log that can't be checkpointed, in bytes.
@@ -410,9 +410,9 @@ pub struct Observations {
 }
 
 /// The problems in these observations. The write queue is a problem from half of its limit.
-pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
+pub fn evaluate(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
     let Observations {
-        is_storage_away,
+        is_storage_unavailable,
         storage_fault,
         wal_kept,
         restarts_lately,
@@ -431,7 +431,7 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
     let mut reasons = Vec::new();
     match storage_fault {
         Some(fault) => reasons.push(HealthReason::of_fault(fault)),
-        None if is_storage_away => reasons.push(HealthReason::StorageUnavailable),
+        None if is_storage_unavailable => reasons.push(HealthReason::StorageUnavailable),
         None => {}
     }
     if let Some(DiskRoom { free, total }) = disk
@@ -454,7 +454,7 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
         });
     }
     if pending_rows > pending_rows_max / 2 {
-        reasons.push(HealthReason::WritesPileUp { pending_rows });
+        reasons.push(HealthReason::WriteBacklog { pending_rows });
     }
     if blocked_handlers > 0 {
         reasons.push(HealthReason::HandlersBlocked {
@@ -475,7 +475,7 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
         });
     }
     if !unhandled.is_empty() {
-        reasons.push(HealthReason::NobodyRuns {
+        reasons.push(HealthReason::UnhandledTypes {
             jobs: unhandled.iter().map(|(_, jobs)| jobs).sum(),
             others: unhandled.len().saturating_sub(TYPES_NAMED_MAX),
             job_types: unhandled
@@ -498,7 +498,7 @@ pub fn wrong(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
 
 impl Health {
     /// Healthy, without reasons.
-    pub const fn well() -> Self {
+    pub const fn healthy() -> Self {
         Self {
             state: HealthState::Healthy,
             reasons: Vec::new(),
@@ -507,7 +507,7 @@ impl Health {
 
     /// Health by these reasons; the worst one defines the state.
     pub fn of(mut reasons: Vec<HealthReason>) -> Self {
-        reasons.sort_by_key(HealthReason::place);
+        reasons.sort_by_key(HealthReason::order);
         let state = reasons
             .iter()
             .map(HealthReason::weight)
@@ -518,7 +518,7 @@ impl Health {
 
     /// True if the change from `before` is to be reported: the state or the set of reasons differs. Other figures of
     /// the same reasons are not reported.
-    pub fn is_news_after(&self, before: &Self) -> bool {
+    pub fn differs_from(&self, before: &Self) -> bool {
         let codes = |health: &Self| health.reasons.iter().map(HealthReason::code).collect::<Vec<_>>();
         self.state != before.state || codes(self) != codes(before)
     }

@@ -7,52 +7,52 @@ use super::{Health, HealthReason, HealthRules};
 
 /// A problem found by an evaluation.
 #[derive(Clone, Debug)]
-struct Trouble {
+struct Problem {
     reason: HealthReason,
     first_seen: Duration,
     last_seen: Duration,
-    is_told: bool,
+    is_reported: bool,
 }
 
 /// Current problems with their durations.
 #[derive(Clone, Debug, Default)]
 pub struct HealthWatch {
-    troubles: Vec<Trouble>,
+    problems: Vec<Problem>,
 }
 
 impl HealthWatch {
     /// Adds the result of an evaluation at `now`, which only grows, and returns the health to report. A problem that is
     /// no longer found keeps its last figures.
-    pub fn look(&mut self, found: Vec<HealthReason>, now: Duration, rules: &HealthRules) -> Health {
+    pub fn update(&mut self, found: Vec<HealthReason>, now: Duration, rules: &HealthRules) -> Health {
         for reason in found {
             let known = self
-                .troubles
+                .problems
                 .iter_mut()
-                .find(|trouble| trouble.reason.code() == reason.code());
+                .find(|problem| problem.reason.code() == reason.code());
             match known {
-                Some(trouble) => {
-                    trouble.reason = reason;
-                    trouble.last_seen = now;
+                Some(problem) => {
+                    problem.reason = reason;
+                    problem.last_seen = now;
                 }
-                None => self.troubles.push(Trouble {
+                None => self.problems.push(Problem {
                     reason,
                     first_seen: now,
                     last_seen: now,
-                    is_told: false,
+                    is_reported: false,
                 }),
             }
         }
-        self.troubles.retain(|trouble| {
-            let for_how_long = now.saturating_sub(trouble.last_seen);
+        self.problems.retain(|problem| {
+            let duration = now.saturating_sub(problem.last_seen);
             // A problem that ends before it was reported is dropped.
-            for_how_long.is_zero() || (trouble.is_told && for_how_long < clear_after(&trouble.reason, rules))
+            duration.is_zero() || (problem.is_reported && duration < clear_after(&problem.reason, rules))
         });
-        for trouble in &mut self.troubles {
-            let for_how_long = trouble.last_seen.saturating_sub(trouble.first_seen);
-            trouble.is_told |= for_how_long >= rules.raise_after(&trouble.reason);
+        for problem in &mut self.problems {
+            let duration = problem.last_seen.saturating_sub(problem.first_seen);
+            problem.is_reported |= duration >= rules.raise_after(&problem.reason);
         }
-        let told = self.troubles.iter().filter(|trouble| trouble.is_told);
-        Health::of(told.map(|trouble| trouble.reason.clone()).collect())
+        let reported = self.problems.iter().filter(|problem| problem.is_reported);
+        Health::of(reported.map(|problem| problem.reason.clone()).collect())
     }
 }
 
@@ -66,11 +66,11 @@ fn clear_after(reason: &HealthReason, rules: &HealthRules) -> Duration {
         | HealthReason::DiskFull { .. }
         | HealthReason::WalGrows { .. }
         | HealthReason::DiskNearlyFull { .. }
-        | HealthReason::WritesPileUp { .. }
+        | HealthReason::WriteBacklog { .. }
         | HealthReason::HandlersBlocked { .. }
         | HealthReason::QueueLatency { .. }
         | HealthReason::FailureRate { .. }
-        | HealthReason::NobodyRuns { .. }
+        | HealthReason::UnhandledTypes { .. }
         | HealthReason::ClockSkew { .. } => rules.clear_after,
     }
 }

@@ -10,7 +10,7 @@ use crate::api::rest::request::enumerations::{MisfirePolicyWord, OverlapPolicyWo
 use crate::api::rest::request::json_fields::{CatchUpCount, MisfireWord, Object, Parsed, PriorityValue, RetryCount};
 use crate::domain::cron::CronExpression;
 use crate::domain::job::new_job::{Due, NewJob};
-use crate::domain::job::state_machine::JobPatch;
+use crate::domain::job::state_machine::JobUpdate;
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
 use crate::domain::values::json::Json;
@@ -369,7 +369,7 @@ pub(crate) struct PatchRequest<'a> {
 
 impl PatchRequest<'_> {
     /// The update of the request; an error if it is empty.
-    pub(crate) fn into_patch(self) -> Result<JobPatch, PartError> {
+    pub(crate) fn into_patch(self) -> Result<JobUpdate, PartError> {
         let Self {
             name,
             queue,
@@ -382,7 +382,7 @@ impl PatchRequest<'_> {
             retry_delay,
             retry_intervals,
         } = self;
-        let patch = JobPatch {
+        let patch = JobUpdate {
             name: name.map(|Parsed(name)| name),
             queue: queue.map(|Parsed(queue)| queue),
             parameters: parameters.map(json_of),
@@ -393,7 +393,7 @@ impl PatchRequest<'_> {
             retry_delay: retry_delay.map(|Parsed(delay)| delay),
             retry_intervals: retry_intervals.map(spans),
         };
-        if patch == JobPatch::default() {
+        if patch == JobUpdate::default() {
             let detail = "the update is empty; allowed are name, queue, parameters, priority, delay, runAt, maxRetries, \
                           timeout, retryDelay and retryIntervals";
             return Err(PartError::field("", detail));

@@ -103,7 +103,7 @@ impl<'a> EndpointItem<'a> {
         Self {
             id: id.to_string(),
             name,
-            url: endpoint.shown_url(),
+            url: endpoint.display_url(),
             events: events.patterns().collect(),
             enabled: disabled.is_none(),
             disabled_reason: disabled.map(|disabled| disabled.reason.as_str()),
@@ -232,7 +232,7 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
                     id: _,
                     event,
                     at,
-                    lane: _,
+                    ordering_key: _,
                     job_id,
                     trace_parent: _,
                     propagated: _,

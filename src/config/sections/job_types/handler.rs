@@ -7,7 +7,7 @@ use crate::config::loader::value::Value;
 use crate::config::sections::endpoint::{EndpointUrl, Text, check_secret, headers, named_secrets, within};
 use crate::handlers::command::CommandOptions;
 use crate::handlers::http::HttpHandlerOptions;
-use crate::webhooks::egress_policy::Reach;
+use crate::webhooks::egress_policy::EgressPolicy;
 
 /// The handler of a job type.
 #[derive(Clone)]
@@ -116,7 +116,7 @@ fn no_nul(text: &String) -> Result<(), String> {
 
 fn read_http(section: &mut Section<'_>, header: &str) -> Option<HttpHandlerOptions> {
     // The operator may let jobs call the private network.
-    let url: Option<EndpointUrl> = section.required_if("url", within(Reach::PRIVATE_TOO));
+    let url: Option<EndpointUrl> = section.required_if("url", within(EgressPolicy::PRIVATE_ALLOWED));
     let secret: Option<Secret> = section.optional_if("secret", check_secret);
     let permanent_statuses = section.optional_if("permanent_statuses", |statuses: &Vec<u32>| {
         match statuses.iter().find(|status| !(400..=599).contains(*status)) {

@@ -29,21 +29,21 @@ fn heard(receiver: &mut mpsc::Receiver<TraceReport>) -> usize {
 #[test]
 fn without_an_export_the_run_is_a_place_as_well_and_not_kept_unless_the_caller_keeps_it() {
     let traces = Traces::default();
-    let own = traces.place_of_run(&job(1, None));
+    let own = traces.run_span_context(&job(1, None));
     assert!(!own.is_sampled);
     assert_eq!(own.trace_id.number(), job(1, None).id.as_uuid().as_u128());
-    let callers = traces.place_of_run(&job(1, Some(SAMPLED)));
+    let callers = traces.run_span_context(&job(1, Some(SAMPLED)));
     assert_eq!(callers.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert!(callers.is_sampled && callers.span_id == own.span_id);
-    assert!(!traces.calls().are_told() && !traces.are_told() && traces.open().is_none());
+    assert!(!traces.calls().is_enabled() && !traces.are_told() && traces.open().is_none());
 }
 
 #[test]
 fn with_an_export_the_run_is_a_span_in_the_callers_trace_or_one_of_its_own() {
-    let traces = Traces::exported(Share::all());
-    let own = traces.place_of_run(&job(1, None));
+    let traces = Traces::exported(SamplingRatio::all());
+    let own = traces.run_span_context(&job(1, None));
     assert!(own.is_sampled);
-    let callers = traces.place_of_run(&job(1, Some(SAMPLED)));
+    let callers = traces.run_span_context(&job(1, Some(SAMPLED)));
     assert_eq!(callers.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_ne!(callers.span_id.to_string(), "00f067aa0ba902b7");
     assert_eq!(own.span_id, callers.span_id);
@@ -51,13 +51,13 @@ fn with_an_export_the_run_is_a_span_in_the_callers_trace_or_one_of_its_own() {
 
 #[test]
 fn the_one_who_began_a_trace_says_whether_it_is_kept() {
-    let none = Traces::exported(Share::of(0.0));
+    let none = Traces::exported(SamplingRatio::of(0.0));
     let mut reports = none.open().expect("the first");
     started(&none, &[job(1, None)]);
     assert_eq!(heard(&mut reports), 0);
     started(&none, &[job(1, Some(SAMPLED))]);
     assert_eq!(heard(&mut reports), 1);
-    let all = Traces::exported(Share::all());
+    let all = Traces::exported(SamplingRatio::all());
     let mut reports = all.open().expect("the first");
     started(&all, &[job(1, Some(NOT_SAMPLED))]);
     assert_eq!(heard(&mut reports), 0);
@@ -65,17 +65,17 @@ fn the_one_who_began_a_trace_says_whether_it_is_kept() {
 
 #[test]
 fn when_fewer_are_told_it_is_all_of_a_trace_or_nothing() {
-    let traces = Traces::exported(Share::all());
+    let traces = Traces::exported(SamplingRatio::all());
     let mut reports = traces.open().expect("the first");
-    traces.tell_share(Share::of(0.25));
+    traces.set_sampling_ratio(SamplingRatio::of(0.25));
     let calls = traces.calls();
     let mut told = 0;
     for number in 0..1_000_u128 {
         // As good as random: what is drawn for real.
         let job = job(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834), None);
         started(&traces, &[Arc::clone(&job)]);
-        let place = traces.place_of_run(&job);
-        calls.tell(place.is_sampled, || call(place, place.span_id));
+        let span_context = traces.run_span_context(&job);
+        calls.report(span_context.is_sampled, || call(span_context, span_context.span_id));
         let heard = heard(&mut reports);
         assert!(heard == 0 || heard == 2, "{heard}");
         told += heard / 2;
@@ -83,9 +83,9 @@ fn when_fewer_are_told_it_is_all_of_a_trace_or_nothing() {
     assert!((150..350).contains(&told), "{told}");
 }
 
-fn call(place: TraceParent, parent: SpanId) -> CallReport {
+fn call(span_context: TraceParent, parent: SpanId) -> CallReport {
     CallReport {
-        place,
+        span_context,
         parent,
         about: crate::webhooks::client_spans::CallSubject::Webhook {
             endpoint: Arc::from("crm"),
@@ -94,7 +94,7 @@ fn call(place: TraceParent, parent: SpanId) -> CallReport {
             resend: 0,
         },
         target: crate::webhooks::client_spans::CallTarget::unknown(),
-        began_at: DateTime::UNIX_EPOCH,
+        started_at: DateTime::UNIX_EPOCH,
         took: std::time::Duration::ZERO,
         status: Some(200),
         error: None,
@@ -103,7 +103,7 @@ fn call(place: TraceParent, parent: SpanId) -> CallReport {
 
 #[test]
 fn whoever_does_not_listen_fast_enough_misses_some_and_is_told_how_many() {
-    let traces = Traces::exported(Share::all());
+    let traces = Traces::exported(SamplingRatio::all());
     let mut reports = traces.open().expect("the first");
     let jobs = vec![job(1, None); 5_000];
     started(&traces, &jobs);

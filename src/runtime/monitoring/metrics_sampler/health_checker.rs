@@ -9,7 +9,7 @@ use tracing::debug;
 use super::context::SamplerContext;
 use super::queue_metrics::{STORAGE_TIMEOUT, sum, with_timeout};
 use crate::domain::metrics::health::{DiskRoom, Observations};
-use crate::domain::metrics::rollup::{Slot, SlotSpan};
+use crate::domain::metrics::rollup::{TimeBucket, TimeBucketRange};
 use crate::domain::queue::{StatusCounts, StoredQueue};
 use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
@@ -55,7 +55,7 @@ pub(super) async fn check(context: &SamplerContext) -> Checked {
             context.outage.checked();
         }
         Err(failure) => {
-            observations.is_storage_away = true;
+            observations.is_storage_unavailable = true;
             if let RepositoryError::Fault { fault, .. } = failure {
                 observations.storage_fault = Some(*fault);
             }
@@ -94,9 +94,9 @@ async fn read(
     let waiting = context.repository.next_due(DateTime::UNIX_EPOCH).await?;
     observations.slowest_queue = slowest(waiting, now, queues);
     // The present and the last quarter of an hour.
-    let lately = SlotSpan {
-        from: Slot(Slot::of(now).0 - 1),
-        to: Slot(Slot::of(now).0 + 1),
+    let lately = TimeBucketRange {
+        from: TimeBucket(TimeBucket::of(now).0 - 1),
+        to: TimeBucket(TimeBucket::of(now).0 + 1),
     };
     let sums = context.repository.rollups(&RollupFilter::default(), &[lately]).await?;
     if let Some(sums) = sums.first() {
@@ -108,7 +108,7 @@ async fn read(
     }
     if context.repository.is_shared() {
         let nodes = context.repository.nodes().await?;
-        observations.lost_nodes = lost(&nodes, now, context.options.rules.nodes_lost_told);
+        observations.lost_nodes = lost(&nodes, now, context.options.rules.lost_node_alert_for);
         let own = nodes.iter().find(|node| node.id == context.node);
         observations.clock_ahead = own.and_then(|own| ahead(own, now));
     }

@@ -28,7 +28,7 @@ pub(super) struct ServerHealth {
 impl ServerHealth {
     pub(super) fn new() -> Self {
         Self {
-            health: Health::well(),
+            health: Health::healthy(),
             watch: HealthWatch::default(),
             started: Instant::now(),
             since: None,
@@ -59,8 +59,8 @@ impl ServerHealth {
     ) -> Option<HealthChange> {
         observations.restarts_lately = self.recent_restarts(context.supervisor.restarts());
         let rules = &context.options.rules;
-        let found = health::wrong(observations, rules);
-        let health = self.watch.look(found, self.started.elapsed(), rules);
+        let found = health::evaluate(observations, rules);
+        let health = self.watch.update(found, self.started.elapsed(), rules);
         self.transition(health, now, &context.outage)
     }
 
@@ -75,7 +75,7 @@ impl ServerHealth {
     }
 
     fn transition(&mut self, health: Health, at: DateTime<Utc>, outage: &StorageOutage) -> Option<HealthChange> {
-        if !health.is_news_after(&self.health) {
+        if !health.differs_from(&self.health) {
             self.health = health;
             return None;
         }
@@ -102,7 +102,7 @@ fn log_change(before: &Health, after: &Health, outage: &StorageOutage) {
         let reasons = health.reasons.iter().filter(|reason| !is_logged(reason));
         Health::of(reasons.cloned().collect())
     };
-    if !others(after).is_news_after(&others(before)) {
+    if !others(after).differs_from(&others(before)) {
         return;
     }
     let state = after.state.as_str();

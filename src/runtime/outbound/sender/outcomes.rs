@@ -18,7 +18,7 @@ use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::Change;
 use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, Posting};
-use crate::webhooks::delivery_request::Sent;
+use crate::webhooks::delivery_request::DeliveryOutcome;
 use crate::webhooks::payload::disabled_alert;
 
 /// Delay before a failed write of outcomes is retried.
@@ -27,20 +27,20 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
 impl WebhookSender {
-    pub(super) fn settle(&mut self, due: &DueDelivery, sent: Sent, ctx: &mut Context<Self>) {
-        let Sent { attempt, reply, pause } = sent;
+    pub(super) fn settle(&mut self, due: &DueDelivery, outcome: DeliveryOutcome, ctx: &mut Context<Self>) {
+        let DeliveryOutcome { attempt, reply, pause } = outcome;
         let now = self.parts.clock.now();
         let number = due.attempts + 1;
         let policy = self.endpoint.retry_policy();
         let after = after_attempt(reply, number, self.endpoint.max_retries, &policy, now, draw_jitter());
         match reply {
-            Reply::Taken => {
+            Reply::Accepted => {
                 if self.failing_since.take().is_some() {
                     self.health = EndpointHealth::Well;
                 }
             }
             Reply::Gone => self.give_up(DisabledReason::Gone, now),
-            Reply::Refused { .. } => {
+            Reply::Rejected { .. } => {
                 // A clock that was ahead may have stored a later time.
                 let since = self.failing_since.map_or(now, |since| since.min(now));
                 self.failing_since = Some(since);

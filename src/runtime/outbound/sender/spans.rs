@@ -7,13 +7,13 @@ use reqwest::Url;
 use crate::domain::values::trace_context::{TraceParent, span_id_of};
 use crate::domain::webhooks::delivery::DueDelivery;
 use crate::domain::webhooks::endpoint::Endpoint;
-use crate::webhooks::client_spans::{CallReport, CallSubject, CallTarget, Calls};
-use crate::webhooks::delivery_request::Sent;
+use crate::webhooks::client_spans::{CallReport, CallReporter, CallSubject, CallTarget};
+use crate::webhooks::delivery_request::DeliveryOutcome;
 
 /// The span context of a delivery attempt: that of its event, or a child of it if calls have spans of their own.
-pub(super) fn span_context_of(calls: &Calls, endpoint: &Endpoint, due: &DueDelivery) -> Option<TraceParent> {
+pub(super) fn span_context_of(calls: &CallReporter, endpoint: &Endpoint, due: &DueDelivery) -> Option<TraceParent> {
     let happened = due.message.trace_parent?;
-    if !calls.are_told() {
+    if !calls.is_enabled() {
         return Some(happened);
     }
     let delivery = due.message.id.as_u128() ^ endpoint.id.as_uuid().as_u128();
@@ -22,17 +22,17 @@ pub(super) fn span_context_of(calls: &Calls, endpoint: &Endpoint, due: &DueDeliv
 
 /// Exports the span of a delivery attempt.
 pub(super) fn report_call(
-    calls: &Calls,
+    calls: &CallReporter,
     endpoint: &Endpoint,
     due: &DueDelivery,
     place: Option<TraceParent>,
-    sent: &Sent,
+    sent: &DeliveryOutcome,
 ) {
     let (Some(happened), Some(place)) = (due.message.trace_parent, place) else {
         return;
     };
-    calls.tell(place.is_sampled, || CallReport {
-        place,
+    calls.report(place.is_sampled, || CallReport {
+        span_context: place,
         parent: happened.span_id,
         about: CallSubject::Webhook {
             endpoint: Arc::clone(&endpoint.name),
@@ -41,7 +41,7 @@ pub(super) fn report_call(
             resend: due.attempts,
         },
         target: Url::parse(&endpoint.url).map_or_else(|_| CallTarget::unknown(), |url| CallTarget::from(&url)),
-        began_at: sent.attempt.at,
+        started_at: sent.attempt.at,
         took: sent.attempt.duration.to_std(),
         status: sent.attempt.response_status,
         error: sent.attempt.error.clone(),

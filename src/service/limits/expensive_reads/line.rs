@@ -1,4 +1,4 @@
-//! Whose turn it is.
+//! The queue of expensive reads.
 
 use std::collections::HashMap;
 
@@ -6,21 +6,21 @@ use tokio::sync::oneshot;
 
 use crate::domain::access::caller_key::CallerKey;
 
-/// Why a read finds no place.
+/// A read is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
-    /// The line is at its end.
+    /// The queue is full.
     OfAll,
-    /// The caller has its share of the line.
+    /// The caller has reached its share of the queue.
     OfCaller,
 }
 
-/// A read with a place.
+/// An accepted read.
 #[derive(Debug)]
 pub(super) struct Entered {
     pub(super) id: u64,
     pub(super) key: CallerKey,
-    /// Ready when it may begin.
+    /// Completes when the read may start.
     pub(super) turn: oneshot::Receiver<()>,
 }
 
@@ -30,15 +30,15 @@ struct Waiter {
     turn: oneshot::Sender<()>,
 }
 
-/// The reads that run, and those that wait.
+/// The running and the waiting reads.
 pub(super) struct Line {
     running_max: usize,
     waiting_max: usize,
-    /// How many run, by caller.
+    /// Number of running reads by caller.
     running: HashMap<CallerKey, usize>,
-    /// In the order in which they came.
+    /// In order of arrival.
     waiting: Vec<Waiter>,
-    /// When a read of a caller last began, for callers that have any.
+    /// The last turn of each caller with reads.
     last_turn: HashMap<CallerKey, u64>,
     turns: u64,
     next_id: u64,
@@ -57,12 +57,12 @@ impl Line {
         }
     }
 
-    /// How many reads of one caller run at a time: one place is left to others, if there are two.
+    /// Maximum number of running reads of one caller: one place is left to others, if there are two.
     fn running_share(&self) -> usize {
         (self.running_max - 1).max(1)
     }
 
-    /// How many reads of one caller wait.
+    /// Maximum number of waiting reads of one caller.
     fn waiting_share(&self) -> usize {
         self.waiting_max.div_ceil(4)
     }
@@ -77,7 +77,7 @@ impl Line {
             turn: sender,
         });
         self.begin();
-        // Whether it is among those that wait is known now.
+        // Known only now: the read may be running already.
         if self.waiting.last().is_some_and(|last| last.id == id) {
             let own = self.waiting.iter().filter(|waiter| waiter.key == key).count();
             let full = if self.waiting.len() > self.waiting_max {
@@ -93,7 +93,7 @@ impl Line {
         Ok(Entered { id, key, turn })
     }
 
-    /// Gives up a place, of whichever kind it is.
+    /// Releases a running or waiting read.
     pub(super) fn leave(&mut self, id: u64, key: &CallerKey) {
         if let Some(index) = self.waiting.iter().position(|waiter| waiter.id == id) {
             self.waiting.remove(index);
@@ -109,7 +109,7 @@ impl Line {
         self.begin();
     }
 
-    /// Begins as many reads as may run: first of the caller that has waited the longest for a turn.
+    /// Starts as many reads as allowed: first of the caller whose last turn is the longest ago.
     fn begin(&mut self) {
         while self.running.values().sum::<usize>() < self.running_max {
             let share = self.running_share();
@@ -121,7 +121,7 @@ impl Line {
             self.turns += 1;
             self.last_turn.insert(key.clone(), self.turns);
             *self.running.entry(key).or_default() += 1;
-            // One that has gone meanwhile gives up its place by itself.
+            // A read that was dropped meanwhile releases its place itself.
             let _ = turn.send(());
         }
     }

@@ -1,4 +1,4 @@
-//! Whose turn it is among expensive reads, and what ends them.
+//! Tests of the order and the timeouts of expensive reads.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn has_turn(entered: &mut Entered) -> bool {
 }
 
 #[test]
-fn one_caller_leaves_a_place_to_others_and_waits_in_its_share_of_the_line() {
+fn one_caller_leaves_a_place_to_others_and_waits_in_its_share_of_the_queue() {
     let mut line = Line::new(2, 8);
     let mut first = line.enter(key("a")).expect("a place");
     assert!(has_turn(&mut first));
@@ -49,7 +49,7 @@ fn callers_take_turns() {
 }
 
 #[test]
-fn callers_without_credentials_are_told_apart_by_their_address() {
+fn anonymous_callers_are_distinguished_by_address() {
     let at = |last| CallerKey::of(&Caller::anonymous().at(Some(Ipv4Addr::new(10, 0, 0, last).into())));
     assert_eq!(at(1), at(1));
     assert_ne!(at(1), at(2));
@@ -111,7 +111,7 @@ async fn never() -> Result<(), RepositoryError> {
 }
 
 #[tokio::test]
-async fn a_read_that_takes_too_long_is_stopped_and_says_what_to_narrow() {
+async fn a_read_that_times_out_is_stopped_with_advice() {
     let reads = reads(Duration::from_millis(20));
     let failed = reads
         .run(&Caller::local(), Charge::Full, "narrow the dates", never())
@@ -123,7 +123,7 @@ async fn a_read_that_takes_too_long_is_stopped_and_says_what_to_narrow() {
 }
 
 #[tokio::test]
-async fn a_dropped_read_gives_up_its_place() {
+async fn a_dropped_read_releases_its_place() {
     let reads = reads(Duration::from_secs(60));
     let caller = Caller::local();
     {

@@ -13,7 +13,7 @@ use super::rollup_writer::{TallyRows, counts_sql, reasons_sql, step_totals_sql, 
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
-use crate::domain::metrics::rollup::{Mark, Tally};
+use crate::domain::metrics::rollup::{RollupDelta, RollupEntry};
 use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::failure_reason_limiter::ReasonBook;
 
@@ -29,7 +29,7 @@ pub(crate) struct Counters {
     jobs: BTreeMap<CounterKey, i64>,
     completed: BTreeMap<(QueueName, i64), i64>,
     /// What starts and ends add to the sums over time.
-    pub(crate) tally: Tally,
+    pub(crate) tally: RollupDelta,
 }
 
 /// What jobs are counted by.
@@ -56,7 +56,7 @@ impl Counters {
     pub(crate) fn updated(&mut self, before: &Job, after: &Job) {
         self.subtract(before);
         self.add(after);
-        if let Some(mark) = Mark::updated(before, after) {
+        if let Some(mark) = RollupEntry::updated(before, after) {
             self.tally.add(mark, None);
         }
     }
@@ -64,7 +64,7 @@ impl Counters {
     /// A job whose attempt has started.
     pub(crate) fn started(&mut self, job: &Job) {
         self.moved(JobStatus::Pending, job);
-        self.tally.add(Mark::started(job), None);
+        self.tally.add(RollupEntry::started(job), None);
     }
 
     /// A job that had another status.
@@ -87,7 +87,7 @@ impl Counters {
     /// A job whose attempt has ended.
     pub(crate) fn ended(&mut self, job: &Job, attempt: &Attempt, reasons: &ReasonBook) {
         self.moved(JobStatus::Running, job);
-        let mark = Mark::ended(job, attempt);
+        let mark = RollupEntry::ended(job, attempt);
         let reason = reasons.reason(&mark, attempt.error.as_deref());
         self.tally.add(mark, reason);
         if job.status == JobStatus::Completed {

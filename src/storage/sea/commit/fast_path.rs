@@ -17,7 +17,7 @@ use super::counters::{BUCKET_SECONDS, Counters};
 use super::rollup_writer::{MARK, mark_row, postgres_steps};
 use crate::domain::job::attempt::ATTEMPTS_KEPT;
 use crate::domain::job::status::JobStatus;
-use crate::domain::metrics::rollup::Mark;
+use crate::domain::metrics::rollup::RollupEntry;
 use crate::storage::change::{Announcer, Applied, Change, ChangeError, Finished, Inserted};
 use crate::storage::outbox::KnownVersion;
 use crate::storage::sea::audit::{RECORD, record_row, record_sql};
@@ -85,7 +85,7 @@ impl Usual {
                     for job in jobs {
                         usual.starts.push(start_row(job));
                         if repository.is_postgres() {
-                            usual.marks.push(mark_row(job.id, &Mark::started(job), None));
+                            usual.marks.push(mark_row(job.id, &RollupEntry::started(job), None));
                         } else {
                             usual.counters.started(job);
                         }
@@ -99,7 +99,7 @@ impl Usual {
                     usual.ends.push(finish_row(job, attempt));
                     usual.attempts.push(attempt_row(attempt));
                     if repository.is_postgres() {
-                        let mark = Mark::ended(job, attempt);
+                        let mark = RollupEntry::ended(job, attempt);
                         let reason = repository.reasons.reason(&mark, attempt.error.as_deref());
                         usual.has_reasons |= reason.is_some();
                         usual.marks.push(mark_row(job.id, &mark, reason));

@@ -91,14 +91,14 @@ impl Commit<'_> {
         // What is told later of a lane goes into a later group, or behind it into the same: numbers are given in this order.
         let mut last_group: HashMap<Uuid, usize> = HashMap::new();
         for Posting { message, endpoints } in postings {
-            let first = last_group.get(&message.lane).copied().unwrap_or_default();
+            let first = last_group.get(&message.ordering_key).copied().unwrap_or_default();
             let known = groups.iter().skip(first).position(|(known, _)| *known == endpoints);
             let group = known.map_or(groups.len(), |place| first + place);
             if group == groups.len() {
                 groups.push((endpoints, Vec::new()));
             }
             groups[group].1.push(message);
-            last_group.insert(message.lane, group);
+            last_group.insert(message.ordering_key, group);
             for endpoint in endpoints {
                 if !told.contains(endpoint) {
                     told.push(*endpoint);
@@ -122,7 +122,7 @@ impl Commit<'_> {
             id,
             event,
             at,
-            lane,
+            ordering_key,
             job_id,
             trace_parent,
             propagated,
@@ -133,7 +133,7 @@ impl Commit<'_> {
                 (*id).into(),
                 event.to_string().into(),
                 micros(*at).into(),
-                (*lane).into(),
+                (*ordering_key).into(),
                 job_id.map(JobId::as_uuid).into(),
                 body.to_string().into(),
                 to_stored(*trace_parent, propagated.as_deref()).into(),

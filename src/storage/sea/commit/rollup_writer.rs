@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use super::bulk_values::{Kind, Rows};
-use crate::domain::metrics::rollup::{Mark, ReasonKey, RollupCounts, RollupKey, Slot, StepKey, Tally};
+use crate::domain::metrics::rollup::{
+    HistogramKey, ReasonKey, RollupCounts, RollupDelta, RollupEntry, RollupKey, TimeBucket,
+};
 use crate::domain::values::id::JobId;
 
 const COUNTS: &[Kind] = &[
@@ -35,7 +37,7 @@ const STEPS: &[Kind] = &[
     Kind::Small,
     Kind::Big,
 ];
-/// Of a slot, all queues and types together.
+/// Of a time bucket, all queues and types together.
 const TOTALS: &[Kind] = &[
     Kind::Big,
     Kind::Small,
@@ -51,7 +53,7 @@ const TOTALS: &[Kind] = &[
 /// Of an hour, all queues and types together.
 const STEP_TOTALS: &[Kind] = &[Kind::Big, Kind::Small, Kind::Small, Kind::Small, Kind::Big];
 const REASONS: &[Kind] = &[Kind::Big, Kind::Text, Kind::Text, Kind::Text, Kind::Small, Kind::Big];
-/// A job's share: its id, the slot, what [`RollupCounts`] has, the measure and its step (or -1), and the reason.
+/// A job's share: its id, the time bucket, what [`RollupCounts`] has, the measure and its step (or -1), and the reason.
 pub(crate) const MARK: &[Kind] = &[
     Kind::Uuid,
     Kind::Big,
@@ -78,15 +80,23 @@ pub(crate) struct TallyRows {
 }
 
 impl TallyRows {
-    pub(crate) fn new(tally: Tally, shard: i16) -> Self {
-        let Tally { counts, steps, reasons } = tally;
+    pub(crate) fn new(tally: RollupDelta, shard: i16) -> Self {
+        let RollupDelta { counts, steps, reasons } = tally;
         let mut count_rows = Rows::new(COUNTS, counts.len());
-        let mut totals: BTreeMap<Slot, RollupCounts> = BTreeMap::new();
-        for (RollupKey { slot, queue, job_type }, sums) in counts {
-            *totals.entry(slot).or_default() += sums;
+        let mut totals: BTreeMap<TimeBucket, RollupCounts> = BTreeMap::new();
+        for (
+            RollupKey {
+                time_bucket,
+                queue,
+                job_type,
+            },
+            sums,
+        ) in counts
+        {
+            *totals.entry(time_bucket).or_default() += sums;
             let [a, b, c, d, e, f, g, h] = cells(sums);
             count_rows.push([
-                slot.0.into(),
+                time_bucket.0.into(),
                 queue.as_str().into(),
                 job_type.as_str().into(),
                 shard.into(),
@@ -101,14 +111,14 @@ impl TallyRows {
             ]);
         }
         let mut total_rows = Rows::new(TOTALS, totals.len());
-        for (slot, sums) in totals {
+        for (time_bucket, sums) in totals {
             let [a, b, c, d, e, f, g, h] = cells(sums);
-            total_rows.push([slot.0.into(), shard.into(), a, b, c, d, e, f, g, h]);
+            total_rows.push([time_bucket.0.into(), shard.into(), a, b, c, d, e, f, g, h]);
         }
         let mut step_rows = Rows::new(STEPS, steps.len());
         let mut step_totals: BTreeMap<(i64, i16, i16), u64> = BTreeMap::new();
         for (key, count) in steps {
-            let StepKey {
+            let HistogramKey {
                 hour,
                 queue,
                 job_type,
@@ -216,7 +226,7 @@ fn big(number: u64) -> Value {
 }
 
 /// A job's share as a row of [`MARK`].
-pub(crate) fn mark_row(id: JobId, mark: &Mark, reason: Option<String>) -> [Value; 13] {
+pub(crate) fn mark_row(id: JobId, mark: &RollupEntry, reason: Option<String>) -> [Value; 13] {
     let RollupCounts {
         started,
         completed,
@@ -234,7 +244,7 @@ pub(crate) fn mark_row(id: JobId, mark: &Mark, reason: Option<String>) -> [Value
         .map_or((0, -1), |(measure, bucket)| (measure.code(), i16::from(bucket)));
     [
         id.as_uuid().into(),
-        mark.slot.0.into(),
+        mark.time_bucket.0.into(),
         one(started),
         one(completed),
         one(attempts_failed),

@@ -404,7 +404,7 @@ fn delivery(row: webhook_delivery::Model) -> Result<Delivery, RepositoryError> {
             id: message_id,
             event: Arc::from(event),
             at: time(at)?,
-            lane,
+            ordering_key: lane,
             job_id: job_id.map(JobId::from_uuid),
             trace_parent: place,
             propagated,

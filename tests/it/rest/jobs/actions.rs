@@ -356,7 +356,7 @@ async fn every_action_reports_missing_jobs_and_invalid_states() {
             .await
             .problem(404);
         assert_eq!(problem["type"], "urn:tickerq:problem:not-found");
-        assert_eq!(problem["detail"], format!("there is no job {missing}"));
+        assert_eq!(problem["detail"], format!("job {missing} not found"));
         let (status, problem) = act(&client, &id, action, json!({ "colour": 1 })).await;
         assert_eq!(
             (status, &problem["errors"][0]["pointer"]),

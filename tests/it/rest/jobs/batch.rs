@@ -80,7 +80,7 @@ async fn one_wrong_job_refuses_the_whole_batch_and_is_named() {
         (
             json!({ "type": "A", "parameters": large }),
             "/parameters",
-            "parameters have 102 bytes of JSON; at most 100",
+            "parameters have 102 bytes of JSON; the maximum is 100",
         ),
         (
             json!({ "type": "A", "options": { "timeout": "00:00:00" } }),

@@ -215,7 +215,7 @@ async fn types_that_are_not_configured_can_be_refused() {
     assert_eq!(problem["errors"][0]["pointer"], "#/options/type");
     assert_eq!(
         problem["detail"],
-        "the job type 'Unknown' is not configured on this server; configured are: Known"
+        "job type 'Unknown' is not configured on this server; configured are: Known"
     );
 }
 

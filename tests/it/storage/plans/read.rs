@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tickerq::domain::access::audit::AuditAction;
 use tickerq::domain::job::status::JobStatus;
-use tickerq::domain::metrics::rollup::{Slot, SlotSpan};
+use tickerq::domain::metrics::rollup::{TimeBucket, TimeBucketRange};
 use tickerq::domain::values::id::JobId;
 use tickerq::storage::query::{AuditFilter, AuditPage, JobText, RollupFilter, StoredTexts};
 use tickerq::storage::repository::JobRepository;
@@ -65,10 +65,10 @@ pub async fn read(probe: &Probe) {
         queue: Some(some[0].queue.clone()),
         job_types: vec![some[0].job_type.clone()],
     };
-    let days: Vec<SlotSpan> = (0..7)
-        .map(|day| SlotSpan {
-            from: Slot(Slot::of(now()).0 - 96 * (day + 1)),
-            to: Slot(Slot::of(now()).0 - 96 * day),
+    let days: Vec<TimeBucketRange> = (0..7)
+        .map(|day| TimeBucketRange {
+            from: TimeBucket(TimeBucket::of(now()).0 - 96 * (day + 1)),
+            to: TimeBucket(TimeBucket::of(now()).0 - 96 * day),
         })
         .collect();
     for filter in [&of_all, &of_one] {

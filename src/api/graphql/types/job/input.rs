@@ -10,7 +10,7 @@ use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::api::rest::jobs::request::{JobRequest, PatchRequest};
 use crate::domain::job::new_job::NewJob;
-use crate::domain::job::state_machine::JobPatch;
+use crate::domain::job::state_machine::JobUpdate;
 use crate::service::jobs::Scheduled;
 
 /// A job to schedule. All fields but `type` may be omitted or null; defaults come from the configuration of the job's
@@ -111,7 +111,7 @@ pub(crate) struct UpdateJobInput {
 
 impl UpdateJobInput {
     /// The update of the input.
-    pub(crate) fn into_patch(self, place: &Place) -> Result<JobPatch> {
+    pub(crate) fn into_patch(self, place: &Place) -> Result<JobUpdate> {
         let Self {
             name,
             queue,

@@ -68,7 +68,7 @@ impl From<Delivery> for WebhookDelivery {
             id: _,
             event,
             at,
-            lane: _,
+            ordering_key: _,
             job_id,
             trace_parent: _,
             propagated: _,

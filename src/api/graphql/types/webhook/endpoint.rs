@@ -87,7 +87,7 @@ impl WebhookEndpoint {
         Self {
             id: ID(id.to_string()),
             name: name.to_string(),
-            url: endpoint.shown_url(),
+            url: endpoint.display_url(),
             events: events.patterns().map(str::to_owned).collect(),
             enabled: disabled.is_none(),
             disabled_reason: disabled.map(|disabled| disabled.reason.into()),
