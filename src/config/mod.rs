@@ -204,9 +204,9 @@ fn read_file(path: &Path) -> Result<Table, Vec<ConfigError>> {
 /// What the tree means. With mistakes on record the result is not to be used.
 fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let mut root = Section::root(written, findings);
-    let server = read_section(&mut root, "server", ServerConfig::read);
+    let (server, requests) = read_section(&mut root, "server", ServerConfig::read);
     let database = read_section(&mut root, "database", DatabaseConfig::read);
-    let api = read_section(&mut root, "api", |section| ApiConfig::read(section, &server));
+    let api = read_section(&mut root, "api", |section| ApiConfig::read(section, requests));
     let (is_enabled, is_required) = (api.rest.enable, api.auth.is_required);
     let jobs = read_section(&mut root, "jobs", JobsConfig::read);
     let realtime = read_section(&mut root, "realtime", |section| {
@@ -235,7 +235,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     if !is_required {
         let has_keys = !api.auth.keys.is_empty() || api.auth.jwt.is_some();
         self::sections::server::refuse_open_addresses(&mut root, &server, has_keys);
-        self::sections::server::refuse_any_origin(&mut root, &server);
+        self::sections::server::refuse_any_origin(&mut root, &api.auth.origins);
     }
     root.finish();
     Config {

@@ -46,7 +46,7 @@ fn without_any_source_the_defaults_hold() {
     let config = load(Sources::<Variables>::default()).unwrap();
     assert_eq!(config.server.listen, ["127.0.0.1:5000".parse().unwrap()]);
     assert_eq!(config.server.shutdown_grace, TimeSpan::from_secs(30));
-    assert_eq!(config.server.max_request_body, 4 << 20);
+    assert_eq!(config.api.rest.body_bytes_max, 4 << 20);
     assert_eq!(config.database.url.expose(), "sqlite:tickerq.db");
     assert_eq!(config.api.rest.base_path, "/api/tickerq");
     assert_eq!(config.queues.configured.len(), 1);

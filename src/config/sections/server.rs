@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use reqwest::Url;
 
+use crate::api::auth::AllowedOrigins;
 use crate::config::loader::byte_size::ByteSize;
 use crate::config::loader::section::{Findings, Section};
 use crate::config::loader::source::Source;
@@ -13,23 +14,13 @@ use crate::config::loader::value::{Table, Value};
 use crate::domain::access::ip_network::IpNetwork;
 use crate::domain::values::time_span::TimeSpan;
 
-/// `[server]`.
+/// `[server]`: the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
     /// The addresses it listens on; at least one, no two the same.
     pub listen: Vec<SocketAddr>,
     /// The time that running jobs have to end when the server stops.
     pub shutdown_grace: TimeSpan,
-    /// The greatest body of a request.
-    pub max_request_body: usize,
-    /// The greatest body of a request that creates many jobs.
-    pub max_batch_body: usize,
-    /// The greatest response to a request for a list over REST.
-    pub max_response: usize,
-    /// The greatest memory of all responses that are being built and sent.
-    pub max_response_memory: usize,
-    /// The greatest memory of all bodies that are being received.
-    pub max_body_memory: usize,
     /// The time that an idle connection is kept; zero closes each after its response.
     pub keep_alive: TimeSpan,
     /// The limit of open connections; without one it follows from the limit of open files.
@@ -38,21 +29,36 @@ pub struct ServerConfig {
     pub max_connections_per_address: Option<usize>,
     /// The number of threads that serve requests.
     pub http_workers: NonZeroUsize,
+}
+
+/// `[server]`: the keys that are options of the API.
+pub(crate) struct RequestSettings {
+    /// The greatest body of a request.
+    pub(crate) max_request_body: usize,
+    /// The greatest body of a request that creates many jobs.
+    pub(crate) max_batch_body: usize,
+    /// The greatest response to a request for a list over REST.
+    pub(crate) max_response: usize,
+    /// The greatest memory of all responses that are being built and sent.
+    pub(crate) max_response_memory: usize,
+    /// The greatest memory of all bodies that are being received.
+    pub(crate) max_body_memory: usize,
     /// The origins whose pages may call from a browser: `https://app.example.com`, or `*` alone for all, which then can't
     /// send credentials of their own.
-    pub cors_origins: Vec<String>,
+    pub(crate) cors_origins: Vec<String>,
     /// The proxies whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: Vec<IpNetwork>,
+    pub(crate) trusted_proxies: Vec<IpNetwork>,
 }
 
 impl Default for ServerConfig {
     fn default() -> Self {
-        Self::read(&mut Section::root(&Table::default(), &mut Findings::default()))
+        let (server, _) = Self::read(&mut Section::root(&Table::default(), &mut Findings::default()));
+        server
     }
 }
 
 impl ServerConfig {
-    pub(crate) fn read(section: &mut Section<'_>) -> Self {
+    pub(crate) fn read(section: &mut Section<'_>) -> (Self, RequestSettings) {
         let default_listen = Listen(vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 5000))]);
         let Listen(listen) = section.get_if("listen", default_listen, Listen::check);
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -87,14 +93,9 @@ impl ServerConfig {
                 section.error(&source, key, format!("{memory} is less than {needed} may have, {most}"));
             }
         }
-        Self {
+        let server = Self {
             listen,
             shutdown_grace,
-            max_request_body: request_body.as_usize(),
-            max_batch_body: batch_body.as_usize(),
-            max_response: max_response.as_usize(),
-            max_response_memory: max_response_memory.as_usize(),
-            max_body_memory: max_body_memory.as_usize(),
             keep_alive: section.get_if(
                 "keep_alive",
                 TimeSpan::from_secs(75),
@@ -106,11 +107,19 @@ impl ServerConfig {
                 .ok()
                 .and_then(NonZeroUsize::new)
                 .unwrap_or(NonZeroUsize::MIN),
+        };
+        let requests = RequestSettings {
+            max_request_body: request_body.as_usize(),
+            max_batch_body: batch_body.as_usize(),
+            max_response: max_response.as_usize(),
+            max_response_memory: max_response_memory.as_usize(),
+            max_body_memory: max_body_memory.as_usize(),
             cors_origins: section.get_if("cors_origins", Vec::new(), |origins: &Vec<String>| {
                 check_origins(origins)
             }),
             trusted_proxies: section.get("trusted_proxies", Vec::new()),
-        }
+        };
+        (server, requests)
     }
 }
 
@@ -134,8 +143,8 @@ pub(crate) const ANY_ORIGIN: &str = "\"*\" needs authentication ([[api.keys]] or
 
 /// Refuses pages of every origin where callers are not authenticated: any page that a browser of this machine opens could
 /// then call the API.
-pub(crate) fn refuse_any_origin(root: &mut Section<'_>, server: &ServerConfig) {
-    if !server.cors_origins.iter().any(|origin| origin == "*") {
+pub(crate) fn refuse_any_origin(root: &mut Section<'_>, origins: &AllowedOrigins) {
+    if !origins.are_any() {
         return;
     }
     if let Some(source) = source_of(root, "cors_origins") {

@@ -3,6 +3,7 @@
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tickerq::api::auth::AllowedOrigins;
 use tickerq::config::{Sources, load};
 
 use super::KEYS;
@@ -200,7 +201,7 @@ fn a_program_that_embeds_the_server_may_not_let_in_pages_of_every_origin() {
         flags: Vec::new(),
     })
     .expect("a configuration");
-    config.server.cors_origins = vec!["*".to_owned()];
+    config.api.auth.origins = AllowedOrigins(vec!["*".to_owned()]);
     config.server.listen = vec!["127.0.0.1:0".parse().expect("an address")];
     let started = actix::System::new().block_on(async {
         let builder = tickerq::Server::builder().config(config).database_url(url);

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use super::{jwt, keys, scopes};
-use crate::api::auth::{AllowedOrigins, AuthOptions};
+use crate::api::auth::AuthOptions;
 use crate::config::loader::section::Section;
 use crate::config::loader::value::Value;
-use crate::config::sections::server::ServerConfig;
 
 /// The only scheme there is.
 const SCHEME: &str = "Bearer";
 
-pub(super) fn read(section: &mut Section<'_>, server: &ServerConfig) -> AuthOptions {
+/// Authentication, without the trusted proxies and origins of `[server]`.
+pub(super) fn read(section: &mut Section<'_>) -> AuthOptions {
     section.get_if("authentication_scheme", SCHEME.to_owned(), |scheme: &String| {
         if scheme.eq_ignore_ascii_case(SCHEME) {
             Ok(())
@@ -50,8 +50,7 @@ pub(super) fn read(section: &mut Section<'_>, server: &ServerConfig) -> AuthOpti
         granted,
         keys,
         jwt,
-        trusted_proxies: server.trusted_proxies.clone(),
-        origins: AllowedOrigins(server.cors_origins.clone()),
+        ..AuthOptions::default()
     }
 }
 

@@ -5,12 +5,12 @@ mod jwt;
 pub(crate) mod keys;
 mod scopes;
 
-use crate::api::auth::AuthOptions;
+use crate::api::auth::{AllowedOrigins, AuthOptions};
 use crate::api::rest::{Docs, RestOptions};
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted, word};
 use crate::config::loader::value::Value;
-use crate::config::sections::server::ServerConfig;
+use crate::config::sections::server::RequestSettings;
 use crate::service::jobs::job_validation::UnknownJobTypes;
 
 /// `[api]`.
@@ -25,7 +25,7 @@ pub struct ApiConfig {
 }
 
 impl ApiConfig {
-    pub(crate) fn read(section: &mut Section<'_>, server: &ServerConfig) -> Self {
+    pub(crate) fn read(section: &mut Section<'_>, requests: RequestSettings) -> Self {
         let enable = section.get("enable", true);
         let base_path = section.get_if("base_path", "/api/tickerq".to_owned(), |path: &String| {
             check_base_path(path)
@@ -34,17 +34,30 @@ impl ApiConfig {
         let unknown_job_types = section.get("unknown_job_types", UnknownJobTypes::Accept);
         let docs = section.get("docs", Docs::default());
         // Last: it has tables of its own.
-        let auth = authentication::read(section, server);
+        let RequestSettings {
+            max_request_body,
+            max_batch_body,
+            max_response,
+            max_response_memory,
+            max_body_memory,
+            cors_origins,
+            trusted_proxies,
+        } = requests;
+        let auth = AuthOptions {
+            trusted_proxies,
+            origins: AllowedOrigins(cors_origins),
+            ..authentication::read(section)
+        };
         Self {
             rest: RestOptions {
                 enable,
                 base_path,
                 version,
-                body_bytes_max: server.max_request_body,
-                batch_body_bytes_max: server.max_batch_body,
-                response_bytes_max: server.max_response,
-                response_memory_max: server.max_response_memory,
-                body_memory_max: server.max_body_memory,
+                body_bytes_max: max_request_body,
+                batch_body_bytes_max: max_batch_body,
+                response_bytes_max: max_response,
+                response_memory_max: max_response_memory,
+                body_memory_max: max_body_memory,
                 docs,
                 requires_authentication: auth.is_required,
             },

@@ -37,7 +37,7 @@ fn without_keys_and_tokens_nobody_is_asked() {
     assert!(!config.api.auth.is_required);
     assert!(!config.audit.enable);
     assert_eq!(config.retention.audit, Some(TimeSpan::from_secs(90 * 86_400)));
-    assert!(config.server.cors_origins.is_empty() && config.server.trusted_proxies.is_empty());
+    assert!(config.api.auth.origins.0.is_empty() && config.api.auth.trusted_proxies.is_empty());
     let ScopeNames { read, write, admin } = &*config.api.auth.scope_names;
     assert_eq!(
         [read, write, admin].map(|name| &**name),
@@ -85,8 +85,8 @@ fn a_key_turns_authentication_and_the_record_of_changes_on() {
     assert_eq!(operator.digest[..2], [0x9f, 0x86]);
     assert_eq!(operator.scopes, ["tickerq:admin"]);
     assert_eq!(config.retention.audit, None);
-    assert_eq!(config.server.cors_origins.len(), 2);
-    assert_eq!(config.server.trusted_proxies.len(), 2);
+    assert_eq!(config.api.auth.origins.0.len(), 2);
+    assert_eq!(config.api.auth.trusted_proxies.len(), 2);
     assert!(!format!("{config:?}").contains(KEY) && !config.to_toml().contains(KEY));
 }
 
