@@ -431,6 +431,10 @@ impl MessageBody for Paced {
 }
 
 /// A response with its body counted until it is sent; an error with the response if no memory is available for it.
+#[expect(
+    clippy::result_large_err,
+    reason = "the error is the response itself, which the caller reduces and sends"
+)]
 pub(crate) fn count_body(
     budget: &MemoryBudget,
     caller: &Caller,

@@ -168,6 +168,4 @@ fn run(command: Command, output: &mut Output) -> Result<(), CliError> {
 }
 
 #[cfg(test)]
-mod stub_server;
-#[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ sys.path.insert(0, folder)
 
 from tickerq_client import Client  # noqa: E402
 from tickerq_client.api.jobs import create_job, create_jobs, delete_job, get_job, list_jobs  # noqa: E402
-from tickerq_client.api.metrics import get_performance, get_system_metrics  # noqa: E402
+from tickerq_client.api.metrics import get_performance_metrics, get_system_metrics  # noqa: E402
 from tickerq_client.api.queues import get_queue, list_queues  # noqa: E402
 from tickerq_client.api.recurring_jobs import trigger_recurring_job  # noqa: E402
 from tickerq_client.models import (  # noqa: E402
@@ -73,6 +73,6 @@ equal((problem.status, str(problem.job_id)), (410, str(job.id)))
 equal(get_queue.sync("default", client=client).status.value, "running")
 assert "default" in [queue.name for queue in list_queues.sync(client=client).queues]
 equal(get_system_metrics.sync(client=client).system_health.value, "healthy")
-hours = get_performance.sync(client=client, granularity=Granularity.HOUR)
+hours = get_performance_metrics.sync(client=client, granularity=Granularity.HOUR)
 assert "T" in hours.trends[0].date, hours.trends[0]
 print("ok")

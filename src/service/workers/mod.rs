@@ -14,7 +14,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use self::access_cache::WorkerAccesses;
-use self::registration::Registrations;
+pub use self::registration::JOBS_MAX;
+use self::registration::{Registrations, invalid};
 use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::{ServiceError, reserved_types};
 use super::jobs::job_validation::check_span;
@@ -36,8 +37,6 @@ use crate::storage::change::{Applied, Change};
 use crate::storage::query::{StoredTexts, StoredWorker, WorkerPage};
 use crate::storage::repository::JobRepository;
 
-/// Maximum number of jobs that a worker may run, lease or finish at once.
-pub const JOBS_MAX: u32 = 1_000;
 /// Maximum time that a worker may wait for jobs.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Maximum number of jobs in one heartbeat.
@@ -417,14 +416,6 @@ fn wait_of(end: &ReportedEnd) -> Option<TimeSpan> {
             RetryAdvice::ByPolicy | RetryAdvice::Never => None,
         },
         Outcome::Completed(_) | Outcome::Cancelled | Outcome::Interrupted | Outcome::Lost => None,
-    }
-}
-
-fn invalid(field: &'static str, detail: String) -> ServiceError {
-    ServiceError::Invalid {
-        field,
-        index: None,
-        detail,
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{JOBS_MAX, invalid};
 use crate::domain::access::caller::{Caller, CallerKind};
 use crate::domain::cluster::remote_worker::WorkerDeclaration;
 use crate::domain::cluster::worker_access::WorkerOwner;
@@ -12,7 +11,10 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::service::error::ServiceError;
 use crate::storage::repository::JobRepository;
 
-/// How many types, and how many queues, a worker may name.
+/// Maximum number of jobs that a worker may run, lease or finish at once.
+pub const JOBS_MAX: u32 = 1_000;
+
+/// Maximum number of types, and of queues, that a worker may name.
 const NAMES_MAX: usize = 1_000;
 /// How many bytes these names may have together.
 const NAMES_BYTES_MAX: usize = 32 << 10;
@@ -123,5 +125,14 @@ impl Drop for Registering {
                 pending.remove(&self.owner);
             }
         }
+    }
+}
+
+/// An error of a field.
+pub(super) fn invalid(field: &'static str, detail: String) -> ServiceError {
+    ServiceError::Invalid {
+        field,
+        index: None,
+        detail,
     }
 }

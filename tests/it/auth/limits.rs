@@ -70,7 +70,10 @@ async fn who_guesses_has_to_wait_and_who_was_known_before_has_not() {
     .await
     .expect("the brake lets go");
     let log = server.log();
-    assert!(log.contains("has to wait from now on"), "{log}");
+    assert!(
+        log.contains("authentication failed, throttling the client's address"),
+        "{log}"
+    );
     assert!(
         log.matches("authentication failed").count() <= 12,
         "what is braked does not fill the log: {log}"

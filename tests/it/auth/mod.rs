@@ -299,7 +299,7 @@ async fn a_token_in_the_query_is_no_token_here() {
     assert!(
         problem["detail"]
             .as_str()
-            .is_some_and(|detail| detail.contains("one in the query")),
+            .is_some_and(|detail| detail.contains("header and the query both have a token")),
         "{problem}"
     );
     assert!(!both.text.contains(READER));

@@ -316,7 +316,7 @@ fn what_the_server_refuses_or_warns_of_is_found_by_the_check_with_its_place() {
     refused(
         "[api]\nunknown_job_types = \"reject\"\n[[recurring]]\nkey = \"nightly\"\ntype = \"Typo\"\ncron = \"0 2 * * *\"\n",
         5,
-        "recurring[0].type: the job type 'Typo' is not configured",
+        "recurring[0].type: job type 'Typo' is not configured",
     );
 
     let site = site(

@@ -355,7 +355,7 @@ async fn what_is_refused_names_the_argument_and_what_is_allowed() {
             "mutation { deleteJobs(filter: {}) { count } }",
             "validation",
             json!("filter"),
-            json!("give at least one condition"),
+            json!("add at least one condition"),
         ),
         (
             "mutation { cancelJobs(filter: {queue: \"a\"}, limit: 0) { count } }",

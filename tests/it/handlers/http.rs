@@ -176,7 +176,7 @@ async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
         assert!(
             job["error"]
                 .as_str()
-                .is_some_and(|error| error.ends_with(&format!("answered {status}"))),
+                .is_some_and(|error| error.ends_with(&format!("responded with {status}"))),
             "{job}"
         );
         assert_eq!(job["errorDetail"], "no such\ncustomer\u{fffd}");

@@ -34,7 +34,6 @@ impl<'a> Growth<'a> {
 
     fn assert_small(self, what: &str) {
         let grown = figure(self.server, "VmHWM:").saturating_sub(self.before);
-        println!("{what}: {} MB", grown / MB);
         assert!(grown < GROWTH_MAX, "{what}: the server has grown by {} MB", grown / MB);
     }
 }

@@ -234,7 +234,7 @@ async fn what_is_wrong_with_an_endpoint_is_said() {
     for (body, pointer, said) in [
         (json!({ "events": ["*"] }), "#/url", "required"),
         (json!({ "url": url }), "#/events", "required"),
-        (json!({ "url": url, "events": [] }), "#/events", "no event is chosen"),
+        (json!({ "url": url, "events": [] }), "#/events", "no event is selected"),
         (
             json!({ "url": url, "events": ["job.done"] }),
             "#/events",

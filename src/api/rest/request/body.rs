@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use actix_web::rt::time::timeout;
 use actix_web::web::{Bytes, BytesMut, Payload};
 use futures_util::StreamExt;
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
+use super::content_length::announced;
 use super::context::Call;
 use super::json_fields::Object;
 use crate::api::memory::{MemoryBudget, held};
@@ -86,11 +87,6 @@ pub(crate) async fn read(
     timeout(time, read_all(headers, payload, max, memory))
         .await
         .map_err(too_slow)?
-}
-
-/// The declared length of a request's body.
-pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 async fn read_all(

@@ -8,6 +8,7 @@ use actix_web::http::header::ALLOW;
 use actix_web::{HttpRequest, HttpResponse, Resource, Route, web};
 use serde::Serialize;
 
+use super::content_length::announced;
 use super::response::json_within;
 pub(crate) use super::response::{Answer, json, json_with};
 use crate::api::disclosure::Disclosure;
@@ -15,7 +16,6 @@ use crate::api::memory::{MemoryBudget, Reservation, count_body, count_body_anywa
 use crate::api::rest::api::RestApi;
 use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 use crate::api::rest::reduced::reduce;
-use crate::api::rest::request::body::announced;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};

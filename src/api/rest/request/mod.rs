@@ -1,6 +1,7 @@
 //! Requests: their context, body, parameters and headers.
 
 pub(crate) mod body;
+mod content_length;
 pub(crate) mod context;
 pub(crate) mod enumerations;
 pub(crate) mod etag;

@@ -117,7 +117,7 @@ async fn a_read_that_times_out_is_stopped_with_advice() {
         .run(&Caller::local(), Charge::Full, "narrow the dates", never())
         .await;
     let message = failed.expect_err("its time is over").to_string();
-    assert_eq!(message, "the read was stopped after 0.02 s; narrow the dates");
+    assert_eq!(message, "the read timed out after 0.02 s; narrow the dates");
     let after = reads.run(&Caller::local(), Charge::Full, "", async { Ok(7) }).await;
     assert_eq!(after.expect("its place is free again"), 7);
 }

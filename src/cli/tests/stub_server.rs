@@ -44,7 +44,12 @@ impl StubServer {
                 let (status, body) = respond(&received, log.len());
                 log.push(received);
                 let status = StatusCode::from_u16(status).unwrap();
-                async move { HttpResponse::build(status).content_type("application/json").body(body) }
+                let content_type = if status.is_success() {
+                    "application/json"
+                } else {
+                    "application/problem+json"
+                };
+                async move { HttpResponse::build(status).content_type(content_type).body(body) }
             }))
         });
         let server = server.workers(1).disable_signals().bind("127.0.0.1:0").unwrap();

@@ -1,14 +1,16 @@
 //! What the command line takes and asks of a server.
 
+mod stub_server;
+
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
 use clap::CommandFactory;
 
+use self::stub_server::StubServer;
 use super::error::CliError;
 use super::output::Output;
-use super::stub_server::StubServer;
 use super::{Arguments, parse, run};
 
 const ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";

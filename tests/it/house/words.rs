@@ -1,0 +1,165 @@
+//! Vocabulary of comments, documentation, logs and errors (CONTRIBUTING.md, "Language").
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::rust_files;
+
+/// Words and phrases with a standard term in their place.
+const BANNED: &[&str] = &[
+    "nobody",
+    "somebody",
+    "whoever",
+    "for ever",
+    "kept no more",
+    "at the most",
+    "anew",
+    "is told",
+    "are told",
+    "was told",
+    "tells",
+    "hears",
+    "heard",
+    "what came of",
+    "what becomes of",
+    "what became of",
+    "looks at",
+    "looked at",
+    "look at",
+    "looks for",
+    "says",
+    "as many as there may be",
+];
+
+/// Lines in the old vocabulary that are still to be rewritten. The number may only fall.
+const REMAINING_MAX: usize = 1_200;
+
+/// First words of documentation that is not a noun phrase or a sentence.
+const OPENINGS: &[&str] = &[
+    "How many ",
+    "How long ",
+    "How often ",
+    "How much ",
+    "How large ",
+    "What ",
+    "Whether ",
+    "Who ",
+    "Which ",
+];
+
+/// Names on the wire and in old configuration files that contain a banned word.
+const NAMES: &[&str] = &["job-types-nobody-runs", "nobody_runs_for"];
+
+fn documents(root: &Path) -> Vec<PathBuf> {
+    let top = ["README.md", "ARCHITECTURE.md", "SECURITY.md", "schema.graphql"];
+    let mut documents: Vec<PathBuf> = top.iter().map(|name| root.join(name)).collect();
+    for folder in ["docs/guide", "docs/adr"] {
+        let entries = fs::read_dir(root.join(folder)).expect("a folder of documents");
+        documents.extend(entries.map(|entry| entry.expect("an entry").path()));
+    }
+    documents.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "md" || extension == "graphql")
+    });
+    documents
+}
+
+/// The comment of a line of code.
+fn comment(line: &str) -> Option<&str> {
+    let start = line.find("//")?;
+    let is_url = line[..start].ends_with(':');
+    (!is_url).then(|| &line[start..])
+}
+
+/// Texts between quotes of a line of code.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    let code = line.split("//").next().unwrap_or_default();
+    code.split('"').skip(1).step_by(2)
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let text = NAMES
+        .iter()
+        .fold(text.to_lowercase(), |text, name| text.replace(name, ""));
+    let is_inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    text.match_indices(word).any(|(start, _)| {
+        let (before, after) = (
+            text[..start].chars().next_back(),
+            text[start + word.len()..].chars().next(),
+        );
+        !is_inside(before) && !is_inside(after)
+    })
+}
+
+fn banned_in<'a>(texts: impl Iterator<Item = &'a str> + Clone) -> Option<&'static str> {
+    BANNED
+        .iter()
+        .copied()
+        .find(|word| texts.clone().any(|text| has_word(text, word)))
+}
+
+fn opening_of(line: &str) -> Option<&'static str> {
+    let line = line.trim_start();
+    let text = line.strip_prefix("/// ").or_else(|| line.strip_prefix("//! "))?;
+    OPENINGS.iter().copied().find(|opening| text.starts_with(opening))
+}
+
+#[test]
+fn code_and_documents_use_the_fields_words() {
+    let root = crate::harness::repository();
+    let mut wrong = Vec::new();
+    let mut report = |path: &Path, number: usize, word: &str, line: &str| {
+        let name = path.strip_prefix(root).unwrap_or(path).display().to_string();
+        wrong.push(format!("{name}:{}: '{word}' in: {}", number + 1, line.trim()));
+    };
+    for folder in [
+        "src",
+        "core/src",
+        "entities/src",
+        "migration/src",
+        "sdk/rust",
+        "examples",
+    ] {
+        for path in rust_files(&root.join(folder)) {
+            let text = fs::read_to_string(&path).expect("a readable file");
+            let mut was_documentation = false;
+            for (number, line) in text.lines().enumerate() {
+                let texts = comment(line).into_iter().chain(quoted(line)).collect::<Vec<_>>();
+                if let Some(word) = banned_in(texts.iter().copied()) {
+                    report(&path, number, word, line);
+                }
+                let is_documentation = line.trim_start().starts_with("//");
+                if !was_documentation && let Some(opening) = opening_of(line) {
+                    report(&path, number, opening, line);
+                }
+                was_documentation = is_documentation;
+            }
+        }
+    }
+    for path in documents(root) {
+        let text = fs::read_to_string(&path).expect("a readable document");
+        for (number, line) in text.lines().enumerate() {
+            if let Some(word) = banned_in(std::iter::once(line)) {
+                report(&path, number, word, line);
+            }
+        }
+    }
+    assert!(
+        wrong.len() <= REMAINING_MAX,
+        "{} lines:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn a_banned_word_is_found_and_a_part_of_a_word_is_not() {
+    assert_eq!(banned_in(["// Nobody reads it."].into_iter()), Some("nobody"));
+    assert_eq!(banned_in(["essays anewed job-types-nobody-runs"].into_iter()), None);
+    assert_eq!(opening_of("    /// How many jobs run."), Some("How many "));
+    assert_eq!(opening_of("    /// Number of running jobs."), None);
+    assert_eq!(
+        quoted(r#"f("one", "two") // "three""#).collect::<Vec<_>>(),
+        ["one", "two"]
+    );
+}
