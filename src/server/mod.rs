@@ -1,6 +1,6 @@
 //! The composition root: puts a server together from its parts, starts it, and stops it.
 //!
-//! The configuration's options are completed here ([`options`]), a repository is opened, the actors are started with their
+//! The configuration's options are completed here (`options.rs`), a repository is opened, the actors are started with their
 //! consumers first, and only then does the server listen.
 
 mod builder;

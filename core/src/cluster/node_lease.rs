@@ -6,7 +6,7 @@
 //! node's clock, as long as both clocks run at the same speed. At that moment the node stops, although the lease may
 //! last a little longer. Another node takes over the jobs only after the database's expiry, which is never earlier.
 //!
-//! Invariants (checked by the tests below; [`crate::storage::repository::JobRepository`] fences what they can't
+//! Invariants (checked by the tests below; `JobRepository` fences what they can't
 //! guarantee):
 //!
 //! 1. While [`NodeLease::is_held`] is true, no other node may take over this node's jobs.
