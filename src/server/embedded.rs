@@ -270,7 +270,7 @@ impl Embedded {
     pub(super) async fn finish(self) -> Option<Arc<dyn JobRepository>> {
         self.health.stopping();
         Box::pin(self.runtime.stop(self.shutdown_grace)).await;
-        // Whoever listens has been told of the last job: now it is sent to another server.
+        // Subscribers have received the last event and are now redirected to another server.
         self.shutdown.begin();
         if let Some(telemetry) = self.telemetry {
             telemetry.stop().await;

@@ -73,8 +73,8 @@ pub enum Change {
     Claim(Claim),
     /// Ends an attempt. The job is stored, and the attempt added to its history, if the stored job is still running with
     /// this very attempt number; otherwise the attempt has lost its lease and nothing changes. Nor does anything change
-    /// if the job would run again although somebody has asked for it to be cancelled meanwhile: whoever ends the attempt
-    /// is told and ends it anew. Of a brief job the stored parameters stay, and the other texts too where [`leaves_texts`].
+    /// if the job would run again although its cancellation was requested meanwhile: the end of the attempt is then
+    /// decided again. Of a brief job the stored parameters stay, and the other texts too where [`leaves_texts`].
     /// → [`Applied::Finished`].
     Finish {
         /// The job as it will be (see [`Job::finish`]).

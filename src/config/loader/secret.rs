@@ -12,7 +12,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for whoever needs it.
+    /// The text.
     pub fn expose(&self) -> &str {
         &self.0
     }

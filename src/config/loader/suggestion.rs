@@ -1,4 +1,4 @@
-//! Which key somebody meant who wrote another.
+//! Suggestions for unknown keys.
 
 use crate::domain::values::edit_distance::edit_distance;
 

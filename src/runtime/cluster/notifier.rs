@@ -63,9 +63,9 @@ pub struct NotifierDeps {
     pub node: NodeId,
     /// Whom wake-ups concern.
     pub queues: Addr<QueueRegistry>,
-    /// Who looks at due times anew after a gap.
+    /// Reads due times again after a gap.
     pub scheduler: Addr<Scheduler>,
-    /// Who looks at recurring jobs anew.
+    /// Reads recurring jobs again after a gap.
     pub recurring: Addr<RecurringScheduler>,
     /// Who is told what has happened elsewhere.
     pub event_bus: EventBusHandle,

@@ -40,7 +40,7 @@ impl Published {
             let found = forms.iter().find(|(of, _)| *of == kind);
             found.map(|(_, written)| written.clone())
         };
-        // The list stays whole when somebody panics while writing.
+        // A panic while writing leaves the list valid.
         if let Some(written) = find(&self.forms.read().unwrap_or_else(PoisonError::into_inner)) {
             return written;
         }

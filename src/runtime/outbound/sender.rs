@@ -172,7 +172,7 @@ impl WebhookSender {
             return false;
         };
         if endpoint.revision != self.endpoint.revision {
-            // Whoever has changed it may have mended it.
+            // The change may have mended it.
             self.paused_until = None;
         }
         self.endpoint = endpoint;

@@ -58,7 +58,7 @@ impl JobWaiters {
         waiter
     }
 
-    /// Nothing will arrive any more: whoever waits is told, too.
+    /// Ends all waits: no more jobs will arrive.
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::Release);
         for waiter in lock(&self.waiting).iter().filter_map(Weak::upgrade) {

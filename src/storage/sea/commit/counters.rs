@@ -52,7 +52,7 @@ impl Counters {
         self.count(&job.queue, &job.job_type, job.status, job.priority.code(), -1);
     }
 
-    /// A job that was changed by somebody.
+    /// A changed job.
     pub(crate) fn updated(&mut self, before: &Job, after: &Job) {
         self.subtract(before);
         self.add(after);

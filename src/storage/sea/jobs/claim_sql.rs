@@ -126,7 +126,7 @@ pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue) -> String {
             of("jobs.job_type = wanted.job_type", lock)
         )
     };
-    // A subquery could be planned to run anew for each row, and then lock and take more than its limit.
+    // A subquery could be planned to run again for each row, and then lock and take more than its limit.
     match (due, order) {
         // An expression, for which there is no index: in that one the jobs of several types are not in their order.
         (PostgresDue::InOrder, ClaimOrder::AllTypes) => {

@@ -79,7 +79,7 @@ impl SeaRepository {
     /// Queues that a commit has given a row need none again.
     pub(crate) fn remember_queues(&self, named: Vec<QueueName>) {
         if !named.is_empty() {
-            // The set stays whole when somebody panics while holding it.
+            // A panic while the lock is held leaves the set valid.
             let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
             known.current(self.is_postgres()).extend(named);
         }
