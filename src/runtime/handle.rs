@@ -42,11 +42,11 @@ pub struct RuntimeHandle {
     pub node: NodeId,
     /// Restarts and mailbox lag of the actors.
     pub supervisor: Supervisor,
-    /// Whether the node is shutting down.
+    /// Set while the node is shutting down.
     pub is_stopping: Arc<AtomicBool>,
     /// Handlers that block a thread after their attempt has finished.
     pub blocked: BlockedHandlers,
-    /// Whether the change feed is enabled.
+    /// `true` if the change feed is enabled.
     pub has_feed: bool,
     /// HTTP clients of webhooks; `None` if webhooks are disabled.
     pub outbound: Option<OutboundClients>,
@@ -61,7 +61,7 @@ pub struct RuntimeHandle {
 }
 
 impl RuntimeHandle {
-    /// Whether the node is shutting down and accepts no new jobs of clients.
+    /// `true` if the node is shutting down and accepts no new jobs of clients.
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
     }

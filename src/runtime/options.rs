@@ -54,6 +54,6 @@ pub struct RuntimeOptions {
     pub on_job_event: Option<JobHook>,
     /// Spans of jobs.
     pub traces: Traces,
-    /// Whether completed jobs are logged.
+    /// Log completed jobs.
     pub log_jobs: bool,
 }

@@ -52,13 +52,13 @@ pub enum StartError {
     #[error(transparent)]
     Storage(#[from] OrphanRecoveryError),
     /// The node's lease could not be stored.
-    #[error("the node's lease could not be stored: {0}")]
+    #[error("failed to store node lease: {0}")]
     Lease(#[from] WriteError),
     /// The configured webhook endpoints could not be stored.
     #[error(transparent)]
     Endpoints(#[from] EndpointSyncError),
     /// The handler threads could not be started.
-    #[error("the threads for handlers could not be started: {0}")]
+    #[error("failed to start handler threads: {0}")]
     Threads(#[from] std::io::Error),
 }
 
@@ -72,8 +72,8 @@ pub struct Runtime {
     pub(super) handler_pool: HandlerPool,
 }
 
-/// The threads of the actors. Dropping them ends the threads: actors without their runtime would go on claiming jobs that
-/// no handler runs, and keep the storage open.
+/// The threads of the actors. Dropping them stops the threads: actors without their runtime would continue to claim
+/// jobs without running them, and keep the storage open.
 pub(super) struct Arbiters([Arbiter; 5]);
 
 impl Drop for Arbiters {
@@ -207,7 +207,7 @@ impl Runtime {
             lease,
             clock: clock.clone(),
         };
-        // First of all: jobs of a node without a lease are orphans.
+        // First: jobs of a node without a lease are orphans.
         lease_renewer.renew().await?;
         if webhooks.enable {
             // Before any event that the endpoints subscribe to.
@@ -215,10 +215,10 @@ impl Runtime {
                 .store(&*repository, &writer, &endpoints, &clock)
                 .await?;
         }
-        // Before the queues start: jobs of an earlier run of this server are due again.
-        let recovered = orphan_recovery.rescue_orphans().await?;
+        // Before the queues start: jobs of an earlier run of this server become due again.
+        let recovered = orphan_recovery.recover_orphans().await?;
         if recovered > 0 {
-            info!("recovered {recovered} jobs that a server has left running");
+            info!("recovered {recovered} orphaned jobs");
         }
 
         let blocked = BlockedHandlers::default();

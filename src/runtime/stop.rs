@@ -58,14 +58,14 @@ impl Runtime {
             .write_one(Change::Leave { node: handle.node }, WritePriority::Internal)
             .await
         {
-            warn!("failed to release the node's lease, it will expire: {failure}");
+            warn!("failed to release node lease, it will expire: {failure}");
         }
         // An interrupted read would close its connection.
         if tokio::time::timeout(FLUSH_TIMEOUT, handle.sampler.send(Quiesce))
             .await
             .is_err()
         {
-            warn!("storage does not respond; the last read of metrics is abandoned");
+            warn!("storage did not respond; skipping final metrics read");
         }
         handle.event_bus.flush().await;
         drop(self.arbiters);

@@ -1,4 +1,4 @@
-//! The one place that reads the time of day, and makes what must be unique or random.
+//! The only reader of the time of day and the only source of unique and random values.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,28 +10,28 @@ use crate::domain::job::retry::Jitter;
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::runtime::cluster::node_lease::steady_now;
 
-/// Tells the time. Tests turn it by hand.
+/// The time of day. Tests set it.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>);
 
 impl Clock {
-    /// The machine's clock.
-    #[expect(clippy::disallowed_methods, reason = "everybody else asks this clock")]
+    /// The system clock.
+    #[expect(clippy::disallowed_methods, reason = "all other code reads this clock")]
     pub fn system() -> Self {
         Self(Arc::new(Utc::now))
     }
 
-    /// A clock that shows what `now` says.
+    /// A clock that returns the result of `now`.
     pub fn new(now: impl Fn() -> DateTime<Utc> + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
-    /// The time.
+    /// The current time.
     pub fn now(&self) -> DateTime<Utc> {
         (self.0)()
     }
 
-    /// How far the time of day is ahead of the steady clock. It changes only when one of them is set.
+    /// Difference between the time of day and the steady clock. It changes only when one of them is set.
     pub fn ahead_of_steady(&self) -> TimeDelta {
         let steady = TimeDelta::from_std(steady_now()).unwrap_or_default();
         self.now() - DateTime::UNIX_EPOCH - steady
@@ -44,7 +44,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// Makes the free bits of job ids: those of one process are ordered as they were made, those of several never meet.
+/// Generates the free bits of job ids: ascending within a process, unique across processes.
 #[derive(Debug)]
 pub struct IdSource {
     counter: AtomicU64,
@@ -52,7 +52,7 @@ pub struct IdSource {
 
 impl Default for IdSource {
     fn default() -> Self {
-        // Half of the counter's 42 bits are left to count on: 2 × 10^12 jobs in one run of the process.
+        // Half of the counter's 42 bits remain to count: 2 × 10^12 jobs in one run of the process.
         Self {
             counter: AtomicU64::new(rand::random_range(0..1 << 41)),
         }
@@ -67,7 +67,7 @@ impl IdSource {
     }
 }
 
-/// Draws a secret that nobody can guess.
+/// Draws a secret that can't be guessed.
 pub fn draw_secret() -> SigningSecret {
     let key: [u8; 32] = rand::random();
     SigningSecret::of_key(&key)

@@ -7,7 +7,7 @@ use crate::storage::repository::RepositoryError;
 
 /// A failure that may be part of an outage of storage.
 pub(crate) trait MaybeOutage {
-    /// Whether it is part of an outage.
+    /// `true` if it is part of an outage.
     fn is_outage(&self) -> bool;
 }
 

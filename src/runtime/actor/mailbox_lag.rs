@@ -8,7 +8,7 @@ use actix::{Actor, Addr, Handler, Message, Recipient, WeakRecipient};
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
-/// Maximum time that a probe waits, and the lag that is reported for it then.
+/// Maximum time that a probe waits. A longer lag is reported as this time.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Requests the time that this message has waited.

@@ -1,10 +1,10 @@
 //! Supervision: an actor that panics is restarted and goes on with the messages of its mailbox.
 //!
 //! actix's own `Supervisor` catches no panic: the actor's task dies and its mailbox closes. Here the actor's context
-//! future is polled under `catch_unwind`. After a panic the context is restarted: its spawned futures are dropped, its
-//! mailbox and addresses stay, [`actix::Supervised::restarting`] puts the actor back to its first state, and `started`
-//! runs again, where an actor reads its state from storage. Only the message that was being handled is lost; its sender
-//! receives an error at once, because the sender of the response is dropped.
+//! future is polled under `catch_unwind`. After a panic the context is restarted: its spawned futures are dropped,
+//! its mailbox and addresses remain, [`actix::Supervised::restarting`] resets the actor to its initial state, and
+//! `started` runs again, where an actor reads its state from storage. Only the message that was being handled is
+//! lost; its sender receives an error at once, because the sender of the response is dropped.
 
 use std::any::Any;
 use std::future::Future;
@@ -24,7 +24,7 @@ use tracing::error;
 
 use super::mailbox_lag::{LagProbe, LagProbes};
 
-/// A second panic within this time delays the restart, so that an actor that can't start does not use a whole core.
+/// A second panic within this time delays the restart, so that an actor that can't start does not occupy a core.
 const RESTART_WINDOW: Duration = Duration::from_secs(1);
 const RESTART_BACKOFF: Duration = Duration::from_millis(100);
 
@@ -47,7 +47,8 @@ impl Supervisor {
     }
 }
 
-/// The mailbox and the address of an actor that has not started yet, so that actors that refer to each other can be created one after the other.
+/// Mailbox and address of an actor that has not started, so that actors that refer to each other can be created in
+/// sequence.
 pub struct ActorSlot<A: Actor<Context = Context<A>>> {
     address: Addr<A>,
     mailbox: AddressReceiver<A>,
@@ -115,7 +116,7 @@ where
 }
 
 struct Supervision<A: Actor<Context = Context<A>>> {
-    /// Only taken when this is dropped.
+    /// `None` only while it is dropped.
     actor: Option<ContextFut<A, Context<A>>>,
     arbiter: Handle,
     name: &'static str,
@@ -126,8 +127,8 @@ struct Supervision<A: Actor<Context = Context<A>>> {
 
 impl<A: Actor<Context = Context<A>>> Drop for Supervision<A> {
     fn drop(&mut self) {
-        // An arbiter that stops drops its tasks outside of its runtime. A future of the actor may hold a pooled connection,
-        // which spawns a task to return it.
+        // An arbiter that stops drops its tasks outside its runtime. A future of the actor may hold a pooled
+        // connection, which spawns a task to return it.
         let _inside = self.arbiter.enter();
         self.actor = None;
     }

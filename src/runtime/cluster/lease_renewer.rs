@@ -1,14 +1,14 @@
-//! The LeaseRenewer: this node's own lease.
+//! The LeaseRenewer: renews this node's lease.
 //!
-//! It renews the lease at a third of its life: two renewals may fail before another node may take this node's jobs. When
-//! a renewal is stored it opens the [`SharedNodeLease`]; when none was stored in time the gate closes by itself, and the
-//! LeaseRenewer has everything given up that runs here: by then another node may be running it. The ends of what was given
-//! up are reported like any other, and change nothing if the job was taken. Work goes on with the next renewal that
-//! succeeds. Where storage serves one node alone the gate never closes, and the lease only says that the node lives.
+//! It renews the lease at a third of its duration: two renewals may fail before the lease expires. A stored renewal
+//! extends the [`SharedNodeLease`]. When the lease expires, the LeaseRenewer interrupts all attempts of this node,
+//! because another node may have recovered them; their outcomes are reported as usual and discarded if the job was
+//! recovered. The next successful renewal resumes work. With storage that serves one node, the shared lease never
+//! expires and the stored one only shows that the node is alive.
 //!
-//! A process that was paused for longer than its lease, or a machine that slept, finds out afterwards. Perhaps no other node
-//! was there to take anything: so the lease is renewed first, and what is still this node's own then goes on. No other node
-//! can take it between the renewal and the check (`if_orphaned` of [`Change::Finish`]).
+//! After a pause of the process or a suspension of the machine that is longer than the lease, possibly no other node
+//! has recovered anything. The lease is renewed first, and attempts that still belong to this node continue. No other
+//! node can recover them between the renewal and the check (`if_orphaned` of [`Change::Finish`]).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -36,42 +36,42 @@ use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::Change;
 use crate::storage::repository::JobRepository;
 
-/// How many messages the mailbox holds; it hears none but its own timers.
+/// Capacity of the mailbox, which receives only the actor's own timers.
 pub const MAILBOX_CAPACITY: usize = 16;
 
-/// How many of the last attempts of a job are read to find those that have ended.
-const ENDED_LATELY: u32 = 20;
+/// Number of attempts of a job that are read to find the finished ones.
+const RECENT_ATTEMPTS: u32 = 20;
 
-/// A lease that expired so long ago expired while the process was paused: otherwise a timer would have fired.
-const LATE: Duration = Duration::from_secs(1);
+/// An expiry that is detected this late happened while the process was paused: otherwise a timer would have fired.
+const PAUSE_THRESHOLD: Duration = Duration::from_secs(1);
 
-/// What the LeaseRenewer is made of.
+/// Dependencies of the LeaseRenewer.
 #[derive(Clone)]
 pub struct LeaseRenewerDeps {
-    /// What runs here, as it is stored.
+    /// Reads the running attempts.
     pub repository: Arc<dyn JobRepository>,
-    /// Where it writes.
+    /// Writes renewals.
     pub writer: WriterHandle,
-    /// Who has to give up what runs.
+    /// Interrupts running attempts.
     pub queues: Addr<QueueRegistry>,
-    /// What it opens.
+    /// The lease that other actors check.
     pub gate: SharedNodeLease,
     /// This node.
     pub node: NodeId,
-    /// What people call it.
+    /// Display name of the node.
     pub node_name: Arc<str>,
-    /// When it started.
+    /// Start time of the node.
     pub started_at: DateTime<Utc>,
-    /// How long its jobs are its own without a renewal.
+    /// Duration of the lease without a renewal.
     pub lease: TimeSpan,
-    /// The job types that it has handlers for.
+    /// Job types with a handler on this node.
     pub job_types: Arc<[JobType]>,
-    /// Those of them that remote workers may lease too.
+    /// Job types of those that remote workers may lease too.
     pub remote_types: Arc<[JobType]>,
 }
 
 impl LeaseRenewerDeps {
-    /// Says that this node lives. Tells whether its lease had run out before.
+    /// Renews the lease. Returns whether it had expired.
     pub async fn renew(&self) -> Result<bool, WriteError> {
         let sent_at = steady_now();
         let heartbeat = Change::Heartbeat {
@@ -84,9 +84,9 @@ impl LeaseRenewerDeps {
         };
         match self.writer.write_one(heartbeat, WritePriority::Internal).await? {
             Ok(_) => {
-                let had_run_out = !self.gate.is_open();
+                let had_expired = !self.gate.is_open();
                 self.gate.renewed(sent_at, self.lease.to_std());
-                Ok(had_run_out)
+                Ok(had_expired)
             }
             Err(refused) => Err(WriteError::Unavailable {
                 reason: refused.to_string(),
@@ -95,28 +95,28 @@ impl LeaseRenewerDeps {
     }
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct LeaseRenewer {
     parts: LeaseRenewerDeps,
-    /// Fires when the gate closes.
-    closing: Option<SpawnHandle>,
-    /// Fires when the next renewal is due, or stands for the one that is on its way.
+    /// Fires when the lease expires.
+    expiry: Option<SpawnHandle>,
+    /// Timer of the next renewal, or the renewal in progress.
     renewal: Option<SpawnHandle>,
-    has_given_up: bool,
-    /// Whether storage could not be reached for the last renewal: that is logged as an outage.
+    has_interrupted: bool,
+    /// `true` if storage was unavailable at the last renewal; that is logged as an outage.
     is_out: bool,
-    /// Whether the lease had expired while the process was paused, and what runs has not been checked since.
+    /// `true` if the lease expired while the process was paused and the running attempts are not checked yet.
     is_unverified: bool,
 }
 
 impl LeaseRenewer {
-    /// A LeaseRenewer of a lease that has just been renewed.
+    /// A LeaseRenewer of a lease that was just renewed.
     pub fn new(parts: LeaseRenewerDeps) -> Self {
         Self {
             parts,
-            closing: None,
+            expiry: None,
             renewal: None,
-            has_given_up: false,
+            has_interrupted: false,
             is_out: false,
             is_unverified: false,
         }
@@ -130,21 +130,22 @@ impl LeaseRenewer {
             keeper.renewal = Some(ctx.spawn(renewal.into_actor(keeper).map(|renewed, keeper, ctx| {
                 keeper.is_out = renewed.as_ref().is_err_and(MaybeOutage::is_outage);
                 match renewed {
-                    // The timer stands still while the machine sleeps, the lease does not.
-                    Ok(true) if !keeper.has_given_up => keeper.verify(ctx),
+                    // The timer pauses while the machine sleeps, the lease does not.
+                    Ok(true) if !keeper.has_interrupted => keeper.verify(ctx),
                     Ok(_) => keeper.renewed(ctx),
-                    Err(failure) => log_failure!(failure, "the node's lease could not be renewed: {failure}"),
+                    Err(failure) => log_failure!(failure, "failed to renew node lease: {failure}"),
                 }
                 keeper.renew_later(ctx);
             })));
         }));
     }
 
-    /// Stops what was taken while the lease had expired. It is renewed, so that nothing more can be taken.
+    /// Stops attempts that other nodes recovered while the lease was expired. It is renewed, so no more can be
+    /// recovered.
     fn verify(&mut self, ctx: &mut Context<Self>) {
         let parts = self.parts.clone();
         let check = async move {
-            // While QueueRegistry is being restarted nothing is known, and nothing can be stopped one by one.
+            // While the QueueRegistry restarts, its attempts are unknown and can't be stopped individually.
             let known = parts.queues.send(ReportAttempts).await.ok()?;
             let stored = match parts.repository.running_on(parts.node).await {
                 Ok(stored) => stored,
@@ -155,9 +156,10 @@ impl LeaseRenewer {
             };
             let own: HashSet<AttemptKey> = stored.into_iter().map(|job| (job.id, job.attempt)).collect();
             let taken: HashSet<AttemptKey> = known.difference(&own).copied().collect();
-            // Some have ended here since they were reported. One that has had so many attempts since runs no more anyway.
+            // Some finished here since they were reported. A job with that many attempts since then is no longer
+            // running.
             let ids: Vec<JobId> = taken.iter().map(|(id, _)| *id).collect();
-            match parts.repository.last_attempts(&ids, ENDED_LATELY).await {
+            match parts.repository.last_attempts(&ids, RECENT_ATTEMPTS).await {
                 Ok(history) => Some(without_ended(taken, &history)),
                 Err(failure) => {
                     log_failure!(
@@ -179,36 +181,36 @@ impl LeaseRenewer {
                     }
                     deliver(&keeper.parts.queues, ResyncQueues, ctx);
                 }
-                None if !keeper.has_given_up => {
-                    keeper.give_up(ctx);
+                None if !keeper.has_interrupted => {
+                    keeper.interrupt_all(ctx);
                     keeper.renewed(ctx);
                 }
                 None => {}
             }
-            keeper.watch_gate(ctx);
+            keeper.watch_expiry(ctx);
         }));
     }
 
     fn renewed(&mut self, ctx: &mut Context<Self>) {
-        if std::mem::take(&mut self.has_given_up) {
-            info!("the node's lease is renewed: it takes jobs again");
+        if std::mem::take(&mut self.has_interrupted) {
+            info!("node lease renewed; accepting jobs");
             deliver(&self.parts.queues, ResyncQueues, ctx);
         }
-        self.watch_gate(ctx);
+        self.watch_expiry(ctx);
     }
 
-    /// Comes back when the gate closes, unless it stays open until then.
-    fn watch_gate(&mut self, ctx: &mut Context<Self>) {
+    /// Sets a timer for the expiry of the lease.
+    fn watch_expiry(&mut self, ctx: &mut Context<Self>) {
         let Some(open_for) = self.parts.gate.open_for() else {
             return;
         };
-        if let Some(closing) = self.closing.take() {
-            ctx.cancel_future(closing);
+        if let Some(expiry) = self.expiry.take() {
+            ctx.cancel_future(expiry);
         }
-        self.closing = Some(ctx.run_later(open_for, |keeper, ctx| {
-            keeper.closing = None;
+        self.expiry = Some(ctx.run_later(open_for, |keeper, ctx| {
+            keeper.expiry = None;
             if keeper.parts.gate.is_open() {
-                keeper.watch_gate(ctx);
+                keeper.watch_expiry(ctx);
                 return;
             }
             keeper.expired(ctx);
@@ -216,30 +218,26 @@ impl LeaseRenewer {
     }
 
     fn expired(&mut self, ctx: &mut Context<Self>) {
-        if self.parts.gate.closed_for() < LATE {
-            self.give_up(ctx);
+        if self.parts.gate.closed_for() < PAUSE_THRESHOLD {
+            self.interrupt_all(ctx);
             return;
         }
-        // The renewal is due as well. Should it fail, what runs is given up.
+        // The renewal is due as well. If it fails, the running attempts are interrupted.
         self.is_unverified = true;
         ctx.run_later(renewal_interval(self.parts.lease), |keeper, ctx| {
             if keeper.is_unverified {
-                keeper.give_up(ctx);
+                keeper.interrupt_all(ctx);
             }
         });
     }
 
-    fn give_up(&mut self, ctx: &mut Context<Self>) {
+    fn interrupt_all(&mut self, ctx: &mut Context<Self>) {
         if self.is_out {
-            debug!(
-                "the node's lease has run out: it gives up what it runs, and starts nothing until the lease is renewed"
-            );
+            debug!("node lease expired; aborting running jobs until it is renewed");
         } else {
-            warn!(
-                "the node's lease has run out: it gives up what it runs, and starts nothing until the lease is renewed"
-            );
+            warn!("node lease expired; aborting running jobs until it is renewed");
         }
-        self.has_given_up = true;
+        self.has_interrupted = true;
         self.is_unverified = false;
         deliver(&self.parts.queues, InterruptAll, ctx);
     }
@@ -249,16 +247,17 @@ impl Actor for LeaseRenewer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.watch_gate(ctx);
+        self.watch_expiry(ctx);
         self.renew_later(ctx);
     }
 }
 
 impl Supervised for LeaseRenewer {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        // Whether it had given up is not known: then what runs is given up once more, or found again by a look.
+        // The state before the panic is unknown: running attempts are interrupted again, or orphan recovery finds
+        // them.
         *self = Self {
-            has_given_up: true,
+            has_interrupted: true,
             ..Self::new(self.parts.clone())
         };
     }
@@ -270,14 +269,14 @@ impl Handler<StopRenewing> for LeaseRenewer {
     type Result = ();
 
     fn handle(&mut self, StopRenewing: StopRenewing, ctx: &mut Context<Self>) {
-        for timer in [self.renewal.take(), self.closing.take()].into_iter().flatten() {
-            // A renewal that was sent already is committed before whatever is sent from now on.
+        for timer in [self.renewal.take(), self.expiry.take()].into_iter().flatten() {
+            // A renewal that was already sent is committed before later writes.
             ctx.cancel_future(timer);
         }
     }
 }
 
-/// Of these attempts, those that did not end on their own node.
+/// The attempts that did not finish on their own node.
 fn without_ended(mut taken: HashSet<AttemptKey>, history: &[Attempt]) -> HashSet<AttemptKey> {
     for attempt in history {
         if attempt.status != AttemptStatus::Lost {

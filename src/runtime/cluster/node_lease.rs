@@ -1,4 +1,4 @@
-//! Whether this node may start jobs: its own view of its lease, for the actors that start and run them.
+//! This node's view of its own lease, for the actors that start and run jobs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,34 +8,34 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::domain::cluster::node_lease::{Moment, NodeLease};
 
-/// Shared by a node's actors: the LeaseRenewer renews, the queues and workers ask.
+/// Shared by the actors of a node: the LeaseRenewer extends it, dispatchers and workers check it.
 #[derive(Clone, Debug)]
 pub struct SharedNodeLease {
-    /// `None`: storage serves this node alone, and nobody could take its jobs.
+    /// `None` if storage serves this node alone: no other node can recover its jobs.
     held_until_micros: Option<Arc<AtomicU64>>,
 }
 
 impl SharedNodeLease {
-    /// The gate of a node; closed at first when other nodes may use the same storage.
+    /// The lease of a node; expired at first if other nodes may use the same storage.
     pub fn new(is_shared: bool) -> Self {
         Self {
             held_until_micros: is_shared.then(Arc::default),
         }
     }
 
-    /// Whether jobs may be started, and what runs belongs to this node.
+    /// `true` while jobs may be started and running jobs belong to this node.
     pub fn is_open(&self) -> bool {
         self.held_until_micros.is_none() || self.lease().is_held(steady_now())
     }
 
-    /// How long the gate stays open without a renewal; `None` when it can't close.
+    /// Time until the lease expires without a renewal; `None` if it can't expire.
     pub fn open_for(&self) -> Option<Duration> {
         self.held_until_micros.as_ref()?;
         let until = self.lease().held_until().unwrap_or_default();
         Some(until.saturating_sub(steady_now()))
     }
 
-    /// For how long the gate has been closed; nothing while it is open.
+    /// Time since the lease expired; zero while it is valid.
     pub fn closed_for(&self) -> Duration {
         if self.is_open() {
             return Duration::ZERO;
@@ -43,7 +43,7 @@ impl SharedNodeLease {
         steady_now().saturating_sub(self.lease().held_until().unwrap_or_default())
     }
 
-    /// Notes that a renewal that was sent at `sent_at` is stored.
+    /// Records a stored renewal that was sent at `sent_at`.
     pub fn renewed(&self, sent_at: Moment, lease: Duration) {
         if let Some(held_until) = &self.held_until_micros {
             let renewed = self.lease().renewed(sent_at, lease);
@@ -64,7 +64,7 @@ impl SharedNodeLease {
     }
 }
 
-/// The node's steady clock: it is never set, and goes on while the process is stopped or the machine sleeps.
+/// The node's steady clock: it is never set, and continues while the process is stopped or the machine sleeps.
 pub fn steady_now() -> Moment {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();

@@ -1,14 +1,14 @@
 //! The Notifier: wake-ups and events between the nodes that share a storage.
 //!
-//! What this node has to tell gathers here and goes out together: the first signal at once, those that come within the
-//! next `PAUSE` in one message after it. So a busy node says a few things a second, never one a job. What other nodes
-//! say is passed on as if it had happened here. Signals may be lost; the Scheduler, the OrphanRecovery and QueueRegistry look at storage
-//! from time to time, and after a gap in the connection everything is looked at anew.
+//! Signals to other nodes are batched: the first is sent at once, those of the next `SEND_INTERVAL` together after
+//! it, so a busy node sends a few messages a second instead of one per job. Signals of other nodes are handled like
+//! local ones. Signals may be lost; the Scheduler, the OrphanRecovery and the QueueRegistry poll storage, and after a
+//! gap in the connection everything is resynced.
 //!
-//! Events of jobs go to other nodes only while somebody there listens: a node with listeners says so again and again, and
-//! is forgotten when it has been silent for `INTEREST_KEPT`.
+//! Events of jobs are sent only while another node has subscribers: such a node repeats its interest, which expires
+//! after `INTEREST_TTL`.
 //!
-//! Where storage serves one node alone there is no Notifier.
+//! There is no Notifier when storage serves one node alone.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -38,47 +38,47 @@ use crate::runtime::schedule::recurring_jobs::RecurringScheduler;
 use crate::storage::cluster_message::{Heard, JobSignal, Signal};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// How many messages the mailbox holds.
+/// Capacity of the mailbox.
 pub const MAILBOX_CAPACITY: usize = 4_096;
 
-/// The time between two messages to other nodes.
-const PAUSE: Duration = Duration::from_millis(20);
-/// How many signals may wait to be sent; beyond it they are dropped, and the others find out by looking.
-const WAITING_MAX: usize = 20_000;
-/// How often a node with listeners says that it has some.
-const INTEREST_REPEATED: Duration = Duration::from_secs(5);
-/// How long it is believed.
-const INTEREST_KEPT: Duration = Duration::from_secs(20);
-/// How often the local interest is looked at.
+/// Minimum time between two messages to other nodes.
+const SEND_INTERVAL: Duration = Duration::from_millis(20);
+/// Capacity of the send buffer; further signals are dropped, and other nodes find the changes by polling.
+const BUFFER_CAPACITY: usize = 20_000;
+/// Interval at which a node with subscribers repeats its interest.
+const INTEREST_INTERVAL: Duration = Duration::from_secs(5);
+/// Time after which the interest of another node expires.
+const INTEREST_TTL: Duration = Duration::from_secs(20);
+/// Interval of checks for local subscribers.
 const TICK: Duration = Duration::from_secs(1);
-/// The wait before a connection that failed is tried again.
-const RETRY_WAIT: Duration = Duration::from_secs(1);
+/// Delay before a failed connection is retried.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What a Notifier is made of.
+/// Dependencies of the Notifier.
 #[derive(Clone)]
 pub struct NotifierDeps {
-    /// What connects the nodes.
+    /// Sends and receives messages between nodes.
     pub repository: Arc<dyn JobRepository>,
     /// This node.
     pub node: NodeId,
-    /// Whom wake-ups concern.
+    /// Receives wake-ups.
     pub queues: Addr<QueueRegistry>,
-    /// Reads due times again after a gap.
+    /// Resyncs due times after a gap.
     pub scheduler: Addr<Scheduler>,
-    /// Reads recurring jobs again after a gap.
+    /// Resyncs recurring jobs after a gap.
     pub recurring: Addr<RecurringScheduler>,
-    /// Who is told what has happened elsewhere.
+    /// Publishes events of other nodes.
     pub event_bus: EventBusHandle,
-    /// Whether anybody elsewhere does.
+    /// Set while other nodes have subscribers.
     pub remote_subscribers: RemoteSubscribers,
-    /// Tells the time of events of queues.
+    /// Times of queue events.
     pub clock: Clock,
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct Notifier {
     parts: NotifierDeps,
-    /// QueueRegistry of which others should know that jobs are due; said once, however often it was told.
+    /// Queues with due jobs to announce, each once per message.
     due: BTreeSet<QueueName>,
     waiting: Vec<Signal>,
     is_sending: bool,
@@ -87,7 +87,7 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// A Notifier with nothing to tell.
+    /// A Notifier without pending signals.
     pub fn new(parts: NotifierDeps) -> Self {
         Self {
             parts,
@@ -99,7 +99,7 @@ impl Notifier {
         }
     }
 
-    /// Sends what waits, then pauses, and again until nothing waits.
+    /// Sends the pending signals, pauses, and repeats until none is left.
     fn send(&mut self, ctx: &mut Context<Self>) {
         let mut signals = std::mem::take(&mut self.waiting);
         let due = std::mem::take(&mut self.due);
@@ -112,31 +112,28 @@ impl Notifier {
         let (repository, node) = (Arc::clone(&self.parts.repository), self.parts.node);
         let sent = async move {
             let sent = repository.signal(node, &signals).await;
-            tokio::time::sleep(PAUSE).await;
+            tokio::time::sleep(SEND_INTERVAL).await;
             sent
         };
         ctx.spawn(sent.into_actor(self).map(|sent, notifier, ctx| {
             if let Err(failure) = sent {
-                log_failure!(
-                    failure,
-                    "other nodes could not be told at once, they will find out by looking: {failure}"
-                );
+                log_failure!(failure, "failed to notify other nodes, they will poll: {failure}");
             }
             notifier.send(ctx);
         }));
     }
 
-    /// Listens to other nodes, and connects again whenever the connection is lost.
+    /// Listens to other nodes and reconnects whenever the connection is lost.
     fn listen(&self, ctx: &mut Context<Self>) {
         let (repository, node, own) = (Arc::clone(&self.parts.repository), self.parts.node, ctx.address());
         let listening = async move {
             let Some(mut heard) = repository.signals(node).await? else {
                 return Ok(false);
             };
-            // Whatever was said before this moment was not heard.
+            // Earlier messages were not received.
             let mut next = Some(Ok(Heard::Gap));
             while let Some(heard_now) = next {
-                // When this actor is gone, so is the reason to listen.
+                // The actor has stopped.
                 match heard_now? {
                     Heard::Signals { from, signals } => {
                         if own.send(Received { from, signals }).await.is_err() {
@@ -160,7 +157,7 @@ impl Notifier {
                     match ended {
                         Ok(true) => {}
                         Ok(false) => {
-                            // Due jobs, recurring jobs and queues are read from storage at intervals anyway.
+                            // Due jobs, recurring jobs and queues are polled anyway.
                             info!(
                                 "no LISTEN connection (database.pgbouncer): other nodes' changes are found by polling"
                             );
@@ -168,19 +165,19 @@ impl Notifier {
                         }
                         Err(failure) => log_failure!(failure, "failed to listen to other nodes: {failure}"),
                     }
-                    ctx.run_later(RETRY_WAIT, |notifier, ctx| notifier.listen(ctx));
+                    ctx.run_later(RETRY_DELAY, |notifier, ctx| notifier.listen(ctx));
                 }),
         );
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        self.interested.retain(|_, heard_at| now - *heard_at < INTEREST_KEPT);
+        self.interested.retain(|_, heard_at| now - *heard_at < INTEREST_TTL);
         self.note_foreign_interest();
         let is_any = self.parts.event_bus.is_any_in(Topic::Jobs);
         let is_said = self
             .interest_said
-            .is_some_and(|(said, at)| said == is_any && (!is_any || now - at < INTEREST_REPEATED));
+            .is_some_and(|(said, at)| said == is_any && (!is_any || now - at < INTEREST_INTERVAL));
         if !is_said && (is_any || self.interest_said.is_some()) {
             self.interest_said = Some((is_any, now));
             self.tell(vec![Signal::Interest { is_any }], ctx);
@@ -197,14 +194,14 @@ impl Notifier {
             if let Signal::JobsDue { queue } = signal {
                 self.due.insert(queue);
             } else if signal == Signal::RecurringChanged && self.waiting.contains(&signal) {
-                // Said already.
-            } else if self.waiting.len() < WAITING_MAX {
+                // Already pending.
+            } else if self.waiting.len() < BUFFER_CAPACITY {
                 self.waiting.push(signal);
             }
         }
         if !self.is_sending {
             self.is_sending = true;
-            // Polled when the mailbox is empty: what has come together is sent together.
+            // Polled when the mailbox is empty, so that signals that arrive together are sent together.
             ctx.spawn(
                 std::future::ready(())
                     .into_actor(self)
@@ -213,7 +210,7 @@ impl Notifier {
         }
     }
 
-    /// Reads the jobs of which others have said something, and publishes it here.
+    /// Reads the jobs that other nodes' signals refer to and publishes their events.
     fn publish(&self, jobs: Vec<JobSignal>, ctx: &mut Context<Self>) {
         let repository = Arc::clone(&self.parts.repository);
         let read = async move {
@@ -225,13 +222,13 @@ impl Notifier {
             let events = jobs.iter().filter_map(|signal| event_of(*signal, &by_id));
             Ok::<Vec<Event>, RepositoryError>(events.collect())
         };
-        // One after the other, so that the events of a job keep their order.
+        // In sequence, so that the events of a job keep their order.
         ctx.wait(read.into_actor(self).map(|events, notifier, _| match events {
             Ok(events) if events.is_empty() => {}
             Ok(events) => notifier.parts.event_bus.publish(events),
             Err(failure) => log_failure!(
                 failure,
-                "jobs of other nodes could not be read; their events are lost here: {failure}"
+                "failed to read changed jobs of other nodes; their events are dropped: {failure}"
             ),
         }));
     }
@@ -244,8 +241,7 @@ impl Notifier {
     }
 }
 
-/// The event that a signal stands for, with the job as it is now in storage, but in the status that the event is about.
-/// `None` when the job is gone.
+/// The event of a signal: the job as stored now, with the status of the event. `None` if the job no longer exists.
 fn event_of(JobSignal { kind, job_id, at }: JobSignal, by_id: &HashMap<JobId, Arc<Job>>) -> Option<Event> {
     let job = by_id.get(&job_id)?;
     let job = match kind.status() {
@@ -287,7 +283,7 @@ impl Handler<Resync> for Notifier {
     type Result = ();
 
     fn handle(&mut self, Resync: Resync, ctx: &mut Context<Self>) {
-        debug!("connected to the other nodes; looking at what was not heard before");
+        debug!("notification listener connected; resyncing");
         deliver(&self.parts.queues, ResyncQueues, ctx);
         deliver(&self.parts.scheduler, ResyncDueTimes, ctx);
         deliver(&self.parts.recurring, RecurringChanged, ctx);

@@ -1,15 +1,15 @@
-//! The OrphanRecovery: brings back what nobody runs any more.
+//! The OrphanRecovery: requeues running jobs that have lost their node or worker.
 //!
-//! A running job belongs to the node that stored its start, for as long as the node's lease lasts. At each tick the
-//! OrphanRecovery looks for
+//! A running job belongs to the node that stored its start while the node's lease is valid. Each round handles
 //!
-//! - jobs whose node has no lease any more: it died. Their attempt ends as lost and they are pending again. Its own jobs are
-//!   none of them, however late its own lease was renewed: this node lives;
-//! - jobs of this node that were asked to be cancelled, and what other nodes have changed: signals may be lost;
-//! - attempts that storage says run here and that no worker knows of, in `ROUNDS` rounds in a row: a start whose answer was
-//!   lost, or an actor that panicked. They are brought back the same way. A round that comes late starts the count again:
-//!   the process was paused, and its actors have not caught up.
+//! - orphans: jobs whose node has no valid lease. Their attempt finishes as lost and they are pending again. This
+//!   node's own jobs are excluded, however late its lease was renewed;
+//! - cancelled jobs of this node and changes by other nodes, whose signals may be lost;
+//! - unacknowledged attempts: stored as running here, but unknown to every worker in `ROUNDS` consecutive rounds,
+//!   because the response to a start was lost or an actor panicked. They are recovered like orphans. A delayed round
+//!   restarts the count: the process was paused, and its actors have not caught up.
 //!
+//! If two nodes find the same job, the attempt number lets only one of them change it.
 //! Two nodes may find the same job: the attempt's number lets only one of them change it.
 
 use std::collections::{HashMap, HashSet};
@@ -40,36 +40,36 @@ use crate::storage::change::{Applied, Change, Finished};
 use crate::storage::query::RunningJob;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// How many messages the mailbox holds; it hears none but its own timer.
+/// Capacity of the mailbox, which receives only the actor's own timer.
 pub const MAILBOX_CAPACITY: usize = 16;
 
-/// How many jobs are brought back in one step.
-const STEP: u32 = 500;
+/// Number of jobs that are recovered in one batch.
+const BATCH_SIZE: u32 = 500;
 
-/// In how many rounds in a row an attempt must be unknown here before it counts as lost.
+/// Number of consecutive rounds in which an attempt must be unknown to be lost.
 const ROUNDS: u32 = 3;
 
-/// Attempts that no worker of this node knows of, and in how many rounds in a row.
+/// Attempts that are unknown to the workers of this node, with the number of consecutive rounds.
 type Suspects = HashMap<AttemptKey, u32>;
 
-/// What the OrphanRecovery is made of.
+/// Dependencies of the OrphanRecovery.
 #[derive(Clone)]
 pub struct OrphanRecoveryDeps {
-    /// Where it looks.
+    /// Reads running jobs.
     pub repository: Arc<dyn JobRepository>,
-    /// Where it writes.
+    /// Writes recovered jobs.
     pub writer: WriterHandle,
-    /// Who knows what runs here.
+    /// Reports the attempts that run here.
     pub queues: Addr<QueueRegistry>,
     /// This node.
     pub node: NodeId,
-    /// How long its jobs are its own without a heartbeat.
+    /// Duration of this node's lease.
     pub lease: TimeSpan,
-    /// Tells the time.
+    /// The time of day.
     pub clock: Clock,
 }
 
-/// Why a round could not be finished.
+/// Error of a round.
 #[derive(Debug, thiserror::Error)]
 pub enum OrphanRecoveryError {
     /// Storage could not be read.
@@ -90,24 +90,24 @@ impl MaybeOutage for OrphanRecoveryError {
 }
 
 impl OrphanRecoveryDeps {
-    /// Brings back the jobs of nodes that have no lease any more. Tells how many.
-    pub async fn rescue_orphans(&self) -> Result<usize, OrphanRecoveryError> {
-        let mut rescued = 0;
+    /// Recovers the jobs of nodes without a valid lease. Returns their number.
+    pub async fn recover_orphans(&self) -> Result<usize, OrphanRecoveryError> {
+        let mut recovered = 0;
         loop {
-            let orphans = self.repository.orphans(self.node, STEP).await?;
+            let orphans = self.repository.orphans(self.node, BATCH_SIZE).await?;
             let found = orphans.len();
-            let applied = self.bring_back(orphans, true).await?;
-            rescued += applied;
-            // Nothing applied: another node is at it.
-            if found < usize::try_from(STEP).unwrap_or(usize::MAX) || applied == 0 {
-                return Ok(rescued);
+            let applied = self.recover(orphans, true).await?;
+            recovered += applied;
+            // No change was applied: another node recovers them.
+            if found < usize::try_from(BATCH_SIZE).unwrap_or(usize::MAX) || applied == 0 {
+                return Ok(recovered);
             }
         }
     }
 
-    /// Ends the attempts of these jobs as lost; those of another node only if it holds no lease at the commit. Tells how
-    /// many.
-    async fn bring_back(&self, jobs: Vec<Arc<Job>>, if_orphaned: bool) -> Result<usize, OrphanRecoveryError> {
+    /// Finishes the attempts of these jobs as lost; attempts of another node only if it has no valid lease at the
+    /// commit. Returns their number.
+    async fn recover(&self, jobs: Vec<Arc<Job>>, if_orphaned: bool) -> Result<usize, OrphanRecoveryError> {
         if jobs.is_empty() {
             return Ok(0);
         }
@@ -132,23 +132,23 @@ impl OrphanRecoveryDeps {
                 continue;
             }
             count += 1;
-            let what_now = match job.status {
-                JobStatus::Pending => "it runs again",
-                JobStatus::Running | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => "it has ended",
+            let consequence = match job.status {
+                JobStatus::Pending => "requeued",
+                JobStatus::Running | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => "not requeued",
             };
-            warn!(job.id = %job.id, attempt = attempt.number, "attempt {} of job {} was lost; {what_now}", attempt.number, job.id);
+            warn!(job.id = %job.id, attempt = attempt.number, "attempt {} of job {} lost (lease expired); {consequence}", attempt.number, job.id);
         }
         Ok(count)
     }
 
-    /// How many attempts of each of these jobs were lost one after the other right before the one that runs.
+    /// Number of consecutive lost attempts of each job right before the running one.
     async fn lost_before(&self, jobs: &[Arc<Job>]) -> Result<HashMap<JobId, u32>, OrphanRecoveryError> {
         let ids: Vec<JobId> = jobs.iter().filter(|job| job.attempt > 1).map(|job| job.id).collect();
         let mut lost = HashMap::with_capacity(ids.len());
         if ids.is_empty() {
             return Ok(lost);
         }
-        // Those of one job come in their order.
+        // Sorted by attempt within a job.
         for attempt in self.repository.last_attempts(&ids, LOST_IN_A_ROW_MAX + 1).await? {
             let in_a_row = lost.entry(attempt.job_id).or_default();
             *in_a_row = match attempt.status {
@@ -163,10 +163,10 @@ impl OrphanRecoveryDeps {
         Ok(lost)
     }
 
-    /// Tells the queues once more whether this node drains.
+    /// Sends the stored draining state of this node to the queues.
     async fn read_drain(&self) -> Result<(), OrphanRecoveryError> {
         if !self.repository.is_shared() {
-            // Nobody but this node's own callers could have switched it.
+            // Only this node's own callers can change it.
             return Ok(());
         }
         let nodes = self.repository.nodes().await?;
@@ -175,13 +175,13 @@ impl OrphanRecoveryDeps {
                 node: self.node,
                 is_draining: own.is_draining,
             };
-            // As below.
+            // Fails only while the QueueRegistry restarts, see below.
             let _ = self.queues.send(switched).await;
         }
         Ok(())
     }
 
-    /// Tells the queues of cancellations once more: a signal of the node that was asked may have been lost.
+    /// Repeats cancellations to the queues: the signal of another node may have been lost.
     async fn cancel_again(&self, running: &[RunningJob]) {
         for job in running.iter().filter(|job| job.cancel_requested) {
             let cancel = CancelJob {
@@ -190,19 +190,19 @@ impl OrphanRecoveryDeps {
                 attempt: job.attempt,
                 node: Some(self.node),
             };
-            // While QueueRegistry is being restarted nothing can be told; the next round tells it.
+            // The QueueRegistry may be restarting; the next round repeats it.
             let _ = self.queues.send(cancel).await;
         }
     }
 
-    /// Brings back the attempts that storage says run here and that no worker knows of.
-    async fn rescue_strays(&self, suspects: Suspects) -> Result<Suspects, OrphanRecoveryError> {
+    /// Recovers attempts that are stored as running here and that no worker knows.
+    async fn recover_unacknowledged(&self, suspects: Suspects) -> Result<Suspects, OrphanRecoveryError> {
         let stored = self.repository.running_on(self.node).await?;
         self.cancel_again(&stored).await;
         if stored.is_empty() {
             return Ok(Suspects::new());
         }
-        // While QueueRegistry is being restarted nobody can say what runs: then nothing is suspected.
+        // While the QueueRegistry restarts, the running attempts are unknown and none is suspected.
         let Ok(known) = self.queues.send(ReportAttempts).await else {
             return Ok(Suspects::new());
         };
@@ -223,19 +223,19 @@ impl OrphanRecoveryDeps {
             self.repository.jobs_in_brief(&ids).await?
         };
         jobs.retain(|job| job.status == JobStatus::Running && lost.contains(&(job.id, job.attempt)));
-        self.bring_back(jobs, false).await?;
+        self.recover(jobs, false).await?;
         Ok(unknown)
     }
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct OrphanRecovery {
     parts: OrphanRecoveryDeps,
     suspects: Suspects,
 }
 
 impl OrphanRecovery {
-    /// A OrphanRecovery that begins with its next tick.
+    /// An OrphanRecovery whose first round is its next tick.
     pub fn new(parts: OrphanRecoveryDeps) -> Self {
         Self {
             parts,
@@ -248,22 +248,22 @@ impl OrphanRecovery {
         ctx.run_later(wait, move |rescuer, ctx| {
             let parts = rescuer.parts.clone();
             let mut suspects = std::mem::take(&mut rescuer.suspects);
-            // The timer alone is measured: a round over slow storage may take longer than a pause.
+            // Only the timer is measured: a round over slow storage may take longer than a pause.
             if is_after_a_pause(steady_now().saturating_sub(since), wait) {
                 suspects.clear();
             }
             let round = async move {
-                parts.rescue_orphans().await?;
-                // As above: what other nodes have paused, resumed or stored may not have been heard of; nor what was stored
-                // here when an actor ended before it could tell.
+                parts.recover_orphans().await?;
+                // Signals of other nodes about paused, resumed or stored jobs may be lost, as may those of a local
+                // actor that stopped before it sent them.
                 let _ = parts.queues.send(ResyncQueues).await;
                 parts.read_drain().await?;
-                parts.rescue_strays(suspects).await
+                parts.recover_unacknowledged(suspects).await
             };
             ctx.spawn(round.into_actor(rescuer).map(|unknown, rescuer, ctx| {
                 match unknown {
                     Ok(unknown) => rescuer.suspects = unknown,
-                    Err(failure) => log_failure!(failure, "lost jobs could not be looked for: {failure}"),
+                    Err(failure) => log_failure!(failure, "orphan recovery failed: {failure}"),
                 }
                 rescuer.tick_later(ctx);
             }));
@@ -271,7 +271,7 @@ impl OrphanRecovery {
     }
 }
 
-/// Whether a timer that was to ring after `wait` has rung so late that the process was paused.
+/// `true` if a timer of `wait` fired so late that the process was paused.
 fn is_after_a_pause(waited: Moment, wait: Duration) -> bool {
     waited > wait * 2
 }

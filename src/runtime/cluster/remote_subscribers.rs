@@ -1,4 +1,4 @@
-//! Whether other nodes have subscribers to job events.
+//! Subscribers to job events on other nodes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -20,7 +20,7 @@ use crate::runtime::actor::supervisor::panic_text;
 use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::monitoring::job_spans::Traces;
 
-/// What attempts run with. Cheap to clone.
+/// Dependencies of attempts. Cheap to clone.
 #[derive(Clone)]
 pub struct AttemptContext {
     /// Handlers of jobs.
@@ -31,13 +31,13 @@ pub struct AttemptContext {
     pub handler_threads: Handle,
     /// Time that a cancelled job has to finish.
     pub cancel_grace: Duration,
-    /// Whether running jobs belong to this node.
+    /// Lease of the node, which running jobs depend on.
     pub gate: SharedNodeLease,
     /// Spans of jobs.
     pub traces: Traces,
 }
 
-/// Tells a running attempt to stop.
+/// Request to a running attempt to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopSignal {
     /// Continue.
@@ -140,7 +140,7 @@ fn span_of(job: &Job) -> Span {
     )
 }
 
-/// The trace of a job, whether it is exported or not.
+/// The trace of a job, exported or not.
 pub(crate) fn trace_id(job: &Job) -> TraceId {
     JobTrace::of(job, SamplingRatio::all()).trace_id
 }

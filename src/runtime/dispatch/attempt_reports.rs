@@ -24,7 +24,7 @@ use crate::storage::change::Change;
 
 /// Minimum time between two writes of an attempt's reports.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// Maximum time that the end of an attempt waits for its last reports.
+/// Maximum time that the completion of an attempt waits for its last reports.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The reports of one attempt.
@@ -36,25 +36,25 @@ struct Shared {
     writer: WriterHandle,
     limits: HandlerLimits,
     clock: Clock,
-    /// Where reports are written: not where handlers run, which may block every thread there.
+    /// Reports are not written on handler threads, which handlers may block.
     writers: Handle,
     pending: Mutex<Pending>,
-    /// Held while a report is written, so that the attempt's end follows it.
+    /// Held while a report is written, so that the attempt's completion follows it.
     writing: AsyncMutex<()>,
 }
 
-/// What is not written yet.
+/// Reports that are not written yet.
 #[derive(Default)]
 struct Pending {
     progress: Option<Progress>,
     log: VecDeque<LogLine>,
     is_writing: bool,
-    /// The attempt has ended: later reports are discarded.
+    /// The attempt has finished: later reports are discarded.
     is_closed: bool,
 }
 
 impl Pending {
-    /// A report that could not be written is older than what is pending.
+    /// Restores a report that could not be written, which is older than the pending ones.
     fn put_back(&mut self, report: AttemptReport) {
         self.progress = self.progress.take().or(report.progress);
         for line in report.log.into_iter().rev() {
@@ -85,12 +85,12 @@ impl AttemptReports {
         }))
     }
 
-    /// Where the attempt's handler reports.
+    /// The sink that the attempt's handler reports to.
     pub(crate) fn sink(&self) -> Arc<dyn ReportSink> {
         Arc::new(self.clone())
     }
 
-    /// Writes what is left; to be called before the attempt's end is written, because storage discards later reports.
+    /// Writes the remaining reports. Called before the completion is written, because storage discards later reports.
     pub(crate) async fn close(&self) {
         let has_reports = self.0.with_pending(|pending| {
             pending.is_closed = true;
@@ -112,7 +112,7 @@ impl AttemptReports {
 
 impl Shared {
     fn with_pending<T>(&self, change: impl FnOnce(&mut Pending) -> T) -> T {
-        // Consistent after a panic: each change replaces whole values.
+        // Consistent after a panic: each change replaces complete values.
         change(&mut self.pending.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -134,7 +134,7 @@ impl Shared {
             job: Arc::clone(&self.job),
             report: Arc::new(report),
         };
-        // A refusal means that the attempt is no longer this node's; its end is then discarded and logged.
+        // A rejection means that the attempt no longer belongs to this node; its result is then discarded and logged.
         let _ = self.writer.write_one(report, WritePriority::Background).await?;
         Ok(())
     }
@@ -152,7 +152,7 @@ impl Shared {
         }
     }
 
-    /// Writes what is pending, after the report that is being written. Returns whether there was anything.
+    /// Writes the pending reports after the one in progress. Returns whether there were any.
     async fn write_pending(&self) -> Result<bool, WriteError> {
         let _turn = self.writing.lock().await;
         let next = self.with_pending(|pending| {

@@ -35,7 +35,7 @@ impl AttemptResult {
         self.job.finish(self.outcome.clone(), self.at, self.jitter)
     }
 
-    /// The same result of a job that was cancelled meanwhile.
+    /// The same result for a job that was cancelled in the meantime.
     fn of_cancelled(self) -> Self {
         let job = Job {
             cancel_requested: true,
@@ -48,7 +48,7 @@ impl AttemptResult {
     }
 }
 
-/// Stores the result of an attempt, however long that takes. The first write is sent before this returns.
+/// Stores the result of an attempt, with retries until it succeeds. The first write is sent before this returns.
 pub(crate) fn store(completions: CompletionBatcher, result: AttemptResult) -> impl Future<Output = ()> {
     let (job, attempt) = result.apply();
     log_result(&job, &attempt);
@@ -68,15 +68,15 @@ async fn retry_until_stored(
             Ok(Ok(Applied::Finished(Finished::Stored))) => return,
             Ok(Ok(Applied::Finished(Finished::CancelRequested))) => result = result.of_cancelled(),
             Ok(Ok(_)) => {
-                warn!(job.id = %id, attempt = number, "attempt {number} of job {id} ended after it had lost its lease; nothing is changed");
+                warn!(job.id = %id, attempt = number, "discarded late result of attempt {number} of job {id} (lease lost)");
                 return;
             }
             Ok(Err(refused)) => {
-                error!(job.id = %id, attempt = number, "the end of attempt {number} of job {id} can't be stored: {refused}");
+                error!(job.id = %id, attempt = number, "the result of attempt {number} of job {id} was rejected by storage: {refused}");
                 return;
             }
             Err(failure) => {
-                log_failure!(failure, job.id = %id, attempt = number, "the end of attempt {number} of job {id} is not stored yet: {failure}");
+                log_failure!(failure, job.id = %id, attempt = number, "failed to store the result of attempt {number} of job {id}, retrying: {failure}");
                 tokio::time::sleep(RETRY_DELAY).await;
             }
         }

@@ -1,19 +1,19 @@
-//! Whether due jobs wait for workers on this node: what is less urgent steps back then.
+//! Gauge of due jobs that wait for workers on this node; background work is throttled then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many queues have due jobs that wait.
+/// Number of queues with waiting due jobs.
 #[derive(Clone, Debug, Default)]
 pub struct BacklogGauge(Arc<AtomicUsize>);
 
 impl BacklogGauge {
-    /// Whether any jobs wait.
+    /// `true` if any due job waits.
     pub fn is_any(&self) -> bool {
         self.0.load(Ordering::Relaxed) > 0
     }
 
-    /// The part of one queue, which has none yet.
+    /// The part of a queue without waiting jobs.
     pub(crate) fn part(&self) -> QueueBacklog {
         QueueBacklog {
             backlog: self.clone(),
@@ -22,7 +22,7 @@ impl BacklogGauge {
     }
 }
 
-/// Whether due jobs of one queue wait. Gone, none do.
+/// State of one queue: due jobs wait or not. Dropping it clears the state.
 #[derive(Debug)]
 pub(crate) struct QueueBacklog {
     backlog: BacklogGauge,
@@ -30,7 +30,7 @@ pub(crate) struct QueueBacklog {
 }
 
 impl QueueBacklog {
-    /// Says whether jobs wait.
+    /// Sets whether jobs wait.
     pub(crate) fn set(&mut self, is_any: bool) {
         if is_any == self.is_any {
             return;

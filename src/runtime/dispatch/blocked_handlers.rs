@@ -1,4 +1,5 @@
-//! Handlers that block a thread after their attempt has ended: they were told to stop, and no `.await` lets them.
+//! Handlers that still block a thread after their attempt has finished: they reach no `.await` at which they could
+//! stop.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptKey;
 use crate::domain::values::name::JobType;
 
-/// How long a handler may take to stop before it is reported.
+/// Time that a handler may take to stop before it is reported.
 const REPORTED_AFTER: Duration = Duration::from_secs(1);
 
 /// The blocked handlers of a node, for its workers, health and metrics.
@@ -19,12 +20,12 @@ const REPORTED_AFTER: Duration = Duration::from_secs(1);
 pub struct BlockedHandlers(Arc<Mutex<Vec<(AttemptKey, JobType)>>>);
 
 impl BlockedHandlers {
-    /// How many there are.
+    /// Number of blocked handlers.
     pub fn count(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// The job types of these handlers, each once and sorted.
+    /// Job types of these handlers, sorted and distinct.
     pub fn job_types(&self) -> Vec<JobType> {
         let blocked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut job_types: Vec<JobType> = blocked.iter().map(|(_, job_type)| job_type.clone()).collect();
@@ -33,7 +34,7 @@ impl BlockedHandlers {
         job_types
     }
 
-    /// Ready when the handler of an attempt that has ended returns.
+    /// Completes when the handler of a finished attempt returns.
     pub(crate) async fn wait<T>(self, mut handler: AbortOnDropHandle<T>, job: Arc<Job>) {
         let ended_at = Instant::now();
         if tokio::time::timeout(REPORTED_AFTER, &mut handler).await.is_ok() {
@@ -42,7 +43,7 @@ impl BlockedHandlers {
         let (id, number) = (job.id, job.attempt);
         warn!(job.id = %id, job.type = %job.job_type, attempt = number, "attempt {number} of job {id} has ended, but its handler still blocks a thread; its worker and the concurrency of {} stay occupied until it returns", job.job_type);
         let _counted = self.count_in(&job);
-        // How it ends is of no interest: the attempt's end is stored.
+        // The result is irrelevant: the attempt's result is stored.
         drop(handler.await);
         info!(job.id = %id, job.type = %job.job_type, attempt = number, "the handler of attempt {number} of job {id} has returned, {:.1} s after the attempt ended", ended_at.elapsed().as_secs_f64());
     }
@@ -58,7 +59,7 @@ impl BlockedHandlers {
     }
 }
 
-/// A blocked handler, for as long as it counts as one.
+/// Counts a blocked handler while it exists.
 struct Counted {
     blocked: BlockedHandlers,
     attempt: AttemptKey,

@@ -1,4 +1,4 @@
-//! How many jobs of a type may run at the same time on this node, whatever their queue.
+//! Concurrency limits of job types on this node, across all queues.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -8,17 +8,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::domain::values::name::JobType;
 
-/// The right to run one job. Given back when it is dropped.
+/// Permit to run one job. Released when it is dropped.
 pub type ConcurrencyPermit = Option<OwnedSemaphorePermit>;
 
-/// The limits and what is left of them. Shared by the queues of a node.
+/// The limits and their available permits. Shared by the queues of a node.
 #[derive(Clone, Default)]
 pub struct ConcurrencyLimits {
     by_type: Arc<HashMap<JobType, Arc<Semaphore>>>,
 }
 
 impl ConcurrencyLimits {
-    /// These limits, all free. A type without one has none.
+    /// Limits with all permits available. A type without a limit is unlimited.
     pub fn new(limits: impl IntoIterator<Item = (JobType, NonZeroU32)>) -> Self {
         let by_type = limits
             .into_iter()
@@ -32,7 +32,7 @@ impl ConcurrencyLimits {
         }
     }
 
-    /// The right to run a job of this type; `None` when as many run as may.
+    /// Acquires a permit to run a job of this type; `None` if the limit is reached.
     pub fn acquire(&self, job_type: &JobType) -> Option<ConcurrencyPermit> {
         match self.by_type.get(job_type) {
             None => Some(None),
@@ -40,7 +40,7 @@ impl ConcurrencyLimits {
         }
     }
 
-    /// Whether the type has a limit.
+    /// `true` if the type has a limit.
     pub fn is_limited(&self, job_type: &JobType) -> bool {
         self.by_type.contains_key(job_type)
     }

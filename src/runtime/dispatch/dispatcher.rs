@@ -1,9 +1,9 @@
-//! A QueueDispatcher: which of its due jobs a free worker gets next.
+//! A QueueDispatcher: assigns due jobs of one queue to idle workers.
 //!
-//! It owns whether it is paused, what it holds of due jobs (`ReadyQueue`), its workers and its rate. A job that was
-//! stored a moment ago is handed on without being read again: the QueueDispatcher has the Writer store that it is running, and
-//! when that is durable a worker runs it. When more is due than it may hold, it claims from storage instead, always as
-//! many as workers are free: a job that is `running` is being run.
+//! It owns the paused state, the due jobs in memory (`ReadyQueue`), the workers and the rate limit of its queue. A
+//! job that was just stored is not read again: the Writer stores its start, and after the commit a worker runs it. If
+//! more jobs are due than memory may hold, the dispatcher claims from storage instead, at most one job per idle
+//! worker: every job that is stored as `running` is running.
 
 mod claim_group;
 mod handlers;
@@ -35,65 +35,65 @@ use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::cluster_message::Signal;
 
-/// How many messages the mailbox holds, beside one a worker.
+/// Capacity of the mailbox, in addition to one message per worker.
 pub const MAILBOX_CAPACITY: usize = 4_096;
 
-/// The wait after storage could not be written, before work is started again.
-const TROUBLE_WAIT: Duration = Duration::from_millis(500);
-/// How many cancellations are remembered for jobs that are just being started.
-const EARLY_CANCELS_MAX: usize = 1_024;
+/// Delay before jobs are started again after a failed write.
+const FAILURE_BACKOFF: Duration = Duration::from_millis(500);
+/// Maximum number of remembered cancellations of jobs whose start is being stored.
+const MAX_EARLY_CANCELS: usize = 1_024;
 
-/// What a QueueDispatcher is made of.
+/// Dependencies of a QueueDispatcher.
 #[derive(Clone)]
 pub struct QueueDispatcherDeps {
-    /// Its name, workers and limits.
+    /// Name, workers and limits of the queue.
     pub settings: QueueSettings,
-    /// Whether it starts paused.
+    /// Initial paused state.
     pub is_paused: bool,
-    /// Whether its node drains.
+    /// Initial draining state of the node.
     pub is_drained: bool,
-    /// Its workers, by index.
+    /// The workers, by index.
     pub workers: Arc<[Addr<Worker>]>,
-    /// Where starts are stored.
+    /// Stores starts.
     pub writer: WriterHandle,
-    /// The types that this node has handlers for.
+    /// Job types with a handler on this node.
     pub job_types: Arc<[JobType]>,
-    /// How many of a type may run.
+    /// Concurrency limits of job types.
     pub type_limits: ConcurrencyLimits,
-    /// Who tells the other queues that a type has room.
+    /// Notifies the other queues when a permit is released.
     pub limit_freed: Recipient<LimitFreed>,
-    /// Who takes the jobs.
+    /// The node that runs the jobs.
     pub node: NodeId,
-    /// Tells the time.
+    /// The time of day.
     pub clock: Clock,
-    /// Whether this node may start jobs.
+    /// The node's lease.
     pub gate: SharedNodeLease,
-    /// Who tells other nodes, where there are any.
+    /// Notifies other nodes, if there are any.
     pub notifier: Option<Recipient<Broadcast>>,
-    /// Whether jobs wait for workers.
+    /// Counts queues with waiting jobs.
     pub backlog: BacklogGauge,
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct QueueDispatcher {
     parts: QueueDispatcherDeps,
     is_paused: bool,
     is_draining: bool,
-    /// Whether its node drains: it starts nothing, and others are told of what is due.
+    /// The node is draining: it starts no jobs, and other nodes are notified of due ones.
     is_drained: bool,
     idle: Vec<usize>,
     is_idle: Vec<bool>,
-    /// Workers that are promised to starts on their way to storage.
+    /// Number of workers reserved for starts that are being stored.
     reserved: usize,
     running: HashMap<AttemptKey, (usize, JobType)>,
     ready: ReadyQueue,
-    /// Whether storage may have due jobs that other nodes have left for this one.
+    /// Storage may have due jobs for this node that no other node has an idle worker for.
     is_offered: bool,
     groups: Vec<ClaimGroup>,
-    /// Where the next round of claims begins, so that no group waits for ever behind another.
+    /// Index of the first claim group of the next round, so that no group starves.
     next_group: usize,
     claims: usize,
-    /// Counts what arrived in storage: a claim that came back empty says nothing of what arrived after it was sent.
+    /// Number of arrivals in storage: an empty claim is outdated if jobs arrived after it was sent.
     arrivals: u64,
     bucket: Option<TokenBucket>,
     waiting: Option<SpawnHandle>,
@@ -103,7 +103,7 @@ pub struct QueueDispatcher {
 }
 
 impl QueueDispatcher {
-    /// A QueueDispatcher that asks storage first.
+    /// A QueueDispatcher that claims from storage first.
     pub fn new(parts: QueueDispatcherDeps) -> Self {
         let workers = parts.workers.len();
         Self {
@@ -132,7 +132,7 @@ impl QueueDispatcher {
         }
     }
 
-    /// Starts as many jobs as workers, limits and the rate allow.
+    /// Starts as many jobs as workers, concurrency limits and the rate limit permit.
     fn dispatch(&mut self, ctx: &mut Context<Self>) {
         self.start_what_may_start(ctx);
         let is_held = !self.may_start() || self.waiting.is_some();
@@ -143,7 +143,7 @@ impl QueueDispatcher {
         !self.is_paused && !self.is_draining && !self.is_drained
     }
 
-    /// Whether jobs are due that no worker has been free for yet, as far as is known here.
+    /// `true` if known due jobs wait for a worker.
     fn has_more(&self) -> bool {
         match self.ready.source() {
             Source::Memory => !self.ready.is_empty(),
@@ -160,7 +160,7 @@ impl QueueDispatcher {
             return;
         }
         if !self.parts.gate.is_open() {
-            self.wait(TROUBLE_WAIT, ctx);
+            self.wait(FAILURE_BACKOFF, ctx);
             return;
         }
         let allowed = match &mut self.bucket {
@@ -177,7 +177,7 @@ impl QueueDispatcher {
         };
         if self.is_offered && self.ready.source() == Source::Memory && self.ready.is_empty() {
             self.is_offered = false;
-            self.look_into_storage();
+            self.fetch_from_storage();
         }
         match self.ready.source() {
             Source::Memory => self.start_from_memory(allowed, ctx),
@@ -185,7 +185,7 @@ impl QueueDispatcher {
         }
     }
 
-    /// Does nothing for a while, then looks again.
+    /// Pauses dispatching for this time.
     fn wait(&mut self, wait: Duration, ctx: &mut Context<Self>) {
         if self.waiting.is_none() {
             self.waiting = Some(ctx.run_later(wait, |queue, ctx| {
@@ -195,14 +195,14 @@ impl QueueDispatcher {
         }
     }
 
-    /// Permits of a limited type were given back: other queues may wait for them.
-    fn nudge_others(&self, ctx: &mut Context<Self>) {
+    /// Permits of a limited type were released: other queues may wait for them.
+    fn notify_limit_freed(&self, ctx: &mut Context<Self>) {
         let by = self.parts.settings.name.clone();
         deliver_to(&self.parts.limit_freed, LimitFreed { by }, ctx);
     }
 
-    /// Tells other nodes when more is due here than there are workers for, or what nobody here can run. Should the
-    /// message not get through, they find out by looking.
+    /// Notifies other nodes if more jobs are due than this node has workers for, or jobs of types without a handler
+    /// here. If the message is lost, they find the jobs by polling.
     fn offer_to_others(&self, has_foreign_types: bool) {
         let Some(notifier) = &self.parts.notifier else { return };
         let is_busy = self.is_drained || self.idle.len() <= self.reserved;
@@ -223,8 +223,8 @@ impl QueueDispatcher {
         count
     }
 
-    /// What was taken of the rate for jobs that did not start.
-    fn give_back(&mut self, count: usize) {
+    /// Returns tokens of the rate limit for jobs that did not start.
+    fn return_tokens(&mut self, count: usize) {
         if let Some(bucket) = &mut self.bucket {
             bucket.return_tokens(u32::try_from(count).unwrap_or(u32::MAX));
         }
@@ -239,7 +239,7 @@ impl Actor for QueueDispatcher {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        // Workers announce themselves when they start; after a restart of this actor they have to be asked.
+        // Workers report when they start; after a restart of this actor they have to be queried.
         for (index, worker) in self.parts.workers.iter().enumerate() {
             let worker = worker.clone();
             ctx.spawn(
@@ -251,7 +251,7 @@ impl Actor for QueueDispatcher {
                             Some((attempt, job_type)) => {
                                 queue.running.insert(attempt, (index, job_type));
                             }
-                            // It reports itself free when the handler returns.
+                            // It reports itself idle when the handler returns.
                             None if state.is_blocked => {}
                             None => queue.free(index, ctx),
                         }
@@ -283,7 +283,7 @@ impl QueueDispatcher {
         self.dispatch_soon(ctx);
     }
 
-    /// Starts jobs when the mailbox is empty: workers that become free together get their jobs together.
+    /// Dispatches when the mailbox is empty, so that workers that become idle together are assigned together.
     fn dispatch_soon(&mut self, ctx: &mut Context<Self>) {
         if !self.is_about_to_dispatch {
             self.is_about_to_dispatch = true;

@@ -1,6 +1,7 @@
-//! Which job types something runs: this server, the other servers, the remote workers.
+//! Job types with a handler on this server, on another server or on a remote worker.
 //!
-//! A job of any other type stays pending. Its caller is warned, the log has a line for its type, and the health says so.
+//! A job of any other type stays pending. Its caller receives a warning, the log has a line for its type, and health
+//! reports it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,32 +17,32 @@ use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::query::{StoredNode, WorkerTypes};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// How long it is known what runs elsewhere.
-const KNOWN_FOR: Duration = Duration::from_secs(1);
-/// How old this may be where it says that nothing runs a type.
-const NEGATIVE_FOR: Duration = Duration::from_millis(200);
-/// How long a caller waits for what runs elsewhere to be read, counted from when the reading began.
-const PATIENCE: Duration = Duration::from_millis(100);
-/// How old what is known may be where nothing newer could be read.
-const STALE_FOR: Duration = Duration::from_secs(10);
-/// How often it is read for a caller who must know it.
-const READINGS_MAX: usize = 3;
-/// How many types the log names in [`LOG_WINDOW`].
-const LOGGED_MAX: usize = 10;
+/// Maximum age of the knowledge about other nodes.
+const MAX_AGE: Duration = Duration::from_secs(1);
+/// Maximum age of the knowledge that a type has no handler.
+const NEGATIVE_MAX_AGE: Duration = Duration::from_millis(200);
+/// Maximum time that a caller waits for a read, counted from its start.
+const READ_TIMEOUT: Duration = Duration::from_millis(100);
+/// Maximum age of the knowledge when a newer read failed.
+const STALE_MAX_AGE: Duration = Duration::from_secs(10);
+/// Maximum number of reads for one caller that needs a definite result.
+const MAX_READS: usize = 3;
+/// Maximum number of types that are logged in [`LOG_WINDOW`].
+const MAX_LOGGED: usize = 10;
 const LOG_WINDOW: Duration = Duration::from_secs(60);
-/// How many types that were logged are remembered, and how many wait for a check.
-const REMEMBERED_MAX: usize = 1_000;
-/// How long types of pending jobs are gathered before they are checked together.
-const GATHERED_FOR: Duration = Duration::from_millis(300);
+/// Maximum number of logged types that are remembered, and of types that wait for a check.
+const MAX_REMEMBERED: usize = 1_000;
+/// Time for which types of pending jobs are collected before they are checked together.
+const COLLECTION_TIME: Duration = Duration::from_millis(300);
 
-/// What runs elsewhere.
+/// Job types that other servers and remote workers run.
 #[derive(Debug, Default)]
 struct Elsewhere {
-    /// Where each type runs: in the queues of these sets, which types share; `None` is every queue.
+    /// Queues in which each type runs, as sets shared between types; `None` means all queues.
     types: HashMap<JobType, Option<Vec<Arc<HashSet<QueueName>>>>>,
-    /// Types that a server runs and does not leave to workers.
+    /// Types with a handler on a server that remote workers may not lease.
     reserved: HashSet<JobType>,
-    /// Whether a server lives that does not say what it runs.
+    /// `true` if a live server does not report its job types.
     is_incomplete: bool,
 }
 
@@ -53,7 +54,7 @@ impl Elsewhere {
                 Some(types) => types.iter().for_each(|job_type| elsewhere.add(job_type, None)),
                 None => elsewhere.is_incomplete = true,
             }
-            // A server without a rule for remote workers is of a version that leaves them every type.
+            // A server of a version without rules for remote workers lets them lease all types.
             if let (Some(types), Some(remote)) = (&node.job_types, &node.remote_types) {
                 let reserved = types.iter().filter(|job_type| !remote.contains(job_type));
                 elsewhere.reserved.extend(reserved.cloned());
@@ -68,7 +69,7 @@ impl Elsewhere {
         elsewhere
     }
 
-    /// The type runs in these queues; in all without them.
+    /// Adds a type that runs in these queues; in all if `None`.
     fn add(&mut self, job_type: &JobType, queues: Option<&Arc<HashSet<QueueName>>>) {
         let known = self.types.entry(job_type.clone()).or_insert_with(|| Some(Vec::new()));
         match (known.as_mut(), queues) {
@@ -88,7 +89,7 @@ impl Elsewhere {
     }
 }
 
-/// Which types were logged.
+/// Job types that were logged.
 #[derive(Debug, Default)]
 struct Logged {
     types: HashSet<JobType>,
@@ -96,7 +97,7 @@ struct Logged {
 }
 
 impl Logged {
-    /// Whether the log names the type now: once, and not too many types at a time.
+    /// Returns whether to log the type now: once per type, and few at a time.
     fn admits(&mut self, job_type: &JobType, now: Instant) -> bool {
         if self.types.contains(job_type) {
             return false;
@@ -106,34 +107,34 @@ impl Logged {
             Some(_) | None => (now, 0),
         };
         self.window = Some((began, count + 1));
-        if count >= LOGGED_MAX {
+        if count >= MAX_LOGGED {
             return false;
         }
-        if self.types.len() >= REMEMBERED_MAX {
+        if self.types.len() >= MAX_REMEMBERED {
             self.types.clear();
         }
         self.types.insert(job_type.clone())
     }
 }
 
-/// What is known of what runs elsewhere, and whether it is being read.
+/// Cached knowledge about other nodes, and the read in progress.
 #[derive(Debug, Default)]
 struct Knowledge {
     known: Option<(Instant, Arc<Elsewhere>)>,
-    /// The last reading that ended well, also when something registered meanwhile.
+    /// The last successful read, also if a registration has made it outdated.
     last: Option<(Instant, Arc<Elsewhere>)>,
-    /// The last reading that failed, unless one has succeeded since.
+    /// The last failed read, unless one has succeeded since.
     failed: Option<(Instant, RepositoryError)>,
     reading: Option<Reading>,
-    /// Grows when what is known is to be forgotten: what was read before is not kept.
+    /// Incremented on invalidation: the result of an earlier read is not cached.
     generation: u64,
 }
 
-/// A reading that has begun.
+/// A read in progress.
 #[derive(Clone, Debug)]
 struct Reading {
     since: Instant,
-    /// Closed when it ends, however it ends.
+    /// Closed when the read finishes in any way.
     end: watch::Receiver<()>,
 }
 
@@ -146,18 +147,18 @@ impl Reading {
 struct Shared {
     repository: Arc<dyn JobRepository>,
     own: HashSet<JobType>,
-    /// Those of them that remote workers may lease too.
+    /// Job types of those that remote workers may lease too.
     remote: HashSet<JobType>,
     elsewhere: Mutex<Knowledge>,
     logged: Mutex<Logged>,
-    /// Types of jobs that have become pending and are not this server's.
+    /// Types of jobs that have become pending and have no handler on this server.
     pending: Mutex<HashSet<(JobType, QueueName)>>,
     has_pending: Notify,
 }
 
 impl Shared {
     fn knowledge(&self) -> MutexGuard<'_, Knowledge> {
-        // Whole values are replaced under the lock.
+        // Complete values are replaced under the lock.
         self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -172,20 +173,20 @@ impl Shared {
     }
 }
 
-/// What a caller has to wait for.
+/// Result of a request for a read.
 enum Begun {
     Known(Arc<Elsewhere>),
     Failed(RepositoryError),
     Reading(Reading),
 }
 
-/// Which job types something runs. See the module. Cheap to copy.
+/// Job types with a handler somewhere. Cheap to clone.
 #[derive(Clone)]
 pub struct HandledTypes(Arc<Shared>);
 
 impl HandledTypes {
-    /// This server runs its `own` types, of which remote workers may lease those of `remote` too; what the others run is in
-    /// storage.
+    /// This server has handlers for its `own` types, of which remote workers may lease those of `remote` too. The
+    /// types of other nodes are read from storage.
     pub fn new(repository: Arc<dyn JobRepository>, own: &[JobType], remote: &[JobType]) -> Self {
         Self(Arc::new(Shared {
             repository,
@@ -198,17 +199,17 @@ impl HandledTypes {
         }))
     }
 
-    /// Whether this server has a handler for the type.
+    /// `true` if this server has a handler for the type.
     fn is_own(&self, job_type: &JobType) -> bool {
         self.0.own.contains(job_type)
     }
 
-    /// What runs elsewhere: not older than `max_age` if it can be read within `patience` (without one: however long that
-    /// takes), otherwise as it was known last.
+    /// Job types of other nodes: at most `max_age` old if the read finishes within `timeout` (without one: whenever
+    /// it finishes), otherwise the last known ones.
     async fn elsewhere(
         &self,
         max_age: Duration,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Result<Option<Arc<Elsewhere>>, RepositoryError> {
         let mut reading = match self.begin_reading(max_age) {
             Begun::Known(elsewhere) => return Ok(Some(elsewhere)),
@@ -216,10 +217,10 @@ impl HandledTypes {
             Begun::Reading(reading) => reading,
         };
         let began = reading.since;
-        // Nothing is sent: the channel is closed when the reading is over.
+        // No value is sent: the channel closes when the read finishes.
         let over = async move { while reading.end.changed().await.is_ok() {} };
-        match patience {
-            Some(patience) => drop(tokio::time::timeout_at(began + patience, over).await),
+        match timeout {
+            Some(timeout) => drop(tokio::time::timeout_at(began + timeout, over).await),
             None => over.await,
         }
         let knowledge = self.0.knowledge();
@@ -228,18 +229,18 @@ impl HandledTypes {
         {
             return Err(failure.clone());
         }
-        let known = knowledge.known.as_ref().filter(|(at, _)| at.elapsed() < STALE_FOR);
+        let known = knowledge.known.as_ref().filter(|(at, _)| at.elapsed() < STALE_MAX_AGE);
         Ok(known.map(|(_, elsewhere)| Arc::clone(elsewhere)))
     }
 
-    /// The same for who must know it: what is forgotten while it is read is read again.
+    /// The same for a caller that needs a definite result: a read that was invalidated is repeated.
     async fn known_elsewhere(&self, max_age: Duration) -> Result<Arc<Elsewhere>, RepositoryError> {
         let since = Instant::now();
-        for _ in 0..READINGS_MAX {
+        for _ in 0..MAX_READS {
             if let Some(elsewhere) = self.elsewhere(max_age, None).await? {
                 return Ok(elsewhere);
             }
-            // Something registered meanwhile. What was read since the call is new enough for its caller.
+            // A registration has invalidated it. A read since the call is recent enough for its caller.
             if let Some((at, elsewhere)) = &self.0.knowledge().last
                 && *at >= since
             {
@@ -247,11 +248,11 @@ impl HandledTypes {
             }
         }
         Err(RepositoryError::Unavailable {
-            reason: "what other servers run could not be read in time".to_owned(),
+            reason: "timed out reading the job types of other servers".to_owned(),
         })
     }
 
-    /// What is known, if it is new enough; otherwise the reading that is going on, which begins now if there is none.
+    /// The cached value if it is recent enough; otherwise the read in progress, which starts now if there is none.
     fn begin_reading(&self, max_age: Duration) -> Begun {
         let mut knowledge = self.0.knowledge();
         if let Some((at, elsewhere)) = &knowledge.known
@@ -263,7 +264,7 @@ impl HandledTypes {
             return Begun::Reading(reading.clone());
         }
         if let Some((at, failure)) = &knowledge.failed
-            && at.elapsed() < NEGATIVE_FOR
+            && at.elapsed() < NEGATIVE_MAX_AGE
         {
             return Begun::Failed(failure.clone());
         }
@@ -274,7 +275,7 @@ impl HandledTypes {
         let generation = knowledge.generation;
         drop(knowledge);
         let shared = Arc::clone(&self.0);
-        // A task of its own: it goes on when no caller waits for it any more.
+        // A separate task: it continues when no caller waits for it any more.
         tokio::spawn(async move {
             let read = shared.read().await;
             let mut knowledge = shared.knowledge();
@@ -295,7 +296,7 @@ impl HandledTypes {
         Begun::Reading(reading)
     }
 
-    /// Something has registered or left: what is known is read again.
+    /// A node or worker has registered or left: the cached value is outdated.
     pub fn forget(&self) {
         let mut knowledge = self.0.knowledge();
         knowledge.known = None;
@@ -303,7 +304,7 @@ impl HandledTypes {
         knowledge.generation += 1;
     }
 
-    /// Whether something runs jobs of the type in the queue.
+    /// `true` if any node or worker runs jobs of the type in the queue.
     pub async fn runs(&self, job_type: &JobType, queue: &QueueName) -> Result<bool, RepositoryError> {
         self.runs_within(job_type, queue, None).await
     }
@@ -312,15 +313,15 @@ impl HandledTypes {
         &self,
         job_type: &JobType,
         queue: &QueueName,
-        patience: Option<Duration>,
+        timeout: Option<Duration>,
     ) -> Result<bool, RepositoryError> {
         if self.is_own(job_type) {
             return Ok(true);
         }
         let mut runs = false;
-        for max_age in [KNOWN_FOR, NEGATIVE_FOR] {
-            // What is not known may run it.
-            let Some(elsewhere) = self.elsewhere(max_age, patience).await? else {
+        for max_age in [MAX_AGE, NEGATIVE_MAX_AGE] {
+            // An unknown node may run it.
+            let Some(elsewhere) = self.elsewhere(max_age, timeout).await? else {
                 return Ok(true);
             };
             runs = runs || elsewhere.runs(job_type, queue);
@@ -334,10 +335,10 @@ impl HandledTypes {
         Ok(runs)
     }
 
-    /// Those of these types that remote workers may not lease, because a server runs them and does not leave them to workers.
+    /// The given types that remote workers may not lease, because a server reserves them for itself.
     pub async fn reserved(&self, job_types: &[JobType]) -> Result<Vec<JobType>, RepositoryError> {
         let elsewhere = if self.0.repository.is_shared() {
-            self.known_elsewhere(KNOWN_FOR).await?
+            self.known_elsewhere(MAX_AGE).await?
         } else {
             Arc::default()
         };
@@ -347,24 +348,24 @@ impl HandledTypes {
         Ok(job_types.iter().filter(is_reserved).cloned().collect())
     }
 
-    /// Notes a job that has become pending, however that came about. [`check_pending`](Self::check_pending) finds out whether
-    /// something runs its type.
+    /// Records a job that has become pending. [`check_pending`](Self::check_pending) checks whether its type has a
+    /// handler.
     pub fn note_pending(&self, job: &Job) {
-        // What was logged is checked with the health.
+        // Logged types are checked together with health.
         if self.is_own(&job.job_type) || self.logged().types.contains(&job.job_type) {
             return;
         }
         let mut pending = self.0.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        if pending.len() < REMEMBERED_MAX && pending.insert((job.job_type.clone(), job.queue.clone())) {
+        if pending.len() < MAX_REMEMBERED && pending.insert((job.job_type.clone(), job.queue.clone())) {
             self.0.has_pending.notify_one();
         }
     }
 
-    /// Logs the types of noted jobs that nothing runs, until it is dropped.
+    /// Logs the recorded types without a handler, until it is dropped.
     pub async fn check_pending(self) {
         loop {
             self.0.has_pending.notified().await;
-            tokio::time::sleep(GATHERED_FOR).await;
+            tokio::time::sleep(COLLECTION_TIME).await;
             let noted = std::mem::take(&mut *self.0.pending.lock().unwrap_or_else(PoisonError::into_inner));
             for (job_type, queue) in noted {
                 if let Err(failure) = self.runs(&job_type, &queue).await {
@@ -376,14 +377,14 @@ impl HandledTypes {
     }
 
     fn logged(&self) -> MutexGuard<'_, Logged> {
-        // A set stays whole when a thread panics that holds it.
+        // The set is consistent after a panic of a thread that held the lock.
         self.0.logged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the caller of a type should know: nothing where something runs it, and where storage does not say.
+    /// The warning for the caller of a type; `None` if the type has a handler or storage is unavailable.
     pub async fn warning(&self, job_type: &JobType, queue: &QueueName) -> Option<String> {
         // The job is stored already: its caller does not wait for storage again.
-        match self.runs_within(job_type, queue, Some(PATIENCE)).await {
+        match self.runs_within(job_type, queue, Some(READ_TIMEOUT)).await {
             Ok(true) | Err(_) => None,
             Ok(false) => Some(format!(
                 "nothing runs jobs of type '{job_type}' in queue '{queue}': no server has a handler for it and no worker \
@@ -392,7 +393,7 @@ impl HandledTypes {
         }
     }
 
-    /// What the caller of a job should know.
+    /// The warnings for the caller of a job.
     pub async fn warnings(&self, job: &Job) -> Vec<String> {
         if job.status != JobStatus::Pending || self.is_own(&job.job_type) {
             return Vec::new();
@@ -439,7 +440,7 @@ mod tests {
         assert!(logged.admits(&job_type("A"), start));
         assert!(!logged.admits(&job_type("A"), start));
         let admitted = (0..50).filter(|number| logged.admits(&job_type(&format!("T{number}")), start));
-        assert_eq!(admitted.count(), LOGGED_MAX - 1);
+        assert_eq!(admitted.count(), MAX_LOGGED - 1);
         let later = start + LOG_WINDOW;
         assert!(!logged.admits(&job_type("A"), later));
         assert!(logged.admits(&job_type("T49"), later));

@@ -1,11 +1,11 @@
-//! The threads that handlers run on, which end with their owner.
+//! The threads of handlers, which stop with their owner.
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// A tokio runtime that may be dropped within another one, as at the end of a start that has failed. A plain one panics.
+/// A tokio runtime that may be dropped inside another one, as at the end of a failed start. A plain one panics.
 pub(crate) struct HandlerPool {
     handle: Handle,
-    /// Gone when it has been told to end.
+    /// `None` after it was shut down.
     runtime: Option<Runtime>,
 }
 
@@ -23,12 +23,12 @@ impl HandlerPool {
         })
     }
 
-    /// The way to them.
+    /// Handle to spawn tasks.
     pub(crate) fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Tells them to end and does not wait for it.
+    /// Shuts the threads down without waiting.
     pub(crate) fn end(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

@@ -54,7 +54,7 @@ pub struct LimitFreed {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct CancelJob {
-    /// QueueDispatcher of the job.
+    /// Queue of the job.
     pub queue: QueueName,
     /// The job.
     pub job_id: JobId,

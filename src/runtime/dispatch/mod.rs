@@ -1,4 +1,4 @@
-//! QueueRegistry and workers: which due job starts when, and where it runs.
+//! Assignment of due jobs to workers, and the workers that run them.
 
 pub mod attempt;
 pub(crate) mod attempt_reports;

@@ -1,8 +1,8 @@
-//! The due jobs that a queue holds in memory, the most urgent first.
+//! Due jobs of a queue in memory, by descending urgency.
 //!
-//! A queue knows the rows of due jobs that were stored a moment ago, and hands them to workers without reading them
-//! again. What it may hold is bounded; past the bound it forgets them all and lets storage choose ([`Source::Storage`])
-//! until storage has no more.
+//! The queue keeps the rows of due jobs that were just stored, so that workers receive them without a read. Its size
+//! is bounded; beyond it all rows are dropped and storage chooses ([`Source::Storage`]) until it has no further due
+//! jobs.
 
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
@@ -11,24 +11,24 @@ use std::sync::Arc;
 use crate::domain::job::Job;
 use crate::domain::values::name::JobType;
 
-/// How many bytes of parameters may be held.
-const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Maximum size of parameters in memory.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Who knows which due job comes next.
+/// The source of the next due job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// The memory holds every due job of the queue that runs here.
+    /// Memory holds every due job of the queue that this node can run.
     Memory,
-    /// Storage may have more: it is asked.
+    /// Storage may have more: jobs are claimed there.
     Storage,
 }
 
-/// See the module.
+/// Due jobs in memory.
 #[derive(Debug)]
 pub(crate) struct ReadyQueue {
     jobs_max: usize,
     heap: BinaryHeap<Ready>,
-    /// Jobs whose type is at its limit, set aside until it is not.
+    /// Jobs whose type has reached its concurrency limit.
     parked: HashMap<JobType, Vec<Ready>>,
     held: usize,
     bytes: usize,
@@ -39,7 +39,7 @@ pub(crate) struct ReadyQueue {
 struct Ready(Arc<Job>);
 
 impl Ord for Ready {
-    /// The greatest is started first: by priority, then by due time, then by age.
+    /// The greatest is started first: by priority, then due time, then age.
     fn cmp(&self, other: &Self) -> Ordering {
         let (a, b) = (&self.0, &other.0);
         a.priority
@@ -64,7 +64,7 @@ impl PartialEq for Ready {
 impl Eq for Ready {}
 
 impl ReadyQueue {
-    /// Nothing in memory; storage may have anything.
+    /// Empty; storage may have due jobs.
     pub(crate) fn new(jobs_max: usize) -> Self {
         Self {
             jobs_max,
@@ -76,30 +76,30 @@ impl ReadyQueue {
         }
     }
 
-    /// Who knows which job comes next.
+    /// The source of the next job.
     pub(crate) fn source(&self) -> Source {
         self.source
     }
 
-    /// Whether no job is held that could be started now.
+    /// `true` if no job in memory can be started now.
     pub(crate) fn is_empty(&self) -> bool {
         self.heap.is_empty()
     }
 
-    /// How many jobs are held.
+    /// Number of jobs in memory.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.held
     }
 
-    /// Takes jobs that have just been stored and are due, if the memory is what counts.
+    /// Adds jobs that were just stored and are due, if memory is the source.
     pub(crate) fn add(&mut self, jobs: Vec<Arc<Job>>) {
         if self.source == Source::Storage {
             return;
         }
         if jobs.iter().any(|job| job.is_brief) {
-            // Storage has the parameters.
-            self.forget();
+            // Only storage has the parameters.
+            self.use_storage();
             return;
         }
         for job in jobs {
@@ -107,13 +107,13 @@ impl ReadyQueue {
             self.held += 1;
             self.heap.push(Ready(job));
         }
-        if self.held > self.jobs_max || self.bytes > BYTES_MAX {
-            self.forget();
+        if self.held > self.jobs_max || self.bytes > MAX_BYTES {
+            self.use_storage();
         }
     }
 
-    /// Forgets what is held; from now on storage chooses.
-    pub(crate) fn forget(&mut self) {
+    /// Drops all jobs; storage becomes the source.
+    pub(crate) fn use_storage(&mut self) {
         self.heap.clear();
         self.parked.clear();
         self.held = 0;
@@ -121,13 +121,13 @@ impl ReadyQueue {
         self.source = Source::Storage;
     }
 
-    /// Storage had no more due jobs: from now on the memory is what counts.
-    pub(crate) fn trust_memory(&mut self) {
+    /// Storage has no further due jobs: memory becomes the source.
+    pub(crate) fn use_memory(&mut self) {
         self.source = Source::Memory;
     }
 
-    /// Takes the most urgent job that `admit` lets through; `admit` gives what the job needs to run. Jobs that it does not
-    /// let through are set aside until [`unpark`](Self::unpark).
+    /// Removes the most urgent job for which `admit` returns a permit. Jobs without one are parked until
+    /// [`unpark`](Self::unpark).
     pub(crate) fn pop<P>(&mut self, mut admit: impl FnMut(&Job) -> Option<P>) -> Option<(Arc<Job>, P)> {
         while let Some(ready) = self.heap.pop() {
             match admit(&ready.0) {
@@ -142,7 +142,7 @@ impl ReadyQueue {
         None
     }
 
-    /// Looks at the jobs again that were set aside.
+    /// Makes parked jobs eligible again.
     pub(crate) fn unpark(&mut self) {
         for (_, jobs) in self.parked.drain() {
             self.heap.extend(jobs);
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn the_most_urgent_job_comes_first_and_among_equals_the_one_that_was_due_first() {
         let mut ready = ReadyQueue::new(10);
-        ready.trust_memory();
+        ready.use_memory();
         ready.add(vec![
             job("c", Priority::Normal, 2),
             job("b", Priority::Normal, 1),
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_type_at_its_limit_holds_nobody_up_and_is_looked_at_again() {
         let mut ready = ReadyQueue::new(10);
-        ready.trust_memory();
+        ready.use_memory();
         ready.add(vec![job("limited", Priority::High, 0), job("free", Priority::Low, 0)]);
         assert_eq!(drain(&mut ready, |job| job.job_type.as_str() != "limited"), ["free"]);
         assert_eq!(drain(&mut ready, |_| true), Vec::<String>::new());
@@ -202,12 +202,16 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_left_to_storage() {
         let mut ready = ReadyQueue::new(2);
-        ready.trust_memory();
+        ready.use_memory();
         ready.add((0..3).map(|n| job("x", Priority::Normal, n)).collect());
         assert_eq!((ready.len(), ready.source()), (0, Source::Storage));
         ready.add(vec![job("x", Priority::Normal, 4)]);
-        assert_eq!(ready.len(), 0, "what storage chooses from is not held beside it");
-        ready.trust_memory();
+        assert_eq!(
+            ready.len(),
+            0,
+            "jobs are not kept in memory while storage is the source"
+        );
+        ready.use_memory();
         ready.add(vec![job("x", Priority::Normal, 5)]);
         assert_eq!((ready.len(), ready.source()), (1, Source::Memory));
     }

@@ -1,7 +1,6 @@
-//! QueueRegistry: which queues there are on this node.
+//! The QueueRegistry: the queues of this node.
 //!
-//! It makes a queue with its workers when the queue is named for the first time, and passes on what concerns a queue by
-//! its name.
+//! It starts the dispatcher and the workers of a queue at the first message for it, and forwards messages by queue.
 
 mod handlers;
 mod lease;
@@ -42,58 +41,58 @@ use crate::runtime::remote_workers::job_waiters::JobWaiters;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// How many messages the mailbox holds: each is about what one commit has changed.
+/// Capacity of the mailbox: each message covers the changes of one commit.
 pub const MAILBOX_CAPACITY: usize = 4_096;
 
-/// The wait before storage that could not be read is asked again.
-const RETRY_WAIT: Duration = Duration::from_secs(1);
-/// The time between two checks for unused queues.
-const CHECK_EVERY: Duration = Duration::from_secs(60);
+/// Delay before a failed read of storage is retried.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Interval of checks for unused queues.
+const CHECK_INTERVAL: Duration = Duration::from_secs(60);
 
-/// What QueueRegistry is made of, and makes queues of.
+/// Dependencies of the QueueRegistry and of the queues that it starts.
 #[derive(Clone)]
 pub struct QueueRegistryDeps {
-    /// Which queues are paused.
+    /// Reads the queues and their paused state.
     pub repository: Arc<dyn JobRepository>,
-    /// The queues that the configuration names.
+    /// The configured queues.
     pub configured: Arc<[QueueSettings]>,
-    /// How many workers a queue has that it does not name.
+    /// Number of workers of a queue that is not configured.
     pub workers_by_default: NonZeroU32,
-    /// Where work is recorded.
+    /// Writes starts and results.
     pub writer: WriterHandle,
-    /// What runs jobs.
+    /// Handlers of jobs.
     pub handlers: Arc<HandlerRegistry>,
-    /// How large results and errors may be.
+    /// Size limits of results and errors.
     pub limits: HandlerLimits,
-    /// Where handlers run.
+    /// The threads of handlers.
     pub handler_threads: Handle,
-    /// How many jobs of a type may run.
+    /// Concurrency limits of job types.
     pub type_limits: ConcurrencyLimits,
     /// This node.
     pub node: NodeId,
-    /// Tells the time.
+    /// The time of day.
     pub clock: Clock,
-    /// How long a job that was told to stop may take to do so.
+    /// Time that a cancelled job has to finish.
     pub cancel_grace: Duration,
-    /// Where queues and workers live.
+    /// The arbiter of dispatchers and workers.
     pub arbiter: ArbiterHandle,
-    /// What is known of the actors.
+    /// Supervises the actors.
     pub supervisor: Supervisor,
-    /// Whether jobs wait for workers.
+    /// Counts queues with waiting jobs.
     pub backlog: BacklogGauge,
-    /// Where this actor itself is.
+    /// Address of the QueueRegistry itself.
     pub own_address: Addr<QueueRegistry>,
-    /// Whether this node may start jobs.
+    /// The node's lease.
     pub gate: SharedNodeLease,
-    /// Who tells other nodes, where there are any.
+    /// Notifies other nodes, if there are any.
     pub notifier: Option<Recipient<Broadcast>>,
     /// Remote workers that wait for jobs.
     pub arrivals: JobWaiters,
-    /// What is due, for workers that could run jobs of many queues.
+    /// Due job types by queue, for workers that accept jobs of many queues.
     pub due_types: DueTypes,
-    /// Where jobs stand in traces.
+    /// Spans of jobs.
     pub traces: Traces,
-    /// Handlers that block a thread after their attempt has ended.
+    /// Handlers that block a thread after their attempt has finished.
     pub blocked: BlockedHandlers,
 }
 
@@ -103,28 +102,28 @@ struct RunningQueue {
     workers: Arc<[Addr<Worker>]>,
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct QueueRegistry {
     parts: QueueRegistryDeps,
     queues: HashMap<QueueName, RunningQueue>,
     paused: HashMap<QueueName, bool>,
-    /// Counts what was switched: what was read before a switch says nothing of what holds after it.
+    /// Number of changes of the paused state: a read that started before a change is outdated.
     switches: u64,
-    /// Whether storage has said which queues are paused; no queue is started before.
+    /// `true` once the paused state was read; no queue is started before.
     is_loaded: bool,
-    /// QueueRegistry that were named before that. Storage may have been read before they came into being.
-    named_early: HashSet<QueueName>,
+    /// Queues that were requested before that. The read may have missed them.
+    requested_early: HashSet<QueueName>,
     is_draining: bool,
-    /// The queues that were named since a check for unused ones began; `None` while there is none.
-    named_lately: Option<HashSet<QueueName>>,
-    /// Whether this node starts no jobs until it is told to again.
+    /// Queues that were requested since the check for unused ones started; `None` while there is no check.
+    requested_since_check: Option<HashSet<QueueName>>,
+    /// `true` while the node is draining.
     is_drained: bool,
-    /// How often remote workers have asked.
+    /// Number of lease requests of remote workers.
     leases: usize,
 }
 
 impl QueueRegistry {
-    /// No queues yet.
+    /// A registry without queues.
     pub fn new(parts: QueueRegistryDeps) -> Self {
         Self {
             parts,
@@ -132,15 +131,15 @@ impl QueueRegistry {
             paused: HashMap::new(),
             switches: 0,
             is_loaded: false,
-            named_early: HashSet::new(),
+            requested_early: HashSet::new(),
             is_draining: false,
-            named_lately: None,
+            requested_since_check: None,
             is_drained: false,
             leases: 0,
         }
     }
 
-    /// Reads which queues there are and which are paused, and starts them.
+    /// Reads the queues and their paused state, and starts them.
     fn load(&mut self, ctx: &mut Context<Self>) {
         let repository = Arc::clone(&self.parts.repository);
         let now = self.parts.clock.now();
@@ -159,13 +158,13 @@ impl QueueRegistry {
                         let switches = queues.switches;
                         for queue in stored {
                             named.push(queue.name.clone());
-                            // What was switched while storage was read is newer than what was read.
+                            // A change during the read is newer than its result.
                             if switches == switches_before {
                                 queues.switch(queue.name, queue.is_paused, ctx);
                             }
                         }
                         queues.is_loaded = true;
-                        named.extend(queues.named_early.drain());
+                        named.extend(queues.requested_early.drain());
                         for name in named {
                             queues.queue(&name);
                         }
@@ -174,8 +173,8 @@ impl QueueRegistry {
                         }
                     }
                     Err(failure) => {
-                        log_failure!(failure, "the queues could not be read, trying again: {failure}");
-                        ctx.run_later(RETRY_WAIT, |queues, ctx| queues.load(ctx));
+                        log_failure!(failure, "failed to read queues, retrying: {failure}");
+                        ctx.run_later(RETRY_DELAY, |queues, ctx| queues.load(ctx));
                     }
                 }),
         );
@@ -190,20 +189,20 @@ impl QueueRegistry {
             deliver(&queue.address, SetPaused { is_paused }, ctx);
         }
         if !is_paused && was_paused == Some(true) {
-            self.parts.arrivals.announce(&announced, None);
+            self.parts.arrivals.notify(&announced, None);
         }
     }
 
-    /// The queue of this name, which is made if it does not run yet. `None` while storage has not said which are paused:
-    /// the queue is made then, and asks storage when it starts, so nothing is lost.
+    /// The queue of this name, started if it is not running. `None` until the paused state was read: the queue is
+    /// started then and claims from storage, so no job is missed.
     fn queue(&mut self, name: &QueueName) -> Option<&RunningQueue> {
         if !self.is_loaded || self.is_draining {
             if !self.is_loaded {
-                self.named_early.insert(name.clone());
+                self.requested_early.insert(name.clone());
             }
             return self.queues.get(name);
         }
-        if let Some(named) = &mut self.named_lately {
+        if let Some(named) = &mut self.requested_since_check {
             named.insert(name.clone());
         }
         let is_paused = self.paused.get(name).copied().unwrap_or(false);
@@ -220,14 +219,14 @@ impl Actor for QueueRegistry {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.load(ctx);
-        // A check that a panic has ended does not go on.
-        self.named_lately = None;
-        ctx.run_interval(CHECK_EVERY, |queues, ctx| queues.stop_unused(ctx));
+        // A check that a panic has interrupted does not continue.
+        self.requested_since_check = None;
+        ctx.run_interval(CHECK_INTERVAL, |queues, ctx| queues.stop_unused(ctx));
     }
 }
 
 impl Supervised for QueueRegistry {
-    // The queues go on; which there are is kept, and what storage says is read again.
+    // The queues continue; the set of queues is kept and their stored state is read again.
 }
 
 report_mailbox_lag!(QueueRegistry);
@@ -237,7 +236,7 @@ impl Handler<JobsDue> for QueueRegistry {
 
     fn handle(&mut self, JobsDue { by_queue }: JobsDue, ctx: &mut Context<Self>) {
         for (name, jobs) in by_queue {
-            self.parts.arrivals.announce(&name, Some(&jobs));
+            self.parts.arrivals.notify(&name, Some(&jobs));
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, JobsReady { jobs }, ctx);
             }
@@ -250,7 +249,7 @@ impl Handler<QueuesDue> for QueueRegistry {
 
     fn handle(&mut self, QueuesDue { queues }: QueuesDue, ctx: &mut Context<Self>) {
         for name in queues {
-            self.parts.arrivals.announce(&name, None);
+            self.parts.arrivals.notify(&name, None);
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, Poll, ctx);
             }
@@ -262,7 +261,7 @@ impl Handler<JobsAvailable> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, JobsAvailable { queue }: JobsAvailable, ctx: &mut Context<Self>) {
-        self.parts.arrivals.announce(&queue, None);
+        self.parts.arrivals.notify(&queue, None);
         if let Some(queue) = self.queue(&queue) {
             deliver(&queue.address, PollWhenIdle, ctx);
         }

@@ -38,7 +38,7 @@ pub struct WorkerDeps {
     pub completions: CompletionBatcher,
     /// Writes reports of running attempts.
     pub writer: WriterHandle,
-    /// What attempts run with.
+    /// Dependencies of attempts.
     pub context: AttemptContext,
     /// The time of day.
     pub clock: Clock,
@@ -52,7 +52,7 @@ pub struct Worker {
     current: Option<Running>,
     /// Attempts whose result is not stored yet.
     unstored: Vec<AttemptKey>,
-    /// Whether the handler of a finished attempt still blocks its thread.
+    /// `true` if the handler of a finished attempt still blocks its thread.
     is_blocked: bool,
 }
 
@@ -117,7 +117,7 @@ impl Actor for Worker {
 
 impl Supervised for Worker {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        // Its attempt is dropped with its futures; orphan recovery requeues the job.
+        // The attempt is dropped with its futures; orphan recovery requeues the job.
         self.current = None;
         self.unstored.clear();
         self.is_blocked = false;
@@ -152,7 +152,7 @@ impl Handler<RunJob> for Worker {
                 Handle::current(),
             );
             let (outcome, unreturned) = run_attempt(&deps.context, &job, &reports, signals).await;
-            // Before its reports are written, which may take a while.
+            // Before its reports are written, which may take some time.
             let at = deps.clock.now();
             reports.close().await;
             (job, outcome, at, unreturned)

@@ -1,4 +1,4 @@
-//! An event that is told to many: shared by all of them, and written once in each form.
+//! An event with many subscribers: shared by all of them, and encoded once per format.
 
 use std::any::TypeId;
 use std::sync::{PoisonError, RwLock};
@@ -7,20 +7,20 @@ use bytes::Bytes;
 
 use crate::domain::events::event::Event;
 
-/// A way of writing an event, such as a WebSocket message. See [`Published::form`].
+/// An encoding of events, such as WebSocket messages. See [`Published::form`].
 pub trait Form: 'static {
-    /// The event, written.
+    /// The encoded event.
     fn write(event: &Event) -> Bytes;
 }
 
-/// An event that is shared by all who are told of it.
+/// An event that is shared by its subscribers.
 pub struct Published {
     event: Event,
     forms: RwLock<Vec<(TypeId, Bytes)>>,
 }
 
 impl Published {
-    /// An event that is told now.
+    /// Publishes an event.
     pub fn new(event: Event) -> Self {
         Self {
             event,
@@ -28,12 +28,12 @@ impl Published {
         }
     }
 
-    /// What has happened.
+    /// The event.
     pub fn event(&self) -> &Event {
         &self.event
     }
 
-    /// The event in this form: written once, however many are told.
+    /// The event in this encoding, which is computed once for all subscribers.
     pub fn form<F: Form>(&self) -> Bytes {
         let kind = TypeId::of::<F>();
         let find = |forms: &[(TypeId, Bytes)]| {

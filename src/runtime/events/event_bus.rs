@@ -61,7 +61,7 @@ fn without_large_texts(event: Event) -> Event {
 pub struct EventInterest(Arc<[AtomicUsize; Topic::ALL.len()]>);
 
 impl EventInterest {
-    /// Whether the topic has subscribers.
+    /// `true` if the topic has subscribers.
     pub fn is_any_in(&self, topic: Topic) -> bool {
         self.0[topic as usize].load(Ordering::Relaxed) > 0
     }
@@ -100,7 +100,7 @@ impl EventBusHandle {
         }
     }
 
-    /// Whether the topic has subscribers.
+    /// `true` if the topic has subscribers.
     pub fn is_any_in(&self, topic: Topic) -> bool {
         self.interest.is_any_in(topic)
     }
@@ -187,7 +187,7 @@ pub struct PublishState {
     pub topic: Topic,
     /// The states that have changed. New subscribers of the topic receive the others too.
     pub changed: Vec<Event>,
-    /// Whether these are all states: earlier ones are discarded.
+    /// `true` if these are all states: earlier ones are discarded.
     pub is_whole: bool,
 }
 

@@ -23,8 +23,8 @@ impl StateKey {
         }
     }
 
-    /// Whether later subscribers receive this state. A recovery is of no interest to subscribers that have not received
-    /// the failure.
+    /// `true` if later subscribers receive this state. A recovery is of no interest to subscribers that have not
+    /// received the failure.
     pub(crate) fn is_worth_keeping(state: &Event) -> bool {
         match state {
             Event::SystemAlert { change, .. } => change.after.state != HealthState::Healthy,

@@ -83,7 +83,7 @@ impl Subscriber {
         }
     }
 
-    /// Whether it has a backlog.
+    /// `true` if it has a backlog.
     pub(crate) fn is_behind(&self) -> bool {
         self.missed > 0 || !self.held.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The Pruner: removes finished jobs whose time is over, in small steps that stall nobody.
+//! The Pruner: deletes expired jobs and records in small batches that delay no other writes.
 
 use std::time::Duration;
 
@@ -17,64 +17,64 @@ use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change};
 
-/// How many messages the mailbox holds; it hears none but its own timer.
+/// Capacity of the mailbox, which receives only the actor's own timer.
 pub const MAILBOX_CAPACITY: usize = 16;
 
-/// The time from one round to the next.
+/// Interval between two rounds.
 const INTERVAL: Duration = Duration::from_secs(60);
-/// How many jobs leave in one commit.
-const STEP: u32 = 500;
-/// How many steps one round takes at the most, so that a backlog of one kind holds up no other.
-const STEPS_MAX: usize = 200;
-/// The time to the next round when a backlog is left: jobs may finish faster than one round a minute can remove them.
+/// Number of rows per commit.
+const BATCH_SIZE: u32 = 500;
+/// Maximum number of batches per round, so that a backlog of one category delays no other.
+const MAX_BATCHES: usize = 200;
+/// Delay before the next round after a backlog: jobs may finish faster than one round a minute can delete them.
 const BACKLOG_INTERVAL: Duration = Duration::from_millis(500);
-/// How long an idempotency key is remembered.
-const KEYS_KEPT: TimeDelta = TimeDelta::hours(24);
-/// How long the counts behind a queue's throughput are kept; an hour is shown.
-const THROUGHPUT_KEPT: TimeDelta = TimeDelta::hours(2);
-/// How long finished jobs and the records of who has changed what are kept; `None` for ever.
+/// Retention of idempotency keys.
+const KEY_RETENTION: TimeDelta = TimeDelta::hours(24);
+/// Retention of the counters behind a queue's throughput, which covers an hour.
+const THROUGHPUT_RETENTION: TimeDelta = TimeDelta::hours(2);
+/// Retention of finished jobs and of records; `None` means permanent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Those that completed.
+    /// Completed jobs.
     pub completed: Option<TimeSpan>,
-    /// Those that failed.
+    /// Failed jobs.
     pub failed: Option<TimeSpan>,
-    /// Those that were cancelled.
+    /// Cancelled jobs.
     pub cancelled: Option<TimeSpan>,
-    /// Records of who has changed what.
+    /// Audit records.
     pub audit: Option<TimeSpan>,
-    /// Deliveries to webhook endpoints.
+    /// Webhook deliveries.
     pub deliveries: Option<TimeSpan>,
-    /// The feed of changed jobs.
+    /// The change feed.
     pub changes: Option<TimeSpan>,
-    /// What is summed up of jobs over time.
+    /// Metrics of the past.
     pub metrics: Option<TimeSpan>,
 }
 
-/// What the Pruner is made of.
+/// Dependencies of the Pruner.
 #[derive(Clone)]
 pub struct PrunerDeps {
-    /// Where it writes.
+    /// Writes deletions.
     pub writer: WriterHandle,
-    /// How long jobs are kept.
+    /// Retention by category.
     pub retention: Retention,
-    /// Tells the time.
+    /// The time of day.
     pub clock: Clock,
 }
 
 impl PrunerDeps {
-    /// Removes what has no time left: each kind by itself, so that one that can't be removed holds up no other.
+    /// Deletes expired rows, each category by itself, so that one that fails delays no other.
     async fn prune(&self) -> Pruned {
         let mut pruned = Pruned::default();
         for Kind { what, step, full } in self.kinds() {
-            match self.in_steps(&step, full).await {
+            match self.in_batches(&step, full).await {
                 Ok((removed, has_more)) => {
                     if matches!(step, Change::Prune { .. }) {
                         pruned.jobs += removed;
                     }
                     pruned.has_more |= has_more;
                 }
-                Err(failure) => log_failure!(failure, "{what} could not be removed: {failure}"),
+                Err(failure) => log_failure!(failure, "pruning {what} failed: {failure}"),
             }
         }
         pruned
@@ -93,9 +93,9 @@ impl PrunerDeps {
             metrics,
         } = self.retention;
         let bookkeeping = Change::PruneBookkeeping {
-            keys_before: now - KEYS_KEPT,
-            throughput_before: now - THROUGHPUT_KEPT,
-            limit: STEP,
+            keys_before: now - KEY_RETENTION,
+            throughput_before: now - THROUGHPUT_RETENTION,
+            limit: BATCH_SIZE,
         };
         let sums = Change::AgeSums {
             by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
@@ -103,14 +103,14 @@ impl PrunerDeps {
         };
         let mut kinds = vec![
             Kind::new("idempotency keys", bookkeeping),
-            // One step removes all that are not used.
+            // One batch deletes all unused queues.
             Kind {
                 what: "unused queues",
                 step: Change::PruneQueues,
                 full: u64::MAX,
             },
             Kind {
-                what: "sums over time",
+                what: "metrics",
                 step: sums,
                 full: 1,
             },
@@ -124,32 +124,38 @@ impl PrunerDeps {
             let prune = Change::Prune {
                 status,
                 finished_before: before(kept)?,
-                limit: STEP,
+                limit: BATCH_SIZE,
             };
             Some(Kind::new("finished jobs", prune))
         }));
         kinds.extend(before(audit).map(|before| {
-            let prune = Change::PruneAudit { before, limit: STEP };
-            Kind::new("records of changes", prune)
+            let prune = Change::PruneAudit {
+                before,
+                limit: BATCH_SIZE,
+            };
+            Kind::new("audit records", prune)
         }));
-        // What an endpoint leaves behind that was removed goes even where deliveries are kept for ever.
+        // Deliveries of deleted endpoints are pruned even when retention is permanent.
         let prune = Change::PruneDeliveries {
             before: before(deliveries).unwrap_or(DateTime::UNIX_EPOCH),
-            limit: STEP,
+            limit: BATCH_SIZE,
         };
         kinds.push(Kind::new("deliveries", prune));
         kinds.extend(before(changes).map(|before| {
-            let prune = Change::PruneFeed { before, limit: STEP };
-            Kind::new("the feed of changed jobs", prune)
+            let prune = Change::PruneFeed {
+                before,
+                limit: BATCH_SIZE,
+            };
+            Kind::new("the change feed", prune)
         }));
         kinds
     }
 
-    /// Removes step by step, until a step is not full or it is enough for one round. Tells how much, and whether there is
-    /// more.
-    async fn in_steps(&self, step: &Change, full: u64) -> Result<(u64, bool), WriteError> {
+    /// Deletes in batches until a batch is not full or the limit of the round is reached. Returns the number of rows,
+    /// and whether more are left.
+    async fn in_batches(&self, step: &Change, full: u64) -> Result<(u64, bool), WriteError> {
         let mut removed = 0;
-        for _ in 0..STEPS_MAX {
+        for _ in 0..MAX_BATCHES {
             let result = self.writer.write_one(step.clone(), WritePriority::Internal).await?;
             let count = match result {
                 Ok(Applied::Removed(count)) => count,
@@ -165,12 +171,12 @@ impl PrunerDeps {
     }
 }
 
-/// Something that is removed when its time is over.
+/// A category of rows with a retention.
 struct Kind {
-    /// For the log.
+    /// Its name in the log.
     what: &'static str,
     step: Change,
-    /// How much a step removes that may not have been the last.
+    /// The size of a full batch.
     full: u64,
 }
 
@@ -179,26 +185,26 @@ impl Kind {
         Self {
             what,
             step,
-            full: STEP.into(),
+            full: BATCH_SIZE.into(),
         }
     }
 }
 
-/// What a round has removed.
+/// Result of a round.
 #[derive(Default)]
 struct Pruned {
     jobs: u64,
-    /// Whether there is more whose time is over.
+    /// More expired rows are left.
     has_more: bool,
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct Pruner {
     parts: PrunerDeps,
 }
 
 impl Pruner {
-    /// A Pruner that begins soon after its start.
+    /// A Pruner whose first round follows soon after its start.
     pub fn new(parts: PrunerDeps) -> Self {
         Self { parts }
     }
@@ -210,7 +216,7 @@ impl Pruner {
             ctx.spawn(round.into_actor(pruner).map(|pruned, pruner, ctx| {
                 let Pruned { jobs, has_more } = pruned;
                 if jobs > 0 {
-                    info!("removed {jobs} finished jobs whose time was over");
+                    info!("pruned {jobs} finished jobs");
                 }
                 pruner.tick_later(if has_more { BACKLOG_INTERVAL } else { INTERVAL }, ctx);
             }));

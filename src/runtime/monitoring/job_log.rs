@@ -1,4 +1,4 @@
-//! Jobs that have ended well, in the log, where a program asks for them (`[log] jobs = true`).
+//! Log records of completed jobs, if enabled (`[log] jobs = true`).
 
 use tracing::info;
 
@@ -6,7 +6,7 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::values::trace_context::{JobTrace, SamplingRatio};
 use crate::storage::change::{Applied, Change, Finished};
 
-/// Logs the end of an attempt that was stored. Failures are logged in any case, where they are found.
+/// Logs a stored completion. Failures are logged in any case, where they occur.
 pub(crate) fn log_end(change: &Change, applied: &Applied) {
     let (Change::Finish { job, attempt, .. }, Applied::Finished(Finished::Stored)) = (change, applied) else {
         return;

@@ -1,7 +1,7 @@
-//! The traces of jobs: what is passed on to those whom jobs call and tell, and what is told to who exports traces.
+//! Traces of jobs: the context that is propagated to handlers and endpoints, and the spans that are exported.
 //!
-//! Each step of a job is a span of its own, whether it is exported or not: what a job calls is below its attempt. When more happens than can be exported, fewer traces are told, each of them whole: which ones is
-//! decided by the trace's id.
+//! Each step of a job has a span of its own, exported or not: calls of a handler are children of its attempt. When
+//! more spans occur than can be exported, fewer traces are exported, each complete; the trace id decides which.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,38 +18,38 @@ use crate::storage::change::{Applied, Change, Finished, Inserted};
 use crate::webhooks::client_spans::CallReporter;
 pub use crate::webhooks::client_spans::{CallReport, CallSubject, CallTarget};
 
-/// What has happened in a trace.
+/// An event of a trace.
 #[derive(Clone, Debug)]
 pub enum TraceReport {
     /// A job was stored.
     Created {
         /// The job.
         job: Arc<Job>,
-        /// When that was done.
+        /// Time of the insert.
         at: DateTime<Utc>,
     },
     /// An attempt has started.
     Started(Arc<Job>),
-    /// An attempt has ended.
+    /// An attempt has finished.
     Ended {
         /// The job after it.
         job: Arc<Job>,
         /// The attempt.
         attempt: Attempt,
     },
-    /// Somebody was called.
+    /// A call to another program.
     Called(CallReport),
 }
 
-/// The traces of jobs. Copies are the same.
+/// The traces of jobs. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Traces(Option<Exported>);
 
 #[derive(Clone, Debug)]
 struct Exported {
-    /// How many traces that nobody else has begun are kept.
+    /// Sampling ratio of traces that no caller has started.
     ratio: SamplingRatio,
-    /// How many of all those that are kept are told.
+    /// Ratio of sampled traces that are exported.
     told: Arc<Told>,
     reports: ReportChannel<TraceReport>,
 }
@@ -58,7 +58,7 @@ struct Exported {
 struct Told(AtomicU64);
 
 impl Traces {
-    /// Traces that are exported. `ratio` says how many are kept of those that no caller has begun.
+    /// Traces with an exporter. `ratio` is the sampling ratio of traces that no caller has started.
     pub fn exported(ratio: SamplingRatio) -> Self {
         Self(Some(Exported {
             ratio,
@@ -67,29 +67,29 @@ impl Traces {
         }))
     }
 
-    /// Everything from now on; `None` when somebody has it already, or nothing is exported.
+    /// All reports from now on; `None` if there is a subscriber already, or no exporter.
     pub fn open(&self) -> Option<mpsc::Receiver<TraceReport>> {
         self.0.as_ref()?.reports.subscribe()
     }
 
-    /// How many reports were missed, because there were too many at once.
+    /// Number of dropped reports.
     pub fn missed(&self) -> u64 {
         self.0.as_ref().map_or(0, |exported| exported.reports.dropped())
     }
 
-    /// How many traces that no caller has begun are kept; `None` when nothing is exported.
+    /// Sampling ratio of traces that no caller has started; `None` without an exporter.
     pub fn sampling_ratio(&self) -> Option<SamplingRatio> {
         self.0.as_ref().map(|exported| exported.ratio)
     }
 
-    /// Tells so many of the traces that are kept, from now on.
+    /// Sets the ratio of sampled traces that are exported.
     pub fn set_sampling_ratio(&self, ratio: SamplingRatio) {
         if let Some(exported) = &self.0 {
             exported.told.0.store(ratio.number(), Ordering::Relaxed);
         }
     }
 
-    /// Who is told of calls.
+    /// Reports outgoing calls.
     pub fn calls(&self) -> CallReporter {
         match &self.0 {
             None => CallReporter::default(),
@@ -104,7 +104,7 @@ impl Traces {
         }
     }
 
-    /// The trace of a job. Without an export, one that no caller has begun is not kept.
+    /// The trace of a job. Without an exporter, a trace that no caller has started is not sampled.
     fn of(&self, job: &Job) -> JobTrace {
         let ratio = self
             .0
@@ -113,12 +113,12 @@ impl Traces {
         JobTrace::of(job, ratio)
     }
 
-    /// The place of what runs now, for what it calls: its attempt.
+    /// The span context of the running attempt, for its calls.
     pub fn run_span_context(&self, job: &Job) -> TraceParent {
         self.of(job).span_context(JobSpan::Run(job.attempt))
     }
 
-    /// The place of what an event tells of.
+    /// The span context of an event.
     pub(crate) fn event_span_context(&self, event: &Event) -> Option<TraceParent> {
         let Event::Job { kind, job, .. } = event else {
             return None;
@@ -141,14 +141,14 @@ impl Traces {
         Some(self.of(job).span_context(step))
     }
 
-    /// Whether anybody is told.
+    /// `true` if there is an exporter.
     pub(crate) fn are_told(&self) -> bool {
         self.0
             .as_ref()
             .is_some_and(|exported| exported.reports.has_subscriber())
     }
 
-    /// Tells what a change has come to, at this time.
+    /// Reports an applied change, at this time.
     pub(crate) fn note(&self, change: &Change, applied: &Applied, at: DateTime<Utc>) {
         let Some(exported) = &self.0 else { return };
         match (change, applied) {
@@ -174,7 +174,7 @@ impl Traces {
                     attempt: Attempt::clone(attempt),
                 });
             }
-            // The rest is about no attempt, or has changed nothing.
+            // Other changes concern no attempt or had no effect.
             _ => {}
         }
     }

@@ -123,7 +123,7 @@ impl MetricsSampler {
             match stored {
                 Ok(stored) => sampler.publish_queues(stored, now, ctx),
                 // The health check reports it.
-                Err(failure) => debug!("the queues could not be read: {failure}"),
+                Err(failure) => debug!("failed to read queues: {failure}"),
             }
             sampler.complete_quiesce();
         }));
@@ -320,7 +320,7 @@ impl Handler<ReadSystemMetrics> for MetricsSampler {
         Box::pin(async move {
             receiver.await.unwrap_or_else(|_| {
                 Err(RepositoryError::Unavailable {
-                    reason: "the numbers were being read and that was given up".to_owned(),
+                    reason: "the read of metrics was abandoned".to_owned(),
                 })
             })
         })

@@ -1,4 +1,4 @@
-//! What this process takes of its machine.
+//! Resource usage of this process.
 
 use std::time::Duration;
 
@@ -6,14 +6,14 @@ use sysinfo::{MemoryRefreshKind, Pid, ProcessRefreshKind, ProcessesToUpdate, Sys
 
 use crate::domain::metrics::Usage;
 
-/// Reads what the process takes. The processor's share is that since the last reading.
+/// Reads the resource usage. CPU usage covers the time since the last read.
 pub(crate) struct UsageReader {
     system: System,
     process: Option<Pid>,
 }
 
 impl UsageReader {
-    /// A reader whose first reading is of the time from now on.
+    /// A reader whose first read covers the time from now on.
     pub(crate) fn new() -> Self {
         let mut reader = Self {
             system: System::new(),
@@ -33,7 +33,7 @@ impl UsageReader {
         }
     }
 
-    /// What the process takes now.
+    /// The current usage.
     pub(crate) fn read(&mut self) -> Usage {
         self.refresh();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -46,7 +46,7 @@ impl UsageReader {
         Usage {
             memory_used: process.map_or(0, sysinfo::Process::memory),
             memory_available,
-            // It counts a core that is busy as 100.
+            // A busy core counts as 100.
             cpu_percentage: process.map_or(0.0, |process| f64::from(process.cpu_usage())) / cores as f64,
             cores,
             cpu_time: Duration::from_millis(process.map_or(0, sysinfo::Process::accumulated_cpu_time)),
@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn a_process_takes_memory_and_processor_time() {
         let mut reader = UsageReader::new();
-        // Some work, longer than the shortest time that can be told apart.
+        // CPU load for longer than the minimum interval.
         let end = std::time::Instant::now() + 2 * sysinfo::MINIMUM_CPU_UPDATE_INTERVAL;
         let mut count = 0_u64;
         while std::time::Instant::now() < end {

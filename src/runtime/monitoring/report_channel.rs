@@ -46,7 +46,7 @@ impl<T> ReportChannel<T> {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Whether there is a subscriber.
+    /// `true` if there is a subscriber.
     pub(crate) fn has_subscriber(&self) -> bool {
         self.sender.get().is_some()
     }

@@ -1,8 +1,8 @@
-//! The SyncSender: sends one target the feed of changed jobs, from where it has got to.
+//! The SyncSender: sends the change feed to one target, from the target's cursor.
 //!
-//! The target's cursor is stored; the node that holds the target moves it after each batch that was taken. So a batch is
-//! sent at least once, in the feed's order, whatever happens to the target or to this node; and a target that is away is
-//! caught up later from storage, without holding up anybody.
+//! The cursor is stored; the node that owns the target advances it after each accepted batch. A batch is therefore
+//! sent at least once and in the feed's order, also after a failure of the target or of this node. A target that was
+//! unavailable catches up from storage, without delaying any other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,37 +30,37 @@ use crate::webhooks::client::HttpClient;
 use crate::webhooks::delivery_request::{DeliveryRequest, post};
 use crate::webhooks::sync_payload::{batch, batch_id};
 
-/// How many messages the mailbox holds; it hears none but its own timer.
+/// Capacity of the mailbox, which receives only the actor's own timer.
 pub const MAILBOX_CAPACITY: usize = 16;
 
-/// How many bytes of parameters and results a batch has, unless a single job has more.
-const BATCH_BYTES_MAX: u64 = 16 << 20;
+/// Maximum size of parameters and results of a batch, except for a single larger job.
+const MAX_BATCH_BYTES: u64 = 16 << 20;
 
-/// The longest wait between two tries of a target that is away.
-const WAIT_MAX: Duration = Duration::from_secs(300);
+/// Maximum delay between two attempts to reach an unavailable target.
+const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
-/// What a SyncSender is made of.
+/// Dependencies of a SyncSender.
 #[derive(Clone)]
 pub struct SyncSenderDeps {
-    /// Where the feed is.
+    /// Reads the feed.
     pub repository: Arc<dyn JobRepository>,
-    /// Where it writes.
+    /// Writes the cursor.
     pub writer: WriterHandle,
-    /// Speaks to the target.
+    /// HTTP client for the target.
     pub client: HttpClient,
-    /// How long the target may take to answer.
+    /// Timeout of a request.
     pub timeout: Duration,
-    /// Who is told.
+    /// The target.
     pub target: SyncTarget,
     /// This node.
     pub node: NodeId,
-    /// Whether this node may hold anything.
+    /// The node's lease.
     pub gate: SharedNodeLease,
-    /// Tells the time.
+    /// The time of day.
     pub clock: Clock,
 }
 
-/// Why a round did not come to its end.
+/// Reason why a round was interrupted.
 #[derive(Debug, thiserror::Error)]
 enum Cut {
     #[error("{0}")]
@@ -72,7 +72,7 @@ enum Cut {
 }
 
 impl SyncSenderDeps {
-    /// Sends all there is, if this node holds the target.
+    /// Sends all pending changes if this node owns the target.
     async fn round(&self) -> Result<(), Cut> {
         if !self.gate.is_open() {
             return Ok(());
@@ -93,10 +93,7 @@ impl SyncSenderDeps {
                 has_gap,
             } = self.read(cursor).await?;
             if has_gap {
-                warn!(
-                    "the sync target '{}' was away for longer than changes are kept: it has missed some",
-                    self.target.name
-                );
+                warn!("sync target '{}' missed changes beyond retention", self.target.name);
             }
             if jobs.is_empty() || !self.gate.is_open() {
                 return Ok(());
@@ -109,7 +106,7 @@ impl SyncSenderDeps {
                 to: end,
             };
             if self.writer.write_one(moved, WritePriority::Internal).await?.is_err() {
-                // Another node holds it now, and sends this batch again.
+                // Another node owns the target now and sends this batch again.
                 return Ok(());
             }
             cursor = end;
@@ -119,7 +116,7 @@ impl SyncSenderDeps {
         }
     }
 
-    /// The next batch: fewer jobs where their texts are large.
+    /// Reads the next batch: fewer jobs if their texts are large.
     async fn read(&self, cursor: FeedCursor) -> Result<FeedPage, RepositoryError> {
         let texts = [
             (SyncField::Parameters, JobText::Parameters),
@@ -140,7 +137,7 @@ impl SyncSenderDeps {
             for text in &texts {
                 bytes += self.repository.size_of(StoredTexts::OfJobs(*text, &ids)).await?;
             }
-            if bytes <= BATCH_BYTES_MAX || limit == 1 {
+            if bytes <= MAX_BATCH_BYTES || limit == 1 {
                 return self.repository.feed(cursor, limit).await;
             }
             limit = limit.min(u32::try_from(ids.len()).unwrap_or(u32::MAX)).div_ceil(2);
@@ -154,7 +151,7 @@ impl SyncSenderDeps {
             url: &self.target.url,
             id,
             secrets: &secrets,
-            // Of many jobs, each in a trace of its own.
+            // The batch covers many traces.
             span_context: None,
             propagated: None,
         };
@@ -164,7 +161,7 @@ impl SyncSenderDeps {
             Reply::Gone => None,
             Reply::Rejected { wait } => wait,
         };
-        let reason = sent.attempt.error.as_deref().unwrap_or("it has not taken the changes");
+        let reason = sent.attempt.error.as_deref().unwrap_or("the changes were not accepted");
         Err(Cut::Target {
             reason: reason.to_owned(),
             wait: wait
@@ -174,15 +171,15 @@ impl SyncSenderDeps {
     }
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct SyncSender {
     parts: SyncSenderDeps,
-    /// How many rounds have been cut short since the last that was not.
+    /// Number of consecutive interrupted rounds.
     cuts: u32,
 }
 
 impl SyncSender {
-    /// A sender that begins at once.
+    /// A sender that starts at once.
     pub fn new(parts: SyncSenderDeps) -> Self {
         Self { parts, cuts: 0 }
     }
@@ -202,7 +199,7 @@ impl SyncSender {
         match ended {
             Ok(()) => {
                 if self.cuts > 0 {
-                    info!("the sync target '{name}' takes changes again");
+                    info!("sync target '{name}' recovered");
                 }
                 self.cuts = 0;
                 interval
@@ -214,11 +211,11 @@ impl SyncSender {
                     Cut::Target { .. } => false,
                 };
                 if self.cuts == 0 && !is_outage {
-                    warn!("the sync target '{name}' is not told of changes for the moment: {cut}");
+                    warn!("sync target '{name}' failing: {cut}");
                 }
                 let backoff = interval
                     .saturating_mul(1 << self.cuts.min(16))
-                    .min(WAIT_MAX.max(interval));
+                    .min(MAX_BACKOFF.max(interval));
                 self.cuts += 1;
                 match cut {
                     Cut::Target { reason: _, wait } => wait.max(backoff),

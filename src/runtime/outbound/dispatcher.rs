@@ -1,12 +1,12 @@
-//! The WebhookDispatcher: which endpoints this node tells, and who tells them.
+//! The WebhookDispatcher: endpoints owned by this node, and their senders.
 //!
-//! Deliveries wait in storage. An endpoint's are sent by the node that holds it, and by none other: a node that dies
-//! loses its lease, and another takes what it held. The dispatcher looks once a second which endpoints there are, takes
-//! its share of those that nobody holds, and keeps a [`WebhookSender`] for each that this node holds. Commits of this node
-//! wake the senders at once.
+//! Deliveries wait in storage. Only the node that owns an endpoint sends its deliveries; when a node dies its lease
+//! expires, and other nodes claim its endpoints. Once a second the dispatcher reads the endpoints, claims its share
+//! of those without an owner, and keeps a [`WebhookSender`] for each owned one. Commits of this node wake the senders
+//! at once.
 //!
-//! Changes of the server's health are no change of a job, and nothing that storage knows. They are heard from the event bus,
-//! which never loses the newest of them, written here, and kept until storage takes them.
+//! Changes of the server's health are neither changes of a job nor stored. They are received from the event bus,
+//! which never drops the newest one, and kept here until they are written.
 
 mod ownership;
 
@@ -43,94 +43,94 @@ use crate::runtime::writer::endpoint_cache::EndpointCache;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::repository::JobRepository;
 
-/// How many messages the mailbox holds.
+/// Capacity of the mailbox.
 pub const MAILBOX_CAPACITY: usize = 4_096;
 
-/// The time between two looks at storage: for what other nodes have done, and for retries that are due.
+/// Interval of polls of storage, for changes by other nodes and for due retries.
 const TICK: Duration = Duration::from_secs(1);
-/// How many alerts are kept while storage takes none.
-const ALERTS_KEPT: usize = 16;
+/// Maximum number of alerts that are kept while storage is unavailable.
+const MAX_ALERTS: usize = 16;
 
-/// What the WebhookDispatcher is made of.
+/// Dependencies of the WebhookDispatcher.
 #[derive(Clone)]
 pub struct WebhookDispatcherDeps {
-    /// Where endpoints and deliveries are.
+    /// Reads endpoints and deliveries.
     pub repository: Arc<dyn JobRepository>,
-    /// Where it writes.
+    /// Writes changes.
     pub writer: WriterHandle,
-    /// Tells of the server's health.
+    /// Publishes changes of health.
     pub event_bus: EventBusHandle,
-    /// This node's knowledge of the endpoints.
+    /// Cached endpoints.
     pub endpoints: EndpointCache,
-    /// How webhooks work.
+    /// The options.
     pub options: WebhookOptions,
-    /// What this node's configuration says of endpoints.
+    /// Endpoints of this node's configuration.
     pub configured: NodeEndpoints,
     /// This node.
     pub node: NodeId,
-    /// Whether this node may hold anything.
+    /// The node's lease.
     pub gate: SharedNodeLease,
-    /// How fast deliveries may begin.
+    /// Limits the rate of deliveries.
     pub throttle: DeliveryThrottle,
-    /// Where senders run.
+    /// The arbiter of senders.
     pub arbiter: ArbiterHandle,
-    /// What is known of the actors.
+    /// Supervises the actors.
     pub supervisor: Supervisor,
-    /// Tells the time.
+    /// The time of day.
     pub clock: Clock,
-    /// Makes ids.
+    /// Generates ids.
     pub ids: Arc<IdSource>,
 }
 
-/// A sender, until it has stopped: what it has sent and not noted yet must not be sent by another.
+/// A sender until it has stopped: deliveries that it has sent but not recorded must not be sent by another one.
 struct KeptSender {
     endpoint: Arc<Endpoint>,
     address: Addr<WebhookSender>,
-    /// Whether it was asked to stop when nothing is in flight.
+    /// It was requested to stop once no delivery is in flight.
     is_retiring: bool,
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct WebhookDispatcher {
     parts: WebhookDispatcherDeps,
     senders: HashMap<EndpointId, KeptSender>,
-    is_looking: bool,
+    is_polling: bool,
     look_again: bool,
     alerts: Vec<Event>,
-    /// The change of the health that was heard last: whoever listens anew is told it once more.
-    alert_heard: Option<Arc<HealthChange>>,
+    /// The last received change of health, which every new subscription receives again.
+    last_alert: Option<Arc<HealthChange>>,
     is_writing_alerts: bool,
     is_draining: bool,
 }
 
 impl WebhookDispatcher {
-    /// A dispatcher that holds nothing yet.
+    /// A dispatcher without endpoints.
     pub fn new(parts: WebhookDispatcherDeps) -> Self {
         Self {
             parts,
             senders: HashMap::new(),
-            is_looking: false,
+            is_polling: false,
             look_again: false,
             alerts: Vec::new(),
-            alert_heard: None,
+            last_alert: None,
             is_writing_alerts: false,
             is_draining: false,
         }
     }
 
     fn look(&mut self, ctx: &mut Context<Self>) {
-        if self.is_looking {
+        if self.is_polling {
             self.look_again = true;
             return;
         }
-        self.is_looking = true;
+        self.is_polling = true;
         let parts = self.parts.clone();
         let look = async move { parts.owned_endpoints().await };
         ctx.spawn(look.into_actor(self).map(|held, dispatcher, ctx| {
-            dispatcher.is_looking = false;
+            dispatcher.is_polling = false;
             match held {
                 Ok(held) => dispatcher.keep_senders(held),
-                Err(failure) => log_failure!(failure, "webhook endpoints could not be read: {failure}"),
+                Err(failure) => log_failure!(failure, "failed to read webhook endpoints: {failure}"),
             }
             if std::mem::take(&mut dispatcher.look_again) {
                 dispatcher.look(ctx);
@@ -138,20 +138,20 @@ impl WebhookDispatcher {
         }));
     }
 
-    /// Has a sender for each of these endpoints, and for no other.
+    /// Starts a sender for each of these endpoints, and stops the others.
     fn keep_senders(&mut self, held: Vec<Arc<Endpoint>>) {
         if self.is_draining {
             return;
         }
         self.senders.retain(|id, sender| {
-            // It has stopped by itself: it gave its endpoint up, or was retired and nothing is in flight.
+            // It has stopped by itself: it released its endpoint, or was retired and has no delivery in flight.
             if !sender.address.connected() {
                 return false;
             }
             let stays = held.iter().any(|held| held.id == *id);
             if !stays && !sender.is_retiring {
                 info!("released webhook endpoint '{}'", sender.endpoint.name);
-                // With a full mailbox the next look sends it again.
+                // If the mailbox is full, the next poll repeats it.
                 sender.is_retiring = !matches!(sender.address.try_send(ReleaseEndpoint), Err(SendError::Full(_)));
             }
             true
@@ -159,7 +159,7 @@ impl WebhookDispatcher {
         for endpoint in held {
             if let Some(sender) = self.senders.get_mut(&endpoint.id) {
                 let is_changed = *sender.endpoint != *endpoint || sender.is_retiring;
-                // The same sender goes on: a second one would send again what this one has in flight.
+                // The same sender continues: a second one would repeat deliveries that are in flight.
                 if is_changed && sender.address.try_send(RefreshEndpoint).is_ok() {
                     sender.endpoint = endpoint;
                     sender.is_retiring = false;
@@ -213,7 +213,7 @@ impl WebhookDispatcher {
         self.wake(|_| true);
     }
 
-    /// Wakes senders. One whose mailbox is full is awake.
+    /// Wakes senders. One with a full mailbox is awake.
     fn wake(&self, is_meant: impl Fn(&EndpointId) -> bool) {
         for (_, sender) in self.senders.iter().filter(|(id, _)| is_meant(id)) {
             drop(sender.address.try_send(PollDeliveries));
@@ -236,13 +236,13 @@ impl WebhookDispatcher {
             if let Err(failure) = written {
                 log_failure!(failure, "failed to enqueue an alert for webhooks, retrying: {failure}");
                 dispatcher.alerts.splice(0..0, alerts);
-                dispatcher.alerts.truncate(ALERTS_KEPT);
+                dispatcher.alerts.truncate(MAX_ALERTS);
             }
         }));
     }
 
     fn listen(&self, ctx: &mut Context<Self>) {
-        let listening = self.parts.event_bus.listener(ALERTS_KEPT);
+        let listening = self.parts.event_bus.listener(MAX_ALERTS);
         let listens = listening.listen_to(EventFilter::all_of(Topic::SystemHealth));
         ctx.spawn(listens.into_actor(self).map(move |_, _, ctx| {
             ctx.add_stream(stream::unfold(listening, |mut listening| async move {
@@ -269,8 +269,8 @@ impl Actor for WebhookDispatcher {
 
 impl Supervised for WebhookDispatcher {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        // The senders go on: a second one for an endpoint would send everything twice.
-        self.is_looking = false;
+        // The senders continue: a second one for an endpoint would send everything twice.
+        self.is_polling = false;
         self.look_again = false;
         self.is_writing_alerts = false;
     }
@@ -302,7 +302,7 @@ impl Handler<DrainDeliveries> for WebhookDispatcher {
         let senders = self.senders.drain().map(|(_, sender)| sender.address.recipient());
         let senders: Vec<Recipient<ReleaseEndpoint>> = senders.collect();
         for sender in &senders {
-            // A full mailbox is full of reasons to look; then what is on its way is sent once more after the next start.
+            // A full mailbox contains other wake-ups; deliveries in flight are then redelivered after the next start.
             drop(sender.try_send(ReleaseEndpoint));
         }
         MessageResult(senders)
@@ -316,19 +316,16 @@ impl StreamHandler<Heard> for WebhookDispatcher {
         let Event::SystemAlert { at: _, change } = event else {
             return;
         };
-        let is_known = self
-            .alert_heard
-            .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, change));
-        if is_known || self.alerts.len() >= ALERTS_KEPT {
+        let is_known = self.last_alert.as_ref().is_some_and(|known| Arc::ptr_eq(known, change));
+        if is_known || self.alerts.len() >= MAX_ALERTS {
             return;
         }
-        self.alert_heard = Some(Arc::clone(change));
+        self.last_alert = Some(Arc::clone(change));
         self.alerts.push(event.clone());
         self.write_alerts(ctx);
     }
 
     fn finished(&mut self, _: &mut Context<Self>) {
-        // The bus has stopped, and with it the server. Deliveries go on until they are drained.
+        // The bus has stopped with the server. Deliveries continue until they are drained.
     }
 }

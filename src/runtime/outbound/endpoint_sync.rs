@@ -1,4 +1,4 @@
-//! Stores the webhook endpoints of the configuration, and removes those that no live node's configuration names.
+//! Stores the webhook endpoints of the configuration, and removes those that are in no live node's configuration.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,17 +22,17 @@ use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint
 use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// How long a secret still counts that the configuration no longer has.
+/// Time for which a secret that was removed from the configuration remains valid.
 const OVERLAP: TimeSpan = TimeSpan::from_secs(24 * 3600);
 
-/// Why the endpoints are not what the configuration says.
+/// Error of the synchronization of endpoints.
 #[derive(Debug, thiserror::Error)]
 pub enum EndpointSyncError {
     /// They could not be read.
-    #[error("the webhook endpoints could not be read: {0}")]
+    #[error("failed to read webhook endpoints: {0}")]
     Read(#[from] RepositoryError),
     /// They could not be written.
-    #[error("the webhook endpoints could not be stored: {0}")]
+    #[error("failed to store webhook endpoints: {0}")]
     Write(#[from] WriteError),
 }
 
@@ -45,7 +45,7 @@ impl MaybeOutage for EndpointSyncError {
     }
 }
 
-/// The identity of a configured endpoint: the same on every node, and after every start.
+/// The id of a configured endpoint: the same on every node and after every start.
 pub fn id_of(name: &str) -> EndpointId {
     let digest: [u8; 32] = Sha256::digest(format!("tickerq webhook endpoint {name}").as_bytes()).into();
     let mut bytes = [0; 16];
@@ -53,19 +53,19 @@ pub fn id_of(name: &str) -> EndpointId {
     EndpointId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
 }
 
-/// What this node's configuration says of the endpoints.
+/// Endpoints of this node's configuration.
 #[derive(Clone, Debug)]
 pub struct NodeEndpoints {
     /// This node.
     pub node: NodeId,
-    /// The endpoints that are configured.
+    /// The configured endpoints.
     pub configured: Arc<[ConfiguredEndpoint]>,
-    /// How long an endpoint stays that no live node names.
+    /// Time after which an endpoint is removed that is in no live node's configuration.
     pub grace: TimeSpan,
 }
 
 impl NodeEndpoints {
-    /// What the options say.
+    /// The endpoints of these options.
     pub fn of(options: &WebhookOptions, node: NodeId) -> Self {
         Self {
             node,
@@ -78,7 +78,7 @@ impl NodeEndpoints {
         self.configured.iter().map(|configured| id_of(&configured.name))
     }
 
-    /// Whether endpoints of this node's configuration are missing in storage, or were retired while it was away.
+    /// `true` if endpoints of this node's configuration are missing in storage, or were retired while it was away.
     pub fn is_any_lost(&self, stored: &[StoredEndpoint]) -> bool {
         self.names().any(|id| {
             let known = stored.iter().find(|stored| stored.endpoint.id == id);
@@ -86,7 +86,7 @@ impl NodeEndpoints {
         })
     }
 
-    /// Whether what storage holds about who names the endpoints is out of date.
+    /// `true` if the stored nodes of the endpoints are out of date.
     pub fn is_review_due(&self, stored: &[StoredEndpoint], now: DateTime<Utc>) -> bool {
         let names: HashSet<EndpointId> = self.names().collect();
         let configured = stored
@@ -104,7 +104,8 @@ impl NodeEndpoints {
         })
     }
 
-    /// Has storage note what this node names, and remove what no live node has named for the grace period.
+    /// Stores which endpoints this node configures, and removes those that no live node has configured for the grace
+    /// period.
     pub async fn review(&self, writer: &WriterHandle) -> Result<(), WriteError> {
         let review = Change::ReviewEndpoints(ReviewEndpoints {
             node: self.node,
@@ -137,12 +138,12 @@ impl NodeEndpoints {
             );
         }
         for UnnamedEndpoint { id, name, pending: _ } in removed {
-            warn!("removed webhook endpoint '{name}' ({id}): no live node's configuration names it");
+            warn!("removed webhook endpoint '{name}' ({id}): it is in no live node's configuration");
         }
     }
 
-    /// Stores what is configured, notes that this node names it, and has the book know all endpoints. Nodes that start at
-    /// the same time do the same. What other nodes have configured stays as it is.
+    /// Stores the configured endpoints with this node, and fills the cache with all endpoints. Nodes that start at
+    /// the same time do the same. Endpoints of other nodes' configurations remain unchanged.
     pub async fn store(
         &self,
         repository: &dyn JobRepository,
@@ -211,12 +212,12 @@ fn new(id: EndpointId, wanted: &ConfiguredEndpoint, clock: &Clock) -> Endpoint {
     }
 }
 
-/// A secret that counts as long as it is configured.
+/// A secret that is valid while it is configured.
 fn configured_secret(secret: SigningSecret) -> PreviousSecret {
     PreviousSecret { secret, until: None }
 }
 
-/// The endpoint as it is configured; `None` when it is so already. Whether it is disabled stays as it is.
+/// The endpoint as configured; `None` if it is unchanged. Its disabled state is kept.
 fn changed(before: &Endpoint, wanted: &ConfiguredEndpoint, clock: &Clock) -> Option<Endpoint> {
     let ConfiguredEndpoint {
         name,
@@ -235,7 +236,7 @@ fn changed(before: &Endpoint, wanted: &ConfiguredEndpoint, clock: &Clock) -> Opt
     };
     let previous_secret = match previous_secret {
         Some(secret) => Some(configured_secret(secret)),
-        // One that the configuration no longer names; that of a rotation stays for its time.
+        // A secret that is no longer configured; that of a rotation remains valid until its expiry.
         None => base.previous_secret.clone().filter(|previous| previous.until.is_some()),
     };
     let after = Endpoint {

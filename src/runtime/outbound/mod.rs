@@ -125,7 +125,7 @@ impl Outbound {
         let end = Instant::now() + within;
         while senders.iter().any(Recipient::connected) {
             if Instant::now() >= end {
-                warn!("webhook endpoints do not answer: what is on its way is sent again after the next start");
+                warn!("timed out waiting for in-flight deliveries; they will be redelivered");
                 return;
             }
             sleep(DRAIN_POLL).await;

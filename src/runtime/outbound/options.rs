@@ -1,4 +1,4 @@
-//! How webhooks and data sync work, as the composition root says.
+//! Options of webhooks and data sync.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,29 +17,29 @@ use crate::webhooks::client_spans::CallReporter;
 use crate::webhooks::egress_policy::{BlockedAddress, EgressPolicy};
 use crate::webhooks::payload::test_message;
 
-/// How webhooks work.
+/// Options of webhooks.
 #[derive(Clone, Debug)]
 pub struct WebhookOptions {
-    /// Whether anybody is told anything.
+    /// Webhooks are enabled.
     pub enable: bool,
-    /// The endpoints that are configured.
+    /// The configured endpoints.
     pub endpoints: Vec<ConfiguredEndpoint>,
-    /// How long an endpoint may take to answer.
+    /// Timeout of a request.
     pub timeout: Duration,
-    /// An endpoint that has failed for so long is disabled.
+    /// Time of consecutive failures after which an endpoint is disabled.
     pub disable_after: TimeSpan,
-    /// How long a configured endpoint stays that no live node's configuration names.
+    /// Time after which an endpoint is removed that is in no live node's configuration.
     pub remove_unconfigured_after: TimeSpan,
-    /// How many deliveries to one endpoint may be on their way at a time.
+    /// Maximum number of concurrent deliveries to one endpoint.
     pub concurrency: usize,
-    /// Speaks to endpoints.
+    /// HTTP clients.
     pub clients: OutboundClients,
-    /// Who is told of calls.
+    /// Reports outgoing calls.
     pub calls: CallReporter,
 }
 
 impl WebhookOptions {
-    /// Nobody is told anything.
+    /// Options without webhooks.
     pub fn off() -> Result<Self, HttpClientError> {
         Ok(Self {
             enable: false,
@@ -54,54 +54,54 @@ impl WebhookOptions {
     }
 }
 
-/// An endpoint as it is configured.
+/// A configured endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfiguredEndpoint {
-    /// What people call it: what it is known by from one start to the next.
+    /// Its name, which identifies it across restarts.
     pub name: Arc<str>,
-    /// Where it is.
+    /// Its URL.
     pub url: Arc<str>,
-    /// What it is told.
+    /// Its events.
     pub events: WebhookEvents,
-    /// What deliveries are signed with.
+    /// Secret for signatures.
     pub secret: SigningSecret,
-    /// What they are signed with as well, as long as it is configured.
+    /// Former secret, which signs as well while it is configured.
     pub previous_secret: Option<SigningSecret>,
-    /// How many retries a delivery may have.
+    /// Maximum number of retries of a delivery.
     pub max_retries: u32,
-    /// The wait before the first retry.
+    /// Delay before the first retry.
     pub retry_delay: TimeSpan,
 }
 
-/// An `http` or `https` address without a user and password.
+/// An `http` or `https` URL without credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointAddress(Url);
 
-/// The text is no address of an endpoint. No message repeats it: it may hold a password.
+/// Error of an invalid URL. No message repeats it, because it may contain a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
-    /// It is no address at all.
-    #[error("it is not an address ({cause}); write it as https://example.com/path")]
+    /// Not a URL.
+    #[error("invalid URL ({cause}); expected https://example.com/path")]
     Unreadable {
-        /// What is wrong with it.
+        /// The cause.
         cause: String,
     },
-    /// It is for another protocol.
-    #[error("it is not an address that begins with http:// or https://")]
+    /// Another scheme.
+    #[error("the URL scheme must be http or https")]
     Scheme,
-    /// It has a user name or a password.
-    #[error("it must not hold a user name or password")]
+    /// It contains a user name or a password.
+    #[error("must not contain credentials")]
     UserInfo,
-    /// It is too long.
-    #[error("it has more than {ADDRESS_LENGTH_MAX} characters")]
+    /// Too long.
+    #[error("must have at most {ADDRESS_LENGTH_MAX} characters")]
     TooLong,
 }
 
-/// How long an address may be, in characters.
+/// Maximum length of a URL, in characters.
 const ADDRESS_LENGTH_MAX: usize = 2_000;
 
 impl EndpointAddress {
-    /// Reads an address.
+    /// Parses a URL.
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
         let url = Url::parse(text).map_err(|error| InvalidAddress::Unreadable {
             cause: error.to_string(),
@@ -118,7 +118,7 @@ impl EndpointAddress {
         Ok(Self(url))
     }
 
-    /// The address without what may be secret.
+    /// The URL without parts that may be secret.
     pub fn shown(&self) -> String {
         let mut shown = self.0.clone();
         shown.set_query(None);
@@ -133,7 +133,7 @@ impl From<EndpointAddress> for Arc<str> {
     }
 }
 
-/// A message that tries an endpoint, with the `webhook-id` that it will have.
+/// A test message for an endpoint, with its `webhook-id`.
 pub fn test_posting(id: EndpointId, now: DateTime<Utc>, message_id: JobId) -> (String, Posting) {
     let message = test_message(id, now, message_id.as_uuid());
     let webhook_id = message.webhook_id();
@@ -144,18 +144,18 @@ pub fn test_posting(id: EndpointId, now: DateTime<Utc>, message_id: JobId) -> (S
     (webhook_id, posting)
 }
 
-/// The clients that speak to endpoints, by how far they reach.
+/// HTTP clients by the source of endpoints.
 #[derive(Clone, Debug)]
 pub struct OutboundClients {
-    /// For endpoints from the configuration.
+    /// For configured endpoints.
     configured: HttpClient,
-    /// For those that were made over the API.
+    /// For endpoints created over the API.
     of_api: HttpClient,
 }
 
 impl OutboundClients {
-    /// Clients that reach private networks as is said; unless anything is said, the configuration's endpoints may lie in
-    /// one and others may not.
+    /// Clients with access to private networks as specified; by default, configured endpoints may be in a private
+    /// network and others may not.
     pub fn new(allow_private_networks: Option<bool>) -> Result<Self, HttpClientError> {
         let client = |is_allowed| {
             HttpClient::new(if is_allowed {
@@ -170,12 +170,12 @@ impl OutboundClients {
         })
     }
 
-    /// Says whether an endpoint from there may lie at this address, as far as the address itself tells.
+    /// Checks whether an endpoint of this source may have this URL, before its name is resolved.
     pub fn check(&self, source: EndpointSource, address: &EndpointAddress) -> Result<(), BlockedAddress> {
         self.of(source).check(&address.0)
     }
 
-    /// The client for endpoints that come from there.
+    /// The client for endpoints of this source.
     pub fn of(&self, source: EndpointSource) -> &HttpClient {
         match source {
             EndpointSource::Configuration => &self.configured,
@@ -184,28 +184,28 @@ impl OutboundClients {
     }
 }
 
-/// How data sync works.
+/// Options of data sync.
 #[derive(Clone, Debug, Default)]
 pub struct SyncOptions {
-    /// Whether the feed of changed jobs is kept.
+    /// The change feed is enabled.
     pub feed: bool,
-    /// Who is sent it.
+    /// Targets of the feed.
     pub targets: Vec<SyncTarget>,
 }
 
-/// Somebody who is sent the feed.
+/// A target of the feed.
 #[derive(Clone, Debug)]
 pub struct SyncTarget {
-    /// What its cursor is stored under.
+    /// Name under which its cursor is stored.
     pub name: Arc<str>,
-    /// Where it is.
+    /// Its URL.
     pub url: Arc<str>,
-    /// The time between two looks for changes.
+    /// Interval between two reads of the feed.
     pub interval: Duration,
-    /// How many changes one request tells at the most.
+    /// Maximum number of changes per request.
     pub batch_size: u32,
-    /// What requests are signed with.
+    /// Secret for signatures.
     pub secret: Option<SigningSecret>,
-    /// What is told of a job.
+    /// The fields of a job that are sent.
     pub fields: Vec<SyncField>,
 }

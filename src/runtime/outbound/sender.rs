@@ -1,9 +1,8 @@
-//! The WebhookSender: tells one endpoint what waits for it.
+//! The WebhookSender: sends the deliveries of one endpoint.
 //!
-//! It reads a bounded part of what is due, never two deliveries of one lane, sends several at a time, and has the Writer
-//! note what came of them. Whatever does not fit stays in storage: an endpoint that is slow or dead costs no memory and
-//! holds up no other. What was sent and could not be noted is noted again; a crash in between has it sent again, under the
-//! same `webhook-id`.
+//! It reads a bounded number of due deliveries, at most one per ordering key, sends several concurrently, and records
+//! their outcomes. All others stay in storage: a slow or dead endpoint costs no memory and delays no other. A failed
+//! write of outcomes is retried; after a crash in between, the delivery is sent again with the same `webhook-id`.
 
 mod outcomes;
 mod spans;
@@ -32,44 +31,44 @@ use crate::storage::outbox::{AttemptOutcome, EndpointHealth};
 use crate::storage::repository::JobRepository;
 use crate::webhooks::delivery_request::deliver;
 
-/// How many messages the mailbox holds; they say no more than that something has changed.
+/// Capacity of the mailbox, whose messages only state that something has changed.
 pub const MAILBOX_CAPACITY: usize = 64;
 
-/// How many deliveries are read at a time.
-const READ: usize = 256;
-/// How many may be in memory, waiting, on their way or to be noted.
-const KNOWN_MAX: usize = 1_024;
-/// How long it steps back behind jobs before it looks again whether it may send.
-const STEP_BACK: Duration = Duration::from_millis(10);
+/// Number of deliveries per read.
+const READ_SIZE: usize = 256;
+/// Maximum number of deliveries in memory: waiting, in flight or to be recorded.
+const MAX_KNOWN: usize = 1_024;
+/// Delay before throttled deliveries are tried again.
+const THROTTLE_DELAY: Duration = Duration::from_millis(10);
 
-/// What a WebhookSender is made of.
+/// Dependencies of a WebhookSender.
 #[derive(Clone)]
 pub struct WebhookSenderDeps {
-    /// Where deliveries are.
+    /// Reads deliveries.
     pub repository: Arc<dyn JobRepository>,
-    /// Where it writes.
+    /// Writes outcomes.
     pub writer: WriterHandle,
-    /// What the endpoint is now, and who else is to be told when it is disabled.
+    /// The current endpoint, and the other endpoints to alert when it is disabled.
     pub endpoints: EndpointCache,
-    /// How webhooks work.
+    /// The options.
     pub options: WebhookOptions,
-    /// Whether this node still holds what it held.
+    /// The node's lease.
     pub gate: SharedNodeLease,
-    /// How fast deliveries may begin.
+    /// Limits the rate of deliveries.
     pub throttle: DeliveryThrottle,
-    /// Tells the time.
+    /// The time of day.
     pub clock: Clock,
-    /// Makes ids.
+    /// Generates ids.
     pub ids: Arc<IdSource>,
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct WebhookSender {
     parts: WebhookSenderDeps,
     endpoint: Arc<Endpoint>,
-    /// What is in memory, in whatever state.
+    /// Deliveries in memory, in any state.
     known: HashSet<DeliveryId>,
-    /// What was noted while storage was read: the reading may still have seen it pending.
+    /// Outcomes that were recorded during a read, which may still have returned them as pending.
     noted_meanwhile: Vec<DeliveryId>,
     ready: VecDeque<DueDelivery>,
     in_flight: usize,
@@ -83,14 +82,14 @@ pub struct WebhookSender {
     paused_until: Option<Instant>,
     next_retry: Option<Instant>,
     is_retired: bool,
-    /// Whether it writes that the endpoint is disabled.
+    /// The disabling of the endpoint is being written.
     is_disabling: bool,
-    /// Whether it goes on sending by itself, in a moment.
-    steps_back: bool,
+    /// A timer will resume throttled deliveries.
+    is_throttled: bool,
 }
 
 impl WebhookSender {
-    /// A sender with nothing to do.
+    /// An idle sender.
     pub fn new(parts: WebhookSenderDeps, endpoint: Arc<Endpoint>) -> Self {
         Self {
             parts,
@@ -110,11 +109,11 @@ impl WebhookSender {
             next_retry: None,
             is_retired: false,
             is_disabling: false,
-            steps_back: false,
+            is_throttled: false,
         }
     }
 
-    /// Whether anything may be sent now.
+    /// `true` if a delivery may be sent now.
     fn may_send(&self) -> bool {
         let is_paused = self.paused_until.is_some_and(|until| Instant::now() < until);
         !self.is_retired && !is_paused && self.parts.gate.is_open()
@@ -125,7 +124,7 @@ impl WebhookSender {
             self.look_again = true;
             return;
         }
-        if !self.may_send() || self.ready.len() > READ / 2 || self.known.len() + READ > KNOWN_MAX {
+        if !self.may_send() || self.ready.len() > READ_SIZE / 2 || self.known.len() + READ_SIZE > MAX_KNOWN {
             return;
         }
         self.is_reading = true;
@@ -134,8 +133,8 @@ impl WebhookSender {
             self.parts.clock.now(),
             self.endpoint.id,
         );
-        // What is in memory is read again: storage does not know that it is on its way.
-        let limit = u32::try_from(READ + self.known.len()).unwrap_or(u32::MAX);
+        // Includes deliveries in memory, which are still due in storage.
+        let limit = u32::try_from(READ_SIZE + self.known.len()).unwrap_or(u32::MAX);
         let read = async move { repository.due_deliveries(id, now, limit).await };
         ctx.spawn(read.into_actor(self).map(|due, sender, ctx| {
             sender.is_reading = false;
@@ -151,7 +150,7 @@ impl WebhookSender {
                 Err(failure) => {
                     log_failure!(
                         failure,
-                        "deliveries to '{}' could not be read: {failure}",
+                        "failed to read deliveries to '{}': {failure}",
                         sender.endpoint.name
                     );
                     for id in std::mem::take(&mut sender.noted_meanwhile) {
@@ -165,14 +164,14 @@ impl WebhookSender {
         }));
     }
 
-    /// Takes the endpoint as this node knows it. What was answered to whoever has changed it holds from then on: no
-    /// delivery begins with the old secret, or to an endpoint that is disabled or gone.
-    fn look_up(&mut self) -> bool {
+    /// Updates the endpoint from the cache. A change takes effect once its caller has the response: no delivery
+    /// starts with the former secret, or to a disabled or deleted endpoint.
+    fn refresh_endpoint(&mut self) -> bool {
         let Some(endpoint) = self.parts.endpoints.enabled(self.endpoint.id) else {
             return false;
         };
         if endpoint.revision != self.endpoint.revision {
-            // The change may have mended it.
+            // The change may have fixed it.
             self.paused_until = None;
         }
         self.endpoint = endpoint;
@@ -180,8 +179,8 @@ impl WebhookSender {
     }
 
     fn send(&mut self, ctx: &mut Context<Self>) {
-        if !self.look_up() || !self.may_send() {
-            // Read again when they may be sent: by then another node may have sent them.
+        if !self.refresh_endpoint() || !self.may_send() {
+            // Read again when they may be sent: another node may have sent them by then.
             for due in self.ready.drain(..) {
                 self.known.remove(&due.id);
             }
@@ -215,18 +214,18 @@ impl WebhookSender {
         }
     }
 
-    /// Jobs come first now: goes on sending in a moment.
+    /// Jobs have priority: resumes after a short delay.
     fn send_later(&mut self, ctx: &mut Context<Self>) {
-        if !std::mem::replace(&mut self.steps_back, true) {
-            ctx.run_later(STEP_BACK, |sender, ctx| {
-                sender.steps_back = false;
+        if !std::mem::replace(&mut self.is_throttled, true) {
+            ctx.run_later(THROTTLE_DELAY, |sender, ctx| {
+                sender.is_throttled = false;
                 sender.send(ctx);
             });
         }
     }
 
-    /// Looks again at a time, unless it looks earlier; later times are found by the dispatcher's ticks.
-    fn look_at(&mut self, at: DateTime<Utc>, ctx: &mut Context<Self>) {
+    /// Polls at this time, unless an earlier poll is scheduled; later times are found by the dispatcher's ticks.
+    fn poll_at(&mut self, at: DateTime<Utc>, ctx: &mut Context<Self>) {
         let wait = (at - self.parts.clock.now()).to_std().unwrap_or_default();
         let at = Instant::now() + wait;
         if self.next_retry.is_some_and(|next| next <= at && Instant::now() < next) {
@@ -236,8 +235,8 @@ impl WebhookSender {
         ctx.run_later(wait, |sender, ctx| sender.read(ctx));
     }
 
-    /// Stops when it is retired and nothing is left to do.
-    fn rest(&mut self, ctx: &mut Context<Self>) {
+    /// Stops when it is retired and idle.
+    fn stop_if_idle(&mut self, ctx: &mut Context<Self>) {
         let is_idle = self.in_flight == 0 && !self.is_recording && self.outcomes.is_empty() && self.disable.is_none();
         if self.is_retired && is_idle {
             ctx.stop();
@@ -255,7 +254,7 @@ impl Actor for WebhookSender {
 
 impl Supervised for WebhookSender {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        // What was on its way is due still and is sent again.
+        // Deliveries in flight are still due and are sent again.
         *self = Self::new(self.parts.clone(), Arc::clone(&self.endpoint));
     }
 }
@@ -274,8 +273,8 @@ impl Handler<RefreshEndpoint> for WebhookSender {
     type Result = ();
 
     fn handle(&mut self, RefreshEndpoint: RefreshEndpoint, ctx: &mut Context<Self>) {
-        // One that gives its endpoint up is enabled again only after that was written.
-        if self.look_up() && self.disable.is_none() && !self.is_disabling {
+        // An endpoint that is being disabled can be enabled again only after that write.
+        if self.refresh_endpoint() && self.disable.is_none() && !self.is_disabling {
             self.is_retired = false;
         }
         self.read(ctx);
@@ -288,6 +287,6 @@ impl Handler<ReleaseEndpoint> for WebhookSender {
     fn handle(&mut self, ReleaseEndpoint: ReleaseEndpoint, ctx: &mut Context<Self>) {
         self.is_retired = true;
         self.ready.clear();
-        self.rest(ctx);
+        self.stop_if_idle(ctx);
     }
 }

@@ -1,50 +1,49 @@
-//! How those who speak to other programs step back behind jobs when storage can't do both at once.
+//! Throttling of webhooks and data sync while jobs wait and storage is busy.
 //!
-//! What is to be told waits in storage and is told a little later; a job that waits is late. So while jobs wait and nearly all of
-//! the time is spent on commits, no more than [`PER_SECOND`] deliveries are begun a second: each of them is read, and what came
-//! of it is written by the same commits that start and end jobs. This is for bursts: what is late by [`LATE_MAX`] steps back no
-//! more, so that a load that lasts has nobody told hours later.
+//! A late delivery is less harmful than a late job. While jobs wait and commits take nearly all of the time, at most
+//! [`PER_SECOND`] deliveries start per second: each is read and recorded by the same commits that start and finish
+//! jobs. Throttling is for bursts: a delivery that is late by [`MAX_DELAY`] is exempt, so that sustained load does not
+//! delay deliveries by hours.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::runtime::dispatch::backlog_gauge::BacklogGauge;
 
-/// How many deliveries a node begins a second while it steps back.
+/// Maximum number of deliveries per second of a throttled node.
 const PER_SECOND: f64 = 1_000.0;
-/// How many of them may begin together.
+/// Maximum number of deliveries in a burst.
 const BURST: f64 = 40.0;
-/// How late a delivery may be and step back all the same.
-const LATE_MAX: Duration = Duration::from_secs(10);
-/// How long commits are watched before it is said how much of the time they take.
+/// Delay beyond which a delivery is exempt.
+const MAX_DELAY: Duration = Duration::from_secs(10);
+/// Time over which the load of commits is measured.
 const WINDOW: Duration = Duration::from_millis(50);
-/// What was seen is too old to go by after this time.
+/// Age after which a measurement is discarded.
 const STALE: Duration = Duration::from_secs(1);
-/// What counts as nearly all of the time.
+/// Ratio of the time spent on commits above which storage is busy.
 const BUSY: f64 = 0.6;
-/// How far the thread of those who speak to other programs steps back: when it and others want all of the processor, it gets a
-/// tenth of it.
+/// Niceness of the thread of webhooks and data sync: under contention for the CPU it gets a tenth of it.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
-/// How long commits have taken, all together.
+/// Total time spent on commits.
 #[derive(Clone, Debug, Default)]
 pub struct CommitLoad(Arc<Mutex<Commits>>);
 
 #[derive(Debug, Default)]
 struct Commits {
     ended: Duration,
-    /// When the one has begun that goes on.
+    /// Start of the commit in progress.
     began_at: Option<Instant>,
 }
 
 impl CommitLoad {
-    /// A commit begins.
+    /// Records the start of a commit.
     pub(crate) fn begin(&self) {
         self.begin_at(Instant::now());
     }
 
-    /// It has ended, if there was one.
+    /// Records the end of a commit, if there was one.
     pub(crate) fn end(&self) {
         self.end_at(Instant::now());
     }
@@ -59,7 +58,7 @@ impl CommitLoad {
         commits.ended += took.unwrap_or_default();
     }
 
-    /// How long they have taken up to now.
+    /// The total at this time.
     fn total(&self, now: Instant) -> Duration {
         let commits = self.commits();
         let running = commits.began_at.map(|began_at| now.duration_since(began_at));
@@ -71,7 +70,7 @@ impl CommitLoad {
     }
 }
 
-/// How fast deliveries may begin. Cheap to copy; all that speak to other programs have the same.
+/// Rate limit of deliveries. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
 pub struct DeliveryThrottle(Arc<Mutex<State>>);
 
@@ -79,8 +78,8 @@ pub struct DeliveryThrottle(Arc<Mutex<State>>);
 struct State {
     backlog: BacklogGauge,
     commits: CommitLoad,
-    /// How long commits had taken when they were looked at last, and when that was.
-    seen: Duration,
+    /// Total time spent on commits at the last measurement, and its time.
+    measured: Duration,
     looked_at: Instant,
     is_busy: bool,
     bucket: f64,
@@ -88,12 +87,12 @@ struct State {
 }
 
 impl DeliveryThrottle {
-    /// As fast as can be, unless jobs wait.
+    /// A throttle that is inactive while no jobs wait.
     pub(crate) fn new(backlog: BacklogGauge, commits: CommitLoad) -> Self {
         let now = Instant::now();
         Self(Arc::new(Mutex::new(State {
             backlog,
-            seen: commits.total(now),
+            measured: commits.total(now),
             commits,
             looked_at: now,
             is_busy: false,
@@ -102,16 +101,16 @@ impl DeliveryThrottle {
         })))
     }
 
-    /// Whether one more may begin now that is so late already; otherwise it is to be asked again a little later.
+    /// `true` if a delivery with this delay may start now; otherwise it should be retried a little later.
     pub(crate) fn may_begin(&self, late: Duration) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        late >= LATE_MAX || state.may_begin(Instant::now())
+        late >= MAX_DELAY || state.may_begin(Instant::now())
     }
 }
 
 impl State {
     fn may_begin(&mut self, now: Instant) -> bool {
-        self.look(now);
+        self.measure(now);
         if !self.is_busy || !self.backlog.is_any() {
             return true;
         }
@@ -125,25 +124,25 @@ impl State {
         may_begin
     }
 
-    /// Looks how much of the time commits take.
-    fn look(&mut self, now: Instant) {
+    /// Measures the load of commits.
+    fn measure(&mut self, now: Instant) {
         let passed = now.duration_since(self.looked_at);
         if passed >= WINDOW {
             let total = self.commits.total(now);
-            let took = total.saturating_sub(self.seen);
+            let took = total.saturating_sub(self.measured);
             self.is_busy = passed < STALE && took >= passed.mul_f64(BUSY);
-            self.seen = total;
+            self.measured = total;
             self.looked_at = now;
         }
     }
 }
 
-/// Has the thread that it runs on step back behind the others.
+/// Lowers the priority of the current thread.
 #[cfg(target_os = "linux")]
 pub(crate) fn lower_priority() {
-    // Without an argument it is this thread alone. If it is not allowed, all threads are as important as before.
+    // Without an argument it affects this thread alone. Without permission, the priority remains unchanged.
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!("webhooks are sent with the same priority as jobs are run: {error}");
+        tracing::debug!("failed to lower the priority of webhooks: {error}");
     }
 }
 
@@ -170,22 +169,22 @@ mod tests {
             commits.end_at(start + Duration::from_millis(to));
         };
         committed(0, 90);
-        assert_eq!(begun_at(100), 1_000, "nobody waits");
+        assert_eq!(begun_at(100), 1_000, "no jobs wait");
         let mut jobs = backlog.part();
         jobs.set(true);
         committed(100, 190);
         assert_eq!(begun_at(200), 40);
-        assert_eq!(begun_at(210), 10, "1,000 a second");
-        assert!(pace.may_begin(LATE_MAX));
+        assert_eq!(begun_at(210), 10, "1,000 per second");
+        assert!(pace.may_begin(MAX_DELAY));
         committed(250, 260);
-        assert_eq!(begun_at(300), 1_000, "there is time for all");
-        // One that goes on counts as far as it has come.
+        assert_eq!(begun_at(300), 1_000, "storage is not busy");
+        // A commit in progress counts up to now.
         commits.begin_at(start + Duration::from_millis(300));
         assert_eq!(begun_at(400), 40);
         assert_eq!(begun_at(500), 40);
         jobs.set(false);
         assert_eq!(begun_at(501), 1_000);
-        // What was seen long ago is not gone by.
+        // An outdated measurement is discarded.
         jobs.set(true);
         assert_eq!(begun_at(10_000), 1_000);
     }

@@ -1,6 +1,6 @@
-//! Which queues have due jobs of which types: one reading for all remote workers that ask at the same time.
+//! Types of due jobs by queue: one read for all remote workers that poll at the same time.
 //!
-//! Without it a worker of many types would ask every queue of the server, each time with a transaction of the writer's.
+//! Without it a worker of many types would query every queue of the server, each time in a transaction of the writer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::domain::values::name::{JobType, QueueName};
 use crate::runtime::actor::clock::Clock;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// QueueRegistry with due jobs, each with the types of its pending jobs.
+/// Queues with due jobs, each with the types of its pending jobs.
 pub type TypesByQueue = HashMap<QueueName, Vec<JobType>>;
 
 /// The latest reading. Cheap to clone.
@@ -29,7 +29,7 @@ struct Reading {
 }
 
 impl DueTypes {
-    /// No reading yet.
+    /// No read yet.
     pub fn new(repository: Arc<dyn JobRepository>, clock: Clock) -> Self {
         Self {
             repository,
@@ -38,9 +38,9 @@ impl DueTypes {
         }
     }
 
-    /// A reading that began at `moment` or later.
+    /// The result of a read that started at `moment` or later.
     pub async fn since(&self, moment: Instant) -> Result<Arc<TypesByQueue>, RepositoryError> {
-        // Callers that arrive during a reading wait here and share the next one.
+        // Callers that arrive during a read wait here and share the next one.
         let mut latest = self.latest.lock().await;
         if let Some(reading) = latest.as_ref().filter(|reading| reading.began >= moment) {
             return Ok(Arc::clone(&reading.found));

@@ -9,13 +9,13 @@ use crate::storage::repository::RepositoryError;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RemoteWorkerError {
     /// Its lease has expired, or it has left.
-    #[error("the worker has no lease any more")]
+    #[error("the worker's lease has expired")]
     NoLease,
     /// The memory for leased jobs is used up.
-    #[error("no memory is left for leased jobs")]
+    #[error("the memory for leased jobs is used up")]
     NoMemory,
     /// Servers run all of its types themselves.
-    #[error("servers run all types of the worker")]
+    #[error("all types of the worker are reserved for servers")]
     Reserved {
         /// The types.
         types: Vec<JobType>,

@@ -1,4 +1,4 @@
-//! Tells remote workers that wait for jobs when some have become due.
+//! Notification of remote workers that wait for due jobs.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,24 +9,24 @@ use tokio::sync::Notify;
 use crate::domain::job::Job;
 use crate::domain::values::name::{JobType, QueueName};
 
-/// Who waits on this node. Shared by the actor that hears of due jobs and the calls that wait for them.
+/// Calls that wait for jobs on this node. Shared with the actor that publishes due jobs.
 #[derive(Clone, Default)]
 pub struct JobWaiters {
     waiting: Arc<Mutex<Vec<Weak<JobWaiter>>>>,
     is_closed: Arc<AtomicBool>,
 }
 
-/// A call that waits for jobs of these types in these queues. It no longer waits when this is dropped.
+/// A call that waits for jobs of these types in these queues, until it is dropped.
 pub struct JobWaiter {
     job_types: HashSet<JobType>,
-    /// None for all.
+    /// The queues; all if empty.
     queues: HashSet<QueueName>,
     woken: Notify,
     arrived_in: Mutex<HashSet<QueueName>>,
 }
 
 impl JobWaiter {
-    /// Waits until jobs have arrived, and gives the queues that they wait in. What arrived before the call counts.
+    /// Waits for due jobs and returns their queues. Jobs that arrived before the call count.
     pub async fn arrived(&self) -> Vec<QueueName> {
         self.woken.notified().await;
         lock(&self.arrived_in).drain().collect()
@@ -44,7 +44,7 @@ impl JobWaiter {
 }
 
 impl JobWaiters {
-    /// Waits from now on.
+    /// Registers a waiting call.
     pub fn wait(&self, job_types: &[JobType], queues: &[QueueName]) -> Arc<JobWaiter> {
         let waiter = Arc::new(JobWaiter {
             job_types: job_types.iter().cloned().collect(),
@@ -66,13 +66,13 @@ impl JobWaiters {
         }
     }
 
-    /// Whether nothing will arrive any more.
+    /// `true` after `close`.
     pub fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
     }
 
-    /// These jobs are due in this queue; without them, jobs of any types may be.
-    pub(crate) fn announce(&self, queue: &QueueName, jobs: Option<&[Arc<Job>]>) {
+    /// Notifies of due jobs in this queue; without a list, of jobs of any type.
+    pub(crate) fn notify(&self, queue: &QueueName, jobs: Option<&[Arc<Job>]>) {
         let waiting = lock(&self.waiting);
         if waiting.is_empty() {
             return;
@@ -87,7 +87,7 @@ impl JobWaiters {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that panics is done under the lock.
+    // No code that may panic runs under the lock.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -115,17 +115,17 @@ mod tests {
             ))]
         };
         let waiter = arrivals.wait(std::slice::from_ref(&mail), &[queue("a")]);
-        arrivals.announce(&queue("b"), None);
-        arrivals.announce(&queue("a"), Some(&of_type("Other", 1)));
+        arrivals.notify(&queue("b"), None);
+        arrivals.notify(&queue("a"), Some(&of_type("Other", 1)));
         assert_eq!(waiter.arrived().now_or_never(), None);
-        arrivals.announce(&queue("a"), Some(&of_type("Mail", 2)));
+        arrivals.notify(&queue("a"), Some(&of_type("Mail", 2)));
         assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
         assert_eq!(waiter.arrived().now_or_never(), None);
-        arrivals.announce(&queue("a"), None);
+        arrivals.notify(&queue("a"), None);
         assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
         drop(waiter);
-        arrivals.announce(&queue("a"), None);
+        arrivals.notify(&queue("a"), None);
         drop(arrivals.wait(&[mail], &[]));
-        assert_eq!(lock(&arrivals.waiting).len(), 1, "who has gone is forgotten");
+        assert_eq!(lock(&arrivals.waiting).len(), 1, "dropped waiters are removed");
     }
 }

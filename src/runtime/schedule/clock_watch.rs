@@ -1,9 +1,9 @@
 //! The ClockWatch: due times that were stored while the clock was ahead.
 //!
-//! A retry, a delay or a delivery waits until a time that is reckoned from the time at which it was stored. If the clock was
-//! ahead then, it would wait for as much longer. So when the node's time of day falls behind its steady clock, and at the
-//! start of the node, such due times are set back ([`crate::domain::job::clock_step`]). What a clock stored that was ahead for less
-//! than an interval is found by the next check of storage, which has an index for the question.
+//! A retry, a delay or a delivery is due at a time that was calculated when it was stored. If the clock was ahead
+//! then, it would be late by as much. Therefore such due times are corrected ([`crate::domain::job::clock_step`])
+//! when the node's time of day falls behind its steady clock, and at the start of the node. Due times of a clock that
+//! was ahead for less than an interval are found by the next check of storage, which uses an index.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,24 +23,24 @@ use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// How many messages the mailbox holds; it receives none but its own timers.
+/// Capacity of the mailbox, which receives only the actor's own timers.
 pub const MAILBOX_CAPACITY: usize = 16;
 
-/// How often the clocks are compared.
+/// Interval of the comparison of the clocks.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// After so many comparisons jobs are checked without a step.
+/// Number of comparisons after which jobs are checked without a step of the clock.
 const CHECK_AFTER: u32 = 10;
-/// After so many comparisons deliveries are checked too: all that wait for a retry are read for it.
+/// Number of comparisons after which deliveries are checked too; that reads all deliveries that wait for a retry.
 const CHECK_ALL_AFTER: u32 = 60;
-/// How many jobs or deliveries one commit sets back.
+/// Number of jobs or deliveries per commit.
 const BATCH: u32 = 200;
 
-/// What a ClockWatch is made of.
+/// Dependencies of the ClockWatch.
 #[derive(Clone)]
 pub struct ClockWatchDeps {
-    /// Where due times are read.
+    /// Reads due times.
     pub repository: Arc<dyn JobRepository>,
-    /// Where they are written.
+    /// Writes due times.
     pub writer: WriterHandle,
     /// The time of day.
     pub clock: Clock,
@@ -64,7 +64,7 @@ impl MaybeOutage for CheckError {
 }
 
 impl ClockWatchDeps {
-    /// Sets back what was stored while the clock was ahead.
+    /// Corrects due times that were stored while the clock was ahead.
     async fn set_back(&self, Check { step, is_of_all }: Check) -> Result<(), CheckError> {
         let jobs = self.set_back_jobs(step).await?;
         let deliveries = if is_of_all || jobs > 0 {
@@ -97,7 +97,7 @@ impl ClockWatchDeps {
                 return Ok(total);
             }
             let results = self.writer.write(changes, WritePriority::Internal).await?;
-            // One that was changed meanwhile is read again; with none applied another node does the same.
+            // Rows that changed meanwhile are read again; if no change was applied, another node does the same.
             let applied = results.iter().filter(|result| result.is_ok()).count();
             if applied == 0 {
                 return Ok(total);
@@ -125,12 +125,12 @@ impl ClockWatchDeps {
     }
 }
 
-/// A check of what is stored.
+/// A check of storage.
 #[derive(Clone, Copy)]
 struct Check {
-    /// By how much the clock was ahead, if that is known.
+    /// Size of the step, if known.
     step: Option<TimeDelta>,
-    /// Whether deliveries are checked where no job is found.
+    /// Check deliveries even if no job is found.
     is_of_all: bool,
 }
 
@@ -141,14 +141,14 @@ impl Check {
     };
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct ClockWatch {
     parts: ClockWatchDeps,
-    /// How far the time of day was ahead of the steady clock at the last comparison.
+    /// Difference between the time of day and the steady clock at the last comparison.
     offset: Option<TimeDelta>,
-    /// The steps forward since the last step back.
+    /// Steps forward since the last step back.
     ahead_by: Vec<TimeDelta>,
-    /// The check that is due.
+    /// The pending check.
     due: Option<Check>,
     comparisons: u32,
     is_busy: bool,
@@ -172,7 +172,7 @@ impl ClockWatch {
         let moved = self.offset.map_or(TimeDelta::zero(), |before| offset - before);
         self.offset = Some(offset);
         if moved > STEP_MIN {
-            // With more than one it is not known which of them a due time was reckoned in.
+            // With several steps, the one of a given due time is unknown.
             self.ahead_by.truncate(1);
             self.ahead_by.push(moved);
         } else if moved < -STEP_MIN {
@@ -205,7 +205,7 @@ impl ClockWatch {
         ctx.spawn(set_back.into_actor(self).map(move |checked, watch, _| {
             watch.is_busy = false;
             if let Err(failure) = checked {
-                log_failure!(failure, "due times could not be checked against the clock: {failure}");
+                log_failure!(failure, "failed to check due times against the clock: {failure}");
                 watch.due.get_or_insert(check);
             }
         }));

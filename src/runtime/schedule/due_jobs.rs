@@ -1,9 +1,9 @@
-//! The Scheduler: when the next pending job of each queue will be due.
+//! The Scheduler: the next due time of each queue.
 //!
-//! It holds one time a queue, the earliest, and one timer for the earliest of all. When a time has come it wakes the
-//! queue, which claims from storage what is due, and asks storage for the next times. So a million delayed jobs cost it
-//! nothing, and an idle server sleeps. It also asks from time to time what is due that nobody has been told of: another node
-//! may have stored delayed jobs and died, an actor here may have ended before it could tell.
+//! It keeps the earliest due time per queue and one timer for the earliest of all. When a time has come it wakes the
+//! queue, which claims due jobs from storage, and reads the next times. Any number of delayed jobs therefore costs no
+//! memory, and an idle server sleeps. It also polls storage for unclaimed due jobs: another node may have stored
+//! delayed jobs and died, or a local actor may have stopped before it sent a notification.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,42 +22,42 @@ use crate::runtime::dispatch::messages::{JobsAvailable, QueuesDue};
 use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::storage::repository::JobRepository;
 
-/// How many messages the mailbox holds: each is what one commit has armed.
+/// Capacity of the mailbox: a message contains the due times of one commit.
 pub const MAILBOX_CAPACITY: usize = 1_024;
 
-/// The longest sleep: the machine's clock may be set while the Scheduler sleeps.
-const SLEEP_MAX: Duration = Duration::from_secs(5);
-/// How often storage that other nodes use as well is asked.
-const POLL: Duration = Duration::from_secs(1);
-/// How often storage is asked that only this node uses: nothing is missed there but by an actor's fault.
-const POLL_ALONE: Duration = Duration::from_secs(10);
-/// The wait before storage that could not be read is asked again.
-const RETRY_WAIT: Duration = Duration::from_secs(1);
+/// Maximum sleep: the system clock may be set meanwhile.
+const MAX_SLEEP: Duration = Duration::from_secs(5);
+/// Poll interval of storage that is shared with other nodes.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Poll interval of storage that only this node uses, where notifications are lost only by a fault of an actor.
+const POLL_INTERVAL_SINGLE_NODE: Duration = Duration::from_secs(10);
+/// Delay before a failed read of storage is retried.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// What the Scheduler is made of.
+/// Dependencies of the Scheduler.
 #[derive(Clone)]
 pub struct SchedulerDeps {
-    /// Where it asks for due times.
+    /// Reads due times.
     pub repository: Arc<dyn JobRepository>,
-    /// Tells the time.
+    /// The time of day.
     pub clock: Clock,
-    /// Whom it wakes.
+    /// Receives wake-ups.
     pub queues: Addr<QueueRegistry>,
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct Scheduler {
     parts: SchedulerDeps,
     next: HashMap<QueueName, DateTime<Utc>>,
     timer: Option<(DateTime<Utc>, SpawnHandle)>,
     is_asking: bool,
     is_polling: bool,
-    /// After which time it must ask once more.
-    ask_again: Option<DateTime<Utc>>,
+    /// Read the next due times after this time.
+    read_after: Option<DateTime<Utc>>,
 }
 
 impl Scheduler {
-    /// A Scheduler that will read its times from storage when it starts.
+    /// A Scheduler that reads due times from storage when it starts.
     pub fn new(parts: SchedulerDeps) -> Self {
         Self {
             parts,
@@ -65,7 +65,7 @@ impl Scheduler {
             timer: None,
             is_asking: false,
             is_polling: false,
-            ask_again: None,
+            read_after: None,
         }
     }
 
@@ -86,11 +86,11 @@ impl Scheduler {
             }
             ctx.cancel_future(handle);
         }
-        // A time that has passed is now; a far one is looked at again in between.
+        // A past time fires at once, a distant one is checked again in between.
         let wait = (earliest - self.parts.clock.now())
             .to_std()
             .unwrap_or_default()
-            .min(SLEEP_MAX);
+            .min(MAX_SLEEP);
         let handle = ctx.run_later(wait, |scheduler, ctx| {
             scheduler.timer = None;
             scheduler.fire(ctx);
@@ -114,18 +114,18 @@ impl Scheduler {
             self.next.remove(queue);
         }
         if self.parts.queues.try_send(QueuesDue { queues: due.clone() }).is_err() {
-            // The mailbox is full: the times stay and fire again right away.
+            // The mailbox is full: the times remain and fire again at once.
             for queue in due {
                 self.arm(queue, now);
             }
             ctx.run_later(Duration::from_millis(10), |scheduler, ctx| scheduler.fire(ctx));
             return;
         }
-        // After the time of before the queues were woken: what has become due since then they may not have seen.
-        self.ask(now, ctx);
+        // From the time before the wake-up: the queues may have missed jobs that became due since.
+        self.read_next(now, ctx);
     }
 
-    /// Asks storage which queues have due jobs that no node has taken yet, and offers them to the queues here.
+    /// Reads the queues with due jobs that no node has claimed, and notifies the local queues.
     fn poll(&mut self, ctx: &mut Context<Self>) {
         if self.is_polling {
             return;
@@ -138,10 +138,7 @@ impl Scheduler {
             let times = match answer {
                 Ok(times) => times,
                 Err(failure) => {
-                    log_failure!(
-                        failure,
-                        "due jobs that nobody has been told of could not be looked for: {failure}"
-                    );
+                    log_failure!(failure, "polling for due jobs failed: {failure}");
                     return;
                 }
             };
@@ -157,11 +154,11 @@ impl Scheduler {
         }));
     }
 
-    /// Asks storage for the next due time of each queue after this time.
-    fn ask(&mut self, after: DateTime<Utc>, ctx: &mut Context<Self>) {
+    /// Reads the next due time of each queue after this time.
+    fn read_next(&mut self, after: DateTime<Utc>, ctx: &mut Context<Self>) {
         if self.is_asking {
-            let earlier = self.ask_again.map_or(after, |known| known.min(after));
-            self.ask_again = Some(earlier);
+            let earlier = self.read_after.map_or(after, |known| known.min(after));
+            self.read_after = Some(earlier);
             return;
         }
         self.is_asking = true;
@@ -174,15 +171,15 @@ impl Scheduler {
                     for (queue, due_at) in times {
                         scheduler.arm(queue, due_at);
                     }
-                    if let Some(after) = scheduler.ask_again.take() {
-                        scheduler.ask(after, ctx);
+                    if let Some(after) = scheduler.read_after.take() {
+                        scheduler.read_next(after, ctx);
                     }
                     scheduler.set_timer(ctx);
                 }
                 Err(failure) => {
-                    log_failure!(failure, "the next due times could not be read, trying again: {failure}");
+                    log_failure!(failure, "failed to read next due times, retrying: {failure}");
                     scheduler.set_timer(ctx);
-                    ctx.run_later(RETRY_WAIT, move |scheduler, ctx| scheduler.ask(after, ctx));
+                    ctx.run_later(RETRY_DELAY, move |scheduler, ctx| scheduler.read_next(after, ctx));
                 }
             }
         }));
@@ -193,9 +190,16 @@ impl Actor for Scheduler {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.ask(self.parts.clock.now(), ctx);
+        self.read_next(self.parts.clock.now(), ctx);
         let is_shared = self.parts.repository.is_shared();
-        ctx.run_interval(if is_shared { POLL } else { POLL_ALONE }, Self::poll);
+        ctx.run_interval(
+            if is_shared {
+                POLL_INTERVAL
+            } else {
+                POLL_INTERVAL_SINGLE_NODE
+            },
+            Self::poll,
+        );
     }
 }
 
@@ -222,6 +226,6 @@ impl Handler<ResyncDueTimes> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, ResyncDueTimes: ResyncDueTimes, ctx: &mut Context<Self>) {
-        self.ask(self.parts.clock.now(), ctx);
+        self.read_next(self.parts.clock.now(), ctx);
     }
 }

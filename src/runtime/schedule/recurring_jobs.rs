@@ -1,16 +1,16 @@
-//! The RecurringScheduler: turns due times of recurring jobs into occurrences.
+//! The RecurringScheduler: creates occurrences of due recurring jobs.
 //!
-//! Every node has one, and one of them leads: it holds a lease in storage with a fencing token
-//! ([`crate::domain::cluster::leadership`]). The leader sleeps until the earliest due time, reads what is due, works out each
-//! tick by [`crate::domain::recurring::planner`], and has the occurrences stored together with the recurring job as it is
-//! then. What it sends carries its token: a leader that was stopped or cut off and wakes up can't create anything. The
-//! others ask at a third of the lease's life whether they may lead, so that an occurrence is late by at most a lease when
-//! the leader dies. Storage keeps the identity of occurrences unique besides.
+//! Every node has one, of which one leads: it holds a lease in storage with a fencing token
+//! ([`crate::domain::cluster::leadership`]). The leader sleeps until the earliest due time, reads due recurring jobs,
+//! plans their occurrences ([`crate::domain::recurring::planner`]), and stores them together with the updated
+//! recurring jobs. Its writes carry the token: a leader that was paused or cut off can't create occurrences when it
+//! resumes. The other nodes request leadership at a third of the lease, so that occurrences are late by at most a
+//! lease when the leader dies. In addition, storage enforces the unique identity of occurrences.
 //!
-//! The time of day may be wrong for a while and then be right again. What was worked out meanwhile would keep recurring jobs
-//! silent until the time that the clock has shown. So whenever a node begins to lead, or its time of day falls behind its
-//! steady clock, all recurring jobs are checked against the time that it is now; and once a minute, because the clock of
-//! another node, which stores recurring jobs too, may have been wrong.
+//! The time of day may be wrong for some time. Recurring jobs that were planned meanwhile would not run until the
+//! time that the clock showed. Therefore all recurring jobs are checked against the current time whenever a node
+//! becomes the leader or its time of day falls behind its steady clock; and once a minute, because another node,
+//! which also stores recurring jobs, may have had a wrong clock.
 
 mod round;
 
@@ -29,64 +29,64 @@ use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::cluster::renewal_interval::renewal_interval;
 
-/// How many messages the mailbox holds.
+/// Capacity of the mailbox.
 pub const MAILBOX_CAPACITY: usize = 1_024;
 
-/// The time between two checks of all recurring jobs against the time of day.
+/// Interval of the check of all recurring jobs against the time of day.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60);
-/// The longest sleep: the machine's clock may be set meanwhile.
-const SLEEP_MAX: Duration = Duration::from_secs(5);
-/// The longest sleep where other nodes change recurring jobs: what they signal may be lost.
-const SLEEP_MAX_SHARED: Duration = Duration::from_secs(1);
-/// The wait before storage that could not be read or written is tried again.
-const RETRY_WAIT: Duration = Duration::from_millis(500);
+/// Maximum sleep: the system clock may be set meanwhile.
+const MAX_SLEEP: Duration = Duration::from_secs(5);
+/// Maximum sleep if other nodes change recurring jobs: their signals may be lost.
+const MAX_SLEEP_SHARED: Duration = Duration::from_secs(1);
+/// Delay before a failed read or write of storage is retried.
+const RETRY_DELAY: Duration = Duration::from_millis(500);
 
 impl RecurringSchedulerDeps {
     fn sleep_max(&self) -> Duration {
         if self.repository.is_shared() {
-            SLEEP_MAX_SHARED
+            MAX_SLEEP_SHARED
         } else {
-            SLEEP_MAX
+            MAX_SLEEP
         }
     }
 }
 
-/// That recurring jobs were checked against the time of day.
+/// A completed check of recurring jobs against the time of day.
 #[derive(Clone, Copy)]
 struct Checked {
     at: Instant,
-    /// How far the time of day was ahead of the steady clock at the last look.
+    /// Difference between the time of day and the steady clock at the check.
     offset: TimeDelta,
 }
 
 impl Checked {
-    /// Whether the next check is due, now that the time of day is so far ahead of the steady clock.
+    /// `true` if the next check is due, given the current difference of the clocks.
     fn is_next_due(self, offset: TimeDelta) -> bool {
         offset < self.offset - STEP_MIN || self.at.elapsed() >= CHECK_INTERVAL
     }
 }
 
-/// The actor. See the module.
+/// The actor.
 pub struct RecurringScheduler {
     parts: RecurringSchedulerDeps,
     token: Option<FencingToken>,
     timer: Option<SpawnHandle>,
-    /// The next request to lead, or the one that is on its way.
-    asking: Option<SpawnHandle>,
-    /// The last look; `None` before the first one as the leader, and after one that failed.
+    /// Timer of the next request for leadership, or the request in progress.
+    election: Option<SpawnHandle>,
+    /// The last check; `None` before the first one as the leader, and after a failure.
     checked: Option<Checked>,
     is_busy: bool,
     must_look_again: bool,
 }
 
 impl RecurringScheduler {
-    /// A RecurringScheduler that asks to lead when it starts.
+    /// A RecurringScheduler that requests leadership when it starts.
     pub fn new(parts: RecurringSchedulerDeps) -> Self {
         Self {
             parts,
             token: None,
             timer: None,
-            asking: None,
+            election: None,
             checked: None,
             is_busy: false,
             must_look_again: false,
@@ -96,22 +96,22 @@ impl RecurringScheduler {
     fn ask_to_lead(&mut self, ctx: &mut Context<Self>) {
         let parts = self.parts.clone();
         let asked = async move { parts.request_leadership().await };
-        self.asking = Some(ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
+        self.election = Some(ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
             match answer {
                 Ok(token) => {
                     if token.is_some() && token != scheduler.token && scheduler.parts.repository.is_shared() {
-                        info!("this node creates the occurrences of recurring jobs from now on");
+                        info!("elected scheduler leader");
                     }
                     let is_new = token != scheduler.token;
                     scheduler.token = token;
                     if is_new {
                         scheduler.checked = None;
-                        scheduler.look(ctx);
+                        scheduler.start_round(ctx);
                     }
                 }
-                Err(failure) => log_failure!(failure, "whether this node leads is not known: {failure}"),
+                Err(failure) => log_failure!(failure, "leader election failed: {failure}"),
             }
-            scheduler.asking = Some(
+            scheduler.election = Some(
                 ctx.run_later(renewal_interval(scheduler.parts.lease), |scheduler, ctx| {
                     scheduler.ask_to_lead(ctx)
                 }),
@@ -119,8 +119,8 @@ impl RecurringScheduler {
         })));
     }
 
-    /// Looks at what is due, now or as soon as the present look is over.
-    fn look(&mut self, ctx: &mut Context<Self>) {
+    /// Starts a round, now or after the current one.
+    fn start_round(&mut self, ctx: &mut Context<Self>) {
         let Some(token) = self.token else { return };
         if self.is_busy {
             self.must_look_again = true;
@@ -148,13 +148,13 @@ impl RecurringScheduler {
                 };
                 return (checked, Ok(lost));
             }
-            // A check that fails does not keep what is due from running.
+            // A failed check does not prevent due occurrences.
             (checked, parts.create_occurrences(token).await)
         };
         ctx.spawn(round.into_actor(self).map(move |(checked, round), scheduler, ctx| {
             scheduler.is_busy = false;
             match checked {
-                // A clock that goes forward is followed: it may come back.
+                // A step forward is followed: the clock may return.
                 Ok(_) => {
                     let at = scheduler.checked.filter(|_| !must_check);
                     let at = at.map_or_else(Instant::now, |checked| checked.at);
@@ -172,11 +172,11 @@ impl RecurringScheduler {
                 Ok(Round {
                     has_lost_lead: true, ..
                 }) => {
-                    warn!("this node no longer leads: another one may create occurrences, or its lease has run out");
+                    warn!("lost scheduler leadership: its lease has expired or another node leads");
                     scheduler.token = None;
-                    // After a pause, or when the clock was set, nobody else may lead.
-                    if let Some(asking) = scheduler.asking.take() {
-                        ctx.cancel_future(asking);
+                    // After a pause or a step of the clock, possibly no other node leads.
+                    if let Some(election) = scheduler.election.take() {
+                        ctx.cancel_future(election);
                         scheduler.ask_to_lead(ctx);
                     }
                 }
@@ -187,17 +187,14 @@ impl RecurringScheduler {
                     next,
                 }) => {
                     if is_full || has_conflict || must_look_again {
-                        scheduler.look(ctx);
+                        scheduler.start_round(ctx);
                     } else {
                         scheduler.sleep_until(next, ctx);
                     }
                 }
                 Err(failure) => {
-                    log_failure!(
-                        failure,
-                        "due recurring jobs could not be looked at, trying again: {failure}"
-                    );
-                    scheduler.look_later(RETRY_WAIT, ctx);
+                    log_failure!(failure, "failed to process due recurring jobs, retrying: {failure}");
+                    scheduler.look_later(RETRY_DELAY, ctx);
                 }
             }
         }));
@@ -218,7 +215,7 @@ impl RecurringScheduler {
         }
         self.timer = Some(ctx.run_later(wait, |scheduler, ctx| {
             scheduler.timer = None;
-            scheduler.look(ctx);
+            scheduler.start_round(ctx);
         }));
     }
 }
@@ -244,7 +241,7 @@ impl Handler<StopLeading> for RecurringScheduler {
 
     fn handle(&mut self, StopLeading: StopLeading, ctx: &mut Context<Self>) {
         self.token = None;
-        for timer in [self.asking.take(), self.timer.take()].into_iter().flatten() {
+        for timer in [self.election.take(), self.timer.take()].into_iter().flatten() {
             ctx.cancel_future(timer);
         }
     }
@@ -254,7 +251,7 @@ impl Handler<RecurringChanged> for RecurringScheduler {
     type Result = ();
 
     fn handle(&mut self, RecurringChanged: RecurringChanged, ctx: &mut Context<Self>) {
-        self.look(ctx);
+        self.start_round(ctx);
     }
 }
 
@@ -270,7 +267,7 @@ mod tests {
             offset: hour,
         };
         assert!(!checked.is_next_due(hour));
-        assert!(!checked.is_next_due(hour * 2), "a clock that goes forward is followed");
+        assert!(!checked.is_next_due(hour * 2), "a step forward is followed");
         assert!(checked.is_next_due(TimeDelta::zero()));
         let minute_ago = Checked {
             at: Instant::now() - CHECK_INTERVAL,

@@ -45,7 +45,7 @@ pub struct AfterCommit {
 pub struct ClusterHandle {
     /// Publishes to the other nodes.
     pub notifier: Recipient<Broadcast>,
-    /// Whether other nodes have subscribers to job events.
+    /// Subscribers on other nodes to job events.
     pub remote_subscribers: RemoteSubscribers,
     /// This node, which receives no messages of its own.
     pub node: NodeId,
@@ -111,7 +111,7 @@ impl ClusterHandle {
 }
 
 impl AfterCommit {
-    /// Whether events of jobs have a consumer.
+    /// `true` if events of jobs have a consumer.
     pub(crate) fn wants_job_events(&self) -> bool {
         let has_remote = |cluster: &ClusterHandle| cluster.remote_subscribers.is_any();
         self.event_bus.is_any_in(Topic::Jobs)

@@ -27,11 +27,11 @@ pub(crate) struct CommitEffects {
     /// Nodes that start or stop draining.
     pub(crate) draining: Vec<NodeDrainChanged>,
     pub(crate) events: Vec<Event>,
-    /// Whether recurring jobs have changed, or an occurrence has finished.
+    /// Set if recurring jobs have changed, or an occurrence has finished.
     pub(crate) has_recurring: bool,
     /// New deliveries and changes of webhook endpoints.
     pub(crate) outbox: OutboxUpdate,
-    /// Whether events of jobs are collected.
+    /// Collect events of jobs.
     pub(crate) wants_events: bool,
     /// Receives the types of pending jobs; `None` before the commit.
     pub(crate) handled: Option<HandledTypes>,

@@ -9,10 +9,10 @@ use crate::storage::repository::RepositoryError;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum WriteError {
     /// Too many rows wait for a commit.
-    #[error("the server has too much to write; try again in {} s", RETRY_AFTER.as_secs())]
+    #[error("write queue is full; retry in {} s", RETRY_AFTER.as_secs())]
     Busy,
     /// Storage is unreachable, or the writer was restarted. The changes may have been committed.
-    #[error("storage can't be written now: {reason}")]
+    #[error("storage is unavailable: {reason}")]
     Unavailable {
         /// The cause, as far as it is known.
         reason: String,

@@ -57,7 +57,7 @@ pub struct WriterDeps {
     pub reports: ReportChannel<CommitReport>,
     /// Exports the spans of jobs.
     pub traces: Traces,
-    /// Whether completed jobs are logged.
+    /// Log completed jobs.
     pub log_jobs: bool,
     /// The job types that have a handler.
     pub handled: HandledTypes,
@@ -74,7 +74,7 @@ pub struct Writer {
     deps: WriterDeps,
     pending: VecDeque<Pending>,
     background: VecDeque<Pending>,
-    /// Whether the oldest background write has waited for [`COALESCE_DELAY`].
+    /// Set once the oldest background write has waited for [`COALESCE_DELAY`].
     is_background_due: bool,
     background_timer: Option<SpawnHandle>,
     /// The rows of all waiting writes.

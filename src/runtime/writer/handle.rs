@@ -1,4 +1,4 @@
-//! Access to the writer for all who write.
+//! Access to the writer.
 
 use actix::Addr;
 use actix::prelude::SendError;
@@ -57,7 +57,7 @@ impl WriterHandle {
         async move {
             let result = results.await?.into_iter().next();
             result.ok_or_else(|| WriteError::Unavailable {
-                reason: "storage gave no result".to_owned(),
+                reason: "storage returned no result".to_owned(),
             })
         }
     }

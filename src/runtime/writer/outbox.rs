@@ -25,7 +25,7 @@ use crate::webhooks::payload::message_of;
 pub struct OutboxBuilder {
     endpoints: EndpointCache,
     has_feed: bool,
-    /// Whether other nodes may change endpoints.
+    /// Set if other nodes may change endpoints.
     is_shared: bool,
     traces: Traces,
     clock: Clock,
@@ -157,7 +157,7 @@ fn feed(events: &[Event], now: DateTime<Utc>) -> Vec<FeedEntry> {
         .collect()
 }
 
-/// Whether a change may have outbox entries; the server's own bookkeeping has none.
+/// `true` if a change may have outbox entries; the server's own bookkeeping has none.
 fn may_have_entries(change: &Change) -> bool {
     match change {
         Change::Insert { .. }

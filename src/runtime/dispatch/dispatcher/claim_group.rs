@@ -9,7 +9,7 @@ use crate::domain::values::name::JobType;
 pub(super) struct ClaimGroup {
     pub(super) job_types: Arc<[JobType]>,
     pub(super) is_limited: bool,
-    /// Storage has no more due jobs of these types.
+    /// Storage has no further due jobs of these types.
     pub(super) is_dry: bool,
 }
 

@@ -1,10 +1,10 @@
-//! What a queue is told and asked, and what it does then.
+//! Message handlers of a dispatcher.
 
 use std::sync::Arc;
 
 use actix::{ActorContext, AsyncContext, Context, Handler, MessageResult, WrapFuture};
 
-use super::{EARLY_CANCELS_MAX, QueueDispatcher, Source};
+use super::{MAX_EARLY_CANCELS, QueueDispatcher, Source};
 use crate::domain::job::Job;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::dispatch::messages::{
@@ -28,11 +28,11 @@ impl Handler<JobsReady> for QueueDispatcher {
                 has_foreign_types = own.len() < count;
                 self.ready.add(own);
                 if self.ready.source() == Source::Storage {
-                    // They were too many to hold, or are brief: storage has them.
-                    self.look_into_storage();
+                    // They exceed the memory limit or lack their parameters: they are claimed from storage.
+                    self.fetch_from_storage();
                 }
             }
-            Source::Storage => self.look_into_storage(),
+            Source::Storage => self.fetch_from_storage(),
         }
         self.dispatch(ctx);
         self.offer_to_others(has_foreign_types);
@@ -43,7 +43,7 @@ impl Handler<Poll> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, Poll: Poll, ctx: &mut Context<Self>) {
-        self.look_into_storage();
+        self.fetch_from_storage();
         self.dispatch(ctx);
         if self.is_drained {
             self.offer_to_others(false);
@@ -57,7 +57,7 @@ impl Handler<PollWhenIdle> for QueueDispatcher {
     fn handle(&mut self, PollWhenIdle: PollWhenIdle, ctx: &mut Context<Self>) {
         match self.ready.source() {
             Source::Memory => self.is_offered = true,
-            Source::Storage => self.look_into_storage(),
+            Source::Storage => self.fetch_from_storage(),
         }
         self.dispatch(ctx);
     }
@@ -103,12 +103,12 @@ impl Handler<WorkerIdle> for QueueDispatcher {
         let mut freed_type = None;
         match finished {
             Some(attempt) => freed_type = self.running.remove(&attempt).map(|(_, job_type)| job_type),
-            // It has just started, perhaps again after a panic: then what it ran runs no more.
+            // The worker has started, possibly after a panic: its former attempt is no longer running.
             None => self.running.retain(|_, (busy, _)| *busy != worker),
         }
         if freed_type.is_some_and(|job_type| self.parts.type_limits.is_limited(&job_type)) {
             self.ready.unpark();
-            self.nudge_others(ctx);
+            self.notify_limit_freed(ctx);
         }
         self.free(worker, ctx);
     }
@@ -127,7 +127,7 @@ impl Handler<CancelAttempt> for QueueDispatcher {
                 }
                 .into_actor(self),
             );
-        } else if self.reserved > 0 && self.early_cancels.len() < EARLY_CANCELS_MAX {
+        } else if self.reserved > 0 && self.early_cancels.len() < MAX_EARLY_CANCELS {
             self.early_cancels.insert((job_id, attempt));
         }
     }
@@ -147,8 +147,8 @@ impl Handler<SetNodeDraining> for QueueDispatcher {
 
     fn handle(&mut self, SetNodeDraining { is_draining }: SetNodeDraining, ctx: &mut Context<Self>) {
         self.is_drained = is_draining;
-        // Meanwhile other nodes may have taken what is known here, and others have come.
-        self.look_into_storage();
+        // In the meantime other nodes may have claimed known jobs, and others may have arrived.
+        self.fetch_from_storage();
         self.dispatch(ctx);
         self.offer_to_others(false);
     }

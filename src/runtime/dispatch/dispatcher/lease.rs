@@ -1,4 +1,4 @@
-//! What a queue gives to remote workers: the same jobs by the same rules, but for its own workers' number.
+//! Leases to remote workers: the same jobs under the same rules, apart from the number of local workers.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
             };
             return Box::pin(std::future::ready(Ok(nothing)).into_actor(self));
         }
-        // Before the claim is stored: another lease, or a worker of this node, must not start the same share of the rate.
+        // Before the claim is stored, so that another lease or a local worker does not use the same tokens.
         if let Some(bucket) = &mut self.bucket {
             bucket.take(allowed);
         }
@@ -60,7 +60,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
                 // The claim may have been stored.
                 Err(LeaseError::Record(_)) => 0,
             };
-            queue.give_back(unused);
+            queue.return_tokens(unused);
             Ok(Leased {
                 jobs: claimed?,
                 next_in,
@@ -73,7 +73,7 @@ fn claimed(result: Result<ChangeResult, WriteError>) -> Result<Vec<Arc<Job>>, Le
     match result? {
         Ok(Applied::Claimed(jobs)) => Ok(jobs),
         Err(ChangeError::NoLease) => Err(LeaseError::NoLease),
-        Ok(other) => Err(unexpected(format!("storage answered {other:?}"))),
+        Ok(other) => Err(unexpected(format!("unexpected result from storage: {other:?}"))),
         Err(refused) => Err(unexpected(refused.to_string())),
     }
 }

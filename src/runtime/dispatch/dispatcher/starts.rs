@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tracing::{debug, error, warn};
 
-use super::{QueueDispatcher, TROUBLE_WAIT};
+use super::{FAILURE_BACKOFF, QueueDispatcher};
 use crate::domain::job::Job;
 use crate::runtime::actor::failure_log::MaybeOutage;
 use crate::runtime::dispatch::concurrency_limits::ConcurrencyPermit;
@@ -39,27 +39,27 @@ impl QueueDispatcher {
             queue.release(count);
             match result {
                 Ok(Ok(Applied::Started(started))) => {
-                    queue.give_back(started.iter().filter(|started| !**started).count());
+                    queue.return_tokens(started.iter().filter(|started| !**started).count());
                     for ((job, permit), started) in jobs.into_iter().zip(permits).zip(started) {
-                        // Not started: it was cancelled, changed or taken by somebody else in between. Whoever changed it
-                        // has announced it again.
+                        // Not started: it was cancelled, updated or claimed by another node in between, which has
+                        // announced it again.
                         if started {
                             queue.assign(job, permit);
                         } else if permit.is_some() {
                             queue.ready.unpark();
-                            queue.nudge_others(ctx);
+                            queue.notify_limit_freed(ctx);
                         }
                     }
                 }
-                other => queue.trouble("start", other, ctx),
+                other => queue.back_off("start", other, ctx),
             }
             queue.forget_early_cancels();
             queue.dispatch(ctx);
         }));
     }
 
-    /// Claims for each group of types that storage may have more of. One round at a time: what becomes free meanwhile is
-    /// claimed together in the next.
+    /// Claims jobs for each claim group that storage may have more of. One round at a time: workers that become idle
+    /// meanwhile are served by the next round.
     pub(super) fn claim_from_storage(&mut self, allowed: usize, ctx: &mut Context<Self>) {
         if self.claims > 0 {
             return;
@@ -73,8 +73,8 @@ impl QueueDispatcher {
                 continue;
             }
             let permits: Vec<ConcurrencyPermit> = if group.is_limited {
-                // Taken before the claim, so that no more is claimed than may run. When there are none, the end of a job
-                // of this type says so.
+                // Acquired before the claim, so that no more is claimed than may run. If none is available, the
+                // completion of a job of this type sends a notification.
                 let job_type = &group.job_types[0];
                 std::iter::from_fn(|| self.parts.type_limits.acquire(job_type))
                     .take(left)
@@ -111,29 +111,29 @@ impl QueueDispatcher {
             match result {
                 Ok(Ok(Applied::Claimed(jobs))) => {
                     let is_short = jobs.len() < count;
-                    queue.give_back(count.saturating_sub(jobs.len()));
+                    queue.return_tokens(count.saturating_sub(jobs.len()));
                     queue.groups[index].is_dry = is_short && arrivals == queue.arrivals;
                     for (job, permit) in jobs.into_iter().zip(permits) {
                         queue.assign(job, permit);
                     }
                     if is_short && queue.groups[index].is_limited {
-                        queue.nudge_others(ctx);
+                        queue.notify_limit_freed(ctx);
                     }
                 }
-                other => queue.trouble("claim", other, ctx),
+                other => queue.back_off("claim", other, ctx),
             }
             if queue.groups.iter().all(|group| group.is_dry) {
-                // Storage has nothing more that is due: what is stored from now on comes to memory.
-                queue.ready.trust_memory();
+                // Storage has no further due jobs: later ones are kept in memory.
+                queue.ready.use_memory();
             }
             queue.forget_early_cancels();
             queue.dispatch(ctx);
         }));
     }
 
-    /// Storage has due jobs that memory does not: it is asked from now on.
-    pub(super) fn look_into_storage(&mut self) {
-        self.ready.forget();
+    /// Switches to claims from storage, which has due jobs that memory lacks.
+    pub(super) fn fetch_from_storage(&mut self) {
+        self.ready.use_storage();
         self.arrivals += 1;
         for group in &mut self.groups {
             group.is_dry = false;
@@ -146,12 +146,12 @@ impl QueueDispatcher {
         }
     }
 
-    /// Gives a job that is stored as running to a worker.
+    /// Assigns a job that is stored as running to a worker.
     pub(super) fn assign(&mut self, job: Arc<Job>, permit: ConcurrencyPermit) {
         let is_cancelled = job.cancel_requested || self.early_cancels.remove(&(job.id, job.attempt));
         let Some(worker) = self.idle.pop() else {
-            // Never more are started than workers are free; should it happen, the OrphanRecovery has the job run again.
-            error!(job.id = %job.id, "no worker is free for job {}", job.id);
+            // Never more jobs are started than workers are idle; if it happens, orphan recovery requeues the job.
+            error!(job.id = %job.id, "no idle worker for job {}", job.id);
             return;
         };
         self.is_idle[worker] = false;
@@ -163,26 +163,26 @@ impl QueueDispatcher {
             is_cancelled,
         };
         if self.parts.workers[worker].try_send(run).is_err() {
-            error!(queue = %self.parts.settings.name, "worker {worker} takes no jobs");
+            error!(queue = %self.parts.settings.name, "worker {worker} rejected a job: its mailbox is full or closed");
         }
     }
 
-    /// A start or claim that was not answered as it should be: what is stored is not known. What was started all the same
-    /// is found by the OrphanRecovery.
-    pub(super) fn trouble(&mut self, what: &str, result: Result<ChangeResult, WriteError>, ctx: &mut Context<Self>) {
+    /// A failed start or claim, whose stored state is unknown. Orphan recovery finds jobs that were started
+    /// nevertheless.
+    pub(super) fn back_off(&mut self, what: &str, result: Result<ChangeResult, WriteError>, ctx: &mut Context<Self>) {
         let reason = match result {
-            Ok(Ok(applied)) => format!("storage answered {applied:?}"),
+            Ok(Ok(applied)) => format!("unexpected result from storage: {applied:?}"),
             Ok(Err(refused)) => refused.to_string(),
             Err(failure) if failure.is_outage() => {
-                debug!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {failure}", self.parts.settings.name);
-                self.look_into_storage();
-                self.wait(TROUBLE_WAIT, ctx);
+                debug!(queue = %self.parts.settings.name, "failed to {what} jobs of queue {}: {failure}", self.parts.settings.name);
+                self.fetch_from_storage();
+                self.wait(FAILURE_BACKOFF, ctx);
                 return;
             }
             Err(failure) => failure.to_string(),
         };
-        warn!(queue = %self.parts.settings.name, "queue {} could not {what} jobs: {reason}", self.parts.settings.name);
-        self.look_into_storage();
-        self.wait(TROUBLE_WAIT, ctx);
+        warn!(queue = %self.parts.settings.name, "failed to {what} jobs of queue {}: {reason}", self.parts.settings.name);
+        self.fetch_from_storage();
+        self.wait(FAILURE_BACKOFF, ctx);
     }
 }

@@ -1,4 +1,4 @@
-//! Messages that the registry forwards to dispatchers, or answers for all of them.
+//! Messages that the registry forwards to dispatchers or answers on their behalf.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -46,8 +46,8 @@ impl Handler<ReportAttempts> for QueueRegistry {
         Box::pin(async move {
             let mut attempts = HashSet::new();
             for queue in queues.values() {
-                // The queue first: an attempt that ends meanwhile is one that it has reported. What an actor ran that is
-                // just being restarted is lost.
+                // The dispatcher first: an attempt that finishes meanwhile is then among the reported ones. The
+                // attempts of an actor that is being restarted are lost.
                 let activity = queue.address.send(ReportActivity).await.unwrap_or_default();
                 attempts.extend(activity.running);
                 let states = join_all(queue.workers.iter().map(|worker| worker.send(ReportState))).await;
@@ -108,9 +108,9 @@ impl Handler<NodeDrainChanged> for QueueRegistry {
         }
         self.is_drained = is_draining;
         if is_draining {
-            info!("draining: this node starts no new jobs");
+            info!("draining enabled; starting no new jobs");
         } else {
-            info!("draining has ended: this node starts jobs again");
+            info!("draining disabled; starting new jobs");
         }
         for queue in self.queues.values() {
             deliver(&queue.address, SetNodeDraining { is_draining }, ctx);
@@ -148,7 +148,7 @@ impl Handler<ReportAllActivity> for QueueRegistry {
         let queues = self.queues.clone();
         Box::pin(async move {
             let asked = queues.into_iter().map(|(name, queue)| async move {
-                // A queue that is just being restarted has nothing to report.
+                // A queue that is being restarted has no activity.
                 (name, queue.address.send(ReportActivity).await.unwrap_or_default())
             });
             join_all(asked).await.into_iter().collect()

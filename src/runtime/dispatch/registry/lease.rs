@@ -1,4 +1,4 @@
-//! Finds jobs for remote workers, queue after queue.
+//! Leases jobs of several queues to remote workers.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::runtime::dispatch::lease_messages::{LeaseError, LeaseFromQueues, Leas
 use crate::runtime::remote_workers::due_types::TypesByQueue;
 use crate::storage::change::ByteLimit;
 
-/// So many queues are asked for so many types at once; for more, storage is read first.
-const QUEUES_ASKED_DIRECTLY: usize = 4;
+/// Maximum number of queues that are queried without reading the due types from storage first.
+const MAX_QUEUES_WITHOUT_READ: usize = 4;
 const TYPES_ASKED_DIRECTLY: usize = 16;
 
 impl Handler<LeaseFromQueues> for QueueRegistry {
@@ -36,9 +36,9 @@ impl Handler<LeaseFromQueues> for QueueRegistry {
             }
             running
         };
-        let reads_first = asked.len() > QUEUES_ASKED_DIRECTLY || lease.job_types.len() > TYPES_ASKED_DIRECTLY;
+        let reads_first = asked.len() > MAX_QUEUES_WITHOUT_READ || lease.job_types.len() > TYPES_ASKED_DIRECTLY;
         let due_types = reads_first.then(|| self.parts.due_types.clone());
-        // No queue stands behind another for ever.
+        // The first queue changes with each lease, so that no queue starves.
         self.leases = self.leases.wrapping_add(1);
         if !asked.is_empty() {
             let first = self.leases % asked.len();
@@ -79,10 +79,10 @@ impl Handler<LeaseFromQueues> for QueueRegistry {
                         leased.jobs.append(&mut jobs);
                         leased.next_in = leased.next_in.into_iter().chain(next_in).min();
                     }
-                    // What was taken so far must reach the worker.
+                    // Jobs that were leased so far must reach the worker.
                     Ok(Err(_)) if !leased.jobs.is_empty() => break,
                     Ok(Err(failure)) => return Err(failure),
-                    // The queue is just being restarted: another time.
+                    // The queue is being restarted and is skipped.
                     Err(_) => {}
                 }
             }
@@ -91,7 +91,7 @@ impl Handler<LeaseFromQueues> for QueueRegistry {
     }
 }
 
-/// Those of the wanted types of which a queue has pending jobs, if any job of the queue is due.
+/// The wanted types with pending jobs in a queue, if any job of the queue is due.
 fn wanted_in(due: &TypesByQueue, queue: &QueueName, wanted: &HashSet<&JobType>) -> Arc<[JobType]> {
     let pending = due.get(queue).into_iter().flatten();
     pending.filter(|job_type| wanted.contains(job_type)).cloned().collect()

@@ -1,4 +1,4 @@
-//! Stops the queues that storage has no more: they were deleted, or pruned because they are not used.
+//! Stops the dispatchers of queues that were deleted or pruned from storage.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::dispatch::messages::{ReportActivity, ReportState, Stop};
 
 impl RunningQueue {
-    /// Whether nothing runs, nothing is about to, and nothing waits to be stored.
+    /// `true` if the queue neither runs, starts nor stores a job.
     pub(crate) async fn is_idle(&self) -> bool {
         let activity = self.address.send(ReportActivity).await;
         if activity.is_ok_and(|activity| activity.starting > 0) {
@@ -26,7 +26,7 @@ impl RunningQueue {
     }
 
     fn stop(&self) {
-        // A full mailbox means that it is not as quiet as it was; the next check stops it.
+        // A full mailbox means that it is in use again; the next check stops it.
         drop(self.address.try_send(Stop));
         for worker in self.workers.iter() {
             drop(worker.try_send(Stop));
@@ -35,9 +35,9 @@ impl RunningQueue {
 }
 
 impl QueueRegistry {
-    /// Stops the queues that are neither configured nor stored and have nothing to do. One that is named meanwhile stays.
+    /// Stops queues that are neither configured nor stored and are idle. One that is requested meanwhile continues.
     pub(crate) fn stop_unused(&mut self, ctx: &mut Context<Self>) {
-        if !self.is_loaded || self.is_draining || self.named_lately.is_some() {
+        if !self.is_loaded || self.is_draining || self.requested_since_check.is_some() {
             return;
         }
         let is_configured = |name: &QueueName| self.parts.configured.iter().any(|settings| settings.name == *name);
@@ -50,7 +50,7 @@ impl QueueRegistry {
         if candidates.is_empty() {
             return;
         }
-        self.named_lately = Some(HashSet::new());
+        self.requested_since_check = Some(HashSet::new());
         let repository = Arc::clone(&self.parts.repository);
         let now = self.parts.clock.now();
         let find = async move {
@@ -66,7 +66,7 @@ impl QueueRegistry {
         };
         ctx.spawn(find.into_actor(self).map(
             |found: Result<Vec<QueueName>, crate::storage::repository::RepositoryError>, queues, _| {
-                let named = queues.named_lately.take().unwrap_or_default();
+                let named = queues.requested_since_check.take().unwrap_or_default();
                 match found {
                     Ok(unused) => {
                         for name in unused.iter().filter(|name| !named.contains(*name)) {

@@ -1,4 +1,4 @@
-//! What a listener of the bus hears, and what a slow one does not.
+//! Subscriptions of fast and slow subscribers.
 
 use std::sync::atomic::AtomicU32;
 
@@ -70,7 +70,7 @@ fn alert(before: HealthState, after: HealthState) -> Event {
     }
 }
 
-/// What was heard, in a word.
+/// A message as text.
 fn word(heard: Heard) -> String {
     match heard {
         Heard::Lagged { missed } => format!("missed {missed}"),
@@ -127,7 +127,7 @@ async fn events_come_in_their_order_to_those_who_want_them() {
     assert!(heard_by_now(&mut other).is_empty());
     assert!(listening.listen_to(EventFilter::all_of(Topic::Jobs)).await);
     bench.publish([4]).await;
-    assert!(heard_by_now(&mut listening).is_empty(), "it wants other events now");
+    assert!(heard_by_now(&mut listening).is_empty(), "the new filter excludes them");
 }
 
 #[actix::test]
@@ -155,8 +155,8 @@ async fn a_slow_listener_is_told_how_many_events_it_has_missed_before_it_hears_m
     assert_eq!(heard_by_now(&mut slow), ["1", "2"]);
     bench.publish([7]).await;
     assert_eq!(heard_by_now(&mut slow), ["missed 4", "7"]);
-    assert_eq!(heard_by_now(&mut quick).len(), 7, "nobody waits for the slow one");
-    // Even when nothing more happens it learns that it has missed something.
+    assert_eq!(heard_by_now(&mut quick).len(), 7, "the slow subscriber delays no other");
+    // It is notified of dropped events even when no more are published.
     bench.publish(8..=10).await;
     assert_eq!(heard_by_now(&mut slow), ["8", "9"]);
     let told = slow.heard.recv().await.map(word);
@@ -197,7 +197,7 @@ async fn who_comes_later_is_told_how_things_are_and_nobody_is_told_twice() {
         .await;
     assert_eq!(heard_by_now(&mut first), ["a has 1", "b has 1", "b has 2"]);
     assert_eq!(heard_by_now(&mut second), ["b has 2", "a has 1"]);
-    // A further subscription tells only what was not wanted before.
+    // A further subscription receives only the newly requested states.
     bench
         .publish_state(
             Topic::SystemHealth,
@@ -210,7 +210,7 @@ async fn who_comes_later_is_told_how_things_are_and_nobody_is_told_twice() {
     bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
     bench.publish_state(Topic::SystemHealth, Vec::new(), false).await;
     assert_eq!(heard_by_now(&mut second), ["degraded"]);
-    // That all is well is no news to somebody who never heard otherwise.
+    // A recovery is not replayed to subscribers that have not received the failure.
     bench
         .publish_state(
             Topic::SystemHealth,
@@ -222,7 +222,7 @@ async fn who_comes_later_is_told_how_things_are_and_nobody_is_told_twice() {
     bench.publish_state(Topic::SystemHealth, Vec::new(), false).await;
     assert_eq!(heard_by_now(&mut second), ["healthy"]);
     assert!(heard_by_now(&mut third).is_empty());
-    // What is no longer there is told to nobody.
+    // A removed queue is not replayed.
     bench
         .publish_state(Topic::QueueMetrics, vec![metrics("a", 5)], true)
         .await;
@@ -309,7 +309,11 @@ async fn of_many_queues_a_new_listener_receives_the_busiest_unless_it_names_queu
     assert_eq!(heard_by_now(&mut later).len(), 100);
     assert_eq!(heard_by_now(&mut naming).len(), 100);
     bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
-    assert_eq!(heard_by_now(&mut naming).len(), 50, "those that it names, in turns");
+    assert_eq!(
+        heard_by_now(&mut naming).len(),
+        50,
+        "the queues of its filter, in turns"
+    );
     assert!(heard_by_now(&mut later).is_empty());
 }
 
@@ -337,12 +341,12 @@ async fn of_many_queues_that_change_each_listener_receives_a_part_and_in_turns_a
         for word in heard {
             let (queue, jobs) = word.split_once(" has ").expect("a queue");
             let jobs: u64 = jobs.parse().expect("a number");
-            assert_eq!(jobs % 1_000, round, "the newest state, not the one that waited");
+            assert_eq!(jobs % 1_000, round, "the newest state, not the pending one");
             seen.insert(queue.to_owned(), round);
         }
     }
-    assert_eq!(seen.len(), 905, "each queue has had its turn");
-    // Nothing changes any more: what waits follows, the newest of each, and nothing twice.
+    assert_eq!(seen.len(), 905, "each queue was sent");
+    // Without further changes the remaining queues follow: the newest state of each, once.
     let mut last: HashMap<String, u64> = HashMap::new();
     for _ in 0..12 {
         bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;

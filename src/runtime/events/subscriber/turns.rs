@@ -1,5 +1,6 @@
-//! Which of many changed queues a subscriber receives per reading: some of those with the most unfinished jobs, and some of
-//! those that have waited the longest, so that each change is sent after a bounded number of readings.
+//! Selection of the changed queues that a subscriber receives per reading: some of those with the most unfinished
+//! jobs, and some of those that have waited the longest, so that each change is sent after a bounded number of
+//! readings.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -55,7 +56,7 @@ impl Turns {
         sent
     }
 
-    /// Takes the first ones in an order by the reading since which they wait, and by their unfinished jobs.
+    /// Removes the first ones by the reading since which they wait and by their unfinished jobs.
     fn take(&mut self, limit: usize, order: impl Fn(u64, u64) -> (u64, Reverse<u64>)) -> Vec<Arc<Published>> {
         let waiting = self.waiting.iter();
         let mut keys: Vec<(_, StateKey)> = waiting

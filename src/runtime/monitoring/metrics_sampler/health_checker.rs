@@ -21,7 +21,7 @@ use crate::storage::repository::{Maintenance, RepositoryError};
 pub(super) struct Checked {
     /// All jobs by status.
     pub(super) counts: Result<StatusCounts, RepositoryError>,
-    /// What determines the health, without the restarts of actors.
+    /// Inputs of the health evaluation, without the restarts of actors.
     pub(super) observations: Observations,
 }
 
@@ -75,10 +75,7 @@ async fn maintain(context: &SamplerContext) -> Result<Maintenance, RepositoryErr
         Ok(maintained) => maintained,
         // Reads have just succeeded: a checkpoint of a large log takes longer, which is no fault.
         Err(_) => {
-            debug!(
-                "the maintenance of storage takes longer than {} s",
-                STORAGE_TIMEOUT.as_secs()
-            );
+            debug!("storage maintenance takes longer than {} s", STORAGE_TIMEOUT.as_secs());
             Ok(Maintenance::default())
         }
     }

@@ -42,7 +42,7 @@ pub(super) async fn with_timeout<T>(
 ) -> Result<T, RepositoryError> {
     timeout(STORAGE_TIMEOUT, response).await.unwrap_or_else(|_| {
         Err(RepositoryError::Unavailable {
-            reason: format!("no answer in {} s", STORAGE_TIMEOUT.as_secs()),
+            reason: format!("no response within {} s", STORAGE_TIMEOUT.as_secs()),
         })
     })
 }

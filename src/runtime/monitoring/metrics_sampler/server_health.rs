@@ -107,9 +107,9 @@ fn log_change(before: &Health, after: &Health, outage: &StorageOutage) {
     }
     let state = after.state.as_str();
     if after.state == HealthState::Healthy {
-        info!("the server is {state} again");
+        info!("health recovered: {state}");
     } else {
         let reasons: Vec<String> = after.reasons.iter().map(HealthReason::message).collect();
-        warn!("the server is {state}: {}", reasons.join("; "));
+        warn!("health changed to {state}: {}", reasons.join("; "));
     }
 }

@@ -24,7 +24,7 @@ use crate::webhooks::payload::disabled_alert;
 /// Delay before a failed write of outcomes is retried.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 /// Maximum pause of all deliveries that an endpoint's `Retry-After` causes.
-const PAUSE_MAX: Duration = Duration::from_secs(3_600);
+const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 
 impl WebhookSender {
     pub(super) fn settle(&mut self, due: &DueDelivery, outcome: DeliveryOutcome, ctx: &mut Context<Self>) {
@@ -51,10 +51,10 @@ impl WebhookSender {
             }
         }
         if let AfterAttempt::RetryAt(at) = after {
-            self.look_at(at, ctx);
+            self.poll_at(at, ctx);
         }
         if let Some(pause) = pause {
-            let pause = pause.to_std().min(PAUSE_MAX);
+            let pause = pause.to_std().min(MAX_PAUSE);
             self.paused_until = self.paused_until.max(Some(Instant::now() + pause));
             ctx.run_later(pause, |sender, ctx| sender.read(ctx));
         }
@@ -71,10 +71,10 @@ impl WebhookSender {
         self.is_retired = true;
     }
 
-    /// Stores the outcomes that have come in during the last write.
+    /// Stores the outcomes that arrived during the last write.
     pub(super) fn flush(&mut self, ctx: &mut Context<Self>) {
         if self.is_recording || (self.outcomes.is_empty() && self.disable.is_none()) {
-            self.rest(ctx);
+            self.stop_if_idle(ctx);
             return;
         }
         self.is_recording = true;
@@ -88,7 +88,7 @@ impl WebhookSender {
         let mut changes = vec![Change::Attempts(Box::new(attempts.clone()))];
         let (parts, endpoint, disable) = (self.parts.clone(), Arc::clone(&self.endpoint), attempts.disable);
         let noted = async move {
-            // No caller waits for it; only the log of deliveries shows it.
+            // No caller waits for it; it is only shown in the log of deliveries.
             let Some(disabled) = disable else {
                 return parts.writer.write(changes, WritePriority::Background).await;
             };
@@ -110,7 +110,7 @@ impl WebhookSender {
                     }
                     if let Some(disabled) = attempts.disable {
                         info!(
-                            "webhook endpoint '{}' is disabled: {}",
+                            "webhook endpoint '{}' disabled: {}",
                             sender.endpoint.name,
                             why(disabled.reason)
                         );
@@ -161,7 +161,7 @@ async fn alert_of(parts: &WebhookSenderDeps, endpoint: &Endpoint, disabled: Disa
     }
     let id = JobId::new(disabled.at, parts.ids.next()).as_uuid();
     let text = format!(
-        "the webhook endpoint '{}' is disabled: {}",
+        "webhook endpoint '{}' disabled: {}",
         endpoint.name,
         why(disabled.reason)
     );
@@ -171,8 +171,8 @@ async fn alert_of(parts: &WebhookSenderDeps, endpoint: &Endpoint, disabled: Disa
 
 fn why(reason: DisabledReason) -> &'static str {
     match reason {
-        DisabledReason::Asked => "somebody has asked for it",
-        DisabledReason::Gone => "it has answered 410 Gone",
-        DisabledReason::Failing => "it has failed for too long",
+        DisabledReason::Asked => "disabled by a client",
+        DisabledReason::Gone => "it responded with 410 Gone",
+        DisabledReason::Failing => "too many consecutive failures",
     }
 }

@@ -141,7 +141,7 @@ impl RecurringSchedulerDeps {
                     Ok(_) => {}
                     Err(ChangeError::Conflict) => has_conflict = true,
                     Err(ChangeError::NoLease) => has_lost_lead = true,
-                    Err(refused) => error!("occurrences could not be stored: {refused}"),
+                    Err(refused) => error!("occurrences were rejected by storage: {refused}"),
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The actors of queues that storage has no more.
+//! Dispatchers and workers of queues that storage no longer has.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
