@@ -18,7 +18,7 @@ use actix_web::HttpResponse;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 
-use super::rest::problem::Problem;
+use super::problem::Problem;
 use crate::domain::access::caller::Caller;
 use crate::domain::access::caller_key::CallerKey;
 use crate::service::workers::{LeaseMemory, LeaseRoom};

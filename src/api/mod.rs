@@ -7,6 +7,7 @@ pub mod graphql;
 pub mod memory;
 pub mod middleware;
 pub mod pages;
+pub(crate) mod problem;
 pub mod realtime;
 pub mod rest;
 mod strict_json;

@@ -1,3 +1,10 @@
-//! One parser and one view of each resource, shared by all facades.
+//! Requests and views of all resources, shared by the facades, which map names and shapes only.
 
-pub(crate) mod metrics_view;
+pub(crate) mod enumerations;
+pub(crate) mod field_error;
+pub(crate) mod field_values;
+pub(crate) mod filters;
+pub(crate) mod idempotency_key;
+pub(crate) mod json_values;
+pub(crate) mod request;
+pub(crate) mod view;

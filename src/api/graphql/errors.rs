@@ -6,7 +6,8 @@
 use async_graphql::{Error, ErrorExtensionValues, Name, Value};
 
 use crate::api::auth::whole_seconds;
-use crate::api::rest::problem::{PartError, Place, Problem};
+use crate::api::contract::field_error::FieldError;
+use crate::api::problem::{PartError, Place, Problem};
 use crate::service::error::ServiceError;
 
 /// Maximum number of errors that are reported for one batch.
@@ -15,6 +16,12 @@ const PARTS_MAX: usize = 100;
 impl From<ServiceError> for Error {
     fn from(error: ServiceError) -> Self {
         of_service(error, |field, _| field.to_owned())
+    }
+}
+
+impl From<FieldError> for Error {
+    fn from(error: FieldError) -> Self {
+        of_field(&error, "")
     }
 }
 
@@ -89,13 +96,18 @@ pub(super) fn of_batch(errors: Vec<ServiceError>, place_of: impl Fn(&str, Option
     first
 }
 
-/// Error of an invalid value; its place is a JSON pointer as in REST, relative to the argument `root`.
-pub(super) fn of_part(part: &PartError, root: &str) -> Error {
-    let place = match &part.place {
-        Place::Pointer(pointer) => pointer.trim_start_matches('#').replace('/', "."),
-        Place::Parameter(name) | Place::Header(name) => format!(".{name}"),
-    };
-    invalid(format!("{root}{place}").trim_start_matches('.'), &part.detail)
+/// Error of an invalid field of the argument `root`.
+pub(super) fn of_field(FieldError { path, detail }: &FieldError, root: &str) -> Error {
+    let place = path.replace('/', ".");
+    invalid(format!("{root}{place}").trim_start_matches('.'), detail)
+}
+
+/// Argument of an invalid part of a request.
+fn argument_of(part: &PartError) -> String {
+    match &part.place {
+        Place::Pointer(pointer) => pointer.trim_start_matches(['#', '/']).replace('/', "."),
+        Place::Parameter(name) | Place::Header(name) => name.clone(),
+    }
 }
 
 /// Error of an invalid value. The detail states the problem and, after a semicolon, the allowed values.
@@ -116,7 +128,7 @@ pub(super) fn invalid(field: &str, detail: &str) -> Error {
 pub(super) fn of_problem(problem: &Problem) -> Error {
     let mut extensions = extensions(problem.code(), problem.is_fault());
     if let [part, ..] = problem.parts() {
-        let located = of_part(part, "");
+        let located = invalid(&argument_of(part), &part.detail);
         if let Some(located) = located.extensions {
             for name in ["field", "allowed"] {
                 if let Some(value) = located.get(name) {
@@ -171,8 +183,8 @@ mod tests {
 
     #[test]
     fn an_invalid_value_names_its_argument_and_the_allowed_values() {
-        let part = PartError::field("/retryIntervals/3", "it is negative; allowed is 00:00:00 and more");
-        let error = of_part(&part, "input");
+        let wrong = FieldError::new("retryIntervals/3", "it is negative; allowed is 00:00:00 and more");
+        let error = of_field(&wrong, "input");
         let extensions = error.extensions.expect("extensions");
         assert_eq!(extensions.get("code"), Some(&Value::from("validation")));
         assert_eq!(extensions.get("field"), Some(&Value::from("input.retryIntervals.3")));

@@ -13,7 +13,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use sha2::{Digest, Sha256};
 
-use super::rest::problem::Problem;
+use super::problem::Problem;
 use super::rest::request::context::resource;
 
 /// Content security policy of the pages: resources of this server only. The editor sets styles on its elements, has

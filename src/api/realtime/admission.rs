@@ -8,7 +8,7 @@ use actix_web::http::Method;
 use actix_web::web::Query;
 
 use crate::api::auth::{Gate, Shown, Standing};
-use crate::api::rest::problem::Problem;
+use crate::api::problem::Problem;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::error::ServiceError;
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::api::rest::problem::Problem;
+use crate::api::problem::Problem;
 use crate::domain::access::caller::{Caller, CallerKind};
 use crate::domain::access::ip_network::client_prefix;
 use crate::service::facade_metrics::clients::{ClientKind, Clients, ConnectedClient};

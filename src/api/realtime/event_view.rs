@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::api::contract::metrics_view::{ReasonView, SystemMetricsView};
+use crate::api::contract::view::metrics::{ReasonView, SystemMetricsView};
 use crate::domain::cluster::remote_worker::AttemptReport;
 use crate::domain::events::event::{Event, JobEventKind};
 use crate::domain::job::Job;

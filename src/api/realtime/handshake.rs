@@ -8,7 +8,7 @@ use actix_web::http::{Method, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::api::rest::problem::{PartError, Problem};
+use crate::api::problem::{PartError, Problem};
 
 /// Version of the protocol.
 const VERSION: &str = "13";

@@ -9,7 +9,7 @@ use super::options::RealtimeOptions;
 use super::signalr::HubServer;
 use super::signalr::connection::Limits;
 use crate::api::auth::Gate;
-use crate::api::rest::problem::Problem;
+use crate::api::problem::Problem;
 use crate::domain::access::caller::Caller;
 use crate::service::events::Events;
 use crate::service::facade_metrics::clients::{ClientKind, Clients};

@@ -36,7 +36,7 @@ use super::live_updates::Realtime;
 use super::liveness::{Due, Liveness, tick_interval};
 use super::message_assembler::{Assembled, Fragments, Frame};
 use crate::api::auth::{RECHECK_INTERVAL, Standing};
-use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::problem::{Problem, ProblemKind};
 use crate::domain::access::caller::Caller;
 use crate::domain::events::event::Event;
 use crate::domain::values::timestamp;

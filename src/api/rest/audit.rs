@@ -1,30 +1,25 @@
 //! `GET /audit`: the audit log.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 use chrono::NaiveTime;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::api::RestApi;
-use super::jobs::list::{check_range, parse_bound, parse_end};
 use super::request::context::{Answer, Call, resource, route_with_query};
-use super::request::json_fields::{Id, Time};
 use super::request::pagination;
 use super::request::parameters::Parameters;
-use crate::domain::access::audit::{AuditAction, AuditRecord};
+use crate::api::contract::filters::{check_range, parse_actor, parse_bound, parse_end};
+use crate::api::contract::view::audit::AuditView;
+use crate::domain::access::audit::AuditAction;
 use crate::domain::values::id::{AuditId, JobId};
 use crate::service::audit::AuditRecords;
 use crate::storage::query::{AuditFilter, AuditPage};
 
 const PARAMETERS: &[&str] = &["actor", "action", "jobId", "from", "to", "limit", "after"];
-/// Maximum length of an actor's name in a filter, in characters.
-const ACTOR_LENGTH_MAX: usize = 200;
-
 /// Adds the route.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
     config.service(resource(
@@ -42,82 +37,6 @@ pub(super) struct AuditList<'a> {
     /// True if older records follow: pass the id of the last one as `after`.
     #[schema(example = true)]
     has_more: bool,
-}
-
-/// A change by a caller: its time, author, target and outcome.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = AuditRecord)]
-pub(super) struct AuditView<'a> {
-    /// Id of the record.
-    #[schema(value_type = Uuid)]
-    id: Uuid,
-    /// Time of the change.
-    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
-    at: Option<Time>,
-    /// Caller that made the change.
-    actor: ActorView<'a>,
-    /// Address from which the request came; `null` if it did not come over a network.
-    #[schema(example = "192.0.2.7")]
-    address: Option<String>,
-    /// Type of the change.
-    #[schema(example = "job.cancel")]
-    action: &'static str,
-    /// Id of the changed job or recurring job; `null` for a batch or a queue.
-    #[schema(value_type = Option<Uuid>)]
-    job_id: Option<Id>,
-    /// Name of the changed queue, or of the job's queue; `null` for a batch over several queues.
-    #[schema(example = "default")]
-    queue: Option<&'a str>,
-    /// Number of jobs that were created, changed or deleted; a recurring job counts as one.
-    #[schema(example = 1)]
-    jobs: u64,
-    /// Outcome of the change.
-    #[schema(example = "cancelled")]
-    outcome: &'static str,
-}
-
-/// Caller that made a change.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = AuditActor)]
-pub(super) struct ActorView<'a> {
-    /// Name of its key, or subject of its token.
-    #[schema(example = "billing-service")]
-    name: &'a str,
-    /// `key`, `token`, `anonymous` (authentication is disabled) or `local` (the program that embeds the server).
-    #[schema(example = "key")]
-    kind: &'static str,
-}
-
-impl<'a> From<&'a AuditRecord> for AuditView<'a> {
-    fn from(record: &'a AuditRecord) -> Self {
-        let AuditRecord {
-            id,
-            actor,
-            actor_kind,
-            address,
-            action,
-            job_id,
-            queue,
-            jobs,
-            outcome,
-        } = record;
-        Self {
-            id: id.as_uuid(),
-            at: id.at().map(Time),
-            actor: ActorView {
-                name: actor,
-                kind: actor_kind.as_str(),
-            },
-            address: address.map(|address| address.to_string()),
-            action: action.as_str(),
-            job_id: job_id.map(Id),
-            queue: queue.as_ref().map(|queue| queue.as_str()),
-            jobs: *jobs,
-            outcome: outcome.as_str(),
-        }
-    }
 }
 
 /// List audit records
@@ -167,18 +86,4 @@ fn read_filter(parameters: &mut Parameters) -> AuditFilter {
         parameters.refuse("from", detail);
     }
     filter
-}
-
-/// Parses the name of an actor.
-pub(crate) fn parse_actor(text: &str) -> Result<Arc<str>, String> {
-    let length = text.chars().count();
-    if length > ACTOR_LENGTH_MAX {
-        return Err(format!(
-            "actor has {length} characters; at most {ACTOR_LENGTH_MAX} are allowed"
-        ));
-    }
-    if text.chars().any(char::is_control) {
-        return Err("actor has a control character; all other characters are allowed".to_owned());
-    }
-    Ok(Arc::from(text))
 }

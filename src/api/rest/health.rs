@@ -5,10 +5,10 @@ use serde::Serialize;
 use tracing::debug;
 use utoipa::ToSchema;
 
-use super::problem::Problem;
 use super::request::context::{Answer, Call, json};
-use super::request::enumerations::HealthWord;
-use crate::api::contract::metrics_view::ReasonView;
+use crate::api::contract::enumerations::HealthWord;
+use crate::api::contract::view::metrics::ReasonView;
+use crate::api::problem::Problem;
 use crate::domain::access::caller::Scope;
 use crate::domain::metrics::health::HealthReason;
 use crate::domain::values::time_zone::ZoneDatabase;

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::problem::PartError;
 use super::request::context::{Answer, Call, json, resource, route, route_showing};
 use crate::api::disclosure::Disclosure;
+use crate::api::problem::PartError;
 use crate::log_level::LogLevel;
 
 /// Adds the routes of the log level.

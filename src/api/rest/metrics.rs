@@ -4,28 +4,23 @@ use std::rc::Rc;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::ServiceConfig;
-use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::jobs::list::{parse_bound, parse_types};
-use super::problem::{PartError, Problem};
 use super::request::context::{Answer, Call, json, resource, route, route_with_query};
-use super::request::enumerations::GranularityWord;
-use super::request::json_fields::Span;
 use super::request::parameters::Parameters;
-use crate::api::contract::metrics_view::{ReasonView, SystemMetricsView, one_decimal};
-use crate::domain::metrics::histogram::Histogram;
-use crate::domain::metrics::rollup::{RollupCounts, percentage};
-use crate::domain::metrics::time_range::{Bound, Granularity, Part, Period, PeriodRequest};
-use crate::domain::values::name::{JobType, QueueName};
-use crate::domain::values::time_span::TimeSpan;
+use crate::api::contract::enumerations::GranularityWord;
+use crate::api::contract::filters::{parse_period_bound, parse_types};
+use crate::api::contract::view::metrics::{ReasonView, SystemMetricsView};
+use crate::api::contract::view::performance::{JobTypeAnalytics, PerformanceMetrics};
+use crate::api::problem::{PartError, Problem};
+use crate::domain::metrics::time_range::{Granularity, PeriodRequest};
+use crate::domain::values::name::QueueName;
 use crate::domain::values::time_zone::TimeZoneName;
-use crate::domain::values::timestamp;
 use crate::service::error::ServiceError;
-use crate::service::metrics::{JobTypesReport, PerformanceReport, SystemReport};
-use crate::storage::query::{RollupFilter, TypeRollup};
+use crate::service::metrics::SystemReport;
+use crate::storage::query::RollupFilter;
 
 const PERFORMANCE_PARAMETERS: &[&str] = &["from", "to", "timeZone", "granularity", "queue", "type"];
 const JOB_TYPES_PARAMETERS: &[&str] = &["from", "to", "timeZone", "queue", "type"];
@@ -60,270 +55,6 @@ pub(super) struct SystemOverview {
     metrics: SystemMetricsView,
     /// Causes of the health status; empty if it is healthy.
     health_reasons: Vec<ReasonView>,
-}
-
-/// Period of the statistics.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Period)]
-pub(super) struct PeriodView {
-    /// First second.
-    #[schema(format = DateTime, example = "2024-01-01T00:00:00Z")]
-    from: String,
-    /// Last second.
-    #[schema(format = DateTime, example = "2024-01-15T23:59:59Z")]
-    to: String,
-    /// IANA time zone in which days begin.
-    #[schema(example = "UTC")]
-    time_zone: &'static str,
-}
-
-impl From<&Period> for PeriodView {
-    fn from(period: &Period) -> Self {
-        Self {
-            from: timestamp::to_text(period.start()),
-            to: timestamp::to_text(period.last_second()),
-            time_zone: period.time_zone.as_str(),
-        }
-    }
-}
-
-/// Job statistics of a period.
-#[derive(Serialize, ToSchema)]
-pub(super) struct PerformanceMetrics {
-    /// Period of the statistics.
-    period: PeriodView,
-    /// Total of the period.
-    summary: SummaryView,
-    /// Days or hours of the period, up to now.
-    trends: Vec<TrendView>,
-}
-
-/// Job statistics.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = PerformanceSummary)]
-pub(super) struct SummaryView {
-    /// Number of jobs that completed, or failed with no retries left.
-    #[schema(example = 50000)]
-    total_jobs: u64,
-    /// Number of jobs that completed.
-    #[schema(example = 48500)]
-    successful_jobs: u64,
-    /// Number of jobs that failed with no retries left.
-    #[schema(example = 1500)]
-    failed_jobs: u64,
-    /// Number of jobs that were cancelled; not included in `totalJobs`.
-    #[schema(example = 12)]
-    cancelled_jobs: u64,
-    /// Number of attempts that failed, including those followed by a retry.
-    #[schema(example = 1730)]
-    failed_attempts: u64,
-    /// Share of `totalJobs` that completed, in percent; 100 if there are none.
-    #[schema(example = 97.0)]
-    success_rate: f64,
-    /// Average duration of an attempt.
-    #[schema(value_type = String, example = "00:00:45")]
-    average_execution_time: Span,
-    /// Percentiles of the duration of attempts.
-    execution_time: PercentilesView,
-    /// Average time from a job's due time to its start.
-    #[schema(value_type = String, example = "00:00:00.0420000")]
-    average_wait_time: Span,
-    /// Percentiles of the time from a job's due time to its start.
-    wait_time: PercentilesView,
-    /// Throughput.
-    throughput: PeriodThroughput,
-}
-
-/// Percentiles with a relative error of at most 41 %; `00:00:00` without measurements. Statistics older than three days
-/// have a resolution of one day in UTC.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Percentiles)]
-pub(super) struct PercentilesView {
-    #[schema(value_type = String, example = "00:00:31")]
-    p50: Span,
-    #[schema(value_type = String, example = "00:01:52")]
-    p95: Span,
-    #[schema(value_type = String, example = "00:03:10")]
-    p99: Span,
-}
-
-impl From<&Histogram> for PercentilesView {
-    fn from(histogram: &Histogram) -> Self {
-        let percentile = |share| Span(histogram.percentile(share).unwrap_or(TimeSpan::ZERO));
-        Self {
-            p50: percentile(0.5),
-            p95: percentile(0.95),
-            p99: percentile(0.99),
-        }
-    }
-}
-
-/// Throughput of a period.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PeriodThroughput {
-    /// `totalJobs` per day of the period up to now, as an integer; a period of less than a day counts as one.
-    #[schema(example = 3333)]
-    jobs_per_day: u64,
-    /// Number of jobs in the busiest hour.
-    #[schema(example = 250)]
-    peak_jobs_per_hour: u64,
-}
-
-/// Job statistics of a day or an hour.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Trend)]
-pub(super) struct TrendView {
-    /// The day, or the start of the hour.
-    #[schema(example = "2024-01-01")]
-    date: String,
-    /// Number of jobs that completed, or failed with no retries left.
-    #[schema(example = 3200)]
-    jobs_executed: u64,
-    /// Share of them that completed, in percent; 100 if there are none.
-    #[schema(example = 96.5)]
-    success_rate: f64,
-    /// Average duration of an attempt.
-    #[schema(value_type = String, example = "00:00:42")]
-    average_execution_time: Span,
-}
-
-impl TrendView {
-    fn new(period: &Period, part: Part, counts: &RollupCounts) -> Self {
-        Self {
-            date: period.name(part),
-            jobs_executed: counts.jobs_ended(),
-            success_rate: one_decimal(counts.job_success_rate()),
-            average_execution_time: Span(counts.average_run()),
-        }
-    }
-}
-
-impl From<&PerformanceReport> for PerformanceMetrics {
-    fn from(report: &PerformanceReport) -> Self {
-        let PerformanceReport {
-            period,
-            at,
-            sums,
-            durations,
-            busiest_hour,
-            parts,
-        } = report;
-        let total_jobs = sums.jobs_ended();
-        Self {
-            period: PeriodView::from(period),
-            summary: SummaryView {
-                total_jobs,
-                successful_jobs: sums.completed,
-                failed_jobs: sums.jobs_failed,
-                cancelled_jobs: sums.jobs_cancelled,
-                failed_attempts: sums.attempts_failed,
-                success_rate: one_decimal(sums.job_success_rate()),
-                average_execution_time: Span(sums.average_run()),
-                execution_time: PercentilesView::from(&durations.run),
-                average_wait_time: Span(sums.average_wait()),
-                wait_time: PercentilesView::from(&durations.wait),
-                throughput: PeriodThroughput {
-                    jobs_per_day: (total_jobs as f64 / period.days_until(*at)).floor() as u64,
-                    peak_jobs_per_hour: *busiest_hour,
-                },
-            },
-            trends: parts
-                .iter()
-                .map(|(part, counts)| TrendView::new(period, *part, counts))
-                .collect(),
-        }
-    }
-}
-
-/// Job statistics of a period by type.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct JobTypeAnalytics {
-    /// Period of the statistics, in complete hours.
-    period: PeriodView,
-    /// Types, those with the most executions first.
-    job_types: Vec<JobTypeView>,
-}
-
-/// Job statistics of one type.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = JobTypeMetrics)]
-pub(super) struct JobTypeView {
-    #[serde(rename = "type")]
-    #[schema(example = "EmailNotificationJob")]
-    job_type: String,
-    /// Number of attempts that completed or failed.
-    #[schema(example = 15000)]
-    total_executions: u64,
-    /// Share of them that completed, in percent; 100 if there are none.
-    #[schema(example = 98.5)]
-    success_rate: f64,
-    /// Average duration of an attempt.
-    #[schema(value_type = String, example = "00:00:15")]
-    average_execution_time: Span,
-    /// Percentiles of the duration of attempts.
-    execution_time: PercentilesView,
-    /// Average time from a job's due time to its start.
-    #[schema(value_type = String, example = "00:00:00.0420000")]
-    average_wait_time: Span,
-    /// Percentiles of the time from a job's due time to its start.
-    wait_time: PercentilesView,
-    /// Number of jobs that failed with no retries left.
-    #[schema(example = 40)]
-    failed_jobs: u64,
-    /// Number of jobs that were cancelled.
-    #[schema(example = 2)]
-    cancelled_jobs: u64,
-    /// Reasons of failed attempts, most frequent first, at most ten.
-    failure_reasons: Vec<FailureReasonView>,
-}
-
-/// Reason of failed attempts.
-#[derive(Serialize, ToSchema)]
-#[schema(as = FailureReason)]
-pub(super) struct FailureReasonView {
-    /// Error message with numbers, ids and quoted values replaced.
-    #[schema(example = "SMTP timeout")]
-    reason: String,
-    /// Number of attempts.
-    #[schema(example = 150)]
-    count: u64,
-    /// Share of `totalExecutions`, in percent.
-    #[schema(example = 1.0)]
-    percentage: f64,
-}
-
-impl JobTypeView {
-    fn new(job_type: &JobType, rollup: &TypeRollup) -> Self {
-        let TypeRollup {
-            counts,
-            durations,
-            reasons,
-        } = rollup;
-        let total_executions = counts.executions();
-        let reason = |(reason, count): &(String, u64)| FailureReasonView {
-            reason: reason.clone(),
-            count: *count,
-            percentage: one_decimal(percentage(*count, total_executions, 0.0)),
-        };
-        Self {
-            job_type: job_type.to_string(),
-            total_executions,
-            success_rate: one_decimal(counts.attempt_success_rate()),
-            average_execution_time: Span(counts.average_run()),
-            execution_time: PercentilesView::from(&durations.run),
-            average_wait_time: Span(counts.average_wait()),
-            wait_time: PercentilesView::from(&durations.wait),
-            failed_jobs: counts.jobs_failed,
-            cancelled_jobs: counts.jobs_cancelled,
-            failure_reasons: reasons.iter().map(reason).collect(),
-        }
-    }
 }
 
 /// Get system metrics
@@ -395,15 +126,7 @@ pub(super) async fn get_job_type_metrics(call: Call) -> Answer {
     let (period, filter) = read(&mut parameters);
     parameters.finish()?;
     let report = call.api.metrics.job_types(&call.caller, &period, &filter).await;
-    let JobTypesReport { period, types } = report.map_err(of_parameters)?;
-    let analytics = JobTypeAnalytics {
-        period: PeriodView::from(&period),
-        job_types: types
-            .iter()
-            .map(|(job_type, rollup)| JobTypeView::new(job_type, rollup))
-            .collect(),
-    };
-    json(StatusCode::OK, &analytics)
+    json(StatusCode::OK, &JobTypeAnalytics::from(&report.map_err(of_parameters)?))
 }
 
 fn read(parameters: &mut Parameters) -> (PeriodRequest, RollupFilter) {
@@ -418,15 +141,6 @@ fn read(parameters: &mut Parameters) -> (PeriodRequest, RollupFilter) {
         job_types: parameters.read("type", parse_types).unwrap_or_default(),
     };
     (period, filter)
-}
-
-/// Parses a bound of a period.
-pub(crate) fn parse_period_bound(text: &str) -> Result<Bound, String> {
-    let is_date = text.len() == 10;
-    if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Ok(Bound::Date(date));
-    }
-    parse_bound(text, chrono::NaiveTime::MIN).map(Bound::Time)
 }
 
 /// Maps errors of a period to the parameters of the same names.

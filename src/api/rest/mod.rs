@@ -12,7 +12,6 @@ mod log_level;
 pub(super) mod metrics;
 mod nodes;
 pub mod openapi;
-pub(super) mod problem;
 pub mod prometheus;
 pub(super) mod queues;
 pub(super) mod recurring;
@@ -29,9 +28,9 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
-use self::problem::{Problem, ProblemKind};
 use self::request::context::{open_route, optional_route, unknown_route};
 use super::auth::AuthFailure;
+use super::problem::{Problem, ProblemKind};
 
 /// Adds all routes. Called once per HTTP worker.
 pub fn configure(config: &mut ServiceConfig, api: RestApi) {

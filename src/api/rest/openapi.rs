@@ -19,10 +19,11 @@ use utoipa::openapi::{
 use utoipa_swagger_ui::Config;
 
 use super::api::{Docs, RestApi, RestOptions};
-use super::problem::{Problem, ProblemKind};
 use super::request::context::{Answer, Call, document_route, open_route, resource};
-use super::request::enumerations;
-use super::{audit, health, jobs, log_level, metrics, nodes, problem, queues, recurring, webhooks, workers};
+use super::{audit, health, jobs, log_level, metrics, nodes, queues, recurring, webhooks, workers};
+use crate::api::contract::enumerations;
+use crate::api::problem::response::ProblemDocument;
+use crate::api::problem::{Problem, ProblemKind};
 use crate::domain::access::caller::Scope;
 
 #[derive(utoipa::OpenApi)]
@@ -87,7 +88,7 @@ use crate::domain::access::caller::Scope;
         metrics::get_performance_metrics,
         metrics::get_job_type_metrics,
     ),
-    components(schemas(problem::ProblemDocument, enumerations::GranularityWord))
+    components(schemas(ProblemDocument, enumerations::GranularityWord))
 )]
 struct VersionedRoutes;
 

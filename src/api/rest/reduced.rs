@@ -4,9 +4,9 @@ use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
 use serde_json::{Map, Value};
 
-use super::problem::{Problem, ProblemKind};
 use super::request::response::Answer;
 use crate::api::disclosure;
+use crate::api::problem::{Problem, ProblemKind};
 
 /// Reduces a response to the members that every caller receives.
 pub(super) fn reduce(response: HttpResponse) -> Answer {

@@ -26,7 +26,6 @@ const LONG: &[&str] = &[
     "core/src/metrics/health/mod.rs",
     "src/api/auth/mod.rs",
     "src/api/memory.rs",
-    "src/api/rest/problem.rs",
     "src/server/connection/mod.rs",
     "src/service/jobs/mod.rs",
     "src/service/recurring.rs",

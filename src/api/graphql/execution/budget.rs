@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::api::graphql::errors;
 use crate::api::memory::{LeaseBudget, MemoryBudget, Reservation, held};
-use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::problem::{Problem, ProblemKind};
 
 /// Overhead of an object's member beside its name and its text, in bytes: its slots in a map and in the map's index.
 const MEMBER_BYTES: usize = 128;

@@ -29,7 +29,7 @@ use crate::api::graphql::transport::response::EncodedResponse;
 use crate::api::graphql::validation::input_types::InputTypes;
 use crate::api::graphql::validation::variables;
 use crate::api::memory::MemoryBudget;
-use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::problem::{Problem, ProblemKind};
 use crate::api::strict_json::Strict;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::facade_metrics::operations::{OperationKind, OperationOutcome, Operations};

@@ -3,7 +3,7 @@
 
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet};
 
-use crate::api::rest::problem::Problem;
+use crate::api::problem::Problem;
 use crate::domain::access::caller::Caller;
 
 /// Number of root fields of an operation, at least one. Fragments that spread each other were rejected before.

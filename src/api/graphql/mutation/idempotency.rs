@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, Result};
 
+use crate::api::contract::idempotency_key::{allowed, is_key};
 use crate::api::graphql::errors;
-use crate::api::rest::request::idempotency::{allowed, is_key};
 use crate::service::jobs::IdempotencyKey;
 
 /// The caller's key for this field, if the request has one. Requests with the same arguments are the same request.

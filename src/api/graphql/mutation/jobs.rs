@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::idempotency::key_of;
+use crate::api::contract::request::job::due;
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, TimeSpan};
@@ -12,7 +13,6 @@ use crate::api::graphql::types::job::Job;
 use crate::api::graphql::types::job::input::{ScheduleJobInput, ScheduledJob, ScheduledJobs, UpdateJobInput};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
-use crate::api::rest::jobs::request::due;
 use crate::service::error::ServiceError;
 use crate::service::jobs::{CancelOutcome, ScheduledBatch};
 
@@ -90,7 +90,7 @@ impl JobMutations {
     ) -> Result<Option<Job>> {
         let id = scalar_parsing::job_id("id", &id)?;
         let place = Place::argument("input");
-        let patch = input.into_patch(&place)?;
+        let patch = input.into_update(&place)?;
         let revision = scalar_parsing::revision(expected_revision)?;
         let patched = services(ctx)?.jobs.patch(caller(ctx)?, id, patch, revision).await;
         let job = patched.map_err(|error| errors::of_service(error, |field, _| place.field(field)))?;
@@ -124,7 +124,7 @@ impl JobMutations {
         let id = scalar_parsing::job_id("id", &id)?;
         let place = Place::arguments();
         let (delay, run_at) = (place.span("delay", delay)?, place.time("runAt", run_at)?);
-        let due = due(delay, run_at, "").map_err(|part| errors::of_part(&part, ""))?;
+        let due = due(delay, run_at)?;
         let revision = scalar_parsing::revision(expected_revision)?;
         let jobs = &services(ctx)?.jobs;
         let priority = priority.map(Into::into);

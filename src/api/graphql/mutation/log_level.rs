@@ -5,7 +5,6 @@ use async_graphql::{Context, Object, Result};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::types::log_level::LogLevel;
-use crate::api::rest::problem::PartError;
 use crate::log_level::LogLevel as Level;
 
 #[derive(Default)]
@@ -23,7 +22,7 @@ impl LogMutations {
         )]
         level: String,
     ) -> Result<Option<LogLevel>> {
-        let level = Level::parse(&level).map_err(|error| errors::of_part(&PartError::field("/level", error), ""))?;
+        let level = Level::parse(&level).map_err(|error| errors::invalid("level", &error.to_string()))?;
         let log = &services(ctx)?.log;
         log.set_level(caller(ctx)?, &level)?;
         Ok(Some(LogLevel::new(&level, log.node())))

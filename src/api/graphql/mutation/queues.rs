@@ -2,11 +2,10 @@
 
 use async_graphql::{Context, Object, Result};
 
+use crate::api::contract::request::queue::ClearRequest;
 use crate::api::graphql::context::{caller, services};
-use crate::api::graphql::errors;
 use crate::api::graphql::types::queue::{ClearedQueue, Queue};
 use crate::api::graphql::types::scalar_parsing;
-use crate::api::rest::queues::what_to_clear;
 
 #[derive(Default)]
 pub(super) struct QueueMutations;
@@ -55,8 +54,11 @@ impl QueueMutations {
         #[graphql(desc = "True to delete its failed jobs.")] clear_failed: Option<bool>,
     ) -> Result<Option<ClearedQueue>> {
         let name = scalar_parsing::queue_name("name", &name)?;
-        let what = what_to_clear(clear_pending, clear_failed);
-        let (clear_pending, clear_failed) = what.map_err(|part| errors::of_part(&part, ""))?;
+        let request = ClearRequest {
+            clear_pending,
+            clear_failed,
+        };
+        let (clear_pending, clear_failed) = request.into_statuses()?;
         let queues = &services(ctx)?.queues;
         let cleared = queues.clear(caller(ctx)?, &name, clear_pending, clear_failed).await?;
         Ok(Some(cleared.into()))

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use crate::api::contract::request::endpoint::RotateSecretRequest;
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, TimeSpan};
@@ -11,7 +12,6 @@ use crate::api::graphql::types::scalar_parsing::Place;
 use crate::api::graphql::types::webhook::delivery::WebhookDelivery;
 use crate::api::graphql::types::webhook::endpoint::{WebhookEndpoint, WebhookEndpointWithSecret};
 use crate::api::graphql::types::webhook::input::{CreateWebhookEndpointInput, UpdateWebhookEndpointInput};
-use crate::api::rest::webhooks::request::RotateSecretRequest;
 use crate::domain::webhooks::delivery::DeliveryId;
 
 #[derive(Default)]

@@ -7,6 +7,8 @@ use async_graphql::{Context, ID, Object, Result};
 use chrono::TimeDelta;
 use serde_json::value::RawValue;
 
+use crate::api::contract::field_values::Parsed;
+use crate::api::contract::request::worker::{CompleteRequest, FailRequest, HeartbeatRequest};
 use crate::api::graphql::context::{Deadline, caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::budget::Budget;
@@ -16,9 +18,7 @@ use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::api::graphql::types::worker::input::{CompletedJobInput, FailedJobInput, HeldJobInput, RegisterWorkerInput};
 use crate::api::graphql::types::worker::{EndedJobs, LeasedJob, Worker, WorkerHeartbeat};
-use crate::api::rest::request::json_fields::Parsed;
 use crate::api::rest::workers::ends;
-use crate::api::rest::workers::request::{CompleteRequest, FailRequest, HeartbeatRequest};
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan as Span;
 use crate::service::workers::{JOBS_MAX, Leased, ReportedEnd, WAIT_MAX};
@@ -103,7 +103,7 @@ impl WorkerMutations {
         };
         let workers = &services(ctx)?.workers;
         let held = request.into_held(workers.now());
-        let held = held.map_err(|part| errors::of_part(&part, ""))?;
+        let held = held?;
         let beat = workers.beat(caller(ctx)?, id, held).await?;
         Ok(Some(beat.into()))
     }

@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::audit::{AuditFilterInput, AuditRecordConnection};
 use crate::api::graphql::types::connection::page_size;
 use crate::api::graphql::types::scalar_parsing;
-use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::domain::values::id::AuditId;
 use crate::storage::query::AuditPage;
 

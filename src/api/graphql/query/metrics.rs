@@ -2,6 +2,8 @@
 
 use async_graphql::{Context, Object, Result};
 
+use crate::api::contract::filters::check_types;
+use crate::api::contract::filters::parse_period_bound;
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::DateTime;
@@ -9,8 +11,6 @@ use crate::api::graphql::types::enums::Granularity;
 use crate::api::graphql::types::metrics::SystemOverview;
 use crate::api::graphql::types::performance::{JobTypeAnalytics, PerformanceMetrics};
 use crate::api::graphql::types::scalar_parsing;
-use crate::api::rest::jobs::list::check_types;
-use crate::api::rest::metrics::parse_period_bound;
 use crate::domain::metrics::time_range::PeriodRequest;
 use crate::storage::query::RollupFilter;
 

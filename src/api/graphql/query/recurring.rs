@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::errors::if_any;
@@ -9,7 +10,6 @@ use crate::api::graphql::execution::budget::room_for_page;
 use crate::api::graphql::types::connection::page_size;
 use crate::api::graphql::types::recurring::{RecurringJob, RecurringJobPage};
 use crate::api::graphql::types::scalar_parsing;
-use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::storage::query::RecurringPage;
 
 #[derive(Default)]

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors::if_any;
 use crate::api::graphql::execution::budget::room_for_page;
@@ -11,7 +12,6 @@ use crate::api::graphql::types::enums::WebhookDeliveryStatus;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::webhook::delivery::{WebhookDelivery, WebhookDeliveryConnection};
 use crate::api::graphql::types::webhook::endpoint::{WebhookEndpoint, WebhookEndpointConnection};
-use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::domain::webhooks::delivery::DeliveryId;
 use crate::storage::query::DeliveryPage;
 

@@ -2,13 +2,13 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors::if_any;
 use crate::api::graphql::execution::budget::room_for_page;
 use crate::api::graphql::types::connection::Part;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::worker::{Worker, WorkerConnection};
-use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::service::workers::WorkersRead;
 use crate::storage::query::WorkerPage;
 

@@ -15,9 +15,9 @@ use crate::api::auth::{RECHECK_INTERVAL, Standing};
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::ExecutionError;
 use crate::api::memory::{Ending, MemoryBudget, Turn, paced};
+use crate::api::problem::{Problem, ProblemKind};
 use crate::api::realtime::Realtime;
 use crate::api::realtime::connections::Permit;
-use crate::api::rest::problem::{Problem, ProblemKind};
 
 /// The framing of the parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

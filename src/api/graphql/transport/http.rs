@@ -27,8 +27,8 @@ use crate::api::graphql::execution::executor::{ExecutionError, GraphQlRequest, O
 use crate::api::graphql::execution::operation_count;
 use crate::api::graphql::facade::GraphQl;
 use crate::api::memory::HeldBody;
+use crate::api::problem::{PartError, Problem, ProblemKind};
 use crate::api::realtime::handshake;
-use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 use crate::api::rest::request::body;
 use crate::api::strict_json;
 use crate::domain::access::caller::{Caller, Scope};

@@ -6,7 +6,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use super::content_negotiation::Form;
 use super::response::EncodedResponse;
 use crate::api::graphql::errors;
-use crate::api::rest::problem::Problem;
+use crate::api::problem::Problem;
 
 /// A response with the status and headers of a problem, and the problem as a GraphQL error.
 pub(crate) fn refuse(problem: &Problem, form: Form) -> HttpResponse {

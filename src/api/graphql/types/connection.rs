@@ -3,8 +3,8 @@
 use async_graphql::{ID, Result, SimpleObject};
 
 use super::scalar_parsing;
+use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::api::graphql::errors;
-use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 
 /// A part of a list.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use async_graphql::Enum;
 
-use crate::api::rest::workers::request::FailureWord;
+use crate::api::contract::request::worker::FailureWord;
 use crate::domain::access::audit::{AuditAction as DomainAuditAction, AuditOutcome as DomainAuditOutcome};
 use crate::domain::access::caller::CallerKind;
 use crate::domain::cluster::remote_worker::{LogLevel, WorkerStatus as DomainWorkerStatus};

@@ -5,7 +5,7 @@ use async_graphql::SimpleObject;
 use super::enums::HealthState;
 use super::health::HealthReason;
 use super::int::int;
-use crate::api::contract::metrics_view::{one_decimal, size};
+use crate::api::contract::view::metrics::{one_decimal, size};
 use crate::api::graphql::scalars::DateTime;
 use crate::domain::metrics::{SystemMetrics as DomainSystemMetrics, Usage};
 use crate::service::metrics::SystemReport;

@@ -3,7 +3,7 @@
 use async_graphql::SimpleObject;
 
 use super::int::int;
-use crate::api::contract::metrics_view::one_decimal;
+use crate::api::contract::view::metrics::one_decimal;
 use crate::api::graphql::scalars::{DateTime, TimeSpan};
 use crate::domain::metrics::histogram::Histogram;
 use crate::domain::metrics::rollup::{RollupCounts, percentage};

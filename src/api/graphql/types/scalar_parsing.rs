@@ -5,10 +5,10 @@ use chrono::{DateTime as Time, NaiveTime, Utc};
 use serde_json::value::RawValue;
 
 use super::enums::Priority;
+use crate::api::contract::field_values::{FromText, Parsed, PriorityValue, RetryCount};
+use crate::api::contract::filters::{parse_bound, parse_end};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
-use crate::api::rest::jobs::list::{parse_bound, parse_end};
-use crate::api::rest::request::json_fields::{FromText, Parsed, PriorityValue, RetryCount};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{QueueName, RecurringKey};

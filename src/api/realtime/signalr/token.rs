@@ -3,8 +3,8 @@
 use actix_web::HttpRequest;
 
 use super::connection_registry::ConnectionToken;
+use crate::api::problem::{PartError, Problem, ProblemKind};
 use crate::api::realtime::admission::query_parameter;
-use crate::api::rest::problem::{PartError, Problem, ProblemKind};
 
 /// The token that a request must have.
 pub(super) fn token(request: &HttpRequest) -> Result<ConnectionToken, Problem> {

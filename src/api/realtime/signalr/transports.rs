@@ -21,9 +21,9 @@ use super::protocol::Format;
 use super::token::{already_open, no_connection, of_another_caller, other_transport, token};
 use super::{connection, long_polling, server_sent_events, web_sockets};
 use crate::api::auth::Shown;
+use crate::api::problem::{Problem, ProblemKind};
 use crate::api::realtime::admission::Admitted;
 use crate::api::realtime::handshake;
-use crate::api::rest::problem::{Problem, ProblemKind};
 
 impl HttpTransport {
     fn of_get(request: &HttpRequest) -> Self {

@@ -18,13 +18,13 @@ use super::http_connection::HttpConnection;
 use super::hub_server::HubServer;
 use super::protocol::{Format, Protocol};
 use super::token::{already_open, no_connection, of_another_caller, other_transport, token};
+use crate::api::problem::{Problem, ProblemKind};
 use crate::api::realtime::admission::{Admitted, query_parameter};
 use crate::api::realtime::close_reason::close_reason;
 use crate::api::realtime::connections::Superseded;
 use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
 use crate::api::realtime::handshake;
 use crate::api::realtime::message_assembler::{Assembled, Fragments, Frame};
-use crate::api::rest::problem::{Problem, ProblemKind};
 
 /// Capacity of the mailbox; the actor receives no messages.
 const MAILBOX_CAPACITY: usize = 1;

@@ -7,12 +7,13 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::detail::show;
-use super::request::{PatchRequest, due};
-use super::view::JobView;
+use crate::api::contract::enumerations::PriorityWord;
+use crate::api::contract::field_values::{Parsed, PriorityValue};
+use crate::api::contract::request::job::due;
+use crate::api::contract::request::job_update::PatchRequest;
+use crate::api::contract::view::job::JobView;
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call};
-use crate::api::rest::request::enumerations::PriorityWord;
-use crate::api::rest::request::json_fields::{Parsed, PriorityValue};
 use crate::domain::values::time_span::TimeSpan;
 use crate::service::jobs::CancelOutcome;
 
@@ -63,7 +64,7 @@ pub(in super::super) struct RetryRequest {
 pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
     let id = call.job_id()?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let patch = body::parse::<PatchRequest>(&bytes)?.into_patch()?;
+    let patch = body::parse::<PatchRequest>(&bytes)?.into_update()?;
     let revision = call.expected_revision(id).await?;
     let job = call.api.jobs.patch(&call.caller, id, patch, revision).await?;
     show(&call, StatusCode::OK, &job).await
@@ -120,7 +121,7 @@ pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
         delay,
         run_at,
     } = call.optional_body().await?;
-    let due = due(delay, run_at, "")?.unwrap_or_default();
+    let due = due(delay, run_at)?.unwrap_or_default();
     let priority = priority.map(|PriorityValue(priority)| priority);
     let revision = call.expected_revision(id).await?;
     let job = call.api.jobs.execute(&call.caller, id, priority, due, revision).await?;

@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::request::JobRequest;
-use super::view::JobItem;
-use crate::api::rest::problem::{PartError, Problem};
+use crate::api::contract::json_values::Id;
+use crate::api::contract::request::job::JobRequest;
+use crate::api::contract::view::job::JobItem;
+use crate::api::problem::{PartError, Problem};
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
-use crate::api::rest::request::json_fields::{Id, Items};
+use crate::api::rest::request::items::Items;
 use crate::api::strict_json;
 use crate::domain::job::new_job::NewJob;
 use crate::service::error::ServiceError;
@@ -116,7 +117,7 @@ fn read_jobs(items: &[&RawValue], parent: &str) -> Result<Vec<NewJob>, Problem> 
     for (index, item) in items.iter().enumerate() {
         let pointer = format!("{parent}/{index}");
         let read = body::parse_part::<JobRequest>(item.get(), &pointer);
-        match read.and_then(|request| request.into_new_job(&pointer)) {
+        match read.and_then(|request| Ok(request.into_new_job().map_err(|error| error.within(&pointer))?)) {
             Ok(job) => new.push(job),
             Err(error) => errors.push(error),
         }

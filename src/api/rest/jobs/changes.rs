@@ -3,9 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::view::JobItem;
+use crate::api::contract::json_values::Id;
+use crate::api::contract::view::job::JobItem;
 use crate::api::rest::request::context::{Answer, Call};
-use crate::api::rest::request::json_fields::Id;
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::webhooks::change_feed::{FeedCursor, InvalidFeedCursor};

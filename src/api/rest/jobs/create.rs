@@ -8,11 +8,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::detail::history;
-use super::request::{JobRequest, Wanted};
-use super::view::JobView;
-use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::contract::request::job::{JobRequest, Scheduling};
+use crate::api::contract::view::job::JobView;
+use crate::api::contract::view::recurring::RecurringView;
+use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rest::recurring;
-use crate::api::rest::recurring::view::RecurringView;
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
@@ -58,9 +58,9 @@ pub(in super::super) enum CreatedJob<'a> {
 pub(in super::super) async fn create_job(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let key = call.idempotency_key("POST /jobs", &bytes)?;
-    let new = match body::parse::<JobRequest>(&bytes)?.into_wanted("")? {
-        Wanted::Job(new) => *new,
-        Wanted::Recurring(new) => return recurring::create(&call, *new, key, &bytes).await,
+    let new = match body::parse::<JobRequest>(&bytes)?.parse()? {
+        Scheduling::Job(new) => *new,
+        Scheduling::Recurring(new) => return recurring::create(&call, *new, key, &bytes).await,
     };
     let scheduled = call.api.jobs.schedule(&call.caller, new, key).await;
     let ScheduledBatch { jobs, is_replay, .. } =

@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 
-use super::view::JobView;
-use crate::api::rest::problem::Problem;
+use crate::api::contract::view::job::JobView;
+use crate::api::problem::Problem;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
 use crate::domain::job::Job;

@@ -1,18 +1,18 @@
 //! `GET /jobs`: the list of jobs, with filters and pages.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::NaiveTime;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::view::JobItem;
+use crate::api::contract::filters::{check_range, parse_bound, parse_end, parse_search, parse_types};
+use crate::api::contract::view::job::JobItem;
 use crate::api::rest::request::context::{Answer, Call};
-use crate::api::rest::request::json_fields::parse_time;
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::name::{JobType, QueueName};
+use crate::domain::values::name::QueueName;
 use crate::service::jobs::JobPage;
 use crate::storage::query::JobFilter;
 
@@ -30,11 +30,6 @@ pub(super) const PARAMETERS: &[&str] = &[
     "offset",
     "after",
 ];
-/// Maximum number of types in a filter.
-const TYPES_MAX: usize = 1_000;
-/// Maximum length of a search text, in characters.
-const SEARCH_LENGTH_MAX: usize = 200;
-
 /// A page of jobs, newest first.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -105,77 +100,7 @@ fn read_filter(parameters: &mut Parameters) -> JobFilter {
     filter
 }
 
-/// Rejects an empty range.
-pub(crate) fn check_range(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Result<(), String> {
-    match (from, to) {
-        (Some(from), Some(to)) if from > to => Err("from is later than to; expected from at or before to".to_owned()),
-        (_, _) => Ok(()),
-    }
-}
-
 fn parse_statuses(text: &str) -> Result<Vec<JobStatus>, String> {
     let statuses = text.split(',').map(|word| JobStatus::parse(word.trim()));
     statuses.collect::<Result<_, _>>().map_err(|error| error.to_string())
-}
-
-/// Parses types separated by commas. A comma in brackets belongs to a type's name: ``Pair`2[A,B]``.
-pub(in super::super) fn parse_types(text: &str) -> Result<Vec<JobType>, String> {
-    let mut open = 0_usize;
-    let words = text.split(|character| {
-        match character {
-            '[' | '<' => open += 1,
-            ']' | '>' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        character == ',' && open == 0
-    });
-    let types = words.map(|word| JobType::parse(word.trim()));
-    let types: Vec<JobType> = types.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
-    check_types(types.len())?;
-    Ok(types)
-}
-
-/// Rejects more types than a statement should have parameters.
-pub(crate) fn check_types(count: usize) -> Result<(), String> {
-    if count > TYPES_MAX {
-        return Err(format!("{count} types exceed the limit; allowed are up to {TYPES_MAX}"));
-    }
-    Ok(())
-}
-
-/// Parses a search text.
-pub(crate) fn parse_search(text: &str) -> Result<String, String> {
-    let length = text.chars().count();
-    if length > SEARCH_LENGTH_MAX {
-        return Err(format!(
-            "search has {length} characters; at most {SEARCH_LENGTH_MAX} are allowed"
-        ));
-    }
-    if text.chars().any(char::is_control) {
-        return Err("search has a control character; all other characters are allowed".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-/// The end of a day is its last microsecond, which is the resolution of the storage.
-pub(crate) fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
-    let last = NaiveTime::MIN.overflowing_sub_signed(TimeDelta::microseconds(1)).0;
-    parse_bound(text, last)
-}
-
-/// Parses a time, or a date, which stands for `time_of_day` of it.
-pub(crate) fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
-    let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-    if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Ok(date.and_time(time_of_day).and_utc());
-    }
-    // A plus sign that was not escaped has become a space: 10:30:00+02:00 arrives as 10:30:00 02:00.
-    let restored = match text.rsplit_once(' ') {
-        Some((time, offset)) if time.contains(':') && offset.len() == 5 => format!("{time}+{offset}"),
-        _ => text.to_owned(),
-    };
-    parse_time(&restored).map_err(|_| {
-        let given: String = text.chars().take(64).collect();
-        format!("'{given}' is neither a date such as 2026-01-31 nor a time such as 2026-01-31T12:00:00Z (RFC 3339)")
-    })
 }

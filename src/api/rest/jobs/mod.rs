@@ -6,8 +6,6 @@ pub(super) mod changes;
 pub(super) mod create;
 pub(super) mod detail;
 pub(crate) mod list;
-pub(crate) mod request;
-pub(super) mod view;
 
 use std::rc::Rc;
 

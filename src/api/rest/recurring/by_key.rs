@@ -5,9 +5,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 
 use super::routes::{answer, answer_get};
-use super::view::RecurringView;
-use crate::api::rest::jobs::request::JobRequest;
-use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::contract::request::job::JobRequest;
+use crate::api::contract::view::recurring::RecurringView;
+use crate::api::problem::{Problem, ProblemKind};
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;

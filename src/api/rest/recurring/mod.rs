@@ -1,9 +1,7 @@
 //! `/jobs/recurring`: creation, lists, reads, changes and triggering of recurring jobs.
 
 pub(super) mod by_key;
-pub(crate) mod patch;
 pub(super) mod routes;
-pub(super) mod view;
 
 pub(super) use self::routes::create;
 

@@ -4,12 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG, LOCATION};
 
-use super::patch::RecurringPatch;
-use super::view::{RecurringListView, RecurringView};
+use crate::api::contract::request::job::JobRequest;
+use crate::api::contract::request::recurring::RecurringPatch;
+use crate::api::contract::view::job::JobView;
+use crate::api::contract::view::recurring::{RecurringListView, RecurringView};
+use crate::api::problem::Problem;
 use crate::api::rest::jobs::detail::show;
-use crate::api::rest::jobs::request::JobRequest;
-use crate::api::rest::jobs::view::JobView;
-use crate::api::rest::problem::Problem;
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;

@@ -13,9 +13,9 @@ use serde_path_to_error::{Path, Segment};
 
 use super::content_length::announced;
 use super::context::Call;
-use super::json_fields::Object;
+use crate::api::contract::field_values::Object;
 use crate::api::memory::{MemoryBudget, held};
-use crate::api::rest::problem::{PartError, Problem, ProblemKind};
+use crate::api::problem::{PartError, Problem, ProblemKind};
 use crate::api::strict_json;
 use crate::api::strict_json::Strict;
 use crate::domain::access::caller::Caller;

@@ -3,7 +3,7 @@
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
 use super::context::Call;
-use crate::api::rest::problem::{PartError, Problem};
+use crate::api::problem::{PartError, Problem};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::RecurringKey;

@@ -3,11 +3,10 @@
 use actix_web::http::header::HeaderName;
 
 use super::context::Call;
-use crate::api::rest::problem::{PartError, Problem};
+use crate::api::contract::idempotency_key::{allowed, is_key};
+use crate::api::problem::{PartError, Problem};
 use crate::service::jobs::IdempotencyKey;
 
-/// Maximum length of a key, in characters.
-const LENGTH_MAX: usize = 255;
 /// Name of the header.
 const HEADER: &str = "Idempotency-Key";
 /// Header of a response that repeats that of an earlier request.
@@ -44,16 +43,6 @@ fn parse_key(text: &str) -> Option<String> {
         None => text.to_owned(),
     };
     is_key(&key).then_some(key)
-}
-
-/// True if a text is a valid key.
-pub(crate) fn is_key(text: &str) -> bool {
-    !text.is_empty() && text.len() <= LENGTH_MAX && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// Description of valid keys.
-pub(crate) fn allowed() -> String {
-    format!("a key has 1 to {LENGTH_MAX} visible ASCII characters")
 }
 
 /// The content of a structured field's string; `None` if a quote or a backslash in it is not escaped.

@@ -3,11 +3,10 @@
 pub(crate) mod body;
 mod content_length;
 pub(crate) mod context;
-pub(crate) mod enumerations;
 pub(crate) mod etag;
 pub(crate) mod field_pointer;
 pub(crate) mod idempotency;
-pub(crate) mod json_fields;
+pub(crate) mod items;
 pub(crate) mod pagination;
 pub(crate) mod parameters;
 pub(crate) mod response;

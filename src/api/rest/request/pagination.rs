@@ -1,13 +1,10 @@
 //! Pages of lists: `limit`, `offset` and `after`.
 
 use super::parameters::Parameters;
+use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::domain::values::id::JobId;
 use crate::storage::query::{Order, Page, RecurringPage};
 
-/// Default number of entries on a page.
-pub(crate) const LIMIT_DEFAULT: u32 = 50;
-/// Maximum number of entries on a page.
-pub(crate) const LIMIT_MAX: u32 = 1_000;
 /// Maximum offset that every storage supports.
 const OFFSET_MAX: u64 = i64::MAX.unsigned_abs();
 

@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 
 use super::context::query_parameters;
-use crate::api::rest::problem::{PartError, Problem};
+use crate::api::problem::{PartError, Problem};
 
 /// Query parameters of a request, and the errors found so far.
 pub(crate) struct Parameters {

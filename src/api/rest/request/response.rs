@@ -7,7 +7,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
-use crate::api::rest::problem::{Problem, ProblemKind};
+use crate::api::problem::{Problem, ProblemKind};
 
 /// Initial capacity of a body, in bytes: enough for most responses without another allocation.
 const INITIAL_BYTES: usize = 1_024;

@@ -2,12 +2,12 @@
 
 use actix_web::http::StatusCode;
 
-use super::request::RedeliverRequest;
-use super::view::{DeliveryItem, DeliveryListView, RedeliveredView};
-use crate::api::rest::problem::PartError;
+use crate::api::contract::field_values::Parsed;
+use crate::api::contract::request::endpoint::RedeliverRequest;
+use crate::api::contract::view::webhook::{DeliveryItem, DeliveryListView, RedeliveredView};
+use crate::api::problem::PartError;
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json};
-use crate::api::rest::request::json_fields::Parsed;
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::webhooks::delivery::{DeliveryId, DeliveryStatus};

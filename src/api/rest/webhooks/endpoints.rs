@@ -4,8 +4,8 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 
-use super::request::{EndpointPatchRequest, EndpointRequest, RotateSecretRequest};
-use super::view::{EndpointItem, EndpointListView, TestView};
+use crate::api::contract::request::endpoint::{EndpointPatchRequest, EndpointRequest, RotateSecretRequest};
+use crate::api::contract::view::webhook::{EndpointItem, EndpointListView, TestView};
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json, json_with};
 use crate::api::rest::request::etag;

@@ -2,8 +2,6 @@
 
 pub(super) mod deliveries;
 pub(super) mod endpoints;
-pub(crate) mod request;
-mod view;
 
 use std::rc::Rc;
 

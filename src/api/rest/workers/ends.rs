@@ -1,6 +1,6 @@
 //! Response to reports of finished jobs.
 
-use crate::api::rest::problem::{PartError, Problem};
+use crate::api::problem::{PartError, Problem};
 use crate::domain::access::caller::Caller;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::service::workers::{ReportedEnd, Workers};

@@ -1,9 +1,7 @@
 //! `/workers`: remote workers, which lease jobs, run them and report their results.
 
 pub(crate) mod ends;
-pub(crate) mod request;
 pub(super) mod routes;
-pub(super) mod view;
 
 use std::rc::Rc;
 

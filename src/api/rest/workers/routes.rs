@@ -8,14 +8,19 @@ use actix_web::http::header::LOCATION;
 
 use super::ends;
 use super::ends::Ended;
-use super::request::{CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest};
-use super::view::{BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView, type_names};
+use crate::api::contract::field_values::Parsed;
+use crate::api::contract::filters::LIMIT_MAX;
+use crate::api::contract::json_values::Id;
+use crate::api::contract::request::worker::{
+    CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest,
+};
+use crate::api::contract::view::worker::{
+    BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView, type_names,
+};
 use crate::api::memory::LeaseBudget;
 use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json, json_with};
-use crate::api::rest::request::json_fields::{Id, Parsed};
 use crate::api::rest::request::pagination;
-use crate::api::rest::request::pagination::LIMIT_MAX;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;

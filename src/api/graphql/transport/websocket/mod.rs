@@ -38,6 +38,7 @@ use crate::api::graphql::execution::executor::{ExecutionError, GraphQlRequest};
 use crate::api::graphql::execution::operation_count;
 use crate::api::graphql::facade::GraphQl;
 use crate::api::memory::{Turn, paced};
+use crate::api::problem::{Problem, ProblemKind};
 use crate::api::realtime::close_reason::close_reason;
 use crate::api::realtime::connections::{Owner, Permit, Superseded};
 use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
@@ -45,7 +46,6 @@ use crate::api::realtime::handshake;
 use crate::api::realtime::liveness::{Due, Liveness, tick_interval};
 use crate::api::realtime::message_assembler;
 use crate::api::realtime::message_assembler::{Fragments, Frame};
-use crate::api::rest::problem::{Problem, ProblemKind};
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::facade_metrics::clients::ClientKind;
 

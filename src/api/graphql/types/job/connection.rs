@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::Job;
 use super::nodes::JobNodes;
+use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::types::connection::PageInfo;
 use crate::api::graphql::types::scalar_parsing;
-use crate::api::rest::request::pagination::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::domain::values::id::JobId;
 use crate::service::jobs::JobPage;
 use crate::storage::query::{JobFilter, JobSummary, Order, Page};

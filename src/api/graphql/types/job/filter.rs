@@ -2,12 +2,12 @@
 
 use async_graphql::{InputObject, Result};
 
+use crate::api::contract::filters::{check_range, check_types, parse_search};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::api::graphql::types::enums::{JobOrderField, JobStatus, OrderDirection, Priority};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
-use crate::api::rest::jobs::list::{check_range, check_types, parse_search};
 use crate::domain::values::name::JobType;
 use crate::storage::query::{JobFilter, Order};
 

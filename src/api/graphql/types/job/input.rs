@@ -3,12 +3,13 @@
 use async_graphql::{ID, InputObject, Result, SimpleObject};
 
 use super::Job;
+use crate::api::contract::request::job::JobRequest;
+use crate::api::contract::request::job_update::PatchRequest;
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::api::graphql::types::enums::Priority;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
-use crate::api::rest::jobs::request::{JobRequest, PatchRequest};
 use crate::domain::job::new_job::NewJob;
 use crate::domain::job::state_machine::JobUpdate;
 use crate::service::jobs::Scheduled;
@@ -79,8 +80,8 @@ impl ScheduleJobInput {
             ..JobRequest::default()
         };
         request
-            .into_new_job("")
-            .map_err(|part| errors::of_part(&part, place.as_str()))
+            .into_new_job()
+            .map_err(|error| errors::of_field(&error, place.as_str()))
     }
 }
 
@@ -111,7 +112,7 @@ pub(crate) struct UpdateJobInput {
 
 impl UpdateJobInput {
     /// The update of the input.
-    pub(crate) fn into_patch(self, place: &Place) -> Result<JobUpdate> {
+    pub(crate) fn into_update(self, place: &Place) -> Result<JobUpdate> {
         let Self {
             name,
             queue,
@@ -138,8 +139,8 @@ impl UpdateJobInput {
             retry_intervals: place.spans("retryIntervals", retry_intervals)?,
         };
         request
-            .into_patch()
-            .map_err(|part| errors::of_part(&part, place.as_str()))
+            .into_update()
+            .map_err(|error| errors::of_field(&error, place.as_str()))
     }
 }
 

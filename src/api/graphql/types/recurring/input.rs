@@ -3,14 +3,14 @@
 use async_graphql::{InputObject, Result};
 use serde_json::value::RawValue;
 
+use crate::api::contract::field_values::{CatchUpCount, Parsed};
+use crate::api::contract::request::job::JobRequest;
+use crate::api::contract::request::recurring::RecurringPatch;
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::api::graphql::types::enums::{MisfirePolicy, OverlapPolicy, Priority};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
-use crate::api::rest::jobs::request::JobRequest;
-use crate::api::rest::recurring::patch::RecurringPatch;
-use crate::api::rest::request::json_fields::{CatchUpCount, Parsed};
 use crate::domain::recurring::NewRecurringJob;
 use crate::domain::recurring::misfire::CatchUpMax;
 
@@ -107,7 +107,7 @@ impl ScheduleRecurringJobInput {
         };
         request
             .into_new_recurring_job()
-            .map_err(|part| errors::of_part(&part, place.as_str()))
+            .map_err(|error| errors::of_field(&error, place.as_str()))
     }
 }
 
@@ -195,7 +195,7 @@ impl UpdateRecurringJobInput {
         };
         let change = RecurringChange { patch, parameters };
         let checked = change.patch().check();
-        checked.map_err(|part| errors::of_part(&part, place.as_str()))?;
+        checked.map_err(|error| errors::of_field(&error, place.as_str()))?;
         Ok(change)
     }
 }

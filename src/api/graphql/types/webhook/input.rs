@@ -2,10 +2,10 @@
 
 use async_graphql::{InputObject, Result};
 
+use crate::api::contract::request::endpoint::{EndpointPatchRequest, EndpointRequest, RetryPolicyRequest};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::TimeSpan;
 use crate::api::graphql::types::scalar_parsing::Place;
-use crate::api::rest::webhooks::request::{EndpointPatchRequest, EndpointRequest, RetryPolicyRequest};
 use crate::service::webhooks::{EndpointDraft, EndpointPatch};
 
 /// Retry policy of webhook deliveries.
@@ -65,7 +65,7 @@ impl CreateWebhookEndpointInput {
         };
         request
             .into_draft()
-            .map_err(|part| errors::of_part(&part, place.as_str()))
+            .map_err(|error| errors::of_field(&error, place.as_str()))
     }
 }
 
@@ -99,6 +99,6 @@ impl UpdateWebhookEndpointInput {
         };
         request
             .into_patch()
-            .map_err(|part| errors::of_part(&part, place.as_str()))
+            .map_err(|error| errors::of_field(&error, place.as_str()))
     }
 }

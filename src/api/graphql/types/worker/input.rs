@@ -3,15 +3,15 @@
 use async_graphql::{ID, InputObject, Result};
 use serde_json::value::RawValue;
 
+use crate::api::contract::field_values::{FromText, Parsed};
+use crate::api::contract::request::worker::{
+    CompletedRequest, FailedRequest, HeldRequest, LogLineRequest, ProgressRequest, WorkerRequest,
+};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::api::graphql::types::enums::{JobLogLevel, UnsuccessfulOutcome};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
-use crate::api::rest::request::json_fields::{FromText, Parsed};
-use crate::api::rest::workers::request::{
-    CompletedRequest, FailedRequest, HeldRequest, LogLineRequest, ProgressRequest, WorkerRequest,
-};
 use crate::domain::cluster::remote_worker::WorkerDeclaration;
 use crate::service::workers::JOBS_MAX;
 
@@ -50,7 +50,7 @@ impl RegisterWorkerInput {
         };
         request
             .into_declaration()
-            .map_err(|part| errors::of_part(&part, place.as_str()))
+            .map_err(|error| errors::of_field(&error, place.as_str()))
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::rest::request::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
-use crate::api::rest::request::json_fields::{Raw, Span, Time};
+use crate::api::contract::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
+use crate::api::contract::json_values::{Raw, Span, Time};
 use crate::domain::recurring::{RecurringJob, Schedule, Template};
 
 /// Number of next due times in a response.
@@ -14,7 +14,7 @@ const NEXT_SHOWN: usize = 5;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = RecurringJob)]
-pub(in super::super) struct RecurringView<'a> {
+pub(crate) struct RecurringView<'a> {
     /// Id, a UUID of version 7.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: String,
@@ -106,7 +106,7 @@ pub(in super::super) struct RecurringView<'a> {
 
 impl<'a> RecurringView<'a> {
     /// The same with warnings.
-    pub(super) fn warned(self, warnings: &'a [String]) -> Self {
+    pub(crate) fn warned(self, warnings: &'a [String]) -> Self {
         Self { warnings, ..self }
     }
 }
@@ -185,7 +185,7 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
 /// A page of recurring jobs, newest first.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in super::super) struct RecurringListView<'a> {
+pub(crate) struct RecurringListView<'a> {
     /// The recurring jobs.
     pub recurring_jobs: Vec<RecurringView<'a>>,
     /// Number of recurring jobs on all pages.

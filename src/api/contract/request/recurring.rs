@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::rest::jobs::request::{json_of, spans};
-use crate::api::rest::problem::PartError;
-use crate::api::rest::request::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
-use crate::api::rest::request::json_fields::{CatchUpCount, MisfireWord, Parsed, PriorityValue, RetryCount};
+use crate::api::contract::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
+use crate::api::contract::field_error::FieldError;
+use crate::api::contract::field_values::{CatchUpCount, MisfireWord, Parsed, PriorityValue, RetryCount};
+use crate::api::contract::request::job::{json_of, spans};
 use crate::domain::cron::CronExpression;
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
@@ -76,7 +76,7 @@ pub(crate) struct RecurringPatch<'a> {
 
 impl RecurringPatch<'_> {
     /// Rejects an empty patch, and fields that are not allowed together.
-    pub(crate) fn check(&self) -> Result<(), PartError> {
+    pub(crate) fn check(&self) -> Result<(), FieldError> {
         let Self {
             job_type,
             name,
@@ -118,7 +118,7 @@ impl RecurringPatch<'_> {
         }
         let detail = "the update is empty; allowed are cronExpression, timeZone, enabled, misfirePolicy, catchUpMax, \
                       overlapPolicy, startsAt, endsAt and the fields of the occurrences";
-        Err(PartError::field("", detail))
+        Err(FieldError::of_request(detail))
     }
 
     /// The definition with the changes applied.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::rest::request::enumerations::HealthWord;
+use crate::api::contract::enumerations::HealthWord;
 use crate::domain::metrics::SystemMetrics;
 use crate::domain::metrics::health::HealthReason;
 use crate::domain::values::timestamp;

@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::rest::problem::PartError;
-use crate::api::rest::request::enumerations::{FailureOutcomeWord, LogLineLevelWord};
-use crate::api::rest::request::json_fields::{Parsed, from_text};
+use crate::api::contract::enumerations::{FailureOutcomeWord, LogLineLevelWord};
+use crate::api::contract::field_error::FieldError;
+use crate::api::contract::field_values::{Parsed, from_text};
 use crate::domain::cluster::remote_worker::{LogLevel, LogLine, Progress, WorkerDeclaration};
 use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::outcome::{Failure, Outcome, RetryAdvice};
@@ -46,25 +46,21 @@ pub(crate) struct WorkerRequest {
 
 impl WorkerRequest {
     /// The declaration of the worker. The use case checks the allowed values.
-    pub(crate) fn into_declaration(self) -> Result<WorkerDeclaration, PartError> {
+    pub(crate) fn into_declaration(self) -> Result<WorkerDeclaration, FieldError> {
         let Self {
             name,
             types,
             queues,
             concurrency,
         } = self;
-        let missing = |field, what| PartError::field(field, what);
-        let name = name.ok_or_else(|| missing("/name", "name is missing; expected the display name of the worker"))?;
-        let types = types.ok_or_else(|| {
-            missing(
-                "/types",
-                "types is missing; expected the job types that the worker runs",
-            )
-        })?;
+        let missing = |field, what: &str| FieldError::new(field, what);
+        let name = name.ok_or_else(|| missing("name", "name is missing; expected the display name of the worker"))?;
+        let types =
+            types.ok_or_else(|| missing("types", "types is missing; expected the job types that the worker runs"))?;
         let queues = queues.unwrap_or_default();
         let concurrency = concurrency.map(|given| {
             let none = || format!("concurrency is {given}; allowed are 1 to {JOBS_MAX}");
-            NonZeroU32::new(given).ok_or_else(|| PartError::field("/concurrency", none()))
+            NonZeroU32::new(given).ok_or_else(|| FieldError::new("concurrency", none()))
         });
         Ok(WorkerDeclaration {
             name: Arc::from(name),
@@ -142,7 +138,7 @@ pub(crate) struct LogLineRequest {
 
 impl HeartbeatRequest {
     /// The attempts that the worker runs.
-    pub(crate) fn into_held(self, now: DateTime<Utc>) -> Result<Vec<HeldAttempt>, PartError> {
+    pub(crate) fn into_held(self, now: DateTime<Utc>) -> Result<Vec<HeldAttempt>, FieldError> {
         let jobs = self.jobs.unwrap_or_default();
         let held = jobs.into_iter().enumerate().map(|(index, held)| {
             let HeldRequest {
@@ -154,8 +150,8 @@ impl HeartbeatRequest {
             let progress = match progress {
                 Some(ProgressRequest { percent, message }) => {
                     let progress = Progress::from_percent(percent, message.map(Arc::from));
-                    let pointer = format!("/jobs/{index}/progress/percent");
-                    let wrong = || PartError::field(&pointer, format!("percent is {percent}; allowed are 0 to 100"));
+                    let field = format!("jobs/{index}/progress/percent");
+                    let wrong = || FieldError::new(&field, format!("percent is {percent}; allowed are 0 to 100"));
                     Some(progress.ok_or_else(wrong)?)
                 }
                 None => None,

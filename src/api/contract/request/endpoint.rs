@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::api::rest::problem::PartError;
-use crate::api::rest::request::json_fields::{Parsed, RetryCount};
+use crate::api::contract::field_error::FieldError;
+use crate::api::contract::field_values::{Parsed, RetryCount};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::event::WebhookEvents;
@@ -53,7 +53,7 @@ pub(crate) struct EndpointRequest {
 }
 
 impl EndpointRequest {
-    pub(crate) fn into_draft(self) -> Result<EndpointDraft, PartError> {
+    pub(crate) fn into_draft(self) -> Result<EndpointDraft, FieldError> {
         let Self {
             url,
             name,
@@ -67,8 +67,8 @@ impl EndpointRequest {
         } = retry_policy.unwrap_or_default();
         Ok(EndpointDraft {
             name,
-            url: url.ok_or_else(|| PartError::field("/url", "url is required"))?,
-            events: events_of(&events.ok_or_else(|| PartError::field("/events", "events is required"))?)?,
+            url: url.ok_or_else(|| FieldError::new("url", "url is required"))?,
+            events: events_of(&events.ok_or_else(|| FieldError::new("events", "events is required"))?)?,
             secret: secret.map(SigningSecret::new),
             max_retries: max_retries.map_or(MAX_RETRIES_DEFAULT, |RetryCount(count)| count),
             retry_delay: retry_delay.map_or(RETRY_DELAY_DEFAULT, |Parsed(delay)| delay),
@@ -94,7 +94,7 @@ pub(crate) struct EndpointPatchRequest {
 }
 
 impl EndpointPatchRequest {
-    pub(crate) fn into_patch(self) -> Result<EndpointPatch, PartError> {
+    pub(crate) fn into_patch(self) -> Result<EndpointPatch, FieldError> {
         let Self {
             url,
             name,
@@ -109,7 +109,7 @@ impl EndpointPatchRequest {
             url.is_some() || name.is_some() || events.is_some() || max_retries.is_some() || retry_delay.is_some();
         if !is_given {
             let detail = "the update is empty; allowed are url, name, events and retryPolicy";
-            return Err(PartError::field("", detail));
+            return Err(FieldError::of_request(detail));
         }
         Ok(EndpointPatch {
             name,
@@ -149,7 +149,7 @@ pub(crate) struct RedeliverRequest {
     pub(crate) since: Option<Parsed<DateTime<Utc>>>,
 }
 
-fn events_of(patterns: &[String]) -> Result<WebhookEvents, PartError> {
+fn events_of(patterns: &[String]) -> Result<WebhookEvents, FieldError> {
     WebhookEvents::parse(patterns.iter().map(String::as_str))
-        .map_err(|error| PartError::field("/events", error.to_string()))
+        .map_err(|error| FieldError::new("events", error.to_string()))
 }

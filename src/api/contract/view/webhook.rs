@@ -3,8 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::rest::request::enumerations::{DeliveryStatusWord, DisabledReasonWord, EndpointSourceWord};
-use crate::api::rest::request::json_fields::{Id, RawText, Span, Time};
+use crate::api::contract::enumerations::{DeliveryStatusWord, DisabledReasonWord, EndpointSourceWord};
+use crate::api::contract::json_values::{Id, RawText, Span, Time};
 use crate::domain::values::id::NodeId;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, DeliveryStatus, Message};
 use crate::domain::webhooks::endpoint::Endpoint;
@@ -14,7 +14,7 @@ use crate::service::webhooks::EndpointView;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookEndpoint)]
-pub(in super::super) struct EndpointItem<'a> {
+pub(crate) struct EndpointItem<'a> {
     /// Id, a UUID.
     #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: String,
@@ -73,7 +73,7 @@ pub(in super::super) struct EndpointItem<'a> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookRetryPolicy)]
-pub(in super::super) struct RetryPolicyView {
+pub(crate) struct RetryPolicyView {
     /// Maximum number of retries of a delivery.
     #[schema(example = 3)]
     max_retries: u32,
@@ -83,7 +83,7 @@ pub(in super::super) struct RetryPolicyView {
 }
 
 impl<'a> EndpointItem<'a> {
-    pub(super) fn new(endpoint: &'a Endpoint, node: Option<NodeId>) -> Self {
+    pub(crate) fn new(endpoint: &'a Endpoint, node: Option<NodeId>) -> Self {
         let Endpoint {
             id,
             name,
@@ -125,7 +125,7 @@ impl<'a> EndpointItem<'a> {
     }
 
     /// The same with the secret, for the caller that created it.
-    pub(super) fn with_secret(endpoint: &'a Endpoint) -> Self {
+    pub(crate) fn with_secret(endpoint: &'a Endpoint) -> Self {
         Self {
             secret: Some(endpoint.secret.expose()),
             ..Self::new(endpoint, None)
@@ -150,7 +150,7 @@ impl<'a> From<&'a EndpointView> for EndpointItem<'a> {
 /// All webhook endpoints, oldest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookEndpointList)]
-pub(in super::super) struct EndpointListView<'a> {
+pub(crate) struct EndpointListView<'a> {
     /// The endpoints.
     pub endpoints: Vec<EndpointItem<'a>>,
 }
@@ -159,7 +159,7 @@ pub(in super::super) struct EndpointListView<'a> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookDelivery)]
-pub(in super::super) struct DeliveryItem<'a> {
+pub(crate) struct DeliveryItem<'a> {
     /// Id, a number as text; newer deliveries have greater ids.
     #[schema(example = "4711")]
     id: String,
@@ -205,7 +205,7 @@ pub(in super::super) struct DeliveryItem<'a> {
 /// Request of a delivery.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookRequest)]
-pub(in super::super) struct DeliveryRequest<'a> {
+pub(crate) struct DeliveryRequest<'a> {
     /// Body of the request, before it is signed.
     #[schema(value_type = serde_json::Value)]
     body: RawText<'a>,
@@ -214,7 +214,7 @@ pub(in super::super) struct DeliveryRequest<'a> {
 /// Response of a webhook endpoint.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookResponse)]
-pub(in super::super) struct DeliveryResponse<'a> {
+pub(crate) struct DeliveryResponse<'a> {
     /// HTTP status.
     #[schema(example = 500)]
     status: u16,
@@ -282,7 +282,7 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookDeliveryList)]
-pub(in super::super) struct DeliveryListView<'a> {
+pub(crate) struct DeliveryListView<'a> {
     /// The deliveries.
     pub deliveries: Vec<DeliveryItem<'a>>,
     /// True if older deliveries follow: pass the id of the last one as `after`.
@@ -293,7 +293,7 @@ pub(in super::super) struct DeliveryListView<'a> {
 /// Result of a redelivery.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in super::super) struct RedeliveredView {
+pub(crate) struct RedeliveredView {
     /// Number of pending deliveries.
     #[schema(example = 12)]
     pub redelivered: u64,
@@ -303,7 +303,7 @@ pub(in super::super) struct RedeliveredView {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookTest)]
-pub(in super::super) struct TestView {
+pub(crate) struct TestView {
     /// Header `webhook-id` of the test event.
     #[schema(example = "msg_01963b5e7d3a7c1e9f430d2f6b1a9c55")]
     pub webhook_id: String,

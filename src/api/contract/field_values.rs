@@ -1,13 +1,11 @@
-//! Values in JSON: their deserialization, with errors that name the allowed values, and their serialization.
+//! Values of fields: their parsers, with errors that name the allowed values.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use chrono::{DateTime, Datelike, Utc};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
-use serde::ser::{Error as _, Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Unexpected, Visitor};
 
 use crate::api::strict_json;
 use crate::domain::cluster::remote_worker::LogLevel;
@@ -17,11 +15,9 @@ use crate::domain::job::priority::Priority;
 use crate::domain::recurring::misfire::{CatchUpMax, InvalidMisfirePolicy, MisfirePolicy};
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::values::id::JobId;
-use crate::domain::values::json::Json;
 use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
-use crate::domain::values::timestamp;
 use crate::service::jobs::job_validation::MAX_RETRIES_MAX;
 
 /// A JSON object: a derived structure alone would also accept an array with its fields in their order.
@@ -59,7 +55,7 @@ pub(crate) trait FromText: Sized {
 
 macro_rules! from_text {
     ($type:ty, $expected:literal, $parse:expr) => {
-        impl $crate::api::rest::request::json_fields::FromText for $type {
+        impl $crate::api::contract::field_values::FromText for $type {
             const EXPECTED: &'static str = $expected;
 
             fn from_text(text: &str) -> Result<Self, String> {
@@ -255,88 +251,5 @@ impl<'de> Deserialize<'de> for RetryCount {
         }
 
         deserializer.deserialize_any(CountVisitor)
-    }
-}
-
-/// Serializes a job's id.
-pub(crate) struct Id(pub JobId);
-
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_uuid().as_hyphenated().encode_lower(&mut [0; 36]))
-    }
-}
-
-/// Serializes a time.
-pub(crate) struct Time(pub DateTime<Utc>);
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&timestamp::to_text(self.0))
-    }
-}
-
-/// Serializes a duration.
-pub(crate) struct Span(pub TimeSpan);
-
-impl Serialize for Span {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-/// JSON of callers, which is preserved.
-pub(crate) struct Raw<'a>(pub &'a Json);
-
-impl Serialize for Raw<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(self.0.as_str()).map_err(S::Error::custom)?;
-        raw.serialize(serializer)
-    }
-}
-
-/// JSON text of the server.
-pub(crate) struct RawText<'a>(pub &'a str);
-
-impl Serialize for RawText<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let raw: &RawValue = serde_json::from_str(self.0).map_err(S::Error::custom)?;
-        raw.serialize(serializer)
-    }
-}
-
-/// Maximum number of elements of an array. It exceeds the limit of any server, and bounds the memory for a body of many
-/// tiny elements.
-const ITEMS_MAX: usize = 100_000;
-
-/// Elements of an array, each as its text.
-pub(crate) struct Items<'a>(pub Vec<&'a RawValue>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ItemsVisitor;
-
-        impl<'de> Visitor<'de> for ItemsVisitor {
-            type Value = Vec<&'de RawValue>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = elements.next_element()? {
-                    if items.len() == ITEMS_MAX {
-                        return Err(de::Error::custom(format!(
-                            "the array has more than {ITEMS_MAX} elements"
-                        )));
-                    }
-                    items.push(item);
-                }
-                Ok(items)
-            }
-        }
-
-        deserializer.deserialize_seq(ItemsVisitor).map(Items)
     }
 }

@@ -1,16 +1,15 @@
-//! Requests of jobs: the fields of a new job, in both formats that clients send, and of an update.
+//! A new job or recurring job, in both formats that clients send.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::rest::problem::PartError;
-use crate::api::rest::request::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
-use crate::api::rest::request::json_fields::{CatchUpCount, MisfireWord, Object, Parsed, PriorityValue, RetryCount};
+use crate::api::contract::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
+use crate::api::contract::field_error::FieldError;
+use crate::api::contract::field_values::{CatchUpCount, MisfireWord, Object, Parsed, PriorityValue, RetryCount};
 use crate::domain::cron::CronExpression;
 use crate::domain::job::new_job::{Due, NewJob};
-use crate::domain::job::state_machine::JobUpdate;
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
 use crate::domain::values::json::Json;
@@ -98,7 +97,7 @@ pub(crate) struct JobRequest<'a> {
 }
 
 /// A parsed request.
-pub(crate) enum Wanted {
+pub(crate) enum Scheduling {
     /// A job.
     Job(Box<NewJob>),
     /// A recurring job.
@@ -106,35 +105,34 @@ pub(crate) enum Wanted {
 }
 
 impl JobRequest<'_> {
-    /// The new job of the request; `pointer` is the JSON pointer of the request in the body.
-    pub(crate) fn into_new_job(self, pointer: &str) -> Result<NewJob, PartError> {
-        match self.into_wanted(pointer)? {
-            Wanted::Job(new) => Ok(*new),
-            Wanted::Recurring(_) => {
+    /// The new job of the request.
+    pub(crate) fn into_new_job(self) -> Result<NewJob, FieldError> {
+        match self.parse()? {
+            Scheduling::Job(new) => Ok(*new),
+            Scheduling::Recurring(_) => {
                 let detail = "a batch has no recurring jobs; send each to POST /jobs/recurring";
-                Err(PartError::field(&format!("{pointer}/cronExpression"), detail))
+                Err(FieldError::new("cronExpression", detail))
             }
         }
     }
 
     /// The new recurring job of the request.
-    pub(crate) fn into_new_recurring_job(self) -> Result<NewRecurringJob, PartError> {
-        match self.into_wanted("")? {
-            Wanted::Recurring(new) => Ok(*new),
-            Wanted::Job(_) => {
+    pub(crate) fn into_new_recurring_job(self) -> Result<NewRecurringJob, FieldError> {
+        match self.parse()? {
+            Scheduling::Recurring(new) => Ok(*new),
+            Scheduling::Job(_) => {
                 let detail = "cronExpression is missing; expected a cron expression such as 0 2 * * *";
-                Err(PartError::field("/cronExpression", detail))
+                Err(FieldError::new("cronExpression", detail))
             }
         }
     }
 
     /// The parsed request: with a `cronExpression` a recurring job, else a job.
-    pub(crate) fn into_wanted(mut self, pointer: &str) -> Result<Wanted, PartError> {
-        let wrong = |field: &str, detail: String| PartError::field(&format!("{pointer}/{field}"), detail);
+    pub(crate) fn parse(mut self) -> Result<Scheduling, FieldError> {
         if let Some(options) = self.options.take() {
             self = self
                 .merge(options.0)
-                .map_err(|(field, detail)| wrong(&format!("options/{field}"), detail))?;
+                .map_err(|(field, detail)| FieldError::new(&format!("options/{field}"), detail))?;
         }
         let misplaced = self.misplaced();
         let Self {
@@ -162,13 +160,13 @@ impl JobRequest<'_> {
             options: _,
         } = self;
         let Some(Parsed(job_type)) = job_type else {
-            return Err(wrong(
+            return Err(FieldError::new(
                 "type",
-                "type is missing; expected the name of a job type".to_owned(),
+                "type is missing; expected the name of a job type",
             ));
         };
         if let Some((field, detail)) = misplaced {
-            return Err(wrong(field, detail));
+            return Err(FieldError::new(field, detail));
         }
         let new = NewJob {
             job_type,
@@ -176,7 +174,7 @@ impl JobRequest<'_> {
             queue: queue.map(|Parsed(queue)| queue),
             parameters: parameters.map_or_else(Json::null, json_of),
             priority: priority.map(|PriorityValue(priority)| priority).unwrap_or_default(),
-            due: due(delay, run_at, pointer)?.unwrap_or_default(),
+            due: due(delay, run_at)?.unwrap_or_default(),
             max_retries: max_retries.map(|RetryCount(count)| count),
             timeout: timeout.map(|Parsed(timeout)| timeout),
             retry_delay: retry_delay.map(|Parsed(delay)| delay),
@@ -184,10 +182,10 @@ impl JobRequest<'_> {
             unique_key: unique_key.map(|Parsed(key)| key),
         };
         let Some(Parsed(cron)) = cron_expression else {
-            return Ok(Wanted::Job(Box::new(new)));
+            return Ok(Scheduling::Job(Box::new(new)));
         };
         let max = catch_up_max.map(|CatchUpCount(max)| max);
-        Ok(Wanted::Recurring(Box::new(NewRecurringJob {
+        Ok(Scheduling::Recurring(Box::new(NewRecurringJob {
             key: key.map(|Parsed(key)| key),
             schedule: Schedule {
                 cron,
@@ -313,91 +311,18 @@ pub(crate) fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
     intervals.into_iter().map(|Parsed(interval)| interval).collect()
 }
 
-/// The due time of a job by the two fields for it; `pointer` is the JSON pointer of their object.
+/// The due time of a job by the two fields for it.
 pub(crate) fn due(
     delay: Option<Parsed<TimeSpan>>,
     run_at: Option<Parsed<DateTime<Utc>>>,
-    pointer: &str,
-) -> Result<Option<Due>, PartError> {
+) -> Result<Option<Due>, FieldError> {
     match (delay, run_at) {
         (Some(_), Some(_)) => {
             let detail = "delay and runAt are mutually exclusive; give one of them";
-            Err(PartError::field(&format!("{pointer}/runAt"), detail))
+            Err(FieldError::new("runAt", detail))
         }
         (Some(Parsed(delay)), None) => Ok(Some(Due::After(delay))),
         (None, Some(Parsed(run_at))) => Ok(Some(Due::At(run_at))),
         (None, None) => Ok(None),
-    }
-}
-
-/// Changes of a pending job. Omitted or `null` fields are not changed.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct PatchRequest<'a> {
-    /// Display name.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "Welcome Email")]
-    pub(crate) name: Option<Parsed<JobName>>,
-    /// Name of the queue.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_.:-]+$", example = "default")]
-    pub(crate) queue: Option<Parsed<QueueName>>,
-    /// Input of the handler, which replaces the previous one.
-    #[serde(borrow)]
-    #[schema(value_type = Option<serde_json::Value>)]
-    pub(crate) parameters: Option<&'a RawValue>,
-    /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3.
-    #[schema(value_type = Option<PriorityWord>)]
-    pub(crate) priority: Option<PriorityValue>,
-    /// Time from now until it is due. Mutually exclusive with `runAt`.
-    #[schema(value_type = Option<String>, example = "00:05:00")]
-    pub(crate) delay: Option<Parsed<TimeSpan>>,
-    /// Time when it is due (RFC 3339). Mutually exclusive with `delay`.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub(crate) run_at: Option<Parsed<DateTime<Utc>>>,
-    /// Maximum number of retries.
-    #[schema(value_type = Option<u32>, maximum = 1000)]
-    pub(crate) max_retries: Option<RetryCount>,
-    /// Timeout of an attempt.
-    #[schema(value_type = Option<String>, example = "00:30:00")]
-    pub(crate) timeout: Option<Parsed<TimeSpan>>,
-    /// Backoff before the first retry.
-    #[schema(value_type = Option<String>, example = "00:00:10")]
-    pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
-    /// Backoffs before each retry.
-    #[schema(value_type = Option<Vec<String>>, max_items = 100)]
-    pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
-}
-
-impl PatchRequest<'_> {
-    /// The update of the request; an error if it is empty.
-    pub(crate) fn into_patch(self) -> Result<JobUpdate, PartError> {
-        let Self {
-            name,
-            queue,
-            parameters,
-            priority,
-            delay,
-            run_at,
-            max_retries,
-            timeout,
-            retry_delay,
-            retry_intervals,
-        } = self;
-        let patch = JobUpdate {
-            name: name.map(|Parsed(name)| name),
-            queue: queue.map(|Parsed(queue)| queue),
-            parameters: parameters.map(json_of),
-            priority: priority.map(|PriorityValue(priority)| priority),
-            due: due(delay, run_at, "")?,
-            max_retries: max_retries.map(|RetryCount(count)| count),
-            timeout: timeout.map(|Parsed(timeout)| timeout),
-            retry_delay: retry_delay.map(|Parsed(delay)| delay),
-            retry_intervals: retry_intervals.map(spans),
-        };
-        if patch == JobUpdate::default() {
-            let detail = "the update is empty; allowed are name, queue, parameters, priority, delay, runAt, maxRetries, \
-                          timeout, retryDelay and retryIntervals";
-            return Err(PartError::field("", detail));
-        }
-        Ok(patch)
     }
 }

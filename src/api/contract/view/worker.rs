@@ -3,8 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::rest::request::enumerations::{PriorityWord, WorkerStatusWord};
-use crate::api::rest::request::json_fields::{Id, Raw, Span, Time};
+use crate::api::contract::enumerations::{PriorityWord, WorkerStatusWord};
+use crate::api::contract::json_values::{Id, Raw, Span, Time};
 use crate::domain::cluster::remote_worker::WorkerDeclaration;
 use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
@@ -17,7 +17,7 @@ use crate::storage::query::StoredWorker;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Worker)]
-pub(in super::super) struct WorkerView {
+pub(crate) struct WorkerView {
     /// Id of the registration: a worker that registers again has another one.
     #[schema(format = Uuid)]
     id: String,
@@ -62,7 +62,7 @@ pub(in super::super) struct WorkerView {
 
 impl WorkerView {
     /// A worker with this server's settings.
-    pub(super) fn new(worker: ShownWorker, workers: &Workers) -> Self {
+    pub(crate) fn new(worker: ShownWorker, workers: &Workers) -> Self {
         let ShownWorker { worker, refused } = worker;
         let status = worker.status().as_str();
         let StoredWorker {
@@ -100,37 +100,37 @@ impl WorkerView {
 }
 
 /// The names of types, if there are any.
-pub(super) fn type_names(types: &[JobType]) -> Option<Vec<String>> {
+pub(crate) fn type_names(types: &[JobType]) -> Option<Vec<String>> {
     (!types.is_empty()).then(|| types.iter().map(ToString::to_string).collect())
 }
 
 /// A page of the remote workers.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in super::super) struct WorkerList {
+pub(crate) struct WorkerList {
     /// The workers, sorted by the time of their registration.
-    pub(super) workers: Vec<WorkerView>,
+    pub(crate) workers: Vec<WorkerView>,
     /// True if more workers follow: pass the id of the last one as `after`.
-    pub(super) has_more: bool,
+    pub(crate) has_more: bool,
 }
 
 /// Leased jobs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LeasedJobs)]
-pub(in super::super) struct LeasedList<'a> {
+pub(crate) struct LeasedList<'a> {
     /// The jobs, highest priority first; empty if there were none in time.
-    pub(super) jobs: Vec<LeasedView<'a>>,
+    pub(crate) jobs: Vec<LeasedView<'a>>,
     /// Job types of the worker that it may not lease, because a server has a handler for them.
     #[serde(rename = "refusedTypes", skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["EmailNotificationJob"]))]
-    pub(super) refused_types: Option<Vec<String>>,
+    pub(crate) refused_types: Option<Vec<String>>,
 }
 
 /// A leased job: it is running, and belongs to the worker until the worker reports its result or loses its lease.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = LeasedJob)]
-pub(in super::super) struct LeasedView<'a> {
+pub(crate) struct LeasedView<'a> {
     /// Id of the job.
     #[schema(value_type = String, format = Uuid)]
     job_id: Id,
@@ -185,7 +185,7 @@ pub(in super::super) struct LeasedView<'a> {
 
 impl<'a> LeasedView<'a> {
     /// A job for this worker, and its span context.
-    pub(super) fn new(job: &'a Job, token: LeaseToken, place: TraceParent) -> Self {
+    pub(crate) fn new(job: &'a Job, token: LeaseToken, place: TraceParent) -> Self {
         let propagated = job.propagated.as_deref();
         Self {
             job_id: Id(job.id),
@@ -212,7 +212,7 @@ impl<'a> LeasedView<'a> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Heartbeat)]
-pub(in super::super) struct BeatView {
+pub(crate) struct BeatView {
     /// Expiry of its lease, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
     lease_until: Time,
@@ -248,11 +248,11 @@ impl From<BeatAnswer> for BeatView {
 /// Result of reporting finished jobs.
 #[derive(Serialize, ToSchema)]
 #[schema(as = EndedJobs)]
-pub(in super::super) struct EndedView {
+pub(crate) struct EndedView {
     /// Number of stored results.
     #[schema(example = 100)]
-    pub(super) stored: usize,
+    pub(crate) stored: usize,
     /// Jobs that the worker had lost: they were not changed.
     #[schema(value_type = Vec<String>)]
-    pub(super) lost: Vec<Id>,
+    pub(crate) lost: Vec<Id>,
 }

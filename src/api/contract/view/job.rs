@@ -3,9 +3,9 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::rest::request::enumerations::{AttemptStatusWord, JobStatusWord, LogLineLevelWord, PriorityWord};
-use crate::api::rest::request::json_fields::{Id, Raw, Span, Time};
-use crate::domain::cluster::remote_worker::{LogLine, Progress};
+use super::attempt::{AttemptView, LogLineView, ProgressView};
+use crate::api::contract::enumerations::{JobStatusWord, PriorityWord};
+use crate::api::contract::json_values::{Id, Raw, Span, Time};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::service::jobs::JobDetail;
@@ -14,7 +14,7 @@ use crate::storage::query::JobSummary;
 /// Summary of a job. Unknown values are `null`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(in super::super) struct JobItem<'a> {
+pub(crate) struct JobItem<'a> {
     /// Id, a UUID of version 7.
     #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: Id,
@@ -75,7 +75,7 @@ pub(in super::super) struct JobItem<'a> {
 
 impl<'a> JobItem<'a> {
     /// The same with warnings.
-    pub(super) fn warned(self, warnings: &'a [String]) -> Self {
+    pub(crate) fn warned(self, warnings: &'a [String]) -> Self {
         Self { warnings, ..self }
     }
 }
@@ -129,7 +129,7 @@ impl<'a> From<&'a JobSummary> for JobItem<'a> {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Job)]
-pub(in super::super) struct JobView<'a> {
+pub(crate) struct JobView<'a> {
     /// Id, a UUID of version 7.
     #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
     id: Id,
@@ -225,7 +225,7 @@ pub(in super::super) struct JobView<'a> {
 
 impl<'a> JobView<'a> {
     /// A job with its attempts.
-    pub(super) fn new(job: &'a Job, attempts: &'a [Attempt]) -> Self {
+    pub(crate) fn new(job: &'a Job, attempts: &'a [Attempt]) -> Self {
         let duration = job.duration();
         let Job {
             id,
@@ -294,12 +294,12 @@ impl<'a> JobView<'a> {
     }
 
     /// The same with warnings.
-    pub(super) fn warned(self, warnings: &'a [String]) -> Self {
+    pub(crate) fn warned(self, warnings: &'a [String]) -> Self {
         Self { warnings, ..self }
     }
 
     /// A job with its details.
-    pub(super) fn of(detail: &'a JobDetail) -> Self {
+    pub(crate) fn of(detail: &'a JobDetail) -> Self {
         let JobDetail {
             job,
             attempts,
@@ -314,126 +314,5 @@ impl<'a> JobView<'a> {
         view.progress = reports.progress.as_ref().map(ProgressView::from);
         view.log = reports.log.iter().map(LogLineView::from).collect();
         view
-    }
-}
-
-/// Progress of an attempt.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Progress)]
-pub(in super::super) struct ProgressView<'a> {
-    /// Number of the attempt that reported it.
-    #[schema(example = 1)]
-    attempt: u32,
-    /// Percentage, 0 to 100.
-    #[schema(example = 62.5)]
-    percent: f64,
-    /// Description of the current step.
-    #[schema(example = "page 5 of 8")]
-    message: Option<&'a str>,
-}
-
-impl<'a> From<&'a (u32, Progress)> for ProgressView<'a> {
-    fn from((attempt, progress): &'a (u32, Progress)) -> Self {
-        Self {
-            attempt: *attempt,
-            percent: progress.percent(),
-            message: progress.message.as_deref(),
-        }
-    }
-}
-
-/// A log line of an attempt.
-#[derive(Serialize, ToSchema)]
-#[schema(as = LogLine)]
-pub(in super::super) struct LogLineView<'a> {
-    /// Number of the attempt.
-    #[schema(example = 1)]
-    attempt: u32,
-    /// Time of the line.
-    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
-    at: Time,
-    /// `debug`, `info`, `warning` or `error`.
-    #[schema(value_type = LogLineLevelWord)]
-    level: &'static str,
-    /// Text of the line.
-    #[schema(example = "sent to 10 recipients")]
-    message: &'a str,
-}
-
-impl<'a> From<&'a LogLine> for LogLineView<'a> {
-    fn from(line: &'a LogLine) -> Self {
-        let LogLine {
-            attempt,
-            at,
-            level,
-            message,
-        } = line;
-        Self {
-            attempt: *attempt,
-            at: Time(*at),
-            level: level.as_str(),
-            message,
-        }
-    }
-}
-
-/// An attempt to run a job.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Attempt)]
-pub(in super::super) struct AttemptView<'a> {
-    /// Number of the attempt, counted from 1.
-    #[schema(example = 1)]
-    attempt: u32,
-    /// Time of its start.
-    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
-    started_at: Time,
-    /// Time of its end; `null` while it runs.
-    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
-    completed_at: Option<Time>,
-    /// `running`, `completed`, `failed`, `cancelled`, `interrupted` (its server shut down) or `lost` (its server
-    /// terminated unexpectedly).
-    #[schema(value_type = AttemptStatusWord)]
-    status: &'static str,
-    /// Duration: `[d.]hh:mm:ss[.fffffff]`.
-    #[schema(value_type = Option<String>, example = "00:00:30")]
-    duration: Option<Span>,
-    /// Error message, in one line.
-    error: Option<&'a str>,
-    /// Details of the error.
-    error_detail: Option<&'a str>,
-    /// Id of the node or remote worker that ran it.
-    #[schema(format = Uuid)]
-    node: String,
-    /// Name of the remote worker that ran it; omitted if a server did.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "mailer-3")]
-    worker: Option<&'a str>,
-}
-
-impl<'a> From<&'a Attempt> for AttemptView<'a> {
-    fn from(attempt: &'a Attempt) -> Self {
-        let duration = attempt.duration();
-        let Attempt {
-            job_id: _,
-            number,
-            status,
-            started_at,
-            ended_at,
-            error,
-            error_detail,
-            node,
-        } = attempt;
-        Self {
-            attempt: *number,
-            started_at: Time(*started_at),
-            completed_at: ended_at.map(Time),
-            status: status.as_str(),
-            duration: duration.map(Span),
-            error: error.as_deref(),
-            error_detail: error_detail.as_deref(),
-            node: node.to_string(),
-            worker: None,
-        }
     }
 }

@@ -1,0 +1,130 @@
+//! Views of attempts, and of their progress and log lines.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::contract::enumerations::{AttemptStatusWord, LogLineLevelWord};
+use crate::api::contract::json_values::{Span, Time};
+use crate::domain::cluster::remote_worker::{LogLine, Progress};
+use crate::domain::job::attempt::Attempt;
+
+/// Progress of an attempt.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Progress)]
+pub(crate) struct ProgressView<'a> {
+    /// Number of the attempt that reported it.
+    #[schema(example = 1)]
+    attempt: u32,
+    /// Percentage, 0 to 100.
+    #[schema(example = 62.5)]
+    percent: f64,
+    /// Description of the current step.
+    #[schema(example = "page 5 of 8")]
+    message: Option<&'a str>,
+}
+
+impl<'a> From<&'a (u32, Progress)> for ProgressView<'a> {
+    fn from((attempt, progress): &'a (u32, Progress)) -> Self {
+        Self {
+            attempt: *attempt,
+            percent: progress.percent(),
+            message: progress.message.as_deref(),
+        }
+    }
+}
+
+/// A log line of an attempt.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogLine)]
+pub(crate) struct LogLineView<'a> {
+    /// Number of the attempt.
+    #[schema(example = 1)]
+    attempt: u32,
+    /// Time of the line.
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
+    at: Time,
+    /// `debug`, `info`, `warning` or `error`.
+    #[schema(value_type = LogLineLevelWord)]
+    level: &'static str,
+    /// Text of the line.
+    #[schema(example = "sent to 10 recipients")]
+    message: &'a str,
+}
+
+impl<'a> From<&'a LogLine> for LogLineView<'a> {
+    fn from(line: &'a LogLine) -> Self {
+        let LogLine {
+            attempt,
+            at,
+            level,
+            message,
+        } = line;
+        Self {
+            attempt: *attempt,
+            at: Time(*at),
+            level: level.as_str(),
+            message,
+        }
+    }
+}
+
+/// An attempt to run a job.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Attempt)]
+pub(crate) struct AttemptView<'a> {
+    /// Number of the attempt, counted from 1.
+    #[schema(example = 1)]
+    attempt: u32,
+    /// Time of its start.
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
+    started_at: Time,
+    /// Time of its end; `null` while it runs.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
+    completed_at: Option<Time>,
+    /// `running`, `completed`, `failed`, `cancelled`, `interrupted` (its server shut down) or `lost` (its server
+    /// terminated unexpectedly).
+    #[schema(value_type = AttemptStatusWord)]
+    status: &'static str,
+    /// Duration: `[d.]hh:mm:ss[.fffffff]`.
+    #[schema(value_type = Option<String>, example = "00:00:30")]
+    duration: Option<Span>,
+    /// Error message, in one line.
+    error: Option<&'a str>,
+    /// Details of the error.
+    error_detail: Option<&'a str>,
+    /// Id of the node or remote worker that ran it.
+    #[schema(format = Uuid)]
+    node: String,
+    /// Name of the remote worker that ran it; omitted if a server did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "mailer-3")]
+    pub(crate) worker: Option<&'a str>,
+}
+
+impl<'a> From<&'a Attempt> for AttemptView<'a> {
+    fn from(attempt: &'a Attempt) -> Self {
+        let duration = attempt.duration();
+        let Attempt {
+            job_id: _,
+            number,
+            status,
+            started_at,
+            ended_at,
+            error,
+            error_detail,
+            node,
+        } = attempt;
+        Self {
+            attempt: *number,
+            started_at: Time(*started_at),
+            completed_at: ended_at.map(Time),
+            status: status.as_str(),
+            duration: duration.map(Span),
+            error: error.as_deref(),
+            error_detail: error_detail.as_deref(),
+            node: node.to_string(),
+            worker: None,
+        }
+    }
+}
