@@ -26,7 +26,7 @@ use chrono::{TimeDelta, Utc};
 use tickerq::Server;
 use tickerq::config::{Sources, load};
 use tickerq::domain::metrics::rollup::DAYS_KEPT_BY_HOUR;
-use tickerq::storage::change::Change;
+use tickerq::storage::change::{Change, MaintenanceChange};
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
 
@@ -87,10 +87,10 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
         started.elapsed().as_secs_f64()
     );
     // As the server does once an hour: of older days steps of time and reasons are kept by days.
-    let age = Change::AgeSums {
+    let age = Change::Maintenance(MaintenanceChange::CompactRollups {
         by_days_before: Utc::now() - TimeDelta::days(DAYS_KEPT_BY_HOUR),
         rollups_before: None,
-    };
+    });
     drop(fresh.repository.commit(&[age]).await.expect("sums by days"));
     // The server is alone with its database.
     let url = fresh.url;

@@ -12,7 +12,7 @@ use tickerq::domain::recurring::{NewRecurringJob, Schedule, Template};
 use tickerq::domain::values::json::Json;
 use tickerq::domain::values::name::{JobName, JobType, QueueName};
 use tickerq::domain::values::time_zone::TimeZoneName;
-use tickerq::storage::change::Change;
+use tickerq::storage::change::{Change, JobChange, RecurringChange};
 use tickerq::storage::repository::JobRepository;
 
 use super::due_at;
@@ -47,10 +47,10 @@ pub(crate) async fn store(repository: &dyn JobRepository, first_due: DateTime<Ut
         });
         commit(
             repository,
-            Change::Insert {
+            Change::Job(JobChange::Insert {
                 jobs: jobs.collect(),
                 idempotency: None,
-            },
+            }),
         )
         .await;
     }
@@ -60,10 +60,10 @@ pub(crate) async fn store(repository: &dyn JobRepository, first_due: DateTime<Ut
         let recurring = recurring().into_recurring_job(made, u128::from(number));
         commit(
             repository,
-            Change::InsertRecurring {
+            Change::Recurring(RecurringChange::Insert {
                 recurring: Arc::new(recurring),
                 idempotency: None,
-            },
+            }),
         )
         .await;
     }

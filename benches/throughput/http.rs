@@ -17,7 +17,7 @@ use tickerq::config::sections::server::ServerConfig;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::server::ServerOptions;
 use tickerq::service::limits::expensive_reads::ReadLimits;
-use tickerq::storage::change::Change;
+use tickerq::storage::change::{Change, QueueChange};
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -147,10 +147,10 @@ fn server_options(callers: Callers) -> ServerOptions {
 /// Pauses the queue, or lets it run, before the server starts.
 async fn pause(fresh: &Fresh, is_paused: bool) {
     let queue = tickerq::domain::values::name::QueueName::parse("bench").expect("a queue");
-    let change = Change::SetQueue {
+    let change = Change::Queue(QueueChange::Set {
         queue,
         is_paused: Some(is_paused),
-    };
+    });
     fresh
         .repository
         .commit(&[change])

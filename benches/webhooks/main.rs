@@ -43,7 +43,7 @@ use tickerq::runtime::outbound::options::{ConfiguredEndpoint, OutboundClients, S
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::jobs::job_validation::{Rules, UnknownJobTypes};
-use tickerq::storage::change::Change;
+use tickerq::storage::change::{Change, WebhookChange};
 use tickerq::storage::outbox::Posting;
 use tickerq::storage::query::JobFilter;
 use tickerq::storage::repository::JobRepository;
@@ -149,7 +149,9 @@ async fn drain(database: &Database, count: usize) -> f64 {
                 endpoints: vec![id_of("one")],
             }
         });
-        let posted = repository.commit(&[Change::Post(postings.collect())]).await;
+        let posted = repository
+            .commit(&[Change::Webhook(WebhookChange::Post(postings.collect()))])
+            .await;
         assert!(posted.expect("storage")[0].is_ok());
     }
     let start = Instant::now();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tickerq::domain::job::Job;
-use tickerq::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use tickerq::storage::change::{Applied, Change, ChangeError, Finished, Inserted, JobChange, RecurringChange};
 use tickerq::storage::delegating::DelegatingRepository;
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 
@@ -30,16 +30,18 @@ impl NotifyingRepository {
 /// The jobs that a change has saved, as it was applied. What is not matched here saves none.
 fn saved(change: &Change, applied: &Applied) -> Vec<Arc<Job>> {
     match (change, applied) {
-        (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
+        (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
             // A job whose unique key another one has was not saved.
             let is_new = inserted.iter().map(|inserted| *inserted == Inserted::New);
             chosen(jobs, is_new)
         }
-        (Change::Start { jobs }, Applied::Started(started)) => chosen(jobs, started.iter().copied()),
-        (Change::Claim(_), Applied::Claimed(jobs)) => jobs.clone(),
-        (Change::Finish { job, .. }, Applied::Finished(Finished::Stored))
-        | (Change::Update { after: job, .. }, Applied::Updated) => vec![Arc::clone(job)],
-        (Change::Fire(fire), Applied::Fired(fired)) => chosen(&fire.occurrences, fired.iter().copied()),
+        (Change::Job(JobChange::Start { jobs }), Applied::Started(started)) => chosen(jobs, started.iter().copied()),
+        (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => jobs.clone(),
+        (Change::Job(JobChange::Finish { job, .. }), Applied::Finished(Finished::Stored))
+        | (Change::Job(JobChange::Update { after: job, .. }), Applied::Updated) => vec![Arc::clone(job)],
+        (Change::Recurring(RecurringChange::Fire(fire)), Applied::Fired(fired)) => {
+            chosen(&fire.occurrences, fired.iter().copied())
+        }
         _ => Vec::new(),
     }
 }

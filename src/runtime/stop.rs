@@ -11,7 +11,7 @@ use super::monitoring::messages::Quiesce;
 use super::schedule::messages::StopLeading;
 use super::start::Runtime;
 use super::writer::messages::WritePriority;
-use crate::storage::change::Change;
+use crate::storage::change::{Change, ClusterChange};
 
 /// Interval at which a stopping runtime checks whether it is idle.
 const IDLE_POLL: Duration = Duration::from_millis(20);
@@ -28,10 +28,10 @@ impl Runtime {
         if handle.queues.send(StopDispatching).await.is_err() {
             warn!("the queues have stopped before the server");
         }
-        let draining = Change::SetDraining {
+        let draining = Change::Cluster(ClusterChange::SetDraining {
             node: handle.node,
             is_draining: true,
-        };
+        });
         // Other nodes show it; unreachable storage must not delay the shutdown.
         drop(
             tokio::time::timeout(
@@ -55,7 +55,10 @@ impl Runtime {
         let _ = self.lease_renewer.send(StopRenewing).await;
         if let Err(failure) = handle
             .writer
-            .write_one(Change::Leave { node: handle.node }, WritePriority::Internal)
+            .write_one(
+                Change::Cluster(ClusterChange::Leave { node: handle.node }),
+                WritePriority::Internal,
+            )
             .await
         {
             warn!("failed to release node lease, it will expire: {failure}");

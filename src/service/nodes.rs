@@ -9,7 +9,7 @@ use super::jobs::unexpected;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::values::id::NodeId;
 use crate::runtime::RuntimeHandle;
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange};
 use crate::storage::query::StoredNode;
 use crate::storage::repository::JobRepository;
 
@@ -71,7 +71,7 @@ impl Nodes {
             .audit
             .entry(caller, action)
             .map(|entry| audit_writer::of_node(entry, id));
-        let change = Change::SetDraining { node: id, is_draining };
+        let change = Change::Cluster(ClusterChange::SetDraining { node: id, is_draining });
         match self.audit.write(change, entry).await? {
             Ok(Applied::DrainSet { changed: _ }) => self.read(id).await,
             Ok(other) => Err(unexpected(&other)),

@@ -16,7 +16,7 @@ use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue, Throughput}
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
 use crate::runtime::RuntimeHandle;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, QueueChange};
 use crate::storage::repository::JobRepository;
 
 /// Number of jobs that one step of clearing a queue deletes: small enough not to block other writes.
@@ -136,10 +136,10 @@ impl Queues {
     async fn switch(&self, caller: &Caller, name: &QueueName, is_paused: bool) -> Result<QueueView, ServiceError> {
         caller.require(Scope::Write)?;
         self.read(name).await?;
-        let change = Change::SetQueue {
+        let change = Change::Queue(QueueChange::Set {
             queue: name.clone(),
             is_paused: Some(is_paused),
-        };
+        });
         let action = if is_paused {
             AuditedAction::PAUSE
         } else {
@@ -190,12 +190,12 @@ impl Queues {
     ) -> Result<u64, ServiceError> {
         let mut removed = 0;
         loop {
-            let change = Change::Clear {
+            let change = Change::Queue(QueueChange::Clear {
                 queue: name.clone(),
                 status,
                 up_to,
                 limit: CLEAR_STEP,
-            };
+            });
             let applied = self.audit.write(change, entry.cloned()).await??;
             let Applied::Removed(count) = applied else {
                 return Err(unexpected(&applied));
@@ -225,7 +225,7 @@ impl Queues {
         let entry = entry.map(|entry| audit_writer::of_queue(entry, name));
         let applied = self
             .audit
-            .write(Change::DeleteQueue { queue: name.clone() }, entry)
+            .write(Change::Queue(QueueChange::Delete { queue: name.clone() }), entry)
             .await??;
         let Applied::QueuesRemoved(removed) = applied else {
             return Err(unexpected(&applied));

@@ -20,7 +20,7 @@ use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob, Templ
 use crate::domain::values::name::RecurringKey;
 use crate::domain::values::timestamp;
 use crate::runtime::RuntimeHandle;
-use crate::storage::change::{Applied, Change, ChangeError, Idempotency};
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency, RecurringChange};
 use crate::storage::query::{RecurringPage, StoredTexts};
 use crate::storage::repository::JobRepository;
 
@@ -129,14 +129,14 @@ impl Recurring {
             });
         }
         let recurring = Arc::new(new.into_recurring_job(now, self.runtime.ids.next()));
-        let change = Change::InsertRecurring {
+        let change = Change::Recurring(RecurringChange::Insert {
             recurring: Arc::clone(&recurring),
             idempotency: idempotency.map(|IdempotencyKey { key, request }| Idempotency {
                 key: key_of(caller, key),
                 fingerprint: Sha256::digest(&request).into(),
                 created_at: now,
             }),
-        };
+        });
         let entry = self.audit.entry(caller, AuditedAction::CREATE_RECURRING);
         let entry = entry.map(|entry| audit_writer::of_recurring(entry, &recurring));
         let applied = self.audit.write(change, entry).await??;
@@ -237,10 +237,10 @@ impl Recurring {
                 return Ok(before);
             }
             let after = Arc::new(before.replaced(wanted, self.runtime.clock.now()));
-            let update = Change::UpdateRecurring {
+            let update = Change::Recurring(RecurringChange::Update {
                 before,
                 after: Arc::clone(&after),
-            };
+            });
             let entry = self.audit.entry(caller, action);
             let entry = entry.map(|entry| audit_writer::of_recurring(entry, &after));
             match self.audit.write(update, entry).await? {
@@ -427,11 +427,11 @@ impl Recurring {
             });
             let entry = self.audit.entry(caller, AuditedAction::TRIGGER);
             let entry = entry.map(|entry| audit_writer::of_recurring(entry, &before));
-            let trigger = Change::Trigger {
+            let trigger = Change::Recurring(RecurringChange::Trigger {
                 recurring_id: id,
                 revision: if_match,
                 occurrence: Arc::clone(&job),
-            };
+            });
             // Held until the job is written or rejected.
             let admitted = self.admission.admit(caller, std::slice::from_ref(&job), None, None);
             let _admitted = admitted.await?;
@@ -455,7 +455,7 @@ impl Recurring {
             let recurring = self.get_matching(id, if_match).await?;
             let entry = self.audit.entry(caller, AuditedAction::DELETE_RECURRING);
             let entry = entry.map(|entry| audit_writer::of_recurring(entry, &recurring));
-            let delete = Change::DeleteRecurring { recurring };
+            let delete = Change::Recurring(RecurringChange::Delete { recurring });
             match self.audit.write(delete, entry).await? {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),

@@ -23,7 +23,7 @@ use crate::domain::webhooks::endpoint::{DisabledReason, Endpoint, EndpointId, En
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::outbound::options::OutboundClients;
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError, WebhookChange};
 use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::JobRepository;
 
@@ -161,10 +161,10 @@ impl Webhooks {
             updated_at: now,
             revision: 1,
         });
-        let put = Change::PutEndpoint {
+        let put = Change::Webhook(WebhookChange::Put {
             before: None,
             after: Arc::clone(&endpoint),
-        };
+        });
         let entry = self.audit.entry(caller, AuditedAction::CREATE_ENDPOINT);
         let entry = entry.map(|entry| audit_writer::of_endpoint(entry, endpoint.id));
         let applied = self.audit.write(put, entry).await??;
@@ -271,10 +271,10 @@ impl Webhooks {
             if *after == *before {
                 return Ok(before);
             }
-            let put = Change::PutEndpoint {
+            let put = Change::Webhook(WebhookChange::Put {
                 before: Some(before),
                 after: Arc::clone(&after),
-            };
+            });
             let entry = self.audit.entry(caller, action);
             let entry = entry.map(|entry| audit_writer::of_endpoint(entry, id));
             match self.audit.write(put, entry).await? {
@@ -299,7 +299,11 @@ impl Webhooks {
             check_revision(&endpoint, if_match)?;
             let entry = self.audit.entry(caller, AuditedAction::DELETE_ENDPOINT);
             let entry = entry.map(|entry| audit_writer::of_endpoint(entry, id));
-            match self.audit.write(Change::DeleteEndpoint { endpoint }, entry).await? {
+            match self
+                .audit
+                .write(Change::Webhook(WebhookChange::Delete { endpoint }), entry)
+                .await?
+            {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(ChangeError::Conflict) => {}

@@ -8,7 +8,7 @@
 //!
 //! After a pause of the process or a suspension of the machine that is longer than the lease, possibly no other node
 //! has recovered anything. The lease is renewed first, and attempts that still belong to this node continue. No other
-//! node can recover them between the renewal and the check (`if_orphaned` of [`Change::Finish`]).
+//! node can recover them between the renewal and the check (`if_orphaned` of [`JobChange::Finish`]).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::Change;
+use crate::storage::change::{Change, ClusterChange};
 use crate::storage::repository::JobRepository;
 
 /// Capacity of the mailbox, which receives only the actor's own timers.
@@ -74,14 +74,14 @@ impl LeaseRenewerDeps {
     /// Renews the lease. Returns whether it had expired.
     pub async fn renew(&self) -> Result<bool, WriteError> {
         let sent_at = steady_now();
-        let heartbeat = Change::Heartbeat {
+        let heartbeat = Change::Cluster(ClusterChange::Heartbeat {
             node: self.node,
             name: Arc::clone(&self.node_name),
             started_at: self.started_at,
             lease: self.lease,
             job_types: Arc::clone(&self.job_types),
             remote_types: Arc::clone(&self.remote_types),
-        };
+        });
         match self.writer.write_one(heartbeat, WritePriority::Internal).await? {
             Ok(_) => {
                 let had_expired = !self.gate.is_open();

@@ -36,7 +36,7 @@ use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change, Finished};
+use crate::storage::change::{Applied, Change, Finished, JobChange};
 use crate::storage::query::RunningJob;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -120,10 +120,12 @@ impl OrphanRecoveryDeps {
                 (Arc::new(after), Box::new(attempt))
             })
             .collect();
-        let changes = ends.iter().map(|(job, attempt)| Change::Finish {
-            job: Arc::clone(job),
-            attempt: attempt.clone(),
-            if_orphaned,
+        let changes = ends.iter().map(|(job, attempt)| {
+            Change::Job(JobChange::Finish {
+                job: Arc::clone(job),
+                attempt: attempt.clone(),
+                if_orphaned,
+            })
         });
         let results = self.writer.write(changes.collect(), WritePriority::Internal).await?;
         let mut count = 0;

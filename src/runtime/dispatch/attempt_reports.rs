@@ -20,7 +20,7 @@ use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::Change;
+use crate::storage::change::{Change, JobChange};
 
 /// Minimum time between two writes of an attempt's reports.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -130,10 +130,10 @@ impl Shared {
     }
 
     async fn write(&self, report: AttemptReport) -> Result<(), WriteError> {
-        let report = Change::Report {
+        let report = Change::Job(JobChange::Report {
             job: Arc::clone(&self.job),
             report: Arc::new(report),
-        };
+        });
         // A rejection means that the attempt no longer belongs to this node; its result is then discarded and logged.
         let _ = self.writer.write_one(report, WritePriority::Background).await?;
         Ok(())

@@ -15,7 +15,7 @@ use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, MaintenanceChange};
 
 /// Capacity of the mailbox, which receives only the actor's own timer.
 pub const MAILBOX_CAPACITY: usize = 16;
@@ -69,7 +69,7 @@ impl PrunerDeps {
         for Kind { what, step, full } in self.kinds() {
             match self.in_batches(&step, full).await {
                 Ok((removed, has_more)) => {
-                    if matches!(step, Change::Prune { .. }) {
+                    if matches!(step, Change::Maintenance(MaintenanceChange::PruneJobs { .. })) {
                         pruned.jobs += removed;
                     }
                     pruned.has_more |= has_more;
@@ -92,21 +92,21 @@ impl PrunerDeps {
             changes,
             metrics,
         } = self.retention;
-        let bookkeeping = Change::PruneBookkeeping {
+        let bookkeeping = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
             keys_before: now - KEY_RETENTION,
             throughput_before: now - THROUGHPUT_RETENTION,
             limit: BATCH_SIZE,
-        };
-        let sums = Change::AgeSums {
+        });
+        let sums = Change::Maintenance(MaintenanceChange::CompactRollups {
             by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
             rollups_before: before(metrics),
-        };
+        });
         let mut kinds = vec![
             Kind::new("idempotency keys", bookkeeping),
             // One batch deletes all unused queues.
             Kind {
                 what: "unused queues",
-                step: Change::PruneQueues,
+                step: Change::Maintenance(MaintenanceChange::PruneQueues),
                 full: u64::MAX,
             },
             Kind {
@@ -121,31 +121,31 @@ impl PrunerDeps {
             (JobStatus::Cancelled, cancelled),
         ];
         kinds.extend(kept.into_iter().filter_map(|(status, kept)| {
-            let prune = Change::Prune {
+            let prune = Change::Maintenance(MaintenanceChange::PruneJobs {
                 status,
                 finished_before: before(kept)?,
                 limit: BATCH_SIZE,
-            };
+            });
             Some(Kind::new("finished jobs", prune))
         }));
         kinds.extend(before(audit).map(|before| {
-            let prune = Change::PruneAudit {
+            let prune = Change::Maintenance(MaintenanceChange::PruneAudit {
                 before,
                 limit: BATCH_SIZE,
-            };
+            });
             Kind::new("audit records", prune)
         }));
         // Deliveries of deleted endpoints are pruned even when retention is permanent.
-        let prune = Change::PruneDeliveries {
+        let prune = Change::Maintenance(MaintenanceChange::PruneDeliveries {
             before: before(deliveries).unwrap_or(DateTime::UNIX_EPOCH),
             limit: BATCH_SIZE,
-        };
+        });
         kinds.push(Kind::new("deliveries", prune));
         kinds.extend(before(changes).map(|before| {
-            let prune = Change::PruneFeed {
+            let prune = Change::Maintenance(MaintenanceChange::PruneFeed {
                 before,
                 limit: BATCH_SIZE,
-            };
+            });
             Kind::new("the change feed", prune)
         }));
         kinds

@@ -4,11 +4,12 @@ use tracing::info;
 
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::trace_context::{JobTrace, SamplingRatio};
-use crate::storage::change::{Applied, Change, Finished};
+use crate::storage::change::{Applied, Change, Finished, JobChange};
 
 /// Logs a stored completion. Failures are logged in any case, where they occur.
 pub(crate) fn log_end(change: &Change, applied: &Applied) {
-    let (Change::Finish { job, attempt, .. }, Applied::Finished(Finished::Stored)) = (change, applied) else {
+    let (Change::Job(JobChange::Finish { job, attempt, .. }), Applied::Finished(Finished::Stored)) = (change, applied)
+    else {
         return;
     };
     let what = match job.status {

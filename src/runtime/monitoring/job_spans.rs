@@ -14,7 +14,7 @@ use crate::domain::events::event::{Event, JobEventKind};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::values::trace_context::{JobSpan, JobTrace, SamplingRatio, TraceParent};
-use crate::storage::change::{Applied, Change, Finished, Inserted};
+use crate::storage::change::{Applied, Change, Finished, Inserted, JobChange, RecurringChange};
 use crate::webhooks::client_spans::CallReporter;
 pub use crate::webhooks::client_spans::{CallReport, CallSubject, CallTarget};
 
@@ -152,23 +152,27 @@ impl Traces {
     pub(crate) fn note(&self, change: &Change, applied: &Applied, at: DateTime<Utc>) {
         let Some(exported) = &self.0 else { return };
         match (change, applied) {
-            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
+            (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
                 let new = jobs.iter().zip(inserted).filter(|(_, one)| **one == Inserted::New);
                 exported.tell_created(new.map(|(job, _)| job), at);
             }
-            (Change::Fire(fire), Applied::Fired(fired)) => {
+            (Change::Recurring(RecurringChange::Fire(fire)), Applied::Fired(fired)) => {
                 let new = fire.occurrences.iter().zip(fired).filter(|(_, is_new)| **is_new);
                 exported.tell_created(new.map(|(job, _)| job), at);
             }
-            (Change::Trigger { occurrence, .. }, Applied::Fired(fired)) if fired.contains(&true) => {
+            (Change::Recurring(RecurringChange::Trigger { occurrence, .. }), Applied::Fired(fired))
+                if fired.contains(&true) =>
+            {
                 exported.tell_created(std::iter::once(occurrence), at);
             }
-            (Change::Start { jobs }, Applied::Started(started)) => {
+            (Change::Job(JobChange::Start { jobs }), Applied::Started(started)) => {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
                 exported.tell_started(taken.map(|(job, _)| job));
             }
-            (Change::Claim(_), Applied::Claimed(jobs)) => exported.tell_started(jobs.iter()),
-            (Change::Finish { job, attempt, .. }, Applied::Finished(Finished::Stored)) if exported.tells(job) => {
+            (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => exported.tell_started(jobs.iter()),
+            (Change::Job(JobChange::Finish { job, attempt, .. }), Applied::Finished(Finished::Stored))
+                if exported.tells(job) =>
+            {
                 exported.reports.try_send(TraceReport::Ended {
                     job: Arc::clone(job),
                     attempt: Attempt::clone(attempt),

@@ -23,7 +23,7 @@ use crate::runtime::cluster::node_lease::SharedNodeLease;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, FeedChange};
 use crate::storage::query::{FeedPage, JobText, StoredTexts};
 use crate::storage::repository::{JobRepository, RepositoryError};
 use crate::webhooks::client::HttpClient;
@@ -77,10 +77,10 @@ impl SyncSenderDeps {
         if !self.gate.is_open() {
             return Ok(());
         }
-        let hold = Change::HoldReader {
+        let hold = Change::Feed(FeedChange::Hold {
             reader: Arc::clone(&self.target.name),
             node: self.node,
-        };
+        });
         let held = self.writer.write_one(hold, WritePriority::Internal).await?;
         let Ok(Applied::HeldReader(Some(mut cursor))) = held else {
             return Ok(());
@@ -100,11 +100,11 @@ impl SyncSenderDeps {
             }
             let body = batch(&jobs, end, &self.target.fields);
             self.send(&batch_id(cursor, end), body).await?;
-            let moved = Change::MoveReader {
+            let moved = Change::Feed(FeedChange::Move {
                 reader: Arc::clone(&self.target.name),
                 node: self.node,
                 to: end,
-            };
+            });
             if self.writer.write_one(moved, WritePriority::Internal).await?.is_err() {
                 // Another node owns the target now and sends this batch again.
                 return Ok(());

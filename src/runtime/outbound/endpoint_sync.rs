@@ -17,7 +17,7 @@ use crate::runtime::writer::endpoint_cache::EndpointCache;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, WebhookChange};
 use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint};
 use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::{JobRepository, RepositoryError};
@@ -107,11 +107,11 @@ impl NodeEndpoints {
     /// Stores which endpoints this node configures, and removes those that no live node has configured for the grace
     /// period.
     pub async fn review(&self, writer: &WriterHandle) -> Result<(), WriteError> {
-        let review = Change::ReviewEndpoints(ReviewEndpoints {
+        let review = Change::Webhook(WebhookChange::Review(ReviewEndpoints {
             node: self.node,
             names: self.names().collect(),
             grace: self.grace,
-        });
+        }));
         if let Ok(Applied::Reviewed(reviewed)) = writer.write_one(review, WritePriority::Internal).await? {
             self.log(&reviewed);
         }
@@ -163,9 +163,11 @@ impl NodeEndpoints {
                 Some(before) => changed(before, wanted, clock),
                 None => Some(new(id, wanted, clock)),
             };
-            changes.extend(after.map(|after| Change::PutEndpoint {
-                before: before.cloned(),
-                after: Arc::new(after),
+            changes.extend(after.map(|after| {
+                Change::Webhook(WebhookChange::Put {
+                    before: before.cloned(),
+                    after: Arc::new(after),
+                })
             }));
         }
         if !changes.is_empty() {

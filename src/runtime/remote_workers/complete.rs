@@ -14,7 +14,7 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::runtime::actor::clock::draw_jitter;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change, Finished};
+use crate::storage::change::{Applied, Change, ClusterChange, Finished, JobChange};
 
 /// The outcome of an attempt, as its worker reports it.
 #[derive(Clone, Debug)]
@@ -96,10 +96,10 @@ impl RemoteWorkers {
     pub async fn leave(&self, worker: NodeId) -> Result<(), RemoteWorkerError> {
         lock(&self.renewed).remove(&worker);
         // First of all, so that a waiting call of this worker leases none of the requeued jobs.
-        let left = self
-            .deps
-            .writer
-            .write_one(Change::Leave { node: worker }, WritePriority::Internal);
+        let left = self.deps.writer.write_one(
+            Change::Cluster(ClusterChange::Leave { node: worker }),
+            WritePriority::Internal,
+        );
         if let Err(refused) = left.await? {
             return Err(RemoteWorkerError::unexpected(refused.to_string()));
         }
@@ -120,11 +120,11 @@ fn runs(job: &Job, worker: NodeId, attempt: u32) -> bool {
 
 pub(super) fn finish(job: &Job, outcome: Outcome, now: DateTime<Utc>) -> Change {
     let (job, attempt) = job.finish(outcome, now, draw_jitter());
-    Change::Finish {
+    Change::Job(JobChange::Finish {
         job: Arc::new(job),
         attempt: Box::new(attempt),
         if_orphaned: false,
-    }
+    })
 }
 
 fn with_cancel_request(job: &Job) -> Arc<Job> {

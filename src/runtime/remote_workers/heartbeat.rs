@@ -16,7 +16,7 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::cluster::node_lease::steady_now;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::Change;
+use crate::storage::change::{Change, JobChange};
 use crate::storage::query::RunningJob;
 
 /// A running attempt, as its worker reports it.
@@ -167,10 +167,10 @@ impl RemoteWorkers {
         let jobs = self.deps.repository.jobs_in_brief(&ids).await?;
         let changes = jobs.into_iter().filter_map(|job| {
             let report = reports.remove(&job.id)?;
-            Some(Change::Report {
+            Some(Change::Job(JobChange::Report {
                 job,
                 report: Arc::new(report),
-            })
+            }))
         });
         let changes: Vec<Change> = changes.collect();
         self.deps.writer.write(changes, WritePriority::Client).await?;

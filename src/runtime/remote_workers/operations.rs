@@ -20,7 +20,7 @@ use crate::runtime::dispatch::handled_types::HandledTypes;
 use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, WorkerChange};
 use crate::storage::repository::JobRepository;
 
 /// Dependencies of the operations.
@@ -83,10 +83,10 @@ impl RemoteWorkers {
 
     /// Renews a lease. Returns its end; `None` for an unknown worker.
     pub(super) async fn renew(&self, worker: NodeId) -> Result<Option<DateTime<Utc>>, RemoteWorkerError> {
-        let renew = Change::RenewWorker {
+        let renew = Change::Worker(WorkerChange::Renew {
             worker,
             lease: self.deps.lease,
-        };
+        });
         // The lease starts with the commit, which is later.
         let at = Instant::now();
         match self.deps.writer.write_one(renew, WritePriority::Client).await? {

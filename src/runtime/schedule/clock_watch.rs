@@ -20,7 +20,7 @@ use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, JobChange, WebhookChange};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Capacity of the mailbox, which receives only the actor's own timers.
@@ -90,7 +90,7 @@ impl ClockWatchDeps {
                 .into_iter()
                 .filter_map(|before| {
                     let after = Arc::new(before.set_back(now, step)?);
-                    Some(Change::Update { before, after })
+                    Some(Change::Job(JobChange::Update { before, after }))
                 })
                 .collect();
             if changes.is_empty() {
@@ -109,11 +109,11 @@ impl ClockWatchDeps {
     async fn set_back_deliveries(&self, step: Option<TimeDelta>) -> Result<usize, CheckError> {
         let mut total = 0;
         loop {
-            let set_back = Change::SetBackDeliveries {
+            let set_back = Change::Webhook(WebhookChange::SetBack {
                 now: self.clock.now(),
                 step: TimeSpan::from_delta(step.unwrap_or_default()),
                 limit: BATCH,
-            };
+            });
             let Ok(Applied::Removed(count)) = self.writer.write_one(set_back, WritePriority::Internal).await? else {
                 return Ok(total);
             };

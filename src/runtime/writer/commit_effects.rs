@@ -12,7 +12,9 @@ use crate::domain::values::name::QueueName;
 use crate::runtime::dispatch::handled_types::HandledTypes;
 use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, QueuePauseChanged};
 use crate::runtime::outbound::messages::OutboxUpdate;
-use crate::storage::change::{Applied, Change, Finished, Fire, Inserted};
+use crate::storage::change::{
+    Applied, Change, ClusterChange, Finished, Fire, Inserted, JobChange, QueueChange, RecurringChange, WebhookChange,
+};
 
 /// Effects of a commit.
 pub(crate) struct CommitEffects {
@@ -56,7 +58,7 @@ impl CommitEffects {
     /// Adds the effects of an applied change.
     pub(crate) fn add(&mut self, change: &Change, applied: &Applied, now: DateTime<Utc>) {
         match (change, applied) {
-            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
+            (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
                 for (job, inserted) in jobs.iter().zip(inserted) {
                     if *inserted == Inserted::New {
                         self.event(JobEventKind::Created, job, now);
@@ -64,18 +66,19 @@ impl CommitEffects {
                     }
                 }
             }
-            (Change::Start { jobs }, Applied::Started(started)) => {
+            (Change::Job(JobChange::Start { jobs }), Applied::Started(started)) => {
                 for (job, _) in jobs.iter().zip(started).filter(|(_, started)| **started) {
                     self.event(JobEventKind::Started, job, now);
                 }
             }
-            (Change::Claim(_), Applied::Claimed(jobs)) => {
+            (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => {
                 for job in jobs {
                     self.event(JobEventKind::Started, job, now);
                 }
             }
-            (Change::Finish { job, .. }, Applied::Finished(Finished::Stored)) => self.ended(job, now),
-            (Change::Update { before, after }, Applied::Updated) => match (before.status, after.status) {
+            (Change::Job(JobChange::Finish { job, .. }), Applied::Finished(Finished::Stored)) => self.ended(job, now),
+            (Change::Job(JobChange::Update { before, after }), Applied::Updated) => match (before.status, after.status)
+            {
                 (_, JobStatus::Running) => {
                     if after.cancel_requested {
                         self.cancelled.push(CancelJob {
@@ -94,28 +97,35 @@ impl CommitEffects {
                     self.ended(after, now);
                 }
             },
-            (Change::Fire(Fire { occurrences, .. }), Applied::Fired(fired)) => {
+            (Change::Recurring(RecurringChange::Fire(Fire { occurrences, .. })), Applied::Fired(fired)) => {
                 for (job, _) in occurrences.iter().zip(fired).filter(|(_, fired)| **fired) {
                     self.event(JobEventKind::Created, job, now);
                     self.wake(job, now);
                 }
             }
-            (Change::Trigger { occurrence, .. }, Applied::Fired(fired)) if fired.contains(&true) => {
+            (Change::Recurring(RecurringChange::Trigger { occurrence, .. }), Applied::Fired(fired))
+                if fired.contains(&true) =>
+            {
                 self.event(JobEventKind::Created, occurrence, now);
                 self.wake(occurrence, now);
             }
-            (Change::InsertRecurring { .. } | Change::UpdateRecurring { .. }, Applied::RecurringStored) => {
+            (
+                Change::Recurring(RecurringChange::Insert { .. }) | Change::Recurring(RecurringChange::Update { .. }),
+                Applied::RecurringStored,
+            ) => {
                 self.has_recurring = true;
             }
-            (Change::Report { job, report }, Applied::Reported(true)) if self.wants_events => {
+            (Change::Job(JobChange::Report { job, report }), Applied::Reported(true)) if self.wants_events => {
                 self.events.push(Event::JobReport {
                     at: now,
                     job: Arc::clone(job),
                     report: Arc::clone(report),
                 });
             }
-            (Change::Delete { job }, Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
-            (Change::Clear { queue, limit, .. }, Applied::Removed(count)) if *count < u64::from(*limit) => {
+            (Change::Job(JobChange::Delete { job }), Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
+            (Change::Queue(QueueChange::Clear { queue, limit, .. }), Applied::Removed(count))
+                if *count < u64::from(*limit) =>
+            {
                 self.events.push(Event::Queue {
                     kind: QueueEventKind::Cleared,
                     at: now,
@@ -123,10 +133,10 @@ impl CommitEffects {
                 });
             }
             (
-                Change::SetQueue {
+                Change::Queue(QueueChange::Set {
                     queue,
                     is_paused: Some(is_paused),
-                },
+                }),
                 Applied::QueueSet { changed: true },
             ) => {
                 let kind = if *is_paused {
@@ -144,26 +154,34 @@ impl CommitEffects {
                     is_paused: *is_paused,
                 });
             }
-            (Change::SetDraining { node, is_draining }, Applied::DrainSet { changed: true }) => {
+            (
+                Change::Cluster(ClusterChange::SetDraining { node, is_draining }),
+                Applied::DrainSet { changed: true },
+            ) => {
                 self.draining.push(NodeDrainChanged {
                     node: *node,
                     is_draining: *is_draining,
                 });
             }
-            (Change::Announce(_) | Change::Post(_), Applied::Announced(endpoints)) => self.outbox.add(endpoints),
+            (Change::Announce(_) | Change::Webhook(WebhookChange::Post(_)), Applied::Announced(endpoints)) => {
+                self.outbox.add(endpoints)
+            }
             (Change::Announce(_), Applied::AnnouncedAnew(endpoints, _)) => {
                 self.outbox.add(endpoints);
                 self.outbox.is_changed = true;
             }
-            (Change::ReviewEndpoints(_), Applied::Reviewed(reviewed)) => {
+            (Change::Webhook(WebhookChange::Review(_)), Applied::Reviewed(reviewed)) => {
                 self.outbox.is_changed |= !reviewed.retired.is_empty() || !reviewed.removed.is_empty();
             }
-            (Change::Redeliver { .. } | Change::SetBackDeliveries { .. }, Applied::Removed(1..)) => {
-                self.outbox.is_any = true
+            (
+                Change::Webhook(WebhookChange::Redeliver { .. }) | Change::Webhook(WebhookChange::SetBack { .. }),
+                Applied::Removed(1..),
+            ) => self.outbox.is_any = true,
+            (Change::Webhook(WebhookChange::Put { .. }), Applied::EndpointStored)
+            | (Change::Webhook(WebhookChange::Delete { .. }), Applied::Deleted)
+            | (Change::Webhook(WebhookChange::Attempts(_)), Applied::Attempted { is_disabled: true }) => {
+                self.outbox.is_changed = true
             }
-            (Change::PutEndpoint { .. }, Applied::EndpointStored)
-            | (Change::DeleteEndpoint { .. }, Applied::Deleted)
-            | (Change::Attempts(_), Applied::Attempted { is_disabled: true }) => self.outbox.is_changed = true,
             // Other changes have no effect beyond their result.
             _ => {}
         }

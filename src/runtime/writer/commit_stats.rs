@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::metrics::rollup::RollupEntry;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::webhooks::delivery::AfterAttempt;
-use crate::storage::change::{Applied, Change, Finished, Inserted};
+use crate::storage::change::{Applied, Change, Finished, Inserted, JobChange, RecurringChange};
 use crate::storage::outbox::Attempts;
 
 /// Statistics of a commit.
@@ -82,31 +82,33 @@ impl CommitReport {
     /// Adds an applied change.
     pub(crate) fn note(&mut self, change: &Change, applied: &Applied) {
         match (change, applied) {
-            (Change::Insert { jobs, .. }, Applied::Inserted(inserted)) => {
+            (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
                 let new = jobs.iter().zip(inserted).filter(|(_, one)| **one == Inserted::New);
                 self.created
                     .extend(new.map(|(job, _)| (job.queue.clone(), job.job_type.clone())));
             }
-            (Change::Fire(fire), Applied::Fired(fired)) => {
+            (Change::Recurring(RecurringChange::Fire(fire)), Applied::Fired(fired)) => {
                 let new = fire.occurrences.iter().zip(fired).filter(|(_, is_new)| **is_new);
                 self.created
                     .extend(new.map(|(job, _)| (job.queue.clone(), job.job_type.clone())));
             }
-            (Change::Trigger { occurrence, .. }, Applied::Fired(fired)) if fired.contains(&true) => {
+            (Change::Recurring(RecurringChange::Trigger { occurrence, .. }), Applied::Fired(fired))
+                if fired.contains(&true) =>
+            {
                 self.created
                     .push((occurrence.queue.clone(), occurrence.job_type.clone()));
             }
-            (Change::Start { jobs }, Applied::Started(started)) => {
+            (Change::Job(JobChange::Start { jobs }), Applied::Started(started)) => {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
                 self.marks.extend(taken.map(|(job, _)| RollupEntry::started(job)));
             }
-            (Change::Claim(_), Applied::Claimed(jobs)) => {
+            (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => {
                 self.marks.extend(jobs.iter().map(|job| RollupEntry::started(job)));
             }
-            (Change::Finish { job, attempt, .. }, Applied::Finished(Finished::Stored)) => {
+            (Change::Job(JobChange::Finish { job, attempt, .. }), Applied::Finished(Finished::Stored)) => {
                 self.marks.push(RollupEntry::ended(job, attempt));
             }
-            (Change::Update { before, after }, Applied::Updated) => {
+            (Change::Job(JobChange::Update { before, after }), Applied::Updated) => {
                 self.marks.extend(RollupEntry::updated(before, after));
             }
             // Other changes concern no job.

@@ -14,7 +14,7 @@ use super::handle::WriterHandle;
 use super::messages::{ChangeResult, WritePriority};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
-use crate::storage::change::Change;
+use crate::storage::change::{Change, JobChange};
 
 /// Result of writing a completion.
 type CompletionResult = Result<ChangeResult, WriteError>;
@@ -86,11 +86,11 @@ impl CompletionBatcher {
 impl Completion {
     fn into_change(self) -> (Change, oneshot::Sender<CompletionResult>) {
         let Self { job, attempt, reply } = self;
-        let change = Change::Finish {
+        let change = Change::Job(JobChange::Finish {
             job: Arc::new(job),
             attempt: Box::new(attempt),
             if_orphaned: false,
-        };
+        });
         (change, reply)
     }
 }

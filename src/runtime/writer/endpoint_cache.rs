@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::domain::webhooks::endpoint::{Disabled, Endpoint, EndpointId};
 use crate::domain::webhooks::event::WebhookEvent;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, WebhookChange};
 
 /// The endpoints that this node knows. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -65,11 +65,11 @@ impl EndpointCache {
     /// Applies a committed change of this node.
     pub(crate) fn apply(&self, change: &Change, applied: &Applied) {
         match (change, applied) {
-            (Change::PutEndpoint { before: _, after }, Applied::EndpointStored) => {
+            (Change::Webhook(WebhookChange::Put { before: _, after }), Applied::EndpointStored) => {
                 self.edit(after.id, Some(Arc::clone(after)));
             }
-            (Change::DeleteEndpoint { endpoint }, Applied::Deleted) => self.edit(endpoint.id, None),
-            (Change::Attempts(attempts), Applied::Attempted { is_disabled: true }) => {
+            (Change::Webhook(WebhookChange::Delete { endpoint }), Applied::Deleted) => self.edit(endpoint.id, None),
+            (Change::Webhook(WebhookChange::Attempts(attempts)), Applied::Attempted { is_disabled: true }) => {
                 if let Some(disabled) = attempts.disable {
                     self.disable(attempts.endpoint_id, disabled);
                 }

@@ -17,7 +17,6 @@ use tokio::time::Instant;
 use tracing::{debug, error};
 
 use super::after_commit::AfterCommit;
-use super::batch::{job_ids, rows_of};
 use super::commit_effects::CommitEffects;
 use super::commit_stats::{CommitReport, DeliveryReport};
 use super::error::WriteError;
@@ -32,7 +31,7 @@ use crate::runtime::monitoring::job_spans::Traces;
 use crate::runtime::monitoring::messages::CheckHealth;
 use crate::runtime::monitoring::report_channel::ReportChannel;
 use crate::runtime::outbound::throttle::CommitLoad;
-use crate::storage::change::Change;
+use crate::storage::change::{Change, ClusterChange, WebhookChange};
 use crate::storage::outage::StorageOutage;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -113,7 +112,12 @@ impl Writer {
             if rows > 0 && rows + next.rows > COMMIT_ROWS_MAX {
                 break;
             }
-            let is_second = next.write.changes.iter().flat_map(job_ids).any(|id| !seen.insert(id));
+            let is_second = next
+                .write
+                .changes
+                .iter()
+                .flat_map(Change::job_ids)
+                .any(|id| !seen.insert(id));
             if is_second && rows > 0 {
                 break;
             }
@@ -198,7 +202,7 @@ impl Writer {
         for (change, result) in changes.iter().zip(results) {
             if let Ok(applied) = result {
                 report.note(change, applied);
-                if let Change::Attempts(attempts) = change {
+                if let Change::Webhook(WebhookChange::Attempts(attempts)) = change {
                     let name = self.deps.outbox.endpoints().name_of(attempts.endpoint_id);
                     report
                         .deliveries
@@ -272,7 +276,7 @@ impl Handler<Write> for Writer {
     type Result = ();
 
     fn handle(&mut self, write: Write, ctx: &mut Context<Self>) {
-        let rows: usize = write.changes.iter().map(rows_of).sum();
+        let rows: usize = write.changes.iter().map(Change::rows).sum();
         // A write that is larger than the limit is accepted when none waits: it would never fit otherwise.
         let is_full = self.pending_rows > 0 && self.pending_rows + rows > PENDING_ROWS_MAX;
         if write.priority == WritePriority::Client && is_full {
@@ -295,7 +299,7 @@ impl Handler<Write> for Writer {
             }
             return;
         }
-        let is_heartbeat = |change: &Change| matches!(change, Change::Heartbeat { .. });
+        let is_heartbeat = |change: &Change| matches!(change, Change::Cluster(ClusterChange::Heartbeat { .. }));
         if next.write.changes.iter().any(is_heartbeat) {
             // The node's lease must not expire behind other writes.
             self.pending.push_front(next);

@@ -1,7 +1,6 @@
 //! The write path: group commit, and the notifications that follow a commit.
 
 pub(crate) mod after_commit;
-pub(crate) mod batch;
 pub(crate) mod commit_effects;
 pub mod commit_stats;
 pub mod completion_batcher;

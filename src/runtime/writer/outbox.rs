@@ -16,7 +16,7 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::monitoring::job_spans::Traces;
-use crate::storage::change::{Announcer, Applied, Change, ChangeError};
+use crate::storage::change::{Announcer, Applied, Change, ChangeError, JobChange};
 use crate::storage::outbox::{Announcement, FeedEntry, KnownVersion, Posting};
 use crate::webhooks::payload::message_of;
 
@@ -60,7 +60,7 @@ impl OutboxBuilder {
 
     /// Builds the entries of these changes within their transaction; `None` if there are none to build.
     pub(crate) fn announcer_of(&self, changes: &[Change]) -> Option<Announcer> {
-        if !changes.iter().any(may_have_entries) {
+        if !changes.iter().any(Change::may_have_events) {
             return None;
         }
         let (endpoints, version) = self.endpoints.read_version();
@@ -93,7 +93,7 @@ fn events_of(changes: &[Change], results: &[Option<Result<Applied, ChangeError>>
     for is_claim in [false, true] {
         for (change, result) in changes.iter().zip(results) {
             if let Some(Ok(applied)) = result
-                && matches!(change, Change::Claim(_)) == is_claim
+                && matches!(change, Change::Job(JobChange::Claim(_))) == is_claim
             {
                 effects.add(change, applied, now);
             }
@@ -155,50 +155,4 @@ fn feed(events: &[Event], now: DateTime<Utc>) -> Vec<FeedEntry> {
     jobs.filter(|job_id| seen.insert(*job_id))
         .map(|job_id| FeedEntry { job_id, at: now })
         .collect()
-}
-
-/// `true` if a change may have outbox entries; the server's own bookkeeping has none.
-fn may_have_entries(change: &Change) -> bool {
-    match change {
-        Change::Insert { .. }
-        | Change::Start { .. }
-        | Change::Claim(_)
-        | Change::Finish { .. }
-        | Change::Update { .. }
-        | Change::Delete { .. }
-        | Change::Clear { .. }
-        | Change::SetQueue { .. }
-        | Change::Fire(_)
-        | Change::Trigger { .. } => true,
-        Change::Prune { .. }
-        | Change::DeleteQueue { .. }
-        | Change::PruneQueues
-        | Change::PruneBookkeeping { .. }
-        | Change::AgeSums { .. }
-        | Change::Audit(_)
-        | Change::PruneAudit { .. }
-        | Change::Heartbeat { .. }
-        | Change::InsertRecurring { .. }
-        | Change::UpdateRecurring { .. }
-        | Change::DeleteRecurring { .. }
-        | Change::Lead { .. }
-        | Change::SetDraining { .. }
-        | Change::Leave { .. }
-        | Change::RegisterWorker { .. }
-        | Change::RenewWorker { .. }
-        | Change::Report { .. }
-        | Change::Announce(_)
-        | Change::Post(_)
-        | Change::PutEndpoint { .. }
-        | Change::DeleteEndpoint { .. }
-        | Change::HoldEndpoints(_)
-        | Change::ReviewEndpoints(_)
-        | Change::Attempts(_)
-        | Change::Redeliver { .. }
-        | Change::SetBackDeliveries { .. }
-        | Change::PruneDeliveries { .. }
-        | Change::HoldReader { .. }
-        | Change::MoveReader { .. }
-        | Change::PruneFeed { .. } => false,
-    }
 }

@@ -16,7 +16,7 @@ use crate::service::audit_writer;
 use crate::service::audit_writer::AuditedAction;
 use crate::service::error::ServiceError;
 use crate::service::limits::expensive_reads::Charge;
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError, JobChange};
 use crate::storage::query::{JobFilter, Order, Page};
 
 /// Maximum number of jobs per step, so that concurrent writes do not wait long.
@@ -75,7 +75,7 @@ impl Jobs {
         self.change_all(caller, filter, &statuses, limit, |job| {
             job.check_deletable().ok()?;
             let job = Arc::clone(job);
-            Some((Change::Delete { job }, AuditedAction::DELETE))
+            Some((Change::Job(JobChange::Delete { job }), AuditedAction::DELETE))
         })
         .await
     }
@@ -190,10 +190,10 @@ impl Jobs {
 }
 
 fn update(before: &Arc<Job>, after: Job) -> Change {
-    Change::Update {
+    Change::Job(JobChange::Update {
         before: Arc::clone(before),
         after: Arc::new(after),
-    }
+    })
 }
 
 /// Rejects an empty filter, which would match every job by mistake.

@@ -30,7 +30,7 @@ use crate::domain::job::state_machine::{Cancelled, InvalidTransition, JobUpdate}
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::runtime::RuntimeHandle;
-use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted, JobChange};
 use crate::storage::query::{JobFilter, JobSummary, JobText, Page, StoredTexts};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -258,10 +258,10 @@ impl Jobs {
         let request = idempotency.as_ref().map(|asked| asked.key.as_str());
         // Held until the jobs are written or rejected.
         let mut admitted = self.admission.admit(caller, &jobs, request, first_index).await?;
-        let change = Change::Insert {
+        let change = Change::Job(JobChange::Insert {
             jobs: jobs.clone(),
             idempotency,
-        };
+        });
         let entry = self
             .audit
             .entry(caller, AuditedAction::CREATE)
@@ -632,7 +632,7 @@ impl Jobs {
                 .audit
                 .entry(caller, AuditedAction::DELETE)
                 .map(|entry| audit_writer::of_job(entry, &job));
-            match self.audit.write(Change::Delete { job }, entry).await? {
+            match self.audit.write(Change::Job(JobChange::Delete { job }), entry).await? {
                 Ok(Applied::Deleted) => return Ok(()),
                 Ok(other) => return Err(unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
@@ -675,10 +675,10 @@ impl Jobs {
             .audit
             .entry(caller, action)
             .map(|entry| audit_writer::of_job(entry, &after));
-        let change = Change::Update {
+        let change = Change::Job(JobChange::Update {
             before,
             after: Arc::clone(&after),
-        };
+        });
         match self.audit.write(change, entry).await? {
             Ok(Applied::Updated) => Ok(Some(after)),
             Ok(other) => Err(unexpected(&other)),

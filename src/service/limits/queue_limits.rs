@@ -19,7 +19,7 @@ use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
 use crate::service::error::ServiceError;
 use crate::service::jobs::job_validation::Rules;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, MaintenanceChange};
 use crate::storage::query::JobFilter;
 use crate::storage::repository::JobRepository;
 
@@ -319,7 +319,10 @@ impl Admission {
                 return Ok(false);
             }
         }
-        let removed = self.writer.write_one(Change::PruneQueues, WritePriority::Client);
+        let removed = self.writer.write_one(
+            Change::Maintenance(MaintenanceChange::PruneQueues),
+            WritePriority::Client,
+        );
         let removed = removed.await??;
         let has_removed = matches!(&removed, Applied::QueuesRemoved(queues) if !queues.is_empty());
         *pruned = Some(LastPrune {

@@ -13,7 +13,7 @@ use crate::service::audit_writer;
 use crate::service::audit_writer::AuditedAction;
 use crate::service::error::ServiceError;
 use crate::service::jobs::unexpected;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, WebhookChange};
 use crate::storage::outbox::Redelivery;
 use crate::storage::query::{DeliveryPage, StoredTexts};
 
@@ -40,7 +40,7 @@ impl Webhooks {
         }
         let now = timestamp::truncate_to_micros(self.runtime.clock.now());
         let (webhook_id, posting) = test_posting(id, now, JobId::new(now, self.runtime.ids.next()));
-        let post = Change::Post(vec![posting]);
+        let post = Change::Webhook(WebhookChange::Post(vec![posting]));
         let entry = self.audit.entry(caller, AuditedAction::TEST_ENDPOINT);
         let entry = entry.map(|entry| audit_writer::of_endpoint(entry, id));
         let applied = self.audit.write(post, entry).await??;
@@ -100,10 +100,10 @@ impl Webhooks {
         // A delivery of a deleted endpoint can't be sent.
         self.read(delivery.endpoint_id).await?;
         if delivery.status != DeliveryStatus::Pending {
-            let again = Change::Redeliver {
+            let again = Change::Webhook(WebhookChange::Redeliver {
                 which: Redelivery::One(id),
                 now: self.runtime.clock.now(),
-            };
+            });
             let entry = self.audit.entry(caller, AuditedAction::REDELIVER);
             let entry = entry.map(|entry| audit_writer::of_endpoint(entry, delivery.endpoint_id));
             let applied = self.audit.write(again, entry).await??;
@@ -128,14 +128,14 @@ impl Webhooks {
         let entry = entry.map(|entry| audit_writer::of_endpoint(entry, id));
         let mut total = 0;
         loop {
-            let again = Change::Redeliver {
+            let again = Change::Webhook(WebhookChange::Redeliver {
                 which: Redelivery::FailedSince {
                     endpoint_id: id,
                     since,
                     limit: REDELIVER_STEP,
                 },
                 now: self.runtime.clock.now(),
-            };
+            });
             let applied = self.audit.write(again, entry.clone()).await??;
             let Applied::Removed(count) = applied else {
                 return Err(unexpected(&applied));

@@ -33,7 +33,7 @@ use crate::runtime::RuntimeHandle;
 pub use crate::runtime::remote_workers::HeartbeatResponse;
 pub use crate::runtime::remote_workers::{LeaseMemory, LeaseRoom};
 use crate::runtime::remote_workers::{LeaseRequest, LeasedJobs, RemoteWorkerError, ReportedJob, ReportedOutcome};
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, WorkerChange};
 use crate::storage::query::{StoredTexts, StoredWorker, WorkerPage};
 use crate::storage::repository::JobRepository;
 
@@ -215,7 +215,7 @@ impl Workers {
         }
         let now = self.runtime.clock.now();
         let worker = NodeId::new(now);
-        let change = Change::RegisterWorker {
+        let change = Change::Worker(WorkerChange::Register {
             worker,
             declaration: Arc::new(declaration),
             access: Arc::new(WorkerAccess {
@@ -224,7 +224,7 @@ impl Workers {
             }),
             registered_at: now,
             lease: self.lease_time(),
-        };
+        });
         let entry = self.audit.entry(caller, AuditedAction::REGISTER_WORKER);
         let applied = self.audit.write(change, entry).await??;
         let Applied::Registered = applied else {

@@ -11,7 +11,9 @@ use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
 use crate::domain::access::caller::{Caller, CallerKind};
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::AuditId;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted};
+use crate::storage::change::{
+    Applied, Change, ChangeError, Finished, Idempotency, Inserted, JobChange, MaintenanceChange, QueueChange,
+};
 use crate::storage::query::{AuditFilter, AuditPage};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -87,20 +89,20 @@ async fn a_record_is_read_as_it_was_written(storage: Subject) {
 
 async fn what_had_an_effect_is_recorded(storage: Subject) {
     storage.insert(&[job(1), job(2), job(3), with_key("k", job(4))]).await;
-    let clear = Change::Clear {
+    let clear = Change::Queue(QueueChange::Clear {
         queue: job(1).queue,
         status: JobStatus::Pending,
         up_to: job(3).id,
         limit: 10,
-    };
-    let pause = Change::SetQueue {
+    });
+    let pause = Change::Queue(QueueChange::Set {
         queue: queue("default"),
         is_paused: Some(true),
-    };
+    });
     let effects = [
         (insert([with_key("k", job(5)), job(6)]), 1),
         (update(&job(1), &renamed(&job(1), "changed")), 1),
-        (Change::Delete { job: job(2).into() }, 1),
+        (Change::Job(JobChange::Delete { job: job(2).into() }), 1),
         (pause, 0),
         (clear, 2),
     ];
@@ -163,25 +165,27 @@ async fn new_jobs_are_recorded_beside_starts_and_ends(storage: Subject) {
 }
 
 async fn what_had_no_effect_is_not_recorded(storage: Subject) {
-    let request = |number| Change::Insert {
-        jobs: vec![with_key("k", job(number)).into()],
-        idempotency: Some(Idempotency {
-            key: "asked".to_owned(),
-            fingerprint: [1; 32],
-            created_at: at(0),
-        }),
+    let request = |number| {
+        Change::Job(JobChange::Insert {
+            jobs: vec![with_key("k", job(number)).into()],
+            idempotency: Some(Idempotency {
+                key: "asked".to_owned(),
+                fingerprint: [1; 32],
+                created_at: at(0),
+            }),
+        })
     };
     storage.commit(&[request(1)]).await;
-    let clear = Change::Clear {
+    let clear = Change::Queue(QueueChange::Clear {
         queue: queue("nobody"),
         status: JobStatus::Pending,
         up_to: job(100).id,
         limit: 10,
-    };
-    let resume = Change::SetQueue {
+    });
+    let resume = Change::Queue(QueueChange::Set {
         queue: queue("default"),
         is_paused: Some(false),
-    };
+    });
     let changes = [
         request(2),
         audit(&record(1)),
@@ -231,12 +235,12 @@ async fn a_bad_change_is_not_recorded(storage: Subject) {
 
 async fn steps_of_one_work_are_added_up(storage: Subject) {
     storage.insert(&(0..5).map(job).collect::<Vec<_>>()).await;
-    let clear = Change::Clear {
+    let clear = Change::Queue(QueueChange::Clear {
         queue: queue("default"),
         status: JobStatus::Pending,
         up_to: job(100).id,
         limit: 2,
-    };
+    });
     for expected in [RECORDED, RECORDED, RECORDED, UNRECORDED] {
         let applied = storage.commit(&[clear.clone(), audit(&record(1))]).await;
         assert_eq!(applied[1], expected);
@@ -358,9 +362,11 @@ async fn records_are_filtered(storage: Subject) {
 async fn old_records_are_removed_in_steps(storage: Subject) {
     let records: Vec<AuditRecord> = (1..=6).map(record).collect();
     stored(&storage, &records).await;
-    let prune = |seconds, limit| Change::PruneAudit {
-        before: at(seconds),
-        limit,
+    let prune = |seconds, limit| {
+        Change::Maintenance(MaintenanceChange::PruneAudit {
+            before: at(seconds),
+            limit,
+        })
     };
     for (limit, removed) in [(3, 3), (3, 1), (3, 0)] {
         assert_eq!(storage.apply(prune(5, limit)).await, Ok(Applied::Removed(removed)));

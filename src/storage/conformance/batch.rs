@@ -6,7 +6,9 @@ use super::sample::{
     at, completed, failed, finish, insert, job, jobs, node, queue, renamed, start, unknown_id, update,
 };
 use super::{Case, Subject, cases_of};
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted};
+use crate::storage::change::{
+    Applied, Change, ChangeError, ClusterChange, Finished, Idempotency, Inserted, JobChange, QueueChange,
+};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -52,20 +54,20 @@ async fn changes_are_answered_in_their_order(storage: Subject) {
     let running = storage.insert_running(running, node).await;
     let applied = storage
         .commit(&[
-            Change::Delete {
+            Change::Job(JobChange::Delete {
                 job: Arc::new(old.clone()),
-            },
+            }),
             finish(&running, completed(), at(10)),
-            Change::SetQueue {
+            Change::Queue(QueueChange::Set {
                 queue: queue("reports"),
                 is_paused: Some(true),
-            },
+            }),
             update(&changed, &renamed(&changed, "another name")),
             insert([new.clone()]),
             start([&pending], node, at(10)),
-            Change::Leave {
+            Change::Cluster(ClusterChange::Leave {
                 node: super::sample::node(9),
-            },
+            }),
         ])
         .await;
     let expected = [
@@ -128,13 +130,15 @@ async fn a_bad_insert_fails_alone(storage: Subject) {
 
 async fn a_bad_insert_leaves_no_idempotency_key(storage: Subject) {
     storage.insert(&[job(1)]).await;
-    let with_key = |jobs: &[u32]| Change::Insert {
-        jobs: jobs.iter().map(|number| Arc::new(job(*number))).collect(),
-        idempotency: Some(Idempotency {
-            key: "the caller's key".to_owned(),
-            fingerprint: [1; 32],
-            created_at: at(0),
-        }),
+    let with_key = |jobs: &[u32]| {
+        Change::Job(JobChange::Insert {
+            jobs: jobs.iter().map(|number| Arc::new(job(*number))).collect(),
+            idempotency: Some(Idempotency {
+                key: "the caller's key".to_owned(),
+                fingerprint: [1; 32],
+                created_at: at(0),
+            }),
+        })
     };
     let applied = storage.apply(with_key(&[2, 1])).await;
     assert!(matches!(applied, Err(ChangeError::Rejected { .. })), "{applied:?}");
@@ -153,9 +157,9 @@ async fn a_stale_change_fails_alone(storage: Subject) {
         .commit(&[
             update(&first, &renamed(&first, "first")),
             update(&second, &renamed(&second, "second")),
-            Change::Delete {
+            Change::Job(JobChange::Delete {
                 job: Arc::new(gone.clone()),
-            },
+            }),
             start([&third], node, at(10)),
         ])
         .await;

@@ -12,7 +12,7 @@ use crate::domain::job::priority::Priority;
 use crate::domain::values::id::JobId;
 use crate::domain::values::json::Json;
 use crate::domain::values::name::JobType;
-use crate::storage::change::{Applied, ByteLimit, Change, ChangeError, Claim, Inserted};
+use crate::storage::change::{Applied, ByteLimit, Change, ChangeError, Claim, ClusterChange, Inserted, JobChange};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -35,7 +35,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 async fn claimed(storage: &Subject, claim: Claim) -> Vec<Job> {
-    taken(storage.apply(Change::Claim(claim)).await)
+    taken(storage.apply(Change::Job(JobChange::Claim(claim))).await)
 }
 
 fn taken(applied: Result<Applied, ChangeError>) -> Vec<Job> {
@@ -241,7 +241,7 @@ async fn a_claim_takes_no_more_bytes_than_asked(storage: Subject) {
 async fn two_claims_never_take_one_job(storage: Subject) {
     let node = storage.live_node(1).await;
     storage.insert(&jobs(10)).await;
-    let both = [3, 4].map(|limit| Change::Claim(claim(limit, node, at(100))));
+    let both = [3, 4].map(|limit| Change::Job(JobChange::Claim(claim(limit, node, at(100)))));
     let mut all = Vec::new();
     for applied in storage.commit(&both).await {
         all.extend(taken(applied));
@@ -254,7 +254,7 @@ async fn two_claims_never_take_one_job(storage: Subject) {
 /// Claims are applied last, wherever they stand.
 async fn a_claim_sees_what_its_commit_has_stored(storage: Subject) {
     let node = storage.live_node(1).await;
-    let changes = [Change::Claim(claim(10, node, at(100))), insert(jobs(2))];
+    let changes = [Change::Job(JobChange::Claim(claim(10, node, at(100)))), insert(jobs(2))];
     let applied = storage.commit(&changes).await;
     assert_eq!(applied[1], Ok(Applied::Inserted(vec![Inserted::New; 2])));
     assert_eq!(ids(&taken(applied[0].clone())), ids(&jobs(2)));
@@ -264,14 +264,17 @@ async fn a_claim_sees_what_its_commit_has_stored(storage: Subject) {
 async fn a_node_without_a_lease_claims_nothing(storage: Subject) {
     storage.insert(&jobs(2)).await;
     let refused = Err(ChangeError::NoLease);
-    let never = Change::Claim(claim(10, node(5), at(100)));
+    let never = Change::Job(JobChange::Claim(claim(10, node(5), at(100))));
     assert_eq!(storage.apply(never).await, refused);
     let left = storage.live_node(6).await;
     storage
-        .apply(Change::Leave { node: left })
+        .apply(Change::Cluster(ClusterChange::Leave { node: left }))
         .await
         .expect("a node can leave");
-    let changes = [Change::Claim(claim(10, left, at(100))), insert([job(3)])];
+    let changes = [
+        Change::Job(JobChange::Claim(claim(10, left, at(100)))),
+        insert([job(3)]),
+    ];
     let applied = storage.commit(&changes).await;
     assert_eq!(applied, [refused, Ok(Applied::Inserted(vec![Inserted::New]))]);
     storage.holds(&jobs(2)).await;

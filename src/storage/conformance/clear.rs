@@ -10,7 +10,7 @@ use crate::domain::job::Job;
 use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
-use crate::storage::change::{Applied, Change, Inserted};
+use crate::storage::change::{Applied, Change, Inserted, JobChange, MaintenanceChange, QueueChange};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -27,20 +27,20 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn clear(queue_name: &str, status: JobStatus, up_to: JobId, limit: u32) -> Change {
-    Change::Clear {
+    Change::Queue(QueueChange::Clear {
         queue: queue(queue_name),
         status,
         up_to,
         limit,
-    }
+    })
 }
 
 fn prune(status: JobStatus, seconds: i64, limit: u32) -> Change {
-    Change::Prune {
+    Change::Maintenance(MaintenanceChange::PruneJobs {
         status,
         finished_before: at(seconds),
         limit,
-    }
+    })
 }
 
 fn removed(count: u64) -> Result<Applied, crate::storage::change::ChangeError> {
@@ -178,17 +178,17 @@ async fn pruning_spares_what_ran_again(storage: Subject) {
     assert_eq!(storage.apply(prune(JobStatus::Completed, 55, 100)).await, removed(0));
     let done = storage.finish(&running, completed()).await;
     let finished_at = done.finished_at.expect("an end");
-    let at_its_end = Change::Prune {
+    let at_its_end = Change::Maintenance(MaintenanceChange::PruneJobs {
         status: JobStatus::Completed,
         finished_before: finished_at,
         limit: 100,
-    };
+    });
     assert_eq!(storage.apply(at_its_end).await, removed(0));
-    let after_it = Change::Prune {
+    let after_it = Change::Maintenance(MaintenanceChange::PruneJobs {
         status: JobStatus::Completed,
         finished_before: finished_at + TimeDelta::microseconds(1),
         limit: 100,
-    };
+    });
     assert_eq!(storage.apply(after_it).await, removed(1));
     storage.counts_are_exact().await;
 }
@@ -208,7 +208,7 @@ async fn a_bad_change_leaves_removing_the_last(storage: Subject) {
     storage.insert(&[job(0)]).await;
     let applied = storage
         .commit(&[
-            Change::Claim(super::sample::claim(2, node, at(100))),
+            Change::Job(JobChange::Claim(super::sample::claim(2, node, at(100)))),
             clear("default", JobStatus::Pending, youngest(), 100),
             insert([job(0)]),
             insert([job(1)]),

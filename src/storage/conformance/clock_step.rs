@@ -17,7 +17,7 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::json::Json;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, JobChange, WebhookChange};
 use crate::storage::outbox::AttemptOutcome;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -86,10 +86,10 @@ async fn jobs_whose_due_time_was_reckoned_from_the_future_are_found(storage: Sub
                 .set_back(now, Some(TimeDelta::seconds(7_200)))
                 .expect("it is ahead"),
         );
-        let update = Change::Update {
+        let update = Change::Job(JobChange::Update {
             before,
             after: Arc::clone(&after),
-        };
+        });
         assert_eq!(storage.apply(update).await, Ok(Applied::Updated));
         assert_eq!(storage.job(after.id).await.parameters, delayed.parameters, "they stay");
         assert_eq!(storage.job(after.id).await, storage.whole(&after).await);
@@ -133,10 +133,12 @@ async fn deliveries_that_were_noted_in_the_future_are_set_back_once(storage: Sub
         ],
     )
     .await;
-    let set_back = |limit| Change::SetBackDeliveries {
-        now,
-        step: TimeSpan::from_secs(7_200),
-        limit,
+    let set_back = |limit| {
+        Change::Webhook(WebhookChange::SetBack {
+            now,
+            step: TimeSpan::from_secs(7_200),
+            limit,
+        })
     };
     assert_eq!(storage.apply(set_back(1)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(set_back(10)).await, Ok(Applied::Removed(1)));

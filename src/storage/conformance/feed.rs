@@ -6,7 +6,9 @@ use super::sample::{at, insert, job, jobs, node};
 use super::{Case, Subject, cases_of};
 use crate::domain::values::id::JobId;
 use crate::domain::webhooks::change_feed::FeedCursor;
-use crate::storage::change::{Announcer, Applied, Change, ChangeError};
+use crate::storage::change::{
+    Announcer, Applied, Change, ChangeError, ClusterChange, FeedChange, JobChange, MaintenanceChange,
+};
 use crate::storage::outbox::{Announcement, FeedEntry};
 use crate::storage::query::FeedPage;
 
@@ -121,7 +123,7 @@ async fn the_end_of_the_feed_is_behind_everything(storage: Subject) {
 
 async fn a_job_that_is_gone_is_told_by_its_id(storage: Subject) {
     storage.insert(&[job(1)]).await;
-    let delete = Change::Delete { job: job(1).into() };
+    let delete = Change::Job(JobChange::Delete { job: job(1).into() });
     let applied = storage.commit(&[delete, tell(vec![job(1).id], 0)]).await;
     assert!(applied.iter().all(Result::is_ok), "{applied:?}");
     let page = read_all(&storage, FeedCursor::START, 1).await;
@@ -166,7 +168,7 @@ async fn a_part_that_was_removed_is_a_gap(storage: Subject) {
     read_all(&storage, FeedCursor::START, 4).await;
     let first = read(&storage, FeedCursor::START, 1).await.cursor;
     let second = read(&storage, first, 1).await.cursor;
-    let prune = |limit| Change::PruneFeed { before: at(2), limit };
+    let prune = |limit| Change::Maintenance(MaintenanceChange::PruneFeed { before: at(2), limit });
     assert_eq!(storage.apply(prune(1)).await, Ok(Applied::Removed(1)));
     assert!(!read(&storage, first, 10).await.has_gap, "it had read what is gone");
     assert_eq!(storage.apply(prune(10)).await, Ok(Applied::Removed(1)));
@@ -180,18 +182,22 @@ async fn a_part_that_was_removed_is_a_gap(storage: Subject) {
 
 async fn a_reader_belongs_to_one_node(storage: Subject) {
     let reader: Arc<str> = Arc::from("warehouse");
-    let hold = |number| Change::HoldReader {
-        reader: Arc::clone(&reader),
-        node: node(number),
+    let hold = |number| {
+        Change::Feed(FeedChange::Hold {
+            reader: Arc::clone(&reader),
+            node: node(number),
+        })
     };
     let to = FeedCursor {
         transaction: 0,
         number: 7,
     };
-    let advance = |number| Change::MoveReader {
-        reader: Arc::clone(&reader),
-        node: node(number),
-        to,
+    let advance = |number| {
+        Change::Feed(FeedChange::Move {
+            reader: Arc::clone(&reader),
+            node: node(number),
+            to,
+        })
     };
     assert_eq!(storage.apply(hold(1)).await, Err(ChangeError::NoLease));
     storage.live_node(1).await;
@@ -207,7 +213,12 @@ async fn a_reader_belongs_to_one_node(storage: Subject) {
         assert_eq!(other.apply(hold(2)).await, Ok(Applied::HeldReader(None)));
         assert_eq!(other.apply(advance(2)).await, Err(ChangeError::Conflict));
     }
-    assert!(storage.apply(Change::Leave { node: node(1) }).await.is_ok());
+    assert!(
+        storage
+            .apply(Change::Cluster(ClusterChange::Leave { node: node(1) }))
+            .await
+            .is_ok()
+    );
     storage.live_node(2).await;
     assert_eq!(storage.apply(hold(2)).await, Ok(Applied::HeldReader(Some(to))));
     assert_eq!(storage.apply(advance(1)).await, Err(ChangeError::Conflict));

@@ -13,7 +13,7 @@ use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::retry::Jitter;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::json::Json;
-use crate::storage::change::{Applied, Change, Finished};
+use crate::storage::change::{Applied, Change, ClusterChange, Finished, JobChange};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -97,11 +97,11 @@ async fn a_brief_job_is_changed_without_its_texts(storage: Subject) {
         let running = storage.insert_running(detailed(number), node).await;
         let (expected, _) = running.lose(lost_before, at(500));
         let (after, attempt) = brief(running.id).await.lose(lost_before, at(500));
-        let lost = Change::Finish {
+        let lost = Change::Job(JobChange::Finish {
             job: Arc::new(after),
             attempt: Box::new(attempt),
             if_orphaned: false,
-        };
+        });
         assert_eq!(storage.apply(lost).await, Ok(Applied::Finished(Finished::Stored)));
         storage.holds(std::slice::from_ref(&expected)).await;
     }
@@ -285,7 +285,10 @@ async fn a_job_that_nobody_runs_can_not_end(storage: Subject) {
 async fn a_node_that_lost_its_lease_may_still_end_what_nobody_took(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(1), node).await;
-    storage.apply(Change::Leave { node }).await.expect("a node can leave");
+    storage
+        .apply(Change::Cluster(ClusterChange::Leave { node }))
+        .await
+        .expect("a node can leave");
     let ended = storage.finish(&running, completed()).await;
     assert_eq!(ended.status, JobStatus::Completed);
 }

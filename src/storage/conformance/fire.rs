@@ -9,7 +9,7 @@ use crate::domain::job::Job;
 use crate::domain::recurring::RecurringJob;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError, Fire, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, Fire, Inserted, RecurringChange};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -25,19 +25,19 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn fire(before: &RecurringJob, occurrences: &[Job], leader: Option<(NodeId, FencingToken)>) -> Change {
-    Change::Fire(Fire {
+    Change::Recurring(RecurringChange::Fire(Fire {
         before: Arc::new(before.clone()),
         after: Arc::new(advanced(before)),
         occurrences: occurrences.iter().cloned().map(Arc::new).collect(),
         leader,
-    })
+    }))
 }
 
 async fn stored(storage: &Subject, number: u32) -> RecurringJob {
-    let change = Change::InsertRecurring {
+    let change = Change::Recurring(RecurringChange::Insert {
         recurring: Arc::new(recurring(number)),
         idempotency: None,
-    };
+    });
     assert_eq!(storage.apply(change).await, Ok(Applied::RecurringStored));
     recurring(number)
 }
@@ -93,10 +93,10 @@ async fn a_due_time_becomes_a_job_once(storage: Subject) {
 async fn a_stale_recurring_job_fires_nothing(storage: Subject) {
     let before = stored(&storage, 1).await;
     let now = advanced(&before);
-    let update = Change::UpdateRecurring {
+    let update = Change::Recurring(RecurringChange::Update {
         before: Arc::new(before.clone()),
         after: Arc::new(now.clone()),
-    };
+    });
     assert_eq!(storage.apply(update).await, Ok(Applied::RecurringStored));
     let jobs = [in_queue("new", occurrence(&before, at(60), 10))];
     let applied = storage.commit(&[fire(&before, &jobs, None), insert([job(1)])]).await;
@@ -113,9 +113,11 @@ async fn a_stale_recurring_job_fires_nothing(storage: Subject) {
 async fn only_the_leader_fires(storage: Subject) {
     let mut before = stored(&storage, 1).await;
     let leader = node(1);
-    let lead = |node| Change::Lead {
-        node,
-        lease: TimeSpan::from_secs(3_600),
+    let lead = |node| {
+        Change::Cluster(ClusterChange::Lead {
+            node,
+            lease: TimeSpan::from_secs(3_600),
+        })
     };
     let nobody = fire(
         &before,
@@ -138,7 +140,9 @@ async fn only_the_leader_fires(storage: Subject) {
     before = advanced(&before);
 
     // It has gone, and another leads: what was sent under the old token comes too late.
-    storage.commit(&[Change::Leave { node: leader }]).await;
+    storage
+        .commit(&[Change::Cluster(ClusterChange::Leave { node: leader })])
+        .await;
     let Ok(Applied::Led(Some(next))) = storage.apply(lead(node(2))).await else {
         panic!("who has gone leads no more");
     };
@@ -210,10 +214,12 @@ async fn a_firing_without_occurrences_only_advances(storage: Subject) {
 
 async fn a_trigger_needs_no_revision(storage: Subject) {
     let before = stored(&storage, 1).await;
-    let trigger = |revision, occurrence: &Job| Change::Trigger {
-        recurring_id: before.id,
-        revision,
-        occurrence: Arc::new(occurrence.clone()),
+    let trigger = |revision, occurrence: &Job| {
+        Change::Recurring(RecurringChange::Trigger {
+            recurring_id: before.id,
+            revision,
+            occurrence: Arc::new(occurrence.clone()),
+        })
     };
     let jobs: Vec<Job> = (10..14)
         .map(|number| occurrence(&before, at(i64::from(number)), number))
@@ -249,11 +255,11 @@ async fn a_trigger_needs_no_revision(storage: Subject) {
         Err(ChangeError::Conflict)
     );
     storage.holds(&jobs[..3]).await;
-    let unknown = Change::Trigger {
+    let unknown = Change::Recurring(RecurringChange::Trigger {
         recurring_id: recurring(2).id,
         revision: None,
         occurrence: Arc::new(jobs[3].clone()),
-    };
+    });
     assert_eq!(storage.apply(unknown).await, Err(ChangeError::Conflict));
     storage.counts_are_exact().await;
 }

@@ -7,7 +7,7 @@ use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::UniqueKey;
-use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted, JobChange, MaintenanceChange};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -28,14 +28,14 @@ fn asked(key: &str, fingerprint: u8, jobs: impl IntoIterator<Item = Job>) -> Cha
 }
 
 fn asked_at(seconds: i64, key: &str, fingerprint: u8, jobs: impl IntoIterator<Item = Job>) -> Change {
-    Change::Insert {
+    Change::Job(JobChange::Insert {
         jobs: jobs.into_iter().map(Arc::new).collect(),
         idempotency: Some(Idempotency {
             key: key.to_owned(),
             fingerprint: [fingerprint; 32],
             created_at: at(seconds),
         }),
-    }
+    })
 }
 
 async fn a_repeated_request_is_answered_with_what_it_made(storage: Subject) {
@@ -100,7 +100,7 @@ async fn what_a_request_found_is_what_it_is_answered_again(storage: Subject) {
 
 async fn a_replay_names_jobs_that_are_gone(storage: Subject) {
     storage.commit(&[asked("k", 1, [job(1)])]).await;
-    let delete = Change::Delete { job: Arc::new(job(1)) };
+    let delete = Change::Job(JobChange::Delete { job: Arc::new(job(1)) });
     assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
     let applied = storage.apply(asked("k", 1, [job(2)])).await;
     assert_eq!(applied, Ok(Applied::Replayed(vec![job(1).id.as_uuid()])));
@@ -111,11 +111,11 @@ async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
     storage
         .commit(&[asked_at(10, "old", 1, [job(1)]), asked_at(20, "young", 1, [job(2)])])
         .await;
-    let prune = Change::PruneBookkeeping {
+    let prune = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
         keys_before: at(20),
         throughput_before: at(0),
         limit: 10,
-    };
+    });
     assert_eq!(storage.apply(prune).await, Ok(Applied::Removed(1)));
     let applied = storage
         .commit(&[asked("old", 2, [job(3)]), asked("young", 1, [job(4)])])
@@ -132,11 +132,11 @@ async fn old_keys_go_step_by_step_the_oldest_first(storage: Subject) {
     let asked =
         [(3, job(3)), (1, job(1)), (2, job(2))].map(|(age, job)| asked_at(age, &format!("key {age}"), 1, [job]));
     storage.commit(&asked).await;
-    let prune = Change::PruneBookkeeping {
+    let prune = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
         keys_before: at(20),
         throughput_before: at(0),
         limit: 2,
-    };
+    });
     assert_eq!(storage.apply(prune.clone()).await, Ok(Applied::Removed(2)));
     let young = storage.apply(self::asked("key 3", 1, [job(4)])).await;
     assert_eq!(young, Ok(Applied::Replayed(vec![job(3).id.as_uuid()])));

@@ -11,7 +11,7 @@ use crate::domain::job::Job;
 use crate::domain::job::outcome::Outcome;
 use crate::domain::job::state_machine::Cancelled;
 use crate::domain::values::id::JobId;
-use crate::storage::change::{Applied, Inserted};
+use crate::storage::change::{Applied, Inserted, JobChange, QueueChange};
 use crate::storage::query::{JobSummary, JobText, StoredTexts};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -63,7 +63,7 @@ async fn many_jobs_are_stored_at_once(storage: Subject) {
     let mut changes = vec![insert(batch.iter().cloned())];
     changes.extend(rest.iter().map(|job| insert([job.clone()])));
     for (change, applied) in changes.iter().zip(storage.commit(&changes).await) {
-        let crate::storage::change::Change::Insert { jobs, .. } = change else {
+        let crate::storage::change::Change::Job(JobChange::Insert { jobs, .. }) = change else {
             panic!("an insert");
         };
         assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New; jobs.len()])));
@@ -126,10 +126,10 @@ async fn a_queue_comes_into_being_with_its_first_job(storage: Subject) {
 }
 
 async fn a_paused_queue_stays_paused_when_jobs_come(storage: Subject) {
-    let pause = crate::storage::change::Change::SetQueue {
+    let pause = crate::storage::change::Change::Queue(QueueChange::Set {
         queue: super::sample::queue("default"),
         is_paused: Some(true),
-    };
+    });
     assert_eq!(storage.apply(pause).await, Ok(Applied::QueueSet { changed: true }));
     storage.insert(&[job(1)]).await;
     assert!(storage.queue("default").await.expect("the queue").is_paused);

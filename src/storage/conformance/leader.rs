@@ -9,7 +9,7 @@ use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::name::JobType;
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange};
 use crate::storage::query::StoredNode;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -30,7 +30,10 @@ async fn nodes(storage: &Subject) -> Vec<StoredNode> {
 }
 
 async fn lead(storage: &Subject, node: NodeId, lease: TimeSpan) -> Option<FencingToken> {
-    match storage.apply(Change::Lead { node, lease }).await {
+    match storage
+        .apply(Change::Cluster(ClusterChange::Lead { node, lease }))
+        .await
+    {
         Ok(Applied::Led(token)) => token,
         other => panic!("a node that asks to lead was answered {other:?}"),
     }
@@ -43,14 +46,14 @@ fn email_job() -> JobType {
 async fn a_node_is_shown_as_it_is(storage: Subject) {
     assert_eq!(nodes(&storage).await, []);
     let id = node(1);
-    let heartbeat = Change::Heartbeat {
+    let heartbeat = Change::Cluster(ClusterChange::Heartbeat {
         node: id,
         name: Arc::from("Köln-1 🦀"),
         started_at: at(5),
         lease: LONG,
         job_types: Arc::from([email_job(), JobType::parse("FaxJob").expect("a type")]),
         remote_types: Arc::from([email_job()]),
-    };
+    });
     assert_eq!(storage.apply(heartbeat).await, Ok(Applied::Alive));
     storage.insert_running(job(1), id).await;
     storage.insert_running(job(2), id).await;
@@ -81,13 +84,16 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
     );
     lead(&storage, id, LONG).await;
     assert!(nodes(&storage).await[0].is_leader);
-    assert_eq!(storage.apply(Change::Leave { node: id }).await, Ok(Applied::Alive));
+    assert_eq!(
+        storage.apply(Change::Cluster(ClusterChange::Leave { node: id })).await,
+        Ok(Applied::Alive)
+    );
     assert_eq!(nodes(&storage).await, []);
 }
 
 async fn a_node_drains_until_it_is_resumed(storage: Subject) {
     let id = storage.live_node(1).await;
-    let set = |node, is_draining| Change::SetDraining { node, is_draining };
+    let set = |node, is_draining| Change::Cluster(ClusterChange::SetDraining { node, is_draining });
     let switched = |changed| Ok(Applied::DrainSet { changed });
     assert_eq!(storage.apply(set(id, true)).await, switched(true));
     assert_eq!(storage.apply(set(id, true)).await, switched(false));
@@ -141,14 +147,18 @@ async fn the_first_node_that_asks_leads(storage: Subject) {
         token,
         "who goes on leading keeps its token"
     );
-    let both = [node(2), node(1)].map(|node| Change::Lead { node, lease: LONG });
+    let both = [node(2), node(1)].map(|node| Change::Cluster(ClusterChange::Lead { node, lease: LONG }));
     assert_eq!(
         storage.commit(&both).await,
         [Ok(Applied::Led(None)), Ok(Applied::Led(token))]
     );
-    storage.commit(&[Change::Leave { node: node(2) }]).await;
+    storage
+        .commit(&[Change::Cluster(ClusterChange::Leave { node: node(2) })])
+        .await;
     assert_eq!(lead(&storage, node(2), LONG).await, None, "only the leader can resign");
-    storage.commit(&[Change::Leave { node: node(1) }]).await;
+    storage
+        .commit(&[Change::Cluster(ClusterChange::Leave { node: node(1) })])
+        .await;
     let next = lead(&storage, node(2), LONG).await;
     assert!(next > token, "{next:?} is newer than {token:?}");
     let back = lead(&storage, node(1), LONG).await;

@@ -21,7 +21,7 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::{TIME_BUCKET_SECONDS, TimeBucket, TimeBucketRange};
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::JobType;
-use crate::storage::change::{Change, Claim, Idempotency};
+use crate::storage::change::{Change, Claim, ClusterChange, Idempotency, JobChange, MaintenanceChange, QueueChange};
 use crate::storage::memory::MemoryRepository;
 use crate::storage::query::{RollupFilter, TypeRollup};
 
@@ -152,14 +152,14 @@ impl Life {
         self.second += self.random.random_range(1..self.pace);
         let mut changes = Vec::new();
         if self.created == 0 || self.random.random_bool(0.05) {
-            changes.push(Change::Heartbeat {
+            changes.push(Change::Cluster(ClusterChange::Heartbeat {
                 node: self.node,
                 name: Arc::from("a node"),
                 started_at: at(0),
                 lease: crate::domain::values::time_span::TimeSpan::from_secs(3_600),
                 job_types: Arc::default(),
                 remote_types: Arc::default(),
-            });
+            }));
         }
         // No two changes of a commit concern one job, nor the holder of a key that is asked for.
         let mut jobs: Vec<Arc<Job>> = Vec::new();
@@ -195,7 +195,7 @@ impl Life {
             fingerprint: [self.random.random_range(0..2); 32],
             created_at: at(self.second),
         });
-        Change::Insert { jobs, idempotency }
+        Change::Job(JobChange::Insert { jobs, idempotency })
     }
 
     fn new_job(&mut self, asks_for_keys: bool) -> Job {
@@ -221,9 +221,11 @@ impl Life {
     /// Something that can happen to a job in its status, now and then as somebody sees it who comes too late.
     fn happens_to(&mut self, job: &Arc<Job>) -> Option<Change> {
         let now = at(self.second);
-        let update = |after: Job| Change::Update {
-            before: Arc::clone(job),
-            after: Arc::new(after),
+        let update = |after: Job| {
+            Change::Job(JobChange::Update {
+                before: Arc::clone(job),
+                after: Arc::new(after),
+            })
         };
         let stale = self.random.random_bool(0.1);
         let choice = self.random.random_range(0..4);
@@ -288,12 +290,12 @@ impl Life {
                 1 => update(job.retry(self.random.random_bool(0.5), now).ok()?),
                 2 => {
                     let known = if stale { job.revision + 1 } else { job.revision };
-                    Change::Delete {
+                    Change::Job(JobChange::Delete {
                         job: Arc::new(Job {
                             revision: known,
                             ..Job::clone(job)
                         }),
-                    }
+                    })
                 }
                 _ => return None,
             },
@@ -304,7 +306,7 @@ impl Life {
     fn choosing(&mut self) -> Change {
         let of_queue = queue(QUEUES[self.random.random_range(0..3)]);
         match self.random.random_range(0..8) {
-            0 => Change::Clear {
+            0 => Change::Queue(QueueChange::Clear {
                 queue: of_queue,
                 status: if self.random.random_bool(0.5) {
                     JobStatus::Failed
@@ -313,20 +315,20 @@ impl Life {
                 },
                 up_to: job(self.created.saturating_sub(20)).id,
                 limit: u32::MAX,
-            },
-            1 => Change::Prune {
+            }),
+            1 => Change::Maintenance(MaintenanceChange::PruneJobs {
                 status: JobStatus::ALL[self.random.random_range(2..5)],
                 finished_before: at(self.second - 60),
                 limit: u32::MAX,
-            },
-            2 => Change::SetQueue {
+            }),
+            2 => Change::Queue(QueueChange::Set {
                 queue: of_queue,
                 is_paused: [None, Some(true), Some(false)][self.random.random_range(0..3)],
-            },
-            _ => Change::Claim(Claim {
+            }),
+            _ => Change::Job(JobChange::Claim(Claim {
                 queue: of_queue,
                 ..super::sample::claim(self.random.random_range(1..8), self.node, at(self.second))
-            }),
+            })),
         }
     }
 }

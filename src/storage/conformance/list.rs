@@ -9,7 +9,7 @@ use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, JobChange};
 use crate::storage::query::{JobFilter, JobSummary, Order, Page, RecurringPage};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -102,7 +102,9 @@ async fn pages_behind_a_job_miss_nothing_when_jobs_come_and_go(storage: Subject)
     let last = first[4];
     // A newer job comes, and the one where the page ended goes.
     storage.insert(&[job(100)]).await;
-    let deleted = storage.apply(Change::Delete { job: job(15).into() }).await;
+    let deleted = storage
+        .apply(Change::Job(JobChange::Delete { job: job(15).into() }))
+        .await;
     assert_eq!((last, deleted), (job(15).id, Ok(Applied::Deleted)));
     let second = ids(&storage, &all, page(5, 0, Some(last))).await;
     let expected: Vec<JobId> = (10..15).rev().map(|number| job(number).id).collect();
@@ -251,7 +253,9 @@ async fn what_is_counted_is_what_is_listed(storage: Subject) {
         all.push(with_priority(priority, in_queue(name, job(number))));
     }
     storage.insert(&all).await;
-    storage.commit(&[Change::Claim(claim(5, node, at(100)))]).await;
+    storage
+        .commit(&[Change::Job(JobChange::Claim(claim(5, node, at(100))))])
+        .await;
     let statuses = [
         vec![],
         vec![JobStatus::Pending],

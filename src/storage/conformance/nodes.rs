@@ -8,7 +8,7 @@ use crate::domain::job::Job;
 use crate::domain::job::outcome::Outcome;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError, Finished};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, Finished, JobChange};
 use crate::storage::query::{RunningJob, StoredWorker};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -99,14 +99,19 @@ async fn what_a_node_leaves_is_orphaned(storage: Subject) {
     let gone = storage.live_node(1).await;
     let running = storage.insert_running(job(1), gone).await;
     storage.insert(&[job(2)]).await;
-    assert_eq!(storage.apply(Change::Leave { node: gone }).await, Ok(Applied::Alive));
+    assert_eq!(
+        storage
+            .apply(Change::Cluster(ClusterChange::Leave { node: gone }))
+            .await,
+        Ok(Applied::Alive)
+    );
     let observer = storage.live_node(2).await;
     assert_eq!(orphans(&storage, observer, 10).await, [running.id]);
     let waiting = storage.finish(&running, Outcome::Lost).await;
     assert_eq!(orphans(&storage, observer, 10).await, []);
     storage.start(&waiting, observer).await;
     assert_eq!(orphans(&storage, observer, 10).await, []);
-    let unknown = Change::Leave { node: node(77) };
+    let unknown = Change::Cluster(ClusterChange::Leave { node: node(77) });
     assert_eq!(
         storage.apply(unknown).await,
         Ok(Applied::Alive),
@@ -125,7 +130,12 @@ async fn a_lease_runs_out_where_storage_is_shared(storage: Subject) {
         assert_eq!(orphans(&storage, observer, 10).await, [running.id]);
         let refused = Err(ChangeError::NoLease);
         assert_eq!(storage.apply(start([&job(2)], silent, at(10))).await, refused);
-        assert_eq!(storage.apply(Change::Claim(claim(1, silent, at(10)))).await, refused);
+        assert_eq!(
+            storage
+                .apply(Change::Job(JobChange::Claim(claim(1, silent, at(10)))))
+                .await,
+            refused
+        );
         storage.holds(&[job(2)]).await;
     } else {
         // Nobody else can be there: however late its heartbeat is, it lives.
@@ -165,14 +175,14 @@ async fn what_was_renewed_meanwhile_is_no_orphan_any_more(storage: Subject) {
     wait_for_orphans(&storage, observer).await;
     let recover = |running: &Job| {
         let lost = finish(running, Outcome::Lost, at(20));
-        let Change::Finish { job, attempt, .. } = lost else {
+        let Change::Job(JobChange::Finish { job, attempt, .. }) = lost else {
             panic!("an end")
         };
-        Change::Finish {
+        Change::Job(JobChange::Finish {
             job,
             attempt,
             if_orphaned: true,
-        }
+        })
     };
     super::workers::lease_for(&storage, worker, TimeSpan::from_secs(3_600)).await;
     let others = [recover(&running), insert([job(2)])];
@@ -180,7 +190,7 @@ async fn what_was_renewed_meanwhile_is_no_orphan_any_more(storage: Subject) {
     assert_eq!(storage.commit(&others).await[0], refused);
     storage.holds(&[running.clone(), job(2)]).await;
     storage.counts_are_exact().await;
-    let gone = Change::Leave { node: worker };
+    let gone = Change::Cluster(ClusterChange::Leave { node: worker });
     assert_eq!(storage.apply(gone).await, Ok(Applied::Alive));
     let stored = Ok(Applied::Finished(Finished::Stored));
     assert_eq!(storage.apply(recover(&running)).await, stored);
@@ -193,7 +203,7 @@ async fn a_server_whose_heartbeat_is_late_finds_no_orphans(storage: Subject) {
     let gone = storage.live_node(1).await;
     let running = storage.insert_running(job(1), gone).await;
     storage
-        .apply(Change::Leave { node: gone })
+        .apply(Change::Cluster(ClusterChange::Leave { node: gone }))
         .await
         .expect("a node can leave");
     storage.heartbeat(node(2), TimeSpan::from_millis(1)).await;
@@ -264,7 +274,10 @@ async fn orphans_are_found_in_steps(storage: Subject) {
     let many = jobs(25);
     storage.insert(&many).await;
     storage
-        .commit(&[start(&many, gone, at(100)), Change::Leave { node: gone }])
+        .commit(&[
+            start(&many, gone, at(100)),
+            Change::Cluster(ClusterChange::Leave { node: gone }),
+        ])
         .await;
     let observer = storage.live_node(2).await;
     assert_eq!(orphans(&storage, observer, 10).await.len(), 10);

@@ -11,7 +11,7 @@ use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::priority::Priority;
 use crate::domain::queue::{StatusCounts, Throughput};
 use crate::domain::values::name::{JobType, QueueName};
-use crate::storage::change::{Applied, Change, Claim};
+use crate::storage::change::{Applied, Change, Claim, JobChange, MaintenanceChange};
 use crate::storage::query::PendingJobs;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -156,7 +156,7 @@ async fn only_completed_jobs_are_throughput(storage: Subject) {
 
 async fn what_is_removed_stays_in_the_throughput(storage: Subject) {
     let done = complete_at(&storage, 1, "mail", 10_000, completed()).await;
-    let delete = Change::Delete { job: done.into() };
+    let delete = Change::Job(JobChange::Delete { job: done.into() });
     assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
     assert_eq!(throughput(&storage, "mail", at(10_001)).await, (1, 1));
 }
@@ -164,11 +164,11 @@ async fn what_is_removed_stays_in_the_throughput(storage: Subject) {
 async fn old_throughput_is_forgotten(storage: Subject) {
     complete_at(&storage, 1, "mail", 10_000, completed()).await;
     complete_at(&storage, 2, "mail", 10_100, completed()).await;
-    let forget = Change::PruneBookkeeping {
+    let forget = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
         keys_before: at(0),
         throughput_before: at(10_050),
         limit: 10,
-    };
+    });
     assert_eq!(storage.apply(forget).await, Ok(Applied::Removed(1)));
     assert_eq!(throughput(&storage, "mail", at(10_110)).await, (1, 1));
     storage.counts_are_exact().await;
@@ -229,14 +229,14 @@ async fn the_types_of_due_jobs_are_known(storage: Subject) {
         ])
         .await;
     storage
-        .apply(Change::Claim(Claim {
+        .apply(Change::Job(JobChange::Claim(Claim {
             queue: queue("empty"),
             limit: 1,
             job_types: Arc::from([job_type("A")]),
             node,
             now: at(100),
             bytes: None,
-        }))
+        })))
         .await
         .expect("a claim");
     let of = |queue_name, type_name| (queue(queue_name), job_type(type_name));

@@ -9,7 +9,7 @@ use futures_util::future::{join, join_all};
 use super::sample::{at, claim, completed, finish, in_queue, insert, job, jobs, node, queue, start, update, with_key};
 use super::{Case, Subject, cases_of};
 use crate::domain::values::id::JobId;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted, JobChange, QueueChange};
 use crate::storage::cluster_message::{Heard, Signal};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -40,7 +40,7 @@ async fn two_servers_never_claim_one_job(one: Subject) {
     one.insert(&jobs(60)).await;
     let mut taken: Vec<JobId> = Vec::new();
     for _ in 0..20 {
-        let changes = nodes.map(|node| Change::Claim(claim(4, node, at(100))));
+        let changes = nodes.map(|node| Change::Job(JobChange::Claim(claim(4, node, at(100)))));
         for applied in both(&one, &other, changes).await {
             let Ok(Applied::Claimed(jobs)) = applied else {
                 panic!("a claim answered {applied:?}");
@@ -141,13 +141,15 @@ async fn two_servers_never_take_one_idempotency_key(one: Subject) {
     let Some(other) = one.other() else { return };
     for number in 0..20 {
         let numbers = [number, 100 + number];
-        let changes = numbers.map(|of_job| Change::Insert {
-            jobs: vec![job(of_job).into()],
-            idempotency: Some(Idempotency {
-                key: format!("key {number}"),
-                fingerprint: [1; 32],
-                created_at: at(0),
-            }),
+        let changes = numbers.map(|of_job| {
+            Change::Job(JobChange::Insert {
+                jobs: vec![job(of_job).into()],
+                idempotency: Some(Idempotency {
+                    key: format!("key {number}"),
+                    fingerprint: [1; 32],
+                    created_at: at(0),
+                }),
+            })
         });
         let applied = both(&one, &other, changes).await;
         let new = Ok(Applied::Inserted(vec![Inserted::New]));
@@ -204,11 +206,13 @@ async fn two_servers_count_together(one: Subject) {
 async fn two_servers_clear_together(one: Subject) {
     let Some(other) = one.other() else { return };
     one.insert(&jobs(300)).await;
-    let clear = || Change::Clear {
-        queue: queue("default"),
-        status: crate::domain::job::status::JobStatus::Pending,
-        up_to: job(299).id,
-        limit: 40,
+    let clear = || {
+        Change::Queue(QueueChange::Clear {
+            queue: queue("default"),
+            status: crate::domain::job::status::JobStatus::Pending,
+            up_to: job(299).id,
+            limit: 40,
+        })
     };
     let mut removed = 0;
     for _ in 0..8 {

@@ -16,7 +16,7 @@ use crate::domain::values::json::Json;
 use crate::domain::values::name::{JobName, RecurringKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
-use crate::storage::change::{Applied, Change, ChangeError, Fire, Idempotency, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Fire, Idempotency, Inserted, JobChange, RecurringChange};
 use crate::storage::query::{JobFilter, RecurringPage};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -39,17 +39,17 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn insert_recurring(recurring: &RecurringJob) -> Change {
-    Change::InsertRecurring {
+    Change::Recurring(RecurringChange::Insert {
         recurring: Arc::new(recurring.clone()),
         idempotency: None,
-    }
+    })
 }
 
 fn update_recurring(before: &RecurringJob, after: &RecurringJob) -> Change {
-    Change::UpdateRecurring {
+    Change::Recurring(RecurringChange::Update {
         before: Arc::new(before.clone()),
         after: Arc::new(after.clone()),
-    }
+    })
 }
 
 async fn stored(storage: &Subject, all: &[RecurringJob]) {
@@ -173,8 +173,10 @@ async fn a_recurring_job_is_removed_by_its_revision(storage: Subject) {
     stored(&storage, &[first.clone(), second.clone()]).await;
     let its_job = occurrence(&first, at(60), 1);
     storage.insert(std::slice::from_ref(&its_job)).await;
-    let delete = |recurring: &RecurringJob| Change::DeleteRecurring {
-        recurring: Arc::new(recurring.clone()),
+    let delete = |recurring: &RecurringJob| {
+        Change::Recurring(RecurringChange::Delete {
+            recurring: Arc::new(recurring.clone()),
+        })
     };
     assert_eq!(
         storage.apply(delete(&advanced(&first))).await,
@@ -196,9 +198,11 @@ async fn recurring_jobs_and_jobs_share_idempotency_keys(storage: Subject) {
             created_at: at(0),
         })
     };
-    let asked = |number, fingerprint| Change::InsertRecurring {
-        recurring: Arc::new(recurring(number)),
-        idempotency: idempotency(fingerprint),
+    let asked = |number, fingerprint| {
+        Change::Recurring(RecurringChange::Insert {
+            recurring: Arc::new(recurring(number)),
+            idempotency: idempotency(fingerprint),
+        })
     };
     assert_eq!(storage.apply(asked(1, 1)).await, Ok(Applied::RecurringStored));
     let replayed = Ok(Applied::Replayed(vec![recurring(1).id.as_uuid()]));
@@ -206,10 +210,10 @@ async fn recurring_jobs_and_jobs_share_idempotency_keys(storage: Subject) {
         storage.commit(&[asked(2, 1), asked(3, 2)]).await,
         [replayed, Err(ChangeError::IdempotencyMismatch)]
     );
-    let a_job = Change::Insert {
+    let a_job = Change::Job(JobChange::Insert {
         jobs: vec![job(1).into()],
         idempotency: idempotency(3),
-    };
+    });
     assert_eq!(storage.apply(a_job).await, Err(ChangeError::IdempotencyMismatch));
     assert_eq!(storage.repository.recurring_count().await.expect("storage counts"), 1);
     assert_eq!(storage.all().await, []);
@@ -234,13 +238,15 @@ async fn a_key_belongs_to_one_recurring_job(storage: Subject) {
     let taken = Err(ChangeError::RecurringKeyTaken {
         key: RecurringKey::parse("k").expect("a key"),
     });
-    let asked = |number, key| Change::InsertRecurring {
-        recurring: Arc::new(keyed(number, key)),
-        idempotency: Some(Idempotency {
-            key: "i".to_owned(),
-            fingerprint: [1; 32],
-            created_at: at(0),
-        }),
+    let asked = |number, key| {
+        Change::Recurring(RecurringChange::Insert {
+            recurring: Arc::new(keyed(number, key)),
+            idempotency: Some(Idempotency {
+                key: "i".to_owned(),
+                fingerprint: [1; 32],
+                created_at: at(0),
+            }),
+        })
     };
     let results = storage
         .commit(&[insert_recurring(&keyed(5, "k")), asked(6, "k"), insert([job(1)])])
@@ -258,9 +264,9 @@ async fn a_key_belongs_to_one_recurring_job(storage: Subject) {
         Ok(Applied::RecurringStored)
     );
     assert_eq!(by_key(&storage, "k").await, Some(after.clone()));
-    let delete = Change::DeleteRecurring {
+    let delete = Change::Recurring(RecurringChange::Delete {
         recurring: Arc::new(after),
-    };
+    });
     assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
     assert_eq!(by_key(&storage, "k").await, None);
     stored(&storage, &[keyed(8, "k")]).await;
@@ -312,9 +318,9 @@ async fn enabled_recurring_jobs_are_walked_in_the_order_of_their_ids(storage: Su
         }
         after = walked.last().copied();
         // One that is removed meanwhile moves none of the others.
-        let first = Change::DeleteRecurring {
+        let first = Change::Recurring(RecurringChange::Delete {
             recurring: Arc::new(all[0].clone()),
-        };
+        });
         drop(storage.apply(first).await);
     }
     let ids: Vec<RecurringId> = all.iter().map(|recurring| recurring.id).collect();
@@ -460,12 +466,12 @@ async fn a_job_says_of_what_it_is_an_occurrence(storage: Subject) {
     for ((due_at, recurring), number) in occurrences.into_iter().zip(10..) {
         jobs.push(occurrence(recurring, due_at, number));
     }
-    let fire = Change::Fire(Fire {
+    let fire = Change::Recurring(RecurringChange::Fire(Fire {
         before: Arc::new(first.clone()),
         after: Arc::new(advanced(&first)),
         occurrences: jobs.iter().cloned().map(Arc::new).collect(),
         leader: None,
-    });
+    }));
     assert_eq!(storage.apply(fire).await, Ok(Applied::Fired(vec![true; 2])));
     storage.insert(&[job(1), occurrence(&second, at(60), 20)]).await;
     storage.holds(&jobs).await;

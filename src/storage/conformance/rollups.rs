@@ -16,7 +16,7 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::failure_reason::{OTHER, REASONS_MAX};
 use crate::domain::metrics::histogram::{Measure, bucket_of};
 use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupCounts, TimeBucket, TimeBucketRange};
-use crate::storage::change::{Applied, Change, ChangeError, Finished};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, JobChange, MaintenanceChange};
 use crate::storage::memory::MemoryRepository;
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 
@@ -286,17 +286,17 @@ async fn what_is_removed_stays_in_the_sums(storage: Subject) {
     let done = run_at(&storage, job(1), 1, 2, completed()).await;
     let before = sums(&storage, 0, 900).await;
     assert_eq!(
-        storage.apply(Change::Delete { job: done.into() }).await,
+        storage.apply(Change::Job(JobChange::Delete { job: done.into() })).await,
         Ok(Applied::Deleted)
     );
     assert_eq!(sums(&storage, 0, 900).await, before);
 }
 
 fn age(by_days_before: i64, rollups_before: Option<i64>) -> Change {
-    Change::AgeSums {
+    Change::Maintenance(MaintenanceChange::CompactRollups {
         by_days_before: at(by_days_before),
         rollups_before: rollups_before.map(at),
-    }
+    })
 }
 
 async fn older_days_are_kept_as_days(storage: Subject) {
@@ -363,15 +363,17 @@ struct Ledger {
 impl Ledger {
     fn note(&mut self, change: &Change, applied: &Result<Applied, ChangeError>) {
         match (change, applied) {
-            (Change::Start { jobs }, Ok(Applied::Started(started))) => {
+            (Change::Job(JobChange::Start { jobs }), Ok(Applied::Started(started))) => {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
                 self.starts.extend(taken.map(|(job, _)| Job::clone(job)));
             }
             (_, Ok(Applied::Claimed(jobs))) => self.starts.extend(jobs.iter().map(|job| Job::clone(job))),
-            (Change::Finish { job, attempt, .. }, Ok(Applied::Finished(Finished::Stored))) => {
+            (Change::Job(JobChange::Finish { job, attempt, .. }), Ok(Applied::Finished(Finished::Stored))) => {
                 self.ends.push((Job::clone(job), Attempt::clone(attempt)));
             }
-            (Change::Update { after, .. }, Ok(Applied::Updated)) if after.status == JobStatus::Cancelled => {
+            (Change::Job(JobChange::Update { after, .. }), Ok(Applied::Updated))
+                if after.status == JobStatus::Cancelled =>
+            {
                 self.cancelled.push(Job::clone(after));
             }
             _ => {}

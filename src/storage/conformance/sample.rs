@@ -18,7 +18,7 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::json::Json;
 use crate::domain::values::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::domain::values::time_zone::TimeZoneName;
-use crate::storage::change::{Change, Claim};
+use crate::storage::change::{Change, Claim, JobChange};
 
 /// So many seconds after the day on which the cases play.
 pub(super) fn at(seconds: i64) -> DateTime<Utc> {
@@ -134,17 +134,17 @@ pub(super) fn occurrence(recurring: &RecurringJob, due_at: DateTime<Utc>, number
 
 /// Stores new jobs.
 pub(super) fn insert(jobs: impl IntoIterator<Item = Job>) -> Change {
-    Change::Insert {
+    Change::Job(JobChange::Insert {
         jobs: jobs.into_iter().map(Arc::new).collect(),
         idempotency: None,
-    }
+    })
 }
 
 /// Starts jobs on a node, as they are known here.
 pub(super) fn start<'a>(jobs: impl IntoIterator<Item = &'a Job>, node: NodeId, now: DateTime<Utc>) -> Change {
-    Change::Start {
+    Change::Job(JobChange::Start {
         jobs: jobs.into_iter().map(|job| Arc::new(job.start(node, now))).collect(),
-    }
+    })
 }
 
 /// Claims up to so many due jobs of the default queue and the usual type.
@@ -162,11 +162,11 @@ pub(super) fn claim(limit: u32, node: NodeId, now: DateTime<Utc>) -> Claim {
 /// Ends the attempt that runs.
 pub(super) fn finish(running: &Job, outcome: Outcome, now: DateTime<Utc>) -> Change {
     let (job, attempt) = running.finish(outcome, now, Jitter::new(0.0));
-    Change::Finish {
+    Change::Job(JobChange::Finish {
         job: Arc::new(job),
         attempt: Box::new(attempt),
         if_orphaned: false,
-    }
+    })
 }
 
 /// A failure that the job's policy retries.
@@ -181,10 +181,10 @@ pub(super) fn completed() -> Outcome {
 
 /// Replaces a job.
 pub(super) fn update(before: &Job, after: &Job) -> Change {
-    Change::Update {
+    Change::Job(JobChange::Update {
         before: Arc::new(before.clone()),
         after: Arc::new(after.clone()),
-    }
+    })
 }
 
 /// The job with one more change: its name.

@@ -5,7 +5,7 @@ use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
 use crate::domain::job::outcome::Outcome;
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -80,7 +80,7 @@ async fn a_node_without_a_lease_starts_nothing(storage: Subject) {
     );
     let left = storage.live_node(6).await;
     storage
-        .apply(Change::Leave { node: left })
+        .apply(Change::Cluster(ClusterChange::Leave { node: left }))
         .await
         .expect("a node can leave");
     assert_eq!(

@@ -15,7 +15,7 @@ use crate::domain::queue::{StatusCounts, StoredQueue};
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::QueueName;
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, Finished, Inserted};
 use crate::storage::query::{JobFilter, JobSummary, Order, Page};
 use crate::storage::repository::JobRepository;
 
@@ -135,14 +135,14 @@ impl Subject {
     }
 
     pub(super) async fn heartbeat(&self, node: NodeId, lease: TimeSpan) {
-        let heartbeat = Change::Heartbeat {
+        let heartbeat = Change::Cluster(ClusterChange::Heartbeat {
             node,
             name: Arc::from("a node"),
             started_at: at(0),
             lease,
             job_types: Arc::default(),
             remote_types: Arc::default(),
-        };
+        });
         assert_eq!(self.apply(heartbeat).await, Ok(Applied::Alive));
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::sample::{at, claim, completed, failed, finish, in_queue, insert, job, renamed, update, with_key};
 use super::{Case, Subject, cases_of};
 use crate::domain::job::Job;
-use crate::storage::change::{Applied, Change, ChangeError, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Inserted, JobChange, QueueChange};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -97,15 +97,15 @@ async fn keys_differ_to_the_letter(storage: Subject) {
 async fn a_deleted_or_cleared_job_frees_its_key(storage: Subject) {
     let [first, second, third] = [1, 2, 3].map(|number| with_key("k", job(number)));
     storage.insert(std::slice::from_ref(&first)).await;
-    let delete = Change::Delete { job: Arc::new(first) };
+    let delete = Change::Job(JobChange::Delete { job: Arc::new(first) });
     assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
     storage.insert(std::slice::from_ref(&second)).await;
-    let clear = Change::Clear {
+    let clear = Change::Queue(QueueChange::Clear {
         queue: second.queue.clone(),
         status: second.status,
         up_to: second.id,
         limit: 10,
-    };
+    });
     assert_eq!(storage.apply(clear).await, Ok(Applied::Removed(1)));
     storage.insert(&[third]).await;
 }
@@ -123,7 +123,7 @@ async fn a_job_can_not_come_back_while_another_has_its_key(storage: Subject) {
         insert([job(4)]),
         update(&finished, &again),
         update(&bystander, &renamed(&bystander, "still changed")),
-        Change::Claim(claim(1, node, at(0))),
+        Change::Job(JobChange::Claim(claim(1, node, at(0)))),
     ];
     let applied = storage.commit(&changes).await;
     assert_eq!(applied[0], Ok(Applied::Inserted(vec![Inserted::New])));

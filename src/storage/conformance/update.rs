@@ -11,7 +11,9 @@ use crate::domain::job::state_machine::{Cancelled, JobUpdate};
 use crate::domain::values::json::Json;
 use crate::domain::values::name::JobName;
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError, Inserted};
+use crate::storage::change::{
+    Applied, Change, ChangeError, Inserted, JobChange, MaintenanceChange, QueueChange, RecurringChange,
+};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -130,9 +132,9 @@ async fn a_deleted_job_takes_its_attempts_along(storage: Subject) {
         let running = storage.insert_running(job(number), node).await;
         ended.push(storage.finish(&running, completed()).await);
     }
-    let delete = Change::Delete {
+    let delete = Change::Job(JobChange::Delete {
         job: Arc::new(ended[0].clone()),
-    };
+    });
     let applied = storage.commit(&[delete.clone(), insert([job(3)])]).await;
     assert_eq!(applied[0], Ok(Applied::Deleted));
     assert_eq!(storage.find(ended[0].id).await, None);
@@ -151,7 +153,7 @@ async fn a_stale_delete_changes_nothing(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(1), node).await;
     let ended: Job = storage.finish(&running, completed()).await;
-    let stale = Change::Delete { job: Arc::new(running) };
+    let stale = Change::Job(JobChange::Delete { job: Arc::new(running) });
     assert_eq!(storage.apply(stale).await, Err(ChangeError::Conflict));
     storage.holds(&[ended]).await;
     assert_eq!(storage.attempts(job(1).id).await.len(), 1);
@@ -161,9 +163,11 @@ async fn a_stale_delete_changes_nothing(storage: Subject) {
 async fn a_queue_is_paused_and_resumed(storage: Subject) {
     let node = storage.live_node(1).await;
     storage.insert(&[job(1), in_queue("other", job(2))]).await;
-    let switch = |is_paused| Change::SetQueue {
-        queue: queue("default"),
-        is_paused,
+    let switch = |is_paused| {
+        Change::Queue(QueueChange::Set {
+            queue: queue("default"),
+            is_paused,
+        })
     };
     let steps = [
         (Some(false), false, false),
@@ -189,10 +193,10 @@ async fn a_queue_is_paused_and_resumed(storage: Subject) {
 async fn a_queue_comes_into_being_when_it_is_named(storage: Subject) {
     let named = [("b", None), ("c", Some(true)), ("a", Some(false))];
     for (name, is_paused) in named {
-        let change = Change::SetQueue {
+        let change = Change::Queue(QueueChange::Set {
             queue: queue(name),
             is_paused,
-        };
+        });
         let changed = is_paused == Some(true);
         assert_eq!(storage.apply(change).await, Ok(Applied::QueueSet { changed }), "{name}");
         let stored = storage.queue(name).await.expect("the queue is there");
@@ -202,7 +206,7 @@ async fn a_queue_comes_into_being_when_it_is_named(storage: Subject) {
 }
 
 async fn a_queue_without_unfinished_jobs_is_deleted(storage: Subject) {
-    let delete = |name| Change::DeleteQueue { queue: queue(name) };
+    let delete = |name| Change::Queue(QueueChange::Delete { queue: queue(name) });
     let node = storage.live_node(1).await;
     storage
         .insert(&[in_queue("one", job(1)), in_queue("two", job(2))])
@@ -245,10 +249,10 @@ async fn a_queue_that_another_server_has_removed_is_there_again_with_its_next_jo
     let first = in_queue("one", job(1));
     other.insert(std::slice::from_ref(&first)).await;
     other
-        .apply(Change::Delete { job: Arc::new(first) })
+        .apply(Change::Job(JobChange::Delete { job: Arc::new(first) }))
         .await
         .expect("it is pending");
-    let delete = Change::DeleteQueue { queue: queue("one") };
+    let delete = Change::Queue(QueueChange::Delete { queue: queue("one") });
     assert_eq!(
         storage.apply(delete).await,
         Ok(Applied::QueuesRemoved(vec![queue("one")]))
@@ -260,10 +264,10 @@ async fn a_queue_that_another_server_has_removed_is_there_again_with_its_next_jo
         let due = server.repository.next_due(at(-1)).await.expect("storage reads");
         assert_eq!(due, [(queue("one"), next.due_at)]);
     }
-    let pause = Change::SetQueue {
+    let pause = Change::Queue(QueueChange::Set {
         queue: queue("one"),
         is_paused: Some(true),
-    };
+    });
     assert_eq!(storage.apply(pause).await, Ok(Applied::QueueSet { changed: true }));
     assert!(other.queue("one").await.expect("the queue").is_paused);
     storage.counts_are_exact().await;
@@ -272,18 +276,18 @@ async fn a_queue_that_another_server_has_removed_is_there_again_with_its_next_jo
 async fn queues_that_are_not_used_are_pruned(storage: Subject) {
     let node = storage.live_node(1).await;
     for (name, is_paused) in [("empty", None), ("paused", Some(true)), ("planned", None)] {
-        let change = Change::SetQueue {
+        let change = Change::Queue(QueueChange::Set {
             queue: queue(name),
             is_paused,
-        };
+        });
         storage.apply(change).await.expect("a queue is made");
     }
     let mut planned = recurring(1);
     planned.template.queue = Some(queue("planned"));
-    let change = Change::InsertRecurring {
+    let change = Change::Recurring(RecurringChange::Insert {
         recurring: Arc::new(planned),
         idempotency: None,
-    };
+    });
     storage.apply(change).await.expect("a recurring job is stored");
     storage
         .insert(&[in_queue("waits", job(1)), in_queue("done", job(2))])
@@ -291,14 +295,17 @@ async fn queues_that_are_not_used_are_pruned(storage: Subject) {
     let running = storage.start(&in_queue("done", job(2)), node).await;
     let done: Job = storage.finish(&running, completed()).await;
     assert_eq!(
-        storage.apply(Change::PruneQueues).await,
+        storage.apply(Change::Maintenance(MaintenanceChange::PruneQueues)).await,
         Ok(Applied::QueuesRemoved(vec![queue("empty")]))
     );
     storage
-        .apply(Change::Delete { job: Arc::new(done) })
+        .apply(Change::Job(JobChange::Delete { job: Arc::new(done) }))
         .await
         .expect("it is finished");
-    let changes = [Change::PruneQueues, insert([in_queue("empty", job(3))])];
+    let changes = [
+        Change::Maintenance(MaintenanceChange::PruneQueues),
+        insert([in_queue("empty", job(3))]),
+    ];
     assert_eq!(
         storage.commit(&changes).await[0],
         Ok(Applied::QueuesRemoved(vec![queue("done")]))

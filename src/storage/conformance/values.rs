@@ -15,7 +15,7 @@ use crate::domain::values::json::Json;
 use crate::domain::values::name::JobName;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::timestamp;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted, QueueChange};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -303,12 +303,12 @@ async fn a_nul_character_in_an_update_spoils_no_other_change(storage: Subject) {
         update(&job(1), &renamed(&job(1), "first")),
         update(&job(2), &with_nul),
         update(&job(3), &renamed(&job(3), "third")),
-        Change::Clear {
+        Change::Queue(QueueChange::Clear {
             queue: job(1).queue,
             status: JobStatus::Failed,
             up_to: job(3).id,
             limit: 10,
-        },
+        }),
     ];
     let applied = storage.commit(&changes).await;
     assert_eq!(applied[0], Ok(Applied::Updated));

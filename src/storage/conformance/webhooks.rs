@@ -13,7 +13,7 @@ use crate::domain::webhooks::endpoint::{
     Disabled, DisabledReason, Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret,
 };
 use crate::domain::webhooks::event::WebhookEvents;
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, WebhookChange};
 use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, HoldEndpoints, Posting};
 use crate::storage::query::{DeliveryPage, StoredEndpoint};
 
@@ -53,10 +53,10 @@ pub(super) fn endpoint(number: u64) -> Endpoint {
 
 pub(super) async fn put(storage: &Subject, endpoint: &Endpoint) -> Arc<Endpoint> {
     let after = Arc::new(endpoint.clone());
-    let change = Change::PutEndpoint {
+    let change = Change::Webhook(WebhookChange::Put {
         before: None,
         after: Arc::clone(&after),
-    };
+    });
     assert_eq!(storage.apply(change).await, Ok(Applied::EndpointStored));
     after
 }
@@ -95,7 +95,7 @@ pub(super) fn posting(message: Message, endpoints: &[&Endpoint]) -> Posting {
 }
 
 pub(super) async fn post(storage: &Subject, postings: Vec<Posting>) {
-    let posted = storage.apply(Change::Post(postings)).await;
+    let posted = storage.apply(Change::Webhook(WebhookChange::Post(postings))).await;
     assert!(matches!(posted, Ok(Applied::Announced(_))), "{posted:?}");
 }
 
@@ -115,7 +115,9 @@ pub(super) async fn note(storage: &Subject, endpoint: &Endpoint, outcomes: Vec<A
         health: EndpointHealth::AsBefore,
         disable: None,
     };
-    let noted = storage.apply(Change::Attempts(Box::new(attempts))).await;
+    let noted = storage
+        .apply(Change::Webhook(WebhookChange::Attempts(Box::new(attempts))))
+        .await;
     assert_eq!(noted, Ok(Applied::Attempted { is_disabled: false }));
 }
 
@@ -154,23 +156,23 @@ async fn an_endpoint_is_changed_only_as_it_was_read(storage: Subject) {
             name: Arc::from(name),
             ..before.changed(at(5))
         };
-        Change::PutEndpoint {
+        Change::Webhook(WebhookChange::Put {
             before: Some(Arc::clone(before)),
             after: Arc::new(after),
-        }
+        })
     };
     assert_eq!(storage.apply(change(&before, "one")).await, Ok(Applied::EndpointStored));
     assert_eq!(storage.apply(change(&before, "two")).await, Err(ChangeError::Conflict));
-    let again = Change::PutEndpoint {
+    let again = Change::Webhook(WebhookChange::Put {
         before: None,
         after: Arc::clone(&before),
-    };
+    });
     assert_eq!(storage.apply(again).await, Err(ChangeError::Conflict));
-    let delete = Change::DeleteEndpoint { endpoint: before };
+    let delete = Change::Webhook(WebhookChange::Delete { endpoint: before });
     assert_eq!(storage.apply(delete).await, Err(ChangeError::Conflict));
     let now = read(&storage, endpoint(1).id).await;
     assert_eq!(&*now.name, "one");
-    let delete = Change::DeleteEndpoint { endpoint: now };
+    let delete = Change::Webhook(WebhookChange::Delete { endpoint: now });
     assert_eq!(storage.apply(delete.clone()).await, Ok(Applied::Deleted));
     assert_eq!(storage.apply(delete).await, Err(ChangeError::Conflict));
     assert!(stored(&storage).await.is_empty());
@@ -179,12 +181,12 @@ async fn an_endpoint_is_changed_only_as_it_was_read(storage: Subject) {
 async fn the_health_of_an_endpoint_is_noted(storage: Subject) {
     let told = put(&storage, &endpoint(1)).await;
     let noted = |health, disable| {
-        Change::Attempts(Box::new(Attempts {
+        Change::Webhook(WebhookChange::Attempts(Box::new(Attempts {
             endpoint_id: told.id,
             outcomes: Vec::new(),
             health,
             disable,
-        }))
+        })))
     };
     let failing = |seconds| noted(EndpointHealth::FailingSince(at(seconds)), None);
     for change in [failing(10), failing(20)] {
@@ -207,10 +209,10 @@ async fn the_health_of_an_endpoint_is_noted(storage: Subject) {
 }
 
 fn hold(number: u64, limit: u32) -> Change {
-    Change::HoldEndpoints(HoldEndpoints {
+    Change::Webhook(WebhookChange::Hold(HoldEndpoints {
         node: node(number),
         limit,
-    })
+    }))
 }
 
 async fn an_endpoint_is_held_by_one_node(storage: Subject) {
@@ -254,17 +256,22 @@ async fn what_a_dead_node_held_another_takes(storage: Subject) {
     let told = put(&storage, &endpoint(1)).await;
     storage.live_node(1).await;
     assert_eq!(storage.apply(hold(1, 10)).await, Ok(Applied::Held(vec![told.id])));
-    assert!(storage.apply(Change::Leave { node: node(1) }).await.is_ok());
+    assert!(
+        storage
+            .apply(Change::Cluster(ClusterChange::Leave { node: node(1) }))
+            .await
+            .is_ok()
+    );
     assert!(!stored(&storage).await[0].is_held);
     let second = storage.live_node(2).await;
     assert_eq!(storage.apply(hold(2, 10)).await, Ok(Applied::Held(vec![told.id])));
     assert_eq!(stored(&storage).await[0].holder, Some(second));
     // What is changed of an endpoint does not change who holds it.
     let before = read(&storage, told.id).await;
-    let put = Change::PutEndpoint {
+    let put = Change::Webhook(WebhookChange::Put {
         after: Arc::new(before.changed(at(9))),
         before: Some(before),
-    };
+    });
     assert!(storage.apply(put).await.is_ok());
     let all = stored(&storage).await;
     assert_eq!((all[0].holder, all[0].is_held), (Some(second), true));

@@ -14,7 +14,7 @@ use crate::domain::job::Job;
 use crate::domain::job::outcome::Outcome;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, JobChange, WorkerChange};
 use crate::storage::query::{WorkerPage, WorkerTypes};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -51,26 +51,31 @@ fn access() -> WorkerAccess {
 
 pub(super) async fn register(storage: &Subject, number: u64, lease: TimeSpan) -> NodeId {
     let worker = node(number);
-    let change = Change::RegisterWorker {
+    let change = Change::Worker(WorkerChange::Register {
         worker,
         declaration: Arc::new(declaration()),
         access: Arc::new(access()),
         registered_at: at(5),
         lease,
-    };
+    });
     assert_eq!(storage.apply(change).await, Ok(Applied::Registered));
     worker
 }
 
 /// Renews a worker's lease for this long.
 pub(super) async fn lease_for(storage: &Subject, worker: NodeId, lease: TimeSpan) {
-    let renewed = storage.apply(Change::RenewWorker { worker, lease }).await;
+    let renewed = storage
+        .apply(Change::Worker(WorkerChange::Renew { worker, lease }))
+        .await;
     assert!(matches!(renewed, Ok(Applied::Renewed(Some(_)))), "{renewed:?}");
 }
 
 async fn renew(storage: &Subject, worker: NodeId) -> bool {
     let lease = TimeSpan::from_secs(3_600);
-    match storage.apply(Change::RenewWorker { worker, lease }).await {
+    match storage
+        .apply(Change::Worker(WorkerChange::Renew { worker, lease }))
+        .await
+    {
         Ok(Applied::Renewed(until)) => {
             if let Some(until) = until {
                 let stored = storage.repository.worker(worker).await.expect("storage reads");
@@ -115,7 +120,9 @@ async fn a_worker_takes_jobs_under_its_lease_alone(storage: Subject) {
     let server = storage.live_node(1).await;
     storage.insert(&[job(1), job(2)]).await;
     let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
-    let claimed = storage.apply(Change::Claim(claim(1, worker, at(10)))).await;
+    let claimed = storage
+        .apply(Change::Job(JobChange::Claim(claim(1, worker, at(10)))))
+        .await;
     assert_eq!(
         claimed,
         Ok(Applied::Claimed(vec![Arc::new(job(1).start(worker, at(10)))]))
@@ -124,10 +131,14 @@ async fn a_worker_takes_jobs_under_its_lease_alone(storage: Subject) {
     assert_eq!(orphans, []);
     let silent = register(&storage, 3, TimeSpan::from_millis(0)).await;
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    let refused = storage.apply(Change::Claim(claim(1, silent, at(10)))).await;
+    let refused = storage
+        .apply(Change::Job(JobChange::Claim(claim(1, silent, at(10)))))
+        .await;
     assert_eq!(refused, Err(ChangeError::NoLease));
     assert!(renew(&storage, silent).await, "one that was silent may come back");
-    let claimed = storage.apply(Change::Claim(claim(1, silent, at(10)))).await;
+    let claimed = storage
+        .apply(Change::Job(JobChange::Claim(claim(1, silent, at(10)))))
+        .await;
     assert_eq!(
         claimed,
         Ok(Applied::Claimed(vec![Arc::new(job(2).start(silent, at(10)))]))
@@ -140,7 +151,7 @@ async fn a_servers_heartbeat_ends_no_workers_lease(storage: Subject) {
     storage.insert_running(job(1), worker).await;
     let server = storage.live_node(3).await;
     storage
-        .apply(Change::Leave { node: first })
+        .apply(Change::Cluster(ClusterChange::Leave { node: first }))
         .await
         .expect("a node can leave");
     let orphans = storage.orphans(server).await;
@@ -154,7 +165,12 @@ async fn workers_are_read_page_by_page_and_counted_by_owner(storage: Subject) {
         workers.push(register(&storage, number, TimeSpan::from_secs(3_600)).await);
     }
     let gone = register(&storage, 7, TimeSpan::from_secs(3_600)).await;
-    assert_eq!(storage.apply(Change::Leave { node: gone }).await, Ok(Applied::Alive));
+    assert_eq!(
+        storage
+            .apply(Change::Cluster(ClusterChange::Leave { node: gone }))
+            .await,
+        Ok(Applied::Alive)
+    );
     let mut read = Vec::new();
     let mut after = None;
     loop {
@@ -189,7 +205,12 @@ async fn workers_are_read_page_by_page_and_counted_by_owner(storage: Subject) {
 async fn a_worker_that_has_left_is_renewed_no_more(storage: Subject) {
     let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
     let running = storage.insert_running(job(1), worker).await;
-    assert_eq!(storage.apply(Change::Leave { node: worker }).await, Ok(Applied::Alive));
+    assert_eq!(
+        storage
+            .apply(Change::Cluster(ClusterChange::Leave { node: worker }))
+            .await,
+        Ok(Applied::Alive)
+    );
     assert!(!renew(&storage, worker).await);
     let server = storage.live_node(1).await;
     let orphans = storage.orphans(server).await;
@@ -227,10 +248,10 @@ async fn report(storage: &Subject, job: &Job, progress: Option<Progress>, log: V
         progress,
         log,
     };
-    let change = Change::Report {
+    let change = Change::Job(JobChange::Report {
         job: Arc::new(job.clone()),
         report: Arc::new(report),
-    };
+    });
     match storage.apply(change).await {
         Ok(Applied::Reported(is_noted)) => is_noted,
         other => panic!("{other:?}"),
@@ -295,7 +316,7 @@ async fn reports_go_with_their_job(storage: Subject) {
     let running = storage.insert_running(job(1), worker).await;
     assert!(report(&storage, &running, Some(progress(1, None)), vec![line(1)]).await);
     let ended = storage.finish(&running, completed()).await;
-    let deleted = Change::Delete { job: Arc::new(ended) };
+    let deleted = Change::Job(JobChange::Delete { job: Arc::new(ended) });
     assert_eq!(storage.apply(deleted).await, Ok(Applied::Deleted));
     assert_eq!(reports(&storage, &running).await, JobReports::default());
 }

@@ -14,7 +14,8 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{
-    Applied, ByteLimit, Change, ChangeError, Claim, Finished, Idempotency, Inserted, leaves_texts,
+    Applied, ByteLimit, Change, ChangeError, Claim, ClusterChange, FeedChange, Finished, Idempotency, Inserted,
+    JobChange, MaintenanceChange, QueueChange, RecurringChange, WebhookChange, WorkerChange, leaves_texts,
 };
 
 pub(super) type Outcome = Result<Applied, ChangeError>;
@@ -31,7 +32,7 @@ impl Tables {
         let mut outcomes: Vec<Option<Outcome>> = changes.iter().map(|change| self.apply_named(change, now)).collect();
         for (change, outcome) in changes.iter().zip(&mut outcomes) {
             if outcome.is_none() {
-                *outcome = self.apply_choosing(change, now);
+                *outcome = self.apply_selecting(change, now);
             }
         }
         for (index, change) in changes.iter().enumerate() {
@@ -56,12 +57,33 @@ impl Tables {
             .collect()
     }
 
-    /// A change that names its jobs; `None` for any other.
+    /// A change that names what it concerns; `None` for any other.
     fn apply_named(&mut self, change: &Change, now: DateTime<Utc>) -> Option<Outcome> {
+        match change {
+            Change::Job(change) => self.apply_to_job(change, now),
+            Change::Queue(QueueChange::Set { queue, is_paused }) => {
+                self.name_queue(queue);
+                let changed = is_paused.is_some_and(|is_paused| self.switch_queue(queue, is_paused));
+                Some(Ok(Applied::QueueSet { changed }))
+            }
+            Change::Recurring(change) => Some(self.apply_to_recurring(change, now)),
+            Change::Cluster(change) => Some(self.apply_to_node(change, now)),
+            Change::Worker(change) => Some(Ok(self.apply_to_worker(change, now))),
+            Change::Webhook(change) => Some(self.apply_to_webhook(change, now)),
+            Change::Feed(FeedChange::Hold { reader, node }) => Some(self.hold_reader(reader, *node, now)),
+            Change::Feed(FeedChange::Move { reader, node, to }) => Some(self.move_reader(reader, *node, *to)),
+            Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. })
+            | Change::Maintenance(_)
+            | Change::Audit(_)
+            | Change::Announce(_) => None,
+        }
+    }
+
+    fn apply_to_job(&mut self, change: &JobChange, now: DateTime<Utc>) -> Option<Outcome> {
         Some(match change {
-            Change::Insert { jobs, idempotency } => self.insert(jobs, idempotency.as_ref()),
-            Change::Start { jobs } => self.start(jobs, now),
-            Change::Finish {
+            JobChange::Insert { jobs, idempotency } => self.insert(jobs, idempotency.as_ref()),
+            JobChange::Start { jobs } => self.start(jobs, now),
+            JobChange::Finish {
                 job,
                 attempt,
                 if_orphaned,
@@ -73,14 +95,32 @@ impl Tables {
                     self.finish(job, attempt)
                 }))
             }
-            Change::Update { before, after } => self.update(before, after),
-            Change::Delete { job } => self.delete(job),
-            Change::SetQueue { queue, is_paused } => {
-                self.name_queue(queue);
-                let changed = is_paused.is_some_and(|is_paused| self.switch_queue(queue, is_paused));
-                Ok(Applied::QueueSet { changed })
+            JobChange::Update { before, after } => self.update(before, after),
+            JobChange::Delete { job } => self.delete(job),
+            JobChange::Report { job: _, report } => Ok(self.report(report)),
+            JobChange::Claim(_) => return None,
+        })
+    }
+
+    fn apply_to_recurring(&mut self, change: &RecurringChange, now: DateTime<Utc>) -> Outcome {
+        match change {
+            RecurringChange::Insert { recurring, idempotency } => {
+                self.insert_recurring(recurring, idempotency.as_ref())
             }
-            Change::Heartbeat {
+            RecurringChange::Update { before, after } => self.update_recurring(before, after),
+            RecurringChange::Delete { recurring } => self.delete_recurring(recurring),
+            RecurringChange::Fire(fire) => self.fire(fire, now),
+            RecurringChange::Trigger {
+                recurring_id,
+                revision,
+                occurrence,
+            } => self.trigger(*recurring_id, *revision, occurrence),
+        }
+    }
+
+    fn apply_to_node(&mut self, change: &ClusterChange, now: DateTime<Utc>) -> Outcome {
+        match change {
+            ClusterChange::Heartbeat {
                 node,
                 name,
                 started_at,
@@ -101,131 +141,100 @@ impl Tables {
                 };
                 Ok(self.heartbeat(*node, known))
             }
-            Change::InsertRecurring { recurring, idempotency } => {
-                self.insert_recurring(recurring, idempotency.as_ref())
-            }
-            Change::UpdateRecurring { before, after } => self.update_recurring(before, after),
-            Change::DeleteRecurring { recurring } => self.delete_recurring(recurring),
-            Change::Fire(fire) => self.fire(fire, now),
-            Change::Trigger {
-                recurring_id,
-                revision,
-                occurrence,
-            } => self.trigger(*recurring_id, *revision, occurrence),
-            Change::Lead { node, lease } => Ok(self.lead(*node, *lease, now)),
-            Change::Leave { node } => Ok(self.leave(*node)),
-            Change::SetDraining { node, is_draining } => self.set_draining(*node, *is_draining),
-            Change::Post(postings) => Ok(self.post(postings)),
-            Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after),
-            Change::DeleteEndpoint { endpoint } => self.delete_endpoint(endpoint),
-            Change::HoldEndpoints(hold) => self.hold_endpoints(*hold, now),
-            Change::ReviewEndpoints(review) => Ok(self.review_endpoints(review, now)),
-            Change::Attempts(attempts) => Ok(self.note_attempts(attempts)),
-            Change::Redeliver { which, now } => Ok(self.redeliver(*which, *now)),
-            Change::SetBackDeliveries { now, step, limit } => {
-                Ok(removed(self.set_back_deliveries(*now, step.to_delta(), *limit)))
-            }
-            Change::HoldReader { reader, node } => self.hold_reader(reader, *node, now),
-            Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to),
-            Change::RegisterWorker {
+            ClusterChange::Lead { node, lease } => Ok(self.lead(*node, *lease, now)),
+            ClusterChange::Leave { node } => Ok(self.leave(*node)),
+            ClusterChange::SetDraining { node, is_draining } => self.set_draining(*node, *is_draining),
+        }
+    }
+
+    fn apply_to_worker(&mut self, change: &WorkerChange, now: DateTime<Utc>) -> Applied {
+        match change {
+            WorkerChange::Register {
                 worker,
                 declaration,
                 access,
                 registered_at,
                 lease,
-            } => Ok(self.register(
+            } => self.register(
                 *worker,
                 (Arc::clone(declaration), Arc::clone(access)),
                 *registered_at,
                 lease_end(now, *lease),
                 now,
-            )),
-            Change::RenewWorker { worker, lease } => Ok(self.renew(*worker, lease_end(now, *lease), now)),
-            Change::Report { job: _, report } => Ok(self.report(report)),
-            Change::Announce(_)
-            | Change::PruneDeliveries { .. }
-            | Change::PruneFeed { .. }
-            | Change::Claim(_)
-            | Change::Clear { .. }
-            | Change::DeleteQueue { .. }
-            | Change::PruneQueues
-            | Change::Prune { .. }
-            | Change::PruneBookkeeping { .. }
-            | Change::AgeSums { .. }
-            | Change::PruneAudit { .. }
-            | Change::Audit(_) => return None,
-        })
+            ),
+            WorkerChange::Renew { worker, lease } => self.renew(*worker, lease_end(now, *lease), now),
+        }
     }
 
-    /// A change that chooses what it concerns; `None` for any other.
-    fn apply_choosing(&mut self, change: &Change, now: DateTime<Utc>) -> Option<Outcome> {
-        Some(match change {
-            Change::Claim(claim) => self.claim(claim, now),
-            Change::Clear {
+    fn apply_to_webhook(&mut self, change: &WebhookChange, now: DateTime<Utc>) -> Outcome {
+        match change {
+            WebhookChange::Put { before, after } => self.put_endpoint(before.as_deref(), after),
+            WebhookChange::Delete { endpoint } => self.delete_endpoint(endpoint),
+            WebhookChange::Hold(hold) => self.hold_endpoints(*hold, now),
+            WebhookChange::Review(review) => Ok(self.review_endpoints(review, now)),
+            WebhookChange::Post(postings) => Ok(self.post(postings)),
+            WebhookChange::Attempts(attempts) => Ok(self.note_attempts(attempts)),
+            WebhookChange::Redeliver { which, now } => Ok(self.redeliver(*which, *now)),
+            WebhookChange::SetBack { now, step, limit } => {
+                Ok(removed(self.set_back_deliveries(*now, step.to_delta(), *limit)))
+            }
+        }
+    }
+
+    /// A change that selects what it concerns; `None` for any other.
+    fn apply_selecting(&mut self, change: &Change, now: DateTime<Utc>) -> Option<Outcome> {
+        match change {
+            Change::Job(JobChange::Claim(claim)) => Some(self.claim(claim, now)),
+            Change::Queue(QueueChange::Clear {
                 queue,
                 status,
                 up_to,
                 limit,
-            } => Ok(self.remove_up_to(*limit, |job| {
+            }) => Some(Ok(self.remove_up_to(*limit, |job| {
                 job.queue == *queue && job.status == *status && job.id <= *up_to
-            })),
-            Change::Prune {
+            }))),
+            Change::Queue(QueueChange::Delete { queue }) => Some(Ok(Applied::QueuesRemoved(self.delete_queue(queue)))),
+            Change::Maintenance(change) => Some(Ok(self.prune(change))),
+            Change::Job(_)
+            | Change::Queue(_)
+            | Change::Recurring(_)
+            | Change::Cluster(_)
+            | Change::Worker(_)
+            | Change::Webhook(_)
+            | Change::Feed(_)
+            | Change::Audit(_)
+            | Change::Announce(_) => None,
+        }
+    }
+
+    fn prune(&mut self, change: &MaintenanceChange) -> Applied {
+        match change {
+            MaintenanceChange::PruneJobs {
                 status,
                 finished_before,
                 limit,
-            } => Ok(self.remove_up_to(*limit, |job| {
+            } => self.remove_up_to(*limit, |job| {
                 job.status == *status
                     && job.created_at < *finished_before
                     && job.finished_at.is_some_and(|at| at < *finished_before)
-            })),
-            Change::PruneBookkeeping {
+            }),
+            MaintenanceChange::PruneQueues => Applied::QueuesRemoved(self.prune_queues()),
+            MaintenanceChange::PruneBookkeeping {
                 keys_before,
                 throughput_before,
                 limit,
             } => {
                 let keys = self.forget_keys(*keys_before, *limit);
-                Ok(removed(keys + self.forget_completed(*throughput_before)))
+                removed(keys + self.forget_completed(*throughput_before))
             }
-            Change::AgeSums {
+            MaintenanceChange::CompactRollups {
                 by_days_before,
                 rollups_before,
-            } => Ok(removed(usize::from(self.age_sums(*by_days_before, *rollups_before)))),
-            Change::DeleteQueue { queue } => Ok(Applied::QueuesRemoved(self.delete_queue(queue))),
-            Change::PruneQueues => Ok(Applied::QueuesRemoved(self.prune_queues())),
-            Change::PruneAudit { before, limit } => Ok(removed(self.prune_audit(*before, *limit))),
-            Change::PruneDeliveries { before, limit } => Ok(removed(self.prune_deliveries(*before, *limit))),
-            Change::PruneFeed { before, limit } => Ok(removed(self.prune_feed(*before, *limit))),
-            Change::Audit(_)
-            | Change::Announce(_)
-            | Change::Post(_)
-            | Change::PutEndpoint { .. }
-            | Change::DeleteEndpoint { .. }
-            | Change::HoldEndpoints(_)
-            | Change::ReviewEndpoints(_)
-            | Change::Attempts(_)
-            | Change::Redeliver { .. }
-            | Change::SetBackDeliveries { .. }
-            | Change::HoldReader { .. }
-            | Change::MoveReader { .. }
-            | Change::Insert { .. }
-            | Change::Start { .. }
-            | Change::Finish { .. }
-            | Change::Update { .. }
-            | Change::Delete { .. }
-            | Change::SetQueue { .. }
-            | Change::Heartbeat { .. }
-            | Change::InsertRecurring { .. }
-            | Change::UpdateRecurring { .. }
-            | Change::DeleteRecurring { .. }
-            | Change::Fire(_)
-            | Change::Trigger { .. }
-            | Change::Lead { .. }
-            | Change::RegisterWorker { .. }
-            | Change::RenewWorker { .. }
-            | Change::Report { .. }
-            | Change::SetDraining { .. }
-            | Change::Leave { .. } => return None,
-        })
+            } => removed(usize::from(self.age_sums(*by_days_before, *rollups_before))),
+            MaintenanceChange::PruneAudit { before, limit } => removed(self.prune_audit(*before, *limit)),
+            MaintenanceChange::PruneDeliveries { before, limit } => removed(self.prune_deliveries(*before, *limit)),
+            MaintenanceChange::PruneFeed { before, limit } => removed(self.prune_feed(*before, *limit)),
+        }
     }
 
     fn insert(&mut self, jobs: &[Arc<Job>], idempotency: Option<&Idempotency>) -> Outcome {

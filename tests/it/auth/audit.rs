@@ -10,7 +10,7 @@ use tickerq::domain::job::Job;
 use tickerq::domain::job::new_job::{JobDefaults, NewJob};
 use tickerq::domain::values::id::{AuditId, JobId};
 use tickerq::domain::values::name::{JobType, QueueName};
-use tickerq::storage::change::{Applied, Change, ChangeError};
+use tickerq::storage::change::{Applied, Change, ChangeError, JobChange, MaintenanceChange, QueueChange};
 use tickerq::storage::query::{AuditFilter, AuditPage};
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -336,9 +336,11 @@ const ALL: AuditPage = AuditPage {
 async fn a_record_shares_the_fate_of_its_change() {
     for Store { repository, .. } in stores().await {
         let (first, second) = (job(1), job(2));
-        let insert = |job: &std::sync::Arc<Job>| Change::Insert {
-            jobs: vec![std::sync::Arc::clone(job)],
-            idempotency: None,
+        let insert = |job: &std::sync::Arc<Job>| {
+            Change::Job(JobChange::Insert {
+                jobs: vec![std::sync::Arc::clone(job)],
+                idempotency: None,
+            })
         };
         let note = |random, job: &Job| {
             Change::Audit(Box::new(record(
@@ -366,15 +368,15 @@ async fn a_record_shares_the_fate_of_its_change() {
         assert!(matches!(results[2], Err(ChangeError::Rejected { .. })), "{results:?}");
         assert_eq!(results[3], Ok(Applied::Audited { is_recorded: false }));
         // Nothing has changed: a queue that runs is resumed, a job that has changed is not deleted.
-        let resume = Change::SetQueue {
+        let resume = Change::Queue(QueueChange::Set {
             queue: QueueName::default(),
             is_paused: Some(false),
-        };
+        });
         let stale = std::sync::Arc::new(Job {
             revision: 99,
             ..Job::clone(&first)
         });
-        let delete = Change::Delete { job: stale };
+        let delete = Change::Job(JobChange::Delete { job: stale });
         let results = repository
             .commit(&[resume, note(5, &first), delete, note(6, &first)])
             .await
@@ -398,10 +400,10 @@ async fn old_records_leave_in_steps_the_oldest_first() {
         let start = Utc::now() - TimeDelta::days(100);
         for day in 0..10_u32 {
             let job = job(u128::from(day));
-            let insert = Change::Insert {
+            let insert = Change::Job(JobChange::Insert {
                 jobs: vec![job],
                 idempotency: None,
-            };
+            });
             let at = start + TimeDelta::days(i64::from(day) * 10);
             let note = Change::Audit(Box::new(record(at, u128::from(day), AuditAction::JobCreate, None)));
             repository.commit(&[insert, note]).await.expect("a commit");
@@ -410,7 +412,7 @@ async fn old_records_leave_in_steps_the_oldest_first() {
         let mut removed = Vec::new();
         for _ in 0..3 {
             let results = repository
-                .commit(&[Change::PruneAudit { before, limit: 3 }])
+                .commit(&[Change::Maintenance(MaintenanceChange::PruneAudit { before, limit: 3 })])
                 .await
                 .expect("a commit");
             removed.push(results[0].clone().expect("a number"));

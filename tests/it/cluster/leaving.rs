@@ -14,7 +14,7 @@ use tickerq::domain::values::name::JobType;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::runtime::Runtime;
 use tickerq::runtime::actor::clock::Clock;
-use tickerq::storage::change::{Applied, Change, ChangeError};
+use tickerq::storage::change::{Applied, Change, ChangeError, ClusterChange, JobChange};
 use tickerq::storage::delegating::DelegatingRepository;
 use tickerq::storage::memory::MemoryRepository;
 use tickerq::storage::repository::{JobRepository, RepositoryError};
@@ -59,15 +59,18 @@ impl DelegatingRepository for Observed {
     }
 
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        let recovers = |change: &Change| matches!(change, Change::Finish { if_orphaned: true, .. });
+        let recovers = |change: &Change| matches!(change, Change::Job(JobChange::Finish { if_orphaned: true, .. }));
         if changes.iter().any(recovers) {
             self.count();
         }
         let name = |change: &Change| {
             let names = [
-                ("heartbeat", matches!(change, Change::Heartbeat { .. })),
-                ("lead", matches!(change, Change::Lead { .. })),
-                ("leave", matches!(change, Change::Leave { .. })),
+                (
+                    "heartbeat",
+                    matches!(change, Change::Cluster(ClusterChange::Heartbeat { .. })),
+                ),
+                ("lead", matches!(change, Change::Cluster(ClusterChange::Lead { .. }))),
+                ("leave", matches!(change, Change::Cluster(ClusterChange::Leave { .. }))),
             ];
             names.into_iter().find_map(|(name, is_it)| is_it.then_some(name))
         };
@@ -115,24 +118,24 @@ async fn leave_running(storage: &Observed, count: u32) {
         Arc::new(new.into_job(&JobDefaults::default(), now, u128::from(number)))
     };
     let jobs: Vec<Arc<Job>> = (0..count).map(new).collect();
-    let heartbeat = Change::Heartbeat {
+    let heartbeat = Change::Cluster(ClusterChange::Heartbeat {
         node: dead,
         name: Arc::from("dead"),
         started_at: now,
         lease: TimeSpan::from_secs(60),
         job_types: Arc::from([]),
         remote_types: Arc::from([]),
-    };
+    });
     let running = jobs.iter().map(|job| Arc::new(job.start(dead, now))).collect();
-    let insert = Change::Insert {
+    let insert = Change::Job(JobChange::Insert {
         jobs: jobs.clone(),
         idempotency: None,
-    };
+    });
     for change in [
         heartbeat,
         insert,
-        Change::Start { jobs: running },
-        Change::Leave { node: dead },
+        Change::Job(JobChange::Start { jobs: running }),
+        Change::Cluster(ClusterChange::Leave { node: dead }),
     ] {
         let results = storage.inner.commit(&[change]).await.expect("memory works");
         assert!(results.iter().all(Result::is_ok), "{results:?}");

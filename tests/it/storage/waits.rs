@@ -9,7 +9,7 @@ use tickerq::domain::job::Job;
 use tickerq::domain::values::id::NodeId;
 use tickerq::domain::values::name::{JobType, QueueName};
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::storage::change::{Applied, Change, Claim};
+use tickerq::storage::change::{Applied, Change, Claim, ClusterChange, JobChange};
 use tickerq::storage::held::holding;
 use tickerq::storage::query::{JobFilter, Order, Page};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
@@ -161,27 +161,27 @@ async fn many_due(url: &str, repository: &SeaRepository) {
         "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
          SELECT queue, job_type, status, priority, 0, COUNT(*) FROM jobs GROUP BY 1, 2, 3, 4",
     );
-    let heartbeat = Change::Heartbeat {
+    let heartbeat = Change::Cluster(ClusterChange::Heartbeat {
         node: NODE,
         name: Arc::from("node"),
         started_at: DateTime::UNIX_EPOCH,
         lease: TimeSpan::from_secs(3_600),
         job_types: Arc::default(),
         remote_types: Arc::default(),
-    };
+    });
     repository.commit(&[heartbeat]).await.expect("a commit");
 }
 
 fn claim(limit: u32) -> [Change; 1] {
     let types = ["Wanted0", "Wanted1", "Wanted2"].map(|name| JobType::parse(name).expect("a type"));
-    [Change::Claim(Claim {
+    [Change::Job(JobChange::Claim(Claim {
         queue: QueueName::parse("default").expect("a queue"),
         limit,
         job_types: types.to_vec().into(),
         node: NODE,
         now: DateTime::from_timestamp_micros(1_000_000).expect("a time"),
         bytes: None,
-    })]
+    }))]
 }
 
 async fn claimed(repository: &SeaRepository, limit: u32) -> Vec<Arc<Job>> {

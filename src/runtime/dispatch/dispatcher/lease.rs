@@ -9,7 +9,7 @@ use crate::domain::job::Job;
 use crate::runtime::dispatch::lease_messages::{LeaseError, LeaseJobs, Leased};
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::messages::{ChangeResult, WritePriority};
-use crate::storage::change::{Applied, Change, ChangeError, Claim};
+use crate::storage::change::{Applied, Change, ChangeError, Claim, JobChange};
 
 impl Handler<LeaseJobs> for QueueDispatcher {
     type Result = ResponseActFuture<Self, Result<Leased, LeaseError>>;
@@ -49,7 +49,10 @@ impl Handler<LeaseJobs> for QueueDispatcher {
             now,
             bytes: Some(bytes),
         };
-        let recorded = self.parts.writer.write_one(Change::Claim(claim), WritePriority::Client);
+        let recorded = self
+            .parts
+            .writer
+            .write_one(Change::Job(JobChange::Claim(claim)), WritePriority::Client);
         Box::pin(recorded.into_actor(self).map(move |result, queue, _| {
             let claimed = claimed(result);
             let unused = match &claimed {

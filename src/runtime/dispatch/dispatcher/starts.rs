@@ -12,7 +12,7 @@ use crate::runtime::dispatch::concurrency_limits::ConcurrencyPermit;
 use crate::runtime::dispatch::messages::RunJob;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::messages::{ChangeResult, WritePriority};
-use crate::storage::change::{Applied, Change, Claim};
+use crate::storage::change::{Applied, Change, Claim, JobChange};
 
 impl QueueDispatcher {
     pub(super) fn start_from_memory(&mut self, allowed: usize, ctx: &mut Context<Self>) {
@@ -31,10 +31,10 @@ impl QueueDispatcher {
             .map(|job| Arc::new(job.start(self.parts.node, now)))
             .collect();
         let count = self.reserve(jobs.len());
-        let recorded = self
-            .parts
-            .writer
-            .write_one(Change::Start { jobs: jobs.clone() }, WritePriority::Internal);
+        let recorded = self.parts.writer.write_one(
+            Change::Job(JobChange::Start { jobs: jobs.clone() }),
+            WritePriority::Internal,
+        );
         ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
             queue.release(count);
             match result {
@@ -104,7 +104,7 @@ impl QueueDispatcher {
         let recorded = self
             .parts
             .writer
-            .write_one(Change::Claim(claim), WritePriority::Internal);
+            .write_one(Change::Job(JobChange::Claim(claim)), WritePriority::Internal);
         ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
             queue.claims -= 1;
             queue.release(count);

@@ -18,7 +18,7 @@ const SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const NOT_SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
 
 fn started(traces: &Traces, jobs: &[Arc<Job>]) {
-    let change = Change::Start { jobs: jobs.to_vec() };
+    let change = Change::Job(JobChange::Start { jobs: jobs.to_vec() });
     traces.note(&change, &Applied::Started(vec![true; jobs.len()]), DateTime::UNIX_EPOCH);
 }
 

@@ -10,7 +10,7 @@ use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::outbound::endpoint_sync::EndpointSyncError;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, WebhookChange};
 use crate::storage::outbox::{HoldEndpoints, Posting};
 use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::RepositoryError;
@@ -57,10 +57,10 @@ impl WebhookDispatcherDeps {
             .map(|stored| stored.endpoint.id)
             .collect();
         if self.gate.is_open() && enabled.iter().any(|stored| !stored.is_held) {
-            let hold = Change::HoldEndpoints(HoldEndpoints {
+            let hold = Change::Webhook(WebhookChange::Hold(HoldEndpoints {
                 node: self.node,
                 limit: self.share_of(enabled.len()).await?,
-            });
+            }));
             match self.writer.write_one(hold, WritePriority::Internal).await {
                 Ok(Ok(Applied::Held(held))) => own = held,
                 // Retried at the next tick.
@@ -101,7 +101,7 @@ impl WebhookDispatcherDeps {
         // A rejected write is not retried: it would be rejected again.
         drop(
             self.writer
-                .write_one(Change::Post(postings), WritePriority::Internal)
+                .write_one(Change::Webhook(WebhookChange::Post(postings)), WritePriority::Internal)
                 .await?,
         );
         Ok(())

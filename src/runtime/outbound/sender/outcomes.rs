@@ -16,7 +16,7 @@ use crate::domain::webhooks::event::WebhookEvent;
 use crate::runtime::actor::clock::draw_jitter;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::Change;
+use crate::storage::change::{Change, WebhookChange};
 use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, Posting};
 use crate::webhooks::delivery_request::DeliveryOutcome;
 use crate::webhooks::payload::disabled_alert;
@@ -85,7 +85,7 @@ impl WebhookSender {
             disable: self.disable.take(),
         };
         self.is_disabling = attempts.disable.is_some();
-        let mut changes = vec![Change::Attempts(Box::new(attempts.clone()))];
+        let mut changes = vec![Change::Webhook(WebhookChange::Attempts(Box::new(attempts.clone())))];
         let (parts, endpoint, disable) = (self.parts.clone(), Arc::clone(&self.endpoint), attempts.disable);
         let noted = async move {
             // No caller waits for it; it is only shown in the log of deliveries.
@@ -166,7 +166,10 @@ async fn alert_of(parts: &WebhookSenderDeps, endpoint: &Endpoint, disabled: Disa
         why(disabled.reason)
     );
     let message = disabled_alert(endpoint, text, disabled.at, id);
-    Some(Change::Post(vec![Posting { message, endpoints }]))
+    Some(Change::Webhook(WebhookChange::Post(vec![Posting {
+        message,
+        endpoints,
+    }])))
 }
 
 fn why(reason: DisabledReason) -> &'static str {

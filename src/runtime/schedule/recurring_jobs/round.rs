@@ -17,7 +17,7 @@ use crate::runtime::actor::failure_log::MaybeOutage;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change, ChangeError, Fire};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, Fire, RecurringChange};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Maximum number of recurring jobs per round.
@@ -75,10 +75,10 @@ pub(super) struct Round {
 impl RecurringSchedulerDeps {
     /// Requests leadership. Returns its fencing token; `None` while another node leads.
     pub(super) async fn request_leadership(&self) -> Result<Option<FencingToken>, WriteError> {
-        let lead = Change::Lead {
+        let lead = Change::Cluster(ClusterChange::Lead {
             node: self.node,
             lease: self.lease,
-        };
+        });
         match self.writer.write_one(lead, WritePriority::Internal).await? {
             Ok(Applied::Led(token)) => Ok(token),
             Ok(_) | Err(_) => Ok(None),
@@ -99,12 +99,12 @@ impl RecurringSchedulerDeps {
                 .filter_map(|before| {
                     let after = before.set_back(now)?;
                     info!(recurring.id = %before.id, "the clock was ahead: recurring job {} runs next at {}", before.id, after.next_run_at.unwrap_or(now));
-                    Some(Change::Fire(Fire {
+                    Some(Change::Recurring(RecurringChange::Fire(Fire {
                         before,
                         after: Arc::new(after),
                         occurrences: Vec::new(),
                         leader: Some((self.node, token)),
-                    }))
+                    })))
                 })
                 .collect();
             if !changes.is_empty() {
@@ -175,11 +175,11 @@ impl RecurringSchedulerDeps {
             .iter()
             .map(|due_at| Arc::new(before.occurrence(*due_at, defaults, now, self.ids.next())))
             .collect();
-        Some(Change::Fire(Fire {
+        Some(Change::Recurring(RecurringChange::Fire(Fire {
             before,
             after: Arc::new(tick.after),
             occurrences,
             leader: Some((self.node, token)),
-        }))
+        })))
     }
 }

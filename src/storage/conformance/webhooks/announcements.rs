@@ -7,7 +7,7 @@ use crate::domain::job::outcome::Outcome;
 use crate::domain::values::id::JobId;
 use crate::domain::webhooks::delivery::Message;
 use crate::domain::webhooks::endpoint::Endpoint;
-use crate::storage::change::{Announcer, Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::change::{Announcer, Applied, Change, ChangeError, Finished, Inserted, JobChange, WebhookChange};
 use crate::storage::conformance::sample::{at, finish, insert, job, jobs};
 use crate::storage::conformance::{Case, Subject, cases_of};
 use crate::storage::outbox::{Announcement, KnownVersion, Posting};
@@ -36,11 +36,11 @@ fn announcer(endpoint: &Endpoint) -> Change {
         let mut postings = Vec::new();
         for (change, result) in changes.iter().zip(results) {
             match (change, result) {
-                (Change::Insert { jobs, .. }, Some(Ok(Applied::Inserted(inserted)))) => {
+                (Change::Job(JobChange::Insert { jobs, .. }), Some(Ok(Applied::Inserted(inserted)))) => {
                     let new = jobs.iter().zip(inserted).filter(|(_, is)| **is == Inserted::New);
                     postings.extend(new.map(|(job, _)| told(job.id, "job.created")));
                 }
-                (Change::Finish { job, .. }, Some(Ok(Applied::Finished(_)))) => {
+                (Change::Job(JobChange::Finish { job, .. }), Some(Ok(Applied::Finished(_)))) => {
                     postings.push(told(job.id, "job.completed"));
                 }
                 _ => {}
@@ -109,7 +109,7 @@ fn knowing(version: Option<i64>, is_idle: bool) -> Change {
         assert!(is_idle || version.is_some() || newer.is_some());
         let mut postings = Vec::new();
         for (change, result) in changes.iter().zip(results) {
-            let (Change::Insert { jobs, .. }, Some(Ok(_))) = (change, result) else {
+            let (Change::Job(JobChange::Insert { jobs, .. }), Some(Ok(_))) = (change, result) else {
                 continue;
             };
             postings.extend(jobs.iter().map(|job| Posting {
@@ -163,7 +163,7 @@ async fn a_commit_announces_to_endpoints_that_its_node_does_not_know(storage: Su
         &storage.commit(&[next(), knowing(Some(one), false)]).await,
         &[&first, &second],
     );
-    let delete = Change::DeleteEndpoint { endpoint: first };
+    let delete = Change::Webhook(WebhookChange::Delete { endpoint: first });
     assert_eq!(other.apply(delete).await, Ok(Applied::Deleted));
     let node = other.live_node(1).await;
     let applied = storage.commit(&[next(), knowing(Some(two), true)]).await;

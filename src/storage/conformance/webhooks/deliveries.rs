@@ -7,7 +7,7 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::TraceParent;
 use crate::domain::webhooks::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
 use crate::domain::webhooks::endpoint::DisabledReason;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, MaintenanceChange, WebhookChange};
 use crate::storage::conformance::sample::{at, job};
 use crate::storage::conformance::{Case, Subject, cases_of};
 use crate::storage::outbox::{AttemptOutcome, Redelivery};
@@ -189,22 +189,26 @@ async fn failures_are_sent_again_from_a_time_on(storage: Subject) {
     ];
     note(&storage, &told, outcomes).await;
     assert!(due(&storage, &told, at(10)).await.is_empty());
-    let since = |limit| Change::Redeliver {
-        which: Redelivery::FailedSince {
-            endpoint_id: told.id,
-            since: at(2),
-            limit,
-        },
-        now: at(200),
+    let since = |limit| {
+        Change::Webhook(WebhookChange::Redeliver {
+            which: Redelivery::FailedSince {
+                endpoint_id: told.id,
+                since: at(2),
+                limit,
+            },
+            now: at(200),
+        })
     };
     assert_eq!(storage.apply(since(1)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(since(10)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(since(10)).await, Ok(Applied::Removed(0)));
     assert_eq!(numbers(&storage, &told, at(199)).await, Vec::<u64>::new());
     assert_eq!(numbers(&storage, &told, at(200)).await, [2, 3]);
-    let one = |index: usize| Change::Redeliver {
-        which: Redelivery::One(ids[index].1),
-        now: at(300),
+    let one = |index: usize| {
+        Change::Webhook(WebhookChange::Redeliver {
+            which: Redelivery::One(ids[index].1),
+            now: at(300),
+        })
     };
     assert_eq!(
         storage.apply(one(3)).await,
@@ -246,7 +250,7 @@ async fn deliveries_are_listed_in_pages(storage: Subject) {
 }
 
 fn prune(limit: u32) -> Change {
-    Change::PruneDeliveries { before: at(10), limit }
+    Change::Maintenance(MaintenanceChange::PruneDeliveries { before: at(10), limit })
 }
 
 async fn old_deliveries_are_removed_in_steps(storage: Subject) {
@@ -273,10 +277,10 @@ async fn old_deliveries_are_removed_in_steps(storage: Subject) {
         .collect();
     assert_eq!(left, [5, 1]);
     let before = read(&storage, told.id).await;
-    let disable = Change::PutEndpoint {
+    let disable = Change::Webhook(WebhookChange::Put {
         after: Arc::new(before.switched(Some(DisabledReason::Asked), at(50))),
         before: Some(before),
-    };
+    });
     assert!(storage.apply(disable).await.is_ok());
     // What waits for an endpoint that is told nothing has its time as well.
     assert_eq!(storage.apply(prune(10)).await, Ok(Applied::Removed(1)));
@@ -286,9 +290,9 @@ async fn the_deliveries_of_a_deleted_endpoint_go_with_it(storage: Subject) {
     let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
     let postings = (1..=3).map(|number| posting(message(number, number, 50), &[&told, &other]));
     post(&storage, postings.collect()).await;
-    let delete = Change::DeleteEndpoint {
+    let delete = Change::Webhook(WebhookChange::Delete {
         endpoint: Arc::clone(&told),
-    };
+    });
     assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
     assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(2)));
     assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(1)));

@@ -7,7 +7,7 @@ use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::AfterAttempt;
 use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource};
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, WebhookChange};
 use crate::storage::conformance::sample::{at, node};
 use crate::storage::conformance::{Case, Subject, cases_of};
 use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints};
@@ -28,11 +28,11 @@ fn configured(number: u64) -> Endpoint {
 }
 
 async fn review(storage: &Subject, node: NodeId, names: &[EndpointId], grace: TimeSpan) -> ReviewedEndpoints {
-    let review = Change::ReviewEndpoints(ReviewEndpoints {
+    let review = Change::Webhook(WebhookChange::Review(ReviewEndpoints {
         node,
         names: names.into(),
         grace,
-    });
+    }));
     match storage.apply(review).await {
         Ok(Applied::Reviewed(reviewed)) => reviewed,
         other => panic!("{other:?}"),
@@ -96,10 +96,10 @@ async fn an_endpoint_that_is_named_again_stays(storage: Subject) {
         events: told.events.clone(),
         ..retired.changed(at(9))
     });
-    let put = Change::PutEndpoint {
+    let put = Change::Webhook(WebhookChange::Put {
         before: Some(retired),
         after: Arc::clone(&restored),
-    };
+    });
     assert_eq!(storage.apply(put).await, Ok(Applied::EndpointStored));
     let reviewed = review(&storage, first, &[told.id], TimeSpan::ZERO).await;
     assert_eq!(reviewed, ReviewedEndpoints::default());

@@ -12,12 +12,14 @@ use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptStatus;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::{JobId, NodeId};
-use crate::storage::change::{Applied, Change, ChangeError, Claim, Finished, Fire};
+use crate::storage::change::{
+    Applied, Change, ChangeError, Claim, ClusterChange, Finished, Fire, JobChange, RecurringChange,
+};
 
 impl World {
     /// A message gets to storage.
     pub(crate) fn arrive(&mut self, message: Message) {
-        let target = if let Change::Finish { job, .. } = &message.change {
+        let target = if let Change::Job(JobChange::Finish { job, .. }) = &message.change {
             self.tables.job(job.id).cloned()
         } else {
             None
@@ -28,11 +30,11 @@ impl World {
             .remove(0);
         match (&message.change, &applied) {
             (
-                Change::Finish {
+                Change::Job(JobChange::Finish {
                     job,
                     attempt,
                     if_orphaned,
-                },
+                }),
                 Ok(Applied::Finished(finished)),
             ) => {
                 let is_renewed = *if_orphaned && self.tables.holds_lease(attempt.node, self.now);
@@ -53,11 +55,11 @@ impl World {
                     self.seen.lost += usize::from(attempt.status == AttemptStatus::Lost);
                 }
             }
-            (Change::Claim(Claim { node, .. }), Ok(Applied::Claimed(jobs))) => {
+            (Change::Job(JobChange::Claim(Claim { node, .. })), Ok(Applied::Claimed(jobs))) => {
                 assert!(self.tables.holds_lease(*node, self.now), "claimed without a lease");
                 self.begin(jobs.iter().map(|job| (job.id, job.attempt)), *node);
             }
-            (Change::Start { jobs }, Ok(Applied::Started(started))) => {
+            (Change::Job(JobChange::Start { jobs }), Ok(Applied::Started(started))) => {
                 assert!(
                     self.tables.holds_lease(message.from, self.now),
                     "started without a lease"
@@ -65,9 +67,9 @@ impl World {
                 let taken = jobs.iter().zip(started).filter(|(_, started)| **started);
                 self.begin(taken.map(|(job, _)| (job.id, job.attempt)), message.from);
             }
-            (Change::Fire(_), Err(ChangeError::NoLease)) => self.seen.stale_tokens += 1,
+            (Change::Recurring(RecurringChange::Fire(_)), Err(ChangeError::NoLease)) => self.seen.stale_tokens += 1,
             (_, Err(ChangeError::NoLease)) => self.seen.without_lease += 1,
-            (Change::Lead { .. }, Ok(Applied::Led(Some(token)))) => {
+            (Change::Cluster(ClusterChange::Lead { .. }), Ok(Applied::Led(Some(token)))) => {
                 let newest = self.tokens.last_key_value().map(|(token, _)| *token);
                 assert!(newest.is_none_or(|newest| newest <= *token), "a token has gone back");
                 let holder = *self.tokens.entry(*token).or_insert(message.from);
@@ -75,9 +77,9 @@ impl World {
                 self.seen.leaders += usize::from(newest != Some(*token));
             }
             (
-                Change::Fire(Fire {
+                Change::Recurring(RecurringChange::Fire(Fire {
                     leader, occurrences, ..
-                }),
+                })),
                 Ok(Applied::Fired(fired)),
             ) => {
                 let (node, token) = leader.expect("a leader");
@@ -96,7 +98,7 @@ impl World {
                     }
                 }
             }
-            (Change::Fire(_), Err(ChangeError::Conflict)) => self.seen.repeated += 1,
+            (Change::Recurring(RecurringChange::Fire(_)), Err(ChangeError::Conflict)) => self.seen.repeated += 1,
             _ => {}
         }
         self.to_nodes.push((message, applied));
@@ -117,7 +119,7 @@ impl World {
         };
         node.give_up_without_lease(now);
         match (&message.change, applied) {
-            (Change::Heartbeat { .. }, Ok(_)) => {
+            (Change::Cluster(ClusterChange::Heartbeat { .. }), Ok(_)) => {
                 node.lease = node.lease.renewed(message.sent_at, LEASE.to_std());
                 if node.lease.is_held(now) {
                     // Nobody can take them any more: what storage says is still its own goes on.
@@ -133,14 +135,16 @@ impl World {
                     self.seen.kept += node.running.len() - count;
                 }
             }
-            (Change::Lead { .. }, Ok(Applied::Led(token))) => node.token = token,
+            (Change::Cluster(ClusterChange::Lead { .. }), Ok(Applied::Led(token))) => node.token = token,
             // A worker runs nothing without the lease: what was taken comes back as lost.
-            (Change::Claim(_), Ok(Applied::Claimed(jobs))) if node.lease.is_held(now) => node.running.extend(jobs),
-            (Change::Start { jobs }, Ok(Applied::Started(started))) if node.lease.is_held(now) => {
+            (Change::Job(JobChange::Claim(_)), Ok(Applied::Claimed(jobs))) if node.lease.is_held(now) => {
+                node.running.extend(jobs)
+            }
+            (Change::Job(JobChange::Start { jobs }), Ok(Applied::Started(started))) if node.lease.is_held(now) => {
                 let taken = jobs.iter().zip(started).filter(|(_, started)| *started);
                 node.running.extend(taken.map(|(job, _)| Arc::clone(job)));
             }
-            (Change::Fire(_), Err(ChangeError::NoLease)) => node.token = None,
+            (Change::Recurring(RecurringChange::Fire(_)), Err(ChangeError::NoLease)) => node.token = None,
             _ => {}
         }
     }

@@ -25,7 +25,7 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::json::Json;
 use crate::domain::values::name::{JobName, JobType, QueueName};
 use crate::domain::values::time_zone::TimeZoneName;
-use crate::storage::change::{Applied, Change, ChangeError, Claim, Fire};
+use crate::storage::change::{Applied, Change, ChangeError, Claim, ClusterChange, Fire, JobChange, RecurringChange};
 use crate::storage::memory::tables::Tables;
 
 pub(super) const NODES: usize = 3;
@@ -75,10 +75,10 @@ impl World {
         };
         world.tables.serves_many = true;
         let stored = world.tables.apply(
-            &[Change::InsertRecurring {
+            &[Change::Recurring(RecurringChange::Insert {
                 recurring: Arc::new(recurring),
                 idempotency: None,
-            }],
+            })],
             start(),
         );
         assert_eq!(stored, [Ok(Applied::RecurringStored)]);
@@ -139,10 +139,10 @@ impl World {
         };
         let job = NewJob::of_type(job_type()).into_job(&defaults, self.now, u128::from(self.made));
         self.jobs.insert(job.id);
-        let insert = Change::Insert {
+        let insert = Change::Job(JobChange::Insert {
             jobs: vec![Arc::new(job)],
             idempotency: None,
-        };
+        });
         assert!(self.tables.apply(&[insert], self.now)[0].is_ok());
     }
 
@@ -151,10 +151,10 @@ impl World {
         let mut jobs: Vec<Arc<Job>> = self.tables.jobs().cloned().collect();
         let Some(before) = pick(&mut jobs, number) else { return };
         if let Some(after) = change(&before, self.now) {
-            let update = Change::Update {
+            let update = Change::Job(JobChange::Update {
                 before,
                 after: Arc::new(after),
-            };
+            });
             assert_eq!(self.tables.apply(&[update], self.now), [Ok(Applied::Updated)]);
         }
     }
@@ -178,39 +178,39 @@ impl World {
             });
         };
         match act {
-            Act::Renew => send(Change::Heartbeat {
+            Act::Renew => send(Change::Cluster(ClusterChange::Heartbeat {
                 node: node.id,
                 name: Arc::from("node"),
                 started_at: start(),
                 lease: LEASE,
                 job_types: Arc::default(),
                 remote_types: Arc::default(),
-            }),
-            Act::AskToLead => send(Change::Lead {
+            })),
+            Act::AskToLead => send(Change::Cluster(ClusterChange::Lead {
                 node: node.id,
                 lease: LEASE,
-            }),
+            })),
             Act::Read => {
                 let pending = tables.jobs().filter(|job| job.status == JobStatus::Pending);
                 node.known = pending.cloned().collect();
                 node.recurring = tables.recurring.get(&self.recurring).cloned();
                 node.unfinished = tables.unfinished_of(self.recurring) as u64;
             }
-            Act::Claim if may_start => send(Change::Claim(Claim {
+            Act::Claim if may_start => send(Change::Job(JobChange::Claim(Claim {
                 queue: QueueName::default(),
                 limit: 2,
                 job_types: Arc::from([job_type()]),
                 node: node.id,
                 now: own_time,
                 bytes: None,
-            })),
+            }))),
             Act::Start(number) if may_start => {
                 if let Some(job) = pick(&mut node.known, number)
                     && job.due_at <= own_time
                 {
-                    send(Change::Start {
+                    send(Change::Job(JobChange::Start {
                         jobs: vec![Arc::new(job.start(node.id, own_time))],
-                    });
+                    }));
                 }
             }
             Act::End(number, is_well) => {
@@ -238,12 +238,12 @@ impl World {
                         Arc::new(before.occurrence(*due_at, &JobDefaults::default(), own_time, random))
                     });
                     let occurrences = occurrences.collect();
-                    send(Change::Fire(Fire {
+                    send(Change::Recurring(RecurringChange::Fire(Fire {
                         before,
                         after: Arc::new(tick.after),
                         occurrences,
                         leader: Some((node.id, token)),
-                    }));
+                    })));
                 }
             }
             Act::Claim | Act::Start(_) => {}
@@ -253,11 +253,11 @@ impl World {
 
 fn end(job: &Job, outcome: Outcome, now: DateTime<Utc>, if_orphaned: bool) -> Change {
     let (job, attempt) = job.finish(outcome, now, Jitter::new(0.5));
-    Change::Finish {
+    Change::Job(JobChange::Finish {
         job: Arc::new(job),
         attempt: Box::new(attempt),
         if_orphaned,
-    }
+    })
 }
 
 /// Takes one out of a list.

@@ -62,7 +62,7 @@ impl SeaRepository {
         let mut units: Vec<(Range<usize>, bool)> = Vec::new();
         for unit in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
             let start = units.last().map_or(0, |(unit, _)| unit.end);
-            units.push((start..start + unit.len(), unit.first().is_some_and(chooses)));
+            units.push((start..start + unit.len(), unit.first().is_some_and(Change::selects)));
         }
         for is_choosing in [false, true] {
             let units: Vec<&Range<usize>> = units
@@ -115,52 +115,6 @@ impl SeaRepository {
         }));
         // Each change was applied in one of the rounds.
         Ok(results.into_iter().flatten().collect())
-    }
-}
-
-/// Whether a change chooses among the jobs that all other changes have left.
-fn chooses(change: &Change) -> bool {
-    match change {
-        Change::Claim(_)
-        | Change::Clear { .. }
-        | Change::Prune { .. }
-        | Change::PruneBookkeeping { .. }
-        | Change::AgeSums { .. }
-        | Change::PruneAudit { .. }
-        | Change::PruneDeliveries { .. }
-        | Change::PruneFeed { .. }
-        | Change::DeleteQueue { .. }
-        | Change::PruneQueues => true,
-        Change::Insert { .. }
-        | Change::Start { .. }
-        | Change::Finish { .. }
-        | Change::Update { .. }
-        | Change::Delete { .. }
-        | Change::SetQueue { .. }
-        | Change::Trigger { .. }
-        | Change::Audit(_)
-        | Change::Heartbeat { .. }
-        | Change::InsertRecurring { .. }
-        | Change::UpdateRecurring { .. }
-        | Change::DeleteRecurring { .. }
-        | Change::Fire(_)
-        | Change::Lead { .. }
-        | Change::Announce(_)
-        | Change::Post(_)
-        | Change::PutEndpoint { .. }
-        | Change::DeleteEndpoint { .. }
-        | Change::HoldEndpoints(_)
-        | Change::ReviewEndpoints(_)
-        | Change::Attempts(_)
-        | Change::Redeliver { .. }
-        | Change::SetBackDeliveries { .. }
-        | Change::HoldReader { .. }
-        | Change::MoveReader { .. }
-        | Change::RegisterWorker { .. }
-        | Change::RenewWorker { .. }
-        | Change::Report { .. }
-        | Change::SetDraining { .. }
-        | Change::Leave { .. } => false,
     }
 }
 

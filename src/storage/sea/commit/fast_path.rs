@@ -18,7 +18,7 @@ use super::rollup_writer::{MARK, mark_row, postgres_steps};
 use crate::domain::job::attempt::ATTEMPTS_KEPT;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::RollupEntry;
-use crate::storage::change::{Announcer, Applied, Change, ChangeError, Finished, Inserted};
+use crate::storage::change::{Announcer, Applied, Change, ChangeError, Finished, Inserted, JobChange};
 use crate::storage::outbox::KnownVersion;
 use crate::storage::sea::audit::{RECORD, record_row, record_sql};
 use crate::storage::sea::cluster::nodes::{LIVE_POSTGRES, LIVE_SQLITE};
@@ -69,44 +69,7 @@ impl Usual {
         };
         for (index, change) in changes.iter().enumerate() {
             match change {
-                Change::Insert { jobs, idempotency } => {
-                    if idempotency.is_some() {
-                        return None;
-                    }
-                    for job in jobs {
-                        if job.unique_key.is_some() || !is_new(job) {
-                            return None;
-                        }
-                        usual.new.push(new_row(job));
-                        usual.counters.add(job);
-                    }
-                }
-                Change::Start { jobs } => {
-                    for job in jobs {
-                        usual.starts.push(start_row(job));
-                        if repository.is_postgres() {
-                            usual.marks.push(mark_row(job.id, &RollupEntry::started(job), None));
-                        } else {
-                            usual.counters.started(job);
-                        }
-                    }
-                }
-                // Whether the node holds a lease is asked first.
-                Change::Finish { if_orphaned: true, .. } => return None,
-                // Older attempts are removed.
-                Change::Finish { attempt, .. } if attempt.number > ATTEMPTS_KEPT => return None,
-                Change::Finish { job, attempt, .. } => {
-                    usual.ends.push(finish_row(job, attempt));
-                    usual.attempts.push(attempt_row(attempt));
-                    if repository.is_postgres() {
-                        let mark = RollupEntry::ended(job, attempt);
-                        let reason = repository.reasons.reason(&mark, attempt.error.as_deref());
-                        usual.has_reasons |= reason.is_some();
-                        usual.marks.push(mark_row(job.id, &mark, reason));
-                    } else {
-                        usual.counters.ended(job, attempt, &repository.reasons);
-                    }
-                }
+                Change::Job(change) => usual.add(change, repository)?,
                 Change::Audit(record) => match new_jobs_before(changes, index) {
                     Some(jobs) => usual.records.push(record_row(record, jobs)),
                     None => usual.is_all = false,
@@ -118,46 +81,68 @@ impl Usual {
                     }) if repository.is_postgres() => usual.version = Some(version),
                     Some(_) | None => usual.is_all = false,
                 },
-                Change::Claim(_)
-                | Change::Update { .. }
-                | Change::Delete { .. }
-                | Change::Clear { .. }
-                | Change::SetQueue { .. }
-                | Change::DeleteQueue { .. }
-                | Change::PruneQueues
-                | Change::Trigger { .. }
-                | Change::Prune { .. }
-                | Change::PruneBookkeeping { .. }
-                | Change::AgeSums { .. }
-                | Change::PruneAudit { .. }
-                | Change::InsertRecurring { .. }
-                | Change::UpdateRecurring { .. }
-                | Change::DeleteRecurring { .. }
-                | Change::Fire(_)
-                | Change::Lead { .. }
-                | Change::Heartbeat { .. }
-                | Change::Post(_)
-                | Change::PutEndpoint { .. }
-                | Change::DeleteEndpoint { .. }
-                | Change::HoldEndpoints(_)
-                | Change::ReviewEndpoints(_)
-                | Change::Attempts(_)
-                | Change::Redeliver { .. }
-                | Change::SetBackDeliveries { .. }
-                | Change::PruneDeliveries { .. }
-                | Change::HoldReader { .. }
-                | Change::MoveReader { .. }
-                | Change::PruneFeed { .. }
-                | Change::RegisterWorker { .. }
-                | Change::RenewWorker { .. }
-                | Change::Report { .. }
-                | Change::SetDraining { .. }
-                | Change::Leave { .. } => usual.is_all = false,
+                Change::Queue(_)
+                | Change::Recurring(_)
+                | Change::Cluster(_)
+                | Change::Worker(_)
+                | Change::Webhook(_)
+                | Change::Feed(_)
+                | Change::Maintenance(_) => usual.is_all = false,
             }
         }
         let is_empty = usual.new.is_empty() && usual.starts.is_empty() && usual.ends.is_empty();
-        let mut inserts = changes.iter().filter(|change| matches!(change, Change::Insert { .. }));
+        let mut inserts = changes
+            .iter()
+            .filter(|change| matches!(change, Change::Job(JobChange::Insert { .. })));
         (!is_empty && repository.unknown_queues(&mut inserts).is_empty()).then_some(usual)
+    }
+
+    /// Adds a change of jobs; `None` when it is of a usual kind and unusual.
+    fn add(&mut self, change: &JobChange, repository: &SeaRepository) -> Option<()> {
+        match change {
+            JobChange::Insert { jobs, idempotency } => {
+                if idempotency.is_some() {
+                    return None;
+                }
+                for job in jobs {
+                    if job.unique_key.is_some() || !is_new(job) {
+                        return None;
+                    }
+                    self.new.push(new_row(job));
+                    self.counters.add(job);
+                }
+            }
+            JobChange::Start { jobs } => {
+                for job in jobs {
+                    self.starts.push(start_row(job));
+                    if repository.is_postgres() {
+                        self.marks.push(mark_row(job.id, &RollupEntry::started(job), None));
+                    } else {
+                        self.counters.started(job);
+                    }
+                }
+            }
+            // Whether the node holds a lease is asked first.
+            JobChange::Finish { if_orphaned: true, .. } => return None,
+            // Older attempts are removed.
+            JobChange::Finish { attempt, .. } if attempt.number > ATTEMPTS_KEPT => return None,
+            JobChange::Finish { job, attempt, .. } => {
+                self.ends.push(finish_row(job, attempt));
+                self.attempts.push(attempt_row(attempt));
+                if repository.is_postgres() {
+                    let mark = RollupEntry::ended(job, attempt);
+                    let reason = repository.reasons.reason(&mark, attempt.error.as_deref());
+                    self.has_reasons |= reason.is_some();
+                    self.marks.push(mark_row(job.id, &mark, reason));
+                } else {
+                    self.counters.ended(job, attempt, &repository.reasons);
+                }
+            }
+            JobChange::Claim(_) | JobChange::Update { .. } | JobChange::Delete { .. } | JobChange::Report { .. } => {
+                self.is_all = false;
+            }
+        }
+        Some(())
     }
 
     /// Whether the commit has no other changes.
@@ -351,7 +336,9 @@ impl Usual {
 /// How many new jobs the change before this one makes, which this one records; `None` when it makes none.
 fn new_jobs_before(changes: &[Change], index: usize) -> Option<u64> {
     match index.checked_sub(1).and_then(|before| changes.get(before)) {
-        Some(Change::Insert { jobs, idempotency: _ }) if !jobs.is_empty() => u64::try_from(jobs.len()).ok(),
+        Some(Change::Job(JobChange::Insert { jobs, idempotency: _ })) if !jobs.is_empty() => {
+            u64::try_from(jobs.len()).ok()
+        }
         Some(_) | None => None,
     }
 }
@@ -379,8 +366,10 @@ impl SeaRepository {
         let mut results = Results::with_capacity(changes.len());
         for (index, change) in changes.iter().enumerate() {
             results.push(match change {
-                Change::Insert { jobs, idempotency: _ } => Some(Ok(Applied::Inserted(vec![Inserted::New; jobs.len()]))),
-                Change::Start { jobs } => {
+                Change::Job(JobChange::Insert { jobs, idempotency: _ }) => {
+                    Some(Ok(Applied::Inserted(vec![Inserted::New; jobs.len()])))
+                }
+                Change::Job(JobChange::Start { jobs }) => {
                     let started: Vec<bool> = jobs.iter().map(|job| !refused.contains(&job.id.as_uuid())).collect();
                     if let Some(node) = jobs.first().and_then(|job| job.node)
                         && !started.contains(&true)
@@ -391,7 +380,7 @@ impl SeaRepository {
                         Some(Ok(Applied::Started(started)))
                     }
                 }
-                Change::Finish { job, .. } => {
+                Change::Job(JobChange::Finish { job, .. }) => {
                     let id = job.id.as_uuid();
                     Some(Ok(Applied::Finished(if !refused.contains(&id) {
                         Finished::Stored
@@ -403,41 +392,19 @@ impl SeaRepository {
                 }
                 Change::Audit(_) => new_jobs_before(changes, index).map(|_| Ok(Applied::Audited { is_recorded: true })),
                 Change::Announce(announcer) => is_idle(announcer).then(|| Ok(Applied::Announced(Vec::new()))),
-                Change::Claim(_)
-                | Change::Update { .. }
-                | Change::Delete { .. }
-                | Change::Clear { .. }
-                | Change::SetQueue { .. }
-                | Change::DeleteQueue { .. }
-                | Change::PruneQueues
-                | Change::Trigger { .. }
-                | Change::Prune { .. }
-                | Change::PruneBookkeeping { .. }
-                | Change::AgeSums { .. }
-                | Change::PruneAudit { .. }
-                | Change::InsertRecurring { .. }
-                | Change::UpdateRecurring { .. }
-                | Change::DeleteRecurring { .. }
-                | Change::Fire(_)
-                | Change::Lead { .. }
-                | Change::Heartbeat { .. }
-                | Change::Post(_)
-                | Change::PutEndpoint { .. }
-                | Change::DeleteEndpoint { .. }
-                | Change::HoldEndpoints(_)
-                | Change::ReviewEndpoints(_)
-                | Change::Attempts(_)
-                | Change::Redeliver { .. }
-                | Change::SetBackDeliveries { .. }
-                | Change::PruneDeliveries { .. }
-                | Change::HoldReader { .. }
-                | Change::MoveReader { .. }
-                | Change::PruneFeed { .. }
-                | Change::RegisterWorker { .. }
-                | Change::RenewWorker { .. }
-                | Change::Report { .. }
-                | Change::SetDraining { .. }
-                | Change::Leave { .. } => None,
+                Change::Job(
+                    JobChange::Claim(_)
+                    | JobChange::Update { .. }
+                    | JobChange::Delete { .. }
+                    | JobChange::Report { .. },
+                )
+                | Change::Queue(_)
+                | Change::Recurring(_)
+                | Change::Cluster(_)
+                | Change::Worker(_)
+                | Change::Webhook(_)
+                | Change::Feed(_)
+                | Change::Maintenance(_) => None,
             });
         }
         Ok(results)

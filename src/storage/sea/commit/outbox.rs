@@ -12,7 +12,7 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::trace_state::to_stored;
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
 use crate::domain::webhooks::endpoint::{Disabled, EndpointId};
-use crate::storage::change::{Announcer, Applied, Change, ChangeError};
+use crate::storage::change::{Announcer, Applied, Change, ChangeError, WebhookChange};
 use crate::storage::outbox::{
     Announcement, AttemptOutcome, Attempts, EndpointHealth, EndpointsAt, FeedEntry, Posting, Redelivery,
 };
@@ -174,7 +174,9 @@ impl Commit<'_> {
     pub(crate) async fn note_outcomes(&mut self, changes: &[Change]) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(OUTCOME, 0);
         for change in changes {
-            let Change::Attempts(attempts) = change else { continue };
+            let Change::Webhook(WebhookChange::Attempts(attempts)) = change else {
+                continue;
+            };
             for outcome in &attempts.outcomes {
                 rows.push(outcome_row(outcome));
             }

@@ -1,8 +1,14 @@
 //! The slow path of a commit: a call per kind of change, in phases.
 
 use super::context::{Commit, Results};
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{
+    Applied, Change, ChangeError, ClusterChange, FeedChange, JobChange, MaintenanceChange, QueueChange,
+    RecurringChange, WebhookChange, WorkerChange,
+};
 use crate::storage::sea::error::CommitFailure;
+
+/// The result of a change; `None` in a phase that is not the change's own.
+type Phase = Result<Option<Result<Applied, ChangeError>>, CommitFailure>;
 
 impl Commit<'_> {
     pub(super) async fn apply(&mut self, changes: &[Change]) -> Result<Results, CommitFailure> {
@@ -14,7 +20,7 @@ impl Commit<'_> {
         Ok(results)
     }
 
-    /// Applies what is no new job, start or end of an attempt, and writes what was counted on the way.
+    /// Applies changes other than new jobs, starts and ends of attempts, and writes what was counted on the way.
     pub(super) async fn apply_others(
         &mut self,
         changes: &[Change],
@@ -24,148 +30,158 @@ impl Commit<'_> {
         self.note_outcomes(changes).await?;
         for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {
-                Change::Update { before, after } => self.update_job(before, after).await?,
-                Change::Delete { job } => self.delete_job(job).await?,
-                Change::SetQueue { queue, is_paused } => self.set_queue(queue, *is_paused).await?,
-                Change::Heartbeat {
-                    node,
-                    name,
-                    started_at,
-                    lease,
-                    job_types,
-                    remote_types,
-                } => {
-                    let types = (&**job_types, &**remote_types);
-                    self.heartbeat(*node, name, *started_at, *lease, types).await?
-                }
-                Change::InsertRecurring { recurring, idempotency } => {
-                    self.insert_recurring(recurring, idempotency.as_ref()).await?
-                }
-                Change::UpdateRecurring { before, after } => self.update_recurring(before, after).await?,
-                Change::DeleteRecurring { recurring } => self.delete_recurring(recurring).await?,
-                Change::Lead { node, lease } => self.lead(*node, *lease).await?,
-                Change::Leave { node } => self.leave(*node).await?,
-                Change::SetDraining { node, is_draining } => self.set_draining(*node, *is_draining).await?,
-                Change::PutEndpoint { before, after } => self.put_endpoint(before.as_deref(), after).await?,
-                Change::DeleteEndpoint { endpoint } => self.delete_endpoint(endpoint).await?,
-                Change::HoldEndpoints(hold) => self.hold_endpoints(*hold).await?,
-                Change::ReviewEndpoints(review) => self.review_endpoints(review).await?,
-                Change::Attempts(attempts) => self.note_attempts(attempts).await?,
-                Change::Redeliver { which, now } => self.redeliver(*which, *now).await?,
-                Change::SetBackDeliveries { now, step, limit } => self.set_back_deliveries(*now, *step, *limit).await?,
-                Change::HoldReader { reader, node } => self.hold_reader(reader, *node).await?,
-                Change::MoveReader { reader, node, to } => self.move_reader(reader, *node, *to).await?,
-                Change::Post(postings) => Ok(Applied::Announced(self.post(postings).await?)),
-                Change::RegisterWorker {
-                    worker,
-                    declaration,
-                    access,
-                    registered_at,
-                    lease,
-                } => {
-                    self.register_worker(*worker, declaration, access, *registered_at, *lease)
-                        .await?
-                }
-                Change::RenewWorker { worker, lease } => self.renew_worker(*worker, *lease).await?,
-                Change::Report { job: _, report } => self.note_report(report).await?,
-                // Applied before, or below.
-                Change::Insert { .. }
-                | Change::Start { .. }
-                | Change::Finish { .. }
-                | Change::Claim(_)
-                | Change::Clear { .. }
-                | Change::Prune { .. }
-                | Change::PruneBookkeeping { .. }
-                | Change::AgeSums { .. }
-                | Change::DeleteQueue { .. }
-                | Change::PruneQueues
-                | Change::Trigger { .. }
-                | Change::Fire(_)
+                Change::Job(change) => self.apply_to_job(change).await?,
+                Change::Queue(QueueChange::Set { queue, is_paused }) => Some(self.set_queue(queue, *is_paused).await?),
+                Change::Recurring(change) => self.apply_to_recurring(change).await?,
+                Change::Cluster(change) => self.apply_to_node(change).await?,
+                Change::Worker(change) => self.apply_to_worker(change).await?,
+                Change::Webhook(change) => self.apply_to_webhook(change).await?,
+                Change::Feed(change) => self.apply_to_reader(change).await?,
+                // Applied below.
+                Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. })
+                | Change::Maintenance(_)
                 | Change::Audit(_)
-                | Change::PruneAudit { .. }
-                | Change::Announce(_)
-                | Change::PruneDeliveries { .. }
-                | Change::PruneFeed { .. } => continue,
+                | Change::Announce(_) => None,
             };
-            *result = Some(applied);
+            if applied.is_some() {
+                *result = applied;
+            }
         }
         self.fire_all(changes, results).await?;
         self.trigger_all(changes, results).await?;
         for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {
-                Change::Claim(claim) => self.claim_jobs(claim).await?,
-                Change::Clear {
+                Change::Job(JobChange::Claim(claim)) => Some(self.claim_jobs(claim).await?),
+                Change::Queue(QueueChange::Clear {
                     queue,
                     status,
                     up_to,
                     limit,
-                } => Ok(Applied::Removed(
-                    self.clear_queue(queue, *status, *up_to, *limit).await?,
-                )),
-                Change::Prune {
-                    status,
-                    finished_before,
-                    limit,
-                } => Ok(Applied::Removed(
-                    self.prune_jobs(*status, *finished_before, *limit).await?,
-                )),
-                Change::PruneBookkeeping {
-                    keys_before,
-                    throughput_before,
-                    limit,
-                } => Ok(Applied::Removed(
-                    self.prune_bookkeeping(*keys_before, *throughput_before, *limit).await?,
-                )),
-                Change::AgeSums {
-                    by_days_before,
-                    rollups_before,
-                } => Ok(Applied::Removed(
-                    self.age_sums(*by_days_before, *rollups_before).await?.into(),
-                )),
-                Change::PruneAudit { before, limit } => Ok(Applied::Removed(self.prune_audit(*before, *limit).await?)),
-                Change::PruneDeliveries { before, limit } => {
-                    Ok(Applied::Removed(self.prune_deliveries(*before, *limit).await?))
+                }) => {
+                    let removed = self.clear_queue(queue, *status, *up_to, *limit).await?;
+                    Some(Ok(Applied::Removed(removed)))
                 }
-                Change::PruneFeed { before, limit } => Ok(Applied::Removed(self.prune_feed(*before, *limit).await?)),
-                Change::Insert { .. }
-                | Change::Start { .. }
-                | Change::Finish { .. }
-                | Change::Update { .. }
-                | Change::Delete { .. }
-                | Change::SetQueue { .. }
-                | Change::DeleteQueue { .. }
-                | Change::PruneQueues
-                | Change::Trigger { .. }
+                Change::Maintenance(change) => self.prune(change).await?,
+                Change::Job(_)
+                | Change::Queue(_)
+                | Change::Recurring(_)
+                | Change::Cluster(_)
+                | Change::Worker(_)
+                | Change::Webhook(_)
+                | Change::Feed(_)
                 | Change::Audit(_)
-                | Change::InsertRecurring { .. }
-                | Change::UpdateRecurring { .. }
-                | Change::DeleteRecurring { .. }
-                | Change::Fire(_)
-                | Change::Heartbeat { .. }
-                | Change::Lead { .. }
-                | Change::Announce(_)
-                | Change::Post(_)
-                | Change::PutEndpoint { .. }
-                | Change::DeleteEndpoint { .. }
-                | Change::HoldEndpoints(_)
-                | Change::ReviewEndpoints(_)
-                | Change::Attempts(_)
-                | Change::Redeliver { .. }
-                | Change::SetBackDeliveries { .. }
-                | Change::HoldReader { .. }
-                | Change::MoveReader { .. }
-                | Change::RegisterWorker { .. }
-                | Change::RenewWorker { .. }
-                | Change::Report { .. }
-                | Change::SetDraining { .. }
-                | Change::Leave { .. } => continue,
+                | Change::Announce(_) => None,
             };
-            *result = Some(applied);
+            if applied.is_some() {
+                *result = applied;
+            }
         }
         self.name_queues(changes, results).await?;
         self.write_counters().await?;
         self.remove_queues(changes, results).await?;
         self.write_audit(changes, results).await?;
         self.announce(changes, results).await
+    }
+
+    async fn apply_to_job(&mut self, change: &JobChange) -> Phase {
+        Ok(Some(match change {
+            JobChange::Update { before, after } => self.update_job(before, after).await?,
+            JobChange::Delete { job } => self.delete_job(job).await?,
+            JobChange::Report { job: _, report } => self.note_report(report).await?,
+            JobChange::Insert { .. } | JobChange::Start { .. } | JobChange::Finish { .. } | JobChange::Claim(_) => {
+                return Ok(None);
+            }
+        }))
+    }
+
+    async fn apply_to_recurring(&mut self, change: &RecurringChange) -> Phase {
+        Ok(Some(match change {
+            RecurringChange::Insert { recurring, idempotency } => {
+                self.insert_recurring(recurring, idempotency.as_ref()).await?
+            }
+            RecurringChange::Update { before, after } => self.update_recurring(before, after).await?,
+            RecurringChange::Delete { recurring } => self.delete_recurring(recurring).await?,
+            RecurringChange::Fire(_) | RecurringChange::Trigger { .. } => return Ok(None),
+        }))
+    }
+
+    async fn apply_to_node(&mut self, change: &ClusterChange) -> Phase {
+        Ok(Some(match change {
+            ClusterChange::Heartbeat {
+                node,
+                name,
+                started_at,
+                lease,
+                job_types,
+                remote_types,
+            } => {
+                let types = (&**job_types, &**remote_types);
+                self.heartbeat(*node, name, *started_at, *lease, types).await?
+            }
+            ClusterChange::Lead { node, lease } => self.lead(*node, *lease).await?,
+            ClusterChange::Leave { node } => self.leave(*node).await?,
+            ClusterChange::SetDraining { node, is_draining } => self.set_draining(*node, *is_draining).await?,
+        }))
+    }
+
+    async fn apply_to_worker(&mut self, change: &WorkerChange) -> Phase {
+        Ok(Some(match change {
+            WorkerChange::Register {
+                worker,
+                declaration,
+                access,
+                registered_at,
+                lease,
+            } => {
+                self.register_worker(*worker, declaration, access, *registered_at, *lease)
+                    .await?
+            }
+            WorkerChange::Renew { worker, lease } => self.renew_worker(*worker, *lease).await?,
+        }))
+    }
+
+    async fn apply_to_webhook(&mut self, change: &WebhookChange) -> Phase {
+        Ok(Some(match change {
+            WebhookChange::Put { before, after } => self.put_endpoint(before.as_deref(), after).await?,
+            WebhookChange::Delete { endpoint } => self.delete_endpoint(endpoint).await?,
+            WebhookChange::Hold(hold) => self.hold_endpoints(*hold).await?,
+            WebhookChange::Review(review) => self.review_endpoints(review).await?,
+            WebhookChange::Post(postings) => Ok(Applied::Announced(self.post(postings).await?)),
+            WebhookChange::Attempts(attempts) => self.note_attempts(attempts).await?,
+            WebhookChange::Redeliver { which, now } => self.redeliver(*which, *now).await?,
+            WebhookChange::SetBack { now, step, limit } => self.set_back_deliveries(*now, *step, *limit).await?,
+        }))
+    }
+
+    async fn apply_to_reader(&mut self, change: &FeedChange) -> Phase {
+        Ok(Some(match change {
+            FeedChange::Hold { reader, node } => self.hold_reader(reader, *node).await?,
+            FeedChange::Move { reader, node, to } => self.move_reader(reader, *node, *to).await?,
+        }))
+    }
+
+    async fn prune(&mut self, change: &MaintenanceChange) -> Phase {
+        let removed = match change {
+            MaintenanceChange::PruneJobs {
+                status,
+                finished_before,
+                limit,
+            } => self.prune_jobs(*status, *finished_before, *limit).await?,
+            MaintenanceChange::PruneBookkeeping {
+                keys_before,
+                throughput_before,
+                limit,
+            } => self.prune_bookkeeping(*keys_before, *throughput_before, *limit).await?,
+            MaintenanceChange::CompactRollups {
+                by_days_before,
+                rollups_before,
+            } => self.age_sums(*by_days_before, *rollups_before).await?.into(),
+            MaintenanceChange::PruneAudit { before, limit } => self.prune_audit(*before, *limit).await?,
+            MaintenanceChange::PruneDeliveries { before, limit } => self.prune_deliveries(*before, *limit).await?,
+            MaintenanceChange::PruneFeed { before, limit } => self.prune_feed(*before, *limit).await?,
+            // Applied after the counters.
+            MaintenanceChange::PruneQueues => return Ok(None),
+        };
+        Ok(Some(Ok(Applied::Removed(removed))))
     }
 }

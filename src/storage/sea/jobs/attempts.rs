@@ -10,7 +10,7 @@ use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::json::Json;
-use crate::storage::change::{Applied, Change, ChangeError, Finished, leaves_texts};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, JobChange, leaves_texts};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::{Commit, Results};
 use crate::storage::sea::error::CommitFailure;
@@ -119,7 +119,7 @@ impl SeaRepository {
     ) -> Result<HashSet<Uuid>, CommitFailure> {
         let mut rows = Rows::new(FENCE, 0);
         for change in changes {
-            let Change::Finish { job, attempt, .. } = change else {
+            let Change::Job(JobChange::Finish { job, attempt, .. }) = change else {
                 continue;
             };
             if job.status == JobStatus::Pending && refused.contains(&job.id.as_uuid()) {
@@ -142,7 +142,9 @@ impl Commit<'_> {
     pub(crate) async fn start_jobs(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(START, changes.len());
         for change in changes {
-            let Change::Start { jobs } = change else { continue };
+            let Change::Job(JobChange::Start { jobs }) = change else {
+                continue;
+            };
             for job in jobs {
                 rows.push(start_row(job));
             }
@@ -158,7 +160,9 @@ impl Commit<'_> {
             .await?;
         let started = ids(&started)?;
         for (change, result) in changes.iter().zip(results) {
-            let Change::Start { jobs } = change else { continue };
+            let Change::Job(JobChange::Start { jobs }) = change else {
+                continue;
+            };
             // Not a single one: because others were faster, or because the node may take none.
             if let Some(node) = jobs.first().and_then(|job| job.node)
                 && !jobs.iter().any(|job| started.contains(&job.id.as_uuid()))
@@ -181,7 +185,7 @@ impl Commit<'_> {
 
     fn answer_empty_starts(&self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         for (change, result) in changes.iter().zip(results) {
-            if matches!(change, Change::Start { .. }) {
+            if matches!(change, Change::Job(JobChange::Start { .. })) {
                 *result = Some(Ok(Applied::Started(Vec::new())));
             }
         }
@@ -194,7 +198,7 @@ impl Commit<'_> {
         let is_orphaned = |change: &Change| orphaned_by(change).is_none_or(|node| !holding.contains(&node));
         let mut rows = Rows::new(FINISH, changes.len());
         for change in changes.iter().filter(|change| is_orphaned(change)) {
-            let Change::Finish { job, attempt, .. } = change else {
+            let Change::Job(JobChange::Finish { job, attempt, .. }) = change else {
                 continue;
             };
             rows.push(finish_row(job, attempt));
@@ -207,7 +211,7 @@ impl Commit<'_> {
         let finished = ids(&finished)?;
         let mut refused = HashSet::new();
         for change in changes {
-            if let Change::Finish { job, .. } = change
+            if let Change::Job(JobChange::Finish { job, .. }) = change
                 && !finished.contains(&job.id.as_uuid())
             {
                 refused.insert(job.id.as_uuid());
@@ -219,7 +223,7 @@ impl Commit<'_> {
             .await?;
         let mut attempts = Rows::new(ATTEMPT, finished.len());
         for (change, result) in changes.iter().zip(results) {
-            let Change::Finish { job, attempt, .. } = change else {
+            let Change::Job(JobChange::Finish { job, attempt, .. }) = change else {
                 continue;
             };
             let id = job.id.as_uuid();
@@ -246,11 +250,11 @@ impl Commit<'_> {
 
 /// The node whose attempt this change ends only if the node holds no lease.
 fn orphaned_by(change: &Change) -> Option<NodeId> {
-    let Change::Finish {
+    let Change::Job(JobChange::Finish {
         attempt,
         if_orphaned: true,
         ..
-    } = change
+    }) = change
     else {
         return None;
     };

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement, Value};
 use super::attempts::FENCE;
 use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::values::id::JobId;
-use crate::storage::change::Change;
+use crate::storage::change::{Change, JobChange};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::bulk_values::Rows;
 use crate::storage::sea::commit::context::Commit;
@@ -59,7 +59,7 @@ impl Commit<'_> {
     pub(crate) async fn expire_attempts(&self, changes: &[Change]) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(FENCE, 0);
         for change in changes {
-            if let Change::Finish { attempt, .. } = change
+            if let Change::Job(JobChange::Finish { attempt, .. }) = change
                 && attempt.number > ATTEMPTS_KEPT
             {
                 rows.push([

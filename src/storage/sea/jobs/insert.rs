@@ -12,7 +12,7 @@ use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::{QueueName, UniqueKey};
 use crate::domain::values::trace_state::to_stored;
-use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted};
+use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted, JobChange};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::{Commit, Results};
 use crate::storage::sea::error::CommitFailure;
@@ -97,54 +97,9 @@ impl SeaRepository {
         let mut known = self.known_queues.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.current(self.is_postgres());
         changes
-            .flat_map(queues_of)
+            .flat_map(Change::queues)
             .filter(|queue| !known.contains(*queue))
             .collect()
-    }
-}
-
-fn queues_of(change: &Change) -> Box<dyn Iterator<Item = &QueueName> + Send + '_> {
-    match change {
-        Change::Insert { jobs, .. } => Box::new(jobs.iter().map(|job| &job.queue)),
-        Change::Update { after, .. } => Box::new(std::iter::once(&after.queue)),
-        Change::SetQueue { queue, .. } => Box::new(std::iter::once(queue)),
-        Change::Trigger { occurrence, .. } => Box::new(std::iter::once(&occurrence.queue)),
-        Change::Fire(fire) => Box::new(fire.occurrences.iter().map(|job| &job.queue)),
-        Change::Start { .. }
-        | Change::Claim(_)
-        | Change::Finish { .. }
-        | Change::Delete { .. }
-        | Change::Clear { .. }
-        | Change::DeleteQueue { .. }
-        | Change::PruneQueues
-        | Change::Prune { .. }
-        | Change::PruneBookkeeping { .. }
-        | Change::AgeSums { .. }
-        | Change::Audit(_)
-        | Change::PruneAudit { .. }
-        | Change::InsertRecurring { .. }
-        | Change::UpdateRecurring { .. }
-        | Change::DeleteRecurring { .. }
-        | Change::Heartbeat { .. }
-        | Change::Lead { .. }
-        | Change::Announce(_)
-        | Change::Post(_)
-        | Change::PutEndpoint { .. }
-        | Change::DeleteEndpoint { .. }
-        | Change::HoldEndpoints(_)
-        | Change::ReviewEndpoints(_)
-        | Change::Attempts(_)
-        | Change::Redeliver { .. }
-        | Change::SetBackDeliveries { .. }
-        | Change::PruneDeliveries { .. }
-        | Change::HoldReader { .. }
-        | Change::MoveReader { .. }
-        | Change::PruneFeed { .. }
-        | Change::RegisterWorker { .. }
-        | Change::RenewWorker { .. }
-        | Change::Report { .. }
-        | Change::SetDraining { .. }
-        | Change::Leave { .. } => Box::new(std::iter::empty()),
     }
 }
 
@@ -154,7 +109,7 @@ impl Commit<'_> {
         let mut with_past = Rows::new(WITH_PAST, 0);
         let mut holders = HashMap::new();
         for (change, result) in changes.iter().zip(results) {
-            let Change::Insert { jobs, idempotency } = change else {
+            let Change::Job(JobChange::Insert { jobs, idempotency }) = change else {
                 continue;
             };
             let ids = || jobs.iter().map(|job| job.id.as_uuid()).collect::<Vec<Uuid>>();

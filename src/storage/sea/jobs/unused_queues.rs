@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, Statement};
 
 use crate::domain::values::name::QueueName;
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, MaintenanceChange, QueueChange};
 use crate::storage::sea::commit::context::{Commit, Results};
 use crate::storage::sea::error::CommitFailure;
 
@@ -29,12 +29,12 @@ impl Commit<'_> {
         results: &mut Results,
     ) -> Result<(), CommitFailure> {
         for (change, result) in changes.iter().zip(results) {
-            let removed = if let Change::DeleteQueue { queue } = change {
+            let removed = if let Change::Queue(QueueChange::Delete { queue }) = change {
                 let sql = format!("DELETE FROM queues WHERE name = $1 AND {NO_UNFINISHED} RETURNING name");
                 let values = [queue.as_str().into()];
                 let statement = Statement::from_sql_and_values(self.backend(), sql, values);
                 self.removed_names(statement).await?
-            } else if matches!(change, Change::PruneQueues) {
+            } else if matches!(change, Change::Maintenance(MaintenanceChange::PruneQueues)) {
                 let removed = self
                     .removed_names(Statement::from_string(self.backend(), PRUNE))
                     .await?;

@@ -11,7 +11,7 @@ use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::job::Job;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::NodeId;
-use crate::storage::change::{Applied, Change, ChangeError, Fire};
+use crate::storage::change::{Applied, Change, ChangeError, Fire, RecurringChange};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::{Commit, Results};
 use crate::storage::sea::error::CommitFailure;
@@ -41,7 +41,9 @@ impl Commit<'_> {
             .iter()
             .zip(results)
             .filter_map(|(change, place)| {
-                let Change::Fire(fire) = change else { return None };
+                let Change::Recurring(RecurringChange::Fire(fire)) = change else {
+                    return None;
+                };
                 Some((fire, place))
             })
             .collect();
@@ -59,11 +61,11 @@ impl Commit<'_> {
     /// Creates the occurrences that callers have asked for.
     pub(crate) async fn trigger_all(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         for (change, result) in changes.iter().zip(results) {
-            if let Change::Trigger {
+            if let Change::Recurring(RecurringChange::Trigger {
                 recurring_id,
                 revision,
                 occurrence,
-            } = change
+            }) = change
             {
                 *result = Some(self.trigger(*recurring_id, *revision, occurrence).await?);
             }

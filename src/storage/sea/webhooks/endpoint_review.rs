@@ -103,12 +103,9 @@ impl Commit<'_> {
     /// Notes that endpoints change: every commit that is announced from now on sees it. Before any of them is changed: the row
     /// of the version is the first that all commits of this kind lock, so that no two of them wait for each other.
     pub(crate) async fn advance_endpoint_version(&self, changes: &[Change]) -> Result<(), CommitFailure> {
-        let are_changed = changes.iter().any(|change| {
-            matches!(
-                change,
-                Change::PutEndpoint { .. } | Change::DeleteEndpoint { .. } | Change::ReviewEndpoints(_)
-            ) || matches!(change, Change::Attempts(attempts) if attempts.disable.is_some())
-        });
+        let are_changed = changes
+            .iter()
+            .any(|change| matches!(change, Change::Webhook(change) if change.changes_endpoints()));
         if !are_changed {
             return Ok(());
         }

@@ -20,7 +20,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbB
 use tickerq::domain::cluster::leadership::FencingToken;
 use tickerq::domain::values::id::NodeId;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::storage::change::{Applied, Change};
+use tickerq::storage::change::{Applied, Change, ClusterChange};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -97,7 +97,7 @@ impl Probe {
     /// Makes a node the leader, and returns its token.
     async fn lead(&self, node: NodeId) -> FencingToken {
         let lease = TimeSpan::from_secs(3_600);
-        let lead = [Change::Lead { node, lease }];
+        let lead = [Change::Cluster(ClusterChange::Lead { node, lease })];
         match self.of("lead", Look::Up, self.repository.commit(&lead)).await.pop() {
             Some(Ok(Applied::Led(Some(token)))) => token,
             other => panic!("no other node leads: {other:?}"),

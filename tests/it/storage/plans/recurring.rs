@@ -13,7 +13,7 @@ use tickerq::domain::recurring::{NewRecurringJob, RecurringJob, Schedule, Templa
 use tickerq::domain::values::json::Json;
 use tickerq::domain::values::name::JobName;
 use tickerq::domain::values::time_zone::TimeZoneName;
-use tickerq::storage::change::{Change, Fire};
+use tickerq::storage::change::{Change, Fire, RecurringChange};
 use tickerq::storage::query::{JobFilter, RecurringPage};
 use tickerq::storage::repository::JobRepository;
 
@@ -74,32 +74,34 @@ pub async fn read(probe: &Probe) {
 
 /// Writes all that can be written of them.
 pub async fn write(probe: &Probe) {
-    let insert = |recurring: &RecurringJob| Change::InsertRecurring {
-        recurring: Arc::new(recurring.clone()),
-        idempotency: None,
+    let insert = |recurring: &RecurringJob| {
+        Change::Recurring(RecurringChange::Insert {
+            recurring: Arc::new(recurring.clone()),
+            idempotency: None,
+        })
     };
     let recurring = sample();
     probe
         .commit("insert a recurring job", Look::Up, vec![insert(&recurring)])
         .await;
     let changed = advanced(&recurring);
-    let update = Change::UpdateRecurring {
+    let update = Change::Recurring(RecurringChange::Update {
         before: Arc::new(recurring),
         after: Arc::new(changed.clone()),
-    };
+    });
     probe.commit("update a recurring job", Look::Up, vec![update]).await;
     let fired = advanced(&changed);
     let led = probe.lead(NODE).await;
-    let fire = Change::Fire(Fire {
+    let fire = Change::Recurring(RecurringChange::Fire(Fire {
         before: Arc::new(changed.clone()),
         after: Arc::new(fired.clone()),
         occurrences: (0..3).map(|number| Arc::new(occurrence(&changed, number))).collect(),
         leader: Some((NODE, led)),
-    });
+    }));
     probe.commit("fire", Look::Up, vec![fire]).await;
-    let delete = Change::DeleteRecurring {
+    let delete = Change::Recurring(RecurringChange::Delete {
         recurring: Arc::new(fired),
-    };
+    });
     probe.commit("delete a recurring job", Look::Up, vec![delete]).await;
 }
 

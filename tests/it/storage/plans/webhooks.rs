@@ -7,7 +7,7 @@ use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::domain::webhooks::delivery::DeliveryStatus;
 use tickerq::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource, SigningSecret};
 use tickerq::domain::webhooks::event::WebhookEvents;
-use tickerq::storage::change::Change;
+use tickerq::storage::change::{Change, WebhookChange};
 use tickerq::storage::outbox::{Redelivery, ReviewEndpoints};
 use tickerq::storage::query::{DeliveryPage, StoredTexts};
 use tickerq::storage::repository::JobRepository;
@@ -73,29 +73,29 @@ pub async fn write(probe: &Probe) {
         updated_at: now(),
         revision: 1,
     };
-    let put = Change::PutEndpoint {
+    let put = Change::Webhook(WebhookChange::Put {
         before: None,
         after: Arc::new(endpoint),
-    };
+    });
     probe.commit("put an endpoint", Look::Up, vec![put]).await;
-    let again = Change::Redeliver {
+    let again = Change::Webhook(WebhookChange::Redeliver {
         which: Redelivery::FailedSince {
             endpoint_id: failing_id(),
             since: DateTime::from_timestamp_micros(19_991).expect("a time"),
             limit: 100,
         },
         now: now(),
-    };
+    });
     let failed_at = Look::By("webhook_deliveries_failed_at", 100);
     probe
         .commit("redeliver what failed lately", failed_at, vec![again])
         .await;
     for what in ["name no endpoint", "retire an endpoint", "remove an endpoint"] {
-        let review = Change::ReviewEndpoints(ReviewEndpoints {
+        let review = Change::Webhook(WebhookChange::Review(ReviewEndpoints {
             node: NODE,
             names: Arc::default(),
             grace: TimeSpan::ZERO,
-        });
+        }));
         probe.commit(what, Look::Up, vec![review]).await;
     }
 }

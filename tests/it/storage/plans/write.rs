@@ -15,7 +15,10 @@ use tickerq::domain::values::id::{AuditId, JobId, NodeId};
 use tickerq::domain::values::json::Json;
 use tickerq::domain::values::name::UniqueKey;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::storage::change::{Applied, ByteLimit, Change, Claim, Idempotency};
+use tickerq::storage::change::{
+    Applied, ByteLimit, Change, Claim, ClusterChange, Idempotency, JobChange, MaintenanceChange, QueueChange,
+    WorkerChange,
+};
 use tickerq::storage::repository::JobRepository;
 
 use super::samples::{NODE, created, new_job, now, queue, some_jobs, statuses, types};
@@ -23,35 +26,35 @@ use super::verdict::Look;
 use super::{Probe, recurring, webhooks};
 
 fn insert(jobs: Vec<Job>, key: Option<&str>) -> Change {
-    Change::Insert {
+    Change::Job(JobChange::Insert {
         jobs: jobs.into_iter().map(Arc::new).collect(),
         idempotency: key.map(|key| Idempotency {
             key: key.to_owned(),
             fingerprint: [7; 32],
             created_at: now(),
         }),
-    }
+    })
 }
 
 fn finish(job: &Job, outcome: Outcome) -> Change {
     let (job, attempt) = job.finish(outcome, now(), Jitter::new(0.5));
-    Change::Finish {
+    Change::Job(JobChange::Finish {
         job: Arc::new(job),
         attempt: Box::new(attempt),
         if_orphaned: false,
-    }
+    })
 }
 
 /// Writes all that can be written, in commits of one and of many.
 pub async fn write(probe: &Probe) {
-    let heartbeat = Change::Heartbeat {
+    let heartbeat = Change::Cluster(ClusterChange::Heartbeat {
         node: NODE,
         name: Arc::from("node"),
         started_at: now(),
         lease: TimeSpan::from_secs(3_600),
         job_types: Arc::default(),
         remote_types: Arc::default(),
-    };
+    });
     probe.commit("heartbeat", Look::Up, vec![heartbeat]).await;
     recurring::write(probe).await;
     probe
@@ -93,8 +96,10 @@ pub async fn write(probe: &Probe) {
         .await;
 
     let pending = some_jobs(probe, &statuses(&[JobStatus::Pending]), 450).await;
-    let start = |jobs: &[Job]| Change::Start {
-        jobs: jobs.iter().map(|job| Arc::new(job.start(NODE, now()))).collect(),
+    let start = |jobs: &[Job]| {
+        Change::Job(JobChange::Start {
+            jobs: jobs.iter().map(|job| Arc::new(job.start(NODE, now()))).collect(),
+        })
     };
     probe.commit("start one", Look::Up, vec![start(&pending[..1])]).await;
     work_elsewhere(probe, &pending[0].start(NODE, now())).await;
@@ -126,25 +131,25 @@ pub async fn write(probe: &Probe) {
         )
         .await;
     let claim = |limit: u32| {
-        Change::Claim(Claim {
+        Change::Job(JobChange::Claim(Claim {
             queue: queue("default"),
             limit,
             job_types: types(&["MailJob", "ReportJob", "RareJob"]).into(),
             node: NODE,
             now: now(),
             bytes: None,
-        })
+        }))
     };
     let claim_types = |what: &'static str, names: &'static [&'static str]| {
-        let Change::Claim(claim) = claim(20) else {
+        let Change::Job(JobChange::Claim(claim)) = claim(20) else {
             unreachable!("it is a claim")
         };
         (
             what,
-            Change::Claim(Claim {
+            Change::Job(JobChange::Claim(Claim {
                 job_types: types(names).into(),
                 ..claim
-            }),
+            })),
         )
     };
     // More than a thousand jobs of another type are pending beside them.
@@ -162,16 +167,16 @@ pub async fn write(probe: &Probe) {
     probe
         .commit("claim 200", Look::By("jobs_to_start", 200), vec![claim(200)])
         .await;
-    let Change::Claim(of_any_size) = claim(20) else {
+    let Change::Job(JobChange::Claim(of_any_size)) = claim(20) else {
         unreachable!("it is a claim")
     };
-    let of_size = Change::Claim(Claim {
+    let of_size = Change::Job(JobChange::Claim(Claim {
         bytes: Some(ByteLimit {
             max: 1_000_000,
             first_always: true,
         }),
         ..of_any_size
-    });
+    }));
     probe
         .commit("claim by size", Look::By("jobs_to_start", 200), vec![of_size])
         .await;
@@ -199,21 +204,27 @@ pub async fn write(probe: &Probe) {
             AuditOutcome::Cancelled,
         )))
     };
-    let update = Change::Update {
+    let update = Change::Job(JobChange::Update {
         before: job,
         after: Arc::clone(&cancelled),
-    };
+    });
     probe
         .commit("update", Look::Up, vec![update, audit(AuditAction::JobCancel)])
         .await;
     probe
-        .commit("delete", Look::Up, vec![Change::Delete { job: cancelled }])
+        .commit(
+            "delete",
+            Look::Up,
+            vec![Change::Job(JobChange::Delete { job: cancelled })],
+        )
         .await;
-    let clear = |name: &str, status| Change::Clear {
-        queue: queue(name),
-        status,
-        up_to: JobId::last_at(now()),
-        limit: 500,
+    let clear = |name: &str, status| {
+        Change::Queue(QueueChange::Clear {
+            queue: queue(name),
+            status,
+            up_to: JobId::last_at(now()),
+            limit: 500,
+        })
     };
     probe
         .commit(
@@ -231,53 +242,61 @@ pub async fn write(probe: &Probe) {
         )
         .await;
     for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {
-        let prune = Change::Prune {
+        let prune = Change::Maintenance(MaintenanceChange::PruneJobs {
             status,
             finished_before: created(1_000),
             limit: 500,
-        };
+        });
         probe
             .commit(&format!("prune {status}"), Look::By("jobs_by_status", 500), vec![prune])
             .await;
     }
-    let bookkeeping = Change::PruneBookkeeping {
+    let bookkeeping = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
         keys_before: created(200),
         throughput_before: created(0),
         limit: 500,
-    };
+    });
     probe.commit("prune bookkeeping", Look::Up, vec![bookkeeping]).await;
     let tomorrow = now() + TimeDelta::days(1);
     for (what, rollups_before) in [("add up sums", None), ("remove sums", Some(tomorrow))] {
-        let sums = Change::AgeSums {
+        let sums = Change::Maintenance(MaintenanceChange::CompactRollups {
             by_days_before: tomorrow,
             rollups_before,
-        };
+        });
         probe.commit(what, Look::Up, vec![sums]).await;
     }
-    let records = Change::PruneAudit {
+    let records = Change::Maintenance(MaintenanceChange::PruneAudit {
         before: DateTime::from_timestamp_millis(1_600_000_000_500).expect("a time"),
         limit: 500,
-    };
+    });
     probe.commit("prune records", Look::Up, vec![records]).await;
     webhooks::write(probe).await;
-    let delete = Change::DeleteQueue {
+    let delete = Change::Queue(QueueChange::Delete {
         queue: queue("deleted"),
-    };
+    });
     probe.commit("delete a queue", Look::Up, vec![delete]).await;
     // Recurring jobs are as many as people have made; they are read once a minute.
     probe
-        .commit("prune queues", Look::Through, vec![Change::PruneQueues])
+        .commit(
+            "prune queues",
+            Look::Through,
+            vec![Change::Maintenance(MaintenanceChange::PruneQueues)],
+        )
         .await;
-    let pause = Change::SetQueue {
+    let pause = Change::Queue(QueueChange::Set {
         queue: queue("mail"),
         is_paused: Some(true),
-    };
+    });
     probe.commit("pause", Look::Up, vec![pause]).await;
     probe
         .commit("claim everything", Look::By("jobs_to_start", 1_300), vec![claim(5_000)])
         .await;
     probe
-        .commit("leave", Look::Up, vec![Change::Leave { node: NODE }])
+        .commit(
+            "leave",
+            Look::Up,
+            vec![Change::Cluster(ClusterChange::Leave { node: NODE })],
+        )
         .await;
 }
 
@@ -285,7 +304,7 @@ pub async fn write(probe: &Probe) {
 async fn work_elsewhere(probe: &Probe, running: &Job) {
     let worker = NodeId::from_uuid(uuid::Uuid::from_u128(77));
     let lease = TimeSpan::from_secs(3_600);
-    let register = Change::RegisterWorker {
+    let register = Change::Worker(WorkerChange::Register {
         worker,
         declaration: Arc::new(WorkerDeclaration {
             name: Arc::from("mailer"),
@@ -299,9 +318,9 @@ async fn work_elsewhere(probe: &Probe, running: &Job) {
         }),
         registered_at: now(),
         lease,
-    };
+    });
     probe.commit("register", Look::Up, vec![register]).await;
-    let renew = Change::RenewWorker { worker, lease };
+    let renew = Change::Worker(WorkerChange::Renew { worker, lease });
     probe.commit("renew", Look::Up, vec![renew]).await;
     let line = LogLine {
         attempt: running.attempt,
@@ -316,10 +335,10 @@ async fn work_elsewhere(probe: &Probe, running: &Job) {
         progress: Progress::from_percent(50.0, None),
         log: vec![line; 100],
     };
-    let report = Change::Report {
+    let report = Change::Job(JobChange::Report {
         job: Arc::new(running.clone()),
         report: Arc::new(report),
-    };
+    });
     probe.commit("report", Look::Up, vec![report.clone()]).await;
     probe.commit("report again", Look::Up, vec![report]).await;
     probe

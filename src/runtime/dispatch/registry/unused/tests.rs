@@ -25,7 +25,7 @@ use crate::runtime::monitoring::metrics_sampler::SamplerOptions;
 use crate::runtime::outbound::options::{SyncOptions, WebhookOptions};
 use crate::runtime::writer::messages::WritePriority;
 use crate::runtime::{Runtime, RuntimeHandle, RuntimeOptions};
-use crate::storage::change::{Applied, Change};
+use crate::storage::change::{Applied, Change, JobChange, QueueChange};
 use crate::storage::memory::MemoryRepository;
 use crate::storage::repository::JobRepository;
 
@@ -119,10 +119,10 @@ async fn run_job(runtime: &RuntimeHandle, repository: &Arc<dyn JobRepository>, n
         ..NewJob::of_type(job_type())
     };
     let job: Job = new.into_job(&JobDefaults::default(), runtime.clock.now(), number);
-    let insert = Change::Insert {
+    let insert = Change::Job(JobChange::Insert {
         jobs: vec![Arc::new(job.clone())],
         idempotency: None,
-    };
+    });
     let inserted = runtime.writer.write_one(insert, WritePriority::Internal).await;
     assert!(matches!(inserted, Ok(Ok(Applied::Inserted(_)))));
     until("the job has run", || async {
@@ -149,7 +149,7 @@ async fn the_actors_of_a_deleted_queue_stop_and_start_again_with_its_next_job() 
     let (queue, workers) = actors.expect("the queue runs");
     handle.queues.send(Check).await.expect("an answer");
     assert!(queue.connected(), "it is stored");
-    let delete = Change::DeleteQueue { queue: brief() };
+    let delete = Change::Queue(QueueChange::Delete { queue: brief() });
     let deleted = handle.writer.write_one(delete, WritePriority::Internal).await;
     assert!(matches!(deleted, Ok(Ok(Applied::QueuesRemoved(names))) if names == [brief()]));
     until("the queue has stopped", || async {

@@ -1,0 +1,81 @@
+//! Retention: changes that select what has expired.
+
+use chrono::{DateTime, Utc};
+
+use super::size::limit_rows;
+use crate::domain::job::status::JobStatus;
+#[cfg(doc)]
+use crate::storage::applied::Applied;
+
+/// A step of retention. Each is applied after the other changes of its commit and selects among what they leave.
+#[derive(Clone, Debug)]
+pub enum MaintenanceChange {
+    /// Removes up to `limit` jobs that have this finished status, were created before `finished_before` and finished
+    /// before it, with their attempts. → [`Applied::Removed`].
+    PruneJobs {
+        /// The status.
+        status: JobStatus,
+        /// The end of their retention.
+        finished_before: DateTime<Utc>,
+        /// Maximum number of jobs in this step.
+        limit: u32,
+    },
+    /// Removes every queue that is not paused and that neither a job nor a recurring job names, and restores those that
+    /// unfinished jobs name. It is applied at the end of the commit. → [`Applied::QueuesRemoved`].
+    PruneQueues,
+    /// Removes expired idempotency keys and throughput counts. Keys are removed in steps. → [`Applied::Removed`]: the number
+    /// of keys and throughput counts.
+    PruneBookkeeping {
+        /// Keys given before this time are removed.
+        keys_before: DateTime<Utc>,
+        /// Counts of completions before this time are removed; at least an hour ago.
+        throughput_before: DateTime<Utc>,
+        /// Maximum number of keys in this step.
+        limit: u32,
+    },
+    /// Removes the rollups of the oldest day, if it has expired, and adds up the oldest day that is kept by hours and may be
+    /// kept as one: all of it becomes the day's first hour. → [`Applied::Removed`]: 1 if there was a day of either, and may
+    /// be more.
+    CompactRollups {
+        /// Buckets and reasons of whole days before this time are kept by days.
+        by_days_before: DateTime<Utc>,
+        /// Rollups of whole days before this time are removed; `None` keeps them permanently.
+        rollups_before: Option<DateTime<Utc>>,
+    },
+    /// Removes up to `limit` audit records made before this time, the oldest first. → [`Applied::Removed`].
+    PruneAudit {
+        /// The end of their retention.
+        before: DateTime<Utc>,
+        /// Maximum number of records in this step.
+        limit: u32,
+    },
+    /// Removes up to `limit` deliveries: whose endpoint is gone, or which are delivered, failed, or of a disabled endpoint,
+    /// and whose event happened before `before`; and messages without deliveries. → [`Applied::Removed`].
+    PruneDeliveries {
+        /// The end of their retention.
+        before: DateTime<Utc>,
+        /// Maximum number of deliveries in this step.
+        limit: u32,
+    },
+    /// Removes up to `limit` entries of the change feed that were made before this time, the oldest first.
+    /// → [`Applied::Removed`].
+    PruneFeed {
+        /// The end of their retention.
+        before: DateTime<Utc>,
+        /// Maximum number of entries in this step.
+        limit: u32,
+    },
+}
+
+impl MaintenanceChange {
+    /// Its size in rows of usual length.
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::PruneJobs { limit, .. }
+            | Self::PruneAudit { limit, .. }
+            | Self::PruneDeliveries { limit, .. }
+            | Self::PruneFeed { limit, .. } => limit_rows(*limit),
+            Self::PruneQueues | Self::PruneBookkeeping { .. } | Self::CompactRollups { .. } => 1,
+        }
+    }
+}

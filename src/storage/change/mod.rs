@@ -1,0 +1,202 @@
+//! Changes: what the Writer commits.
+//!
+//! A commit applies a list of changes in one transaction. Each change carries its own *fence*, the condition under which it
+//! still holds; a change whose fence does not hold has the result [`ChangeError::Conflict`] (or its kind of `false`) and
+//! alters nothing, and the others are committed all the same. Every implementation keeps, in the same transaction, the
+//! counters of [`super::repository::JobRepository::queues`] and [`super::repository::JobRepository::count`] in step with the
+//! jobs.
+//!
+//! An enum for each aggregate lists its changes.
+
+mod cluster;
+mod feed;
+mod job;
+mod maintenance;
+mod queue;
+mod recurring;
+mod size;
+mod webhook;
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use self::cluster::{ClusterChange, DEAF_AFTER};
+pub use self::feed::FeedChange;
+pub use self::job::{ByteLimit, Claim, Idempotency, JobChange, leaves_texts};
+pub use self::maintenance::MaintenanceChange;
+pub use self::queue::QueueChange;
+pub use self::recurring::{Fire, RecurringChange};
+pub use self::webhook::WebhookChange;
+pub use self::worker::WorkerChange;
+pub use super::applied::{Applied, ChangeError, Finished, Inserted};
+use super::outbox::{Announcement, KnownVersion};
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::values::id::JobId;
+use crate::domain::values::name::QueueName;
+use crate::domain::webhooks::endpoint::Endpoint;
+
+/// One write.
+///
+/// Within one commit no two changes concern the same job, but for inserts that share a unique key or an idempotency key, and
+/// for changes that select, which are applied after all others. An `Audit` belongs to the change just before it. Only a
+/// change that is applied creates a queue.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Of jobs.
+    Job(JobChange),
+    /// Of a queue.
+    Queue(QueueChange),
+    /// Of a recurring job.
+    Recurring(RecurringChange),
+    /// Of a node.
+    Cluster(ClusterChange),
+    /// Of a remote worker.
+    Worker(WorkerChange),
+    /// Of a webhook endpoint or of deliveries.
+    Webhook(WebhookChange),
+    /// Of a reader of the change feed.
+    Feed(FeedChange),
+    /// A step of retention.
+    Maintenance(MaintenanceChange),
+    /// Records who has made the change just before this one in the list, if that change has had an effect (see
+    /// [`Applied::jobs_changed`], which becomes the record's number of jobs). A record with the same id that is stored
+    /// already is of an earlier step of the same work: the numbers are added up. → [`Applied::Audited`].
+    Audit(Box<AuditRecord>),
+    /// Builds the outbox entries of the changes before it, of which it is the last: called when they have been applied, and
+    /// written with them. → [`Applied::Announced`].
+    Announce(Announcer),
+}
+
+impl Change {
+    /// Whether it selects what it concerns among all that the other changes of the commit leave.
+    pub fn selects(&self) -> bool {
+        match self {
+            Self::Job(change) => change.selects(),
+            Self::Queue(change) => change.selects(),
+            Self::Maintenance(_) => true,
+            Self::Recurring(_)
+            | Self::Cluster(_)
+            | Self::Worker(_)
+            | Self::Webhook(_)
+            | Self::Feed(_)
+            | Self::Audit(_)
+            | Self::Announce(_) => false,
+        }
+    }
+
+    /// Whether it can have events of jobs or queues; bookkeeping of the server has none.
+    pub fn may_have_events(&self) -> bool {
+        match self {
+            Self::Job(change) => change.may_have_events(),
+            Self::Queue(change) => change.may_have_events(),
+            Self::Recurring(change) => change.may_have_events(),
+            Self::Cluster(_)
+            | Self::Worker(_)
+            | Self::Webhook(_)
+            | Self::Feed(_)
+            | Self::Maintenance(_)
+            | Self::Audit(_)
+            | Self::Announce(_) => false,
+        }
+    }
+
+    /// Its size within a commit: its rows, and more if they are long.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Job(change) => change.rows(),
+            Self::Queue(change) => change.rows(),
+            Self::Recurring(change) => change.rows(),
+            Self::Webhook(change) => change.rows(),
+            Self::Maintenance(change) => change.rows(),
+            Self::Cluster(_) | Self::Worker(_) | Self::Feed(_) | Self::Audit(_) | Self::Announce(_) => 1,
+        }
+    }
+
+    /// The stored jobs that it concerns. New jobs are not among them: no other change refers to them yet.
+    pub fn job_ids(&self) -> impl Iterator<Item = JobId> {
+        let jobs = match self {
+            Self::Job(change) => change.stored_jobs(),
+            Self::Queue(_)
+            | Self::Recurring(_)
+            | Self::Cluster(_)
+            | Self::Worker(_)
+            | Self::Webhook(_)
+            | Self::Feed(_)
+            | Self::Maintenance(_)
+            | Self::Audit(_)
+            | Self::Announce(_) => &[],
+        };
+        jobs.iter().map(|job| job.id)
+    }
+
+    /// The queues that have to exist once it is applied.
+    pub fn queues(&self) -> impl Iterator<Item = &QueueName> {
+        let (jobs, queue) = match self {
+            Self::Job(change) => (change.jobs_in_queues(), None),
+            Self::Recurring(change) => (change.occurrences(), None),
+            Self::Queue(change) => (&[][..], change.created_queue()),
+            Self::Cluster(_)
+            | Self::Worker(_)
+            | Self::Webhook(_)
+            | Self::Feed(_)
+            | Self::Maintenance(_)
+            | Self::Audit(_)
+            | Self::Announce(_) => (&[][..], None),
+        };
+        jobs.iter().map(|job| &job.queue).chain(queue)
+    }
+}
+
+type Results<'a> = &'a [Option<Result<Applied, ChangeError>>];
+type Announce = dyn Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync;
+
+/// Derives what is announced from changes and their results. It is called within the transaction.
+#[derive(Clone)]
+pub struct Announcer {
+    rule: Arc<Announce>,
+    known: Option<KnownVersion>,
+}
+
+impl Announcer {
+    /// An announcer of this rule. Its last argument is the stored endpoints, when they are others than the node knows.
+    pub fn new(
+        rule: impl Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            rule: Arc::new(rule),
+            known: None,
+        }
+    }
+
+    /// The same for a node that knows this version of the endpoints: storage calls the rule with the stored ones when
+    /// there is a newer version, so that another node's change of an endpoint holds for every later commit.
+    #[must_use]
+    pub fn knowing(self, known: KnownVersion) -> Self {
+        Self {
+            known: Some(known),
+            ..self
+        }
+    }
+
+    /// What the node knows; `None` when it is the only one that changes endpoints.
+    pub fn known(&self) -> Option<KnownVersion> {
+        self.known
+    }
+
+    /// What is announced of these changes with these results.
+    pub fn announce(
+        &self,
+        changes: &[Change],
+        results: Results<'_>,
+        endpoints: Option<&[Arc<Endpoint>]>,
+    ) -> Announcement {
+        (self.rule)(changes, results, endpoints)
+    }
+}
+
+impl fmt::Debug for Announcer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Announcer")
+    }
+}
