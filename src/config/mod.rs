@@ -80,19 +80,19 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
     /// `[time_zones]`.
     pub time_zones: TimeZonesConfig,
-    /// What is ignored, each with its place.
+    /// Ignored settings with their sources.
     pub warnings: Vec<ConfigError>,
     shown: Vec<Shown>,
 }
 
-/// Where configuration is looked for. Later ones override earlier ones.
+/// Sources of the configuration. Later ones override earlier ones.
 #[derive(Clone, Debug, Default)]
 pub struct Sources<Environment> {
     /// The file.
     pub file: Option<PathBuf>,
     /// Variables; only those that start with `TICKERQ_` are read.
     pub environment: Environment,
-    /// What was said on the command line.
+    /// The flags of the command line.
     pub flags: Vec<FlagValue>,
 }
 
@@ -103,7 +103,7 @@ pub struct FlagValue {
     pub flag: &'static str,
     /// The setting: `server.listen`.
     pub key: &'static str,
-    /// What was given, read like a variable's value.
+    /// The value of the flag, parsed like that of a variable.
     pub value: String,
 }
 
@@ -112,7 +112,7 @@ pub fn process_environment() -> impl Iterator<Item = (String, String)> {
     self::loader::environment::of_this_process()
 }
 
-/// Reads all sources, and returns what they mean or everything that is wrong with them.
+/// Reads all sources, and returns the configuration or all of its errors.
 pub fn load<Environment>(sources: Sources<Environment>) -> Result<Config, ConfigErrors>
 where
     Environment: IntoIterator<Item = (String, String)>,
@@ -150,7 +150,7 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// Whether the server starts programs that run jobs.
+    /// `true` if the server starts programs that run jobs.
     pub(crate) fn has_command_handlers(&self) -> bool {
         let is_command = |settings: &JobTypeSettings| matches!(settings.handler, HandlerSettings::Command(_));
         self.job_types.iter().any(is_command)
@@ -163,12 +163,12 @@ impl Config {
         files
     }
 
-    /// The configuration as TOML, without secrets; a comment names the source of each value that is no default.
+    /// The configuration as TOML, without secrets; comments name the sources of values that are not defaults.
     pub fn to_toml(&self) -> String {
         self::loader::render::render(&self.shown)
     }
 
-    /// A mistake that was found later, with the source of the setting that its text begins with.
+    /// An error that was found later, with the source of the setting at the beginning of its text.
     pub(crate) fn located(&self, message: &str) -> ConfigErrors {
         let key = message.split(": ").next().unwrap_or_default();
         let error = match self::loader::render::source_of(&self.shown, key) {
@@ -185,7 +185,7 @@ impl Config {
 fn read_file(path: &Path) -> Result<Table, Vec<ConfigError>> {
     let shown = path.display();
     let bytes = std::fs::read(path)
-        .map_err(|error| vec![ConfigError::whole(&shown, format_args!("cannot be read: {error}"))])?;
+        .map_err(|error| vec![ConfigError::whole(&shown, format_args!("can't be read: {error}"))])?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
@@ -201,7 +201,7 @@ fn read_file(path: &Path) -> Result<Table, Vec<ConfigError>> {
     })
 }
 
-/// What the tree means. With mistakes on record the result is not to be used.
+/// The configuration of the tree. Unusable if there are errors.
 fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let mut root = Section::root(written, findings);
     let (server, requests) = read_section(&mut root, "server", ServerConfig::read);

@@ -1,5 +1,5 @@
-//! Which release of the IANA time zone database is used: the configured folder's, or the newer one of this program's and
-//! the system's. Zones that a folder lacks are this program's: distributions keep old names in a package of their own.
+//! Release of the IANA time zone database: that of the configured folder, or the newer one of this program's and the
+//! system's. Zones that a folder lacks are this program's: distributions package old names separately.
 
 use std::fs;
 use std::io;
@@ -10,38 +10,38 @@ use tracing::{debug, info, warn};
 
 use crate::domain::values::time_zone::{ReplacedZones, ZoneDatabase};
 
-/// Where systems keep the database.
+/// Folders of the system's database.
 const SYSTEM_FOLDER: &str = "/usr/share/zoneinfo";
-/// Parts of a zoneinfo folder that repeat its zones with other rules, or are no zones of the database.
+/// Parts of a zoneinfo folder that repeat its zones with other rules, or are no zones.
 const LEFT_OUT: [&str; 5] = ["posix", "right", "posixrules", "localtime", "Factory"];
-/// More than the largest zone has.
+/// Upper bound of the size of a zone.
 const FILE_BYTES_MAX: u64 = 1 << 20;
-/// How deep folders of zones are, as in America/Argentina/Ushuaia.
+/// Maximum depth of folders of zones, as in America/Argentina/Ushuaia.
 const DEPTH_MAX: usize = 4;
 
-/// How many zones a line of the log names.
+/// Maximum number of zones in a log message.
 const LOGGED_MAX: usize = 20;
 
-/// The configured folder can't be used.
+/// The configured folder is unusable.
 #[derive(Debug, thiserror::Error)]
 pub enum ZoneinfoError {
     /// It can't be read.
     #[error("{folder}: {cause}")]
     Unreadable {
-        /// Which one.
+        /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The cause.
         cause: io::Error,
     },
     /// It has no zones.
     #[error("{folder} has no compiled time zones (TZif files such as Europe/Berlin)")]
     NoZones {
-        /// Which one.
+        /// The folder.
         folder: PathBuf,
     },
 }
 
-/// What this process uses, for the log: it is chosen before the log is configured.
+/// The database of this process, for the log, which is configured later.
 static CHOSEN: OnceLock<Chosen> = OnceLock::new();
 
 struct Chosen {
@@ -50,12 +50,12 @@ struct Chosen {
     replaced: ReplacedZones,
 }
 
-/// Whether a folder can be used.
+/// Checks whether a folder is usable.
 pub(super) fn check(folder: &Path) -> Result<(), ZoneinfoError> {
     read(folder).map(drop)
 }
 
-/// Chooses the database of this process, once: what was chosen before stays.
+/// Selects the database of this process, once: an earlier selection remains.
 pub fn install(folder: Option<&Path>) -> Result<(), ZoneinfoError> {
     let (chosen, replaced) = match folder {
         Some(folder) => read(folder)?,
@@ -72,7 +72,7 @@ pub fn install(folder: Option<&Path>) -> Result<(), ZoneinfoError> {
     Ok(())
 }
 
-/// Logs which database this process uses, and which zones are not that one's.
+/// Logs the database of this process, and zones of another one.
 pub fn log_installed() {
     let Some(Chosen {
         version,
@@ -94,7 +94,7 @@ pub fn log_installed() {
     }
 }
 
-/// The first names, and how many more there are.
+/// The first names, and the number of the others.
 fn listed(names: &[String]) -> String {
     let more = names.len().saturating_sub(LOGGED_MAX);
     let first = names.get(..LOGGED_MAX).unwrap_or(names).join(", ");
@@ -105,7 +105,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// The system's database, if it says that it is a newer release than this program's.
+/// The system's database, if its release is newer than this program's.
 fn newer_of_the_system() -> Option<(ZoneDatabase, ReplacedZones)> {
     let folder = Path::new(SYSTEM_FOLDER);
     let version = version_of(folder)?;
@@ -130,7 +130,7 @@ fn read(folder: &Path) -> Result<(ZoneDatabase, ReplacedZones), ZoneinfoError> {
     Ok(ZoneDatabase::of_files(version, folder.display().to_string(), files))
 }
 
-/// Adds the zones below a folder, each with its name.
+/// Adds the zones below a folder with their names.
 fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -157,7 +157,7 @@ fn collect(folder: &Path, prefix: &str, depth: usize, files: &mut Vec<(String, V
     Ok(())
 }
 
-/// The release that a folder says it is: distributions write it in different places.
+/// The release of a folder: distributions store it in different places.
 fn version_of(folder: &Path) -> Option<String> {
     let first_line = |name: &str| {
         let text = fs::read(folder.join(name)).ok()?;

@@ -1,4 +1,5 @@
-//! Builds a server: from a configuration alone, as the program `tickerq` does, or with handlers and storage of one's own.
+//! Builds a server from a configuration, as the program `tickerq` does, or with handlers and storage of the embedding
+//! program.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,31 +30,31 @@ use crate::service::log_level::LogControl;
 use crate::storage::repository::JobRepository;
 use crate::storage::sea::{ConnectError, MigrationError, MigrationState, SeaRepository};
 
-/// Why a server could not be built or started.
+/// Error of building or starting a server.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// A job type's name breaks a rule.
+    /// The name of a job type is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
-    /// The configuration has mistakes.
+    /// The configuration is invalid.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
-    /// The folder of time zones can't be used.
+    /// The folder of time zones is unusable.
     #[error(transparent)]
     TimeZones(#[from] ZoneinfoError),
-    /// A handler can't be made.
+    /// A handler can't be created.
     #[error(transparent)]
     Handler(#[from] HandlerError),
     /// The database can't be opened.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The database's tables can't be made.
-    #[error("the database's tables can't be brought up to date: {0}")]
+    /// Migrations failed.
+    #[error("failed to migrate the database: {0}")]
     Migrate(MigrationError),
     /// The server can't be started.
     #[error(transparent)]
     Start(#[from] ServerError),
-    /// The thread that the server runs on can't be started.
+    /// The server's thread can't be started.
     #[error("failed to start the server's thread: {0}")]
     Thread(std::io::Error),
 }
@@ -91,62 +92,62 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A server with everything by default: SQLite in `./tickerq.db`, on 127.0.0.1:5000.
+    /// A server with default settings: SQLite in `./tickerq.db`, on 127.0.0.1:5000.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes a configuration, as [`config::load`] gives it.
+    /// Sets the configuration, as returned by [`config::load`].
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = Some(config);
         self
     }
 
-    /// Has jobs of this type run by a handler of the program's own, whatever the configuration says of the type's handler.
+    /// Registers a handler for this job type, which takes precedence over the configured one.
     #[must_use]
     pub fn handler(mut self, job_type: impl Into<String>, handler: impl JobHandler) -> Self {
         self.handlers.push((job_type.into(), Arc::new(handler)));
         self
     }
 
-    /// Keeps jobs in a storage of the program's own, in place of the configured database.
+    /// Sets a storage that replaces the configured database.
     #[must_use]
     pub fn repository(mut self, repository: Arc<dyn JobRepository>) -> Self {
         self.repository = Some(repository);
         self
     }
 
-    /// Listens here, in place of what is configured.
+    /// Sets the address to listen on, in place of the configured ones.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = Some(address);
         self
     }
 
-    /// Keeps jobs in this database, in place of what is configured.
+    /// Sets the URL of the database, in place of the configured one.
     #[must_use]
     pub fn database_url(mut self, url: impl Into<String>) -> Self {
         self.database_url = Some(url.into());
         self
     }
 
-    /// Calls a function of the program with each job event that this server stores, see [`JobHook`].
+    /// Sets a function that is called with each job event that this server stores, see [`JobHook`].
     #[must_use]
     pub fn on_job_event(mut self, on_job_event: impl Fn(JobEventKind, &Arc<Job>) + Send + Sync + 'static) -> Self {
         self.on_job_event = Some(JobHook::new(on_job_event));
         self
     }
 
-    /// Lets callers with the scope for administering see and change the level of the program's log, see [`LogControl`].
+    /// Allows callers with the admin scope to read and set the level of the program's log, see [`LogControl`].
     #[must_use]
     pub fn log_control(mut self, log: LogControl) -> Self {
         self.log = Some(log);
         self
     }
 
-    /// Starts the server: in the running actix system (`#[actix_web::main]`), or on a thread of its own where there is
-    /// none (`#[tokio::main]`).
+    /// Starts the server: in the running actix system (`#[actix_web::main]`), or on a thread of its own without one
+    /// (`#[tokio::main]`).
     pub async fn start(self) -> Result<Server, BuildError> {
         if System::is_registered() {
             return Box::pin(self.start_here()).await;
@@ -165,12 +166,12 @@ impl Builder {
         started.map_err(|error| located(&config, error))
     }
 
-    /// Starts the server without an HTTP server of its own: its facades are put into the program's app, see
-    /// [`Facades`](super::Facades). Its actors run in the running actix system, or on a thread of their own where there is
-    /// none.
+    /// Starts the server without an HTTP server: the program adds its facades to its own app, see
+    /// [`Facades`](super::Facades). Its actors run in the running actix system, or on a thread of their own without
+    /// one.
     ///
-    /// Whom the program's HTTP server lets in from other machines is the program's to decide: without `[api]
-    /// require_authentication` whoever reaches it may do everything.
+    /// Access from other machines is the responsibility of the program: without `[api] require_authentication` every
+    /// client of its HTTP server has full access.
     pub async fn embed(self) -> Result<Embedded, BuildError> {
         if System::is_registered() {
             return Box::pin(self.embed_here()).await;
@@ -189,7 +190,7 @@ impl Builder {
         started.map_err(|error| located(&config, error))
     }
 
-    /// The storage, everything else, and the configuration that it comes from.
+    /// The storage, the options, and the configuration of the options.
     async fn prepare(self) -> Result<(Arc<dyn JobRepository>, ServerOptions, Config), BuildError> {
         let Self {
             config,
@@ -217,7 +218,7 @@ impl Builder {
             warn!("{warning}");
         }
         let mut options = ServerOptions::new(&config, registry).map_err(|error| located(&config, error.into()))?;
-        // What has no due time left is a warning when it is declared.
+        // A schedule without a remaining due time is only a warning when it is declared.
         check_recurring(&config, &options.rules)?;
         if let Some(listen) = listen {
             options.server.listen = vec![listen];
@@ -242,7 +243,7 @@ impl Builder {
     }
 }
 
-/// The error with the place of the setting that it is about.
+/// The error with the location of its setting.
 fn located(config: &Config, error: BuildError) -> BuildError {
     match error {
         BuildError::Handler(HandlerError::Http { .. }) | BuildError::Start(ServerError::Keys(_)) => {
@@ -259,7 +260,7 @@ fn located(config: &Config, error: BuildError) -> BuildError {
     }
 }
 
-/// Refuses declared recurring jobs whose occurrences the server would refuse.
+/// Rejects declared recurring jobs whose occurrences the server would reject.
 fn check_recurring(config: &Config, rules: &Rules) -> Result<(), ConfigErrors> {
     let refused = config.recurring.iter().filter_map(|settings| {
         let refused = rules
@@ -280,7 +281,7 @@ fn check_recurring(config: &Config, rules: &Rules) -> Result<(), ConfigErrors> {
     }
 }
 
-/// A server that has not started leaves no write-ahead log behind.
+/// Closes storage after a failed start, so that no write-ahead log is left.
 async fn close_if_failed<T>(
     opened: Option<Arc<dyn JobRepository>>,
     started: Result<T, ServerError>,
@@ -291,7 +292,7 @@ async fn close_if_failed<T>(
     Ok(started?)
 }
 
-/// What holds when nobody has written anything, but for what the program says.
+/// The default configuration, apart from the program's own settings.
 fn default_config(listen: Option<SocketAddr>, database_url: Option<String>) -> Result<Config, ConfigErrors> {
     let listen = listen.map(|address| FlagValue {
         flag: "listen",
@@ -310,18 +311,18 @@ fn default_config(listen: Option<SocketAddr>, database_url: Option<String>) -> R
     })
 }
 
-/// Opens the configured database, for what is done without a server.
+/// Opens the configured database, for commands that run without a server.
 pub(crate) async fn open_database(config: &Config) -> Result<SeaRepository, ConnectError> {
     SeaRepository::connect(config.database.options(config.cluster.lease_ttl)).await
 }
 
-/// The steps of the configured database's schema, also while a server has it open.
+/// The migrations of the configured database, also while a server has it open.
 pub(crate) async fn migration_states(config: &Config) -> Result<Vec<MigrationState>, MigrationError> {
     SeaRepository::migration_states_of(config.database.options(config.cluster.lease_ttl)).await
 }
 
-/// What would keep a server with this configuration from starting, as far as that can be known without starting it; and
-/// what it would warn of.
+/// The errors that a start with this configuration would report, as far as they are known without starting, and its
+/// warnings.
 pub(crate) fn check(config: &Config) -> Result<Vec<String>, BuildError> {
     let options = ServerOptions::new(config, HandlerRegistry::new()).map_err(|error| located(config, error.into()))?;
     check_recurring(config, &options.rules)?;
@@ -333,7 +334,7 @@ pub(crate) fn check(config: &Config) -> Result<Vec<String>, BuildError> {
         .iter()
         .filter(|settings| settings.declared.new.schedule.next_after(now).is_none());
     let never = never.map(|settings| {
-        let detail = "there is no due time left before ends_at: it is not created";
+        let detail = "no due time is left before ends_at: it is not created";
         config
             .located(&format!("{}.ends_at: {detail}", settings.path))
             .to_string()
@@ -341,7 +342,7 @@ pub(crate) fn check(config: &Config) -> Result<Vec<String>, BuildError> {
     Ok(config.warnings.iter().map(ToString::to_string).chain(never).collect())
 }
 
-/// What would be warned of when a server with this configuration starts.
+/// The warnings of a start with this configuration.
 pub(crate) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = exposed_files::of_configuration(config);
     warnings.extend(exposed_files::of_database(config.database.url.expose()));

@@ -1,4 +1,4 @@
-//! A server without an HTTP server of its own: it runs jobs, and its facades are part of a program's app.
+//! A server without an HTTP server: it runs jobs, and its facades are part of a program's app.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,10 +42,10 @@ use crate::telemetry::exporter::TelemetryExport;
 use crate::telemetry::pipeline::{Exports, Watched};
 use crate::telemetry::prometheus::PrometheusExport;
 
-/// A running server whose requests come through an HTTP server of the program's own.
+/// A running server whose requests come through the program's HTTP server.
 pub struct Embedded {
     repository: Arc<dyn JobRepository>,
-    // In boxes, as the jobs, so that a future that holds the server is small.
+    // Boxed, like the jobs, so that a future that holds the server is small.
     runtime: Box<Runtime>,
     telemetry: Option<TelemetryExport>,
     health: Health,
@@ -56,13 +56,13 @@ pub struct Embedded {
     facades: Arc<Facades>,
     closes_storage: bool,
     shutdown_grace: Duration,
-    /// Where the actors run when the program has no actix system.
+    /// The thread of the actors if the program has no actix system.
     pub(super) system: Option<SystemThread>,
 }
 
 impl Embedded {
-    /// Starts it over this storage. Needs a running actix system. The program listens itself, so the
-    /// listener's options are not used.
+    /// Starts it over this storage. Needs a running actix system. The program listens itself, so the listener's
+    /// options are not used.
     pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
         let ServerOptions {
             server,
@@ -213,7 +213,7 @@ impl Embedded {
         })
     }
 
-    /// What the server shows to the outside.
+    /// The server's facades.
     pub fn facades(&self) -> Arc<Facades> {
         Arc::clone(&self.facades)
     }
@@ -243,18 +243,18 @@ impl Embedded {
         &self.queues
     }
 
-    /// The way to the actors.
+    /// The handle to the actors.
     pub fn runtime(&self) -> &RuntimeHandle {
         self.runtime.handle()
     }
 
-    /// Takes no more work, lets running jobs end within the grace time, and hands the rest back as pending. Requests are
-    /// answered meanwhile, and readiness says that the server is stopping; whoever listens to what happens is sent away at
-    /// the end. Storage that the server has opened is closed: the program stops its HTTP server afterwards, or before.
+    /// Starts no more jobs, waits for running jobs within the grace period, and requeues the others. Meanwhile
+    /// requests are served, and readiness reports the shutdown; subscribers are disconnected at the end. Storage that
+    /// the server has opened is closed; the program stops its HTTP server before or afterwards.
     pub async fn stop(mut self) {
         match self.system.take() {
             None => Box::pin(self.stop_here()).await,
-            // The thread ends early only when the program stops its system itself.
+            // The thread ends early only if the program stops its system itself.
             Some(system) => drop(system.run(|| Box::pin(self.stop_here())).await),
         }
     }
@@ -266,7 +266,7 @@ impl Embedded {
         info!("stopped");
     }
 
-    /// The same, with storage still open; it is returned if it is to be closed.
+    /// The same without closing storage, which is returned if it is to be closed.
     pub(super) async fn finish(self) -> Option<Arc<dyn JobRepository>> {
         self.health.stopping();
         Box::pin(self.runtime.stop(self.shutdown_grace)).await;
@@ -279,14 +279,14 @@ impl Embedded {
     }
 }
 
-/// Creates and changes the recurring jobs that the configuration declares. Several servers may do so at the same time.
+/// Creates and updates the recurring jobs of the configuration. Several servers may do so concurrently.
 async fn declare(recurring: &Recurring, declared: Vec<DeclaredRecurringJob>) -> Result<(), ServerError> {
     for declared in declared {
         let key = declared.key.clone();
         match recurring.declare(declared).await {
             Ok(Put::Created(created)) => info!("created recurring job {} with the key '{key}'", created.id),
             Ok(Put::Existing(_)) => {}
-            // Its end has come since it was declared: there is nothing to create.
+            // It has ended since it was declared: nothing is created.
             Err(ServiceError::Invalid {
                 field: "endsAt",
                 detail,
@@ -298,7 +298,7 @@ async fn declare(recurring: &Recurring, declared: Vec<DeclaredRecurringJob>) -> 
     Ok(())
 }
 
-/// Says where the numbers for Prometheus are read.
+/// The route of the Prometheus metrics.
 fn exposition(options: PrometheusOptions, export: PrometheusExport) -> Exposition {
     let PrometheusOptions {
         path,

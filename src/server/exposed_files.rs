@@ -10,7 +10,7 @@ use crate::storage::sea::SeaRepository;
 
 /// The permissions of the group and of others.
 const FOREIGN: u32 = 0o077;
-/// How many files a warning names.
+/// Maximum number of files in a warning.
 const NAMED_MAX: usize = 10;
 
 /// A file, and its permissions.
@@ -19,7 +19,7 @@ struct Exposed {
     mode: u32,
 }
 
-/// A warning for each file of the configuration that has secrets and that other users can open.
+/// A warning for each file of the configuration with secrets that other users can open.
 pub(super) fn of_configuration(config: &Config) -> Vec<String> {
     let key_file = match config.api.auth.jwt.as_ref().map(|jwt| &jwt.key) {
         Some(JwtKeySource::JwksFile(path)) if has_symmetric_key(path) => Some(path.as_path()),
@@ -39,7 +39,7 @@ pub(super) fn of_configuration(config: &Config) -> Vec<String> {
         .collect()
 }
 
-/// A warning if other users can open the files of a SQLite database, or what stands beside it under its name: copies of it.
+/// A warning if other users can open the files of a SQLite database or copies beside it.
 pub(super) fn of_database(url: &str) -> Option<String> {
     let database = SeaRepository::file(url)?;
     let files: Vec<Exposed> = namesakes(&database).iter().filter_map(|file| exposed(file)).collect();
@@ -104,7 +104,7 @@ fn exposed(path: &Path) -> Option<Exposed> {
     })
 }
 
-/// Whether a file of JSON Web Keys has one that also signs.
+/// `true` if a file of JSON Web Keys has a symmetric key, which also signs.
 fn has_symmetric_key(path: &Path) -> bool {
     fs::read_to_string(path).is_ok_and(|text| text.contains("\"oct\""))
 }

@@ -1,4 +1,4 @@
-//! All that the server shows to the outside, to be put into an app of actix-web.
+//! The server's facades, for an app of actix-web.
 
 use actix_web::web::ServiceConfig;
 
@@ -15,7 +15,7 @@ use crate::api::rest::RestApi;
 use crate::service::facade_metrics::connections::HttpConnections;
 use crate::service::facade_metrics::requests::Requests;
 
-/// REST, GraphQL, WebSocket, SignalR, health, and their pages.
+/// REST, GraphQL, WebSocket, SignalR, health, and web pages.
 pub struct Facades {
     pub(super) realtime: Realtime,
     pub(super) graphql: GraphQl,
@@ -23,24 +23,24 @@ pub struct Facades {
     pub(super) rest: RestApi,
     pub(super) marks: ResponseHeaders,
     pub(super) origins: AllowedOrigins,
-    /// Where requests are counted, if they are.
+    /// Counts requests, if enabled.
     pub(super) requests: Option<Requests>,
-    /// Where connections are counted.
+    /// Counts connections.
     pub(super) connections: HttpConnections,
-    /// Knows the addresses of clients for the access log, if one is kept.
+    /// Determines client addresses for the access log, if enabled.
     pub(super) access: Option<Gate>,
 }
 
 impl Facades {
-    /// Adds all routes, at the paths that the configuration says. Call it for every HTTP worker:
+    /// Adds all routes, at the configured paths. Call it for every HTTP worker:
     ///
     /// ```ignore
     /// HttpServer::new(move || App::new().configure(|routes| facades.configure(routes)))
     /// ```
     ///
-    /// Routes of the program's own stand beside them, and so do its middlewares: what the server does to all answers where
-    /// it has an HTTP server of its own (headers for browsers, CORS, a log of requests, their numbers) is the program's to
-    /// do, and so is the answer to requests for what nobody has.
+    /// Routes and middlewares of the program stand beside them. The middlewares of the server's own HTTP server
+    /// (security headers, CORS, access log, request metrics) are the responsibility of the program, as is the
+    /// response to unknown paths.
     pub fn configure(&self, routes: &mut ServiceConfig) {
         realtime::configure(routes, &self.realtime, &self.rest.options.prefixes());
         graphql::configure(routes, &self.graphql);

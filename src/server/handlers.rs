@@ -56,7 +56,7 @@ pub(super) fn configured(
             HandlerSettings::Command(options) => {
                 handlers.register(job_type, Arc::new(CommandHandler::new(options.clone(), limits)));
             }
-            // Its jobs are leased by remote workers alone.
+            // Only remote workers lease its jobs.
             HandlerSettings::Remote => {}
             HandlerSettings::Noop => handlers.register(job_type, Arc::new(NoopHandler)),
         }

@@ -1,7 +1,7 @@
-//! The composition root: puts a server together from its parts, starts it, and stops it.
+//! The composition root: creates, starts and stops a server.
 //!
-//! The configuration's options are completed here (`options.rs`), a repository is opened, the actors are started with their
-//! consumers first, and only then does the server listen.
+//! It completes the configuration's options (`options.rs`), opens a repository, starts the actors with their
+//! consumers first, and then listens.
 
 mod builder;
 mod connection;
@@ -57,22 +57,22 @@ use crate::service::recurring::Recurring;
 use crate::storage::repository::JobRepository;
 use crate::telemetry::metrics::ExportError;
 
-/// The connections that are accepted before a worker looks at them.
+/// Number of connections that are accepted before a worker handles them.
 const ACCEPTED_AHEAD: usize = 16;
 
-/// Why a server did not start.
+/// Error of the start of a server.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
-    /// Everybody could do everything.
+    /// Every client would have full access.
     #[error("{}", open_address(address, false))]
     Open {
-        /// The address that other machines can reach.
+        /// The address that is reachable from other machines.
         address: SocketAddr,
     },
-    /// Pages of every origin could do everything.
+    /// Pages of every origin would have full access.
     #[error("server.cors_origins: {ANY_ORIGIN}")]
     AnyOrigin,
-    /// The keys that tokens are signed with can't be used.
+    /// The keys that verify tokens can't be used.
     #[error(transparent)]
     Keys(#[from] JwtKeyError),
     /// Its actors did not start.
@@ -81,20 +81,20 @@ pub enum ServerError {
     /// A recurring job of the configuration can't be stored.
     #[error("recurring job '{key}' of the configuration: {cause}")]
     Recurring {
-        /// Which.
+        /// The key of the recurring job.
         key: RecurringKey,
-        /// What is wrong.
+        /// The cause.
         cause: ServiceError,
     },
-    /// Its numbers can't be exported.
+    /// Telemetry can't be started.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// It can't listen where it should.
+    /// The address is not available.
     #[error("can't listen on {address} (--listen, server.listen): {cause}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         cause: std::io::Error,
     },
 }
@@ -104,7 +104,7 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     embedded: Embedded,
     http: ServerHandle,
-    /// Where the server runs when the program has no actix system.
+    /// The thread of the server if the program has no actix system.
     system: Option<SystemThread>,
 }
 
@@ -121,7 +121,8 @@ impl Server {
         {
             return Err(ServerError::Open { address: *address });
         }
-        // Listened on first, so that a taken port is found before anything is started; nothing is answered before the end.
+        // Listens first, so that an occupied port is found before anything is started; no request is served until the
+        // end.
         let mut listeners = Vec::with_capacity(server.listen.len());
         let mut addresses = Vec::with_capacity(server.listen.len());
         for address in server.listen {
@@ -133,7 +134,7 @@ impl Server {
         let embedded = Embedded::start(repository, options).await?;
         let facades = embedded.facades();
         let workers = server.http_workers.get();
-        // Those in reserve, those that end for others, and those that were accepted and not looked at yet.
+        // Connections in the reserve, evicted ones, and accepted ones that no worker handles yet.
         let beside = 2 * RESERVE + ACCEPTED_AHEAD + workers;
         let connections = open_files.connections_max(server.max_connections, beside);
         let places = {
@@ -164,7 +165,7 @@ impl Server {
                 .wrap(from_fn(move |request, next| {
                     security_headers::mark(Rc::clone(&marks), request, next)
                 }))
-                // The last is the outermost: a preflight gets no further.
+                // The last is the outermost: a preflight stops there.
                 .wrap(Condition::new(
                     !named.is_empty(),
                     security_headers::cors(&facades.origins),
@@ -181,10 +182,10 @@ impl Server {
         };
         let mut http = actix_web::dev::Server::build()
             .workers(workers)
-            // The limit is that of places: what has none is answered. This one only keeps a burst from taking all files
-            // before a worker has looked at it.
+            // The limit is that of places, whose overflow gets a response. This one only prevents a burst from taking
+            // all files before a worker handles it.
             .max_concurrent_connections((connections + beside).div_ceil(workers))
-            // Running jobs have their own grace time; requests are answered quickly.
+            // Running jobs have their own grace period; requests are short.
             .shutdown_timeout(5)
             .disable_signals();
         let draining = http.graceful_shutdown_signal();
@@ -201,11 +202,11 @@ impl Server {
                         async move { draining.notified().await }
                     })
                     .keep_alive(keep_alive)
-                    // The connection itself watches how long a head takes.
+                    // The connection itself supervises the timeout of heads.
                     .client_request_timeout(Duration::ZERO)
                     .client_disconnect_timeout(Duration::from_secs(1))
-                    // A client that closes its half of a connection is taken for gone, as proxies do: an answer that lasts,
-                    // or one that waits for something to happen, ends then, and not when a second ping is not answered.
+                    // A client that closes its half of a connection is treated as gone, as proxies do: a stream or a
+                    // long poll ends then instead of at a missing second ping.
                     .h1_allow_half_closed(false)
                     .local_addr(local)
                     .on_connect_ext(|connection: &Connection<TcpStream>, data| {
@@ -247,12 +248,12 @@ impl Server {
         Ok(server)
     }
 
-    /// A server to be embedded in a program.
+    /// A builder for a server within a program.
     pub fn builder() -> Builder {
         Builder::new()
     }
 
-    /// Where it listens.
+    /// The addresses that the server listens on.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -282,12 +283,12 @@ impl Server {
         self.embedded.queues()
     }
 
-    /// The way to the actors.
+    /// The handle to the actors.
     pub fn runtime(&self) -> &RuntimeHandle {
         self.embedded.runtime()
     }
 
-    /// Takes no more work, lets running jobs end within the grace time, hands the rest back as pending, and stops.
+    /// Starts no more jobs, waits for running jobs within the grace period, requeues the others, and stops.
     pub async fn stop(self) {
         let Self {
             addresses: _,
@@ -297,7 +298,7 @@ impl Server {
         } = self;
         let stop = || {
             Box::pin(async move {
-                // Requests are answered while jobs end: readiness says that the server is stopping.
+                // Requests are served while jobs finish: readiness reports the shutdown.
                 let storage = embedded.finish().await;
                 http.stop(true).await;
                 if let Some(storage) = storage {
@@ -308,7 +309,7 @@ impl Server {
         };
         match system {
             None => stop().await,
-            // The thread ends early only when the program stops its system itself.
+            // The thread ends early only if the program stops its system itself.
             Some(system) => drop(system.run(stop).await),
         }
     }

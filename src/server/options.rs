@@ -31,13 +31,13 @@ use crate::telemetry::exporter::TelemetryOptions;
 pub struct ServerOptions {
     /// The listener: its addresses, connections and threads.
     pub server: ServerConfig,
-    /// Whether storage is closed when the server has stopped; not where the program has opened it.
+    /// Close storage when the server has stopped; not if the program has opened it.
     pub closes_storage: bool,
     /// Authentication.
     pub auth: AuthOptions,
-    /// Whether changes are recorded with their callers.
+    /// Record changes with their callers.
     pub audit: bool,
-    /// Whether every request is logged, with its caller and the client's address.
+    /// Log every request with its caller and the client's address.
     pub access_log: bool,
     /// The control of the process's log level, if the program offers one.
     pub log: Option<LogControl>,
@@ -53,7 +53,7 @@ pub struct ServerOptions {
     pub graphql: GraphQlOptions,
     /// The web pages.
     pub pages: PagesOptions,
-    /// The number of events that a subscriber may be behind before it loses some.
+    /// Maximum number of events in a subscriber's buffer before it loses some.
     pub event_buffer: usize,
     /// The recurring jobs that the configuration declares.
     pub recurring: Vec<DeclaredRecurringJob>,
@@ -61,7 +61,7 @@ pub struct ServerOptions {
     pub expensive_reads: ReadLimits,
     /// The checks of new jobs.
     pub rules: Rules,
-    /// How jobs are run.
+    /// The runtime.
     pub runtime: RuntimeOptions,
 }
 
@@ -143,7 +143,7 @@ fn queue_names(config: &Config) -> HashSet<QueueName> {
     configured.chain(of_types).cloned().collect()
 }
 
-/// The defaults of every configured type; a type with a registered handler alone has the general ones.
+/// The defaults of every configured type; a type that has only a registered handler has the general ones.
 fn defaults(config: &Config, handlers: &HandlerRegistry) -> DefaultsByType {
     let general = config.jobs.defaults();
     let registered = handlers.job_types().map(|job_type| (job_type.clone(), general.clone()));

@@ -30,7 +30,7 @@ impl SystemThread {
         thread::Builder::new().name("tickerq".to_owned()).spawn(move || {
             let runner = System::new();
             if sender.send(System::current()).is_ok() {
-                // Ends with `System::stop`; a start that was given up drops the receiver, and nothing runs.
+                // Ends with `System::stop`; an abandoned start drops the receiver, and nothing runs.
                 let _ = runner.run();
             }
         })?;

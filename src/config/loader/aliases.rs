@@ -16,12 +16,12 @@ pub(crate) struct Alias {
     conversion: Conversion,
 }
 
-/// What a former value becomes.
+/// Conversion of a former value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Conversion {
-    /// The value itself.
+    /// Unchanged.
     Same,
-    /// A table whose members have aliases of their own, before it: the others are moved as they are.
+    /// A table whose members have aliases of their own, applied first; the others are moved unchanged.
     Table,
     /// A ratio instead of percent.
     Ratio,
@@ -191,7 +191,7 @@ fn converted(value: &Value, conversion: Conversion) -> Result<Option<Value>, Str
         }
         (Conversion::Ratio, other) => Err(format!("{} is not a whole number from 0 to 100", other.describe())),
         (Conversion::Scopes, Value::Array(names)) if names.len() > 3 => Err(format!(
-            "{} scopes are too many; allowed are those for reading, for changing and for administering, in this order",
+            "{} scopes are too many; at most three are allowed: read, write and admin, in this order",
             names.len()
         )),
         (Conversion::Scopes, Value::Array(names)) => Ok(Some(Value::Table(scopes(names)))),
@@ -199,8 +199,8 @@ fn converted(value: &Value, conversion: Conversion) -> Result<Option<Value>, Str
     }
 }
 
-/// A list had the scopes of reading, changing and administering. A single one was that of changing as well; without any,
-/// reading and changing needed none.
+/// A list had the scopes of reading, writing and administration. A single one applied to writing as well; without
+/// any, reading and writing needed none.
 fn scopes(names: &[Entry]) -> Table {
     let none = || Entry {
         source: Source::Default,
@@ -237,7 +237,7 @@ fn put(table: &mut Table, key: &str, former: &str, path: &str, entry: Entry, fin
 }
 
 fn both(source: &Source, former: &str, path: &str, other: &Source, findings: &mut Findings) {
-    let message = format!("is the former name of {path}, which is given as well ({other}); remove {former}");
+    let message = format!("is the former name of {path}, which is also set ({other}); remove {former}");
     findings.errors.push(ConfigError::at(source, former, message));
 }
 

@@ -37,7 +37,7 @@ impl ByteSize {
         self.0
     }
 
-    /// The number of bytes in memory; what does not fit a machine's address space is all of it.
+    /// The number of bytes in memory, saturated at the address space of the machine.
     pub(crate) fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }

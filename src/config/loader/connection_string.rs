@@ -1,4 +1,4 @@
-//! Where Application Insights takes telemetry, as Azure's portal writes it.
+//! Connection strings of Application Insights, as Azure's portal shows them.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use reqwest::Url;
 use super::typed_value::{Setting, Wrong};
 use super::value::Value;
 
-/// Where telemetry goes that has no endpoint of its own.
+/// Endpoint of connection strings without one.
 const DEFAULT_ENDPOINT: &str = "https://dc.services.visualstudio.com/";
 const EXAMPLE: &str = "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://westeurope-1.in.applicationinsights.azure.com/";
 
 /// A connection string. Printing it does not show the key.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ConnectionString {
-    /// Which resource telemetry is for.
+    /// Id of the resource.
     pub instrumentation_key: String,
-    /// Where it is sent to.
+    /// Endpoint for telemetry.
     pub ingestion_endpoint: Url,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Debug for ConnectionString {
 }
 
 impl ConnectionString {
-    /// Reads `Key=value` pairs with semicolons between them: names in any case, unknown ones are passed over.
+    /// Parses `Key=value` pairs separated by semicolons: keys are case-insensitive, unknown ones are ignored.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (mut key, mut endpoint, mut suffix, mut location) = (None, None, None, None);
         for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
@@ -46,7 +46,7 @@ impl ConnectionString {
                 "endpointsuffix" => suffix = Some(value),
                 "location" => location = Some(value),
                 "authorization" if !value.eq_ignore_ascii_case("ikey") => {
-                    return Err("asks for an Authorization other than ikey, which is the only one there is".to_owned());
+                    return Err("has an Authorization other than ikey, the only supported one".to_owned());
                 }
                 _ => {}
             }

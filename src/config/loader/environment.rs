@@ -1,7 +1,7 @@
-//! What the environment and the flags say, laid over what the file says.
+//! Settings from the environment and from flags, which override those of the file.
 //!
-//! `TICKERQ_SERVER__LISTEN` is `server.listen`, `TICKERQ_QUEUES__0__WORKERS` the workers of the first queue. Case does
-//! not matter but in names that people chose: job types, headers, the variables of a command.
+//! `TICKERQ_SERVER__LISTEN` is `server.listen`, `TICKERQ_QUEUES__0__WORKERS` the workers of the first queue. Case
+//! matters only in free names: job types, headers, the variables of a command.
 
 use super::source::{ConfigError, Source};
 use super::value::{Entry, Table, Value};
@@ -9,7 +9,7 @@ use super::value::{Entry, Table, Value};
 const PREFIX: &str = "TICKERQ_";
 const SEPARATOR: &str = "__";
 
-/// Variables that are not configuration: what the command handler gives its children, and what the client reads.
+/// Variables that are not settings: those that the command handler sets for its children, and those of the client.
 const NOT_CONFIGURATION: [&str; 11] = [
     "JOB_ID",
     "JOB_TYPE",
@@ -24,7 +24,8 @@ const NOT_CONFIGURATION: [&str; 11] = [
     "CONFIG",
 ];
 
-/// Variables of OpenTelemetry that are settings as well, the variable that comes before each, and the key in `[telemetry]`.
+/// Variables of OpenTelemetry that are settings as well, the variable that overrides each, and the key in
+/// `[telemetry]`.
 const OPENTELEMETRY: [(&str, &str, &str); 2] = [
     ("OTEL_SERVICE_NAME", "TICKERQ_TELEMETRY__SERVICE_NAME", "service_name"),
     (
@@ -34,14 +35,11 @@ const OPENTELEMETRY: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Variables with this start belong to the test suites.
+/// Prefix of the variables of the test suites.
 const TEST_PREFIX: &str = "TEST_";
 
-/// The variables of this process. What is not UTF-8 keeps a replacement character, which [`overlay`] refuses.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the environment"
-)]
+/// The variables of this process. Invalid UTF-8 becomes a replacement character, which [`overlay`] rejects.
+#[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
 pub(crate) fn of_this_process() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(|(name, value)| {
         (
@@ -51,7 +49,7 @@ pub(crate) fn of_this_process() -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Lays the variables over `root`.
+/// Applies the variables to `root`.
 pub(crate) fn overlay(
     root: &mut Table,
     variables: impl IntoIterator<Item = (String, String)>,
@@ -82,7 +80,7 @@ pub(crate) fn overlay(
         if path.len() < 2 || path.iter().any(String::is_empty) {
             errors.push(ConfigError::whole(
                 &name,
-                "is no setting; a setting is written TICKERQ_SECTION__KEY, such as TICKERQ_SERVER__LISTEN",
+                "unknown setting; the form is TICKERQ_SECTION__KEY, such as TICKERQ_SERVER__LISTEN",
             ));
         } else if value.contains(char::REPLACEMENT_CHARACTER) {
             errors.push(ConfigError::whole(&name, "its value is not UTF-8"));
@@ -90,7 +88,7 @@ pub(crate) fn overlay(
             found.push((path, name, value));
         }
     }
-    // The environment has no order. Parents come before their members and item 2 before item 10.
+    // The environment has no order. Parents precede their members, and item 2 precedes item 10.
     found.sort_by_cached_key(|(path, name, _)| {
         let key: Vec<_> = path
             .iter()
@@ -105,7 +103,7 @@ pub(crate) fn overlay(
     }
 }
 
-/// Lays one flag over `root`. `key` is a path such as `server.listen`.
+/// Applies a flag to `root`. `key` is a path such as `server.listen`.
 pub(crate) fn overlay_flag(
     root: &mut Table,
     flag: &'static str,
@@ -124,7 +122,7 @@ fn strip_prefix_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str
     start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// The parts of a variable's name, in lower case where we chose the names.
+/// The parts of a variable's name, in lower case except for free names.
 fn path_of(rest: &str) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
     for part in rest.split(SEPARATOR) {
@@ -169,7 +167,7 @@ fn set(table: &mut Table, path: &[String], entry: Entry, errors: &mut Vec<Config
 }
 
 fn set_within(outer: &mut Entry, path: &[String], entry: Entry, errors: &mut Vec<ConfigError>) {
-    // A value that the environment gave as text, `{ … }` or `[ … ]`, is taken apart before a part of it is replaced.
+    // A value given as text, `{ … }` or `[ … ]`, is parsed before a part of it is replaced.
     if let Value::Text { as_toml, .. } = &mut outer.value
         && let Some(value) = as_toml.take()
     {
@@ -200,7 +198,7 @@ fn set_within(outer: &mut Entry, path: &[String], entry: Entry, errors: &mut Vec
                 )),
             }
         }
-        // What was a single value, such as handler = "noop", becomes a table.
+        // A single value, such as handler = "noop", becomes a table.
         Value::String(_)
         | Value::Integer(_)
         | Value::Float(_)

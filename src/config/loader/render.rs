@@ -8,9 +8,9 @@ use super::source::Source;
 /// A line of the resolved configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Shown {
-    /// `[server]`; left out when nothing follows.
+    /// `[server]`; omitted if it is empty.
     Header(String),
-    /// A key, its path, its value as TOML, and where it was written.
+    /// A key, its path, its value as TOML, and its source.
     Setting {
         key: String,
         path: String,
@@ -19,11 +19,11 @@ pub(crate) enum Shown {
     },
 }
 
-/// What stands in place of a secret.
+/// Placeholder of a secret.
 const HIDDEN: &str = "***";
 
 impl Shown {
-    /// The file that this was written in, if it is a secret or holds one.
+    /// The file of this line, if it contains a secret.
     pub(crate) fn file_with_secret(&self) -> Option<&Path> {
         match self {
             Self::Setting {
@@ -36,7 +36,7 @@ impl Shown {
     }
 }
 
-/// A key as TOML writes it: bare if it can be.
+/// A key in TOML, without quotes if possible.
 pub(crate) fn key(text: &str) -> String {
     let is_bare = !text.is_empty()
         && text
@@ -49,7 +49,7 @@ pub(crate) fn key(text: &str) -> String {
     }
 }
 
-/// Where the setting of this path was written, or the first one below it.
+/// Source of the setting with this path, or of the first one below it.
 pub(crate) fn source_of<'a>(lines: &'a [Shown], wanted: &str) -> Option<&'a Source> {
     lines.iter().find_map(|line| match line {
         Shown::Setting {
@@ -64,7 +64,7 @@ pub(crate) fn source_of<'a>(lines: &'a [Shown], wanted: &str) -> Option<&'a Sour
     })
 }
 
-/// The lines as one TOML document. What somebody wrote carries its source as a comment.
+/// The lines as one TOML document. Settings that are not defaults have their source as a comment.
 pub(crate) fn render(lines: &[Shown]) -> String {
     let mut document = String::new();
     let mut header = None;

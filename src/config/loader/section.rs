@@ -1,4 +1,4 @@
-//! Reads one table of the configuration key by key, and gathers every mistake instead of stopping at the first.
+//! Reads one table of the configuration key by key, and collects all errors instead of stopping at the first.
 
 use super::render::Shown;
 use super::source::{ConfigError, Source};
@@ -6,7 +6,7 @@ use super::suggestion;
 use super::typed_value::{Check, Setting, Wrong};
 use super::value::{Entry, Table, Value};
 
-/// What is gathered while the sections are read.
+/// Results of reading the sections.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) errors: Vec<ConfigError>,
@@ -14,14 +14,14 @@ pub(crate) struct Findings {
     pub(crate) shown: Vec<Shown>,
 }
 
-/// A table that is being read. Every key that it may have is asked for once; then [`Section::finish`] names the others.
+/// A table that is being read. Each known key is requested once; [`Section::finish`] reports the others.
 #[derive(Debug)]
 pub(crate) struct Section<'a> {
     path: String,
     source: Source,
     table: Option<&'a Table>,
     allowed: Vec<&'static str>,
-    /// Keys that are answered elsewhere and are not offered to people who mistyped another.
+    /// Keys that are handled elsewhere and are not suggested for unknown ones.
     findings: &'a mut Findings,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The table that stands in `entry`; an empty one when there is none. `header` is how it is shown, `[server]`.
+    /// The table of `entry`; an empty one if there is none. `header` is its form in messages, `[server]`.
     pub(crate) fn open<'b>(&'b mut self, path: String, header: String, entry: Option<&'b Entry>) -> Section<'b> {
         let table = match entry.map(|entry| entry.value.typed()) {
             Some(Value::Table(table)) => Some(table),
@@ -62,7 +62,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The table under `key`; an empty one when there is none.
+    /// The table of `key`; an empty one if there is none.
     pub(crate) fn child<'b>(&'b mut self, key: &'static str) -> Section<'b>
     where
         'a: 'b,
@@ -73,7 +73,7 @@ impl<'a> Section<'a> {
         self.open(path, header, entry)
     }
 
-    /// What stands under `key`, unread.
+    /// The value of `key`, unparsed.
     pub(crate) fn entry(&mut self, key: &'static str) -> Option<&'a Entry> {
         if !self.allowed.contains(&key) {
             self.allowed.push(key);
@@ -94,12 +94,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// All members, for tables whose keys people choose.
+    /// All members, for tables with free keys.
     pub(crate) fn members(&self) -> &'a [(String, Entry)] {
         self.table.map_or(&[], |table| table.members.as_slice())
     }
 
-    /// Where the table was written.
+    /// The source of the table.
     pub(crate) fn source(&self) -> &Source {
         &self.source
     }
@@ -118,13 +118,13 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Notes a mistake in the value of `key`.
+    /// Adds an error in the value of `key`.
     pub(crate) fn error(&mut self, source: &Source, key: &str, message: impl std::fmt::Display) {
         let path = self.path_of(key);
         self.findings.errors.push(ConfigError::at(source, &path, message));
     }
 
-    /// Notes that the value of `key` is ignored, and why.
+    /// Adds a warning that the value of `key` is ignored.
     pub(crate) fn warn(&mut self, key: &'static str, message: impl std::fmt::Display) {
         let source = self.entry(key).map_or(&self.source, |entry| &entry.source);
         let warning = ConfigError::at(&source.clone(), &self.path_of(key), message);
@@ -136,7 +136,7 @@ impl<'a> Section<'a> {
         self.get_if(key, default, |_: &T| Ok(()))
     }
 
-    /// The value of `key` if `check` has nothing against it, or its default.
+    /// The value of `key` if `check` accepts it, or its default.
     pub(crate) fn get_if<T: Setting>(&mut self, key: &'static str, default: T, check: impl Check<T>) -> T {
         if let Some(value) = self.optional_if(key, check) {
             return value;
@@ -147,12 +147,12 @@ impl<'a> Section<'a> {
         default
     }
 
-    /// The value of `key`, if it is there and right.
+    /// The value of `key`, if it is set and valid.
     pub(crate) fn optional<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         self.optional_if(key, |_: &T| Ok(()))
     }
 
-    /// The value of `key`, if it is there and right and `check` has nothing against it.
+    /// The value of `key`, if it is set and valid and `check` accepts it.
     pub(crate) fn optional_if<T: Setting>(&mut self, key: &'static str, check: impl Check<T>) -> Option<T> {
         let entry = self.entry(key)?;
         let read = T::read(&entry.value)
@@ -180,17 +180,17 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The value of `key`, which must be there.
+    /// The value of `key`, which is required.
     pub(crate) fn required<T: Setting>(&mut self, key: &'static str) -> Option<T> {
         self.required_if(key, |_: &T| Ok(()))
     }
 
-    /// The value of `key`, which must be there, if `check` has nothing against it.
+    /// The value of `key`, which is required, if `check` accepts it.
     pub(crate) fn required_if<T: Setting>(&mut self, key: &'static str, check: impl Check<T>) -> Option<T> {
-        // A table of the wrong type has its error already.
+        // A table of the wrong type has an error already.
         if self.entry(key).is_none() && self.table.is_some() {
             let source = self.source.clone();
-            self.error(&source, key, "is missing and needed here");
+            self.error(&source, key, "is required");
             return None;
         }
         self.optional_if(key, check)
@@ -206,7 +206,7 @@ impl<'a> Section<'a> {
         });
     }
 
-    /// Names every key that nobody asked for.
+    /// Reports every key that was not requested.
     pub(crate) fn finish(mut self) {
         for (key, entry) in self.members() {
             let known = self.allowed.contains(&key.as_str());

@@ -1,9 +1,9 @@
-//! Where a value was written, and what is wrong with it.
+//! Sources of values, and errors with their source.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A line of the configuration file.
@@ -13,11 +13,11 @@ pub enum Source {
         /// The line, from 1.
         line: usize,
     },
-    /// An environment variable, by its name.
+    /// An environment variable.
     Environment(String),
     /// A flag of the command line, such as `--listen`.
     Flag(&'static str),
-    /// Nobody wrote it.
+    /// Not set.
     Default,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// One mistake in the configuration.
+/// An error in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {message}")]
 pub struct ConfigError {
@@ -41,7 +41,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// A mistake at `source`, in the value with this path (`queues[0].workers`).
+    /// An error at `source`, in the value with this path (`queues[0].workers`).
     pub(crate) fn at(source: &Source, path: &str, message: impl fmt::Display) -> Self {
         let place = match source {
             Source::Default => path.to_owned(),
@@ -53,7 +53,7 @@ impl ConfigError {
         }
     }
 
-    /// A mistake that is not in one value: a file that cannot be read, a line that is not TOML.
+    /// An error that is not in one value, such as an unreadable file or invalid TOML.
     pub(crate) fn whole(place: impl fmt::Display, message: impl fmt::Display) -> Self {
         Self {
             place: place.to_string(),
@@ -62,12 +62,12 @@ impl ConfigError {
     }
 }
 
-/// All mistakes in the configuration, a line each.
+/// All errors in the configuration, one per line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// Whether one of them is in a setting of this section.
+    /// `true` if one of them is in a setting of this section.
     pub(crate) fn are_about(&self, section: &str) -> bool {
         let is_in = |path: &str| path.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
         self.0.iter().any(|error| error.place.split(": ").any(is_in))

@@ -2,11 +2,11 @@
 
 use crate::domain::values::edit_distance::edit_distance;
 
-/// Says that `key` is unknown, and which ones are meant or allowed.
+/// The error of the unknown `key`, with similar or allowed ones.
 pub(crate) fn unknown_key(key: &str, allowed: &[&'static str]) -> String {
     let mut by_distance: Vec<(usize, &str)> = allowed.iter().map(|&name| (edit_distance(key, name), name)).collect();
     by_distance.sort_unstable();
-    // A third of the letters may be wrong: beyond that a guess misleads more than it helps.
+    // Up to a third of the letters may differ: a suggestion beyond that is rather misleading.
     let close: Vec<&str> = by_distance
         .iter()
         .filter(|(steps, name)| *steps <= name.chars().count().max(key.chars().count()).div_ceil(3))
@@ -14,9 +14,9 @@ pub(crate) fn unknown_key(key: &str, allowed: &[&'static str]) -> String {
         .take(3)
         .collect();
     if close.is_empty() {
-        format!("is not a setting; allowed here are {}", allowed.join(", "))
+        format!("unknown setting; allowed here are {}", allowed.join(", "))
     } else {
-        format!("is not a setting; did you mean {}?", close.join(" or "))
+        format!("unknown setting; did you mean {}?", close.join(" or "))
     }
 }
 
@@ -28,11 +28,11 @@ mod tests {
     fn a_word_that_is_near_none_gets_all_that_are_allowed() {
         assert_eq!(
             unknown_key("wrokers", &["name", "workers"]),
-            "is not a setting; did you mean workers?"
+            "unknown setting; did you mean workers?"
         );
         assert_eq!(
             unknown_key("frobnicate", &["name", "workers"]),
-            "is not a setting; allowed here are name, workers"
+            "unknown setting; allowed here are name, workers"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The kinds of values that settings have: how each is read, what is said when it is wrong, and how it is shown.
+//! Types of values: parsing, errors and display.
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -15,12 +15,12 @@ use crate::domain::values::ratio::Ratio;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 
-/// What is wrong with a value, and with which item if it is a list.
+/// The error of a value, and the item in a list.
 #[derive(Debug)]
 pub(crate) struct Wrong {
     pub(crate) item: Option<(usize, Source)>,
     pub(crate) message: String,
-    /// The range that the kind of value has by itself; a setting may have a narrower one.
+    /// The range of the type; a setting may have a narrower one.
     pub(crate) range: Option<String>,
 }
 
@@ -34,9 +34,9 @@ impl Wrong {
     }
 }
 
-/// A kind of value.
+/// A type of value.
 pub(crate) trait Setting: Sized {
-    /// Reads what was written.
+    /// Parses a value.
     fn read(value: &Value) -> Result<Self, Wrong>;
 
     /// The value as TOML.
@@ -60,7 +60,7 @@ pub(crate) fn text(value: &Value) -> Result<&str, Wrong> {
     }
 }
 
-/// One of the words of an enum.
+/// One of the names of an enum.
 pub(crate) fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, Wrong> {
     let found = value
         .as_text()
@@ -78,7 +78,7 @@ pub(crate) fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, Wro
 fn whole_number(value: &Value) -> Result<i64, Wrong> {
     match value.typed() {
         Value::Integer(Ok(number)) => Ok(*number),
-        Value::Integer(Err(text)) => Err(Wrong::new(format!("{text} is too large a number"))),
+        Value::Integer(Err(text)) => Err(Wrong::new(format!("{text} is out of range"))),
         other @ (Value::String(_)
         | Value::Text { .. }
         | Value::Float(_)
@@ -190,7 +190,7 @@ impl Setting for PathBuf {
     fn read(value: &Value) -> Result<Self, Wrong> {
         let text = text(value)?;
         if text.contains('\0') {
-            return Err(Wrong::new("a path must not have a NUL character"));
+            return Err(Wrong::new("a path must not contain a NUL character"));
         }
         Ok(Self::from(text))
     }
@@ -202,7 +202,7 @@ impl Setting for PathBuf {
 
 impl Setting for Secret {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        // The usual message would quote the value.
+        // The usual message would repeat the value.
         match value.as_text() {
             Some("") => Err(Wrong::new("must not be empty")),
             Some(text) => Ok(Self::new(text)),
@@ -302,12 +302,12 @@ impl<T: Setting> Setting for Vec<T> {
     }
 }
 
-/// What a setting asks of its value beyond its kind: [`between`], or a function that says what is wrong.
+/// A condition of a setting beyond its type: [`between`], or a function that returns an error.
 pub(crate) trait Check<T> {
-    /// Says what is wrong with the value.
+    /// Returns the error of an invalid value.
     fn check(&self, value: &T) -> Result<(), String>;
 
-    /// The range of the allowed values, if they are one.
+    /// The range of allowed values, if there is one.
     fn range(&self) -> Option<String>;
 }
 
@@ -321,13 +321,13 @@ impl<T, F: Fn(&T) -> Result<(), String>> Check<T> for F {
     }
 }
 
-/// The value must lie between two others, see [`between`].
+/// The value must be within a range, see [`between`].
 pub(crate) struct Between<T> {
     least: T,
     most: T,
 }
 
-/// The value must not be less than `least` or more than `most`.
+/// The value must be at least `least` and at most `most`.
 pub(crate) fn between<T>(least: T, most: T) -> Between<T> {
     Between { least, most }
 }
@@ -347,5 +347,5 @@ impl<T: PartialOrd + std::fmt::Display> Check<T> for Between<T> {
     }
 }
 
-/// The longest duration that a setting may have: ten years.
+/// Maximum duration of a setting: ten years.
 pub(crate) const DURATION_MAX: TimeSpan = TimeSpan::from_secs(3650 * 24 * 3600);

@@ -1,4 +1,4 @@
-//! What was written: a tree of values, each with its source, before anybody asks what it means.
+//! The tree of values with their sources, before they are interpreted.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use toml::de::DeValue;
 
 use super::source::Source;
 
-/// A value and where it was written.
+/// A value and its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) source: Source,
     pub(crate) value: Value,
 }
 
-/// A value as it was written.
+/// An uninterpreted value.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     String(String),
-    /// Its decimal text when it does not fit.
+    /// Its decimal text if it is out of range.
     Integer(Result<i64, String>),
     Float(String),
     Boolean(bool),
@@ -26,15 +26,15 @@ pub(crate) enum Value {
     Datetime(String),
     Array(Vec<Entry>),
     Table(Table),
-    /// Comes from the environment or a flag, where everything is text: whoever reads it decides. `as_toml` is the same
-    /// text read as a TOML value, if it is one.
+    /// A value of the environment or of a flag, where everything is text: its reader decides. `as_toml` is the same
+    /// text parsed as a TOML value, if it is one.
     Text {
         text: String,
         as_toml: Option<Box<Value>>,
     },
 }
 
-/// Keys and their values, in the order in which they were written.
+/// Keys and values in the order of the source.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     pub(crate) members: Vec<(String, Entry)>,
@@ -48,7 +48,7 @@ impl Table {
             .map(|(_, entry)| entry)
     }
 
-    /// Puts `entry` under `key`, in place of what was there.
+    /// Sets `key` to `entry`, replacing a former value.
     pub(crate) fn set(&mut self, key: &str, entry: Entry) {
         match self.members.iter_mut().find(|(name, _)| name == key) {
             Some((_, old)) => *old = entry,
@@ -58,7 +58,7 @@ impl Table {
 }
 
 impl Value {
-    /// A value from a place that knows only text.
+    /// A value from a source of texts.
     pub(crate) fn from_text(text: &str, source: &Source) -> Self {
         let as_toml = DeValue::parse(text)
             .ok()
@@ -69,7 +69,7 @@ impl Value {
         }
     }
 
-    /// The value with its type, where a text that reads as TOML counts as what it reads as.
+    /// The typed value; a text that parses as TOML counts as its parsed value.
     pub(crate) fn typed(&self) -> &Self {
         match self {
             Self::Text {
@@ -86,7 +86,7 @@ impl Value {
         }
     }
 
-    /// The text of a string, or of anything from a place that knows only text.
+    /// The text of a string, or of any value from a source of texts.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match self {
             Self::String(text) | Self::Text { text, .. } => Some(text),
@@ -99,7 +99,7 @@ impl Value {
         }
     }
 
-    /// For messages: the value, cut to a readable length.
+    /// The value, shortened for messages.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::String(text) | Self::Text { text, .. } => {
@@ -115,7 +115,7 @@ impl Value {
         }
     }
 
-    /// For messages about secrets: the kind of value and nothing of it.
+    /// The type of the value, for messages about secrets.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::String(_) | Self::Text { .. } => "text",
@@ -128,7 +128,7 @@ impl Value {
     }
 }
 
-/// The tree of a file; the mistakes of its TOML come with their lines.
+/// The tree of a file, or the errors of its TOML with their lines.
 pub(crate) fn from_file(path: &Path, text: &str) -> Result<Table, Vec<(usize, String)>> {
     let line_at = |offset: usize| {
         let before = text.as_bytes().get(..offset).unwrap_or(text.as_bytes());

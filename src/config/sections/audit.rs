@@ -1,19 +1,19 @@
-//! `[audit]`: the record of who has changed what.
+//! `[audit]`: the audit log.
 
 use crate::config::loader::section::Section;
 
 /// `[audit]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditConfig {
-    /// Whether it is recorded who has changed what.
+    /// Record changes with their callers.
     pub enable: bool,
 }
 
 impl AuditConfig {
-    /// By default it is recorded where it is known who calls.
-    pub(crate) fn read(section: &mut Section<'_>, is_known_who_calls: bool) -> Self {
+    /// Enabled by default if callers are authenticated.
+    pub(crate) fn read(section: &mut Section<'_>, has_authentication: bool) -> Self {
         Self {
-            enable: section.get("enable", is_known_who_calls),
+            enable: section.get("enable", has_authentication),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `[change_feed]`: the feed of changed jobs and its sinks.
+//! `[change_feed]`: the change feed and its sinks.
 
 use super::endpoint::{EndpointUrl, check_name, check_secret, name_of, within};
 use crate::config::loader::secret::Secret;
@@ -34,7 +34,7 @@ pub(crate) fn read(section: &mut Section<'_>, egress_policy: EgressPolicy) -> Sy
                 section.error(
                     &source,
                     "name",
-                    format_args!("'{name}' is the name of an earlier sink; give each its own"),
+                    format_args!("'{name}' is the name of an earlier sink; names must be distinct"),
                 );
             }
             targets.push(SyncTarget {
@@ -62,7 +62,7 @@ fn check_fields(names: &Vec<String>) -> Result<(), String> {
         Some(name) => {
             let allowed: Vec<&str> = SyncField::names().collect();
             Err(format!(
-                "'{name}' is no field of a job; allowed are {}",
+                "'{name}' is not a field of a job; allowed are {}",
                 allowed.join(", ")
             ))
         }

@@ -10,9 +10,9 @@ use crate::domain::values::time_span::TimeSpan;
 /// `[cluster]`.
 #[derive(Clone, Debug)]
 pub struct ClusterConfig {
-    /// The time after which the jobs of a silent node are recovered by another.
+    /// Time after which the jobs of a silent node are recovered by another node.
     pub lease_ttl: TimeSpan,
-    /// The node's display name.
+    /// Display name of the node.
     pub node_name: Arc<str>,
 }
 

@@ -1,4 +1,4 @@
-//! `[database]`: where jobs are kept, and how firmly.
+//! `[database]`: the database and its durability.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -17,7 +17,7 @@ use crate::storage::sea::{Durability, SeaOptions};
 pub struct DatabaseConfig {
     /// The database; printing it hides its password.
     pub url: DatabaseUrl,
-    /// How the database is used.
+    /// The options of its use.
     pub options: SeaOptions,
     /// The limits of expensive reads.
     pub expensive_reads: ReadLimits,
@@ -32,7 +32,7 @@ pub enum DatabaseKind {
     Postgres,
 }
 
-/// The address of a database. Printing it hides the password.
+/// The URL of a database. Printing it hides the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DatabaseUrl {
     kind: DatabaseKind,
@@ -45,7 +45,7 @@ impl DatabaseConfig {
         let is_postgres = url.kind() == DatabaseKind::Postgres;
         let needs_postgres = |is_set: bool| {
             if is_set && !is_postgres {
-                return Err("is for PostgreSQL alone, and database.url names a SQLite file".to_owned());
+                return Err("requires PostgreSQL, but database.url is a SQLite file".to_owned());
             }
             Ok(())
         };
@@ -55,7 +55,7 @@ impl DatabaseConfig {
             NonZeroU32::MIN.saturating_add(7),
             between(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(999)),
         );
-        // One writes, and at least as many read what is cheap.
+        // One connection writes, and at least as many serve cheap reads.
         let most = (max_connections.get().saturating_sub(1) / 2).max(1);
         let expensive_reads: u32 = section.get_if("max_expensive_reads", most.min(2), move |reads: &u32| {
             if (1..=most).contains(reads) {
@@ -83,7 +83,7 @@ impl DatabaseConfig {
                 .optional_if("listen_url", |listen: &DatabaseUrl| {
                     if listen.kind() == DatabaseKind::Sqlite {
                         return Err(
-                            "is not a PostgreSQL address; write postgres://user:password@host/database".to_owned(),
+                            "is not a PostgreSQL URL; the form is postgres://user:password@host/database".to_owned(),
                         );
                     }
                     needs_postgres(true)
@@ -108,7 +108,7 @@ impl DatabaseConfig {
         let options = self.options.clone().with_lease(lease.to_std());
         match self.url.kind() {
             DatabaseKind::Sqlite => options,
-            // Nodes of one shard count in the same rows and wait for each other.
+            // Nodes with one shard count in the same rows and wait for each other.
             DatabaseKind::Postgres => SeaOptions {
                 shard: rand::random_range(0..16),
                 ..options
@@ -131,8 +131,8 @@ impl Setting for Durability {
 }
 
 impl DatabaseUrl {
-    /// Reads `sqlite:FILE`, `sqlite::memory:` or `postgres://user:password@host/database`. The error is a sentence that
-    /// does not repeat the text: it may hold a password.
+    /// Parses `sqlite:FILE`, `sqlite::memory:` or `postgres://user:password@host/database`. The error does not repeat
+    /// the text, which may contain a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         let kind = match text.split_once(':') {
             Some(("sqlite", rest)) => {
@@ -141,22 +141,26 @@ impl DatabaseUrl {
                     return Err("needs a file after 'sqlite:', such as sqlite:tickerq.db".to_owned());
                 }
                 if text.contains('\0') {
-                    return Err("must not have a NUL character".to_owned());
+                    return Err("must not contain a NUL character".to_owned());
                 }
                 DatabaseKind::Sqlite
             }
             Some(("postgres" | "postgresql", _)) => {
                 let url = Url::parse(text).map_err(|error| {
-                    format!("is not a PostgreSQL address ({error}); write postgres://user:password@host:5432/database")
+                    format!(
+                        "is not a PostgreSQL URL ({error}); the form is postgres://user:password@host:5432/database"
+                    )
                 })?;
                 if url.cannot_be_a_base() {
-                    return Err("is not a PostgreSQL address; write postgres://user:password@host/database".to_owned());
+                    return Err(
+                        "is not a PostgreSQL URL; the form is postgres://user:password@host/database".to_owned(),
+                    );
                 }
                 DatabaseKind::Postgres
             }
             Some(_) | None => {
                 return Err(
-                    "is not a database's address; write sqlite:FILE or postgres://user:password@host/database"
+                    "is not a database URL; the form is sqlite:FILE or postgres://user:password@host/database"
                         .to_owned(),
                 );
             }
@@ -167,17 +171,17 @@ impl DatabaseUrl {
         })
     }
 
-    /// Which database it is.
+    /// The type of the database.
     pub fn kind(&self) -> DatabaseKind {
         self.kind
     }
 
-    /// Whether it has a password.
+    /// `true` if it has a password.
     pub fn has_password(&self) -> bool {
         self.to_string() != self.text
     }
 
-    /// The whole address with its password.
+    /// The complete URL with its password.
     pub fn expose(&self) -> &str {
         &self.text
     }
@@ -207,7 +211,7 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// The address with `***` in place of its passwords: the one before the host and one in the query.
+/// The URL with `***` in place of its passwords: the one before the host and one in the query.
 fn hide_passwords(text: &str) -> String {
     let Ok(mut url) = Url::parse(text) else {
         return "***".to_owned();

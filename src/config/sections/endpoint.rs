@@ -1,4 +1,4 @@
-//! Endpoints that the server calls: their addresses, names, secrets and headers.
+//! Endpoints that the server calls: their URLs, names, secrets and headers.
 
 use reqwest::Url;
 use reqwest::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, TRANSFER_ENCODING};
@@ -11,15 +11,15 @@ use crate::domain::values::name::is_name_character;
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::webhooks::egress_policy::EgressPolicy;
 
-/// How long the name of an endpoint may be, in characters.
+/// Maximum length of an endpoint's name, in characters.
 const NAME_LENGTH_MAX: usize = 200;
 
-/// An `http` or `https` address without a user and password. Printing it hides what its query says.
+/// An `http` or `https` URL without credentials. Printing it hides the values of its query.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct EndpointUrl(Url);
 
 impl EndpointUrl {
-    /// The whole address.
+    /// The complete URL.
     pub(crate) fn as_url(&self) -> &Url {
         &self.0
     }
@@ -29,7 +29,7 @@ impl std::fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut shown = self.0.clone();
         if self.0.query().is_some_and(|query| !query.is_empty()) {
-            // It often holds keys of services.
+            // It often contains keys of services.
             let names = self.0.query_pairs().map(|(name, _)| (name, "***"));
             shown.query_pairs_mut().clear().extend_pairs(names);
         }
@@ -43,22 +43,20 @@ impl std::fmt::Debug for EndpointUrl {
     }
 }
 
-/// An endpoint that may be called.
+/// A condition: the endpoint is allowed by the policy.
 pub(crate) fn within(egress_policy: EgressPolicy) -> impl Check<EndpointUrl> {
     move |url: &EndpointUrl| egress_policy.check_url(url.as_url()).map_err(|cause| cause.to_string())
 }
 
 impl Setting for EndpointUrl {
     fn read(value: &Value) -> Result<Self, Wrong> {
-        // The messages do not repeat the address: it may hold a password.
-        let url = Url::parse(text(value)?).map_err(|error| Wrong::new(format!("is not an address ({error})")))?;
+        // The messages do not repeat the URL, which may contain a password.
+        let url = Url::parse(text(value)?).map_err(|error| Wrong::new(format!("is not a URL ({error})")))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(Wrong::new("is not an address that begins with http:// or https://"));
+            return Err(Wrong::new("is not a URL with the scheme http or https"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(Wrong::new(
-                "must not hold a user name or password; write them as an Authorization header",
-            ));
+            return Err(Wrong::new("must not contain credentials; use an Authorization header"));
         }
         Ok(Self(url))
     }
@@ -68,7 +66,7 @@ impl Setting for EndpointUrl {
     }
 }
 
-/// The name of an endpoint or of a sync target, as the API takes it.
+/// The name of an endpoint or of a sync target, with the rules of the API.
 #[expect(clippy::ptr_arg, reason = "the check of a setting takes the setting's own type")]
 pub(crate) fn check_name(name: &String) -> Result<(), String> {
     let length = name.chars().count();
@@ -88,7 +86,7 @@ pub(crate) fn check_secret(secret: &Secret) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// The name of an endpoint or a sink without one: its address without the parts that may be secret.
+/// The name of an endpoint or a sink without one: its URL without the parts that may be secret.
 pub(crate) fn name_of(url: &EndpointUrl) -> String {
     let mut shown = url.as_url().clone();
     shown.set_query(None);
@@ -121,7 +119,7 @@ impl Setting for Text {
     }
 }
 
-/// Headers of telemetry's collector.
+/// Headers of the telemetry collector.
 pub(crate) fn header_secrets(section: &mut Section<'_>, key: &'static str) -> Vec<(String, String)> {
     headers(section, key, "telemetry")
 }

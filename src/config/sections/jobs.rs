@@ -23,7 +23,7 @@ pub struct JobsConfig {
     pub rules: Rules,
     /// The sizes of results and errors.
     pub handler_limits: HandlerLimits,
-    /// The time that a running job has to stop after it was cancelled, before it is abandoned.
+    /// Time that a cancelled job has to finish before it is abandoned.
     pub cancel_grace: Duration,
 }
 
@@ -42,10 +42,10 @@ const fn per_hour(count: u32) -> RateLimit {
     }
 }
 
-/// The greatest number of retries of a job.
+/// Maximum number of retries of a job.
 pub(crate) const RETRIES_MAX: u32 = 1000;
 
-/// The shortest timeout of an attempt.
+/// Minimum timeout of an attempt.
 pub(crate) const TIMEOUT_MIN: TimeSpan = TimeSpan::from_millis(1);
 
 impl JobsConfig {

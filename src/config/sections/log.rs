@@ -1,4 +1,4 @@
-//! `[log]`: what the server says about its work, and how.
+//! `[log]`: level and format of the log.
 
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted, word};
@@ -8,20 +8,20 @@ use crate::log_level::LogLevel;
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// How much is said.
+    /// The level.
     pub level: LogLevel,
-    /// How a line looks.
+    /// The format.
     pub format: LogFormat,
-    /// Whether every request is logged at `info`.
+    /// Log every request at `info`.
     pub access: bool,
-    /// Whether jobs that end well are logged at `info`, as those that fail are in any case.
+    /// Log completed jobs at `info`; failures are logged in any case.
     pub jobs: bool,
 }
 
-/// How a line of the log looks.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// For humans.
     Text,
     /// For programs.
     Json,

@@ -23,12 +23,12 @@ fn check_path(path: &str) -> Result<(), String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.');
     if path.len() < 2 || !path.starts_with('/') || path.ends_with('/') || !path.chars().all(is_plain) {
         return Err(
-            "write a path such as \"/metrics\": letters, digits, '-', '_', '.' and '/', which it begins with"
+            "the form is \"/metrics\": a path of letters, digits, '-', '_', '.' and '/' that begins with '/'"
                 .to_owned(),
         );
     }
     if ["/healthz", "/readyz", "/docs"].contains(&path) {
-        return Err(format!("{path} is taken"));
+        return Err(format!("{path} is already used"));
     }
     Ok(())
 }
@@ -38,7 +38,7 @@ fn check_name(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "there is no metric '{name}'; there are {}",
+        "unknown metric '{name}'; metrics are {}",
         EXPORTED_NAMES.join(", ")
     ))
 }

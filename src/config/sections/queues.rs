@@ -1,4 +1,4 @@
-//! `[[queues]]` and `[queue_defaults]`: the lanes in which jobs wait, and how many run at once.
+//! `[[queues]]` and `[queue_defaults]`: queues and their concurrency.
 
 use std::num::NonZeroU32;
 
@@ -10,13 +10,13 @@ use crate::domain::values::name::QueueName;
 /// `[[queues]]` and `[queue_defaults]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QueuesConfig {
-    /// The queues that exist from the start, each name once; `default` is always one of them.
+    /// The configured queues, each name once; `default` is always one of them.
     pub configured: Vec<QueueSettings>,
     /// The workers of every other queue.
     pub default_workers: NonZeroU32,
 }
 
-/// The workers of a queue that names no number.
+/// Default number of workers of a queue.
 const WORKERS_DEFAULT: u32 = 10;
 const WORKERS_MAX: u32 = 4096;
 
@@ -48,7 +48,7 @@ impl QueuesConfig {
                 section.error(
                     &source,
                     "name",
-                    format_args!("'{name}' is the name of an earlier queue; each has its own"),
+                    format_args!("'{name}' is the name of an earlier queue; names must be distinct"),
                 );
             }
             let settings = read_queue(&mut section, name.unwrap_or_default(), default_workers);

@@ -13,7 +13,7 @@ use crate::domain::values::time_span::TimeSpan;
 pub struct RealtimeConfig {
     /// The limits and timeouts of connections.
     pub options: RealtimeOptions,
-    /// The number of events that a subscriber may be behind before it loses some.
+    /// Maximum number of events in a subscriber's buffer before it loses some.
     pub event_buffer: usize,
     /// The time between two samples of the queues' metrics.
     pub queue_metrics_interval: Duration,
@@ -21,12 +21,12 @@ pub struct RealtimeConfig {
     pub system_metrics_interval: Duration,
 }
 
-/// The most that may be configured.
+/// Maximum of the setting.
 const CONNECTIONS_MAX: u32 = 1_000_000;
-/// A caller may have so many in any case, if there are.
+/// Minimum share of a caller, if there are that many connections.
 const SHARE_MIN: usize = 8;
 
-/// The connections that one caller may have by default, of so many: half of them, so that there are always some for others.
+/// Default number of connections per caller: half of them, so that others remain available.
 fn share_of(connections: usize) -> u32 {
     let share = connections.div_ceil(2).max(SHARE_MIN.min(connections));
     u32::try_from(share).unwrap_or(CONNECTIONS_MAX)
@@ -48,7 +48,7 @@ impl RealtimeConfig {
         if client_timeout < ping_interval {
             let source = section.source().clone();
             let message = format!(
-                "{client_timeout} is shorter than ping_interval, {ping_interval}: every silent client would be cut off"
+                "{client_timeout} is shorter than ping_interval, {ping_interval}: every silent client would be disconnected"
             );
             section.error(&source, "client_timeout", message);
         }

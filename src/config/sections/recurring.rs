@@ -30,7 +30,7 @@ pub struct RecurringSettings {
 }
 
 impl RecurringSettings {
-    /// All of them, in the order in which they were written.
+    /// All of them, in the order of the file.
     pub(crate) fn read_all(root: &mut Section<'_>) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         let mut keys: Vec<RecurringKey> = Vec::new();
@@ -41,14 +41,14 @@ impl RecurringSettings {
                 if keys.contains(key) {
                     let source = section.entry("key").map(|entry| entry.source.clone());
                     let source = source.unwrap_or_else(|| section.source().clone());
-                    let message = format!("'{key}' is the key of an earlier recurring job; each has its own");
+                    let message = format!("'{key}' is the key of an earlier recurring job; keys must be distinct");
                     section.error(&source, "key", message);
                 }
                 keys.push(key.clone());
             }
             let settings = Self::read(&mut section, key);
             section.finish();
-            // Without settings there is an error on record already.
+            // Without settings there is an error already.
             all.extend(settings);
         }
         all
@@ -74,7 +74,7 @@ impl RecurringSettings {
             if catches_up {
                 Ok(())
             } else {
-                Err("belongs to misfire_policy = \"catch_up\"; give that, or leave it out".to_owned())
+                Err("requires misfire_policy = \"catch_up\"".to_owned())
             }
         });
         let overlap_policy = section.get("overlap_policy", OverlapPolicy::default());
@@ -120,7 +120,7 @@ impl RecurringSettings {
     }
 }
 
-/// `cron_expression`, or `cron` for short; one of them is needed.
+/// `cron_expression`, or `cron` for short; one of them is required.
 fn cron(section: &mut Section<'_>) -> Option<CronExpression> {
     let Some(short) = section.entry("cron") else {
         return section.required("cron_expression");
@@ -129,7 +129,7 @@ fn cron(section: &mut Section<'_>) -> Option<CronExpression> {
         section.error(
             &short.source,
             "cron",
-            "means the same as cron_expression; give one of them",
+            "is a synonym of cron_expression; set only one of them",
         );
         return None;
     }
@@ -217,7 +217,7 @@ fn json(value: &Value) -> Result<serde_json::Value, String> {
     Ok(match value {
         Value::String(text) | Value::Datetime(text) | Value::Text { text, .. } => text.as_str().into(),
         Value::Integer(Ok(number)) => (*number).into(),
-        Value::Integer(Err(text)) => return Err(format!("{text} is too large a number")),
+        Value::Integer(Err(text)) => return Err(format!("{text} is out of range")),
         Value::Float(text) => {
             let number = text.replace('_', "").parse::<f64>().ok();
             let number = number.and_then(serde_json::Number::from_f64);
@@ -253,7 +253,7 @@ fn toml_of(value: &serde_json::Value) -> String {
                 format!("{{ {} }}", members.join(", "))
             }
         }
-        // TOML has no null, and none is read.
+        // TOML has no null.
         serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => value.to_string(),
     }
 }

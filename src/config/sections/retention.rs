@@ -1,4 +1,4 @@
-//! `[retention]`: the time that finished jobs, audit records and other history are kept.
+//! `[retention]`: retention of finished jobs, audit records and other history.
 
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Check, DURATION_MAX, Setting, Wrong, between, quoted};

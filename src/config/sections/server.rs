@@ -17,31 +17,31 @@ use crate::domain::values::time_span::TimeSpan;
 /// `[server]`: the listener.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// The addresses it listens on; at least one, no two the same.
+    /// The addresses to listen on; at least one, all distinct.
     pub listen: Vec<SocketAddr>,
-    /// The time that running jobs have to end when the server stops.
+    /// Time that running jobs have to finish during a shutdown.
     pub shutdown_grace: TimeSpan,
-    /// The time that an idle connection is kept; zero closes each after its response.
+    /// Maximum idle time of a connection; zero closes each after its response.
     pub keep_alive: TimeSpan,
-    /// The limit of open connections; without one it follows from the limit of open files.
+    /// Maximum number of connections; by default it follows from the limit of open files.
     pub max_connections: Option<usize>,
-    /// The limit of open connections of one address; half of all by default. Trusted proxies have none.
+    /// Maximum number of connections per address; by default half of all. Trusted proxies have none.
     pub max_connections_per_address: Option<usize>,
-    /// The number of threads that serve requests.
+    /// Number of threads that serve requests.
     pub http_workers: NonZeroUsize,
 }
 
 /// `[server]`: the keys that are options of the API.
 pub(crate) struct RequestSettings {
-    /// The greatest body of a request.
+    /// Maximum body of a request.
     pub(crate) max_request_body: usize,
-    /// The greatest body of a request that creates many jobs.
+    /// Maximum body of a request that creates many jobs.
     pub(crate) max_batch_body: usize,
-    /// The greatest response to a request for a list over REST.
+    /// Maximum response to a request for a list over REST.
     pub(crate) max_response: usize,
-    /// The greatest memory of all responses that are being built and sent.
+    /// Memory budget of all responses that are being built and sent.
     pub(crate) max_response_memory: usize,
-    /// The greatest memory of all bodies that are being received.
+    /// Memory budget of all bodies that are being received.
     pub(crate) max_body_memory: usize,
     /// The origins whose pages may call from a browser: `https://app.example.com`, or `*` alone for all, which then can't
     /// send credentials of their own.
@@ -83,7 +83,7 @@ impl ServerConfig {
         let memory_for = |most: ByteSize| ByteSize::mib(256).max(ByteSize::bytes(most.as_u64().saturating_mul(4)));
         let max_response_memory = section.get_if("max_response_memory", memory_for(max_response), memory_sizes());
         let max_body_memory = section.get_if("max_body_memory", memory_for(largest_body), memory_sizes());
-        // A smaller budget would refuse the largest request always.
+        // A smaller budget would always reject the largest request.
         for (key, memory, needed, most) in [
             ("max_response_memory", max_response_memory, "max_response", max_response),
             ("max_body_memory", max_body_memory, "the largest body", largest_body),
@@ -128,7 +128,7 @@ fn optional_count(section: &mut Section<'_>, key: &'static str) -> Option<usize>
     count.map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-/// Refuses addresses that other machines can reach where callers are not authenticated.
+/// Rejects addresses that are reachable from other machines if callers are not authenticated.
 pub(crate) fn refuse_open_addresses(root: &mut Section<'_>, server: &ServerConfig, is_switched_off: bool) {
     let Some(source) = source_of(root, "listen") else {
         return;
@@ -138,11 +138,11 @@ pub(crate) fn refuse_open_addresses(root: &mut Section<'_>, server: &ServerConfi
     }
 }
 
-/// Why pages of every origin are refused.
+/// The error of `*` in `cors_origins` without authentication.
 pub(crate) const ANY_ORIGIN: &str = "\"*\" needs authentication ([[api.keys]] or [api.jwt]); name the origins that may call, such as https://app.example.com";
 
-/// Refuses pages of every origin where callers are not authenticated: any page that a browser of this machine opens could
-/// then call the API.
+/// Rejects pages of every origin if callers are not authenticated: any page in a browser of this machine could then
+/// call the API.
 pub(crate) fn refuse_any_origin(root: &mut Section<'_>, origins: &AllowedOrigins) {
     if !origins.are_any() {
         return;
@@ -166,29 +166,29 @@ fn source_of(root: &mut Section<'_>, key: &str) -> Option<Source> {
     })
 }
 
-/// Whether other machines can reach an address.
+/// `true` if the address is reachable from other machines.
 pub(crate) fn is_open(address: &SocketAddr) -> bool {
     !address.ip().to_canonical().is_loopback()
 }
 
-/// The error about an address that other machines can reach where callers are not authenticated.
+/// The error of an address that is reachable from other machines without authentication.
 pub(crate) fn open_address(address: &SocketAddr, is_switched_off: bool) -> String {
     let port = address.port();
-    let way_out = if is_switched_off {
-        "take back api.require_authentication = false"
+    let remedy = if is_switched_off {
+        "remove api.require_authentication = false"
     } else {
-        "write [[api.keys]] (`tickerq key generate` prints a key and what to write) or [api.jwt]"
+        "configure [[api.keys]] (`tickerq key generate` prints a key and its settings) or [api.jwt]"
     };
     format!(
-        "{address} can be reached from other machines, and callers are not asked who they are; {way_out}, or listen on \
-         127.0.0.1:{port} or [::1]:{port}, where only this machine can call"
+        "{address} is reachable from other machines, but authentication is disabled; {remedy}, or listen on \
+         127.0.0.1:{port} or [::1]:{port}, which only this machine can reach"
     )
 }
 
 /// Origins as browsers send them (RFC 6454): a scheme, a host, and a port that is not the scheme's own.
 fn check_origins(origins: &[String]) -> Result<(), String> {
     if origins.iter().any(|origin| origin == "*") && origins.len() > 1 {
-        return Err("\"*\" is every origin; write it alone".to_owned());
+        return Err("\"*\" must be the only origin".to_owned());
     }
     match origins.iter().find(|origin| *origin != "*" && !is_origin(origin)) {
         Some(origin) => Err(format!(
@@ -211,7 +211,7 @@ fn is_origin(text: &str) -> bool {
         && authority
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | ':' | '[' | ']' | '_'));
-    // Of these two a browser sends one spelling: no port of the scheme's own, an address as it is written by all.
+    // Browsers send the canonical form: without the scheme's default port, and with the usual spelling of addresses.
     let is_canonical = || Url::parse(text).is_ok_and(|url| url.origin().ascii_serialization() == text);
     is_scheme && is_authority && (!matches!(scheme, "http" | "https") || is_canonical())
 }
@@ -229,9 +229,9 @@ impl Listen {
             return Err("at least one address is needed".to_owned());
         }
         for (index, address) in addresses.iter().enumerate() {
-            // Port 0 is a free port of the system's choice: a different one each time.
+            // Port 0 is a free port that the system selects: a different one each time.
             if address.port() != 0 && addresses.iter().skip(index + 1).any(|other| other == address) {
-                return Err(format!("{address} is there twice"));
+                return Err(format!("{address} is duplicated"));
             }
         }
         Ok(())

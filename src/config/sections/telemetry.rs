@@ -14,7 +14,7 @@ use crate::runtime::monitoring::job_spans::Traces;
 use crate::telemetry::exporter::{Identity, TelemetryOptions};
 use crate::telemetry::exporters::DestinationOptions;
 
-/// The length limit of a service's name, in characters.
+/// Maximum length of a service's name, in characters.
 const NAME_LENGTH_MAX: usize = 200;
 
 /// `[telemetry]`.
@@ -58,7 +58,7 @@ impl TelemetryConfig {
             between(TimeSpan::from_secs(1), TimeSpan::from_secs(3_600)),
         );
         let service_name = section.get_if("service_name", service_name, |name: &String| check_name(name));
-        // Last: it is a table, and TOML counts keys after its header as its own.
+        // Last, because it is a table, and TOML assigns keys after its header to it.
         let headers = header_secrets(section, "otlp_headers");
         let insights = connection
             .filter(|_| is_enabled && (traces || metrics))
@@ -109,8 +109,8 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads attributes as `OTEL_RESOURCE_ATTRIBUTES` writes them: `key=value,key=value`, with `%` and two digits for a byte
-/// that has a meaning of its own. `None` when the text breaks the rules: then all of it is to be discarded.
+/// Parses attributes as in `OTEL_RESOURCE_ATTRIBUTES`: `key=value,key=value`, percent-encoded. `None` if the text is
+/// invalid: then all of it is to be discarded.
 pub fn read_attributes(text: &str) -> Option<Vec<(String, String)>> {
     let members = text.split(',').map(str::trim).filter(|member| !member.is_empty());
     members

@@ -1,4 +1,4 @@
-//! `[time_zones]`: where the rules of time zones come from.
+//! `[time_zones]`: the source of time zone rules.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,8 @@ use crate::config::zoneinfo;
 /// `[time_zones]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeZonesConfig {
-    /// A folder of compiled zones such as `/usr/share/zoneinfo`. Without it the newer one of the program's own release and
-    /// the system's is used.
+    /// A folder of compiled zones such as `/usr/share/zoneinfo`. Without it the newer release of the program's own
+    /// and the system's is used.
     pub folder: Option<PathBuf>,
 }
 
@@ -22,7 +22,7 @@ impl TimeZonesConfig {
         }
     }
 
-    /// Chooses the database before other settings name zones of it. A folder that can't be used is an error of `read`.
+    /// Selects the database before other settings refer to its zones. An unusable folder is an error of `read`.
     pub(crate) fn choose(written: &Table) {
         let section = written.get("time_zones").map(|entry| entry.value.typed());
         let folder = match section {

@@ -17,17 +17,17 @@ use crate::webhooks::egress_policy::EgressPolicy;
 /// `[webhooks]`.
 #[derive(Clone, Debug)]
 pub struct WebhooksConfig {
-    /// Whether events are delivered.
+    /// Deliver events.
     pub enable: bool,
-    /// The timeout of a delivery.
+    /// Timeout of a delivery.
     pub timeout: TimeSpan,
-    /// The time of failures after which an endpoint is disabled.
+    /// Time of consecutive failures after which an endpoint is disabled.
     pub disable_after: TimeSpan,
-    /// The time after which an endpoint is removed that no live node's configuration names.
+    /// Time after which an endpoint is removed that is in no live node's configuration.
     pub remove_unconfigured_after: TimeSpan,
-    /// The number of concurrent deliveries to one endpoint.
+    /// Maximum number of concurrent deliveries to one endpoint.
     pub concurrency: u32,
-    /// Whether endpoints may be in private networks; unless given, those of the configuration may.
+    /// Endpoints may be in private networks; by default, configured ones may.
     pub allow_private_networks: Option<bool>,
     /// `[[webhooks.endpoints]]`.
     pub endpoints: Vec<ConfiguredEndpoint>,
@@ -65,7 +65,7 @@ impl WebhooksConfig {
             remove_unconfigured_after,
             concurrency,
             allow_private_networks,
-            // Last, because their own tables follow where they are shown.
+            // Last, because their tables follow in the rendered configuration.
             endpoints: read_endpoints(section, policy_of(allow_private_networks)),
         }
     }
@@ -111,11 +111,7 @@ fn read_endpoints(section: &mut Section<'_>, egress_policy: EgressPolicy) -> Vec
             && secret == previous
         {
             let source = section.source().clone();
-            section.error(
-                &source,
-                "previous_secret",
-                "is the secret itself; name the one that was used before",
-            );
+            section.error(&source, "previous_secret", "is the current secret; set the former one");
         }
         let policy = section.entry("retry_policy");
         let mut retry = section.open(
@@ -137,7 +133,7 @@ fn read_endpoints(section: &mut Section<'_>, egress_policy: EgressPolicy) -> Vec
                 section.error(
                     &source,
                     "name",
-                    format_args!("'{name}' is the name of an earlier endpoint; give each its own"),
+                    format_args!("'{name}' is the name of an earlier endpoint; names must be distinct"),
                 );
             }
             endpoints.push(ConfiguredEndpoint {

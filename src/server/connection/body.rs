@@ -1,9 +1,9 @@
-//! Where the body of a request ends (RFC 9112, sections 6 and 7.1).
+//! Framing of request bodies (RFC 9112, sections 6 and 7.1).
 
-/// The longest extension of a chunk, and the longest trailer section.
+/// Maximum size of a chunk extension and of the trailer section.
 const EXTRA_BYTES_MAX: usize = 16 * 1024;
 
-/// A body of which a part may have come.
+/// A request body, possibly received in part.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Body {
     length: Length,
@@ -12,31 +12,31 @@ pub(super) struct Body {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Length {
-    /// So many bytes are left.
+    /// Number of remaining bytes.
     Known(u64),
     Chunked {
         at: Chunk,
-        /// How many bytes of extensions and trailers have come since the last chunk's data.
+        /// Size of extensions and trailers since the data of the last chunk.
         extra: usize,
     },
 }
 
-/// Where in a chunked body it is.
+/// Position within a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Chunk {
-    /// In the digits of a size; none has come.
+    /// Before the first digit of a size.
     SizeBegin,
     /// In the digits of a size.
     Size(u64),
-    /// Behind them.
+    /// After the digits of a size.
     Extension(u64),
-    /// At the LF behind a size.
+    /// At the LF after a size.
     SizeLf(u64),
-    /// In data, so many bytes before its end.
+    /// In the data, with this number of bytes left.
     Data(u64),
     DataCr,
     DataLf,
-    /// At the beginning of a trailer, or of the empty line behind all.
+    /// At the beginning of a trailer or of the final empty line.
     LineBegin,
     Trailer,
     TrailerLf,
@@ -44,29 +44,29 @@ enum Chunk {
     End,
 }
 
-/// How much of the input belongs to a body, and what follows.
+/// Number of input bytes that belong to a body, and what follows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Taken {
     pub bytes: usize,
     pub then: Then,
 }
 
-/// What follows a part of a body.
+/// Continuation after a part of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Then {
     /// More of it.
     More,
-    /// Its end.
+    /// The end of the body.
     End {
-        /// Whether no request follows.
+        /// No request follows.
         is_last: bool,
     },
-    /// Nothing: it is broken.
+    /// The body is malformed.
     Broken,
 }
 
 impl Body {
-    /// A body of so many bytes.
+    /// A body of this length.
     pub(super) const fn of_length(length: u64) -> Self {
         Self {
             length: Length::Known(length),
@@ -74,7 +74,7 @@ impl Body {
         }
     }
 
-    /// A body in chunks.
+    /// A chunked body.
     pub(super) const fn chunked() -> Self {
         Self {
             length: Length::Chunked {
@@ -85,12 +85,12 @@ impl Body {
         }
     }
 
-    /// The body of a request that is the connection's last, or not.
+    /// Sets whether the request is the last of its connection.
     pub(super) fn before(self, is_last: bool) -> Self {
         Self { is_last, ..self }
     }
 
-    /// Whether it is known to end within so many bytes.
+    /// `true` if it is known to end within this number of bytes.
     pub(super) fn is_known_within(&self, bytes: usize) -> bool {
         match self.length {
             Length::Known(left) => left <= bytes as u64,
@@ -98,7 +98,7 @@ impl Body {
         }
     }
 
-    /// Takes what belongs to it from the beginning of the input.
+    /// Consumes the part of the input that belongs to the body.
     pub(super) fn take(&mut self, input: &[u8]) -> Taken {
         let is_last = self.is_last;
         match &mut self.length {
@@ -138,7 +138,7 @@ impl Body {
     }
 }
 
-/// Takes at least one byte; gives how many, and where it is then. `None` when the body is not as it should be.
+/// Consumes at least one byte. Returns the number of bytes and the new position; `None` if the body is malformed.
 fn step(at: Chunk, input: &[u8]) -> Option<(usize, Chunk)> {
     let first = *input.first()?;
     let next = match (at, first) {

@@ -1,4 +1,4 @@
-//! The head of a request: whether it is one, what follows it, and what of it the library must not act on.
+//! Heads of requests: their validity, what follows them, and the parts that are hidden from the HTTP library.
 
 use actix_web::http::Method;
 use bytes::BytesMut;
@@ -7,26 +7,26 @@ use super::body::Body;
 use super::refusal::{METHOD, Refusal};
 use super::target;
 
-/// How many headers a request may have.
+/// Maximum number of headers.
 const HEADERS_MAX: usize = 96;
-/// The longest name of a header.
+/// Maximum length of a header's name.
 const NAME_BYTES_MAX: usize = 1_024;
 const NO_HOST: Refusal = Refusal::Malformed("HTTP/1.1 needs a Host header");
-/// What is written over `100-continue`, so that the library does not ask for a body before a route wants it.
+/// Replaces `100-continue`, so that the library does not request a body before a route needs it.
 pub(super) const EXPECTS: &[u8; 12] = b"100_continue";
 
 /// The head of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Head {
-    /// How long it is.
+    /// Its length.
     pub bytes: usize,
-    /// What follows it.
+    /// Its continuation.
     pub kind: Kind,
-    /// Whether the connection ends with this request.
+    /// The connection ends with this request.
     pub is_last: bool,
 }
 
-/// What follows a head.
+/// Continuation after a head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// The next request.
@@ -37,17 +37,17 @@ pub(super) enum Kind {
     Upgrade,
 }
 
-/// How far the head at the beginning of the input was searched for its end, so that all reads together look at each byte a
-/// bounded number of times, however it comes.
+/// Progress of the search for the end of a head, so that each byte is examined a bounded number of times, in whatever
+/// parts it arrives.
 #[derive(Default)]
 pub(super) struct Search {
     searched: usize,
-    /// The length at which the input is read although no end has come: what is no request is refused early.
+    /// Length at which an incomplete head is parsed, so that invalid input is rejected early.
     read_at: usize,
 }
 
 impl Search {
-    /// Whether bytes have come that could complete the head, or enough of them to look whether it is one.
+    /// `true` if the new bytes may complete the head, or are enough to check its validity.
     pub(super) fn is_worth_reading(&mut self, input: &[u8]) -> bool {
         if input.len() == self.searched {
             return false;
@@ -67,7 +67,7 @@ impl Search {
     }
 }
 
-/// What the headers say that framing depends on.
+/// Headers that determine the framing.
 #[derive(Default)]
 struct Framing {
     length: Option<u64>,
@@ -75,15 +75,15 @@ struct Framing {
     hosts: usize,
     is_close: bool,
     is_keep_alive: bool,
-    /// Where the options are that ask for an upgrade.
+    /// Positions of the options that request an upgrade.
     options: Vec<usize>,
-    /// Where the values are that name WebSocket.
+    /// Positions of the values that name WebSocket.
     websocket: Vec<(usize, usize)>,
-    /// Where the expectations are.
+    /// Positions of the expectations.
     expectations: Vec<usize>,
 }
 
-/// A head that was parsed.
+/// A parsed head.
 enum Parsed {
     Whole {
         bytes: usize,
@@ -91,7 +91,7 @@ enum Parsed {
         is_1_1: bool,
         framing: Framing,
     },
-    /// One whose target is in absolute form, and what it is in the usual form.
+    /// A head with a target in absolute form, and its rewritten form.
     Absolute {
         bytes: usize,
         rewritten: Vec<u8>,
@@ -99,8 +99,8 @@ enum Parsed {
     Partial,
 }
 
-/// Reads the head at the beginning of the input; `None` if it is not complete. What the library must not act on is written
-/// over.
+/// Parses the head at the beginning of the input; `None` if it is incomplete. Parts that the library must not act on
+/// are overwritten.
 pub(super) fn read(input: &mut BytesMut) -> Result<Option<Head>, Refusal> {
     let mut parsed = parse(input)?;
     if let Parsed::Absolute { bytes, rewritten } = parsed {
@@ -155,7 +155,7 @@ pub(super) fn read(input: &mut BytesMut) -> Result<Option<Head>, Refusal> {
     }
     let is_upgrade = is_1_1 && method == Method::GET && body.is_none() && !websocket.is_empty();
     if !is_upgrade {
-        // The library would take all that follows for the body, whatever the request is, and close the connection after it.
+        // The library would treat everything that follows as the body and close the connection after it.
         for at in options {
             write_over(input, at, b"ignored");
         }
@@ -176,7 +176,7 @@ pub(super) fn read(input: &mut BytesMut) -> Result<Option<Head>, Refusal> {
     }))
 }
 
-/// The path of a head that was read.
+/// The path of a parsed head.
 pub(super) fn path(head: &[u8]) -> Option<&str> {
     let target = head.split(|byte| *byte == b' ').nth(1)?;
     let path = target.split(|byte| *byte == b'?').next()?;
@@ -201,7 +201,7 @@ fn parse(input: &[u8]) -> Result<Parsed, Refusal> {
                 httparse::Error::NewLine => Refusal::Malformed("a line does not end with CR LF"),
                 httparse::Error::Token => Refusal::Malformed("the method is not a token"),
                 httparse::Error::Version => Refusal::Malformed("the version is neither HTTP/1.1 nor HTTP/1.0"),
-                httparse::Error::Status => Refusal::Malformed("the request line has another form"),
+                httparse::Error::Status => Refusal::Malformed("malformed request line"),
             });
         }
     };
@@ -209,7 +209,7 @@ fn parse(input: &[u8]) -> Result<Parsed, Refusal> {
     let method = Method::from_bytes(method.as_bytes())
         .ok()
         .filter(|method| method.as_str() != METHOD);
-    let method = method.ok_or(Refusal::Malformed("the method is not known"))?;
+    let method = method.ok_or(Refusal::Malformed("unknown method"))?;
     let absolute = target::check(&method, request.path.unwrap_or_default())?;
     let mut framing = Framing::default();
     for header in request.headers.iter() {
@@ -220,7 +220,7 @@ fn parse(input: &[u8]) -> Result<Parsed, Refusal> {
     }
     let is_1_1 = request.version == Some(1);
     if let Some(absolute) = absolute {
-        // Its host replaces that of the header, which there must be one of all the same.
+        // The host of the target replaces that of the header, of which exactly one is required.
         if is_1_1 && framing.hosts == 0 {
             return Err(NO_HOST);
         }
@@ -281,7 +281,7 @@ impl Framing {
     }
 }
 
-/// Where a part of the input begins.
+/// Offset of a part of the input.
 fn offset(input: &[u8], part: &[u8]) -> usize {
     (part.as_ptr() as usize).saturating_sub(input.as_ptr() as usize)
 }
@@ -313,16 +313,16 @@ mod tests {
         for end in ["\r\n\r\n", "\n\n", "\n\r\n", "\r\n\n"] {
             let text = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}{end}", "x".repeat(50_000));
             let mut search = Search::default();
-            let (mut reads, mut looks) = (0, 0);
+            let (mut reads, mut searches) = (0, 0);
             let mut is_read_at_its_end = false;
             for length in 1..=text.len() {
-                looks += length - search.searched.saturating_sub(2).min(length);
+                searches += length - search.searched.saturating_sub(2).min(length);
                 let is_read = search.is_worth_reading(&text.as_bytes()[..length]);
                 reads += usize::from(is_read);
                 is_read_at_its_end = is_read;
             }
             assert!(is_read_at_its_end, "{end:?}");
-            assert!(reads < 25 && looks < 4 * text.len(), "{reads} {looks}");
+            assert!(reads < 25 && searches < 4 * text.len(), "{reads} {searches}");
             assert!(Search::default().is_worth_reading(text.as_bytes()), "{end:?}");
             let mut halves = Search::default();
             halves.is_worth_reading(&text.as_bytes()[..text.len() - 1]);

@@ -1,23 +1,23 @@
-//! One HTTP/1 connection below the HTTP library: which bytes are handed on, and when.
+//! One HTTP/1 connection below the HTTP library: determines which bytes are passed on, and when.
 //!
-//! The library decodes a pipelined request while the one before it is still being answered, and then answers the first by
-//! the properties of the second: its method, its `Connection` header. It sends `100 Continue` before anything has decided
-//! about the request, takes `Upgrade: websocket` of any request for an endless body, and logs what can't be parsed as an
-//! error. So the heads of requests are read here first ([`head`]). A request is handed on when the one before it has been
-//! answered; nothing follows one that is the last. In place of a head that can't be read, or does not come in time, a
-//! request of this module's own is handed on ([`REFUSED`]): its answer keeps its place behind earlier ones, and has the
-//! form of all other errors (`refused_request.rs`).
+//! The library decodes a pipelined request while the previous response is in progress, and then sends that response
+//! by the properties of the new request: its method and its `Connection` header. It sends `100 Continue` before the
+//! request is authorized, treats `Upgrade: websocket` of any request as an endless body, and logs malformed requests
+//! as errors. Therefore heads are parsed here first ([`head`]). A request is passed on after the response to the
+//! previous one; none follows the last one. In place of a malformed or late head, a placeholder request is passed on
+//! ([`REFUSED`]): its response keeps its position behind earlier ones and has the form of all other errors
+//! (`refused_request.rs`).
 //!
 //! ```text
 //!   Head ──a request──► Body ──its end──► Head
-//!     │                  └──too slow──► Late: the request is answered with 408
-//!     ├──the last request, a refusal──► Closing: what comes is thrown away
-//!     └──an upgrade──► Tunnel: what comes is handed on as it is
+//!     │                  └──too slow──► Late: the response is 408
+//!     ├──the last request, a refusal──► Closing: input is discarded
+//!     └──an upgrade──► Tunnel: input is passed on unchanged
 //! ```
 //!
-//! Slow clients hold no connection for ever: a head has its time, a body and the taking of an answer theirs and a minimum
-//! rate ([`Pace`]); only answers that last (streams, WebSockets) look after their clients themselves. The number of
-//! connections is bounded, in all and by address ([`Places`]).
+//! Slow clients can't hold a connection without limit: heads, bodies and the reception of responses have a timeout,
+//! the latter two also a minimum rate ([`Pace`]); only streams and WebSockets supervise their clients themselves. The
+//! number of connections is bounded, in total and per address ([`Places`]).
 
 mod body;
 mod head;
@@ -49,67 +49,66 @@ use self::pace::Pace;
 use self::refusal::{REFUSED, Refusal};
 use self::shared::Arrival;
 
-/// How long the head of a request may take to come: from the beginning of the connection for the first, from its first byte
-/// for others.
+/// Timeout of a head: since the start of the connection for the first one, since its first byte for others.
 const HEAD_TIME: Duration = Duration::from_secs(5);
-/// The same for a connection that has found no place.
+/// The timeout for a connection without a place.
 const RESERVE_HEAD_TIME: Duration = Duration::from_secs(2);
-/// How large a head may be.
+/// Maximum size of a head.
 const HEAD_BYTES_MAX: usize = 128 * 1024;
-/// How much is read ahead of the request that is being answered.
+/// Maximum size of input that is read ahead of the current request.
 const AHEAD_BYTES_MAX: usize = 64 * 1024;
-/// How much is read at once.
+/// Size of one read.
 const READ_BYTES: usize = 8 * 1024;
-/// How long a connection that was closed here is read, so that what the client still sends does not make the system throw
-/// away the last answer.
+/// Time for which a closed connection is still read, so that further input of the client does not make the system
+/// discard the last response.
 const LINGER_TIME: Duration = Duration::from_secs(1);
-/// How long the rest of a body is read whose request is answered already.
+/// Time for which the become_idle of a body is read after the response.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
-/// What comes next on a connection.
+/// Position in the input of a connection.
 enum At {
     /// The head of a request.
     Head,
-    /// The rest of a request's body.
+    /// The become_idle of a request's body.
     Body(Body),
     /// Another protocol.
     Tunnel,
-    /// Nothing that is handed on.
+    /// No further input is passed on.
     Closing,
-    /// A body that is broken: for the library the client has gone.
+    /// A malformed body: the library sees a closed connection.
     Broken,
-    /// A body that came too slowly: as one that is broken, once its request is answered.
+    /// A body that arrived too slowly: like a malformed one, after the response to its request.
     Late,
 }
 
-/// A connection. See the module.
+/// A connection.
 pub(super) struct Connection<T> {
     io: T,
     at: At,
     input: BytesMut,
-    /// How far the head that is being read was searched for its end.
+    /// Progress of the search for the end of the current head.
     search: Search,
-    /// How much of the input may be handed on.
+    /// Number of input bytes that may be passed on.
     passable: usize,
     is_at_end: bool,
-    /// When the head that is being read must be there.
+    /// Deadline of the current head.
     deadline: Option<Pin<Box<Sleep>>>,
-    /// Whether empty lines have come in place of a head.
+    /// Empty lines have arrived in place of a head.
     has_empty_lines: bool,
-    /// Whether the deadline is that of an idle connection.
+    /// The deadline is that of an idle connection.
     is_idle_timed: bool,
-    /// How long a connection may be idle.
+    /// Maximum idle time.
     keep_alive: Duration,
     body_pace: Pace,
     answer_pace: Pace,
     shared: Rc<Shared>,
-    /// How much of an interim answer is not written yet.
+    /// The part of an interim response that is not written yet.
     interim: &'static [u8],
     linger: Option<Pin<Box<Sleep>>>,
     drain: Option<Pin<Box<Sleep>>>,
 }
 
-/// The interim answer that a client waits for before it sends a body.
+/// The interim response that a client awaits before it sends a body.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
@@ -140,12 +139,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    /// What the connection and the answers to its requests know of each other.
+    /// The state that the connection shares with the responses to its requests.
     pub(super) fn shared(&self) -> Rc<Shared> {
         Rc::clone(&self.shared)
     }
 
-    /// Finds out how much of the input may be handed on. Nothing to do for input that is passable already.
+    /// Determines how much of the input may be passed on. Has no effect while some may be.
     fn advance(&mut self, cx: &mut Context<'_>) {
         while self.passable == 0 && !self.input.is_empty() {
             match &mut self.at {
@@ -164,7 +163,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                         body::Then::End { is_last: true } => self.at = At::Closing,
                         body::Then::End { is_last: false } => self.at = At::Head,
                         body::Then::Broken => {
-                            debug!("a request's body is not chunked as it should be");
+                            debug!("malformed chunked body");
                             self.input.truncate(taken.bytes);
                             self.at = At::Broken;
                         }
@@ -174,7 +173,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
                     }
                 }
                 At::Head => {
-                    // Empty lines before a request are passed over (RFC 9112, section 2.2).
+                    // Empty lines before a request are skipped (RFC 9112, section 2.2).
                     while self.input.starts_with(b"\r\n") {
                         self.input.advance(2);
                         self.has_empty_lines = true;
@@ -204,7 +203,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
     }
 
-    /// Whether there is a place for this request: in the reserve, only for a health check.
+    /// `true` if this request has a place: in the reserve, only health checks have one.
     fn may_begin(&self, head: &Head) -> bool {
         let place = self.shared.place();
         if !place.was_reserve() || !place.is_reserve() {
@@ -246,7 +245,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         };
     }
 
-    /// Hands on a request of its own in place of what was to come.
+    /// Passes on a placeholder in place of the rejected request.
     fn refuse(&mut self, refusal: Refusal) {
         debug!("refused a request: {refusal}");
         self.deadline = None;
@@ -261,7 +260,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         self.at = At::Closing;
     }
 
-    /// Watches the time that a head has.
+    /// Checks the deadline of the head.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) {
         if !matches!(self.at, At::Head) || self.passable > 0 {
             return;
@@ -270,7 +269,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             self.deadline = Some(Box::pin(sleep(HEAD_TIME)));
             self.is_idle_timed = false;
         } else if self.deadline.is_none() && self.has_empty_lines {
-            // The library counts idle time anew with each that comes.
+            // The library restarts its idle timeout with each.
             self.deadline = Some(Box::pin(sleep(self.keep_alive)));
             self.is_idle_timed = true;
         }
@@ -278,18 +277,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
             && deadline.as_mut().poll(cx).is_ready()
         {
             if self.input.is_empty() && !self.is_idle_timed {
-                // A client that has sent nothing expects no answer, such as a browser that connects ahead of need.
+                // A client that has sent nothing expects no response, such as a browser that connects ahead of need.
                 self.is_at_end = true;
             } else if self.shared.is_next_due(cx) {
                 self.refuse(Refusal::TooSlow);
             } else {
-                // A whole request may be waiting for its turn: its time has not begun.
+                // A complete request may be queued: its time has not started.
                 self.deadline = None;
             }
         }
     }
 
-    /// Reads from the socket into the input. Gives whether anything has come, the end as well.
+    /// Reads from the socket. Returns whether there is new input, including the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         self.input.reserve(READ_BYTES);
         let read = ready!(tokio_util::io::poll_read_buf(
@@ -307,7 +306,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes what is left of an interim answer.
+    /// Writes the become_idle of an interim response.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         while !self.interim.is_empty() {
             let interim = self.interim;
@@ -320,7 +319,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes, and fails when the client takes an answer too slowly. Streams have their own ways to find that out.
+    /// Writes, and fails if the client reads a response too slowly. Streams detect that themselves.
     fn poll_write_in_time(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, bytes);
         if let Poll::Ready(Ok(written)) = written {
@@ -332,24 +331,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         }
         let is_ended_for_another = self.shared.place().was_reserve() && self.shared.place().is_evicted(cx);
         if is_ended_for_another || self.answer_pace.poll_wait(cx).is_ready() {
-            debug!("a client takes an answer too slowly");
+            debug!("client reads the response too slowly");
             return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
         Poll::Pending
     }
 
-    /// Watches the time that a body has, and gives whether it is over now. The request is answered first, if it is not yet.
+    /// Checks the timeout of a body. Returns whether it has elapsed; a pending response comes first.
     fn poll_body_time(&mut self, cx: &mut Context<'_>) -> bool {
         let is_late = matches!(self.at, At::Body(_)) && self.body_pace.poll_wait(cx).is_ready();
         if is_late {
-            debug!("a request's body did not come in time");
+            debug!("request body timed out");
             self.at = At::Late;
             self.shared.set_body(Arrival::Late);
         }
         is_late
     }
 
-    /// Gives up the rest of a body whose request is answered, however fast it comes: it is read to be thrown away.
+    /// Gives up the become_idle of a body after the response, however fast it arrives: it is only discarded.
     fn is_drained_too_long(&mut self, cx: &mut Context<'_>) -> bool {
         if !matches!(self.at, At::Body(_)) || !self.shared.is_answered() {
             return false;
@@ -357,15 +356,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let drain = self.drain.get_or_insert_with(|| Box::pin(sleep(DRAIN_TIME)));
         let is_over = drain.as_mut().poll(cx).is_ready();
         if is_over {
-            debug!("the rest of an answered request's body is given up");
+            debug!("gave up the become_idle of a body after the response");
             self.at = At::Late;
             self.shared.set_body(Arrival::Late);
         }
         is_over
     }
 
-    /// All that was handed on is answered, and the answers are written: the connection waits for a request.
-    fn rest(&mut self) {
+    /// All passed requests have their responses written: the connection is idle.
+    fn become_idle(&mut self) {
         if matches!(self.at, At::Head) && self.passable == 0 && self.shared.is_idle() {
             self.shared.place().idle();
             self.shared.not_counted_for_client();
@@ -393,11 +392,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<T> {
                 return Poll::Ready(Ok(()));
             }
             if matches!(this.at, At::Head) && this.shared.is_next_due(cx) && this.shared.place().is_evicted(cx) {
-                debug!("ended an idle connection, another takes its place");
+                debug!("closed an idle connection in favor of a new one");
                 return Poll::Ready(Ok(()));
             }
             if this.is_at_end {
-                // Requests that are here already are handed on first.
+                // Requests that have arrived already are passed on first.
                 if this.input.is_empty() || this.shared.is_next_due(cx) {
                     return Poll::Ready(Ok(()));
                 }
@@ -419,7 +418,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<T> {
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<T> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<std::io::Result<usize>> {
         let this = self.get_mut();
-        // An interim answer that is wanted comes behind the answers that are being written: see `poll_flush`.
+        // An interim response follows the responses that are being written: see `poll_flush`.
         ready!(this.poll_interim(cx))?;
         this.poll_write_in_time(cx, bytes)
     }
@@ -431,7 +430,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         }
         ready!(this.poll_interim(cx))?;
         ready!(Pin::new(&mut this.io).poll_flush(cx))?;
-        this.rest();
+        this.become_idle();
         Poll::Ready(Ok(()))
     }
 
@@ -440,7 +439,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<T> {
         if this.linger.is_none() {
             ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
             if matches!(this.at, At::Head) && this.input.is_empty() {
-                // Nothing was on its way.
+                // Nothing was in progress.
                 return Poll::Ready(Ok(()));
             }
             this.linger = Some(Box::pin(sleep(LINGER_TIME)));
@@ -454,7 +453,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<T> {
             this.input.clear();
             match this.poll_fill(cx) {
                 Poll::Ready(Ok(())) => {}
-                // The client has gone.
+                // The client has closed the connection.
                 Poll::Ready(Err(_)) => return Poll::Ready(Ok(())),
                 Poll::Pending => {
                     let linger = this.linger.as_mut().map(|linger| linger.as_mut().poll(cx));

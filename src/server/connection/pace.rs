@@ -1,7 +1,7 @@
-//! A time and a minimum rate for what a client sends or takes.
+//! Timeout and minimum rate of what a client sends or receives.
 //!
-//! Only the time counts in which the server waits for the client: a server that is busy holds nothing against it. Bytes make
-//! up for time that was waited before, never for time to come: what the system's buffers take at once buys nothing.
+//! Only time in which the server waits for the client counts: a busy server does not disadvantage it. Bytes make up
+//! for past waits, never for future ones: what the system's buffers accept at once gains nothing.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use actix_web::rt::time::{Instant, Sleep, sleep_until};
 
-/// How long the server waits for a client that moves nothing.
+/// Maximum time that the server waits for a client without progress.
 const TIME: Duration = Duration::from_secs(30);
-/// The bytes that make up for a second.
+/// Number of bytes that make up for a second.
 const BYTES_PER_SECOND: u64 = 8 * 1024;
 
-/// The waiting for one body, or for one answer to be taken.
+/// The wait for one body, or for the reception of one response.
 pub(super) struct Pace {
     time: Duration,
     waited: Duration,
@@ -38,13 +38,13 @@ impl Pace {
         }
     }
 
-    /// Begins anew, for the next body or answer.
+    /// Restarts for the next body or response.
     pub(super) fn restart(&mut self) {
         self.waited = Duration::ZERO;
         self.waiting_since = None;
     }
 
-    /// Some bytes were moved: the wait for them is over.
+    /// Records progress: the wait for these bytes is over.
     pub(super) fn moved(&mut self, bytes: usize) {
         if let Some(since) = self.waiting_since.take() {
             self.waited += since.elapsed();
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether the client is too slow within this time.
+    /// `true` if the client is too slow within this time.
     async fn is_over(pace: &mut Pace, within: Duration) -> bool {
         tokio::time::timeout(within, poll_fn(|cx| pace.poll_wait(cx)))
             .await
@@ -91,12 +91,12 @@ mod tests {
         // The server is busy.
         sleep(millis(500)).await;
         assert!(!is_over(&mut pace, millis(50)).await);
-        assert!(is_over(&mut pace, millis(5_000)).await, "one byte buys no time");
+        assert!(is_over(&mut pace, millis(5_000)).await, "one byte gains no time");
         pace.restart();
         pace.moved(1 << 30);
         assert!(!is_over(&mut pace, millis(200)).await);
         pace.moved(1 << 20);
         assert!(!is_over(&mut pace, millis(200)).await, "the wait is made up for");
-        assert!(is_over(&mut pace, millis(5_000)).await, "no more than the wait");
+        assert!(is_over(&mut pace, millis(5_000)).await, "at most the wait");
     }
 }

@@ -1,9 +1,9 @@
-//! Places of connections: how many there may be in all and by address, and who makes room when all are taken.
+//! Places of connections: limits in total and per address, and eviction when all are taken.
 //!
-//! A new connection that finds no place ends the one that has waited longest for its next request. Where none waits, it gets
-//! a place of the reserve: there it has a short time for one request, which is answered if a health check sends it, or if a
-//! place has become free meanwhile, and refused otherwise. So slow clients that take all places keep nobody from
-//! learning whether the server lives.
+//! A new connection without a place evicts the connection that has been idle the longest. If none is idle, it gets a
+//! place of the reserve: there it has a short time for one request, which is accepted if it is a health check or if a
+//! place has become free meanwhile, and rejected otherwise. Slow clients that occupy all places therefore do not
+//! block health checks.
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -18,34 +18,34 @@ use futures_util::task::AtomicWaker;
 use crate::domain::access::ip_network::{IpNetwork, client_prefix};
 use crate::service::facade_metrics::connections::HttpConnections;
 
-/// How long a connection waits for a request before another may take its place.
+/// Minimum idle time before a connection may be evicted.
 const IDLE_MIN: Duration = Duration::from_secs(1);
-/// The number of connections among which idle ones are looked for at any time; among more, not oftener than this.
+/// Maximum number of connections that are searched for idle ones at any time; more are searched at intervals.
 const SCAN_FREELY_MAX: usize = 1_000;
 const SCAN_INTERVAL: Duration = Duration::from_millis(20);
-/// The idle connections that one look finds.
+/// Maximum number of idle connections that one search returns.
 const FOUND_MAX: usize = 256;
-/// The places of the reserve.
+/// Number of places in the reserve.
 pub(in crate::server) const RESERVE: usize = 32;
 
-/// How many connections there may be.
+/// Limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct PlaceLimits {
-    /// In all, without the reserve.
+    /// In total, without the reserve.
     pub connections: usize,
-    /// Of one address.
+    /// Per address.
     pub per_address: usize,
 }
 
-/// All places. All copies are the same.
+/// All places. Clones share them.
 #[derive(Clone)]
 pub(in crate::server) struct Places(Arc<Book>);
 
 struct Book {
     limits: PlaceLimits,
-    /// Proxies connect for many clients: their own address has no limit, those of their clients have.
+    /// Proxies connect on behalf of many clients: their own address has no limit, their clients' addresses have.
     trusted_proxies: Vec<IpNetwork>,
-    /// The paths that are answered in the reserve.
+    /// The paths that the reserve accepts.
     health_paths: Vec<String>,
     numbers: HttpConnections,
     start: Instant,
@@ -59,20 +59,20 @@ struct Inner {
     /// Connections, and requests of clients behind proxies, by address.
     by_address: HashMap<IpAddr, usize>,
     reserve: BTreeSet<u64>,
-    /// Connections that were ended for others and are still there.
+    /// Connections that were evicted and are not closed yet.
     leaving: usize,
-    /// The connections of an address that have a regular place.
+    /// Connections of an address with a regular place.
     of_address: HashMap<IpAddr, HashSet<u64>>,
-    /// By the address whose connections were looked for; `None` for those of all.
+    /// Results of the last search by address; `None` for all addresses.
     found: HashMap<Option<IpAddr>, Found>,
 }
 
-/// Connections that were idle when they were last looked for.
+/// Connections that were idle at the last search.
 #[derive(Default)]
 struct Found {
-    /// Since when, and which; those that have waited longest at the end.
+    /// Start of the idle time and id; the longest idle ones at the end.
     idle: Vec<(u64, u64)>,
-    /// When they may be looked for again.
+    /// Earliest time of the next search.
     again_at: u64,
 }
 
@@ -81,25 +81,25 @@ struct Entry {
     is_reserve: bool,
 }
 
-/// What a connection and those who want its place know of each other.
+/// The state of a connection that its evictor shares.
 struct State {
     id: u64,
     address: Option<IpAddr>,
-    /// Since when it has waited for a request, in milliseconds since the start and one; 0 while it does not wait.
+    /// Start of the idle time, in milliseconds since the start of the process plus one; 0 while it is not idle.
     idle_since: AtomicU64,
     is_evicted: AtomicBool,
     waker: AtomicWaker,
 }
 
-/// The place of a connection, free again when it is dropped.
+/// The place of a connection, released when it is dropped.
 pub(in crate::server) struct Place {
     book: Arc<Book>,
     state: Arc<State>,
-    /// Whether it may still be of the reserve; cheaper than asking.
+    /// It may be in the reserve; avoids the lock.
     may_be_reserve: Cell<bool>,
 }
 
-/// The request of a client behind a proxy, counted by the client's address until it is dropped.
+/// The request of a client behind a proxy, which counts for the client's address until it is dropped.
 pub(super) struct ProxiedRequest {
     book: Arc<Book>,
     address: IpAddr,
@@ -122,7 +122,7 @@ impl Places {
         }))
     }
 
-    /// A place for a connection from this address; `None` when even the reserve has none.
+    /// Acquires a place for a connection from this address; `None` if the reserve is full too.
     pub(in crate::server) fn enter(&self, peer: Option<IpAddr>) -> Option<Place> {
         let book = &self.0;
         let is_trusted = |peer: &IpAddr| book.trusted_proxies.iter().any(|network| network.contains(*peer));
@@ -172,7 +172,7 @@ impl Places {
 
 impl Book {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic while the lock is held leaves the tables whole.
+        // The tables are consistent after a panic while the lock is held.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -182,7 +182,7 @@ impl Book {
 }
 
 impl Inner {
-    /// Whether there is a regular place for one more from this address, or one could be made.
+    /// `true` if there is a regular place for this address, or one could be freed.
     fn make_room(&mut self, address: Option<IpAddr>, book: &Book) -> bool {
         let PlaceLimits {
             connections,
@@ -195,7 +195,7 @@ impl Inner {
         self.open.len() - self.reserve.len() < connections || self.evict_idle(None, book)
     }
 
-    /// Ends the connection that has waited longest for a request, of this address or of any.
+    /// Evicts the longest idle connection of this address or of all.
     fn evict_idle(&mut self, address: Option<IpAddr>, book: &Book) -> bool {
         if self.evict_found(address) {
             return true;
@@ -229,7 +229,7 @@ impl Inner {
         self.evict_found(address)
     }
 
-    /// The same among those that were found before and are still idle.
+    /// The same among those of the last search that are still idle.
     fn evict_found(&mut self, address: Option<IpAddr>) -> bool {
         while let Some((since, id)) = self.found.get_mut(&address).and_then(|found| found.idle.pop()) {
             let is_still = |entry: &Entry| entry.state.idle_since.load(Ordering::Relaxed) == since;
@@ -249,7 +249,7 @@ impl Inner {
         }
     }
 
-    /// Takes a connection out; nothing if it was ended for another already.
+    /// Removes a connection; no effect if it was evicted already.
     fn remove(&mut self, id: u64) -> Option<Arc<State>> {
         let Entry { state, is_reserve } = self.open.remove(&id)?;
         if is_reserve {
@@ -299,7 +299,7 @@ impl Inner {
 }
 
 impl Place {
-    /// Whether it is one of the reserve. One of these becomes a regular one if there is room by now.
+    /// `true` if it is in the reserve. A connection of the reserve moves to a regular place if one is free.
     pub(super) fn is_reserve(&self) -> bool {
         if self.may_be_reserve.get() {
             let State { id, address, .. } = *self.state;
@@ -317,22 +317,22 @@ impl Place {
         self.may_be_reserve.get()
     }
 
-    /// Whether it was of the reserve when it was last asked.
+    /// `true` if it was in the reserve at the last check.
     pub(super) fn was_reserve(&self) -> bool {
         self.may_be_reserve.get()
     }
 
-    /// Whether a request for this path is answered in the reserve.
+    /// `true` if the reserve accepts a request for this path.
     pub(super) fn is_health(&self, path: &str) -> bool {
         self.book.health_paths.iter().any(|known| known == path)
     }
 
-    /// Counts a request that was refused for want of a place.
+    /// Counts a request that was rejected for lack of a place.
     pub(super) fn refused(&self) {
         self.book.numbers.refused();
     }
 
-    /// The connection waits for a request from now on.
+    /// Marks the connection as idle.
     pub(super) fn idle(&self) {
         let since = &self.state.idle_since;
         if since.load(Ordering::Relaxed) == 0 {
@@ -340,23 +340,23 @@ impl Place {
         }
     }
 
-    /// It has a request.
+    /// Marks the connection as busy.
     pub(super) fn busy(&self) {
         self.state.idle_since.store(0, Ordering::Relaxed);
     }
 
-    /// Whether it is to end because another needs its place; if not, the task is woken when it is.
+    /// `true` if it must close because it was evicted; otherwise the task is woken when that happens.
     pub(super) fn is_evicted(&self, cx: &Context<'_>) -> bool {
         self.state.waker.register(cx.waker());
         self.state.is_evicted.load(Ordering::Acquire)
     }
 
-    /// Whether a proxy has connected, whose clients are counted.
+    /// `true` if a proxy has connected, whose clients are counted.
     pub(super) fn is_of_proxy(&self) -> bool {
         self.state.address.is_none()
     }
 
-    /// Counts a request of a client behind a proxy; `Err` when the client has as many as one address may.
+    /// Counts a request of a client behind a proxy; `Err` if the client has reached the limit per address.
     pub(super) fn proxied(&self, client: Option<IpAddr>) -> Result<Option<ProxiedRequest>, ()> {
         let (None, Some(client)) = (self.state.address, client) else {
             return Ok(None);

@@ -1,22 +1,22 @@
-//! Requests that are refused before they are one.
+//! Requests that are rejected before they are parsed completely.
 
 use std::fmt;
 
-/// What is handed on in place of a request that is refused. No client can send this method: it is refused as well.
+/// Passed on in place of a rejected request. A client can't send this method: it is rejected as well.
 pub(super) const REFUSED: &[u8] = b"! / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 /// Its method.
 pub(super) const METHOD: &str = "!";
 
-/// Why a request is refused.
+/// Reason of a rejection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It is no request: what is wrong with it.
+    /// Malformed, with the reason.
     Malformed(&'static str),
-    /// Its head is too large.
+    /// The head is too large.
     TooLarge,
-    /// Its head did not come in time.
+    /// The head timed out.
     TooSlow,
-    /// There is no place for its connection, or its client has all that it may have.
+    /// The limit of connections, in total or of the client, is reached.
     Full,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for Refusal {
         f.write_str(match self {
             Self::Malformed(what) => what,
             Self::TooLarge => "the head is too large",
-            Self::TooSlow => "the head did not come in time",
+            Self::TooSlow => "the head timed out",
             Self::Full => "connection limit reached",
         })
     }

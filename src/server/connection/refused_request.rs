@@ -1,4 +1,4 @@
-//! The responses to refused requests.
+//! Responses to rejected requests.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use super::shared::Shared;
 use crate::api::auth::Gate;
 use crate::api::rest::{Unreadable, unreadable};
 
-/// Responds to the placeholder of a refused request, and to requests whose body or connection is refused.
+/// Responds to the placeholder of a rejected request, and to requests whose body or connection is rejected.
 pub(crate) async fn answer_refused(
     gate: Gate,
     request: ServiceRequest,

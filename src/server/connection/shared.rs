@@ -1,4 +1,4 @@
-//! What a connection and the answers to its requests know of each other: they live in one task.
+//! State that a connection shares with the responses to its requests: they live in one task.
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
@@ -21,43 +21,43 @@ use super::places::{Place, ProxiedRequest};
 use super::refusal::Refusal;
 use crate::api::memory::Ending;
 
-/// See the module.
+/// The shared state.
 pub(crate) struct Shared {
     place: Place,
-    /// How many requests were handed on, and how many of them answered.
+    /// Number of requests passed on, and number of responses.
     handed_on: Cell<u64>,
     answered: Cell<u64>,
-    /// Woken when an answer lets the next request come.
+    /// Woken when the next request may be passed on.
     waker: RefCell<Option<Waker>>,
-    /// Why the last request is one of the connection's own.
+    /// Reason why the last request is a placeholder.
     refusal: Cell<Option<Refusal>>,
-    /// The request, counted from 1, whose client is to be asked for its body.
+    /// The request, counted from 1, whose client awaits `100 Continue`.
     wants_continue: Cell<Option<u64>>,
     body: Cell<Arrival>,
-    /// Woken when the rest of a body will not come.
+    /// Woken when the rest of a body will not arrive.
     body_waker: RefCell<Option<Waker>>,
-    /// Whether the answer that was given last goes on until something ends.
+    /// The last response is a stream.
     is_stream: Cell<bool>,
-    /// Whether the connection ends with the request that it has.
+    /// The connection ends with its current request.
     is_last: Cell<bool>,
-    /// The request's place among those of its client, where a proxy has sent it.
+    /// The count of the request among those of its client, if a proxy has sent it.
     proxied: RefCell<Option<ProxiedRequest>>,
 }
 
-/// How much of a request's body has come.
+/// Progress of a request's body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Arrival {
-    /// All that there is.
+    /// Complete.
     #[default]
     Whole,
-    /// A part, or nothing yet.
+    /// Incomplete.
     Partial,
-    /// A part, and the rest is given up: it came too slowly.
+    /// Incomplete, and given up because it was too slow.
     Late,
 }
 
 impl Shared {
-    /// A connection with this place, which has no request yet.
+    /// The state of a connection with this place and no request.
     pub(super) fn new(place: Place) -> Self {
         Self {
             place,
@@ -79,7 +79,7 @@ impl Shared {
         &self.place
     }
 
-    /// Whether all requests that were handed on are answered; if not, the task is woken when they are.
+    /// `true` if all requests have a response; otherwise the task is woken when they have.
     pub(super) fn is_next_due(&self, cx: &Context<'_>) -> bool {
         let is_due = self.handed_on.get() == self.answered.get();
         if !is_due {
@@ -104,18 +104,18 @@ impl Shared {
         self.refusal.set(Some(refusal));
     }
 
-    /// Why this connection's last request is one of its own, if it is.
+    /// Reason why this connection's last request is a placeholder, if it is one.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         self.refusal.get()
     }
 
-    /// Takes the wish to ask the client for its body; nothing if its request is answered by now.
+    /// Takes the request for `100 Continue`; `false` if its request has a response by now.
     pub(super) fn take_continue(&self) -> bool {
         let wanted = self.wants_continue.take();
         wanted.is_some_and(|request| request > self.answered.get())
     }
 
-    /// How much of the body has come of the request that is handed on.
+    /// Sets the progress of the current request's body.
     pub(super) fn set_body(&self, arrival: Arrival) {
         self.body.set(arrival);
         if arrival == Arrival::Late
@@ -125,32 +125,32 @@ impl Shared {
         }
     }
 
-    /// Whether the request's body was given up.
+    /// `true` if the request's body was given up.
     pub(super) fn is_body_late(&self) -> bool {
         self.body.get() == Arrival::Late
     }
 
-    /// Whether all that was handed on is answered, and no answer goes on.
+    /// `true` if all requests have a response, and none is a stream.
     pub(super) fn is_idle(&self) -> bool {
         self.handed_on.get() == self.answered.get() && !self.is_stream.get()
     }
 
-    /// Whether all that was handed on is answered.
+    /// `true` if all requests have a response.
     pub(super) fn is_answered(&self) -> bool {
         self.handed_on.get() == self.answered.get()
     }
 
-    /// Whether the answer may take its time: its client hears of what happens.
+    /// `true` if the response is a stream and may stay open.
     pub(super) fn is_stream(&self) -> bool {
         self.is_stream.get()
     }
 
-    /// Ends the connection with the request that is answered next.
+    /// Closes the connection after the next response.
     pub(super) fn set_last(&self) {
         self.is_last.set(true);
     }
 
-    /// Counts a request for the client that a proxy has sent it for; refuses it when that one has as many as it may have.
+    /// Counts a request for the client that a proxy has sent it for; rejects it if the client has reached the limit.
     pub(super) fn count_for_client(&self, path: &str, client: impl FnOnce() -> Option<IpAddr>) -> Result<(), Refusal> {
         if !self.place.is_of_proxy() || self.place.is_health(path) {
             return Ok(());
@@ -164,14 +164,14 @@ impl Shared {
         Ok(())
     }
 
-    /// The request is answered: its client has one less.
+    /// The request has its response and no longer counts for its client.
     pub(super) fn not_counted_for_client(&self) {
         self.proxied.replace(None);
     }
 }
 
-/// Tells the connection when a request is answered, and when the body that its client holds back is wanted. Must be
-/// outermost: the head of the answer is written right after it.
+/// Notifies the connection of responses and of bodies that need `100 Continue`. Must be the outermost middleware: the
+/// head of the response is written right after it.
 pub(crate) async fn mark_answered<B: MessageBody>(
     mut request: ServiceRequest,
     next: Next<B>,
@@ -206,8 +206,8 @@ pub(crate) async fn mark_answered<B: MessageBody>(
     answer
 }
 
-/// A body whose rest may be given up. One that the client holds back is asked for when it is read first, unless some of it
-/// has come already.
+/// A body whose rest may be given up. One that the client holds back is requested at the first read, unless a part of
+/// it has arrived already.
 fn watched(
     payload: Payload,
     shared: Rc<Shared>,

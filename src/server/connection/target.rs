@@ -1,7 +1,7 @@
-//! The host that a request is for: of its target, or else of its `Host` header (RFC 9112, section 3.2).
+//! The host of a request: that of its target, or else of its `Host` header (RFC 9112, section 3.2).
 //!
-//! A target in absolute form replaces the `Host` header. Everything above reads that header, so such a head is rewritten to
-//! the usual form: a client could otherwise name one host to a check and another to the rest.
+//! A target in absolute form replaces the `Host` header. All other code reads that header, so such a head is
+//! rewritten to the usual form: a client could otherwise present one host to a check and another to the rest.
 
 use std::net::Ipv6Addr;
 
@@ -18,7 +18,7 @@ pub(super) struct Absolute<'a> {
     path: String,
 }
 
-/// Checks a target; `Some` when it is in absolute form.
+/// Checks a target; `Some` if it is in absolute form.
 pub(super) fn check<'a>(method: &Method, target: &'a str) -> Result<Option<Absolute<'a>>, Refusal> {
     if Uri::try_from(target).is_err() {
         return Err(Refusal::Malformed("the request's target is not a URI"));
@@ -65,7 +65,8 @@ impl Absolute<'_> {
     }
 }
 
-/// Refuses what is not one host with or without a port. Names have the characters that host names have: no user, no list.
+/// Rejects values other than one host with an optional port. Names have the characters of host names: no user, no
+/// list.
 pub(super) fn check_host(value: &[u8]) -> Result<(), Refusal> {
     let is_host = std::str::from_utf8(value).is_ok_and(|value| is_host(value.trim_matches([' ', '\t'])));
     if is_host {

@@ -146,7 +146,7 @@ fn a_server_without_authentication_does_not_start_on_a_public_address() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
         for expected in [
-            "can be reached from other machines",
+            "is reachable from other machines",
             "[[api.keys]]",
             "tickerq key generate",
             "[api.jwt]",
@@ -186,7 +186,7 @@ fn a_program_that_embeds_the_server_is_kept_from_it_as_well() {
     });
     let refused = started.expect_err("it has started").to_string();
     assert!(
-        refused.starts_with("0.0.0.0:0 can be reached from other machines"),
+        refused.starts_with("0.0.0.0:0 is reachable from other machines"),
         "{refused}"
     );
 }

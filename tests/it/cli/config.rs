@@ -40,13 +40,13 @@ handler = { http = { url = "http://ann:s3cret@host/", headers = { X-TickerQ-Job-
 /// The mistakes, each with its line and message.
 const TOLD: &[&str] = &[
     "error: tickerq.toml:2: server.listen: 0.0.0.0:5000 can be reached",
-    "error: tickerq.toml:3: server.shutdown_grce: is not a setting; did you mean shutdown_grace?",
+    "error: tickerq.toml:3: server.shutdown_grce: unknown setting; did you mean shutdown_grace?",
     "error: tickerq.toml:5: jobs.max_retries: '3' is not a whole number; allowed is 0 to 1000",
     "error: tickerq.toml:6: jobs.timeout: '24:00:00' is not a duration (hours are 00 to 23; write a day and more as",
-    "error: tickerq.toml:7: queues[0].name: is missing and needed here",
+    "error: tickerq.toml:7: queues[0].name: is required",
     "error: tickerq.toml:8: queues[0].concurrency: 0 is out of range; allowed is 1 to 4096",
     "error: tickerq.toml:9: job_types.B c: a job type contains ' '; allowed are letters",
-    "error: tickerq.toml:12: job_types.C.handler.http.url: must not hold a user name or password; write them as",
+    "error: tickerq.toml:12: job_types.C.handler.http.url: must not contain credentials; use",
     "error: tickerq.toml:12: job_types.C.handler.http.headers.X-TickerQ-Job-Id: is set by the server",
 ];
 
@@ -84,7 +84,7 @@ fn a_file_that_is_not_toml_or_not_there_is_named() {
     assert_eq!(code, Some(1));
     assert_eq!(
         err,
-        "error: no/such.toml: cannot be read: No such file or directory (os error 2)\n"
+        "error: no/such.toml: can't be read: No such file or directory (os error 2)\n"
     );
     fs::write(site.path().join("latin.toml"), b"[log]\nlevel = \"\xff\"\n").expect("a file");
     let Said { err, .. } = run_with(&site, &["config", "check"], &[("TICKERQ_CONFIG", "latin.toml")]);
@@ -171,9 +171,9 @@ fn mistakes_in_variables_and_flags_name_them() {
     let Said { code, err, .. } = run_with(&site, &["serve", "--listen", "localhost"], &variables);
     assert_eq!(code, Some(1));
     for told in [
-        "error: TICKERQ_JOBS__MAX_RETRYS: jobs.max_retrys: is not a setting; did you mean max_retries?",
+        "error: TICKERQ_JOBS__MAX_RETRYS: jobs.max_retrys: unknown setting; did you mean max_retries?",
         "error: TICKERQ_JOBS__MAX_RETRIES: jobs.max_retries: 'many' is not a whole number; allowed is 0 to 1000",
-        "error: TICKERQ_LISTEN: is no setting; a setting is written TICKERQ_SECTION__KEY, such as TICKERQ_SERVER__LISTEN",
+        "error: TICKERQ_LISTEN: unknown setting; the form is TICKERQ_SECTION__KEY, such as TICKERQ_SERVER__LISTEN",
         "error: TICKERQ_QUEUES__5__NAME: the list has 0 items; the number in the name is 0 to 0",
         "error: --listen: server.listen: 'localhost' is not an IP address and a port; write it like 127.0.0.1:5000 or",
     ] {
@@ -186,7 +186,7 @@ fn mistakes_in_variables_and_flags_name_them() {
     assert_eq!(code, Some(1));
     assert_eq!(
         err,
-        "error: --database-url: database.url: is not a database's address; write sqlite:FILE or \
+        "error: --database-url: database.url: is not a database URL; the form is sqlite:FILE or \
          postgres://user:password@host/database\n"
     );
 }

@@ -137,7 +137,7 @@ fn both_names_of_a_setting_are_an_error() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "error: tickerq.toml:2: nodes.lease: is the former name of cluster.lease_ttl, which is given as well \
+        "error: tickerq.toml:2: nodes.lease: is the former name of cluster.lease_ttl, which is also set \
          (TICKERQ_CLUSTER__LEASE_TTL); remove nodes.lease\n"
     );
 }

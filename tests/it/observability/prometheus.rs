@@ -247,9 +247,9 @@ async fn a_name_or_a_path_that_is_none_stops_the_start() {
     for (config, expected) in [
         (
             "custom_metrics = [\"tickerq_job_total\"]",
-            "there is no metric 'tickerq_job_total'",
+            "unknown metric 'tickerq_job_total'",
         ),
-        ("prometheus_endpoint = \"metrics\"", "write a path such as"),
+        ("prometheus_endpoint = \"metrics\"", "the form is"),
         ("prometheus_endpoint = \"/healthz\"", "/healthz is taken"),
     ] {
         let site = Site::new(Storage::Sqlite, &format!("[metrics]\n{config}\n"));

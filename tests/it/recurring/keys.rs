@@ -342,15 +342,15 @@ async fn a_mistake_in_a_declaration_names_its_line() {
     for (lines, expected) in [
         (
             "type = \"T\"\ncron = \"@daily\"",
-            "tickerq.toml:1: recurring[0].key: is missing and needed here",
+            "tickerq.toml:1: recurring[0].key: is required",
         ),
         (
             "key = \"a\"\ncron = \"@daily\"",
-            "tickerq.toml:1: recurring[0].type: is missing and needed here",
+            "tickerq.toml:1: recurring[0].type: is required",
         ),
         (
             "key = \"a\"\ntype = \"T\"",
-            "tickerq.toml:1: recurring[0].cron_expression: is missing and needed here",
+            "tickerq.toml:1: recurring[0].cron_expression: is required",
         ),
         (
             "key = \"a\"\ntype = \"T\"\ncron = \"61 * * * *\"",
@@ -358,7 +358,7 @@ async fn a_mistake_in_a_declaration_names_its_line() {
         ),
         (
             "key = \"a\"\ntype = \"T\"\ncron = \"@daily\"\ncron_expression = \"@daily\"",
-            "tickerq.toml:4: recurring[0].cron: means the same as cron_expression; give one of them",
+            "tickerq.toml:4: recurring[0].cron: is a synonym of cron_expression; set only one of them",
         ),
         (
             "key = \"\"\ntype = \"T\"\ncron = \"@daily\"",
@@ -387,11 +387,11 @@ async fn a_mistake_in_a_declaration_names_its_line() {
         ),
         (
             "key = \"a\"\ntype = \"T\"\ncron_expression = \"@daily\"\npriorty = \"high\"",
-            "tickerq.toml:5: recurring[0].priorty: is not a setting; did you mean priority?",
+            "tickerq.toml:5: recurring[0].priorty: unknown setting; did you mean priority?",
         ),
         (
             "key = \"a\"\ntype = \"T\"\ncron = \"@daily\"\n[[recurring]]\nkey = \"a\"\ntype = \"T\"\ncron = \"@daily\"",
-            "tickerq.toml:6: recurring[1].key: 'a' is the key of an earlier recurring job; each has its own",
+            "tickerq.toml:6: recurring[1].key: 'a' is the key of an earlier recurring job; keys must be distinct",
         ),
     ] {
         let site = Site::new(Storage::Sqlite, &format!("[[recurring]]\n{lines}\n"));

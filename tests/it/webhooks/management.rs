@@ -244,7 +244,7 @@ async fn what_is_wrong_with_an_endpoint_is_said() {
         (
             json!({ "url": "https://ann:s3cret@example.com/", "events": ["*"] }),
             "#/url",
-            "user name",
+            "credentials",
         ),
         (
             json!({ "url": "http://169.254.169.254/latest", "events": ["*"] }),

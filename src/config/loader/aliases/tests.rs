@@ -57,7 +57,7 @@ fn load_with(file: &str, variables: &[(String, String)]) -> Result<Config, Strin
     .map_err(|errors| errors.to_string().replace(&path.display().to_string(), "tickerq.toml"))
 }
 
-/// The parts of a list that a setting needs beside it.
+/// The required keys beside a setting in a list.
 fn header(section: &str) -> String {
     match section {
         "queues[]" => "[[queues]]\nname = \"default\"\n".to_owned(),
@@ -158,7 +158,7 @@ fn a_setting_under_both_names_is_an_error_that_names_both() {
         for part in [
             &former,
             &format!("is the former name of {current}"),
-            "which is given as well (tickerq.toml:",
+            "which is also set (tickerq.toml:",
         ] {
             assert!(errors.contains(part), "{former}: {errors}");
         }
@@ -208,7 +208,7 @@ fn wrong_values_are_reported_under_the_former_name() {
         ),
         (
             "[nodes]\nleese = 1",
-            "tickerq.toml:2: cluster.leese: is not a setting; allowed here are lease_ttl, node_name",
+            "tickerq.toml:2: cluster.leese: unknown setting; allowed here are lease_ttl, node_name",
         ),
         ("sync = 3", "tickerq.toml:1: change_feed: 3 is not allowed here"),
     ] {

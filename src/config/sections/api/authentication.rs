@@ -7,7 +7,7 @@ use crate::api::auth::AuthOptions;
 use crate::config::loader::section::Section;
 use crate::config::loader::value::Value;
 
-/// The only scheme there is.
+/// The only supported scheme.
 const SCHEME: &str = "Bearer";
 
 /// Authentication, without the trusted proxies and origins of `[server]`.
@@ -39,7 +39,7 @@ pub(super) fn read(section: &mut Section<'_>) -> AuthOptions {
         && !is_configured
         && let Some(entry) = section.entry("require_authentication")
     {
-        let message = "nobody could call: there are neither [[api.keys]] nor [api.jwt]; `tickerq key generate` prints \
+        let message = "every request would be rejected without [[api.keys]] or [api.jwt]; `tickerq key generate` prints \
                            a key and what to write";
         section.error(&entry.source, "require_authentication", message);
     }

@@ -24,7 +24,7 @@ pub(super) fn read(api: &mut Section<'_>) -> Option<JwtOptions> {
     let issuer = section.optional("issuer");
     let audience = section.optional_if("audience", |OneOrMore(audience): &OneOrMore| {
         if audience.is_empty() {
-            Err("at least one is needed; leave it out if tokens are for nobody in particular".to_owned())
+            Err("at least one is needed; omit it if tokens have no audience".to_owned())
         } else {
             Ok(())
         }

@@ -1,4 +1,4 @@
-//! `[[api.keys]]`: keys that programs call with.
+//! `[[api.keys]]`: keys of programs.
 
 use sha2::{Digest, Sha256};
 
@@ -15,9 +15,9 @@ use crate::domain::values::name::is_name_character;
 const KEY_LENGTH_MIN: usize = 16;
 const KEY_LENGTH_MAX: usize = 1_024;
 const NAME_LENGTH_MAX: usize = 100;
-/// While a key is replaced by another, both belong to the same caller.
+/// During rotation both keys belong to the same caller.
 const KEYS_OF_ONE_NAME_MAX: usize = 2;
-/// Each request is compared with all of them.
+/// Each request is compared with all keys.
 const KEYS_MAX: usize = 1_000;
 
 /// Reads all keys; `scopes` are those that this server knows.
@@ -43,14 +43,14 @@ fn read_key(section: &mut Section<'_>, known_scopes: &[&str], earlier: &[ApiKey]
         check_name(name)?;
         if earlier.iter().filter(|key| key.name == *name).count() >= KEYS_OF_ONE_NAME_MAX {
             return Err(format!(
-                "'{name}' is the name of {KEYS_OF_ONE_NAME_MAX} earlier keys; more than a key and the one that takes its \
-                 place are not allowed"
+                "'{name}' is the name of {KEYS_OF_ONE_NAME_MAX} earlier keys; at most a key and its \
+                 replacement are allowed"
             ));
         }
         Ok(())
     });
     let is_new = |digest: &[u8; 32]| match earlier.iter().find(|key| key.digest == *digest) {
-        Some(key) => Err(format!("is the key of '{}' as well; each has its own", key.name)),
+        Some(key) => Err(format!("is also the key of '{}'; keys must be distinct", key.name)),
         None => Ok(()),
     };
     let plain = section.entry("key").cloned();
@@ -93,18 +93,18 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// What can be sent as `Authorization: Bearer …` (RFC 6750, section 2.1).
+/// Checks for the characters of `Authorization: Bearer …` (RFC 6750, section 2.1).
 fn check_key(key: &str) -> Result<(), String> {
     let is_sendable = key
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
     if !is_sendable {
-        return Err("has a character that can't be sent; allowed are letters, digits and - . _ ~ + / =".to_owned());
+        return Err("has an invalid character; allowed are letters, digits and - . _ ~ + / =".to_owned());
     }
     if !(KEY_LENGTH_MIN..=KEY_LENGTH_MAX).contains(&key.len()) {
         return Err(format!(
-            "has {} characters; allowed are {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX}; `tickerq key generate` makes one that \
-             nobody guesses",
+            "has {} characters; allowed are {KEY_LENGTH_MIN} to {KEY_LENGTH_MAX}; `tickerq key generate` prints one \
+             that can't be guessed",
             key.len()
         ));
     }

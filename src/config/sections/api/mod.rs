@@ -33,7 +33,7 @@ impl ApiConfig {
         let version = section.get_if("version", "v1".to_owned(), |version: &String| check_version(version));
         let unknown_job_types = section.get("unknown_job_types", UnknownJobTypes::Accept);
         let docs = section.get("docs", Docs::default());
-        // Last: it has tables of its own.
+        // Last, because it has tables of its own.
         let RequestSettings {
             max_request_body,
             max_batch_body,

@@ -31,7 +31,7 @@ impl Scopes {
     }
 }
 
-/// `[api.scopes]`: an empty name for reading or changing grants it to every authenticated caller.
+/// `[api.scopes]`: an empty name for reading or writing grants it to every authenticated caller.
 pub(super) fn read(api: &mut Section<'_>) -> Scopes {
     let mut section = api.child("scopes");
     let default = ScopeNames::default();
@@ -60,7 +60,7 @@ pub(super) fn read(api: &mut Section<'_>) -> Scopes {
     Scopes { names, granted }
 }
 
-/// RFC 6749, section 3.3: visible ASCII but the quote and the backslash.
+/// RFC 6749, section 3.3: visible ASCII except quote and backslash.
 fn check_scope(name: &str) -> Result<(), String> {
     let is_right = (1..=NAME_LENGTH_MAX).contains(&name.len())
         && name
@@ -76,17 +76,17 @@ fn check_scope(name: &str) -> Result<(), String> {
     }
 }
 
-/// A list of scopes of which each must be one that this server knows, and there must be one.
+/// A list of known scopes that is not empty.
 pub(crate) struct Known<'a>(pub(crate) &'a [&'a str]);
 
 impl Check<Vec<String>> for Known<'_> {
     fn check(&self, given: &Vec<String>) -> Result<(), String> {
         let allowed = self.0.join(", ");
         if given.is_empty() {
-            return Err(format!("at least one scope is needed; there are {allowed}"));
+            return Err(format!("at least one scope is needed; allowed are {allowed}"));
         }
         match given.iter().find(|name| !self.0.contains(&name.as_str())) {
-            Some(name) => Err(format!("'{name}' is not a scope of this server; there are {allowed}")),
+            Some(name) => Err(format!("'{name}' is not a scope of this server; allowed are {allowed}")),
             None => Ok(()),
         }
     }

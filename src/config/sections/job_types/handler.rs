@@ -18,11 +18,11 @@ pub enum HandlerSettings {
     Command(CommandOptions),
     /// Remote workers, which lease jobs.
     Remote,
-    /// Nothing: the job completes at once.
+    /// None: the job completes at once.
     Noop,
 }
 
-/// The two handlers that have no settings.
+/// The two handlers without settings.
 #[derive(Clone, Copy)]
 enum WithoutSettings {
     Remote,
@@ -50,7 +50,7 @@ const ALLOWED: &str =
     "allowed is { http = { url = \"…\" } }, { command = { program = \"…\" } }, \"remote\" or \"noop\"";
 
 impl HandlerSettings {
-    /// Reads `handler` of the type that `section` is; `header` is how that one is shown, `job_types.NAME`.
+    /// Reads `handler` of the type of `section`; `header` is its form in messages, `job_types.NAME`.
     pub(crate) fn read(section: &mut Section<'_>, header: &str) -> Self {
         let entry = section.entry("handler");
         match entry.map(|entry| entry.value.typed()) {
@@ -91,12 +91,12 @@ impl HandlerSettings {
             }
             (Some(_), Some(_)) | (None, None) => {
                 let source = handler.source().clone();
-                section_error(section, &source, "names no handler, or two");
+                section_error(section, &source, "must name one handler");
                 return Self::Remote;
             }
         };
         handler.finish();
-        // Without settings there is an error on record already, and the configuration will not be used.
+        // Without settings there is an error already, and the configuration will not be used.
         settings.unwrap_or(Self::Remote)
     }
 }
@@ -108,7 +108,7 @@ fn section_error(section: &mut Section<'_>, source: &crate::config::loader::sour
 #[expect(clippy::ptr_arg, reason = "the check of a setting takes the setting's own type")]
 fn no_nul(text: &String) -> Result<(), String> {
     if text.contains('\0') {
-        Err("must not have a NUL character".to_owned())
+        Err("must not contain a NUL character".to_owned())
     } else {
         Ok(())
     }
@@ -121,7 +121,7 @@ fn read_http(section: &mut Section<'_>, header: &str) -> Option<HttpHandlerOptio
     let permanent_statuses = section.optional_if("permanent_statuses", |statuses: &Vec<u32>| {
         match statuses.iter().find(|status| !(400..=599).contains(*status)) {
             Some(status) => Err(format!(
-                "{status} is not the status of a failed call; allowed are 400 to 599, such as [401, 404]"
+                "{status} is not the status of a failure; allowed are 400 to 599, such as [401, 404]"
             )),
             None => Ok(()),
         }
@@ -143,7 +143,7 @@ fn read_command(section: &mut Section<'_>, header: &str) -> Option<CommandOption
     let args = section.get_if("args", Vec::new(), |args: &Vec<Text>| {
         let has_nul = args.iter().any(|Text(text)| text.contains('\0'));
         if has_nul {
-            Err("an argument must not have a NUL character".to_owned())
+            Err("an argument must not contain a NUL character".to_owned())
         } else {
             Ok(())
         }
@@ -154,7 +154,7 @@ fn read_command(section: &mut Section<'_>, header: &str) -> Option<CommandOption
             return Err("is not the name of a variable".to_owned());
         }
         if value.contains('\0') {
-            return Err("a variable must not have a NUL character".to_owned());
+            return Err("a variable must not contain a NUL character".to_owned());
         }
         Ok(())
     });

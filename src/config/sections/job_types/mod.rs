@@ -1,4 +1,4 @@
-//! `[job_types.NAME]`: what jobs of a type get, and what runs them.
+//! `[job_types.NAME]`: defaults and handlers of job types.
 
 pub(crate) mod handler;
 
@@ -20,21 +20,21 @@ use crate::domain::values::time_span::TimeSpan;
 pub struct JobTypeSettings {
     /// NAME.
     pub job_type: JobType,
-    /// What a job of this type gets that says nothing else.
+    /// Defaults of its jobs.
     pub defaults: JobDefaults,
-    /// How many jobs of this type run at the same time on one node; `None` for as many as its queue has workers.
+    /// Maximum number of running jobs of this type per node; `None` for as many as its queue has workers.
     pub concurrency: Option<NonZeroU32>,
-    /// Whether remote workers may lease its jobs although a handler runs them here.
+    /// Remote workers may lease its jobs although there is a handler.
     pub remote_workers: bool,
-    /// What runs it.
+    /// Its handler.
     pub handler: HandlerSettings,
 }
 
-/// The most waits that a list of them may have.
+/// Maximum length of a list of delays.
 const INTERVALS_MAX: usize = 100;
 
 impl JobTypeSettings {
-    /// All types, in the order in which they were written.
+    /// All types, in the order of the file.
     pub(crate) fn read_all(root: &mut Section<'_>, defaults: &JobDefaults) -> Vec<Self> {
         let mut section = root.child("job_types");
         let mut all = Vec::new();
@@ -77,18 +77,18 @@ impl JobTypeSettings {
             },
             concurrency: section.optional("concurrency"),
             remote_workers: section.get("remote_workers", false),
-            // Last, because its own table follows the type's settings where they are shown.
+            // Last, because its table follows the type's settings in the rendered configuration.
             handler: HandlerSettings::read(section, header),
         }
     }
 }
 
-// A parameter of the type that is read, which is a Vec.
+// The parameter has the type of the setting, which is a Vec.
 #[expect(clippy::ptr_arg, reason = "the check of a setting takes the setting's own type")]
 pub(crate) fn check_intervals(intervals: &Vec<TimeSpan>) -> Result<(), String> {
     if intervals.len() > INTERVALS_MAX {
         return Err(format!(
-            "{} waits are too many; at most {INTERVALS_MAX} are allowed",
+            "{} delays are too many; at most {INTERVALS_MAX} are allowed",
             intervals.len()
         ));
     }

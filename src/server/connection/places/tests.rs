@@ -1,4 +1,4 @@
-//! Tests of places: who gets one, and who makes room.
+//! Tests of places and eviction.
 
 use std::task::Waker;
 
@@ -23,12 +23,12 @@ fn is_evicted(place: &Place) -> bool {
     place.is_evicted(&Context::from_waker(Waker::noop()))
 }
 
-/// Lets a connection have waited for so long.
+/// Makes a connection idle for this long.
 fn waited(place: &Place) {
     place.state.idle_since.store(1, Ordering::Relaxed);
 }
 
-/// Places whose clock is an hour old, so that a connection can have waited.
+/// Places whose clock is an hour old, so that connections can have been idle.
 fn old(places: Places) -> Places {
     let mut book = Arc::into_inner(places.0).expect("no other copy");
     book.start -= Duration::from_secs(3_600);
@@ -43,7 +43,7 @@ fn a_new_connection_takes_the_place_of_the_one_that_waits_longest() {
     let new = places.enter(from(4)).expect("a place");
     assert!(!new.is_reserve());
     assert_eq!(open.iter().map(is_evicted).collect::<Vec<_>>(), [false, true, false]);
-    // The others have only come, or have a request.
+    // The others have just connected or have a request.
     open[0].busy();
     let next = places.enter(from(5)).expect("a place");
     assert!(next.is_reserve() && next.is_health("/healthz") && !next.is_health("/healthz/x"));
@@ -62,7 +62,7 @@ fn what_one_address_has_looked_for_keeps_no_other_from_a_place() {
     for last in [1, 2] {
         open.extend((0..each).filter_map(|_| places.enter(from(last))));
     }
-    // None of the first has waited, all of the second have.
+    // All connections of the second address are idle, none of the first.
     open[..each].iter().for_each(Place::busy);
     open[each..].iter().for_each(waited);
     assert!(places.enter(from(1)).expect("a place").is_reserve());
@@ -140,7 +140,7 @@ fn the_reserve_is_for_the_newest() {
     let newest = places.enter(from(1)).expect("a place");
     assert!(is_evicted(&waiting[0]) && !is_evicted(&waiting[1]) && !is_evicted(&newest));
     assert!(!is_evicted(&first));
-    // Those that were ended are still open files.
+    // Evicted connections are still open files.
     let more: Vec<Place> = (0..2 * RESERVE).filter_map(|_| places.enter(from(1))).collect();
     assert_eq!(more.len(), RESERVE - 1);
 }

@@ -1,4 +1,4 @@
-//! What is written about callers, and what is said of mistakes in it.
+//! Settings of authentication and their errors.
 
 use std::io::Write;
 use std::path::Path;
@@ -173,7 +173,7 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
     for (file, expected) in [
         (
             "[api]\nrequire_authentication = true".to_owned(),
-            "tickerq.toml:2: api.require_authentication: nobody could call: there are neither [[api.keys]] nor [api.jwt]; \
+            "tickerq.toml:2: api.require_authentication: every request would be rejected without [[api.keys]] or [api.jwt]; \
              `tickerq key generate` prints a key",
         ),
         (
@@ -210,7 +210,7 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
         ),
         (
             key("key = \"secret that has spaces\""),
-            "tickerq.toml:4: api.keys[0].key: has a character that can't be sent; allowed are",
+            "tickerq.toml:4: api.keys[0].key: has an invalid character; allowed are",
         ),
         (
             key("key_sha256 = \"abc\""),
@@ -218,7 +218,7 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
         ),
         (
             key(&same).replace("tickerq:read", "tickerq:raed"),
-            "tickerq.toml:3: api.keys[0].scopes: 'tickerq:raed' is not a scope of this server; there are tickerq:read, \
+            "tickerq.toml:3: api.keys[0].scopes: 'tickerq:raed' is not a scope of this server; allowed are tickerq:read, \
              tickerq:write, tickerq:admin",
         ),
         (
@@ -227,7 +227,7 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
         ),
         (
             format!("[[api.keys]]\nname = \"a\"\n{same}"),
-            "tickerq.toml:1: api.keys[0].scopes: is missing and needed here",
+            "tickerq.toml:1: api.keys[0].scopes: is required",
         ),
         (
             format!(
@@ -236,11 +236,11 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
                 key("key = \"tq_another-key-of-these\""),
                 key("key = \"tq_a-third-key-of-these\"")
             ),
-            "tickerq.toml:10: api.keys[2].name: 'a' is the name of 2 earlier keys; more than a key and the one that takes",
+            "tickerq.toml:10: api.keys[2].name: 'a' is the name of 2 earlier keys; at most a key and its",
         ),
         (
             format!("{}{}", key(&same), key(&same).replace("\"a\"", "\"b\"")),
-            "tickerq.toml:8: api.keys[1].key: is the key of 'a' as well; each has its own",
+            "tickerq.toml:8: api.keys[1].key: is also the key of 'a'; keys must be distinct",
         ),
         (
             key(&format!("{same}\nrate_limit = \"fast\"")),
@@ -248,7 +248,7 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
         ),
         (
             key(&format!("{same}\nscope = \"x\"")),
-            "tickerq.toml:5: api.keys[0].scope: is not a setting; did you mean scopes?",
+            "tickerq.toml:5: api.keys[0].scope: unknown setting; did you mean scopes?",
         ),
         (
             "[api.jwt]\nissuer = \"x\"".to_owned(),
@@ -276,7 +276,7 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
         ),
         (
             "[server]\ncors_origins = [\"*\", \"https://a\"]".to_owned(),
-            "tickerq.toml:2: server.cors_origins: \"*\" is every origin; write it alone",
+            "tickerq.toml:2: server.cors_origins: \"*\" must be the only origin",
         ),
         (
             "[server]\ntrusted_proxies = [\"proxy\"]".to_owned(),
@@ -290,22 +290,22 @@ fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
         let errors = load_file(&file).expect_err(&file);
         assert!(
             errors.contains(expected),
-            "{file}\n  said     {errors}\n  expected {expected}"
+            "{file}\n  actual   {errors}\n  expected {expected}"
         );
-        assert_eq!(errors.lines().count(), 1, "{file}\n  said {errors}");
+        assert_eq!(errors.lines().count(), 1, "{file}\n  actual {errors}");
         assert!(!errors.contains(KEY), "{errors}");
     }
 }
 
 #[test]
-fn an_open_address_needs_authentication_and_the_way_out_is_named() {
+fn an_open_address_needs_authentication() {
     let open = "[server]\nlisten = [\"127.0.0.1:1\", \"0.0.0.0:5000\"]\n";
     let errors = load_file(open).unwrap_err();
     assert_eq!(
         errors,
-        "tickerq.toml:2: server.listen: 0.0.0.0:5000 can be reached from other machines, and callers are not asked who \
-         they are; write [[api.keys]] (`tickerq key generate` prints a key and what to write) or [api.jwt], or listen on \
-         127.0.0.1:5000 or [::1]:5000, where only this machine can call"
+        "tickerq.toml:2: server.listen: 0.0.0.0:5000 is reachable from other machines, but authentication is disabled; \
+         configure [[api.keys]] (`tickerq key generate` prints a key and its settings) or [api.jwt], or listen on \
+         127.0.0.1:5000 or [::1]:5000, which only this machine can reach"
     );
     let with_key = format!("{open}{}", key(&format!("key = \"{KEY}\"")));
     assert!(load_file(&with_key).is_ok());
@@ -315,10 +315,10 @@ fn an_open_address_needs_authentication_and_the_way_out_is_named() {
     );
     let errors = load_file(&switched_off).unwrap_err();
     assert!(
-        errors.contains("take back api.require_authentication = false, or listen on"),
+        errors.contains("remove api.require_authentication = false, or listen on"),
         "{errors}"
     );
-    // One mistake is one message: the key is meant to be there.
+    // One mistake causes one message: the key counts as configured.
     let mistaken = format!("{open}{}", key("key = \"short\""));
     let errors = load_file(&mistaken).unwrap_err();
     assert!(
