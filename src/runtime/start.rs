@@ -17,6 +17,7 @@ use super::dispatch::blocked_handlers::BlockedHandlers;
 use super::dispatch::concurrency_limits::ConcurrencyLimits;
 use super::dispatch::handled_types::HandledTypes;
 use super::dispatch::handler_pool::HandlerPool;
+use super::dispatch::ready_queue::ReadyMemory;
 use super::dispatch::registry::{self, QueueRegistry, QueueRegistryDeps};
 use super::events::event_bus::{self, EventBus, EventBusHandle};
 use super::handle::RuntimeHandle;
@@ -257,6 +258,7 @@ impl Runtime {
             arbiter: queues_arbiter.clone(),
             supervisor: supervisor.clone(),
             backlog: backlog.clone(),
+            ready_memory: ReadyMemory::default(),
             own_address: queues.address(),
             gate: gate.clone(),
             notifier: cluster.as_ref().map(|cluster| cluster.notifier.clone()),

@@ -10,6 +10,7 @@ use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
 use super::jobs::job_validation::Rules;
 use super::jobs::{IdempotencyKey, key_of, takes_new_jobs, unexpected};
+use super::limits::large_texts::LargeTexts;
 use super::limits::queue_limits::Admission;
 use super::limits::turns::Turns;
 use crate::domain::access::caller::{Caller, Scope};
@@ -80,6 +81,7 @@ pub struct Recurring {
     admission: Arc<Admission>,
     audit: AuditWriter,
     turns: Turns,
+    large_texts: LargeTexts,
 }
 
 impl Recurring {
@@ -89,10 +91,12 @@ impl Recurring {
         runtime: RuntimeHandle,
         rules: Arc<Rules>,
         admission: Arc<Admission>,
+        large_texts: LargeTexts,
     ) -> Self {
         Self {
             repository,
             admission,
+            large_texts,
             turns: Turns::default(),
             audit: AuditWriter::new(runtime.clone(), false),
             runtime,
@@ -224,6 +228,7 @@ impl Recurring {
         change: impl Fn(NewRecurringJob) -> NewRecurringJob,
     ) -> Result<Arc<RecurringJob>, ServiceError> {
         caller.require(Scope::Write)?;
+        let _permit = self.large_texts.for_change().await?;
         for tries in 0..TRIES {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let before = self.get_matching(id, if_match).await?;
@@ -319,7 +324,9 @@ impl Recurring {
             });
         }
         for _ in 0..TRIES {
-            let Some(known) = self.repository.recurring_by_key(&key).await? else {
+            // The recurring job is not held while its change waits for a permit.
+            let known = self.repository.recurring_by_key(&key).await?;
+            let Some((id, revision)) = known.map(|known| (known.id, known.revision)) else {
                 if let PutIf::Exists | PutIf::Revision(_) = condition {
                     return Err(ServiceError::PreconditionFailed { actual: None });
                 }
@@ -337,14 +344,10 @@ impl Recurring {
                 PutIf::Always | PutIf::Exists => None,
                 PutIf::Revision(revision) => Some(revision),
                 PutIf::Absent => {
-                    return Err(ServiceError::PreconditionFailed {
-                        actual: Some(known.revision),
-                    });
+                    return Err(ServiceError::PreconditionFailed { actual: Some(revision) });
                 }
             };
-            let changed = self
-                .change(caller, known.id, if_match, |known| wanted(Some(&known)))
-                .await;
+            let changed = self.change(caller, id, if_match, |known| wanted(Some(&known))).await;
             match changed {
                 Ok(recurring) => return Ok(Put::Existing(recurring)),
                 // Deleted since the lookup.
@@ -409,6 +412,7 @@ impl Recurring {
                 detail,
             });
         }
+        let _permit = self.large_texts.for_change().await?;
         let mut apart = 0_u16;
         for _ in 0..TRIES {
             let before = self.get_matching(id, if_match).await?;
@@ -450,6 +454,7 @@ impl Recurring {
     /// Deletes a recurring job; its occurrences remain.
     pub async fn delete(&self, caller: &Caller, id: RecurringId, if_match: Option<u32>) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
+        let _permit = self.large_texts.for_change().await?;
         for tries in 0..TRIES {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let recurring = self.get_matching(id, if_match).await?;

@@ -10,9 +10,9 @@ use super::change::{Applied, Change, ChangeError};
 use super::cluster_message::{Signal, SignalStream};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
-    RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
-    WorkerPage, WorkerTypes,
+    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, JobText, Page,
+    PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker,
+    TypeRollup, WorkerPage, WorkerTypes,
 };
 use super::repository::{JobRepository, Maintenance, RepositoryError};
 use crate::domain::access::audit::AuditRecord;
@@ -81,6 +81,11 @@ pub trait DelegatingRepository: Send + Sync + 'static {
     /// See [`JobRepository::jobs_by_id`].
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.inner().jobs_by_id(ids).await
+    }
+
+    /// See [`JobRepository::job_if_small`].
+    async fn job_if_small(&self, id: JobId, bytes_max: u32) -> Result<Option<Arc<Job>>, RepositoryError> {
+        self.inner().job_if_small(id, bytes_max).await
     }
 
     /// See [`JobRepository::jobs_in_brief`].
@@ -198,7 +203,7 @@ pub trait DelegatingRepository: Send + Sync + 'static {
     }
 
     /// See [`JobRepository::due_recurring`].
-    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<DueRecurring, RepositoryError> {
         self.inner().due_recurring(now, limit).await
     }
 
@@ -394,6 +399,10 @@ impl<T: DelegatingRepository> JobRepository for T {
         DelegatingRepository::jobs_by_id(self, ids).await
     }
 
+    async fn job_if_small(&self, id: JobId, bytes_max: u32) -> Result<Option<Arc<Job>>, RepositoryError> {
+        DelegatingRepository::job_if_small(self, id, bytes_max).await
+    }
+
     async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         DelegatingRepository::jobs_in_brief(self, ids).await
     }
@@ -486,7 +495,7 @@ impl<T: DelegatingRepository> JobRepository for T {
         DelegatingRepository::recurring_count(self).await
     }
 
-    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<DueRecurring, RepositoryError> {
         DelegatingRepository::due_recurring(self, now, limit).await
     }
 

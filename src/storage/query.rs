@@ -14,7 +14,7 @@ use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::histogram::{Histogram, Measure};
 use crate::domain::metrics::rollup::RollupCounts;
-use crate::domain::recurring::RecurringId;
+use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{AuditId, JobId, NodeId};
 use crate::domain::values::name::{JobName, JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
@@ -114,6 +114,18 @@ pub struct RecurringPage {
     /// How many to pass over.
     pub offset: u64,
 }
+
+/// Recurring jobs that are due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DueRecurring {
+    /// Those that fit the limits, in any order.
+    pub recurring_jobs: Vec<Arc<RecurringJob>>,
+    /// True if more may be due.
+    pub has_more: bool,
+}
+
+/// Maximum size of the parameters of [`DueRecurring`] with more than one recurring job, in bytes.
+pub const DUE_RECURRING_BYTES_MAX: u64 = 8 << 20;
 
 /// A node as storage knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,9 +10,9 @@ use super::change::{Applied, Change, ChangeError};
 use super::cluster_message::{Signal, SignalStream};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
-    RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
-    WorkerPage, WorkerTypes,
+    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, JobText, Page,
+    PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker,
+    TypeRollup, WorkerPage, WorkerTypes,
 };
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::remote_worker::JobReports;
@@ -56,6 +56,13 @@ pub trait JobRepository: Send + Sync + 'static {
 
     /// One job.
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError>;
+
+    /// One job, without its large texts ([`Job::is_brief`]) if they have more than `bytes_max` bytes together. A storage that
+    /// has jobs in memory returns them whole.
+    async fn job_if_small(&self, id: JobId, bytes_max: u32) -> Result<Option<Arc<Job>>, RepositoryError> {
+        let _ = bytes_max;
+        self.job(id).await
+    }
 
     /// Those of these jobs that exist, in any order.
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
@@ -193,8 +200,9 @@ pub trait JobRepository: Send + Sync + 'static {
     async fn recurring_count(&self) -> Result<u64, RepositoryError>;
 
     /// Up to `limit` recurring jobs whose next due time has come at `now`, or that have due times waiting while none of
-    /// their occurrences is unfinished.
-    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError>;
+    /// their occurrences is unfinished. Their parameters have [`DUE_RECURRING_BYTES_MAX`](super::query::DUE_RECURRING_BYTES_MAX)
+    /// bytes at most, unless it is only one; storage that has them in memory ignores this limit.
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<DueRecurring, RepositoryError>;
 
     /// The earliest next due time of a recurring job that is later than `after`.
     async fn next_recurring(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, RepositoryError>;

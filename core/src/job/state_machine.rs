@@ -230,7 +230,10 @@ impl Job {
 
     /// Makes a pending job due at `due`, or requeues a finished one with its history kept and its retry count reset.
     pub fn execute(&self, priority: Option<Priority>, due: Due, now: DateTime<Utc>) -> Result<Self, InvalidTransition> {
-        debug_assert!(!self.is_brief, "the result and the error are removed");
+        debug_assert!(
+            !self.is_brief || !self.status.is_finished(),
+            "the result and the error are removed"
+        );
         let due_at = timestamp::truncate_to_micros(due.resolve(now));
         let due_from = due.computed_from(now);
         let priority = priority.unwrap_or(self.priority);

@@ -20,7 +20,7 @@ use self::claim_group::ClaimGroup;
 use super::backlog_gauge::{BacklogGauge, QueueBacklog};
 use super::concurrency_limits::ConcurrencyLimits;
 use super::messages::{Interrupt, LimitFreed, ReportState};
-use super::ready_queue::{ReadyQueue, Source};
+use super::ready_queue::{ReadyMemory, ReadyQueue, Source};
 use super::worker::Worker;
 use crate::domain::job::attempt::AttemptKey;
 use crate::domain::queue::QueueSettings;
@@ -72,6 +72,8 @@ pub struct QueueDispatcherDeps {
     pub notifier: Option<Recipient<Broadcast>>,
     /// Counts queues with waiting jobs.
     pub backlog: BacklogGauge,
+    /// Memory of the due jobs that its node holds.
+    pub ready_memory: ReadyMemory,
 }
 
 /// The actor.
@@ -114,7 +116,7 @@ impl QueueDispatcher {
             is_idle: vec![false; workers],
             reserved: 0,
             running: HashMap::new(),
-            ready: ReadyQueue::new((workers * 4).clamp(256, 16_384)),
+            ready: ReadyQueue::new((workers * 4).clamp(256, 16_384), parts.ready_memory.clone()),
             is_offered: false,
             groups: ClaimGroup::of(&parts.job_types, &parts.type_limits),
             next_group: 0,

@@ -7,12 +7,32 @@
 use std::cmp::Ordering;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering as MemoryOrdering};
 
 use crate::domain::job::Job;
 use crate::domain::values::name::JobType;
 
-/// Maximum size of parameters in memory.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum size of the texts of a queue's jobs, in bytes.
+const BYTES_MAX: usize = 16 << 20;
+
+/// Maximum size of the texts of all queues' jobs, in bytes.
+const TOTAL_BYTES_MAX: usize = 64 << 20;
+
+/// Size of the texts that the ready queues of a node hold, in bytes. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct ReadyMemory(Arc<AtomicUsize>);
+
+impl ReadyMemory {
+    /// Adds bytes; false if the maximum is exceeded.
+    fn add(&self, bytes: usize) -> bool {
+        let before = self.0.fetch_add(bytes, MemoryOrdering::Relaxed);
+        before.saturating_add(bytes) <= TOTAL_BYTES_MAX
+    }
+
+    fn sub(&self, bytes: usize) {
+        self.0.fetch_sub(bytes, MemoryOrdering::Relaxed);
+    }
+}
 
 /// The source of the next due job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +52,14 @@ pub(crate) struct ReadyQueue {
     parked: HashMap<JobType, Vec<Ready>>,
     held: usize,
     bytes: usize,
+    memory: ReadyMemory,
     source: Source,
+}
+
+impl Drop for ReadyQueue {
+    fn drop(&mut self) {
+        self.memory.sub(self.bytes);
+    }
 }
 
 #[derive(Debug)]
@@ -65,13 +92,14 @@ impl Eq for Ready {}
 
 impl ReadyQueue {
     /// Empty; storage may have due jobs.
-    pub(crate) fn new(jobs_max: usize) -> Self {
+    pub(crate) fn new(jobs_max: usize, memory: ReadyMemory) -> Self {
         Self {
             jobs_max,
             heap: BinaryHeap::new(),
             parked: HashMap::new(),
             held: 0,
             bytes: 0,
+            memory,
             source: Source::Storage,
         }
     }
@@ -102,12 +130,12 @@ impl ReadyQueue {
             self.use_storage();
             return;
         }
-        for job in jobs {
-            self.bytes += job.parameters.as_str().len();
-            self.held += 1;
-            self.heap.push(Ready(job));
-        }
-        if self.held > self.jobs_max || self.bytes > MAX_BYTES {
+        let bytes = jobs.iter().map(|job| job.text_bytes()).sum();
+        self.bytes += bytes;
+        self.held += jobs.len();
+        self.heap.extend(jobs.into_iter().map(Ready));
+        let has_memory = self.memory.add(bytes);
+        if self.held > self.jobs_max || self.bytes > BYTES_MAX || !has_memory {
             self.use_storage();
         }
     }
@@ -117,7 +145,7 @@ impl ReadyQueue {
         self.heap.clear();
         self.parked.clear();
         self.held = 0;
-        self.bytes = 0;
+        self.memory.sub(std::mem::take(&mut self.bytes));
         self.source = Source::Storage;
     }
 
@@ -133,7 +161,9 @@ impl ReadyQueue {
             match admit(&ready.0) {
                 Some(permit) => {
                     self.held -= 1;
-                    self.bytes -= ready.0.parameters.as_str().len();
+                    let bytes = ready.0.text_bytes();
+                    self.bytes -= bytes;
+                    self.memory.sub(bytes);
                     return Some((ready.0, permit));
                 }
                 None => self.parked.entry(ready.0.job_type.clone()).or_default().push(ready),
@@ -176,7 +206,7 @@ mod tests {
 
     #[test]
     fn the_most_urgent_job_comes_first_and_among_equals_the_one_that_was_due_first() {
-        let mut ready = ReadyQueue::new(10);
+        let mut ready = ReadyQueue::new(10, ReadyMemory::default());
         ready.use_memory();
         ready.add(vec![
             job("c", Priority::Normal, 2),
@@ -190,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_type_at_its_limit_holds_nobody_up_and_is_looked_at_again() {
-        let mut ready = ReadyQueue::new(10);
+        let mut ready = ReadyQueue::new(10, ReadyMemory::default());
         ready.use_memory();
         ready.add(vec![job("limited", Priority::High, 0), job("free", Priority::Low, 0)]);
         assert_eq!(drain(&mut ready, |job| job.job_type.as_str() != "limited"), ["free"]);
@@ -201,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_is_left_to_storage() {
-        let mut ready = ReadyQueue::new(2);
+        let mut ready = ReadyQueue::new(2, ReadyMemory::default());
         ready.use_memory();
         ready.add((0..3).map(|n| job("x", Priority::Normal, n)).collect());
         assert_eq!((ready.len(), ready.source()), (0, Source::Storage));
@@ -214,5 +244,37 @@ mod tests {
         ready.use_memory();
         ready.add(vec![job("x", Priority::Normal, 5)]);
         assert_eq!((ready.len(), ready.source()), (1, Source::Memory));
+    }
+
+    #[test]
+    fn all_queues_share_a_limit_of_bytes() {
+        let memory = ReadyMemory::default();
+        let large = |count: i64| -> Vec<Arc<Job>> {
+            let text: Arc<str> = format!("\"{}\"", "x".repeat(1 << 20)).into();
+            let parameters = crate::domain::values::json::Json::from_valid(text);
+            let jobs = (0..count).map(|n| job("x", Priority::Normal, n));
+            jobs.map(|job| {
+                Arc::new(Job {
+                    parameters: parameters.clone(),
+                    ..Job::clone(&job)
+                })
+            })
+            .collect()
+        };
+        let queue = || {
+            let mut ready = ReadyQueue::new(100, memory.clone());
+            ready.use_memory();
+            ready.add(large(15));
+            ready
+        };
+        let mut queues: Vec<ReadyQueue> = (0..5).map(|_| queue()).collect();
+        let lengths: Vec<usize> = queues.iter().map(ReadyQueue::len).collect();
+        assert_eq!(lengths, [15, 15, 15, 15, 0], "the fifth has no room");
+        drop(queues.drain(..1));
+        queues[0].use_storage();
+        queues[1].pop(|_| Some(())).expect("a job");
+        assert_eq!(queue().len(), 15);
+        drop(queues);
+        assert_eq!(memory.0.load(MemoryOrdering::Relaxed), 0);
     }
 }

@@ -22,6 +22,7 @@ use super::blocked_handlers::BlockedHandlers;
 use super::concurrency_limits::ConcurrencyLimits;
 use super::dispatcher::QueueDispatcher;
 use super::messages::{JobsAvailable, JobsDue, JobsReady, Poll, PollWhenIdle, QueuesDue, ResyncQueues, SetPaused};
+use super::ready_queue::ReadyMemory;
 use super::worker::Worker;
 use crate::domain::queue::QueueSettings;
 use crate::domain::values::id::NodeId;
@@ -80,6 +81,8 @@ pub struct QueueRegistryDeps {
     pub supervisor: Supervisor,
     /// Counts queues with waiting jobs.
     pub backlog: BacklogGauge,
+    /// Memory of the due jobs that its node holds.
+    pub ready_memory: ReadyMemory,
     /// Address of the QueueRegistry itself.
     pub own_address: Addr<QueueRegistry>,
     /// The node's lease.

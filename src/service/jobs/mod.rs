@@ -15,6 +15,7 @@ use super::audit_writer;
 use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
 use super::limits::expensive_reads::{Charge, ExpensiveReads};
+use super::limits::large_texts::{FEW_ATTEMPTS, LargeTexts, SMALL_BYTES, TextPermit};
 use super::limits::queue_limits::Admission;
 use super::limits::read_cost::is_counted_one_by_one;
 use super::limits::turns::Turns;
@@ -49,7 +50,7 @@ pub struct IdempotencyKey {
 /// Result of scheduling a job.
 #[derive(Clone, Debug)]
 pub struct Scheduled {
-    /// The job, or the one that was there before; of a batch, that one in brief.
+    /// The job, or the one that was there before: that one in brief if it is part of a batch or its texts are large.
     pub job: Arc<Job>,
     /// True if the job is new; false if an unfinished job has its unique key, or the request was made before.
     pub is_new: bool,
@@ -81,6 +82,30 @@ pub struct JobDetail {
     pub workers: HashMap<NodeId, Arc<str>>,
     /// Warnings for the caller: that the job type has no handler.
     pub warnings: Vec<String>,
+    /// Held while a large job is in memory.
+    pub permit: Option<TextPermit>,
+}
+
+/// A job after a change, with its history.
+#[derive(Clone, Debug)]
+pub struct ChangedJob {
+    /// The job, with its large texts unless it was deleted concurrently.
+    pub job: Arc<Job>,
+    /// Its attempts, oldest first; a running one is the last.
+    pub attempts: Vec<Attempt>,
+    /// Held while a large job is in memory.
+    pub permit: Option<TextPermit>,
+}
+
+impl ChangedJob {
+    /// A new job.
+    pub fn new(job: &Arc<Job>) -> Self {
+        Self {
+            job: Arc::clone(job),
+            attempts: Vec::new(),
+            permit: None,
+        }
+    }
 }
 
 /// A page of jobs.
@@ -94,7 +119,7 @@ pub struct JobPage {
     pub has_more: bool,
 }
 
-/// Result of a cancellation.
+/// Result of a cancellation. Jobs with large texts are brief.
 #[derive(Clone, Debug)]
 pub enum CancelOutcome {
     /// The job is cancelled.
@@ -114,6 +139,7 @@ pub struct Jobs {
     recurring: Recurring,
     turns: Turns,
     pub(super) reads: ExpensiveReads,
+    large_texts: LargeTexts,
 }
 
 /// Advice for reads of jobs that time out.
@@ -132,11 +158,13 @@ impl Jobs {
     /// Use cases over this storage and this runtime.
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, rules: Arc<Rules>) -> Self {
         let admission = Arc::new(Admission::new(Arc::clone(&repository), &runtime, Arc::clone(&rules)));
+        let large_texts = LargeTexts::default();
         let recurring = Recurring::new(
             Arc::clone(&repository),
             runtime.clone(),
             Arc::clone(&rules),
             Arc::clone(&admission),
+            large_texts.clone(),
         );
         Self {
             repository,
@@ -147,6 +175,7 @@ impl Jobs {
             recurring,
             turns: Turns::default(),
             reads: ExpensiveReads::default(),
+            large_texts,
         }
     }
 
@@ -190,9 +219,9 @@ impl Jobs {
         for Scheduled { job, .. } in &mut scheduled.jobs {
             // One that has been deleted since stays as brief as it was read.
             if job.is_brief
-                && let Some(whole) = self.repository.job(job.id).await?
+                && let Some(found) = self.repository.job_if_small(job.id, SMALL_BYTES).await?
             {
-                *job = whole;
+                *job = found;
             }
         }
         Ok(scheduled)
@@ -404,10 +433,10 @@ impl Jobs {
         }
     }
 
-    /// One job without its attempts.
+    /// One job without its attempts, in brief if its texts are large.
     pub async fn get(&self, caller: &Caller, id: JobId) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Read)?;
-        self.read(id).await
+        self.read_matching(id, None).await
     }
 
     /// Those of these jobs that exist; large texts may be missing.
@@ -436,20 +465,8 @@ impl Jobs {
     /// A job with all its attempts.
     pub async fn detail(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
         caller.require(Scope::Read)?;
-        self.read_detail(id).await
-    }
-
-    /// A job with all its attempts, for a caller that changes it. Facades reduce it to ids and statuses for callers
-    /// without the read scope.
-    pub async fn detail_of_change(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
-        caller.require_any(&[Scope::Write, Scope::Read])?;
-        self.read_detail(id).await
-    }
-
-    async fn read_detail(&self, id: JobId) -> Result<JobDetail, ServiceError> {
-        let (job, attempts) = tokio::try_join!(self.repository.job(id), self.repository.attempts(id))?;
-        let job = job.ok_or(ServiceError::NoSuchJob { id })?;
-        let attempts = self.as_of(&job, attempts).await?;
+        let (job, permit) = self.read_within_limits(id).await?;
+        let attempts = self.history(&job).await?;
         let reports = if job.attempt == 0 {
             JobReports::default()
         } else {
@@ -463,7 +480,50 @@ impl Jobs {
             attempts,
             reports,
             workers,
+            permit,
         })
+    }
+
+    /// Revision of a job, for a caller that changes it.
+    pub async fn revision(&self, caller: &Caller, id: JobId) -> Result<u32, ServiceError> {
+        caller.require_any(&[Scope::Write, Scope::Read])?;
+        Ok(self.read_matching(id, None).await?.revision)
+    }
+
+    /// A whole job, with a permit if it or its history is large.
+    async fn read_within_limits(&self, id: JobId) -> Result<(Arc<Job>, Option<TextPermit>), ServiceError> {
+        let found = self.repository.job_if_small(id, SMALL_BYTES).await?;
+        let job = found.ok_or(ServiceError::NoSuchJob { id })?;
+        if !job.is_brief && job.attempt <= FEW_ATTEMPTS {
+            return Ok((job, None));
+        }
+        let permit = self.large_texts.for_read().await?;
+        Ok((self.read(id).await?, Some(permit)))
+    }
+
+    /// A changed job with its large texts and its history, for the response to its change.
+    pub async fn changed(&self, caller: &Caller, job: &Arc<Job>) -> Result<ChangedJob, ServiceError> {
+        caller.require_any(&[Scope::Write, Scope::Read])?;
+        let permit = if job.is_brief || job.attempt > FEW_ATTEMPTS {
+            Some(self.large_texts.for_read().await?)
+        } else {
+            None
+        };
+        let mut job = Arc::clone(job);
+        // If the job was deleted concurrently, the change took effect all the same.
+        if job.is_brief
+            && let Some(stored) = self.repository.job(job.id).await?
+        {
+            job = Arc::new(Job {
+                parameters: stored.parameters.clone(),
+                result: stored.result.clone(),
+                error_detail: stored.error_detail.clone(),
+                is_brief: false,
+                ..Job::clone(&job)
+            });
+        }
+        let attempts = self.history(&job).await?;
+        Ok(ChangedJob { job, attempts, permit })
     }
 
     /// Reports of a job's attempts.
@@ -487,10 +547,13 @@ impl Jobs {
     }
 
     /// The attempts of a job, consistent with the given state of it.
-    pub async fn attempts(&self, caller: &Caller, job: &Job) -> Result<Vec<Attempt>, ServiceError> {
-        caller.require_any(&[Scope::Write, Scope::Read])?;
+    async fn history(&self, job: &Job) -> Result<Vec<Attempt>, ServiceError> {
+        if job.attempt == 0 {
+            return Ok(Vec::new());
+        }
+        let current = job.current_attempt();
         let attempts = self.repository.attempts(job.id).await?;
-        self.as_of(job, attempts).await
+        Ok(attempt::as_of(job.attempt, current, attempts))
     }
 
     /// The finished attempts of these jobs, for a caller that was allowed to read the jobs: see
@@ -506,17 +569,6 @@ impl Jobs {
             by_job.entry(attempt.job_id).or_default().push(attempt);
         }
         Ok(by_job)
-    }
-
-    /// Makes attempts consistent with a job that was read earlier or later.
-    async fn as_of(&self, job: &Job, mut attempts: Vec<Attempt>) -> Result<Vec<Attempt>, ServiceError> {
-        let current = job.current_attempt();
-        let last_is_there = attempts.iter().any(|attempt| attempt.number == job.attempt);
-        if job.attempt > 0 && current.is_none() && !last_is_there {
-            // The attempts were read before the last one had finished. It was stored together with the job.
-            attempts = self.repository.attempts(job.id).await?;
-        }
-        Ok(attempt::as_of(job.attempt, current, attempts))
     }
 
     /// Cancels a pending job; requests cancellation of a running one.
@@ -559,9 +611,12 @@ impl Jobs {
         reset_retry_count: bool,
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
-        self.change(caller, AuditedAction::RETRY, id, if_match, |job| {
-            job.retry(reset_retry_count, self.runtime.clock.now())
-        })
+        self.change(
+            caller,
+            (AuditedAction::RETRY, id, if_match),
+            |_| false,
+            |job| job.retry(reset_retry_count, self.runtime.clock.now()),
+        )
         .await
     }
 
@@ -583,9 +638,13 @@ impl Jobs {
             });
         }
         let executed = self
-            .change(caller, AuditedAction::EXECUTE, id, if_match, |job| {
-                job.execute(priority, due, self.runtime.clock.now())
-            })
+            .change(
+                caller,
+                (AuditedAction::EXECUTE, id, if_match),
+                // The result and the error of a finished job are removed.
+                |job| job.status.is_finished(),
+                |job| job.execute(priority, due, self.runtime.clock.now()),
+            )
             .await;
         let Err(ServiceError::NoSuchJob { .. }) = executed else {
             return executed;
@@ -615,9 +674,12 @@ impl Jobs {
         if let Some(queue) = &patch.queue {
             self.admission.check_queue(caller, queue, None).await?;
         }
-        self.change(caller, AuditedAction::UPDATE, id, if_match, |job| {
-            job.patch(patch.clone(), self.runtime.clock.now())
-        })
+        self.change(
+            caller,
+            (AuditedAction::UPDATE, id, if_match),
+            |_| patch.parameters.is_some(),
+            |job| job.patch(patch.clone(), self.runtime.clock.now()),
+        )
         .await
     }
 
@@ -645,15 +707,22 @@ impl Jobs {
     async fn change(
         &self,
         caller: &Caller,
-        action: AuditedAction,
-        id: JobId,
-        if_match: Option<u32>,
+        (action, id, if_match): (AuditedAction, JobId, Option<u32>),
+        needs_texts: impl Fn(&Job) -> bool,
         rule: impl Fn(&Job) -> Result<Job, InvalidTransition>,
     ) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Write)?;
+        // Held until the change is committed, if it needs large texts.
+        let mut permit = None;
         for tries in 0..TRIES {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
-            let job = self.read_matching(id, if_match).await?;
+            let mut job = self.read_matching(id, if_match).await?;
+            if job.is_brief && needs_texts(&job) {
+                if permit.is_none() {
+                    permit = Some(self.large_texts.for_change().await?);
+                }
+                job = matching(self.read(id).await?, if_match)?;
+            }
             let after = rule(&job)?;
             if let Some(job) = self.update(caller, action, job, after).await? {
                 return Ok(job);
@@ -691,14 +760,20 @@ impl Jobs {
         self.repository.job(id).await?.ok_or(ServiceError::NoSuchJob { id })
     }
 
+    /// A job to change, in brief if its texts are large.
     async fn read_matching(&self, id: JobId, if_match: Option<u32>) -> Result<Arc<Job>, ServiceError> {
-        let job = self.read(id).await?;
-        match if_match {
-            Some(revision) if revision != job.revision => Err(ServiceError::PreconditionFailed {
-                actual: Some(job.revision),
-            }),
-            Some(_) | None => Ok(job),
-        }
+        let found = self.repository.job_if_small(id, SMALL_BYTES).await?;
+        matching(found.ok_or(ServiceError::NoSuchJob { id })?, if_match)
+    }
+}
+
+/// The job if it has the expected revision.
+fn matching(job: Arc<Job>, if_match: Option<u32>) -> Result<Arc<Job>, ServiceError> {
+    match if_match {
+        Some(revision) if revision != job.revision => Err(ServiceError::PreconditionFailed {
+            actual: Some(job.revision),
+        }),
+        Some(_) | None => Ok(job),
     }
 }
 

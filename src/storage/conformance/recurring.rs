@@ -333,7 +333,7 @@ async fn due(storage: &Subject, now: DateTime<Utc>, limit: u32) -> Vec<Recurring
         .due_recurring(now, limit)
         .await
         .expect("storage reads");
-    let mut due: Vec<RecurringJob> = due.into_iter().map(Arc::unwrap_or_clone).collect();
+    let mut due: Vec<RecurringJob> = due.recurring_jobs.into_iter().map(Arc::unwrap_or_clone).collect();
     due.sort_by_key(|recurring| recurring.id);
     due
 }

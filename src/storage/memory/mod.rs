@@ -23,8 +23,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::change::{Applied, Change, ChangeError};
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, Order, Page, PendingJobs,
-    RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, Order, Page,
+    PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{JobRepository, RepositoryError};
 use crate::domain::access::audit::AuditRecord;
@@ -227,19 +227,18 @@ impl JobRepository for MemoryRepository {
         Ok(u64::try_from(self.tables().recurring.len()).unwrap_or(u64::MAX))
     }
 
-    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<DueRecurring, RepositoryError> {
         let tables = self.tables();
         let is_due = |recurring: &RecurringJob| {
             recurring.next_run_at.is_some_and(|next| next <= now)
                 || (!recurring.waiting.is_empty() && tables.unfinished_of(recurring.id) == 0)
         };
-        Ok(tables
-            .recurring
-            .values()
-            .filter(|recurring| is_due(recurring))
-            .take(usize::try_from(limit).unwrap_or(usize::MAX))
-            .cloned()
-            .collect())
+        let mut due = tables.recurring.values().filter(|recurring| is_due(recurring)).cloned();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(DueRecurring {
+            recurring_jobs: due.by_ref().take(limit).collect(),
+            has_more: due.next().is_some(),
+        })
     }
 
     async fn next_recurring(&self, after: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, RepositoryError> {

@@ -30,9 +30,9 @@ use super::change::{Applied, Change, ChangeError};
 use super::cluster_message::{Signal, SignalStream};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, Durations, FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs,
-    RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup,
-    WorkerPage, WorkerTypes,
+    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, JobText, Page,
+    PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker,
+    TypeRollup, WorkerPage, WorkerTypes,
 };
 use super::repository::{JobRepository, Maintenance, RepositoryError};
 use crate::domain::access::audit::AuditRecord;
@@ -61,6 +61,10 @@ impl JobRepository for SeaRepository {
 
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.pools.read(self.read_jobs_by_id(ids)).await
+    }
+
+    async fn job_if_small(&self, id: JobId, bytes_max: u32) -> Result<Option<Arc<Job>>, RepositoryError> {
+        self.pools.read(self.read_job_if_small(id, bytes_max)).await
     }
 
     async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
@@ -161,7 +165,7 @@ impl JobRepository for SeaRepository {
         self.pools.read(self.read_recurring_count()).await
     }
 
-    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<DueRecurring, RepositoryError> {
         self.pools.read_from_writer(self.read_due_recurring(now, limit)).await
     }
 

@@ -13,7 +13,6 @@ use tickerq::domain::job::new_job::{Due, NewJob};
 use tickerq::domain::job::status::JobStatus;
 use tickerq::domain::queue::rate_limit::RateLimit;
 use tickerq::domain::queue::{QueueSettings, StoredQueue};
-use tickerq::domain::recurring::RecurringJob;
 use tickerq::domain::values::id::{JobId, NodeId};
 use tickerq::domain::values::name::{JobType, QueueName};
 use tickerq::domain::values::time_span::TimeSpan;
@@ -30,7 +29,7 @@ use tickerq::service::jobs::Jobs;
 use tickerq::service::jobs::job_validation::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Applied, Change, ChangeError};
 use tickerq::storage::delegating::DelegatingRepository;
-use tickerq::storage::query::RunningJob;
+use tickerq::storage::query::{DueRecurring, RunningJob};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 use tickerq::webhooks::client_spans::CallReporter;
@@ -103,7 +102,7 @@ impl DelegatingRepository for Fused {
         self.inner.running_on(node).await
     }
 
-    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+    async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<DueRecurring, RepositoryError> {
         self.fuse.burn();
         self.inner.due_recurring(now, limit).await
     }

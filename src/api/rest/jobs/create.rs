@@ -7,7 +7,6 @@ use actix_web::http::header::{ETAG, LOCATION};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::detail::history;
 use crate::api::contract::request::job::{JobRequest, Scheduling};
 use crate::api::contract::view::job::JobView;
 use crate::api::contract::view::recurring::RecurringView;
@@ -18,7 +17,7 @@ use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
 use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
-use crate::service::jobs::ScheduledBatch;
+use crate::service::jobs::{ChangedJob, ScheduledBatch};
 
 /// The created job, or with a `cronExpression` the recurring job.
 #[derive(Serialize, ToSchema)]
@@ -70,11 +69,10 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
         tracing::error!("a request for one job created {} jobs", jobs.len());
         return Err(Problem::new(ProblemKind::Internal, detail));
     };
-    let job = &*scheduled.job;
-    let attempts = if scheduled.is_new {
-        Vec::new()
+    let ChangedJob { job, attempts, permit } = if scheduled.is_new {
+        ChangedJob::new(&scheduled.job)
     } else {
-        history(&call, job).await?
+        call.api.jobs.changed(&call.caller, &scheduled.job).await?
     };
     let status = if scheduled.is_new || is_replay {
         StatusCode::CREATED
@@ -87,5 +85,7 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
     if is_replay {
         response.insert_header((REPLAYED, "true"));
     }
-    json_with(response, &JobView::new(job, &attempts).warned(&scheduled.warnings))
+    let response = json_with(response, &JobView::new(&job, &attempts).warned(&scheduled.warnings));
+    drop(permit);
+    response
 }

@@ -1,16 +1,17 @@
 //! `GET /jobs/{id}`: one job with its history.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 
 use crate::api::contract::view::job::JobView;
-use crate::api::problem::Problem;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
 use crate::domain::job::Job;
-use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
+use crate::service::jobs::ChangedJob;
 
 /// Get a job
 #[utoipa::path(
@@ -47,19 +48,12 @@ pub(in super::super) async fn get_job(call: Call) -> Answer {
 }
 
 /// The response with a changed job.
-pub(in super::super) async fn show(call: &Call, status: StatusCode, job: &Job) -> Answer {
-    let attempts = history(call, job).await?;
+pub(in super::super) async fn show(call: &Call, status: StatusCode, job: &Arc<Job>) -> Answer {
+    let ChangedJob { job, attempts, permit } = call.api.jobs.changed(&call.caller, job).await?;
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, etag::of_revision(job.revision)));
-    let warnings = call.api.jobs.warnings(job).await;
-    json_with(response, &JobView::new(job, &attempts).warned(&warnings))
-}
-
-/// The attempts of a changed job.
-pub(super) async fn history(call: &Call, job: &Job) -> Result<Vec<Attempt>, Problem> {
-    if job.attempt == 0 {
-        return Ok(Vec::new());
-    }
-    // If the job was deleted concurrently, there are none; the change took effect all the same.
-    Ok(call.api.jobs.attempts(&call.caller, job).await?)
+    let warnings = call.api.jobs.warnings(&job).await;
+    let response = json_with(response, &JobView::new(&job, &attempts).warned(&warnings));
+    drop(permit);
+    response
 }

@@ -54,7 +54,7 @@ impl Call {
         if let Some(expected) = conditions.alone() {
             return Ok(expected);
         }
-        conditions.check(self.api.jobs.detail_of_change(&self.caller, id).await?.job.revision)
+        conditions.check(self.api.jobs.revision(&self.caller, id).await?)
     }
 
     /// The revision that the recurring job must have for the change.

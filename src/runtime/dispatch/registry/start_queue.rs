@@ -72,6 +72,7 @@ impl QueueRegistry {
             gate: parts.gate.clone(),
             notifier: parts.notifier.clone(),
             backlog: parts.backlog.clone(),
+            ready_memory: parts.ready_memory.clone(),
         };
         let address = slot.start(&parts.arbiter, "QueueDispatcher", &parts.supervisor, || {
             QueueDispatcher::new(queue)

@@ -18,10 +18,14 @@ use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, Fire, RecurringChange};
+use crate::storage::query::DueRecurring;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Maximum number of recurring jobs per round.
 const BATCH_SIZE: u32 = 200;
+
+/// Number of recurring jobs read at a time, with their parameters, after a clock step.
+const CORRECTED_BATCH_SIZE: u32 = 16;
 
 /// Dependencies of the recurring scheduler.
 #[derive(Clone)]
@@ -91,7 +95,7 @@ impl RecurringSchedulerDeps {
         let now = self.clock.now();
         let mut after = None;
         loop {
-            let found = self.repository.recurring_after(after, BATCH_SIZE).await?;
+            let found = self.repository.recurring_after(after, CORRECTED_BATCH_SIZE).await?;
             let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
             after = found.last().map(|last| last.id).or(after);
             let changes: Vec<Change> = found
@@ -114,7 +118,7 @@ impl RecurringSchedulerDeps {
                     return Ok(false);
                 }
             }
-            if count < BATCH_SIZE {
+            if count < CORRECTED_BATCH_SIZE {
                 return Ok(true);
             }
         }
@@ -123,8 +127,10 @@ impl RecurringSchedulerDeps {
     /// Creates the due occurrences.
     pub(super) async fn create_occurrences(&self, token: FencingToken) -> Result<Round, RoundError> {
         let now = self.clock.now();
-        let due = self.repository.due_recurring(now, BATCH_SIZE).await?;
-        let is_full = due.len() >= usize::try_from(BATCH_SIZE).unwrap_or(usize::MAX);
+        let DueRecurring {
+            recurring_jobs: due,
+            has_more,
+        } = self.repository.due_recurring(now, BATCH_SIZE).await?;
         let unfinished = self.unfinished_of(&due).await?;
         let fires: Vec<Change> = due
             .into_iter()
@@ -146,7 +152,7 @@ impl RecurringSchedulerDeps {
             }
         }
         Ok(Round {
-            is_full: is_full && has_any,
+            is_full: has_more && has_any,
             has_conflict,
             has_lost_lead,
             // What was due at `now` has been handled; what remains due can't be, and is not awaited.

@@ -24,6 +24,8 @@ use crate::storage::sea::webhooks::delivery_page::select_page;
 /// SQLite takes 32,766 parameters a statement.
 const IDS_MAX: usize = 10_000;
 const NO_PARAMETERS: &str = "CAST('null' AS TEXT)";
+/// Stands for parameters that were left out: it is not JSON.
+const LEFT_OUT: &str = "";
 const NO_TEXT: &str = "CAST(NULL AS TEXT)";
 const LENGTH_OF_DELIVERY: &str = "CAST(OCTET_LENGTH(body) + COALESCE(OCTET_LENGTH(response_body), 0) AS BIGINT)";
 
@@ -76,7 +78,40 @@ pub(crate) fn brief_job(row: job::Model) -> Result<Arc<Job>, RepositoryError> {
     }))
 }
 
+/// The same with the large texts if they have at most this number of bytes together.
+fn if_small(jobs: Select<job::Entity>, bytes_max: u32) -> Selector<SelectModel<job::Model>> {
+    let length = |column: &str| format!("COALESCE(OCTET_LENGTH({column}), 0)");
+    let lengths = ["parameters", "result", "error_detail"].map(length).join(" + ");
+    let text = |column: &str, other: &str| {
+        Expr::cust(format!(
+            "CASE WHEN {lengths} <= {bytes_max} THEN {column} ELSE {other} END"
+        ))
+    };
+    jobs.select_only()
+        .columns(small_columns())
+        .column_as(text("parameters", &format!("'{LEFT_OUT}'")), "parameters")
+        .column_as(text("result", "NULL"), "result")
+        .column_as(text("error_detail", "NULL"), "error_detail")
+        .into_model::<job::Model>()
+}
+
 impl SeaRepository {
+    pub(crate) async fn read_job_if_small(
+        &self,
+        id: JobId,
+        bytes_max: u32,
+    ) -> Result<Option<Arc<Job>>, RepositoryError> {
+        let row = if_small(with_ids(&[id]), bytes_max).one(&self.readers()).await;
+        let Some(mut row) = row.map_err(failed)? else {
+            return Ok(None);
+        };
+        if row.parameters == LEFT_OUT {
+            "null".clone_into(&mut row.parameters);
+            return brief_job(row).map(Some);
+        }
+        Ok(Some(Arc::new(mapping::job(row)?)))
+    }
+
     pub(crate) async fn read_jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         let mut jobs = Vec::with_capacity(ids.len());
         for ids in ids.chunks(IDS_MAX) {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use entities::recurring_job as table;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Asterisk, OnConflict, Query};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryResult, Statement,
-    Value,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryResult,
+    Statement, Value,
 };
 use uuid::Uuid;
 
@@ -22,7 +22,7 @@ use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 use crate::storage::change::{Applied, ChangeError, Idempotency};
-use crate::storage::query::RecurringPage;
+use crate::storage::query::{DUE_RECURRING_BYTES_MAX, DueRecurring, RecurringPage};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::Commit;
@@ -188,11 +188,12 @@ impl SeaRepository {
         &self,
         now: DateTime<Utc>,
         limit: u32,
-    ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+    ) -> Result<DueRecurring, RepositoryError> {
         // From the writer: what was committed a moment ago must be seen. Those with waiting due times count only when
         // nothing of theirs is unfinished.
-        let sql = "SELECT * FROM recurring_jobs WHERE next_run_at <= $1 \
-                   UNION SELECT * FROM recurring_jobs WHERE waiting IS NOT NULL AND NOT EXISTS \
+        let sql = "SELECT id, CAST(OCTET_LENGTH(parameters) AS BIGINT) AS bytes FROM recurring_jobs WHERE next_run_at <= $1 \
+                   UNION SELECT id, CAST(OCTET_LENGTH(parameters) AS BIGINT) AS bytes FROM recurring_jobs \
+                   WHERE waiting IS NOT NULL AND NOT EXISTS \
                    (SELECT 1 FROM jobs WHERE jobs.recurring_id = recurring_jobs.id AND jobs.recurring_id IS NOT NULL \
                    AND jobs.status IN (0, 1)) LIMIT $2";
         let mut unreadable: u32 = 0;
@@ -200,18 +201,46 @@ impl SeaRepository {
             let wanted = limit.saturating_add(unreadable);
             let values: [Value; 2] = [micros(now).into(), i64::from(wanted).into()];
             let statement = Statement::from_sql_and_values(self.backend(), sql, values);
-            let rows = self.writer().query_all_raw(statement).await;
-            let rows = rows.map_err(|error| unavailable(&error))?;
-            let is_all = rows.len() < usize::try_from(wanted).unwrap_or(usize::MAX);
+            let found = self.writer().query_all_raw(statement).await;
+            let found = found.map_err(|error| unavailable(&error))?;
+            let (mut ids, mut bytes): (Vec<Uuid>, u64) = (Vec::with_capacity(found.len()), 0);
+            for row in &found {
+                let (id, length) = id_and_length(row).map_err(|error| unavailable(&error))?;
+                bytes = bytes.saturating_add(u64::try_from(length).unwrap_or_default());
+                if bytes > DUE_RECURRING_BYTES_MAX && !ids.is_empty() {
+                    break;
+                }
+                ids.push(id);
+            }
+            if ids.is_empty() {
+                return Ok(DueRecurring::default());
+            }
+            let is_limited = ids.len() < found.len();
+            let read = ids.len();
+            let rows = self.recurring_with_ids(ids).await?;
             let mut due = self.unreadable.leave_out(rows.iter().map(read_row))?;
-            let count = u32::try_from(rows.len() - due.len()).unwrap_or(u32::MAX);
+            let is_all = !is_limited && found.len() < usize::try_from(wanted).unwrap_or(usize::MAX);
+            let count = u32::try_from(read.saturating_sub(due.len())).unwrap_or(u32::MAX);
             if is_all || count <= unreadable {
                 due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-                return Ok(due);
+                return Ok(DueRecurring {
+                    recurring_jobs: due,
+                    has_more: !is_all,
+                });
             }
-            // As many more, so that those that can be read are as many as were asked for.
+            // As many more, so that the number of readable ones is the requested one.
             unreadable = count;
         }
+    }
+
+    async fn recurring_with_ids(&self, ids: Vec<Uuid>) -> Result<Vec<QueryResult>, RepositoryError> {
+        let mut statement = Query::select();
+        statement
+            .column(Asterisk)
+            .from(table::Entity)
+            .and_where(table::Column::Id.is_in(ids));
+        let rows = self.writer().query_all_raw(self.backend().build(&statement)).await;
+        rows.map_err(|error| unavailable(&error))
     }
 
     pub(crate) async fn read_next_recurring(
@@ -257,6 +286,10 @@ impl SeaRepository {
         }
         Ok(unfinished)
     }
+}
+
+fn id_and_length(row: &QueryResult) -> Result<(Uuid, i64), DbErr> {
+    Ok((row.try_get("", "id")?, row.try_get("", "bytes")?))
 }
 
 fn read_row(row: &QueryResult) -> Result<Arc<RecurringJob>, RepositoryError> {

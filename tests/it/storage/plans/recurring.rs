@@ -65,7 +65,10 @@ pub async fn read(probe: &Probe) {
     let due = probe
         .of("due recurring jobs", Look::Up, storage.due_recurring(now(), 500))
         .await;
-    let (waiting, due): (Vec<_>, Vec<_>) = due.into_iter().partition(|recurring| !recurring.waiting.is_empty());
+    let (waiting, due): (Vec<_>, Vec<_>) = due
+        .recurring_jobs
+        .into_iter()
+        .partition(|recurring| !recurring.waiting.is_empty());
     assert!(!waiting.is_empty() && !due.is_empty(), "both kinds are found");
     probe
         .of("next recurring job", Look::Up, storage.next_recurring(now()))
