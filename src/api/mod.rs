@@ -9,5 +9,7 @@ pub mod middleware;
 pub mod pages;
 pub(crate) mod problem;
 pub mod realtime;
+mod request_body;
 pub mod rest;
+mod routing;
 mod strict_json;

@@ -61,6 +61,12 @@ pub enum ServiceError {
         /// Id of the worker.
         id: NodeId,
     },
+    /// The worker has lost all attempts that it reports; nothing has changed.
+    #[error("the worker has lost these jobs; nothing was changed")]
+    AttemptsLost {
+        /// Jobs of the report, in order.
+        jobs: Vec<JobId>,
+    },
     /// The worker belongs to another caller.
     #[error("worker {id} was registered by another caller; register a worker of your own")]
     ForeignWorker {

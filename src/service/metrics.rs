@@ -74,6 +74,13 @@ pub struct PerformanceReport {
     pub parts: Vec<(Part, RollupCounts)>,
 }
 
+impl PerformanceReport {
+    /// Number of ended jobs per day of the range up to now, as an integer.
+    pub fn jobs_per_day(&self) -> u64 {
+        (self.sums.jobs_ended() as f64 / self.period.days_until(self.at)).floor() as u64
+    }
+}
+
 /// Performance by job type in a time range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobTypesReport {

@@ -12,6 +12,7 @@ use super::jobs::unexpected;
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue, Throughput};
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
@@ -35,6 +36,24 @@ pub struct QueueView {
     pub throughput: Throughput,
     /// Number of workers.
     pub workers: u32,
+}
+
+impl From<QueueMetrics> for QueueView {
+    fn from(QueueMetrics { queue, workers }: QueueMetrics) -> Self {
+        let StoredQueue {
+            name,
+            is_paused,
+            counts,
+            throughput,
+        } = queue;
+        Self {
+            name,
+            is_paused,
+            counts,
+            throughput,
+            workers,
+        }
+    }
 }
 
 /// Number of jobs deleted by clearing a queue.

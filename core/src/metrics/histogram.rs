@@ -95,6 +95,27 @@ impl Histogram {
         }
         None
     }
+
+    /// The percentiles of reports; zero without measurements.
+    pub fn percentiles(&self) -> Percentiles {
+        let percentile = |share| self.percentile(share).unwrap_or(TimeSpan::ZERO);
+        Percentiles {
+            p50: percentile(0.5),
+            p95: percentile(0.95),
+            p99: percentile(0.99),
+        }
+    }
+}
+
+/// Percentiles of a distribution of durations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Percentiles {
+    /// Median.
+    pub p50: TimeSpan,
+    /// 95th percentile.
+    pub p95: TimeSpan,
+    /// 99th percentile.
+    pub p99: TimeSpan,
 }
 
 #[cfg(test)]

@@ -28,6 +28,9 @@ use super::values::timestamp;
 /// Tolerated difference between the clocks of two nodes.
 const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(10);
 
+/// Maximum number of next due times of a recurring job that its views contain.
+pub const NEXT_RUNS_MAX: usize = 5;
+
 /// The id of a recurring job: a UUID version 7, like a job's.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecurringId(JobId);
@@ -283,6 +286,11 @@ impl RecurringJob {
         let taken = self.last_run_at.iter().chain(&self.waiting);
         let taken = taken.copied().filter(|taken| *taken - now <= ON_TIME);
         taken.max().unwrap_or(DateTime::<Utc>::MIN_UTC)
+    }
+
+    /// The next due times, at most [`NEXT_RUNS_MAX`].
+    pub fn next_runs(&self) -> impl Iterator<Item = DateTime<Utc>> {
+        std::iter::successors(self.next_run_at, |last| self.schedule.next_after(*last)).take(NEXT_RUNS_MAX)
     }
 
     /// True if due times between `now` and the next run were skipped because a clock was ahead when the next run was

@@ -170,6 +170,11 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// Time of the next attempt, if there is one.
+    pub fn next_attempt_at(&self) -> Option<DateTime<Utc>> {
+        (self.status == DeliveryStatus::Pending).then_some(self.due_at)
+    }
+
     /// The delivery after the correction of a clock that was ahead by `step` (zero if unknown) and is right at `now`;
     /// `None` unless it was stored while the clock was ahead.
     #[must_use]

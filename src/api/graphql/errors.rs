@@ -56,6 +56,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::NoSuchNode { .. }
         | ServiceError::Stopping
         | ServiceError::WorkerLeaseOver { .. }
+        | ServiceError::AttemptsLost { .. }
         | ServiceError::Contended
         | ServiceError::UniqueKeyTaken { .. }
         | ServiceError::RecurringKeyTaken { .. }
@@ -110,7 +111,7 @@ fn argument_of(part: &PartError) -> String {
     }
 }
 
-/// Error of an invalid value. The detail states the problem and, after a semicolon, the allowed values.
+/// Error of an invalid value. The detail states the problem and, after a semicolon or as expected, the allowed values.
 pub(super) fn invalid(field: &str, detail: &str) -> Error {
     let mut extensions = extensions("validation", false);
     extensions.set("field", field);
@@ -157,7 +158,8 @@ pub(super) fn extensions(code: &str, is_fault: bool) -> ErrorExtensionValues {
 }
 
 fn allowed(detail: &str) -> Option<&str> {
-    detail.rsplit_once("; ").map(|(_, allowed)| allowed)
+    let allowed = detail.rsplit_once("; ").or_else(|| detail.rsplit_once(", expected "));
+    allowed.map(|(_, allowed)| allowed)
 }
 
 /// The object, or null if it is not found.

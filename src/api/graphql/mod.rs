@@ -31,7 +31,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
-use super::rest::request::context::resource;
+use super::routing::resource;
 
 /// Path of the facade.
 const PATH: &str = "/graphql";

@@ -14,7 +14,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
-use super::rest::request::context::resource;
+use super::routing::resource;
 
 /// Content security policy of the pages: resources of this server only. The editor sets styles on its elements, has
 /// inline icons, and starts workers from this server or from its own text.

@@ -79,7 +79,7 @@ impl Problem {
     }
 
     /// A conflict in these parts of the request.
-    pub(crate) fn too_late(detail: &str, mut parts: Vec<PartError>) -> Self {
+    fn conflict_in_parts(detail: &str, mut parts: Vec<PartError>) -> Self {
         parts.truncate(ERRORS_MAX);
         let mut problem = Self::new(ProblemKind::Conflict, detail);
         problem.0.errors = parts;

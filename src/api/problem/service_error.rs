@@ -12,7 +12,7 @@ use crate::service::error::ServiceError;
 impl Problem {
     /// The problem of a service error; `pointer_of` maps the name of a field and its index in a batch to its JSON
     /// pointer.
-    pub(crate) fn of_service(error: ServiceError, pointer_of: impl FnOnce(&str, Option<usize>) -> String) -> Self {
+    pub(crate) fn of_service(error: ServiceError, pointer_of: impl Fn(&str, Option<usize>) -> String) -> Self {
         if let ServiceError::Invalid { field, index, detail } = error {
             return Self::of_part(PartError::field(&pointer_of(field, index), detail));
         }
@@ -20,6 +20,13 @@ impl Problem {
             return Self::from(refused);
         }
         let detail = error.to_string();
+        if let ServiceError::AttemptsLost { jobs } = error {
+            let parts = jobs.iter().enumerate().map(|(index, id)| {
+                let detail = format!("job {id} is no longer leased with this token; its result was discarded");
+                PartError::field(&pointer_of("leaseToken", Some(index)), detail)
+            });
+            return Self::conflict_in_parts(&detail, parts.collect());
+        }
         if let ServiceError::ReplayGone { ids, is_recurring: _ } = error {
             let mut problem = Self::new(ProblemKind::Gone, detail);
             problem.0.gone = ids;
@@ -41,6 +48,7 @@ impl Problem {
             ServiceError::InvalidTransition(_)
             | ServiceError::Contended
             | ServiceError::WorkerLeaseOver { .. }
+            | ServiceError::AttemptsLost { .. }
             | ServiceError::ConfiguredEndpoint { .. }
             | ServiceError::EndpointDisabled { .. }
             | ServiceError::TooManyEndpoints { .. }

@@ -20,9 +20,9 @@ use bytes::Bytes;
 use futures_util::Stream;
 use serde_json::Value;
 
-use super::event_view::EventView;
 use super::signalr::hub::{Client, Groups, Hub, HubError, Invoked, Methods};
 use super::signalr::protocol::Protocol;
+use crate::api::contract::view::event::EventView;
 use crate::domain::access::allowance::RateExceeded;
 use crate::domain::access::caller::Caller;
 use crate::domain::events::event::{Event, Topic};
@@ -163,10 +163,10 @@ impl Form for MessagePackCall {
 fn call(event: &Event, protocol: Protocol) -> Bytes {
     match EventView::of(event) {
         Some(EventView::Job(details)) => {
-            let arguments = (details.job_id.to_string(), details.status, &details);
+            let arguments = (details.job_id().to_string(), details.status(), &details);
             protocol.invocation("JobStatusChanged", &arguments)
         }
-        Some(EventView::Report(report)) => protocol.invocation("JobProgress", &(report.job_id.to_string(), &report)),
+        Some(EventView::Report(report)) => protocol.invocation("JobProgress", &(report.job_id().to_string(), &report)),
         Some(EventView::Queue(metrics)) => protocol.invocation("QueueMetricsUpdated", &(metrics,)),
         Some(EventView::System(metrics)) => protocol.invocation("MetricsUpdated", &(metrics,)),
         Some(EventView::Health(alert)) => protocol.invocation("SystemHealthAlert", &(alert,)),

@@ -8,7 +8,6 @@ pub(super) mod close_reason;
 pub(super) mod connections;
 #[cfg(test)]
 mod event_encodings;
-mod event_view;
 pub(super) mod frame_rules;
 pub(super) mod handshake;
 mod job_hub;
@@ -29,7 +28,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, Route};
 
-use super::rest::request::context::resource;
+use super::routing::resource;
 
 /// Adds the routes of live updates under each of these prefixes. Called once per HTTP worker, before the REST routes:
 /// those respond to all other paths.

@@ -9,11 +9,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, resource, route_with_query};
+use super::request::context::{Answer, Call, route_with_query};
 use super::request::pagination;
 use super::request::parameters::Parameters;
 use crate::api::contract::filters::{check_range, parse_actor, parse_bound, parse_end};
 use crate::api::contract::view::audit::AuditView;
+use crate::api::routing::resource;
 use crate::domain::access::audit::AuditAction;
 use crate::domain::values::id::{AuditId, JobId};
 use crate::service::audit::AuditRecords;

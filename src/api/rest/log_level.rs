@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, json, resource, route, route_showing};
+use super::request::context::{Answer, Call, json, route, route_showing};
 use crate::api::disclosure::Disclosure;
 use crate::api::problem::PartError;
+use crate::api::request_body;
+use crate::api::routing::resource;
 use crate::log_level::LogLevel;
 
 /// Adds the routes of the log level.
@@ -81,7 +83,7 @@ pub(super) async fn get_log_level(call: Call) -> Answer {
 )]
 pub(super) async fn set_log_level(mut call: Call) -> Answer {
     let body = call.body(call.api.options.body_bytes_max).await?;
-    let LogLevelRequest { level } = super::request::body::parse(&body)?;
+    let LogLevelRequest { level } = request_body::parse(&body)?;
     let level = LogLevel::parse(&level).map_err(|wrong| PartError::field("/level", wrong))?;
     call.api.log.set_level(&call.caller, &level)?;
     answer(&call, &level)

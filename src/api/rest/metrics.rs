@@ -8,13 +8,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, json, resource, route, route_with_query};
+use super::request::context::{Answer, Call, json, route, route_with_query};
 use super::request::parameters::Parameters;
 use crate::api::contract::enumerations::GranularityWord;
 use crate::api::contract::filters::{parse_period_bound, parse_types};
 use crate::api::contract::view::metrics::{ReasonView, SystemMetricsView};
 use crate::api::contract::view::performance::{JobTypeAnalytics, PerformanceMetrics};
 use crate::api::problem::{PartError, Problem};
+use crate::api::routing::resource;
 use crate::domain::metrics::time_range::{Granularity, PeriodRequest};
 use crate::domain::values::name::QueueName;
 use crate::domain::values::time_zone::TimeZoneName;

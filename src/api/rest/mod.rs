@@ -28,9 +28,10 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
-use self::request::context::{open_route, optional_route, unknown_route};
+use self::request::context::{open_route, optional_route};
 use super::auth::AuthFailure;
 use super::problem::{Problem, ProblemKind};
+use super::routing::{resource, unknown_route};
 
 /// Adds all routes. Called once per HTTP worker.
 pub fn configure(config: &mut ServiceConfig, api: RestApi) {
@@ -51,11 +52,11 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
         }
         openapi::configure(config, &api);
     }
-    config.service(self::request::context::resource(
+    config.service(resource(
         "/healthz",
         vec![(Method::GET, open_route(&api, health::get_liveness))],
     ));
-    config.service(self::request::context::resource(
+    config.service(resource(
         "/readyz",
         vec![(Method::GET, optional_route(&api, health::get_readiness))],
     ));

@@ -8,10 +8,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, json, resource, route, route_showing};
+use super::request::context::{Answer, Call, json, route, route_showing};
 use crate::api::contract::view::node::NodeDocument;
 use crate::api::disclosure::Disclosure;
 use crate::api::problem::Problem;
+use crate::api::routing::resource;
 use crate::domain::values::id::{JobId, NodeId};
 
 /// Adds the routes of nodes.

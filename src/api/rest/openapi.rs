@@ -19,11 +19,12 @@ use utoipa::openapi::{
 use utoipa_swagger_ui::Config;
 
 use super::api::{Docs, RestApi, RestOptions};
-use super::request::context::{Answer, Call, document_route, open_route, resource};
+use super::request::context::{Answer, Call, document_route, open_route};
 use super::{audit, health, jobs, log_level, metrics, nodes, queues, recurring, webhooks, workers};
 use crate::api::contract::enumerations;
 use crate::api::problem::response::ProblemDocument;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::routing::resource;
 use crate::domain::access::caller::Scope;
 
 #[derive(utoipa::OpenApi)]

@@ -9,7 +9,8 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::ServiceConfig;
 
 use super::api::{Exposition, MakeText, RestApi};
-use super::request::context::{Answer, Call, open_route, resource, route};
+use super::request::context::{Answer, Call, open_route, route};
+use crate::api::routing::resource;
 use crate::domain::access::caller::Scope;
 
 /// Format of the text. Newer versions of Prometheus require it.

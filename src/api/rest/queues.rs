@@ -9,9 +9,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, json, resource, route};
+use super::request::context::{Answer, Call, json, route};
 use crate::api::contract::request::queue::ClearRequest;
 use crate::api::contract::view::queue::QueueDocument;
+use crate::api::routing::resource;
 use crate::service::queues::Cleared;
 
 /// Adds the routes of queues.

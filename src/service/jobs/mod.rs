@@ -69,6 +69,14 @@ pub struct ScheduledBatch {
     pub missing: Vec<JobId>,
 }
 
+impl ScheduledBatch {
+    /// Number of jobs that the request created, now or when it was made before.
+    pub fn created(&self) -> usize {
+        let created = self.jobs.iter().filter(|job| job.is_new || self.is_replay);
+        created.count()
+    }
+}
+
 /// A job with its history.
 #[derive(Clone, Debug)]
 pub struct JobDetail {

@@ -97,6 +97,15 @@ pub struct ReportedEnd {
     pub outcome: Outcome,
 }
 
+/// Result of finishing attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finished {
+    /// Number of stored outcomes.
+    pub stored: usize,
+    /// Jobs that the worker had lost, whose outcomes were discarded.
+    pub lost: Vec<JobId>,
+}
+
 /// Use cases of remote workers.
 #[derive(Clone)]
 pub struct Workers {
@@ -329,9 +338,9 @@ impl Workers {
         Ok(BeatAnswer { beat, refused })
     }
 
-    /// Finishes attempts. Returns for each whether its end was stored; if not, the attempt had been lost and nothing
-    /// has changed.
-    pub async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<ReportedEnd>) -> Result<Vec<bool>, ServiceError> {
+    /// Finishes attempts. Outcomes of attempts that the worker has lost are discarded; if it has lost all of them, that is
+    /// an error.
+    pub async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<ReportedEnd>) -> Result<Finished, ServiceError> {
         caller.require(Scope::Write)?;
         let max = usize::try_from(JOBS_MAX).unwrap_or(usize::MAX);
         if ends.is_empty() || ends.len() > max {
@@ -358,13 +367,24 @@ impl Workers {
         }
         let known = self.accesses.get(id).await?;
         let key = &own(caller, id, known.as_ref().and_then(|known| known.access.as_ref()))?.key;
+        let jobs: Vec<JobId> = ends.iter().map(|end| end.job_id).collect();
         let ends = ends.into_iter().map(|end| ReportedOutcome {
             job_id: end.job_id,
             attempt: attempt_of(key, end.job_id, &end.token),
             outcome: end.outcome,
         });
         let finished = self.runtime.remote.finish(id, ends.collect()).await;
-        finished.map_err(|error| of_remote(error, id))
+        let stored = finished.map_err(|error| of_remote(error, id))?;
+        let reported = jobs.len();
+        let lost = jobs.into_iter().zip(stored).filter(|(_, is_stored)| !is_stored);
+        let lost: Vec<JobId> = lost.map(|(id, _)| id).collect();
+        if lost.len() == reported {
+            return Err(ServiceError::AttemptsLost { jobs: lost });
+        }
+        Ok(Finished {
+            stored: reported - lost.len(),
+            lost,
+        })
     }
 
     /// Requeues a worker's running jobs and ends its lease. Administrators may remove workers of other callers: that

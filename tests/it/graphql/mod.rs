@@ -301,7 +301,7 @@ async fn what_is_refused_names_the_argument_and_what_is_allowed() {
             "mutation { scheduleJob(input: {type: \"A\", maxRetries: -1}) { isNew } }",
             "validation",
             json!("input.maxRetries"),
-            json!("allowed are 0 to 1000"),
+            json!("a whole number from 0 to 1000"),
         ),
         (
             "mutation { scheduleJob(input: {type: \"A\", maxRetries: 1001}) { isNew } }",

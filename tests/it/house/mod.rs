@@ -157,6 +157,30 @@ fn storage_is_reached_through_its_trait_and_libraries_stay_in_their_place() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Facades share `api/contract` and `api/problem`; none of them depends on another.
+#[test]
+fn no_facade_imports_another_one() {
+    let mut wrong = Vec::new();
+    for file in rust_files(&source().join("api")) {
+        let inside = file
+            .strip_prefix(source())
+            .expect("inside the source")
+            .to_string_lossy();
+        let text = fs::read_to_string(&file).expect("a readable file");
+        for facade in ["rest", "graphql"] {
+            if inside.starts_with(&format!("api/{facade}/")) {
+                continue;
+            }
+            let mut imports = production(&text).lines().filter(|line| line.starts_with("use "));
+            let names = [format!("api::{facade}::"), format!("super::{facade}::")];
+            if imports.any(|line| names.iter().any(|name| line.contains(name))) {
+                wrong.push(format!("src/{inside} uses api::{facade}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn no_file_is_a_drawer() {
     for file in rust_files(&source()) {

@@ -41,7 +41,7 @@ pub(crate) struct WorkerRequest {
     pub(crate) queues: Option<Vec<Parsed<QueueName>>>,
     /// Number of jobs that it runs at the same time.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 1000, example = 10)]
-    pub(crate) concurrency: Option<u32>,
+    pub(crate) concurrency: Option<i64>,
 }
 
 impl WorkerRequest {
@@ -60,7 +60,8 @@ impl WorkerRequest {
         let queues = queues.unwrap_or_default();
         let concurrency = concurrency.map(|given| {
             let none = || format!("concurrency is {given}; allowed are 1 to {JOBS_MAX}");
-            NonZeroU32::new(given).ok_or_else(|| FieldError::new("concurrency", none()))
+            let number = u32::try_from(given).ok().and_then(NonZeroU32::new);
+            number.ok_or_else(|| FieldError::new("concurrency", none()))
         });
         Ok(WorkerDeclaration {
             name: Arc::from(name),

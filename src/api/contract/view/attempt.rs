@@ -13,8 +13,10 @@ use crate::domain::job::attempt::Attempt;
 #[schema(as = Progress)]
 pub(crate) struct ProgressView<'a> {
     /// Number of the attempt that reported it.
-    #[schema(example = 1)]
-    attempt: u32,
+    // Omitted in reports, which have it themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = true, example = 1)]
+    attempt: Option<u32>,
     /// Percentage, 0 to 100.
     #[schema(example = 62.5)]
     percent: f64,
@@ -26,7 +28,17 @@ pub(crate) struct ProgressView<'a> {
 impl<'a> From<&'a (u32, Progress)> for ProgressView<'a> {
     fn from((attempt, progress): &'a (u32, Progress)) -> Self {
         Self {
-            attempt: *attempt,
+            attempt: Some(*attempt),
+            ..Self::of_report(progress)
+        }
+    }
+}
+
+impl<'a> ProgressView<'a> {
+    /// Progress in a report of its attempt.
+    pub(crate) fn of_report(progress: &'a Progress) -> Self {
+        Self {
+            attempt: None,
             percent: progress.percent(),
             message: progress.message.as_deref(),
         }
@@ -38,8 +50,10 @@ impl<'a> From<&'a (u32, Progress)> for ProgressView<'a> {
 #[schema(as = LogLine)]
 pub(crate) struct LogLineView<'a> {
     /// Number of the attempt.
-    #[schema(example = 1)]
-    attempt: u32,
+    // Omitted in reports, which have it themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = u32, required = true, example = 1)]
+    attempt: Option<u32>,
     /// Time of the line.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
     at: Time,
@@ -60,10 +74,20 @@ impl<'a> From<&'a LogLine> for LogLineView<'a> {
             message,
         } = line;
         Self {
-            attempt: *attempt,
+            attempt: Some(*attempt),
             at: Time(*at),
             level: level.as_str(),
             message,
+        }
+    }
+}
+
+impl<'a> LogLineView<'a> {
+    /// A line in a report of its attempt.
+    pub(crate) fn of_report(line: &'a LogLine) -> Self {
+        Self {
+            attempt: None,
+            ..Self::from(line)
         }
     }
 }

@@ -20,52 +20,52 @@ pub(crate) struct JobItem<'a> {
     id: Id,
     /// Same as `id`, for clients that read this name.
     #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
-    job_id: Id,
+    pub(super) job_id: Id,
     /// Display name.
     #[schema(example = "Email Notification Job")]
-    name: &'a str,
+    pub(super) name: &'a str,
     /// Type, which selects the handler.
     #[serde(rename = "type")]
     #[schema(example = "EmailNotificationJob")]
-    job_type: &'a str,
+    pub(super) job_type: &'a str,
     /// Name of the queue.
     #[schema(example = "default")]
-    queue: &'a str,
+    pub(super) queue: &'a str,
     /// `pending`, `running`, `completed`, `failed` or `cancelled`.
     #[schema(value_type = JobStatusWord)]
     status: &'static str,
     /// Time of its creation.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
-    created_at: Time,
+    pub(super) created_at: Time,
     /// Time when it is due.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
-    run_at: Time,
+    pub(super) run_at: Time,
     /// Start time of its last attempt.
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:00Z")]
-    executed_at: Option<Time>,
+    pub(super) executed_at: Option<Time>,
     /// Time when it completed, failed or was cancelled.
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
-    completed_at: Option<Time>,
+    pub(super) completed_at: Option<Time>,
     /// Duration of its last attempt: `[d.]hh:mm:ss[.fffffff]`.
     #[schema(value_type = Option<String>, example = "00:00:30")]
-    duration: Option<Span>,
+    pub(super) duration: Option<Span>,
     /// `low`, `normal`, `high` or `critical`.
     #[schema(value_type = PriorityWord)]
-    priority: &'static str,
+    pub(super) priority: &'static str,
     /// Number of attempts that were started.
     #[schema(example = 1)]
-    attempt: u32,
+    pub(super) attempt: u32,
     /// Number of retries since the count was last reset.
     #[schema(example = 0)]
-    retry_count: u32,
+    pub(super) retry_count: u32,
     /// Maximum number of retries.
     #[schema(example = 3)]
-    max_retries: u32,
+    pub(super) max_retries: u32,
     /// Error message of the last attempt, in one line.
-    error: Option<&'a str>,
+    pub(super) error: Option<&'a str>,
     /// Id of the recurring job, if the job is an occurrence.
     #[schema(value_type = Option<String>, format = Uuid)]
-    recurring_job_id: Option<String>,
+    pub(super) recurring_job_id: Option<String>,
     /// Warnings for the caller of a new job, such as that no handler runs its type; omitted in lists, and if there are
     /// none.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]

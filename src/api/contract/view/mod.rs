@@ -2,6 +2,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod audit;
+pub(crate) mod event;
 pub(crate) mod job;
 pub(crate) mod metrics;
 pub(crate) mod node;

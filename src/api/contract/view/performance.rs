@@ -5,11 +5,10 @@ use utoipa::ToSchema;
 
 use super::metrics::one_decimal;
 use crate::api::contract::json_values::Span;
-use crate::domain::metrics::histogram::Histogram;
+use crate::domain::metrics::histogram::{Histogram, Percentiles};
 use crate::domain::metrics::rollup::{RollupCounts, percentage};
 use crate::domain::metrics::time_range::{Part, Period};
 use crate::domain::values::name::JobType;
-use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::timestamp;
 use crate::service::metrics::{JobTypesReport, PerformanceReport};
 use crate::storage::query::TypeRollup;
@@ -103,11 +102,11 @@ pub(crate) struct PercentilesView {
 
 impl From<&Histogram> for PercentilesView {
     fn from(histogram: &Histogram) -> Self {
-        let percentile = |share| Span(histogram.percentile(share).unwrap_or(TimeSpan::ZERO));
+        let Percentiles { p50, p95, p99 } = histogram.percentiles();
         Self {
-            p50: percentile(0.5),
-            p95: percentile(0.95),
-            p99: percentile(0.99),
+            p50: Span(p50),
+            p95: Span(p95),
+            p99: Span(p99),
         }
     }
 }
@@ -156,19 +155,19 @@ impl TrendView {
 
 impl From<&PerformanceReport> for PerformanceMetrics {
     fn from(report: &PerformanceReport) -> Self {
+        let jobs_per_day = report.jobs_per_day();
         let PerformanceReport {
             period,
-            at,
+            at: _,
             sums,
             durations,
             busiest_hour,
             parts,
         } = report;
-        let total_jobs = sums.jobs_ended();
         Self {
             period: PeriodView::from(period),
             summary: SummaryView {
-                total_jobs,
+                total_jobs: sums.jobs_ended(),
                 successful_jobs: sums.completed,
                 failed_jobs: sums.jobs_failed,
                 cancelled_jobs: sums.jobs_cancelled,
@@ -179,7 +178,7 @@ impl From<&PerformanceReport> for PerformanceMetrics {
                 average_wait_time: Span(sums.average_wait()),
                 wait_time: PercentilesView::from(&durations.wait),
                 throughput: PeriodThroughput {
-                    jobs_per_day: (total_jobs as f64 / period.days_until(*at)).floor() as u64,
+                    jobs_per_day,
                     peak_jobs_per_hour: *busiest_hour,
                 },
             },

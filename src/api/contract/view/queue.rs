@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::contract::enumerations::QueueStatusWord;
+use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{StatusCounts, Throughput};
 use crate::service::queues::QueueView;
 
@@ -51,6 +52,12 @@ pub(crate) struct ThroughputDocument {
     /// Completed in the last hour.
     #[schema(example = 930)]
     jobs_per_hour: u64,
+}
+
+impl From<&QueueMetrics> for QueueDocument {
+    fn from(metrics: &QueueMetrics) -> Self {
+        QueueView::from(metrics.clone()).into()
+    }
 }
 
 impl From<QueueView> for QueueDocument {

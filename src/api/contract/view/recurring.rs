@@ -7,9 +7,6 @@ use crate::api::contract::enumerations::{MisfirePolicyWord, OverlapPolicyWord, P
 use crate::api::contract::json_values::{Raw, Span, Time};
 use crate::domain::recurring::{RecurringJob, Schedule, Template};
 
-/// Number of next due times in a response.
-const NEXT_SHOWN: usize = 5;
-
 /// A recurring job. Fields that are defined by the configuration of its job type are `null`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -145,7 +142,6 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
             starts_at,
             ends_at,
         } = schedule;
-        let next_runs = std::iter::successors(*next_run_at, |last| schedule.next_after(*last));
         Self {
             id: id.to_string(),
             job_id: id.to_string(),
@@ -162,7 +158,7 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
             starts_at: starts_at.map(Time),
             ends_at: ends_at.map(Time),
             next_run_at: next_run_at.map(Time),
-            next_runs: next_runs.take(NEXT_SHOWN).map(Time).collect(),
+            next_runs: recurring.next_runs().map(Time).collect(),
             last_run_at: last_run_at.map(Time),
             waiting: waiting.len(),
             parameters: Raw(parameters),

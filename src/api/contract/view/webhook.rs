@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use crate::api::contract::enumerations::{DeliveryStatusWord, DisabledReasonWord, EndpointSourceWord};
 use crate::api::contract::json_values::{Id, RawText, Span, Time};
 use crate::domain::values::id::NodeId;
-use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, DeliveryStatus, Message};
+use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, Message};
 use crate::domain::webhooks::endpoint::Endpoint;
 use crate::service::webhooks::EndpointView;
 
@@ -240,7 +240,7 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
                 },
             status,
             attempts,
-            due_at,
+            due_at: _,
             last,
         } = delivery;
         let (last_at, duration, response, error) = match last {
@@ -268,7 +268,7 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
             job_id: job_id.map(Id),
             status: status.as_str(),
             attempts: *attempts,
-            next_attempt_at: (*status == DeliveryStatus::Pending).then_some(Time(*due_at)),
+            next_attempt_at: delivery.next_attempt_at().map(Time),
             last_attempt_at: last_at.map(Time),
             duration: duration.map(Span),
             request: DeliveryRequest { body: RawText(body) },

@@ -10,7 +10,7 @@ use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
 use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::TraceParent;
-use crate::service::workers::{BeatAnswer, HeartbeatResponse, ShownWorker, Workers};
+use crate::service::workers::{BeatAnswer, Finished, HeartbeatResponse, ShownWorker, Workers};
 use crate::storage::query::StoredWorker;
 
 /// A remote worker.
@@ -251,8 +251,17 @@ impl From<BeatAnswer> for BeatView {
 pub(crate) struct EndedView {
     /// Number of stored results.
     #[schema(example = 100)]
-    pub(crate) stored: usize,
+    stored: usize,
     /// Jobs that the worker had lost: they were not changed.
     #[schema(value_type = Vec<String>)]
-    pub(crate) lost: Vec<Id>,
+    lost: Vec<Id>,
+}
+
+impl From<Finished> for EndedView {
+    fn from(Finished { stored, lost }: Finished) -> Self {
+        Self {
+            stored,
+            lost: lost.into_iter().map(Id).collect(),
+        }
+    }
 }

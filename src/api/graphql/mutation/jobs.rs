@@ -67,12 +67,13 @@ impl JobMutations {
             Some(index) => Place::item("inputs", index).field(field),
             None => "inputs".to_owned(),
         };
+        let batch = scheduled.map_err(|refused| errors::of_batch(refused, place))?;
+        let created = batch.created();
         let ScheduledBatch {
             jobs,
-            is_replay,
+            is_replay: _,
             missing,
-        } = scheduled.map_err(|refused| errors::of_batch(refused, place))?;
-        let created = jobs.iter().filter(|scheduled| scheduled.is_new || is_replay).count();
+        } = batch;
         Ok(Some(ScheduledJobs {
             created: int(u64::try_from(created).unwrap_or(u64::MAX)),
             jobs: jobs.into_iter().map(ScheduledJob::from).collect(),

@@ -13,12 +13,10 @@ use crate::api::graphql::context::{Deadline, caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::budget::Budget;
 use crate::api::graphql::scalars::TimeSpan;
-use crate::api::graphql::types::int::int;
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::api::graphql::types::worker::input::{CompletedJobInput, FailedJobInput, HeldJobInput, RegisterWorkerInput};
 use crate::api::graphql::types::worker::{EndedJobs, LeasedJob, Worker, WorkerHeartbeat};
-use crate::api::rest::workers::ends;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan as Span;
 use crate::service::workers::{JOBS_MAX, Leased, ReportedEnd, WAIT_MAX};
@@ -102,8 +100,7 @@ impl WorkerMutations {
             jobs: Some(jobs.collect::<Result<_>>()?),
         };
         let workers = &services(ctx)?.workers;
-        let held = request.into_held(workers.now());
-        let held = held?;
+        let held = request.into_held(workers.now())?;
         let beat = workers.beat(caller(ctx)?, id, held).await?;
         Ok(Some(beat.into()))
     }
@@ -156,10 +153,12 @@ impl WorkerMutations {
 }
 
 async fn end(ctx: &Context<'_>, worker: NodeId, reported: Vec<ReportedEnd>) -> Result<EndedJobs> {
-    let ended = ends::finish(&services(ctx)?.workers, caller(ctx)?, worker, reported).await;
-    let ended = ended.map_err(|problem| errors::of_problem(&problem))?;
-    Ok(EndedJobs {
-        stored: int(u64::try_from(ended.stored).unwrap_or(u64::MAX)),
-        lost: ended.lost.iter().map(|id| ID(id.to_string())).collect(),
-    })
+    let finished = services(ctx)?.workers.finish(caller(ctx)?, worker, reported).await;
+    let finished = finished.map_err(|error| {
+        errors::of_service(error, |field, index| match index {
+            Some(index) => Place::item("jobs", index).field(field),
+            None => field.to_owned(),
+        })
+    })?;
+    Ok(finished.into())
 }

@@ -29,7 +29,7 @@ use crate::api::graphql::facade::GraphQl;
 use crate::api::memory::HeldBody;
 use crate::api::problem::{PartError, Problem, ProblemKind};
 use crate::api::realtime::handshake;
-use crate::api::rest::request::body;
+use crate::api::request_body;
 use crate::api::strict_json;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::facade_metrics::clients::ClientKind;
@@ -117,14 +117,14 @@ async fn try_post(
     form: Form,
 ) -> Result<HttpResponse, Problem> {
     let caller = graphql.gate.authenticate(request)?;
-    body::check_content_type(request.headers())?;
+    request_body::check_content_type(request.headers())?;
     let (max, memory) = (graphql.options.body_bytes_max, (&graphql.memory.bodies, &caller));
-    let bytes = body::read(request.headers(), &mut payload, max, memory).await;
+    let bytes = request_body::read(request.headers(), &mut payload, max, memory).await;
     let bytes = bytes.map_err(|problem| problem.with_setting("graphql.max_body"))?;
     if bytes.trim_ascii_start().starts_with(b"[") {
         return batch(graphql, &bytes, &caller, form).await;
     }
-    let graphql_request: GraphQlRequest = body::parse(&bytes)?;
+    let graphql_request: GraphQlRequest = request_body::parse(&bytes)?;
     check_query(&graphql_request)?;
     let read = graphql.engine.read(graphql_request, &caller);
     if let Ok(operation) = &read {
@@ -139,7 +139,8 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
         return Err(Problem::new(ProblemKind::Validation, detail));
     }
     let graphql_request = strict_json::from_slice::<Vec<GraphQlRequest>>(bytes);
-    let graphql_request = graphql_request.map_err(|error| body::explain::<Vec<GraphQlRequest>>(bytes, &error))?;
+    let graphql_request =
+        graphql_request.map_err(|error| request_body::explain::<Vec<GraphQlRequest>>(bytes, &error))?;
     let max = graphql.options.max_batch;
     if graphql_request.is_empty() || graphql_request.len() > max {
         let detail = format!(

@@ -5,11 +5,10 @@ use async_graphql::SimpleObject;
 use super::int::int;
 use crate::api::contract::view::metrics::one_decimal;
 use crate::api::graphql::scalars::{DateTime, TimeSpan};
-use crate::domain::metrics::histogram::Histogram;
+use crate::domain::metrics::histogram::{Histogram, Percentiles as DomainPercentiles};
 use crate::domain::metrics::rollup::{RollupCounts, percentage};
 use crate::domain::metrics::time_range::{Part, Period as DomainPeriod};
 use crate::domain::values::name::JobType;
-use crate::domain::values::time_span::TimeSpan as Span;
 use crate::service::metrics::{JobTypesReport, PerformanceReport};
 use crate::storage::query::TypeRollup;
 
@@ -87,11 +86,11 @@ pub(in super::super) struct Percentiles {
 
 impl From<&Histogram> for Percentiles {
     fn from(histogram: &Histogram) -> Self {
-        let percentile = |share| histogram.percentile(share).unwrap_or(Span::ZERO).into();
+        let DomainPercentiles { p50, p95, p99 } = histogram.percentiles();
         Self {
-            p50: percentile(0.5),
-            p95: percentile(0.95),
-            p99: percentile(0.99),
+            p50: p50.into(),
+            p95: p95.into(),
+            p99: p99.into(),
         }
     }
 }
@@ -122,19 +121,19 @@ impl Trend {
 
 impl From<PerformanceReport> for PerformanceMetrics {
     fn from(report: PerformanceReport) -> Self {
+        let jobs_per_day = report.jobs_per_day();
         let PerformanceReport {
             period,
-            at,
+            at: _,
             sums,
             durations,
             busiest_hour,
             parts,
         } = report;
-        let total_jobs = sums.jobs_ended();
         Self {
             period: (&period).into(),
             summary: PerformanceSummary {
-                total_jobs: int(total_jobs),
+                total_jobs: int(sums.jobs_ended()),
                 successful_jobs: int(sums.completed),
                 failed_jobs: int(sums.jobs_failed),
                 cancelled_jobs: int(sums.jobs_cancelled),
@@ -144,7 +143,7 @@ impl From<PerformanceReport> for PerformanceMetrics {
                 execution_time: Percentiles::from(&durations.run),
                 average_wait_time: sums.average_wait().into(),
                 wait_time: Percentiles::from(&durations.wait),
-                jobs_per_day: int((total_jobs as f64 / period.days_until(at)).floor() as u64),
+                jobs_per_day: int(jobs_per_day),
                 peak_jobs_per_hour: int(busiest_hour),
             },
             trends: parts

@@ -5,7 +5,7 @@ use async_graphql::{ID, Object, SimpleObject};
 use super::enums::QueueStatus;
 use super::int::int;
 use crate::domain::metrics::QueueMetrics;
-use crate::domain::queue::{StatusCounts, StoredQueue, Throughput as DomainThroughput};
+use crate::domain::queue::{StatusCounts, Throughput as DomainThroughput};
 use crate::domain::values::name::QueueName;
 use crate::service::queues::{Cleared, QueueView};
 
@@ -33,20 +33,7 @@ impl From<QueueView> for Queue {
 
 impl From<&QueueMetrics> for Queue {
     fn from(metrics: &QueueMetrics) -> Self {
-        let QueueMetrics { queue, workers } = metrics.clone();
-        let StoredQueue {
-            name,
-            is_paused,
-            counts,
-            throughput,
-        } = queue;
-        Self(QueueView {
-            name,
-            is_paused,
-            counts,
-            throughput,
-            workers,
-        })
+        Self(metrics.clone().into())
     }
 }
 

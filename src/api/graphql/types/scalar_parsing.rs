@@ -1,11 +1,14 @@
-//! Parses input by the parsers of REST, with errors that name the argument and the allowed values.
+//! Parses input by the parsers of all facades, with errors that name the argument and the allowed values.
 
 use async_graphql::{Error, ID, Result};
 use chrono::{DateTime as Time, NaiveTime, Utc};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as ValueError;
 use serde_json::value::RawValue;
 
 use super::enums::Priority;
-use crate::api::contract::field_values::{FromText, Parsed, PriorityValue, RetryCount};
+use crate::api::contract::field_values::{FromText, Parsed, PriorityValue};
 use crate::api::contract::filters::{parse_bound, parse_end};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
@@ -75,18 +78,11 @@ impl Place {
         self.text(field, time.map(DateTime::into_text))
     }
 
-    /// Parses a number of retries. The service checks the allowed range; here it only has to fit the type.
-    pub(super) fn retries(&self, field: &str, count: Option<i32>) -> Result<Option<RetryCount>> {
-        let read = |count| {
-            let detail = || {
-                format!(
-                    "maxRetries is {count}; allowed are 0 to {}",
-                    crate::service::jobs::job_validation::MAX_RETRIES_MAX
-                )
-            };
-            u32::try_from(count).map_err(|_| errors::invalid(&self.field(field), &detail()))
-        };
-        Ok(count.map(read).transpose()?.map(RetryCount))
+    /// Parses a number.
+    pub(super) fn number<'de, T: Deserialize<'de>>(&self, field: &str, number: Option<i32>) -> Result<Option<T>> {
+        let invalid = |error: ValueError| errors::invalid(&self.field(field), &error.to_string());
+        let read = |number: i32| T::deserialize(number.into_deserializer()).map_err(invalid);
+        number.map(read).transpose()
     }
 
     /// Serializes any JSON as its text.

@@ -29,7 +29,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
-use crate::api::rest::request::context::resource;
+use crate::api::routing::resource;
 
 /// Adds the routes of a hub at this path.
 pub(super) fn configure(config: &mut ServiceConfig, server: &Rc<HubServer>, path: &str) {

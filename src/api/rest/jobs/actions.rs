@@ -12,7 +12,7 @@ use crate::api::contract::field_values::{Parsed, PriorityValue};
 use crate::api::contract::request::job::due;
 use crate::api::contract::request::job_update::PatchRequest;
 use crate::api::contract::view::job::JobView;
-use crate::api::rest::request::body;
+use crate::api::request_body;
 use crate::api::rest::request::context::{Answer, Call};
 use crate::domain::values::time_span::TimeSpan;
 use crate::service::jobs::CancelOutcome;
@@ -64,7 +64,7 @@ pub(in super::super) struct RetryRequest {
 pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
     let id = call.job_id()?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let patch = body::parse::<PatchRequest>(&bytes)?.into_update()?;
+    let patch = request_body::parse::<PatchRequest>(&bytes)?.into_update()?;
     let revision = call.expected_revision(id).await?;
     let job = call.api.jobs.patch(&call.caller, id, patch, revision).await?;
     show(&call, StatusCode::OK, &job).await

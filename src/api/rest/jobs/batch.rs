@@ -10,7 +10,7 @@ use crate::api::contract::json_values::Id;
 use crate::api::contract::request::job::JobRequest;
 use crate::api::contract::view::job::JobItem;
 use crate::api::problem::{PartError, Problem};
-use crate::api::rest::request::body;
+use crate::api::request_body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
@@ -74,12 +74,13 @@ pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
     let new = read_jobs(&items, parent)?;
     let key = call.idempotency_key("POST /jobs/batch", &bytes)?;
     let scheduled = call.api.jobs.schedule_batch(&call.caller, new, key).await;
+    let batch = scheduled.map_err(|errors| problem_of(errors, &bytes, parent))?;
+    let created = batch.created();
     let ScheduledBatch {
         jobs,
         is_replay,
         missing,
-    } = scheduled.map_err(|errors| problem_of(errors, &bytes, parent))?;
-    let created = jobs.iter().filter(|scheduled| scheduled.is_new || is_replay).count();
+    } = batch;
     let summaries: Vec<JobSummary> = jobs.iter().map(|scheduled| JobSummary::from(&*scheduled.job)).collect();
     let view = BatchView {
         jobs: summaries
@@ -102,10 +103,10 @@ fn read_items(bytes: &[u8]) -> Result<(Vec<&RawValue>, &'static str), Problem> {
     if bytes.trim_ascii_start().starts_with(b"[") {
         return match strict_json::from_slice::<Items>(bytes) {
             Ok(Items(items)) => Ok((items, "")),
-            Err(error) => Err(body::explain::<Items>(bytes, &error)),
+            Err(error) => Err(request_body::explain::<Items>(bytes, &error)),
         };
     }
-    match body::parse::<BatchRequest>(bytes)?.jobs {
+    match request_body::parse::<BatchRequest>(bytes)?.jobs {
         Some(Items(items)) => Ok((items, "/jobs")),
         None => Err(PartError::field("/jobs", "jobs is missing; expected an array of jobs").into()),
     }
@@ -116,7 +117,7 @@ fn read_jobs(items: &[&RawValue], parent: &str) -> Result<Vec<NewJob>, Problem> 
     let mut errors = Vec::new();
     for (index, item) in items.iter().enumerate() {
         let pointer = format!("{parent}/{index}");
-        let read = body::parse_part::<JobRequest>(item.get(), &pointer);
+        let read = request_body::parse_part::<JobRequest>(item.get(), &pointer);
         match read.and_then(|request| Ok(request.into_new_job().map_err(|error| error.within(&pointer))?)) {
             Ok(job) => new.push(job),
             Err(error) => errors.push(error),

@@ -11,8 +11,8 @@ use crate::api::contract::request::job::{JobRequest, Scheduling};
 use crate::api::contract::view::job::JobView;
 use crate::api::contract::view::recurring::RecurringView;
 use crate::api::problem::{Problem, ProblemKind};
+use crate::api::request_body;
 use crate::api::rest::recurring;
-use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
 use crate::api::rest::request::field_pointer::field_pointer;
@@ -57,7 +57,7 @@ pub(in super::super) enum CreatedJob<'a> {
 pub(in super::super) async fn create_job(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let key = call.idempotency_key("POST /jobs", &bytes)?;
-    let new = match body::parse::<JobRequest>(&bytes)?.parse()? {
+    let new = match request_body::parse::<JobRequest>(&bytes)?.parse()? {
         Scheduling::Job(new) => *new,
         Scheduling::Recurring(new) => return recurring::create(&call, *new, key, &bytes).await,
     };

@@ -13,7 +13,8 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::api::RestApi;
-use super::request::context::{resource, route, route_with_query};
+use super::request::context::{route, route_with_query};
+use crate::api::routing::resource;
 
 /// Adds the routes of jobs.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {

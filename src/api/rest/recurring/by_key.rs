@@ -8,7 +8,7 @@ use super::routes::{answer, answer_get};
 use crate::api::contract::request::job::JobRequest;
 use crate::api::contract::view::recurring::RecurringView;
 use crate::api::problem::{Problem, ProblemKind};
-use crate::api::rest::request::body;
+use crate::api::request_body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
 use crate::api::rest::request::field_pointer::field_pointer;
@@ -65,7 +65,7 @@ pub(in super::super) async fn put_recurring_job_by_key(mut call: Call) -> Answer
     let text = call.recurring_key_text();
     let key = RecurringKey::parse(&text).map_err(|error| Problem::new(ProblemKind::Validation, error.to_string()))?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let new = body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
+    let new = request_body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
     let condition = call.expected_recurring_of_key(&key).await?;
     let put = call.api.recurring.put(&call.caller, key, new, condition).await;
     match put.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))? {

@@ -9,8 +9,8 @@ use crate::api::contract::request::recurring::RecurringPatch;
 use crate::api::contract::view::job::JobView;
 use crate::api::contract::view::recurring::{RecurringListView, RecurringView};
 use crate::api::problem::Problem;
+use crate::api::request_body;
 use crate::api::rest::jobs::detail::show;
-use crate::api::rest::request::body;
 use crate::api::rest::request::context::{Answer, Call, json_with};
 use crate::api::rest::request::etag;
 use crate::api::rest::request::field_pointer::field_pointer;
@@ -80,7 +80,7 @@ pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
 pub(in super::super) async fn create_recurring_job(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
     let key = call.idempotency_key("POST /jobs/recurring", &bytes)?;
-    let new = body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
+    let new = request_body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
     create(&call, new, key, &bytes).await
 }
 
@@ -173,7 +173,7 @@ pub(super) async fn answer_get(call: &Call, recurring: &RecurringJob) -> Answer 
 pub(in super::super) async fn replace_recurring_job(mut call: Call) -> Answer {
     let id = call.recurring_id()?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let new = body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
+    let new = request_body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
     let revision = call.expected_recurring_revision(id).await?;
     let changed = call
         .api
@@ -207,7 +207,7 @@ pub(in super::super) async fn replace_recurring_job(mut call: Call) -> Answer {
 pub(in super::super) async fn patch_recurring_job(mut call: Call) -> Answer {
     let id = call.recurring_id()?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let patch = body::parse::<RecurringPatch>(&bytes)?;
+    let patch = request_body::parse::<RecurringPatch>(&bytes)?;
     patch.check()?;
     let revision = call.expected_recurring_revision(id).await?;
     answer(

@@ -1,7 +1,6 @@
 //! Requests: their context, body, parameters and headers.
 
-pub(crate) mod body;
-mod content_length;
+mod body;
 pub(crate) mod context;
 pub(crate) mod etag;
 pub(crate) mod field_pointer;

@@ -6,7 +6,7 @@ use crate::api::contract::field_values::Parsed;
 use crate::api::contract::request::endpoint::RedeliverRequest;
 use crate::api::contract::view::webhook::{DeliveryItem, DeliveryListView, RedeliveredView};
 use crate::api::problem::PartError;
-use crate::api::rest::request::body;
+use crate::api::request_body;
 use crate::api::rest::request::context::{Answer, Call, json};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
@@ -108,7 +108,7 @@ pub(in super::super) async fn redeliver_webhook_delivery(mut call: Call) -> Answ
 pub(in super::super) async fn redeliver_failed_webhook_deliveries(mut call: Call) -> Answer {
     let id = call.endpoint_id()?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let RedeliverRequest { since } = body::parse(&bytes)?;
+    let RedeliverRequest { since } = request_body::parse(&bytes)?;
     let missing = || PartError::field("/since", "since is missing; expected the earliest time of the event");
     let Parsed(since) = since.ok_or_else(missing)?;
     let redelivered = call.api.webhooks.redeliver_failed(&call.caller, id, since).await?;

@@ -6,7 +6,7 @@ use actix_web::http::header::{ETAG, LOCATION};
 
 use crate::api::contract::request::endpoint::{EndpointPatchRequest, EndpointRequest, RotateSecretRequest};
 use crate::api::contract::view::webhook::{EndpointItem, EndpointListView, TestView};
-use crate::api::rest::request::body;
+use crate::api::request_body;
 use crate::api::rest::request::context::{Answer, Call, json, json_with};
 use crate::api::rest::request::etag;
 
@@ -46,7 +46,7 @@ pub(in super::super) async fn list_webhook_endpoints(call: Call) -> Answer {
 )]
 pub(in super::super) async fn create_webhook_endpoint(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let draft = body::parse::<EndpointRequest>(&bytes)?.into_draft()?;
+    let draft = request_body::parse::<EndpointRequest>(&bytes)?.into_draft()?;
     let endpoint = call.api.webhooks.create(&call.caller, draft).await?;
     let mut response = HttpResponse::build(StatusCode::CREATED);
     response.insert_header((
@@ -104,7 +104,7 @@ pub(in super::super) async fn get_webhook_endpoint(call: Call) -> Answer {
 pub(in super::super) async fn patch_webhook_endpoint(mut call: Call) -> Answer {
     let id = call.endpoint_id()?;
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let patch = body::parse::<EndpointPatchRequest>(&bytes)?.into_patch()?;
+    let patch = request_body::parse::<EndpointPatchRequest>(&bytes)?.into_patch()?;
     let revision = call.expected_endpoint_revision(id).await?;
     let endpoint = call.api.webhooks.change(&call.caller, id, revision, patch).await?;
     answer(endpoint.revision, &EndpointItem::new(&endpoint, None))

@@ -9,8 +9,9 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::api::RestApi;
-use super::request::context::{resource, route, route_showing, route_with_query};
+use super::request::context::{route, route_showing, route_with_query};
 use crate::api::disclosure::Disclosure;
+use crate::api::routing::resource;
 
 /// Adds the routes of webhooks.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {

@@ -1,6 +1,5 @@
 //! `/workers`: remote workers, which lease jobs, run them and report their results.
 
-pub(crate) mod ends;
 pub(super) mod routes;
 
 use std::rc::Rc;
@@ -9,8 +8,9 @@ use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
 
 use super::api::RestApi;
-use super::request::context::{lease_route, report_route, resource, route, route_showing, route_with_query};
+use super::request::context::{lease_route, report_route, route, route_showing, route_with_query};
 use crate::api::disclosure::Disclosure;
+use crate::api::routing::resource;
 
 /// Adds the routes of remote workers.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {

@@ -6,11 +6,8 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 
-use super::ends;
-use super::ends::Ended;
 use crate::api::contract::field_values::Parsed;
 use crate::api::contract::filters::LIMIT_MAX;
-use crate::api::contract::json_values::Id;
 use crate::api::contract::request::worker::{
     CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest,
 };
@@ -18,7 +15,8 @@ use crate::api::contract::view::worker::{
     BeatView, EndedView, LeasedList, LeasedView, WorkerList, WorkerView, type_names,
 };
 use crate::api::memory::LeaseBudget;
-use crate::api::rest::request::body;
+use crate::api::problem::Problem;
+use crate::api::request_body;
 use crate::api::rest::request::context::{Answer, Call, json, json_with};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
@@ -76,7 +74,7 @@ pub(in super::super) async fn list_workers(call: Call) -> Answer {
 )]
 pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let declaration = body::parse::<WorkerRequest>(&bytes)?.into_declaration()?;
+    let declaration = request_body::parse::<WorkerRequest>(&bytes)?.into_declaration()?;
     let worker = call.api.workers.register(&call.caller, declaration).await?;
     let location = call.url_of(&format!(
         "{}/{}",
@@ -184,7 +182,7 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
 pub(in super::super) async fn send_heartbeat(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let request = match call.body_if_any(call.api.options.batch_body_bytes_max).await? {
-        Some(bytes) => body::parse(&bytes)?,
+        Some(bytes) => request_body::parse(&bytes)?,
         None => HeartbeatRequest::default(),
     };
     let held = request.into_held(call.api.workers.now())?;
@@ -211,7 +209,7 @@ pub(in super::super) async fn send_heartbeat(mut call: Call) -> Answer {
 pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
-    let ends = body::parse::<CompleteRequest>(&bytes)?.into_ends();
+    let ends = request_body::parse::<CompleteRequest>(&bytes)?.into_ends();
     end_jobs(&call, id, ends).await
 }
 
@@ -234,15 +232,17 @@ pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
 pub(in super::super) async fn fail_jobs(mut call: Call) -> Answer {
     let id = call.worker_id()?;
     let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
-    let ends = body::parse::<FailRequest>(&bytes)?.into_ends();
+    let ends = request_body::parse::<FailRequest>(&bytes)?.into_ends();
     end_jobs(&call, id, ends).await
 }
 
 async fn end_jobs(call: &Call, id: NodeId, reported: Vec<ReportedEnd>) -> Answer {
-    let Ended { stored, lost } = ends::finish(&call.api.workers, &call.caller, id, reported).await?;
-    let ended = EndedView {
-        stored,
-        lost: lost.into_iter().map(Id).collect(),
-    };
-    json(StatusCode::OK, &ended)
+    let finished = call.api.workers.finish(&call.caller, id, reported).await;
+    let finished = finished.map_err(|error| {
+        Problem::of_service(error, |field, index| match index {
+            Some(index) => format!("/jobs/{index}/{field}"),
+            None => format!("/{field}"),
+        })
+    })?;
+    json(StatusCode::OK, &EndedView::from(finished))
 }

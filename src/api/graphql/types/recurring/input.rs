@@ -3,7 +3,7 @@
 use async_graphql::{InputObject, Result};
 use serde_json::value::RawValue;
 
-use crate::api::contract::field_values::{CatchUpCount, Parsed};
+use crate::api::contract::field_values::Parsed;
 use crate::api::contract::request::job::JobRequest;
 use crate::api::contract::request::recurring::RecurringPatch;
 use crate::api::graphql::errors;
@@ -12,7 +12,6 @@ use crate::api::graphql::types::enums::{MisfirePolicy, OverlapPolicy, Priority};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::domain::recurring::NewRecurringJob;
-use crate::domain::recurring::misfire::CatchUpMax;
 
 /// A recurring job to schedule. Omitted or null fields have their defaults.
 #[derive(Debug, InputObject)]
@@ -86,7 +85,7 @@ impl ScheduleRecurringJobInput {
             queue: place.text("queue", queue)?,
             parameters: parameters.as_deref(),
             priority: scalar_parsing::priority(priority),
-            max_retries: place.retries("maxRetries", max_retries)?,
+            max_retries: place.number("maxRetries", max_retries)?,
             timeout: place.span("timeout", timeout)?,
             retry_delay: place.span("retryDelay", retry_delay)?,
             retry_intervals: place.spans("retryIntervals", retry_intervals)?,
@@ -95,7 +94,7 @@ impl ScheduleRecurringJobInput {
             time_zone: place.text("timeZone", time_zone)?,
             enabled,
             misfire_policy: place.text("misfirePolicy", word(misfire_policy))?,
-            catch_up_max: catch_up(place, catch_up_max)?,
+            catch_up_max: place.number("catchUpMax", catch_up_max)?,
             overlap_policy: overlap_policy.map(|policy| Parsed(policy.into())),
             starts_at: place.time("startsAt", starts_at)?,
             ends_at: place.time("endsAt", ends_at)?,
@@ -181,14 +180,14 @@ impl UpdateRecurringJobInput {
             time_zone: place.text("timeZone", time_zone)?,
             enabled,
             misfire_policy: place.text("misfirePolicy", word(misfire_policy))?,
-            catch_up_max: catch_up(place, catch_up_max)?,
+            catch_up_max: place.number("catchUpMax", catch_up_max)?,
             overlap_policy: overlap_policy.map(|policy| Parsed(policy.into())),
             starts_at: place.time("startsAt", starts_at)?,
             ends_at: place.time("endsAt", ends_at)?,
             parameters: None,
             queue: place.text("queue", queue)?,
             priority: scalar_parsing::priority(priority),
-            max_retries: place.retries("maxRetries", max_retries)?,
+            max_retries: place.number("maxRetries", max_retries)?,
             timeout: place.span("timeout", timeout)?,
             retry_delay: place.span("retryDelay", retry_delay)?,
             retry_intervals: place.spans("retryIntervals", retry_intervals)?,
@@ -224,13 +223,4 @@ impl RecurringChange {
 
 fn word(policy: Option<MisfirePolicy>) -> Option<String> {
     policy.map(|policy| policy.word().to_owned())
-}
-
-fn catch_up(place: &Place, max: Option<i32>) -> Result<Option<CatchUpCount>> {
-    let read = |max: i32| {
-        CatchUpMax::new(i64::from(max))
-            .map(CatchUpCount)
-            .map_err(|error| errors::invalid(&place.field("catchUpMax"), &error.to_string()))
-    };
-    max.map(read).transpose()
 }

@@ -12,9 +12,6 @@ use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::domain::recurring::RecurringJob as DomainRecurringJob;
 use crate::service::recurring::RecurringList;
 
-/// Number of next due times in a response.
-const NEXT_SHOWN: usize = 5;
-
 /// A recurring job.
 #[derive(Clone, Debug)]
 pub(in super::super) struct RecurringJob(Arc<DomainRecurringJob>);
@@ -103,9 +100,7 @@ impl RecurringJob {
     /// Next due times, at most five.
     #[graphql(complexity = 10)]
     async fn next_runs(&self) -> Vec<DateTime> {
-        let schedule = &self.0.schedule;
-        let runs = std::iter::successors(self.0.next_run_at, |last| schedule.next_after(*last));
-        runs.take(NEXT_SHOWN).map(DateTime::from).collect()
+        self.0.next_runs().map(DateTime::from).collect()
     }
 
     /// Last due time for which an occurrence was created.

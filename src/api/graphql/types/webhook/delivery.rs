@@ -6,7 +6,7 @@ use crate::api::graphql::scalars::{DateTime, Json, TimeSpan, Uuid};
 use crate::api::graphql::types::connection::{Part, connection};
 use crate::api::graphql::types::enums::WebhookDeliveryStatus;
 use crate::api::graphql::types::int::int;
-use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, DeliveryStatus, Message};
+use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, Message};
 use crate::service::webhooks::DeliveryList;
 
 /// An event for a webhook endpoint, and the state of its delivery.
@@ -54,13 +54,14 @@ pub(crate) struct WebhookResponse {
 
 impl From<Delivery> for WebhookDelivery {
     fn from(delivery: Delivery) -> Self {
+        let next_attempt_at = delivery.next_attempt_at();
         let Delivery {
             id,
             endpoint_id,
             message,
             status,
             attempts,
-            due_at,
+            due_at: _,
             last,
         } = delivery;
         let webhook_id = message.webhook_id();
@@ -99,7 +100,7 @@ impl From<Delivery> for WebhookDelivery {
             job_id: job_id.map(|id| id.as_uuid().into()),
             status: status.into(),
             attempts: int(attempts.into()),
-            next_attempt_at: (status == DeliveryStatus::Pending).then(|| due_at.into()),
+            next_attempt_at: next_attempt_at.map(DateTime::from),
             last_attempt_at: last_at,
             duration,
             body: Json::of_text(&body),

@@ -25,7 +25,7 @@ impl WebhookRetryPolicyInput {
         } = self;
         let place = Place::argument(&place.field("retryPolicy"));
         Ok(RetryPolicyRequest {
-            max_retries: place.retries("maxRetries", max_retries)?,
+            max_retries: place.number("maxRetries", max_retries)?,
             retry_delay: place.span("retryDelay", retry_delay)?,
         })
     }

@@ -13,7 +13,6 @@ use crate::api::graphql::types::enums::{JobLogLevel, UnsuccessfulOutcome};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::domain::cluster::remote_worker::WorkerDeclaration;
-use crate::service::workers::JOBS_MAX;
 
 /// A remote worker to register.
 #[derive(Debug, InputObject)]
@@ -37,16 +36,11 @@ impl RegisterWorkerInput {
             queues,
             concurrency,
         } = self;
-        let concurrency = concurrency.map(|given| {
-            let number = u32::try_from(given).ok();
-            let detail = || format!("concurrency is {given}; allowed are 1 to {JOBS_MAX}");
-            number.ok_or_else(|| errors::invalid(&place.field("concurrency"), &detail()))
-        });
         let request = WorkerRequest {
             name: Some(name),
             types: Some(names(place, "types", types)?),
             queues: queues.map(|queues| names(place, "queues", queues)).transpose()?,
-            concurrency: concurrency.transpose()?,
+            concurrency: concurrency.map(i64::from),
         };
         request
             .into_declaration()

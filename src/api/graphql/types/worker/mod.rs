@@ -15,7 +15,7 @@ use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
 use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::TraceParent;
-use crate::service::workers::{BeatAnswer, HeartbeatResponse, ShownWorker, Workers};
+use crate::service::workers::{BeatAnswer, Finished, HeartbeatResponse, ShownWorker, Workers};
 use crate::storage::query::StoredWorker;
 
 /// A program outside the server that leases jobs, runs them and reports their results.
@@ -196,7 +196,16 @@ impl From<BeatAnswer> for WorkerHeartbeat {
 #[derive(Debug, SimpleObject)]
 pub(in super::super) struct EndedJobs {
     /// Number of stored results.
-    pub(in super::super) stored: i32,
+    stored: i32,
     /// Jobs that the worker had lost: they were not changed.
-    pub(in super::super) lost: Vec<ID>,
+    lost: Vec<ID>,
+}
+
+impl From<Finished> for EndedJobs {
+    fn from(Finished { stored, lost }: Finished) -> Self {
+        Self {
+            stored: int(u64::try_from(stored).unwrap_or(u64::MAX)),
+            lost: lost.iter().map(|id| ID(id.to_string())).collect(),
+        }
+    }
 }
