@@ -1,4 +1,4 @@
-//! A server within a program: Rust functions run its jobs, each given its parameters as a type of its own.
+//! A server within a program: Rust functions run its jobs, with typed parameters.
 //!
 //! ```sh
 //! cargo run --example embedded
@@ -14,20 +14,20 @@ use tickerq::Server;
 use tickerq::domain::job::outcome::Failure;
 use tickerq::handlers::{JobContext, LogLevel, in_process};
 
-/// What a job is given. Parameters that do not fit fail it for good, and its error names the field that is wrong.
+/// Parameters of the job. Invalid ones fail it permanently, with an error that names the field.
 #[derive(Deserialize)]
 struct Resize {
     width: u32,
     height: u32,
 }
 
-/// What it answers: the job's result.
+/// Result of the job.
 #[derive(Serialize)]
 struct Resized {
     pixels: u64,
 }
 
-/// An error of the program's own is retried as the job says. A [`Failure`] says for itself whether a retry is worth it.
+/// The program's own errors are retried by the job's policy. A [`Failure`] decides itself whether it is retried.
 #[derive(Debug, thiserror::Error)]
 #[error("the image server is busy")]
 struct Busy;

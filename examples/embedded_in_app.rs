@@ -1,4 +1,4 @@
-//! A server within a program's own app of actix-web: its facades stand beside the program's routes, on one port.
+//! A server within a program's app of actix-web: its facades and the program's routes share one port.
 //!
 //! ```sh
 //! cargo run --example embedded_in_app
@@ -14,7 +14,7 @@ use tickerq::domain::job::outcome::Failure;
 use tickerq::handlers::{JobContext, in_process};
 use tickerq::service::jobs::Jobs;
 
-/// What handlers work with, such as connections to other services.
+/// Dependencies of handlers, such as connections to other services.
 struct Greetings {
     word: String,
 }
@@ -23,7 +23,7 @@ async fn greet(state: web::Data<Greetings>, _: JobContext, name: String) -> Resu
     Ok(format!("{} {name}", state.word))
 }
 
-/// A route of the program's own, which schedules a job.
+/// A route of the program, which schedules a job.
 #[get("/hello/{name}")]
 async fn hello(jobs: web::Data<Jobs>, name: web::Path<String>) -> Result<impl Responder, Box<dyn Error>> {
     jobs.request("GreetJob").parameters(&*name).schedule().await?;
@@ -51,7 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let handle = http.handle();
     actix_web::rt::spawn(http);
     tokio::signal::ctrl_c().await?;
-    // In this order: requests are answered while running jobs end, and readiness says that the server is stopping.
+    // In this order: requests are served while running jobs finish, and readiness reports the shutdown.
     tickerq.stop().await;
     handle.stop(true).await;
     Ok(())

@@ -1,5 +1,5 @@
-//! A server over a storage of the program's own: jobs are kept in a SQLite file, and another system is told of every
-//! job that is saved.
+//! A server with the program's own storage: jobs are stored in a SQLite file, and another system is notified of every
+//! stored job.
 //!
 //! ```sh
 //! cargo run --example custom_repository
@@ -21,17 +21,17 @@ use tokio::sync::mpsc;
 
 use self::notifying::NotifyingRepository;
 
-/// How many jobs may wait for the other system. It hears nothing of those that come while so many wait.
-const WAITING_MAX: usize = 10_000;
+/// Capacity of the queue of notifications; further ones are dropped.
+const CAPACITY: usize = 10_000;
 
-/// Stands for the call of another system.
+/// Placeholder for a call to another system.
 async fn notify_external_system(job: Arc<Job>) {
     eprintln!("saved: job {} is {} (revision {})", job.id, job.status, job.revision);
 }
 
 #[actix_web::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (sender, mut receiver) = mpsc::channel(WAITING_MAX);
+    let (sender, mut receiver) = mpsc::channel(CAPACITY);
     tokio::spawn(async move {
         while let Some(job) = receiver.recv().await {
             notify_external_system(job).await;
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     database.migrate_up().await?;
     let hook = move |job: &Arc<Job>| {
         if let Err(missed) = sender.try_send(Arc::clone(job)) {
-            eprintln!("the other system does not hear of job {}: {missed}", job.id);
+            eprintln!("dropped the notification of job {}: {missed}", job.id);
         }
     };
     let repository = NotifyingRepository::new(Arc::new(database), Box::new(hook));

@@ -1,4 +1,4 @@
-//! A storage that keeps its jobs in another one, and tells somebody of every job that it has saved.
+//! A storage that stores jobs in another one and notifies a hook of every stored job.
 
 use std::sync::Arc;
 
@@ -8,30 +8,30 @@ use tickerq::storage::change::{Applied, Change, ChangeError, Finished, Inserted,
 use tickerq::storage::delegating::DelegatingRepository;
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 
-/// Is told of every job as it was saved: when it is new, started, ended, retried, cancelled or changed.
+/// Receives every job as stored: created, started, finished, retried, cancelled or updated.
 ///
-/// It is called between two commits, so it must not take long: it hands the job on, and somebody else makes the calls
-/// that take time. Nobody hears of a job that was saved right before the process was killed.
+/// It is called between two commits, so it must return quickly and leave slow calls to another task. A job that was
+/// stored right before the process was killed is not reported.
 pub(crate) type Hook = Box<dyn Fn(&Arc<Job>) + Send + Sync>;
 
-/// See the module.
+/// The storage.
 pub(crate) struct NotifyingRepository {
     inner: Arc<dyn JobRepository>,
     hook: Hook,
 }
 
 impl NotifyingRepository {
-    /// Keeps jobs in `inner`.
+    /// A storage over `inner`.
     pub(crate) fn new(inner: Arc<dyn JobRepository>, hook: Hook) -> Self {
         Self { inner, hook }
     }
 }
 
-/// The jobs that a change has saved, as it was applied. What is not matched here saves none.
+/// The jobs that an applied change has stored; other changes store none.
 fn saved(change: &Change, applied: &Applied) -> Vec<Arc<Job>> {
     match (change, applied) {
         (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
-            // A job whose unique key another one has was not saved.
+            // A job whose unique key was in use was not stored.
             let is_new = inserted.iter().map(|inserted| *inserted == Inserted::New);
             chosen(jobs, is_new)
         }
@@ -59,7 +59,7 @@ impl DelegatingRepository for NotifyingRepository {
 
     async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
         let results = self.inner.commit(changes).await?;
-        // Only now: what was not committed was not saved.
+        // Only after the commit.
         for (change, result) in changes.iter().zip(&results) {
             if let Ok(applied) = result {
                 saved(change, applied).iter().for_each(&self.hook);
@@ -68,6 +68,6 @@ impl DelegatingRepository for NotifyingRepository {
         Ok(results)
     }
 
-    // Everything else is the other storage's business. What the trait has a default for is passed on as well: the other
-    // storage may do it better, and the signals between servers are among it.
+    // All other methods are forwarded, including those with defaults: the other storage may implement them better,
+    // and the signals between servers are among them.
 }

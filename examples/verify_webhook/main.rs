@@ -1,4 +1,4 @@
-//! A webhook receiver in Rust: verifies what it is told with `hmac` and `sha2`, then reads it.
+//! A webhook receiver in Rust: verifies deliveries with `hmac` and `sha2`, then reads them.
 //!
 //! ```sh
 //! TICKERQ_SECRET=webhook-secret-key cargo run --example verify_webhook
@@ -7,14 +7,14 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
-    reason = "an example is told by its environment and prints what it is told"
+    reason = "an example reads its environment and prints deliveries"
 )]
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-/// Whether `signature` is by this secret over the exact bytes of `body`, compared in constant time.
+/// Verifies that `signature` is by this secret over the exact bytes of `body`, in constant time.
 fn verify(secret: &str, body: &[u8], signature: &str) -> bool {
     let Some(hex) = signature.strip_prefix("sha256=").filter(|hex| hex.len() == 64) else {
         return false;

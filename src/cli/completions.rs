@@ -18,7 +18,7 @@ pub(super) struct CompletionsArguments {
 }
 
 pub(super) fn run(arguments: &CompletionsArguments, output: &mut Output) -> Result<(), CliError> {
-    // Written to memory first: the generator panics when its writer fails.
+    // Written to memory first: the generator panics if its writer fails.
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), "tickerq", &mut script);
     output.bytes(&script)

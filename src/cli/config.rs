@@ -10,13 +10,13 @@ use crate::server;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
-    /// Say whether the server would start with this configuration, or everything that is wrong with it.
+    /// Validate the configuration: print whether the server would start, or all errors.
     #[command(after_help = "Examples:
   tickerq config check
   tickerq config check --config /etc/tickerq.toml
   TICKERQ_DATABASE__URL=postgres://localhost/jobs tickerq config check")]
     Check(ServerSettings),
-    /// Print the whole configuration as TOML: secrets hidden, and where each value was written.
+    /// Print the complete configuration as TOML, with hidden secrets and the source of each value.
     #[command(after_help = "Examples:
   tickerq config show
   tickerq config show --config /etc/tickerq.toml | grep TICKERQ_     # what the environment changes")]

@@ -1,4 +1,4 @@
-//! What can go wrong on the command line, and the exit code that says so.
+//! Errors of the command line and their exit codes.
 
 use std::io;
 use std::process::ExitCode;
@@ -6,63 +6,63 @@ use std::process::ExitCode;
 use super::api_client::problem::Problem;
 use crate::config::loader::source::ConfigErrors;
 
-/// Why a subcommand ended without having done its work.
+/// Error of a subcommand.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
-    /// The configuration has mistakes.
+    /// The configuration is invalid.
     #[error("{0}")]
     Config(#[from] ConfigErrors),
-    /// An argument was read and cannot be used.
+    /// An argument is invalid.
     #[error("{0}")]
     Usage(String),
-    /// The server was not reached.
-    #[error("no connection to {address}: {reason}; is the server running? (--server or TICKERQ_SERVER says where)")]
+    /// The server is not reachable.
+    #[error("no connection to {address}: {reason}; is the server running? (address: --server or TICKERQ_SERVER)")]
     NoConnection {
-        /// What was tried.
+        /// The URL of the request.
         address: String,
-        /// Why it failed.
+        /// The cause.
         reason: String,
     },
-    /// The server said no.
+    /// The server has rejected the request.
     #[error("{0}")]
     Refused(Problem),
-    /// Something answered that is not this API.
-    #[error("{address} answered {status}, which is not an answer of this API: {reason}")]
+    /// The response is not one of this API.
+    #[error("{address} responded with {status}, which is not a response of this API: {reason}")]
     NotTheApi {
-        /// What was asked.
+        /// The URL of the request.
         address: String,
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
-        /// What is wrong with it.
+        /// The cause.
         reason: String,
     },
-    /// The job that was waited for did not complete.
+    /// The awaited job did not complete.
     #[error("job {id} {ended}")]
     NotCompleted {
-        /// Which one.
+        /// The id of the job.
         id: String,
-        /// How it ended, and why.
+        /// Its status, and the reason.
         ended: String,
     },
-    /// The user declined, or could not be asked.
+    /// The user declined, or there is no terminal for the question.
     #[error("not confirmed; nothing was deleted (--yes skips the question)")]
     NotConfirmed,
     /// The process itself failed: no threads, no random numbers.
     #[error("{0}")]
     System(String),
-    /// The server or its database could not be started.
+    /// The server or its database failed to start.
     #[error("{0}")]
     Start(String),
-    /// A second signal came while the server was stopping.
-    #[error("stopped at once; what was running runs again when the server starts")]
+    /// A second signal arrived during the shutdown.
+    #[error("stopped immediately; running jobs are requeued on the next start")]
     StoppedAtOnce,
     /// Standard output was closed or is broken.
-    #[error("cannot write to standard output: {0}")]
+    #[error("failed to write to standard output: {0}")]
     Output(io::Error),
 }
 
 impl CliError {
-    /// Whether the reader of standard output has closed it.
+    /// `true` if the reader of standard output has closed it.
     pub(super) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }
@@ -84,7 +84,7 @@ impl CliError {
         }
     }
 
-    /// The messages for standard error, one for each mistake of a configuration.
+    /// The messages for standard error, one for each error of a configuration.
     pub(super) fn messages(&self) -> Vec<String> {
         match self {
             Self::Config(ConfigErrors(errors)) => errors.iter().map(ToString::to_string).collect(),

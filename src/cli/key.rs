@@ -1,4 +1,4 @@
-//! `tickerq key`: keys that programs call with.
+//! `tickerq key`: API keys.
 
 use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
@@ -9,7 +9,7 @@ use crate::config::sections::api::keys;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Print a new key, and what to write into the configuration: of the key only its SHA-256.
+    /// Print a new key and its settings for the configuration, which contain only its SHA-256.
     #[command(after_help = "Examples:
   tickerq key generate --name billing
   tickerq key generate --name dashboard --scopes tickerq:read
@@ -23,10 +23,10 @@ The other lines belong into tickerq.toml.")]
 /// Print a new key.
 #[derive(Debug, Args)]
 pub(super) struct GenerateArguments {
-    /// Who will use it: the name that stands in the record of changes.
+    /// Name of the user of the key in the audit log.
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = parse_name)]
     name: String,
-    /// What it may do, with commas between.
+    /// Scopes of the key, separated by commas.
     #[arg(
         long,
         value_name = "SCOPES",
@@ -36,14 +36,14 @@ pub(super) struct GenerateArguments {
     scopes: Vec<String>,
 }
 
-/// What a key begins with, so that people and programs that look for lost secrets know it.
+/// Prefix of keys, which secret scanners recognize.
 const PREFIX: &str = "tq_";
-/// How many random bytes a key has.
+/// Number of random bytes of a key.
 const KEY_BYTES: usize = 32;
 
 pub(super) fn run(command: KeyCommand, output: &mut Output) -> Result<(), CliError> {
     let KeyCommand::Generate(GenerateArguments { name, scopes }) = command;
-    // The system's own source of randomness, reseeded as it is used.
+    // The system's source of randomness, reseeded as it is used.
     let key = format!("{PREFIX}{}", base64url(&rand::random::<[u8; KEY_BYTES]>()));
     let digest = keys::hex(&Sha256::digest(&key));
     output.line(&key)?;
@@ -67,7 +67,7 @@ fn base64url(bytes: &[u8]) -> String {
             .iter()
             .enumerate()
             .fold(0_u32, |bits, (index, byte)| bits | u32::from(*byte) << (16 - 8 * index));
-        // Of 24 bits, 6 at a time: as many as the bytes reach into.
+        // Of 24 bits, 6 at a time, for all given bytes.
         for index in 0..=chunk.len() {
             let digit = (bits >> (18 - 6 * index)) & 0x3f;
             text.extend(ALPHABET.get(digit as usize).map(|letter| char::from(*letter)));

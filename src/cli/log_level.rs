@@ -1,4 +1,4 @@
-//! `tickerq log-level`: how much a running server says in its log.
+//! `tickerq log-level`: the log level of a running server.
 
 use clap::Args;
 use serde::Serialize;
@@ -10,14 +10,14 @@ use super::error::CliError;
 use super::output::Output;
 use crate::log_level::LogLevel;
 
-/// Show how much a running server says in its log, or change it.
+/// Get or set the log level of a running server.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   tickerq log-level
   tickerq log-level debug
   tickerq log-level info,tickerq=debug --server http://127.0.0.1:8080")]
 pub(super) struct LogLevelArguments {
-    /// What it shall say until it restarts: off, error, warn, info, debug, trace, or directives.
+    /// New level until the next restart: off, error, warn, info, debug, trace, or directives.
     #[arg(value_parser = LogLevel::parse)]
     level: Option<LogLevel>,
     #[command(flatten, next_help_heading = "Server")]

@@ -1,4 +1,4 @@
-//! `tickerq migrate`: brings the database's tables up to date, or takes that back.
+//! `tickerq migrate`: migrations of the database.
 
 use clap::{Args, Subcommand};
 
@@ -11,16 +11,16 @@ use crate::storage::sea::MigrationState;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MigrateCommand {
-    /// Take all steps that the database has not taken. A server does so when it starts.
+    /// Apply pending migrations. A server applies them when it starts.
     #[command(after_help = "Examples:
   tickerq migrate up
   tickerq migrate up --database-url postgres://tickerq@localhost/tickerq")]
     Up(ConfigArguments),
-    /// Take back the last steps, and with them what their tables hold.
+    /// Revert the last migrations, which deletes the contents of their tables.
     #[command(after_help = "Examples:
   tickerq migrate down --steps 1 --yes")]
     Down(DownArguments),
-    /// List the steps, and whether the database has taken them. Changes nothing, and works beside a running server.
+    /// List migrations and whether they are applied. Read-only; works beside a running server.
     #[command(after_help = "Examples:
   tickerq migrate status")]
     Status(ConfigArguments),
@@ -30,10 +30,10 @@ pub(super) enum MigrateCommand {
 pub(super) struct DownArguments {
     #[command(flatten)]
     config: ConfigArguments,
-    /// How many steps.
+    /// Number of migrations.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     steps: u32,
-    /// Confirms that the jobs in the tables are lost.
+    /// Confirm that the jobs in the tables are lost.
     #[arg(long, required = true)]
     yes: bool,
 }

@@ -1,6 +1,6 @@
-//! The command line: a file a subcommand.
+//! The command line: a file per subcommand.
 //!
-//! `job`, `queue` and `log-level` are clients of a running server: they speak its REST API and know nothing else of it.
+//! `job`, `recurring`, `queue`, `node` and `log-level` are clients of a running server: they use only its REST API.
 
 mod api_client;
 mod completions;
@@ -31,7 +31,7 @@ use self::api_client::{ClientArguments, LeadingClientArguments};
 use self::error::CliError;
 use self::output::Output;
 
-/// A background-job server: jobs by REST from any language, stored durably, run, retried and reported.
+/// Background-job server: jobs over REST from any language, stored durably, executed, retried and reported.
 #[derive(Debug, Parser)]
 #[command(name = "tickerq", version, about, propagate_version = true, max_term_width = 100)]
 struct Arguments {
@@ -45,39 +45,39 @@ struct Arguments {
 enum Command {
     /// Run the server.
     Serve(self::serve::ServeArguments),
-    /// Bring the database's tables up to date, or look at them.
+    /// Apply, revert or list migrations of the database.
     #[command(subcommand)]
     Migrate(migrate::MigrateCommand),
-    /// Print the API's description, OpenAPI 3.1.
+    /// Print the OpenAPI 3.1 document.
     Openapi(settings::ConfigArguments),
     /// Print the GraphQL schema.
     Schema,
-    /// Check or show the configuration.
+    /// Validate or show the configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
     /// Create, list, show, cancel, retry and execute jobs of a running server.
     Job(job::JobArguments),
-    /// Put, show and delete recurring jobs of a running server by their keys.
+    /// Create, replace, show and delete recurring jobs of a running server by key.
     Recurring(recurring::RecurringArguments),
     /// List, pause, resume and clear queues of a running server.
     Queue(queue::QueueArguments),
     /// List, drain and resume the servers that share a running server's storage.
     Node(node::NodeArguments),
-    /// Show how much a running server says in its log, or change it.
+    /// Get or set the log level of a running server.
     LogLevel(log_level::LogLevelArguments),
-    /// Make keys that programs call with.
+    /// Manage API keys.
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Tell when a cron expression runs, and what it means.
+    /// Inspect cron expressions.
     Cron(cron::CronArguments),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArguments),
 }
 
-/// Reads the arguments of this process, does what they say, and returns its exit code: 0, 1 for a failure, 2 for wrong
+/// Runs the command of this process's arguments, and returns its exit code: 0, 1 for a failure, 2 for invalid
 /// arguments.
 pub fn main() -> ExitCode {
-    // Options before this subcommand are refused: it calls no server.
+    // Options before this subcommand are rejected: it uses no server.
     if std::env::args_os().nth(1).is_some_and(|command| command == "cron")
         && let Err(error) = cron::choose_zones()
     {
@@ -89,7 +89,7 @@ pub fn main() -> ExitCode {
     };
     let mut output = Output::of_this_process();
     let result = run(arguments, &mut output);
-    // What was written before a failure is shown, too; the failure itself is the news.
+    // Output before a failure is printed too; the failure itself takes precedence.
     let flushed = output.finish();
     match result.and(flushed) {
         Ok(()) => ExitCode::SUCCESS,
@@ -99,7 +99,7 @@ pub fn main() -> ExitCode {
 
 /// Prints the error, and returns the exit code.
 fn report(error: &CliError) -> ExitCode {
-    // `tickerq job list | head`: the reader has enough.
+    // `tickerq job list | head`: the reader has closed the pipe.
     if error.is_closed_pipe() {
         return ExitCode::SUCCESS;
     }
@@ -107,7 +107,7 @@ fn report(error: &CliError) -> ExitCode {
     error.exit_code()
 }
 
-/// Parses the arguments; options of the running server may stand before or after the subcommand.
+/// Parses the arguments; options of the client may be before or after the subcommand.
 fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Command, clap::Error> {
     let matches = Arguments::command().try_get_matches_from(arguments)?;
     let Arguments { mut command, client } = Arguments::from_arg_matches(&matches)?;
@@ -118,7 +118,7 @@ fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Re
         (Some(own), Some((_, matches))) => client.apply(own, matches),
         (Some(_) | None, _) => {
             let detail =
-                format!("{flag} is for commands that call a running server: job, recurring, queue, node, log-level");
+                format!("{flag} requires a command for a running server: job, recurring, queue, node, log-level");
             return Err(Arguments::command().error(ErrorKind::ArgumentConflict, detail));
         }
     }

@@ -25,11 +25,11 @@ enum NodeCommand {
   tickerq node list
   tickerq node list --json --server https://jobs.example.com")]
     List,
-    /// Start no new jobs on a node; what it runs goes on.
+    /// Drain a node: start no new jobs; running ones continue.
     #[command(after_help = "Examples:
   tickerq node drain worker-1")]
     Drain(NodeArgument),
-    /// Start jobs on a draining node again.
+    /// Resume a draining node.
     #[command(after_help = "Examples:
   tickerq node resume worker-1")]
     Resume(NodeArgument),

@@ -1,4 +1,4 @@
-//! `tickerq openapi`: prints the API's description.
+//! `tickerq openapi`: prints the OpenAPI document.
 
 use super::error::CliError;
 use super::output::Output;

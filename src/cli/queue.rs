@@ -27,11 +27,11 @@ enum QueueCommand {
   tickerq queue list
   tickerq queue list --json --server https://jobs.example.com")]
     List,
-    /// Start no more jobs of a queue; what runs goes on.
+    /// Pause a queue: start no more jobs; running ones continue.
     #[command(after_help = "Examples:
   tickerq queue pause mail")]
     Pause(NameArgument),
-    /// Start jobs of a paused queue again.
+    /// Resume a paused queue.
     #[command(after_help = "Examples:
   tickerq queue resume mail")]
     Resume(NameArgument),
@@ -94,7 +94,7 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
     let answer = api_client::block_on(ask(&client, &command))?;
     if as_json {
         let text = answer.text.trim_end();
-        // A deletion is answered without a body.
+        // The response to a deletion has no body.
         return if text.is_empty() { Ok(()) } else { output.line(text) };
     }
     match command {

@@ -24,7 +24,7 @@ pub(super) struct RecurringArguments {
 
 #[derive(Debug, Subcommand)]
 enum RecurringCommand {
-    /// Create the recurring job with a key, or replace the one that has it.
+    /// Create or replace the recurring job with a key.
     #[command(after_help = "Examples:
   tickerq recurring put --key nightly-backup BackupJob '0 2 * * *' --time-zone Europe/Berlin
   tickerq recurring put --key report ReportJob @daily --parameters @report.json --queue reports")]
@@ -34,7 +34,7 @@ enum RecurringCommand {
   tickerq recurring get --key nightly-backup
   tickerq recurring get --key nightly-backup --json")]
     Get(KeyArgument),
-    /// Delete the recurring job with a key; its occurrences stay.
+    /// Delete the recurring job with a key; its occurrences remain.
     #[command(after_help = "Examples:
   tickerq recurring delete --key nightly-backup --yes")]
     Delete(DeleteArguments),
@@ -42,7 +42,7 @@ enum RecurringCommand {
 
 #[derive(Debug, Args)]
 struct KeyArgument {
-    /// The key under which the recurring job is declared.
+    /// Key of the recurring job.
     #[arg(long, value_parser = RecurringKey::parse)]
     key: RecurringKey,
 }
@@ -60,31 +60,31 @@ struct DeleteArguments {
 struct PutArguments {
     #[command(flatten)]
     key: KeyArgument,
-    /// The type of its jobs: which handler runs them.
+    /// Type of its jobs, which selects their handler.
     #[arg(value_name = "TYPE", value_parser = JobType::parse)]
     job_type: JobType,
-    /// When they are due, as one argument: five fields, six with seconds first, or a macro such as @daily.
+    /// Schedule, as one argument: five fields, six with seconds first, or a macro such as @daily.
     #[arg(value_name = "EXPRESSION")]
     cron_expression: String,
-    /// The time zone in which the expression is meant, such as Europe/Berlin.
+    /// Time zone of the expression, such as Europe/Berlin.
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
-    /// What the handler is given: JSON, @FILE, or - for standard input.
+    /// Parameters of its jobs: JSON, @FILE, or - for standard input.
     #[arg(short, long, value_name = "JSON", allow_hyphen_values = true)]
     parameters: Option<String>,
-    /// What people call it; its type unless given.
+    /// Display name; its type by default.
     #[arg(long, value_parser = JobName::parse)]
     name: Option<JobName>,
-    /// The queue of its jobs.
+    /// Queue of its jobs.
     #[arg(long, value_parser = QueueName::parse)]
     queue: Option<QueueName>,
-    /// How urgent its jobs are.
+    /// Priority of its jobs.
     #[arg(long, value_parser = job::PRIORITIES, ignore_case = true)]
     priority: Option<String>,
-    /// How many retries a job may have.
+    /// Maximum number of retries of a job.
     #[arg(long, value_name = "NUMBER")]
     max_retries: Option<u32>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse)]
     timeout: Option<TimeSpan>,
     /// Create no jobs until it is enabled.
@@ -129,7 +129,7 @@ pub(super) fn run(arguments: RecurringArguments, output: &mut Output) -> Result<
     let answer = api_client::block_on(ask(&client, &command))?;
     if as_json {
         let text = answer.text.trim_end();
-        // A deletion is answered without a body.
+        // The response to a deletion has no body.
         return if text.is_empty() { Ok(()) } else { output.line(text) };
     }
     match command {
@@ -189,7 +189,7 @@ async fn ask(client: &Client, command: &RecurringCommand) -> Result<Answer, CliE
     }
 }
 
-/// The details, a line each.
+/// The details, one per line.
 fn print(stored: &RecurringJob, output: &mut Output) -> Result<(), CliError> {
     let RecurringJob {
         id: _,

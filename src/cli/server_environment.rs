@@ -1,27 +1,27 @@
-//! The server's settings from the environment, out of the sight of the programs that it starts.
+//! Settings from the environment, hidden from the programs that the server starts.
 //!
-//! A command handler withholds `TICKERQ_…` variables from its program, but a program of the same user reads the environment
-//! with which its parent was started in `/proc/PID/environ`, whatever the parent removes later. So `serve` starts itself
-//! once more, in the same process, without these variables, and hands them over in an anonymous file that is emptied when
-//! it is read. An address of a database on its command line, which may hold a password and which every user of the machine
-//! can read, is handed over in the same way.
+//! A command handler removes `TICKERQ_…` variables from its program's environment, but a program of the same user can
+//! read the initial environment of its parent in `/proc/PID/environ`, whatever the parent removes later. Therefore
+//! `serve` executes itself again in the same process without these variables, and passes them in an anonymous file
+//! that is emptied when it is read. A database URL on the command line, which may contain a password and is readable
+//! by every user of the machine, is passed in the same way.
 
 use std::ffi::OsString;
 
 #[cfg(target_os = "linux")]
 use crate::config::sections::database::DatabaseUrl;
 
-/// Which of this process's settings come from an earlier image of it: the number of a file descriptor.
+/// Number of the file descriptor with the settings of an earlier image of this process.
 const HANDED_OVER: &str = "TICKERQ_HANDED_OVER";
 
-/// The flag whose value may hold a password.
+/// The flag whose value may contain a password.
 const DATABASE_URL: &str = "--database-url";
 
-/// Variables that hold no secrets, and that the command line reads before the settings are handed over.
+/// Variables without secrets that the command line reads before the settings are passed on.
 const KEPT: [&str; 1] = ["TICKERQ_CONFIG"];
 
-/// Hands the settings over to a new image of this process; returns there, and at once when there are none. Where the system
-/// refuses, the server runs with the environment as it is.
+/// Passes the settings to a new image of this process and returns there; returns at once if there are none. If the
+/// system refuses, the server runs with its environment unchanged.
 #[cfg(target_os = "linux")]
 pub(crate) fn hand_over() {
     use std::fs::File;
@@ -57,11 +57,11 @@ pub(crate) fn hand_over() {
     let _ = command.exec();
 }
 
-/// As above; other systems show no environment of other processes to those that are not privileged.
+/// Other systems hide the environment of a process from unprivileged processes.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn hand_over() {}
 
-/// The arguments without `--database-url` and its value, and the value. A name without a password stays where it is seen.
+/// The arguments without `--database-url` and its value, and the value. A URL without a password remains visible.
 #[cfg(target_os = "linux")]
 fn without_database_url(arguments: impl Iterator<Item = OsString>) -> (Vec<OsString>, Option<OsString>) {
     let (mut kept, mut found) = (Vec::new(), None);
@@ -82,13 +82,13 @@ fn without_database_url(arguments: impl Iterator<Item = OsString>) -> (Vec<OsStr
     (kept, found)
 }
 
-/// The value of `--database-url`, if it was handed over.
+/// The value of `--database-url`, if it was passed on.
 pub(crate) fn database_url() -> Option<String> {
     let (_, url) = handed_over()?.into_iter().find(|(name, _)| name == DATABASE_URL)?;
     Some(url)
 }
 
-/// The variables of this process, those that were handed over among them.
+/// The variables of this process, including those that were passed on.
 pub(crate) fn variables() -> Vec<(String, String)> {
     let mut variables: Vec<(String, String)> = crate::config::process_environment()
         .filter(|(name, _)| name != HANDED_OVER)
@@ -98,10 +98,7 @@ pub(crate) fn variables() -> Vec<(String, String)> {
     variables
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the environment as it is handed on, not as configuration"
-)]
+#[expect(clippy::disallowed_methods, reason = "the environment to pass on, not configuration")]
 fn settings() -> Vec<(OsString, OsString)> {
     let is_setting = |name: &OsString| {
         let name = name.to_string_lossy().to_ascii_uppercase();
@@ -110,7 +107,7 @@ fn settings() -> Vec<(OsString, OsString)> {
     std::env::vars_os().filter(|(name, _)| is_setting(name)).collect()
 }
 
-/// Reads the settings that an earlier image has handed over, the first time; the file is empty afterwards.
+/// Reads the settings of an earlier image at the first call; the file is empty afterwards.
 #[expect(
     clippy::disallowed_methods,
     reason = "the number of a descriptor is no configuration"
@@ -137,12 +134,13 @@ fn read_and_empty(path: &str) -> std::io::Result<Vec<(String, String)>> {
     Ok(decode(&bytes))
 }
 
-/// The descriptor stays open in programs that the server starts: sealed, the empty file can pass nothing between them.
+/// The descriptor stays open in programs that the server starts: sealed and empty, the file can't pass data between
+/// them.
 #[cfg(target_os = "linux")]
 fn seal(file: &std::fs::File) {
     use rustix::fs::{SealFlags, fcntl_add_seals};
 
-    // Refused for a file of another kind, which no earlier image of this process has made.
+    // Fails for a file of another type, which no earlier image has created.
     let _ = fcntl_add_seals(
         file,
         SealFlags::GROW | SealFlags::SHRINK | SealFlags::WRITE | SealFlags::SEAL,
@@ -152,7 +150,7 @@ fn seal(file: &std::fs::File) {
 #[cfg(not(target_os = "linux"))]
 fn seal(_: &std::fs::File) {}
 
-/// `name=value` pairs, each ended by NUL, which no variable holds.
+/// `name=value` pairs, each terminated by NUL, which no variable contains.
 #[cfg(target_os = "linux")]
 fn encode(settings: &[(OsString, OsString)]) -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt;
@@ -167,7 +165,7 @@ fn encode(settings: &[(OsString, OsString)]) -> Vec<u8> {
     bytes
 }
 
-/// What is not UTF-8 keeps a replacement character, which the configuration refuses.
+/// Invalid UTF-8 becomes a replacement character, which the configuration rejects.
 fn decode(bytes: &[u8]) -> Vec<(String, String)> {
     let variables = bytes.split(|byte| *byte == 0).filter(|variable| !variable.is_empty());
     variables

@@ -1,4 +1,4 @@
-//! The flags that say where the configuration is and override parts of it.
+//! Flags for the path of the configuration, and flags that override parts of it.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use super::server_environment;
 use crate::config;
 use crate::config::{Config, FlagValue, Sources};
 
-/// The file that is read when nobody names one.
+/// The default file.
 const DEFAULT_FILE: &str = "tickerq.toml";
 
-/// Where the configuration is, and the database in place of the one that it names.
+/// Path of the configuration, and an override of its database.
 #[derive(Debug, Args)]
 pub(super) struct ConfigArguments {
     /// The configuration file; tickerq.toml in the current folder if it exists.
@@ -34,7 +34,7 @@ pub(super) struct ServerSettings {
 }
 
 impl ConfigArguments {
-    /// As if no flags were given.
+    /// Defaults without flags.
     #[expect(clippy::disallowed_methods, reason = "where clap reads it as well")]
     pub(super) fn of_environment() -> Self {
         Self {
@@ -66,7 +66,7 @@ impl ConfigArguments {
         Ok(config::load(sources)?)
     }
 
-    /// The file that is read, if there is one.
+    /// The path of the file, if there is one.
     fn file(&self) -> Option<PathBuf> {
         let default = || Path::new(DEFAULT_FILE).exists().then(|| PathBuf::from(DEFAULT_FILE));
         self.config.clone().or_else(default)
@@ -79,7 +79,7 @@ impl ServerSettings {
         self.config.load(&self.listen)
     }
 
-    /// What was read, in words.
+    /// Description of the sources.
     pub(super) fn describe(&self) -> String {
         match self.config.file() {
             Some(file) => file.display().to_string(),

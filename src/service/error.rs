@@ -50,7 +50,7 @@ pub enum ServiceError {
         retry_after.as_secs()
     )]
     TooManyWorkers {
-        /// How many it may have.
+        /// The maximum number.
         max: u32,
         /// The time after which the lease of a lost worker has expired.
         retry_after: Duration,

@@ -101,7 +101,7 @@ pub(super) fn of_v6(address: Ipv6Addr) -> Option<Special> {
     listed.or_else(|| (!is_global_unicast(address)).then_some(NotRoutable))
 }
 
-/// Whether an address is of 2000::/3, the only part of the address space that is allocated to the internet.
+/// `true` for an address of 2000::/3, the only part of the address space that is allocated to the internet.
 fn is_global_unicast(address: Ipv6Addr) -> bool {
     address.segments()[0] >> 13 == 1
 }

@@ -23,9 +23,9 @@ pub enum RateExceeded {
         retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0)
     )]
     Now {
-        /// What was to be counted.
+        /// Number of requests to be counted.
         requests: u32,
-        /// How many requests the caller may make.
+        /// Maximum number of requests.
         capacity: u32,
         /// In how long.
         per: Duration,
@@ -38,9 +38,9 @@ pub enum RateExceeded {
          split the request"
     )]
     Always {
-        /// What the request costs, as far as it is known.
+        /// Cost of the request, as far as it is known.
         requests: u32,
-        /// How many requests the caller may make at once.
+        /// Maximum number of requests at once.
         capacity: u32,
     },
 }

@@ -178,7 +178,7 @@ pub struct Caller {
     pub propagated: Option<Arc<PropagatedContext>>,
     /// The rate limit, if the caller has one.
     allowance: Option<Arc<dyn Allowance>>,
-    /// What its request has cost so far; `None` where what is charged belongs to no single request.
+    /// Cost of its request so far; `None` if the charge belongs to no single request.
     spent: Option<Arc<AtomicU32>>,
 }
 

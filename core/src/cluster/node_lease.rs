@@ -94,7 +94,7 @@ mod tests {
                     prop_assert!(node.held_until() >= before, "it never goes back");
                 }
                 if node.is_held(now) {
-                    prop_assert!(now < database.lease_until, "at {now:?} the node holds what the database has let go");
+                    prop_assert!(now < database.lease_until, "at {now:?} the node holds after the database's expiry");
                 }
             }
         }

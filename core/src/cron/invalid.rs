@@ -51,7 +51,7 @@ pub enum InvalidCron {
     },
     /// No date has this day and month: `31 2`.
     #[error(
-        "day-of-month '{days}' never comes in month '{months}', whose longest month has {longest} days; it may hold \
+        "day-of-month '{days}' does not exist in month '{months}', whose longest month has {longest} days; it may hold \
          1-{longest} there"
     )]
     NeverComes {

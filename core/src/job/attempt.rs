@@ -11,10 +11,10 @@ use crate::values::time_span::TimeSpan;
 /// A job's id and the number of one of its attempts.
 pub type AttemptKey = (JobId, u32);
 
-/// How many attempts the history of a job holds: the last ones.
+/// Maximum number of attempts in the history of a job: the last ones.
 pub const ATTEMPTS_KEPT: u32 = 200;
 
-/// How an attempt stands in the history.
+/// Status of an attempt in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AttemptStatus {
     /// It is running. Only the job's row represents it; an attempt is written to the history when it finishes.
@@ -117,8 +117,8 @@ impl Attempt {
     }
 }
 
-/// The last attempts of a job that has started `started` of them, of which `current` runs now, given those that have ended.
-/// What the job does not know yet came after it, and is left out.
+/// The last attempts of a job with `started` attempts, of which `current` is running, given the finished ones.
+/// Attempts after this version of the job are left out.
 pub fn as_of(started: u32, current: Option<Attempt>, mut ended: Vec<Attempt>) -> Vec<Attempt> {
     ended.retain(|attempt| attempt.number <= started && (current.is_none() || attempt.number < started));
     ended.extend(current);

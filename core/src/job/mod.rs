@@ -93,8 +93,8 @@ pub struct Job {
     pub node: Option<NodeId>,
     /// Revision, incremented by every change: the job's `ETag`.
     pub revision: u32,
-    /// Whether it was read without the texts that can be large. Its parameters are then `null`, its result and the detail of
-    /// its error are missing, and a change that stores it leaves those texts as they are.
+    /// Read without large texts: the parameters are `null`, the result and the detail of the error are missing, and a
+    /// change that stores it leaves those texts unchanged.
     pub is_brief: bool,
 }
 
@@ -107,7 +107,7 @@ impl Job {
         }
     }
 
-    /// How many bytes its texts have that can be large.
+    /// Size of its large texts, in bytes.
     pub fn text_bytes(&self) -> usize {
         let result = self.result.as_ref().map_or(0, |result| result.as_str().len());
         let detail = self.error_detail.as_ref().map_or(0, |detail| detail.len());

@@ -37,7 +37,7 @@ impl Ratio {
         u64::try_from(part).unwrap_or(u64::MAX)
     }
 
-    /// Whether `percent` is more.
+    /// `true` if `percent` is greater.
     pub fn is_exceeded_by(self, percent: u64) -> bool {
         percent.saturating_mul(u64::from(MILLION / 100)) > u64::from(self.0)
     }

@@ -34,7 +34,7 @@ pub const TRACE_PARENT_HEADER: &str = "traceparent";
 
 /// The text is not a valid `traceparent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a traceparent: it looks like 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+#[error("not a traceparent: the form is 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
 pub struct InvalidTraceParent;
 
 /// Length of the text of version 00; later versions have the same prefix.

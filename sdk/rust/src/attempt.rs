@@ -75,7 +75,7 @@ impl<E: std::error::Error> From<E> for JobError {
 /// report of the last one arrives.
 pub(crate) type Lease = (JobId, String);
 
-/// What a handler receives beside the parameters.
+/// Context of a handler, beside the parameters.
 #[derive(Clone)]
 pub struct JobContext {
     /// The job.

@@ -141,7 +141,7 @@ impl Error {
         }
     }
 
-    /// Whether the same request may succeed later: no response, too many requests, or a failure of the server.
+    /// `true` if the same request may succeed later: no response, too many requests, or a failure of the server.
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Connection(_) | Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Server(_) => true,

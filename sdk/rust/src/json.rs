@@ -39,7 +39,7 @@ impl Json {
         self.0.get()
     }
 
-    /// Whether it is `null`.
+    /// `true` if it is `null`.
     pub fn is_null(&self) -> bool {
         self.as_str() == "null"
     }

@@ -29,7 +29,7 @@ pub(crate) struct Report {
     pub(crate) _done: oneshot::Sender<()>,
 }
 
-/// Whether an error is about the content of the request. Any other failure may pass.
+/// `true` if an error is about the content of the request. Any other failure may pass.
 pub(crate) fn is_verdict(error: &Error) -> bool {
     match error {
         Error::Validation(_) | Error::TooLarge(_) | Error::IdempotencyMismatch(_) => true,
@@ -46,7 +46,7 @@ pub(crate) fn is_verdict(error: &Error) -> bool {
     }
 }
 
-/// Whether an error concerns every request: smaller batches do not help.
+/// `true` if an error concerns every request: smaller batches do not help.
 fn is_common(error: &Error) -> bool {
     match error {
         Error::Connection(_) | Error::Authentication(_) | Error::RateLimited { .. } | Error::Unavailable { .. } => true,

@@ -57,7 +57,7 @@ pub struct Subscription {
     _listening: AbortOnDropHandle<()>,
 }
 
-/// What a subscription is made of.
+/// State of a subscription.
 pub(crate) struct SubscriptionParts<'a> {
     pub(crate) root: &'a str,
     pub(crate) token: Option<&'a str>,
@@ -261,7 +261,7 @@ impl Listener {
     }
 }
 
-/// What comes of a response that opens no WebSocket.
+/// Consequence of a response that opens no WebSocket.
 fn refused(response: &Response) -> Ended {
     let status = response.status().as_u16();
     let text = response.body().as_deref().unwrap_or_default();

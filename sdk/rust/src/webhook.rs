@@ -8,13 +8,13 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use tickerq_core::webhooks::signature::sign;
 
-/// Whether a body (its exact bytes, as they came) has this `X-TickerQ-Signature`. Compares in constant time.
+/// Verifies the `X-TickerQ-Signature` of a body (its exact bytes, as received), in constant time.
 pub fn verify_webhook(body: &[u8], signature: &str, secret: &str) -> bool {
     sign(secret, body).as_bytes().ct_eq(signature.trim().as_bytes()).into()
 }
 
-/// Whether a request has the signature of Standard Webhooks and is neither older nor newer than `tolerance`. `headers`
-/// gives a header by its lower-case name.
+/// Verifies the signature of Standard Webhooks and that the timestamp is within `tolerance` of the current time.
+/// `headers` returns a header by its lower-case name.
 pub fn verify_standard_webhook<'a>(
     body: &[u8],
     headers: impl Fn(&str) -> Option<&'a str>,

@@ -1,10 +1,10 @@
-//! The parts of the server's answers that are shown to people. What is missing or new does not stop a client: an older
-//! one can speak to a newer server.
+//! The parts of the server's responses that are displayed. Missing or unknown members are accepted: an older client
+//! works with a newer server.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// How much a server says in its log.
+/// The log level of a server.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LogLevel {
     pub(crate) level: String,
@@ -26,7 +26,7 @@ pub(crate) struct JobList {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Job {
     pub(crate) id: String,
-    /// Absent for callers that may not read, as all but the id and the status.
+    /// Absent for callers without the read scope, like all but the id and the status.
     #[serde(rename = "type", default)]
     pub(crate) job_type: Option<String>,
     pub(crate) status: String,
@@ -154,7 +154,7 @@ pub(crate) struct Queue {
     pub(crate) throughput: Throughput,
 }
 
-/// What a queue has completed lately.
+/// Completed jobs of a queue in the last hour.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Throughput {
@@ -162,7 +162,7 @@ pub(crate) struct Throughput {
     pub(crate) jobs_per_hour: f64,
 }
 
-/// How many jobs were removed from a queue.
+/// Number of jobs removed from a queue.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ClearedQueue {
@@ -171,7 +171,7 @@ pub(crate) struct ClearedQueue {
 }
 
 impl Job {
-    /// Whether nothing more happens to it.
+    /// `true` if it has a final status.
     pub(crate) fn is_finished(&self) -> bool {
         matches!(self.status.as_str(), "completed" | "failed" | "cancelled")
     }

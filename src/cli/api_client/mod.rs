@@ -1,4 +1,4 @@
-//! Speaks to a running server.
+//! HTTP client of the REST API.
 
 pub(crate) mod api_types;
 pub(crate) mod problem;
@@ -20,10 +20,10 @@ use crate::config::loader::secret::Secret;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Which server, and how.
+/// Address of the server, and credentials.
 #[derive(Debug, Args)]
 pub(super) struct ClientArguments {
-    /// The server's address.
+    /// Address of the server.
     #[arg(
         long,
         global = true,
@@ -32,10 +32,10 @@ pub(super) struct ClientArguments {
         default_value = "http://127.0.0.1:5000"
     )]
     server: String,
-    /// The token that is sent as `Authorization: Bearer …`.
+    /// Token sent as `Authorization: Bearer …`.
     #[arg(long, global = true, value_name = "TOKEN", env = "TICKERQ_TOKEN", hide_env_values = true, value_parser = parse_secret)]
     token: Option<Secret>,
-    /// What the API's paths begin with.
+    /// Base path of the API.
     #[arg(
         long,
         global = true,
@@ -52,13 +52,13 @@ pub(super) struct ClientArguments {
 /// The same options before the subcommand: `tickerq --server URL job list`.
 #[derive(Debug, Args)]
 pub(super) struct LeadingClientArguments {
-    /// The server's address, for commands that call a running server.
+    /// Address of the running server.
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// The token for the running server.
+    /// Token for the running server.
     #[arg(long, value_name = "TOKEN", value_parser = parse_secret)]
     token: Option<Secret>,
-    /// The base path of the running server's API.
+    /// Base path of the running server's API.
     #[arg(long, value_name = "PATH")]
     base_path: Option<String>,
     /// Print the running server's JSON, for programs.
@@ -67,7 +67,7 @@ pub(super) struct LeadingClientArguments {
 }
 
 impl LeadingClientArguments {
-    /// The first option that was given.
+    /// The first of these options on the command line.
     pub(super) fn given(&self) -> Option<&'static str> {
         let Self {
             server,
@@ -84,8 +84,8 @@ impl LeadingClientArguments {
         flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
     }
 
-    /// Fills in what the subcommand's own options, whose matches these are, do not give; the environment and the defaults
-    /// rank below an option before the subcommand.
+    /// Applies these options where the subcommand's own options, whose matches these are, are not set; the
+    /// environment and the defaults rank below.
     pub(super) fn apply(self, client: &mut ClientArguments, matches: &ArgMatches) {
         let Self {
             server,
@@ -107,30 +107,30 @@ impl LeadingClientArguments {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "clap asks for a function that can fail")]
+#[expect(clippy::unnecessary_wraps, reason = "clap requires a fallible function")]
 fn parse_secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
 }
 
-/// A server that can be asked.
+/// A client of a server.
 pub(super) struct Client {
     http: reqwest::Client,
     base: Url,
 }
 
-/// An answer that is a success: its JSON as it came.
+/// A successful response: its JSON, unchanged.
 pub(super) struct Answer {
     address: String,
     status: StatusCode,
     pub(super) text: String,
 }
 
-/// Runs a command that speaks to the server, on this thread.
+/// Runs an asynchronous command on this thread.
 pub(super) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| CliError::System(format!("cannot start: {error}")))?
+        .map_err(|error| CliError::System(format!("failed to start: {error}")))?
         .block_on(work)
 }
 
@@ -148,7 +148,7 @@ impl Client {
             ACCEPT,
             HeaderValue::from_static("application/json, application/problem+json"),
         );
-        // A variable that is set to nothing means the same as one that is not set.
+        // An empty variable means the same as an unset one.
         if let Some(token) = token
             && !token.expose().is_empty()
         {
@@ -157,7 +157,7 @@ impl Client {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        // Fails when the process has a provider already, which is then as good.
+        // Fails if the process has a provider already, which is sufficient.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .default_headers(headers)
@@ -166,16 +166,16 @@ impl Client {
             // A redirected POST would arrive as a GET.
             .redirect(redirect::Policy::none());
         if is_loopback(&base) {
-            // A proxy's idea of this address is another machine.
+            // This address means another machine to a proxy.
             builder = builder.no_proxy();
         }
         let http = builder
             .build()
-            .map_err(|error| CliError::System(format!("cannot start the client: {error}")))?;
+            .map_err(|error| CliError::System(format!("failed to start the client: {error}")))?;
         Ok(Self { http, base })
     }
 
-    /// `GET`s a path below the base path, given in segments.
+    /// `GET`s a path below the base path, in segments.
     pub(super) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Answer, CliError> {
         let mut url = self.url(path);
         if !query.is_empty() {
@@ -241,12 +241,12 @@ impl Client {
 }
 
 impl Answer {
-    /// Whether something was made that was not there before.
+    /// `true` if a resource was created.
     pub(super) fn is_new(&self) -> bool {
         self.status == StatusCode::CREATED
     }
 
-    /// What the JSON says.
+    /// Parses the JSON.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, CliError> {
         serde_json::from_str(&self.text).map_err(|error| CliError::NotTheApi {
             address: self.address.clone(),
@@ -259,10 +259,10 @@ impl Answer {
 fn base_url(server: &str, base_path: &str) -> Result<Url, CliError> {
     let wrong = |reason: &str| {
         CliError::Usage(format!(
-            "--server: '{server}' {reason}; write it like http://127.0.0.1:5000"
+            "--server: '{server}' {reason}; the form is http://127.0.0.1:5000"
         ))
     };
-    let mut url = Url::parse(server).map_err(|error| wrong(&format!("is not an address ({error})")))?;
+    let mut url = Url::parse(server).map_err(|error| wrong(&format!("is not a URL ({error})")))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong("does not begin with http:// or https://"));
     }
@@ -292,10 +292,10 @@ fn has_type(response: &Response, content_type: &str) -> bool {
     header.is_some_and(|text| text.starts_with(content_type))
 }
 
-/// The innermost cause, which is the one that helps: "connection refused".
+/// The innermost cause, such as "connection refused".
 fn reason(error: &reqwest::Error) -> String {
     if error.is_timeout() {
-        return "no answer in time".to_owned();
+        return "timed out".to_owned();
     }
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {

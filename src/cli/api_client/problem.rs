@@ -1,10 +1,10 @@
-//! What the server answers when it says no: RFC 9457 problem details.
+//! Problem details of the server's error responses (RFC 9457).
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// A problem as the server describes it.
+/// Problem details.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Problem {
     title: String,
@@ -16,7 +16,7 @@ pub(crate) struct Problem {
     errors: Vec<Part>,
 }
 
-/// A part of the request that is wrong: where it is, and why.
+/// An invalid part of the request: its position and the error.
 #[derive(Debug, Deserialize)]
 struct Part {
     #[serde(alias = "parameter", alias = "header", alias = "path", default)]
@@ -45,7 +45,7 @@ impl fmt::Display for Problem {
             detail: of_part,
         } in errors
         {
-            // One wrong part is often the whole problem, told in the same words.
+            // A single invalid part often repeats the detail.
             let place = pointer.as_deref().unwrap_or("request");
             match of_part {
                 Some(words) if Some(words) == detail.as_ref() => write!(f, "\n  at {place}")?,
@@ -54,7 +54,7 @@ impl fmt::Display for Problem {
             }
         }
         if *status == Some(401) {
-            f.write_str("\n  --token or TICKERQ_TOKEN gives the server a key")?;
+            f.write_str("\n  set a key with --token or TICKERQ_TOKEN")?;
         }
         Ok(())
     }

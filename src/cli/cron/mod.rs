@@ -21,28 +21,28 @@ pub(super) struct CronArguments {
 
 #[derive(Debug, Subcommand)]
 enum CronCommand {
-    /// Print the next times at which an expression runs, in UTC, one a line.
+    /// Print the next run times of an expression in UTC, one per line.
     Next(next::NextArguments),
-    /// Say in words what an expression means.
+    /// Describe an expression in words.
     Explain(explain::ExplainArguments),
-    /// Show the version and the source of the time zone database.
+    /// Print the version and source of the time zone database.
     Zones(zones::ZonesArguments),
 }
 
-/// The arguments of both.
+/// The common arguments.
 #[derive(Debug, Args)]
 struct ExpressionArguments {
     /// The expression, as one argument: five fields, six with seconds first, or a macro such as @daily.
     #[arg(value_name = "EXPRESSION", value_parser = CronExpression::parse)]
     expression: CronExpression,
-    /// The time zone in which it is meant, such as Europe/Berlin.
+    /// The time zone of the expression, such as Europe/Berlin.
     #[arg(long, value_name = "ZONE", default_value_t, value_parser = TimeZoneName::parse)]
     time_zone: TimeZoneName,
 }
 
-/// Chooses the time zone database that the server of this folder would use, before arguments name zones.
+/// Selects the time zone database of this folder's server, before arguments refer to zones.
 pub(super) fn choose_zones() -> Result<(), CliError> {
-    // Reading the configuration chooses them. Other mistakes in it are reported by `config check`, and say nothing of cron.
+    // Reading the configuration selects it. Other errors are reported by `config check` and are irrelevant here.
     match ConfigArguments::of_environment().load(&[]) {
         Err(CliError::Config(errors)) if errors.are_about("time_zones") => Err(CliError::Config(errors)),
         Ok(_) | Err(_) => zoneinfo::install(None).map_err(|error| CliError::Usage(error.to_string())),

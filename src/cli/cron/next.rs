@@ -18,15 +18,15 @@ use crate::domain::values::time_span::TimeSpan;
 pub(super) struct NextArguments {
     #[command(flatten)]
     expression: ExpressionArguments,
-    /// Begin after this time, such as 2030-01-31T08:00:00Z, or so long from now, such as 7d [default: now]
+    /// Start after this time, such as 2030-01-31T08:00:00Z, or this long from now, such as 7d [default: now]
     #[arg(long, value_name = "TIME", value_parser = parse_after)]
     after: Option<After>,
-    /// How many times to print
+    /// Number of run times
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
 }
 
-/// Where to begin.
+/// The start.
 #[derive(Clone, Copy, Debug)]
 enum After {
     Time(DateTime<Utc>),
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &NextArguments, output: &mut Output) -> Result<(), 
     for _ in 0..*count {
         last = expression.next_after(*time_zone, last).ok_or_else(|| {
             CliError::Usage(format!(
-                "'{expression}' has no time after {} in {time_zone}: the calendar ends with the year 2100",
+                "'{expression}' has no run time after {} in {time_zone}: the calendar ends with the year 2100",
                 text(last)
             ))
         })?;

@@ -12,7 +12,7 @@ use crate::domain::values::time_zone::ZoneDatabase;
   tickerq cron zones --list
   TICKERQ_TIME_ZONES__FOLDER=/usr/share/zoneinfo tickerq cron zones")]
 pub(super) struct ZonesArguments {
-    /// Print the names of all zones, one a line
+    /// Print the names of all zones, one per line
     #[arg(long)]
     list: bool,
 }

@@ -21,10 +21,10 @@ struct NoFields {}
 pub(super) async fn run(arguments: &CancelArguments, session: &mut Session<'_>) -> Result<(), CliError> {
     let id = arguments.job.id.to_string();
     let answer = session.client.post(&["jobs", &id, "cancel"], &NoFields {}).await?;
-    // A pending job is cancelled at once; a running one is asked to stop.
+    // A pending job is cancelled at once; a running one receives a request to stop.
     let done = match answer.read::<Job>()?.status.as_str() {
         "cancelled" => "cancelled",
-        _ => "asked to cancel",
+        _ => "requested cancellation of",
     };
     session.print_change(&answer, done)
 }

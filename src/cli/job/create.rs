@@ -21,34 +21,34 @@ use crate::domain::values::time_span::TimeSpan;
   tickerq job create Report --delay 00:05:00 --max-retries 0
   make-parameters | tickerq job create Import --parameters - --wait")]
 pub(super) struct CreateArguments {
-    /// The job's type: which handler runs it.
+    /// Type of the job, which selects its handler.
     #[arg(value_name = "TYPE", value_parser = JobType::parse)]
     job_type: JobType,
-    /// What the handler is given: JSON, @FILE, or - for standard input.
+    /// Parameters of the job: JSON, @FILE, or - for standard input.
     #[arg(short, long, value_name = "JSON", allow_hyphen_values = true)]
     parameters: Option<String>,
-    /// What people call the job; its type unless given.
+    /// Display name of the job; its type by default.
     #[arg(long, value_parser = JobName::parse)]
     name: Option<JobName>,
-    /// The queue that it waits in.
+    /// Queue of the job.
     #[arg(long, value_parser = QueueName::parse)]
     queue: Option<QueueName>,
-    /// How urgent it is.
+    /// Priority of the job.
     #[arg(long, value_parser = super::print::PRIORITIES, ignore_case = true)]
     priority: Option<String>,
-    /// How long it waits first, such as 5m, 00:05:00 or PT5M.
+    /// Delay before it is due, such as 5m, 00:05:00 or PT5M.
     #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse, conflicts_with = "run_at")]
     delay: Option<TimeSpan>,
-    /// When it may run, such as 2030-01-31T08:00:00Z.
+    /// Due time, such as 2030-01-31T08:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     run_at: Option<DateTime<Utc>>,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     #[arg(long, value_name = "NUMBER")]
     max_retries: Option<u32>,
-    /// How long one attempt may take.
+    /// Timeout of an attempt.
     #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse)]
     timeout: Option<TimeSpan>,
-    /// While a job with this key is unfinished, no second one is created.
+    /// Unique key: no second job is created while one with this key is unfinished.
     #[arg(long, value_name = "KEY", value_parser = UniqueKey::parse)]
     unique_key: Option<UniqueKey>,
     #[command(flatten)]
@@ -107,12 +107,12 @@ pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -
         unique_key: unique_key.map(|key| key.to_string()),
     };
     let answer = session.client.post(&["jobs"], &request).await?;
-    // With a unique key it may be the job that has it already.
+    // With a unique key it may be the existing job.
     let done = if answer.is_new() { "created" } else { "found" };
     wait.finish(session, &answer, done).await
 }
 
-/// The JSON itself, or that of a file or of standard input, byte for byte.
+/// The JSON of the argument, a file or standard input, byte for byte.
 pub(in crate::cli) fn read_parameters(argument: &str) -> Result<Box<RawValue>, CliError> {
     let (place, text) = match argument.strip_prefix('@') {
         Some(file) => (file, std::fs::read_to_string(file)),
@@ -125,7 +125,7 @@ pub(in crate::cli) fn read_parameters(argument: &str) -> Result<Box<RawValue>, C
         }
         None => ("the argument", Ok(argument.to_owned())),
     };
-    let text = text.map_err(|error| CliError::Usage(format!("--parameters: cannot read {place}: {error}")))?;
+    let text = text.map_err(|error| CliError::Usage(format!("--parameters: can't read {place}: {error}")))?;
     serde_json::from_str(&text).map_err(|error| CliError::Usage(format!("--parameters: {place} is not JSON: {error}")))
 }
 
@@ -143,6 +143,6 @@ mod tests {
             "{error}"
         );
         let error = read_parameters("@no/such/file").unwrap_err().to_string();
-        assert!(error.starts_with("--parameters: cannot read no/such/file: "), "{error}");
+        assert!(error.starts_with("--parameters: can't read no/such/file: "), "{error}");
     }
 }

@@ -15,10 +15,10 @@ use crate::domain::values::time_span::TimeSpan;
 pub(super) struct ExecuteArguments {
     #[command(flatten)]
     job: IdArgument,
-    /// How urgent it is now.
+    /// New priority of the job.
     #[arg(long, value_parser = print::PRIORITIES, ignore_case = true)]
     priority: Option<String>,
-    /// How long it waits first, such as 5m, 00:05:00 or PT5M.
+    /// Delay before it is due, such as 5m, 00:05:00 or PT5M.
     #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse)]
     delay: Option<TimeSpan>,
     #[command(flatten)]

@@ -34,10 +34,10 @@ pub(super) struct ListArguments {
     /// Only jobs created at this time or earlier; a date means its end.
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
-    /// How many jobs.
+    /// Maximum number of jobs.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
-    /// How many jobs to pass over.
+    /// Number of jobs to skip.
     #[arg(long, default_value_t = 0)]
     offset: u64,
 }

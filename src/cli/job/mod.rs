@@ -33,19 +33,19 @@ pub(super) struct JobArguments {
 enum JobCommand {
     /// Create a job.
     Create(create::CreateArguments),
-    /// List jobs, the newest first.
+    /// List jobs, newest first.
     List(list::ListArguments),
-    /// Show everything that is known of a job.
+    /// Show the details of a job.
     Show(show::ShowArguments),
-    /// Cancel a pending job, or tell a running one to stop.
+    /// Cancel a pending job, or request a running one to stop.
     Cancel(cancel::CancelArguments),
-    /// Let a failed or cancelled job run again.
+    /// Retry a failed or cancelled job.
     Retry(retry::RetryArguments),
     /// Run a pending job now, or a finished one again.
     Execute(execute::ExecuteArguments),
 }
 
-/// The argument of the subcommands that are about one job.
+/// The argument of subcommands for one job.
 #[derive(Debug, Args)]
 struct IdArgument {
     /// The job's id.
@@ -53,7 +53,7 @@ struct IdArgument {
     id: JobId,
 }
 
-/// What a subcommand has to work with.
+/// The client and the output of a subcommand.
 struct Session<'a> {
     client: Client,
     as_json: bool,
@@ -80,7 +80,7 @@ pub(super) fn run(arguments: JobArguments, output: &mut Output) -> Result<(), Cl
 }
 
 impl Session<'_> {
-    /// Prints what became of a job: in a line for people, whole for programs.
+    /// Prints the result of a change: one line, or the complete JSON.
     fn print_change(&mut self, answer: &Answer, done: &str) -> Result<(), CliError> {
         if self.as_json {
             return self.output.line(answer.text.trim_end());
@@ -91,7 +91,7 @@ impl Session<'_> {
             "{done} {}{}, {}",
             job.id,
             job_type.unwrap_or_default(),
-            print::standing(&job)
+            print::summary(&job)
         ))?;
         let mut warnings = job.warnings.iter();
         warnings.try_for_each(|warning| self.output.line(&format!("warning: {warning}")))

@@ -1,18 +1,18 @@
-//! Jobs for people.
+//! Display of jobs.
 
 use crate::cli::api_client::api_types::{Attempt, Job, JobList, LogLine};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::output::table::{Column, Table};
 
-/// The words for priorities.
+/// The names of priorities.
 pub(in crate::cli) const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];
 
-/// How much of a text without limits is shown in a table.
+/// Maximum length of a text in a table.
 const CELL_LENGTH_MAX: usize = 60;
 
-/// Where a job stands, in words.
-pub(super) fn standing(job: &Job) -> String {
+/// Status and queue of a job.
+pub(super) fn summary(job: &Job) -> String {
     match &job.queue {
         Some(queue) => format!("{} in queue {queue}", job.status),
         None => job.status.clone(),
@@ -64,7 +64,7 @@ pub(super) fn list(list: &JobList, offset: u64, output: &mut Output) -> Result<(
     }
 }
 
-/// Everything that is known of a job.
+/// The details of a job.
 pub(super) fn details(job: &Job, output: &mut Output) -> Result<(), CliError> {
     let retries = format!("{} of {}", job.retry_count, job.max_retries);
     // The remote worker of the latest attempt.

@@ -14,7 +14,7 @@ use crate::cli::error::CliError;
 pub(super) struct RetryArguments {
     #[command(flatten)]
     job: IdArgument,
-    /// Start the count of its retries anew.
+    /// Reset the number of retries.
     #[arg(long)]
     reset_retry_count: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `--wait`: stays until a job has finished.
+//! `--wait`: waits until a job has finished.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use crate::cli::api_client::api_types::Job;
 use crate::cli::error::CliError;
 use crate::domain::values::time_span::TimeSpan;
 
-/// The first pause between two questions; each further one is longer.
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Delay before the second poll; it increases with each poll.
+const MIN_DELAY: Duration = Duration::from_millis(50);
+/// Maximum delay.
+const MAX_DELAY: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(super) struct WaitArguments {
     /// Wait until the job has finished; the exit code is 1 unless it completed.
     #[arg(long)]
     wait: bool,
-    /// How long to wait; for as long as it takes unless given.
+    /// Maximum wait; unlimited by default.
     #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse, requires = "wait")]
     wait_timeout: Option<TimeSpan>,
 }
 
 impl WaitArguments {
-    /// Prints what was done to the job in `answer`, waits for its end if that was asked for, and prints that.
+    /// Prints the change of the job in `answer`; with `--wait`, waits for its end and prints that.
     pub(super) async fn finish(&self, session: &mut Session<'_>, answer: &Answer, done: &str) -> Result<(), CliError> {
         if !self.wait {
             return session.print_change(answer, done);
@@ -64,7 +64,7 @@ impl WaitArguments {
 }
 
 async fn wait_for(session: &Session<'_>, id: &str) -> Result<(Job, Answer), CliError> {
-    let mut pause = FIRST_PAUSE;
+    let mut pause = MIN_DELAY;
     loop {
         let answer = session.client.get(&["jobs", id], &[]).await?;
         let job: Job = answer.read()?;
@@ -72,6 +72,6 @@ async fn wait_for(session: &Session<'_>, id: &str) -> Result<(Job, Answer), CliE
             return Ok((job, answer));
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 3 / 2).min(LONGEST_PAUSE);
+        pause = (pause * 3 / 2).min(MAX_DELAY);
     }
 }

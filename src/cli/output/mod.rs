@@ -9,7 +9,7 @@ use self::table::Table;
 use super::error::CliError;
 use crate::domain::values::name::is_name_character;
 
-/// Standard output. A reader that went away is an error, not a panic.
+/// Standard output. A closed pipe is an error, not a panic.
 pub(super) struct Output {
     writer: Box<dyn Write>,
     width: Option<usize>,
@@ -32,7 +32,7 @@ impl Output {
         }
     }
 
-    /// Writes a line for people.
+    /// Writes a line.
     pub(super) fn line(&mut self, text: &str) -> Result<(), CliError> {
         self.bytes(readable(text).as_bytes())?;
         self.bytes(b"\n")
@@ -51,18 +51,18 @@ impl Output {
         self.writer.write_all(bytes).map_err(CliError::Output)
     }
 
-    /// Passes on what was written so far. To be called before waiting for something.
+    /// Flushes the output. Called before a wait.
     pub(super) fn flush(&mut self) -> Result<(), CliError> {
         self.writer.flush().map_err(CliError::Output)
     }
 
-    /// Passes on the rest.
+    /// Flushes the rest.
     pub(super) fn finish(mut self) -> Result<(), CliError> {
         self.flush()
     }
 }
 
-/// Asks for confirmation on standard error; anything but yes, the end of the input included, declines.
+/// Requests confirmation on standard error; anything but yes, including the end of the input, declines.
 pub(super) fn confirm(question: &str) -> Result<bool, CliError> {
     let mut errors = io::stderr().lock();
     let asked = write!(errors, "{} [y/N] ", readable(question)).and_then(|()| errors.flush());
@@ -77,7 +77,7 @@ pub(super) fn confirm(question: &str) -> Result<bool, CliError> {
 
 /// Writes a failure to standard error.
 pub(super) fn error(text: &str) {
-    // When standard error is closed there is nobody left to tell.
+    // A closed standard error is ignored.
     let _ = writeln!(io::stderr().lock(), "error: {}", readable(text));
 }
 
@@ -86,7 +86,7 @@ pub(super) fn warning(text: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {}", readable(text));
 }
 
-/// The text without characters that command a terminal: what a job or a server says is not trusted.
+/// The text without control characters of terminals: texts of jobs and servers are not trusted.
 fn readable(text: &str) -> String {
     let shown = |c: char| {
         if !is_name_character(c) && c != '\n' && c != '\t' {

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-/// A column: its name, and what may happen to it in a narrow terminal.
+/// A column: its name, and its behavior in a narrow terminal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
     name: &'static str,
@@ -15,7 +15,7 @@ enum Fit {
     Fixed,
     /// Cut to at least this many characters, the widest column first.
     Shrinks(usize),
-    /// Left out, the lowest rank first.
+    /// Omitted, the lowest rank first.
     Optional(u8),
 }
 
@@ -33,7 +33,7 @@ impl Column {
         }
     }
 
-    /// A column that may be left out; the lowest rank goes first.
+    /// An optional column; the lowest rank is omitted first.
     pub(crate) const fn optional(name: &'static str, rank: u8) -> Self {
         Self {
             name,
@@ -108,7 +108,7 @@ impl Table {
         }
     }
 
-    /// Shrinks columns, then leaves out optional ones, until the table fits or nothing more can give way.
+    /// Shrinks columns, then omits optional ones, until the table fits or no further column can shrink.
     fn fit(&self, layout: &mut [Layout], width: usize) {
         let total = |layout: &[Layout]| {
             let shown = layout.iter().filter(|layout| layout.is_shown);

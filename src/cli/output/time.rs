@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-/// Reads a time with its zone.
+/// Parses a time with its offset.
 pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.to_utc())
-        .map_err(|_| "a time is written like 2030-01-31T08:00:00Z or 2030-01-31T08:00:00+01:00".to_owned())
+        .map_err(|_| "the form of a time is 2030-01-31T08:00:00Z or 2030-01-31T08:00:00+01:00".to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `tickerq serve`: runs the server until it is told to stop.
+//! `tickerq serve`: runs the server until it receives a signal.
 
 pub(crate) mod signals;
 
@@ -50,10 +50,10 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
             .await
             .map_err(|error| CliError::Start(error.to_string()))?;
         if is_open {
-            warn!("no authentication: whoever reaches this address may do everything; only this machine can");
+            warn!("authentication is disabled; listening on loopback only");
         }
         let signal = signals.first().await;
-        info!("{signal} received, shutting down: running jobs may end; a second signal stops at once");
+        info!("{signal} received, shutting down, waiting for running jobs; send the signal again to force");
         tokio::select! {
             () = server.stop() => Ok(()),
             () = signals.second() => Err(CliError::StoppedAtOnce),
@@ -61,10 +61,10 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
     })
 }
 
-/// The least time between two log lines of failed accepts: the library tries again twice a second.
+/// Minimum interval of log messages about failed accepts, which the library retries twice a second.
 const ACCEPT_ERRORS_EVERY: Duration = Duration::from_secs(60);
 
-/// Whether an event is written: one of those that repeat is, once in a while.
+/// `true` if an event is logged: repeated ones are limited to the interval.
 fn is_written(event: &Metadata<'_>) -> bool {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     if event.target() != "actix_server::accept" {
@@ -78,32 +78,32 @@ fn is_written(event: &Metadata<'_>) -> bool {
     is_due
 }
 
-/// Closes this process's memory, environment and open files in `/proc` to other processes of its user, among them the programs
-/// that its command handlers start. They are closed to debuggers as well, and a crash leaves no core dump: so only a server
-/// that starts programs does this. A program that runs as root is not kept out.
+/// Protects this process's memory, environment and open files in `/proc` from other processes of its user, including
+/// programs of its command handlers. Debuggers are excluded as well, and a crash leaves no core dump: therefore only
+/// a server with command handlers does this. A program that runs as root is not excluded.
 #[cfg(target_os = "linux")]
 fn close_memory() {
     if let Err(cause) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-        warn!("failed to close the process's memory to the programs that it starts: {cause}");
+        warn!("failed to protect the process's memory from its child processes: {cause}");
     }
 }
 
-/// As above, where the system shows no process to others.
+/// Other systems do not show a process to others.
 #[cfg(not(target_os = "linux"))]
 fn close_memory() {}
 
-/// Libraries that tell what the server itself tells as well.
+/// Libraries whose events the server logs itself.
 const QUIET: &str = "sea_orm_migration=warn,sqlx::postgres::notice=error,sqlx_core::pool=error,sqlx::pool=error,actix_server=warn,opentelemetry=error,\
                      opentelemetry_sdk=error,opentelemetry-otlp=error,opentelemetry-application-insights=error";
 
 fn filter(level: &LogLevel) -> EnvFilter {
-    // As it was read: it can be parsed.
+    // Parsed when it was read, so it is valid.
     EnvFilter::builder()
         .with_regex(false)
         .parse_lossy(format!("{QUIET},{level}"))
 }
 
-/// To standard error: standard output belongs to what a subcommand answers.
+/// Logs to standard error: standard output is for the results of subcommands.
 fn start_log(config: &LogConfig) -> LogControl {
     let LogConfig {
         level,
@@ -113,7 +113,7 @@ fn start_log(config: &LogConfig) -> LogControl {
     } = config;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter(level))
-        // That standard error is gone (a closed terminal) can't be written to it either.
+        // A failure of standard error (a closed terminal) can't be logged there either.
         .log_internal_errors(false)
         .with_writer(std::io::stderr.with_filter(is_written));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
@@ -136,7 +136,7 @@ fn start_log(config: &LogConfig) -> LogControl {
 fn control<S: Subscriber>(level: &LogLevel, handle: reload::Handle<EnvFilter, S>) -> LogControl {
     LogControl::new(level.clone(), move |level| {
         let filter = filter(level);
-        // Libraries that speak through the crate `log` ask it first.
+        // Libraries that use the crate `log` check its level first.
         log::set_max_level(match filter.max_level_hint() {
             Some(LevelFilter::OFF) => log::LevelFilter::Off,
             Some(LevelFilter::ERROR) => log::LevelFilter::Error,
@@ -145,7 +145,7 @@ fn control<S: Subscriber>(level: &LogLevel, handle: reload::Handle<EnvFilter, S>
             Some(LevelFilter::DEBUG) => log::LevelFilter::Debug,
             Some(LevelFilter::TRACE) | None => log::LevelFilter::Trace,
         });
-        // Fails only when the log is gone, and it lasts as long as the process.
+        // Fails only if the log no longer exists, and it lasts as long as the process.
         let _ = handle.reload(filter);
     })
 }

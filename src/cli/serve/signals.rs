@@ -1,4 +1,4 @@
-//! The signals that stop the server.
+//! Signals that stop the server.
 
 use std::fmt;
 use std::fs;
@@ -8,25 +8,25 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A signal this soon after the first belongs to the same request: what stops a process may signal its group as well.
+/// A signal this soon after the first belongs to the same request: a supervisor may signal the group as well.
 const SAME_REQUEST: Duration = Duration::from_millis(500);
 
 /// SIGTERM, SIGINT and SIGHUP.
 pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    /// `None` where the process was started to ignore it, as `nohup` does.
+    /// `None` if the process was started with SIGHUP ignored, as by `nohup`.
     hangup: Option<Signal>,
-    /// How many more SIGTERM or SIGINT end the process at once.
+    /// Number of further SIGTERM or SIGINT that end the process immediately.
     left: u32,
 }
 
-/// The signal that came first.
+/// The first signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum First {
     Terminate,
     Interrupt,
-    /// The terminal was closed, or the signal was sent by hand.
+    /// The terminal was closed, or the signal was sent manually.
     Hangup,
 }
 
@@ -75,7 +75,8 @@ impl Signals {
         first
     }
 
-    /// Waits for the signal that ends the process at once. A closing terminal sends SIGHUP more than once: it never does.
+    /// Waits for the signal that ends the process immediately, which is never SIGHUP: a closing terminal sends it
+    /// repeatedly.
     pub(crate) async fn second(&mut self) {
         let mut is_same = true;
         let same_request = tokio::time::sleep(SAME_REQUEST);
@@ -94,14 +95,14 @@ impl Signals {
     }
 }
 
-/// Whether the process was started with SIGHUP ignored. Known where the system has `/proc`.
+/// `true` if the process was started with SIGHUP ignored. Known on systems with `/proc`.
 fn is_hangup_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     is_first_bit_set(ignored.unwrap_or_default())
 }
 
-/// Whether a mask of signals has the first one, SIGHUP.
+/// `true` if a mask of signals contains the first one, SIGHUP.
 fn is_first_bit_set(mask: &str) -> bool {
     u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1)
 }

@@ -1,4 +1,4 @@
-//! What the command line takes and asks of a server.
+//! Arguments of the command line and its requests to a server.
 
 mod stub_server;
 
@@ -29,7 +29,7 @@ impl Write for Memory {
     }
 }
 
-/// What `tickerq …` prints, and how it ends.
+/// The output and the result of `tickerq …`.
 async fn tickerq(server: &str, words: &[&str]) -> (String, Result<(), CliError>) {
     let mut words: Vec<String> = ["tickerq"].iter().chain(words).map(|&word| word.to_owned()).collect();
     words.extend(["--server".to_owned(), server.to_owned()]);
@@ -81,7 +81,7 @@ fn wrong_arguments_are_refused_before_anything_is_sent() {
         ),
         (
             vec!["job", "create", "A", "--run-at", "tomorrow"],
-            "a time is written like 2030-01-31T08:00:00Z",
+            "the form of a time is 2030-01-31T08:00:00Z",
         ),
         (
             vec!["job", "create", "A", "--max-retries", "-1"],
@@ -92,12 +92,12 @@ fn wrong_arguments_are_refused_before_anything_is_sent() {
         (vec!["job", "list", "--status", "failed,bad"], "'bad' is not a status"),
         (
             vec!["--server", "http://h", "schema"],
-            "commands that call a running server",
+            "requires a command for a running server",
         ),
         (vec!["queue", "pause", "a/b"], "a queue's name contains '/'"),
     ] {
         let error = wrong_arguments(&words);
-        assert!(error.contains(expected), "{words:?}\n  said {error}");
+        assert!(error.contains(expected), "{words:?}\n  actual {error}");
     }
 }
 
@@ -223,7 +223,7 @@ async fn a_response_of_another_api_is_reported_with_its_address() {
     let (_, result) = tickerq(&server.uri, &["queue", "list"]).await;
     let error = result.unwrap_err().to_string();
     let expected = format!(
-        "{}/api/tickerq/queues answered 404, which is not an answer of this API",
+        "{}/api/tickerq/queues responded with 404, which is not a response of this API",
         server.uri
     );
     assert!(error.starts_with(&expected), "{error}");

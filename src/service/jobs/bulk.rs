@@ -1,8 +1,8 @@
 //! Use cases that change all jobs matching a filter (cancel, retry, delete), in bounded steps.
 //!
-//! Each step is one transaction; each job is changed by the same rule as alone and recorded alone, so that it can be found
-//! out who did what to which job. None of them needs the large texts, so the jobs are read in brief. A job that the rule refuses, or that somebody else changes at the same time again and
-//! again, is passed over.
+//! Each step is one transaction. Each job is changed by the same rule as individually and has its own audit record.
+//! The large texts are not needed, so the jobs are read in brief. A job that the rule rejects, or that is changed
+//! concurrently again and again, is skipped.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ use crate::storage::change::{Applied, Change, ChangeError, JobChange};
 use crate::storage::query::{JobFilter, Order, Page};
 
 /// Maximum number of jobs per step, so that concurrent writes do not wait long.
-const STEP: u32 = 500;
-/// How often a step tries those again that somebody else has changed in between.
-const TRIES: usize = 4;
+const BATCH_SIZE: u32 = 500;
+/// Number of retries of jobs that are changed concurrently.
+const MAX_TRIES: usize = 4;
 /// Maximum number of jobs that one call changes.
 pub const BULK_MAX: u32 = 10_000;
 
@@ -114,7 +114,7 @@ impl Jobs {
         let mut left = limit;
         while left > 0 {
             let page = Page {
-                limit: STEP.min(left),
+                limit: BATCH_SIZE.min(left),
                 offset: 0,
                 after,
                 order: Order::NewestFirst,
@@ -155,7 +155,7 @@ impl Jobs {
         rule: impl Fn(&Arc<Job>) -> Option<Step>,
     ) -> Result<u64, ServiceError> {
         let mut count = 0;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_TRIES {
             let jobs = self.repository.jobs_in_brief(&ids).await?;
             let mut changes = Vec::with_capacity(jobs.len());
             ids.clear();

@@ -49,7 +49,7 @@ pub struct Rules {
     pub new_queues_per_caller: RateLimit,
     /// Limit of new jobs with a unique key per caller.
     pub unique_keys_per_caller: RateLimit,
-    /// How many remote workers of a caller may live.
+    /// Maximum number of live remote workers per caller.
     pub workers_per_caller: u32,
     /// The queues of the configuration, which may always be named.
     pub queues: HashSet<QueueName>,

@@ -11,7 +11,7 @@ use crate::storage::repository::JobRepository;
 
 /// Maximum number of workers in the cache.
 const REMEMBERED_MAX: usize = 4_096;
-/// How many bytes the names of their types may have together.
+/// Maximum total size of the names of their types, in bytes.
 const REMEMBERED_BYTES_MAX: usize = 16 << 20;
 
 /// A registered worker.

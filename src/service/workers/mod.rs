@@ -121,7 +121,7 @@ pub struct Workers {
 pub struct WorkersRead {
     /// The workers.
     pub workers: Vec<ShownWorker>,
-    /// Whether more follow.
+    /// `true` if there is a further page.
     pub has_more: bool,
 }
 
@@ -155,7 +155,7 @@ impl Workers {
         }
     }
 
-    /// How long a worker's jobs are its own without a heartbeat.
+    /// Duration of a worker's lease without a heartbeat.
     pub fn lease_time(&self) -> TimeSpan {
         self.runtime.remote.lease_time()
     }
@@ -187,7 +187,7 @@ impl Workers {
         })
     }
 
-    /// How many bytes the names of types and queues have that the page brings into memory.
+    /// Memory for the names of types and queues of the page, in bytes.
     pub async fn size(&self, caller: &Caller, page: WorkerPage) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
         Ok(self.repository.size_of(StoredTexts::OfWorkers(with_next(page))).await?)

@@ -16,12 +16,12 @@ pub const JOBS_MAX: u32 = 1_000;
 
 /// Maximum number of types, and of queues, that a worker may name.
 const NAMES_MAX: usize = 1_000;
-/// How many bytes these names may have together.
+/// Maximum total size of these names, in bytes.
 const NAMES_BYTES_MAX: usize = 32 << 10;
-/// How long a worker's name may be, in characters.
+/// Maximum length of a worker's name, in characters.
 const NAME_LENGTH_MAX: usize = 200;
 
-/// Checks what a worker says of itself.
+/// Checks the values of a registration.
 pub(super) fn check(declaration: &WorkerDeclaration) -> Result<(), ServiceError> {
     let WorkerDeclaration {
         name,

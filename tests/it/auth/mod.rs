@@ -187,7 +187,7 @@ async fn without_a_key_only_liveness_is_answered() {
     let problem = client.get("/jobs").await.problem(401);
     assert_eq!(problem["type"], "urn:tickerq:problem:unauthenticated");
     assert!(
-        !server.log().contains("no authentication"),
+        !server.log().contains("authentication is disabled"),
         "the notice is for servers without authentication"
     );
 }

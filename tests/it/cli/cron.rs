@@ -100,7 +100,10 @@ fn what_is_wrong_is_said_and_the_exit_code_shows_it() {
             vec!["explain", "30-10 * * * *"],
             "minute '30-10': range start is greater than its end: 30-10",
         ),
-        (vec!["next", "0 0 31 2 *"], "day-of-month '31' never comes in month '2'"),
+        (
+            vec!["next", "0 0 31 2 *"],
+            "day-of-month '31' does not exist in month '2'",
+        ),
         (vec!["next", "@reboot"], "@reboot is not supported"),
         (vec!["next", "0 2 * *"], "a cron expression has 5 fields"),
         (vec!["next", "0", "2", "*"], "unexpected argument '2'"),
@@ -110,12 +113,12 @@ fn what_is_wrong_is_said_and_the_exit_code_shows_it() {
         ),
         (
             vec!["next", "@daily", "--after", "2026-03-29T01:00:00"],
-            "a time is written like 2030-01-31T08:00:00Z",
+            "the form of a time is 2030-01-31T08:00:00Z",
         ),
         (vec!["next", "@daily", "--count", "0"], "0 is not in 1..="),
         (
             vec!["next", "@daily", "--after", "2101-06-01T00:00:00Z"],
-            "'@daily' has no time after 2101-06-01T00:00:00Z in UTC: the calendar ends with the year 2100",
+            "'@daily' has no run time after 2101-06-01T00:00:00Z in UTC: the calendar ends with the year 2100",
         ),
     ] {
         let complaint = refused(&arguments);

@@ -108,7 +108,7 @@ fn parameters_come_from_an_argument_a_file_or_standard_input() {
         ),
         (
             "@none.json",
-            "error: --parameters: cannot read none.json: No such file or directory (os error 2)\n",
+            "error: --parameters: can't read none.json: No such file or directory (os error 2)\n",
         ),
     ] {
         let said = shell.try_run(&["job", "create", "Echo", "--parameters", parameters]);
@@ -201,7 +201,7 @@ async fn jobs_are_cancelled_retried_and_executed() {
     let said = shell.run(&["job", "cancel", &id]);
     assert_eq!(
         said.out,
-        format!("asked to cancel {id} (Work), running in queue default\n")
+        format!("requested cancellation of {id} (Work), running in queue default\n")
     );
     visit.hung_up().await;
     shell.server.client().wait_finished(&id).await;

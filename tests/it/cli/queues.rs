@@ -127,7 +127,7 @@ fn options_of_the_server_may_stand_before_the_subcommand() {
     assert_eq!(said.code, Some(2));
     assert!(
         said.err
-            .starts_with("error: --server is for commands that call a running server"),
+            .starts_with("error: --server requires a command for a running server"),
         "{said:?}"
     );
 }
@@ -155,11 +155,7 @@ fn another_base_path_is_found_and_another_server_is_reported() {
             2,
             "error: --server: 'localhost:5000' does not begin with http:// or https://; write it like",
         ),
-        (
-            "http://",
-            2,
-            "error: --server: 'http://' is not an address (empty host)",
-        ),
+        ("http://", 2, "error: --server: 'http://' is not a URL (empty host)"),
         (
             "http://x/?y",
             2,
@@ -199,7 +195,8 @@ fn an_unexpected_response_is_reported_with_its_beginning() {
             .expect("the binary runs"),
     );
     assert_eq!(said.code, Some(1));
-    let told = format!("error: http://{address}/api/tickerq/queues answered 200, which is not an answer of this API: ");
+    let told =
+        format!("error: http://{address}/api/tickerq/queues responded with 200, which is not a response of this API: ");
     assert!(said.err.starts_with(&told), "{}", said.err);
     assert_eq!(
         answering.join().expect("it answered"),

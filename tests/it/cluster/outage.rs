@@ -274,7 +274,7 @@ async fn an_outage_is_one_line_of_the_log_whatever_the_server_does() {
     let lines: Vec<&str> = lines
         .filter(|line| line.contains("WARN") || line.contains("ERROR"))
         // Other reasons of the health.
-        .filter(|line| !line.contains("the server is "))
+        .filter(|line| !line.contains("health changed to "))
         .collect();
     assert_eq!(lines.len(), 1, "{log}");
 }

@@ -306,11 +306,11 @@ pub struct HealthRules {
     pub queue_latency_max: TimeSpan,
     /// The ratio of the jobs that ended in the last quarters of an hour that may have failed.
     pub failure_rate_max: Ratio,
-    /// How many must have failed before that counts.
+    /// Minimum number of failed jobs for the failure rate to count.
     pub failed_jobs_min: u32,
     /// The ratio of the database's disk that must be free. With less than a fifth of that the disk counts as full.
     pub disk_free_min: Ratio,
-    /// How many bytes of SQLite's write-ahead log may be kept from being moved into the database.
+    /// Maximum size of SQLite's write-ahead log that is not checkpointed, in bytes.
     pub wal_size_max: u64,
     /// Maximum difference between this node's clock and the database's.
     pub clock_skew_max: TimeSpan,
@@ -332,7 +332,7 @@ impl Default for HealthRules {
             failure_rate_max: Ratio::percent(50),
             failed_jobs_min: 20,
             disk_free_min: Ratio::percent(5),
-            // What SQLite gathers before it moves anything: less says nothing.
+            // SQLite reaches this size before it starts a checkpoint.
             wal_size_max: 16 << 20,
             clock_skew_max: TimeSpan::from_secs(5),
             lost_node_alert_for: TimeSpan::from_secs(600),

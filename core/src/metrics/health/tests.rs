@@ -210,7 +210,7 @@ fn a_momentary_problem_is_not_reported() {
     assert_eq!(
         reports(&[0, 5, 10, 15, 20], &[0, 5, 15, 20]),
         [false; 5],
-        "it begins anew"
+        "the duration restarts"
     );
 }
 

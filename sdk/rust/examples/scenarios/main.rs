@@ -38,7 +38,7 @@ async fn main() {
     }
 }
 
-/// What was logged, as text.
+/// The log output, as text.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -332,8 +332,8 @@ async fn every_error_has_its_variant(client: &Client, url: &str) {
         matches!(&busy, Err(Error::Unavailable { problem, .. }) if problem.code() == "busy"),
         "{busy:?}"
     );
-    let nobody = self::impatient("http://127.0.0.1:1", KEY).queues().await;
-    assert!(matches!(nobody, Err(Error::Connection(_))), "{nobody:?}");
+    let unreachable = self::impatient("http://127.0.0.1:1", KEY).queues().await;
+    assert!(matches!(unreachable, Err(Error::Connection(_))), "{unreachable:?}");
     println!("ok every error has its variant");
 }
 
