@@ -91,7 +91,7 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
         by_days_before: Utc::now() - TimeDelta::days(DAYS_KEPT_BY_HOUR),
         rollups_before: None,
     });
-    drop(fresh.repository.commit(&[age]).await.expect("sums by days"));
+    drop(fresh.repository.commit(&[age].into()).await.expect("sums by days"));
     // The server is alone with its database.
     let url = fresh.url;
     drop(fresh.repository);

@@ -70,8 +70,8 @@ pub(crate) async fn store(repository: &dyn JobRepository, first_due: DateTime<Ut
 }
 
 async fn commit(repository: &dyn JobRepository, change: Change) {
-    let applied = repository.commit(&[change]).await.expect("storage works").remove(0);
-    applied.expect("it is stored");
+    let mut committed = repository.commit(&[change].into()).await.expect("storage works");
+    committed.results.remove(0).expect("it is stored");
 }
 
 fn recurring() -> NewRecurringJob {

@@ -153,9 +153,10 @@ async fn pause(fresh: &Fresh, is_paused: bool) {
     });
     fresh
         .repository
-        .commit(&[change])
+        .commit(&[change].into())
         .await
         .expect("a paused queue")
+        .results
         .remove(0)
         .expect("a paused queue");
 }

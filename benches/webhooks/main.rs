@@ -44,7 +44,7 @@ use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::jobs::job_validation::{Rules, UnknownJobTypes};
 use tickerq::storage::change::{Change, WebhookChange};
-use tickerq::storage::outbox::Posting;
+use tickerq::storage::outbox::OutboxMessage;
 use tickerq::storage::query::JobFilter;
 use tickerq::storage::repository::JobRepository;
 use tickerq::webhooks::client_spans::CallReporter;
@@ -128,14 +128,14 @@ async fn drain(database: &Database, count: usize) -> f64 {
     let told = endpoint(&receiver, "one");
     let now = clock.now();
     for first in (0..count).step_by(1_000) {
-        let postings = (first..count.min(first + 1_000)).map(|number| {
+        let messages = (first..count.min(first + 1_000)).map(|number| {
             let id = JobId::new(now, number.try_into().expect("a number"));
             let body = format!(
                 "{{\"event\":\"job.completed\",\"timestamp\":\"2024-01-15T10:31:30Z\",\"data\":{{\"jobId\":\"{id}\",\
                  \"jobType\":\"EmailNotificationJob\",\"status\":\"completed\",\"duration\":\"00:00:30\",\"result\":\
                  {{\"messageId\":\"msg-456\",\"deliveryStatus\":\"delivered\"}}}}}}"
             );
-            Posting {
+            OutboxMessage {
                 message: Message {
                     id: id.as_uuid(),
                     event: Arc::from("job.completed"),
@@ -150,9 +150,9 @@ async fn drain(database: &Database, count: usize) -> f64 {
             }
         });
         let posted = repository
-            .commit(&[Change::Webhook(WebhookChange::Post(postings.collect()))])
+            .commit(&[Change::Webhook(WebhookChange::Enqueue(messages.collect()))].into())
             .await;
-        assert!(posted.expect("storage")[0].is_ok());
+        assert!(posted.expect("storage").results[0].is_ok());
     }
     let start = Instant::now();
     let runtime = Runtime::start(Arc::clone(&repository), options(vec![told]))

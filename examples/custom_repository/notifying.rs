@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tickerq::domain::job::Job;
-use tickerq::storage::change::{Applied, Change, ChangeError, Finished, Inserted, JobChange, RecurringChange};
+use tickerq::storage::change::{Applied, Change, Finished, Inserted, JobChange, RecurringChange};
+use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::DelegatingRepository;
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 
@@ -57,15 +58,15 @@ impl DelegatingRepository for NotifyingRepository {
         &*self.inner
     }
 
-    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        let results = self.inner.commit(changes).await?;
+    async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
+        let committed = self.inner.commit(commit).await?;
         // Only after the commit.
-        for (change, result) in changes.iter().zip(&results) {
+        for (change, result) in commit.changes.iter().zip(&committed.results) {
             if let Ok(applied) = result {
                 saved(change, applied).iter().for_each(&self.hook);
             }
         }
-        Ok(results)
+        Ok(committed)
     }
 
     // All other methods are forwarded, including those with defaults: the other storage may implement them better,

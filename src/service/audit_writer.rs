@@ -13,6 +13,7 @@ use crate::domain::webhooks::endpoint::EndpointId;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::writer::messages::{ChangeResult, WritePriority};
 use crate::storage::change::Change;
+use crate::storage::commit::AuditEntry;
 
 /// Writes audited changes.
 #[derive(Clone)]
@@ -89,8 +90,11 @@ impl AuditWriter {
         let Some(entry) = entry else {
             return Ok(writer.write_one(change, WritePriority::Client).await?);
         };
-        let changes = vec![change, Change::Audit(Box::new(entry))];
-        let results = writer.write(changes, WritePriority::Client).await?;
+        let audit = vec![AuditEntry {
+            change: 0,
+            record: entry,
+        }];
+        let results = writer.write_audited(vec![change], audit, WritePriority::Client).await?;
         let result = results.into_iter().next();
         result.ok_or_else(|| ServiceError::Unavailable {
             reason: "storage returned no result".to_owned(),
@@ -102,19 +106,18 @@ impl AuditWriter {
         &self,
         changes: Vec<(Change, Option<AuditRecord>)>,
     ) -> Result<ChangeResults, ServiceError> {
-        let mut together = Vec::with_capacity(changes.len() * 2);
-        let mut is_record = Vec::with_capacity(changes.len() * 2);
-        for (change, entry) in changes {
-            together.push(change);
-            is_record.push(false);
-            if let Some(entry) = entry {
-                together.push(Change::Audit(Box::new(entry)));
-                is_record.push(true);
-            }
-        }
-        let results = self.runtime.writer.write(together, WritePriority::Client).await?;
-        let of_changes = results.into_iter().zip(is_record).filter(|(_, is_record)| !is_record);
-        Ok(of_changes.map(|(result, _)| result).collect())
+        let (changes, records): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
+        let entries = records.into_iter().enumerate();
+        let audit = entries
+            .filter_map(|(change, record)| {
+                Some(AuditEntry {
+                    change,
+                    record: record?,
+                })
+            })
+            .collect();
+        let writer = &self.runtime.writer;
+        Ok(writer.write_audited(changes, audit, WritePriority::Client).await?)
     }
 }
 

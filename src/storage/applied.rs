@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::outbox::{EndpointsAt, ReviewedEndpoints};
+use super::outbox::ReviewedEndpoints;
 use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::job::Job;
 use crate::domain::values::name::{QueueName, RecurringKey};
@@ -67,11 +67,6 @@ pub enum Applied {
         /// Whether it did not before, or the other way round.
         changed: bool,
     },
-    /// Whether the change just before was recorded: whether it had an effect.
-    Audited {
-        /// Whether there is a record now.
-        is_recorded: bool,
-    },
     /// The node is noted.
     Alive,
     /// The worker is known.
@@ -82,10 +77,8 @@ pub enum Applied {
     Reported(bool),
     /// The token under which the node leads; `None` while another one does.
     Led(Option<FencingToken>),
-    /// The endpoints for which there are new deliveries, in any order.
-    Announced(Vec<EndpointId>),
-    /// The same, of endpoints that the node did not know: these are stored now.
-    AnnouncedAnew(Vec<EndpointId>, EndpointsAt),
+    /// The endpoints that have new deliveries, in any order.
+    Enqueued(Vec<EndpointId>),
     /// What the review has changed.
     Reviewed(ReviewedEndpoints),
     /// The endpoint is stored.
@@ -115,7 +108,7 @@ impl Applied {
                 u64::try_from(new.count()).unwrap_or(u64::MAX)
             }
             Self::Updated | Self::Deleted | Self::RecurringStored | Self::EndpointStored => 1,
-            Self::Announced(told) | Self::AnnouncedAnew(told, _) if !told.is_empty() => return Some(0),
+            Self::Enqueued(endpoints) if !endpoints.is_empty() => return Some(0),
             Self::Removed(count) => *count,
             Self::QueuesRemoved(removed) if !removed.is_empty() => return Some(0),
             Self::QueueSet { changed: true } | Self::DrainSet { changed: true } | Self::Registered => return Some(0),
@@ -126,10 +119,8 @@ impl Applied {
             | Self::Started(_)
             | Self::Claimed(_)
             | Self::Finished(_)
-            | Self::Audited { .. }
             | Self::Led(_)
-            | Self::Announced(_)
-            | Self::AnnouncedAnew(..)
+            | Self::Enqueued(_)
             | Self::Reviewed(_)
             | Self::Held(_)
             | Self::Attempted { .. }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::change::{Applied, Change, ChangeError};
 use super::cluster_message::{Signal, SignalStream};
+use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, JobText, Page,
@@ -42,7 +42,7 @@ use crate::domain::webhooks::endpoint::EndpointId;
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// use async_trait::async_trait;
-/// use tickerq::storage::change::{Applied, Change, ChangeError};
+/// use tickerq::storage::commit::{Commit, Committed};
 /// use tickerq::storage::delegating::DelegatingRepository;
 /// use tickerq::storage::repository::{JobRepository, RepositoryError};
 ///
@@ -57,9 +57,9 @@ use crate::domain::webhooks::endpoint::EndpointId;
 ///         &*self.inner
 ///     }
 ///
-///     async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+///     async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
 ///         self.commits.fetch_add(1, Ordering::Relaxed);
-///         self.inner.commit(changes).await
+///         self.inner.commit(commit).await
 ///     }
 /// }
 /// ```
@@ -69,8 +69,8 @@ pub trait DelegatingRepository: Send + Sync + 'static {
     fn inner(&self) -> &dyn JobRepository;
 
     /// See [`JobRepository::commit`].
-    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        self.inner().commit(changes).await
+    async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
+        self.inner().commit(commit).await
     }
 
     /// See [`JobRepository::job`].
@@ -387,8 +387,8 @@ pub trait DelegatingRepository: Send + Sync + 'static {
 
 #[async_trait]
 impl<T: DelegatingRepository> JobRepository for T {
-    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        DelegatingRepository::commit(self, changes).await
+    async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
+        DelegatingRepository::commit(self, commit).await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {

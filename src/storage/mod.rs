@@ -3,6 +3,7 @@
 pub mod applied;
 pub mod change;
 pub mod cluster_message;
+pub mod commit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod delegating;

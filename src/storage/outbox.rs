@@ -1,39 +1,43 @@
-//! What a commit tells others besides what it changes: messages for webhook endpoints, and the feed of changed jobs.
+//! The outbox: messages for webhook endpoints, and the feed of changed jobs, written in the commit of their changes.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::events::event::Event;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryId, Message};
 use crate::domain::webhooks::endpoint::{Disabled, Endpoint, EndpointId};
 
-/// A message and the endpoints that are told it.
+/// A message and the endpoints that receive it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Posting {
-    /// What is told.
+pub struct OutboxMessage {
+    /// The message.
     pub message: Message,
-    /// To whom; a delivery for each.
+    /// The endpoints; each has a delivery of its own.
     pub endpoints: Vec<EndpointId>,
 }
 
-/// A job that the feed tells of.
+/// An entry of the change feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedEntry {
-    /// Which job.
+    /// The job.
     pub job_id: JobId,
-    /// When it changed.
+    /// The time of its change.
     pub at: DateTime<Utc>,
 }
 
-/// What others are told of a commit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Announcement {
-    /// Messages, in the order in which they happened.
-    pub postings: Vec<Posting>,
-    /// Jobs that have changed, each once.
+/// The outbox entries of a commit.
+#[derive(Clone, Debug, Default)]
+pub struct OutboxEntries {
+    /// Messages, in the order of their events.
+    pub messages: Vec<OutboxMessage>,
+    /// Changed jobs, each once.
     pub feed: Vec<FeedEntry>,
+    /// The events of the changes. Storage does not write them: it returns those of a commit in its result, so that they are
+    /// derived once.
+    pub events: Vec<Event>,
 }
 
 /// The endpoints as they were stored under a version. Every change of an endpoint makes another version.
@@ -50,7 +54,7 @@ pub struct EndpointsAt {
 pub struct KnownVersion {
     /// The version that it knows; `None` when it has not read any.
     pub version: Option<i64>,
-    /// Whether, as far as it knows, nothing is announced of any change.
+    /// Whether, by the endpoints that it knows, no change has outbox entries.
     pub is_idle: bool,
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::change::{Applied, Change, ChangeError};
 use super::cluster_message::{Signal, SignalStream};
+use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, JobText, Page,
@@ -50,9 +50,9 @@ pub struct Maintenance {
 /// one ([`ChangeError::Rejected`]); the server lets none through.
 #[async_trait]
 pub trait JobRepository: Send + Sync + 'static {
-    /// Applies changes in one transaction and tells for each what became of it, in their order. A change that can't be
-    /// applied fails alone; an `Err` means that nothing is known to be applied.
-    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError>;
+    /// Applies the changes of a commit in one transaction, and writes their audit records and outbox entries in it. A change
+    /// that can't be applied fails alone, without its record; an `Err` means that nothing is known to be applied.
+    async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError>;
 
     /// One job.
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError>;

@@ -11,7 +11,7 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::{EndpointId, EndpointSource, SigningSecret};
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::domain::webhooks::sync_field::SyncField;
-use crate::storage::outbox::Posting;
+use crate::storage::outbox::OutboxMessage;
 use crate::webhooks::client::{HttpClient, HttpClientError};
 use crate::webhooks::client_spans::CallReporter;
 use crate::webhooks::egress_policy::{BlockedAddress, EgressPolicy};
@@ -134,10 +134,10 @@ impl From<EndpointAddress> for Arc<str> {
 }
 
 /// A test message for an endpoint, with its `webhook-id`.
-pub fn test_posting(id: EndpointId, now: DateTime<Utc>, message_id: JobId) -> (String, Posting) {
+pub fn test_posting(id: EndpointId, now: DateTime<Utc>, message_id: JobId) -> (String, OutboxMessage) {
     let message = test_message(id, now, message_id.as_uuid());
     let webhook_id = message.webhook_id();
-    let posting = Posting {
+    let posting = OutboxMessage {
         message,
         endpoints: vec![id],
     };

@@ -137,7 +137,7 @@ impl AfterCommit {
             events,
             has_recurring,
             outbox,
-            wants_events: _,
+            collected: _,
             handled: _,
         } = effects;
         if !outbox.is_empty() {

@@ -5,16 +5,20 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::cluster::remote_worker::AttemptReport;
 use crate::domain::events::event::{Event, JobEventKind, QueueEventKind};
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::QueueName;
+use crate::domain::webhooks::endpoint::EndpointId;
 use crate::runtime::dispatch::handled_types::HandledTypes;
 use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, QueuePauseChanged};
 use crate::runtime::outbound::messages::OutboxUpdate;
 use crate::storage::change::{
     Applied, Change, ClusterChange, Finished, Fire, Inserted, JobChange, QueueChange, RecurringChange, WebhookChange,
 };
+use crate::storage::commit::{ChangeResult, OutboxResult};
+use crate::storage::outbox::EndpointsAt;
 
 /// Effects of a commit.
 pub(crate) struct CommitEffects {
@@ -33,14 +37,211 @@ pub(crate) struct CommitEffects {
     pub(crate) has_recurring: bool,
     /// New deliveries and changes of webhook endpoints.
     pub(crate) outbox: OutboxUpdate,
-    /// Collect events of jobs.
-    pub(crate) wants_events: bool,
-    /// Receives the types of pending jobs; `None` before the commit.
-    pub(crate) handled: Option<HandledTypes>,
+    /// The events that are collected from changes.
+    pub(crate) collected: Collected,
+    /// Receives the types of pending jobs.
+    pub(crate) handled: HandledTypes,
+}
+
+/// Events that are collected from the changes of a commit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Collected {
+    /// All.
+    All,
+    /// Those of queues: events of jobs have no consumer.
+    OfQueues,
+    /// None: the outbox has collected all.
+    Nothing,
+}
+
+/// An effect of an applied change.
+enum Effect<'a> {
+    /// A job was created, changed or removed, or has another status.
+    Job(JobEventKind, &'a Arc<Job>),
+    /// An attempt has reported.
+    Reported(&'a Arc<Job>, &'a Arc<AttemptReport>),
+    /// A queue was paused, resumed or cleared.
+    Queue(QueueEventKind, &'a QueueName),
+    /// A running job was cancelled.
+    Cancelled(&'a Job),
+    /// A node starts or stops draining.
+    Draining(NodeDrainChanged),
+    /// A recurring job was created or changed.
+    Recurring,
+    /// Endpoints have new deliveries.
+    Deliveries(&'a [EndpointId]),
+    /// Deliveries are pending again.
+    DeliveriesPending,
+    /// Endpoints have changed.
+    Endpoints,
+}
+
+/// The applied changes in the order in which storage applies them: those that select are last.
+pub(crate) fn in_order<'a>(
+    changes: &'a [Change],
+    results: &'a [ChangeResult],
+) -> impl Iterator<Item = (&'a Change, &'a Applied)> {
+    [false, true].into_iter().flat_map(move |is_selecting| {
+        let changes = changes.iter().zip(results);
+        changes.filter_map(move |(change, result)| match result {
+            Ok(applied) if change.selects() == is_selecting => Some((change, applied)),
+            Ok(_) | Err(_) => None,
+        })
+    })
+}
+
+/// The events of changes.
+pub(crate) fn events_of(changes: &[Change], results: &[ChangeResult], now: DateTime<Utc>) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (change, applied) in in_order(changes, results) {
+        each_effect(change, applied, |effect| events.extend(effect.event(now)));
+    }
+    events
+}
+
+/// Calls a function with each effect of an applied change.
+fn each_effect<'a>(change: &'a Change, applied: &'a Applied, mut call: impl FnMut(Effect<'a>)) {
+    match (change, applied) {
+        (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
+            let new = jobs.iter().zip(inserted).filter(|(_, one)| **one == Inserted::New);
+            new.for_each(|(job, _)| call(Effect::Job(JobEventKind::Created, job)));
+        }
+        (Change::Job(JobChange::Start { jobs }), Applied::Started(started)) => {
+            let started = jobs.iter().zip(started).filter(|(_, started)| **started);
+            started.for_each(|(job, _)| call(Effect::Job(JobEventKind::Started, job)));
+        }
+        (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => {
+            jobs.iter()
+                .for_each(|job| call(Effect::Job(JobEventKind::Started, job)));
+        }
+        (Change::Job(JobChange::Finish { job, .. }), Applied::Finished(Finished::Stored)) => {
+            ended(job).into_iter().for_each(call);
+        }
+        (Change::Job(JobChange::Update { before, after }), Applied::Updated) => match (before.status, after.status) {
+            (_, JobStatus::Running) => {
+                if after.cancel_requested {
+                    call(Effect::Cancelled(after));
+                }
+            }
+            (JobStatus::Pending, JobStatus::Pending) => call(Effect::Job(JobEventKind::Changed, after)),
+            (_, JobStatus::Pending | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled) => {
+                ended(after).into_iter().for_each(call);
+            }
+        },
+        (Change::Job(JobChange::Delete { job }), Applied::Deleted) => call(Effect::Job(JobEventKind::Deleted, job)),
+        (Change::Job(JobChange::Report { job, report }), Applied::Reported(true)) => {
+            call(Effect::Reported(job, report));
+        }
+        (Change::Recurring(RecurringChange::Fire(Fire { occurrences, .. })), Applied::Fired(fired)) => {
+            let new = occurrences.iter().zip(fired).filter(|(_, is_new)| **is_new);
+            new.for_each(|(job, _)| call(Effect::Job(JobEventKind::Created, job)));
+        }
+        (Change::Recurring(RecurringChange::Trigger { occurrence, .. }), Applied::Fired(fired))
+            if fired.contains(&true) =>
+        {
+            call(Effect::Job(JobEventKind::Created, occurrence));
+        }
+        (
+            Change::Recurring(RecurringChange::Insert { .. } | RecurringChange::Update { .. }),
+            Applied::RecurringStored,
+        ) => call(Effect::Recurring),
+        (Change::Queue(QueueChange::Clear { queue, limit, .. }), Applied::Removed(count))
+            if *count < u64::from(*limit) =>
+        {
+            call(Effect::Queue(QueueEventKind::Cleared, queue));
+        }
+        (
+            Change::Queue(QueueChange::Set {
+                queue,
+                is_paused: Some(is_paused),
+            }),
+            Applied::QueueSet { changed: true },
+        ) => {
+            let kind = if *is_paused {
+                QueueEventKind::Paused
+            } else {
+                QueueEventKind::Resumed
+            };
+            call(Effect::Queue(kind, queue));
+        }
+        (Change::Cluster(ClusterChange::SetDraining { node, is_draining }), Applied::DrainSet { changed: true }) => {
+            call(Effect::Draining(NodeDrainChanged {
+                node: *node,
+                is_draining: *is_draining,
+            }))
+        }
+        (Change::Webhook(WebhookChange::Enqueue(_)), Applied::Enqueued(endpoints)) => {
+            call(Effect::Deliveries(endpoints));
+        }
+        (Change::Webhook(WebhookChange::Review(_)), Applied::Reviewed(reviewed))
+            if !reviewed.retired.is_empty() || !reviewed.removed.is_empty() =>
+        {
+            call(Effect::Endpoints);
+        }
+        (Change::Webhook(WebhookChange::Redeliver { .. } | WebhookChange::SetBack { .. }), Applied::Removed(1..)) => {
+            call(Effect::DeliveriesPending)
+        }
+        (Change::Webhook(WebhookChange::Put { .. }), Applied::EndpointStored)
+        | (Change::Webhook(WebhookChange::Delete { .. }), Applied::Deleted)
+        | (Change::Webhook(WebhookChange::Attempts(_)), Applied::Attempted { is_disabled: true }) => {
+            call(Effect::Endpoints);
+        }
+        // Other changes have no effect beyond their result.
+        _ => {}
+    }
+}
+
+/// The effect of the end of an attempt: the job has finished, or is pending again.
+fn ended(job: &Arc<Job>) -> Option<Effect<'_>> {
+    let kind = match job.status {
+        JobStatus::Pending => JobEventKind::Retrying,
+        JobStatus::Running => return None,
+        JobStatus::Completed => JobEventKind::Completed,
+        JobStatus::Failed => JobEventKind::Failed,
+        JobStatus::Cancelled => JobEventKind::Cancelled,
+    };
+    Some(Effect::Job(kind, job))
+}
+
+impl Effect<'_> {
+    fn event(&self, at: DateTime<Utc>) -> Option<Event> {
+        match self {
+            Self::Job(kind, job) => Some(Event::Job {
+                kind: *kind,
+                at,
+                job: Arc::clone(job),
+            }),
+            Self::Reported(job, report) => Some(Event::JobReport {
+                at,
+                job: Arc::clone(job),
+                report: Arc::clone(report),
+            }),
+            Self::Queue(kind, queue) => Some(Event::Queue {
+                kind: *kind,
+                at,
+                queue: (*queue).clone(),
+            }),
+            Self::Cancelled(_)
+            | Self::Draining(_)
+            | Self::Recurring
+            | Self::Deliveries(_)
+            | Self::DeliveriesPending
+            | Self::Endpoints => None,
+        }
+    }
+
+    /// Whether an event of it is collected.
+    fn is_collected(&self, collected: Collected) -> bool {
+        match collected {
+            Collected::All => true,
+            Collected::OfQueues => matches!(self, Self::Queue(..)),
+            Collected::Nothing => false,
+        }
+    }
 }
 
 impl CommitEffects {
-    pub(crate) fn new(wants_events: bool, handled: Option<HandledTypes>) -> Self {
+    pub(crate) fn new(wants_job_events: bool, handled: HandledTypes) -> Self {
         Self {
             due: HashMap::new(),
             due_later: Vec::new(),
@@ -50,164 +251,69 @@ impl CommitEffects {
             events: Vec::new(),
             has_recurring: false,
             outbox: OutboxUpdate::default(),
-            wants_events,
+            collected: if wants_job_events {
+                Collected::All
+            } else {
+                Collected::OfQueues
+            },
             handled,
         }
     }
 
+    /// Adds the result of the outbox, which has the events of all changes; returns the endpoints that the node did not know.
+    pub(crate) fn add_outbox(&mut self, outbox: OutboxResult) -> Option<EndpointsAt> {
+        let OutboxResult {
+            endpoints,
+            newer,
+            events,
+        } = outbox;
+        self.outbox.add(&endpoints);
+        self.outbox.is_changed |= newer.is_some();
+        self.events = events;
+        self.collected = Collected::Nothing;
+        newer
+    }
+
     /// Adds the effects of an applied change.
     pub(crate) fn add(&mut self, change: &Change, applied: &Applied, now: DateTime<Utc>) {
-        match (change, applied) {
-            (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
-                for (job, inserted) in jobs.iter().zip(inserted) {
-                    if *inserted == Inserted::New {
-                        self.event(JobEventKind::Created, job, now);
-                        self.wake(job, now);
-                    }
-                }
-            }
-            (Change::Job(JobChange::Start { jobs }), Applied::Started(started)) => {
-                for (job, _) in jobs.iter().zip(started).filter(|(_, started)| **started) {
-                    self.event(JobEventKind::Started, job, now);
-                }
-            }
-            (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => {
-                for job in jobs {
-                    self.event(JobEventKind::Started, job, now);
-                }
-            }
-            (Change::Job(JobChange::Finish { job, .. }), Applied::Finished(Finished::Stored)) => self.ended(job, now),
-            (Change::Job(JobChange::Update { before, after }), Applied::Updated) => match (before.status, after.status)
-            {
-                (_, JobStatus::Running) => {
-                    if after.cancel_requested {
-                        self.cancelled.push(CancelJob {
-                            queue: after.queue.clone(),
-                            job_id: after.id,
-                            attempt: after.attempt,
-                            node: after.node,
-                        });
-                    }
-                }
-                (JobStatus::Pending, JobStatus::Pending) => {
-                    self.event(JobEventKind::Changed, after, now);
-                    self.wake(after, now);
-                }
-                (_, JobStatus::Pending | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled) => {
-                    self.ended(after, now);
-                }
-            },
-            (Change::Recurring(RecurringChange::Fire(Fire { occurrences, .. })), Applied::Fired(fired)) => {
-                for (job, _) in occurrences.iter().zip(fired).filter(|(_, fired)| **fired) {
-                    self.event(JobEventKind::Created, job, now);
+        each_effect(change, applied, |effect| self.add_effect(effect, now));
+    }
+
+    fn add_effect(&mut self, effect: Effect<'_>, now: DateTime<Utc>) {
+        if effect.is_collected(self.collected) {
+            self.events.extend(effect.event(now));
+        }
+        match effect {
+            Effect::Job(kind, job) => {
+                let is_end = kind.status().is_some_and(JobStatus::is_finished);
+                self.has_recurring |= is_end && job.occurrence.is_some();
+                if kind != JobEventKind::Deleted {
                     self.wake(job, now);
                 }
             }
-            (Change::Recurring(RecurringChange::Trigger { occurrence, .. }), Applied::Fired(fired))
-                if fired.contains(&true) =>
-            {
-                self.event(JobEventKind::Created, occurrence, now);
-                self.wake(occurrence, now);
-            }
-            (
-                Change::Recurring(RecurringChange::Insert { .. }) | Change::Recurring(RecurringChange::Update { .. }),
-                Applied::RecurringStored,
-            ) => {
-                self.has_recurring = true;
-            }
-            (Change::Job(JobChange::Report { job, report }), Applied::Reported(true)) if self.wants_events => {
-                self.events.push(Event::JobReport {
-                    at: now,
-                    job: Arc::clone(job),
-                    report: Arc::clone(report),
-                });
-            }
-            (Change::Job(JobChange::Delete { job }), Applied::Deleted) => self.event(JobEventKind::Deleted, job, now),
-            (Change::Queue(QueueChange::Clear { queue, limit, .. }), Applied::Removed(count))
-                if *count < u64::from(*limit) =>
-            {
-                self.events.push(Event::Queue {
-                    kind: QueueEventKind::Cleared,
-                    at: now,
-                    queue: queue.clone(),
-                });
-            }
-            (
-                Change::Queue(QueueChange::Set {
-                    queue,
-                    is_paused: Some(is_paused),
-                }),
-                Applied::QueueSet { changed: true },
-            ) => {
-                let kind = if *is_paused {
-                    QueueEventKind::Paused
-                } else {
-                    QueueEventKind::Resumed
+            Effect::Queue(kind, queue) => {
+                let is_paused = match kind {
+                    QueueEventKind::Paused => true,
+                    QueueEventKind::Resumed => false,
+                    QueueEventKind::Cleared => return,
                 };
-                self.events.push(Event::Queue {
-                    kind,
-                    at: now,
-                    queue: queue.clone(),
-                });
                 self.paused.push(QueuePauseChanged {
                     queue: queue.clone(),
-                    is_paused: *is_paused,
+                    is_paused,
                 });
             }
-            (
-                Change::Cluster(ClusterChange::SetDraining { node, is_draining }),
-                Applied::DrainSet { changed: true },
-            ) => {
-                self.draining.push(NodeDrainChanged {
-                    node: *node,
-                    is_draining: *is_draining,
-                });
-            }
-            (Change::Announce(_) | Change::Webhook(WebhookChange::Post(_)), Applied::Announced(endpoints)) => {
-                self.outbox.add(endpoints)
-            }
-            (Change::Announce(_), Applied::AnnouncedAnew(endpoints, _)) => {
-                self.outbox.add(endpoints);
-                self.outbox.is_changed = true;
-            }
-            (Change::Webhook(WebhookChange::Review(_)), Applied::Reviewed(reviewed)) => {
-                self.outbox.is_changed |= !reviewed.retired.is_empty() || !reviewed.removed.is_empty();
-            }
-            (
-                Change::Webhook(WebhookChange::Redeliver { .. }) | Change::Webhook(WebhookChange::SetBack { .. }),
-                Applied::Removed(1..),
-            ) => self.outbox.is_any = true,
-            (Change::Webhook(WebhookChange::Put { .. }), Applied::EndpointStored)
-            | (Change::Webhook(WebhookChange::Delete { .. }), Applied::Deleted)
-            | (Change::Webhook(WebhookChange::Attempts(_)), Applied::Attempted { is_disabled: true }) => {
-                self.outbox.is_changed = true
-            }
-            // Other changes have no effect beyond their result.
-            _ => {}
-        }
-    }
-
-    /// The job no longer runs: it has finished, or is pending again.
-    fn ended(&mut self, job: &Arc<Job>, now: DateTime<Utc>) {
-        let kind = match job.status {
-            JobStatus::Pending => JobEventKind::Retrying,
-            JobStatus::Running => return,
-            JobStatus::Completed => JobEventKind::Completed,
-            JobStatus::Failed => JobEventKind::Failed,
-            JobStatus::Cancelled => JobEventKind::Cancelled,
-        };
-        self.has_recurring |= job.occurrence.is_some() && job.status.is_finished();
-        self.event(kind, job, now);
-        self.wake(job, now);
-    }
-
-    fn event(&mut self, kind: JobEventKind, job: &Arc<Job>, at: DateTime<Utc>) {
-        if self.wants_events {
-            self.events.push(Event::Job {
-                kind,
-                at,
-                job: Arc::clone(job),
-            });
+            Effect::Cancelled(job) => self.cancelled.push(CancelJob {
+                queue: job.queue.clone(),
+                job_id: job.id,
+                attempt: job.attempt,
+                node: job.node,
+            }),
+            Effect::Draining(changed) => self.draining.push(changed),
+            Effect::Recurring => self.has_recurring = true,
+            Effect::Deliveries(endpoints) => self.outbox.add(endpoints),
+            Effect::DeliveriesPending => self.outbox.is_any = true,
+            Effect::Endpoints => self.outbox.is_changed = true,
+            Effect::Reported(..) => {}
         }
     }
 
@@ -215,9 +321,7 @@ impl CommitEffects {
         if job.status != JobStatus::Pending {
             return;
         }
-        if let Some(handled) = &self.handled {
-            handled.note_pending(job);
-        }
+        self.handled.note_pending(job);
         if job.due_at > now {
             self.due_later.push((job.queue.clone(), job.due_at));
         } else if let Some(jobs) = self.due.get_mut(&job.queue) {

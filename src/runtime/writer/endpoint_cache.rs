@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::domain::webhooks::endpoint::{Disabled, Endpoint, EndpointId};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::storage::change::{Applied, Change, WebhookChange};
+use crate::storage::outbox::EndpointsAt;
 
 /// The endpoints that this node knows. Clones share them.
 #[derive(Clone, Debug, Default)]
@@ -74,14 +75,18 @@ impl EndpointCache {
                     self.disable(attempts.endpoint_id, disabled);
                 }
             }
-            (Change::Announce(_), Applied::AnnouncedAnew(_, at)) => {
-                let mut cached = self.0.write().unwrap_or_else(PoisonError::into_inner);
-                cached.endpoints = Arc::clone(&at.endpoints);
-                cached.version = Some(at.version);
-                cached.edits += 1;
-            }
             // Other changes concern no endpoint.
             _ => {}
+        }
+    }
+
+    /// Replaces the endpoints by newer ones that a commit has found.
+    pub(crate) fn apply_newer(&self, newer: Option<EndpointsAt>) {
+        if let Some(EndpointsAt { version, endpoints }) = newer {
+            let mut cached = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            cached.endpoints = endpoints;
+            cached.version = Some(version);
+            cached.edits += 1;
         }
     }
 

@@ -17,11 +17,11 @@ use tokio::time::Instant;
 use tracing::{debug, error};
 
 use super::after_commit::AfterCommit;
-use super::commit_effects::CommitEffects;
+use super::commit_effects::{CommitEffects, in_order};
 use super::commit_stats::{CommitReport, DeliveryReport};
 use super::error::WriteError;
 use super::limits::{COALESCE_DELAY, COMMIT_ROWS_MAX, PENDING_ROWS_MAX};
-use super::messages::{ChangeResult, ReportPendingRows, Write, WritePriority, WriteReply};
+use super::messages::{ReportPendingRows, Write, WritePriority, WriteReply};
 use super::outbox::OutboxBuilder;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
@@ -32,6 +32,7 @@ use crate::runtime::monitoring::messages::CheckHealth;
 use crate::runtime::monitoring::report_channel::ReportChannel;
 use crate::runtime::outbound::throttle::CommitLoad;
 use crate::storage::change::{Change, ClusterChange, WebhookChange};
+use crate::storage::commit::{AuditEntry, Commit, Committed};
 use crate::storage::outage::StorageOutage;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -149,17 +150,10 @@ impl Writer {
         let repository = Arc::clone(&self.deps.repository);
         let outbox = self.deps.outbox.clone();
         let commit = async move {
-            let mut changes = Vec::with_capacity(batch.len());
-            let mut replies = Vec::with_capacity(batch.len());
-            for write in batch {
-                replies.push((write.reply, write.changes.len()));
-                changes.extend(write.changes);
-            }
-            // The outbox entries are part of the transaction, and so survive a crash of this server.
-            changes.extend(outbox.announcer_of(&changes).map(Change::Announce));
+            let (commit, replies) = together(batch, &outbox);
             let started = Instant::now();
-            let outcome = repository.commit(&changes).await;
-            (changes, replies, outcome, started.elapsed())
+            let outcome = repository.commit(&commit).await;
+            (commit.changes, replies, outcome, started.elapsed())
         };
         ctx.spawn(
             commit
@@ -174,8 +168,10 @@ impl Writer {
     }
 
     /// Logs completed jobs and exports spans and statistics.
-    fn report(&self, changes: &[Change], outcome: &Result<Vec<ChangeResult>, RepositoryError>, took: Duration) {
-        let Ok(results) = outcome else { return };
+    fn report(&self, changes: &[Change], outcome: &Result<Committed, RepositoryError>, took: Duration) {
+        let Ok(Committed { results, outbox: _ }) = outcome else {
+            return;
+        };
         if self.deps.log_jobs {
             for (change, result) in changes.iter().zip(results) {
                 if let Ok(applied) = result {
@@ -217,20 +213,21 @@ impl Writer {
         &mut self,
         changes: Vec<Change>,
         replies: Vec<(WriteReply, usize)>,
-        outcome: Result<Vec<ChangeResult>, RepositoryError>,
+        outcome: Result<Committed, RepositoryError>,
         ctx: &mut Context<Self>,
     ) {
         match outcome {
-            Ok(results) => {
-                let wants_events = self.deps.after_commit.wants_job_events();
-                let mut effects = CommitEffects::new(wants_events, Some(self.deps.handled.clone()));
-                let now = self.deps.clock.now();
-                for (change, result) in changes.iter().zip(&results) {
-                    if let Ok(applied) = result {
-                        self.deps.outbox.endpoints().apply(change, applied);
-                        effects.add(change, applied, now);
-                    }
+            Ok(Committed { results, outbox }) => {
+                let deps = &self.deps;
+                let now = deps.clock.now();
+                let mut effects = CommitEffects::new(deps.after_commit.wants_job_events(), deps.handled.clone());
+                let endpoints = deps.outbox.endpoints();
+                let newer = outbox.and_then(|outbox| effects.add_outbox(outbox));
+                for (change, applied) in in_order(&changes, &results) {
+                    endpoints.apply(change, applied);
+                    effects.add(change, applied, now);
                 }
+                endpoints.apply_newer(newer);
                 let mut results = results.into_iter();
                 for (reply, count) in replies {
                     // A caller may have given up; its changes are committed all the same.
@@ -258,6 +255,27 @@ impl Writer {
     }
 }
 
+/// One commit of these writes, and the receivers of their results with the number of their changes.
+fn together(batch: Vec<Write>, outbox: &OutboxBuilder) -> (Commit, Vec<(WriteReply, usize)>) {
+    let mut commit = Commit {
+        changes: Vec::with_capacity(batch.len()),
+        ..Commit::default()
+    };
+    let mut replies = Vec::with_capacity(batch.len());
+    for write in batch {
+        let first = commit.changes.len();
+        replies.push((write.reply, write.changes.len()));
+        commit.changes.extend(write.changes);
+        commit.audit.extend(write.audit.into_iter().map(|entry| AuditEntry {
+            change: first + entry.change,
+            ..entry
+        }));
+    }
+    // The outbox entries are part of the transaction, and so survive a crash of this server.
+    commit.outbox = outbox.rule_for(&commit.changes);
+    (commit, replies)
+}
+
 impl Actor for Writer {
     type Context = Context<Self>;
 }
@@ -276,7 +294,7 @@ impl Handler<Write> for Writer {
     type Result = ();
 
     fn handle(&mut self, write: Write, ctx: &mut Context<Self>) {
-        let rows: usize = write.changes.iter().map(Change::rows).sum();
+        let rows = write.changes.iter().map(Change::rows).sum::<usize>() + write.audit.len();
         // A write that is larger than the limit is accepted when none waits: it would never fit otherwise.
         let is_full = self.pending_rows > 0 && self.pending_rows + rows > PENDING_ROWS_MAX;
         if write.priority == WritePriority::Client && is_full {

@@ -8,6 +8,7 @@ use super::error::WriteError;
 use super::group_commit::Writer;
 use super::messages::{ChangeResult, ReportPendingRows, Write, WritePriority};
 use crate::storage::change::Change;
+use crate::storage::commit::AuditEntry;
 
 /// A handle to the writer. Cheap to clone.
 #[derive(Clone)]
@@ -28,9 +29,20 @@ impl WriterHandle {
         changes: Vec<Change>,
         priority: WritePriority,
     ) -> impl Future<Output = Result<Vec<ChangeResult>, WriteError>> + Send + use<> {
+        self.write_audited(changes, Vec::new(), priority)
+    }
+
+    /// Writes changes with their audit records.
+    pub fn write_audited(
+        &self,
+        changes: Vec<Change>,
+        audit: Vec<AuditEntry>,
+        priority: WritePriority,
+    ) -> impl Future<Output = Result<Vec<ChangeResult>, WriteError>> + Send + use<> {
         let (reply, replied) = oneshot::channel();
         let sent = self.address.try_send(Write {
             changes,
+            audit,
             priority,
             reply,
         });

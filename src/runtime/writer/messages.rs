@@ -4,10 +4,9 @@ use actix::Message;
 use tokio::sync::oneshot;
 
 use super::error::WriteError;
-use crate::storage::change::{Applied, Change, ChangeError};
-
-/// The result of one change: applied or rejected.
-pub type ChangeResult = Result<Applied, ChangeError>;
+use crate::storage::change::Change;
+use crate::storage::commit::AuditEntry;
+pub use crate::storage::commit::ChangeResult;
 
 /// Receives the results of a write, in the order of its changes.
 pub(crate) type WriteReply = oneshot::Sender<Result<Vec<ChangeResult>, WriteError>>;
@@ -29,6 +28,8 @@ pub enum WritePriority {
 #[rtype(result = "()")]
 pub struct Write {
     pub(crate) changes: Vec<Change>,
+    /// Audit records of the changes, by their positions in this write.
+    pub(crate) audit: Vec<AuditEntry>,
     pub(crate) priority: WritePriority,
     pub(crate) reply: WriteReply,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::commit_effects::CommitEffects;
+use super::commit_effects::events_of;
 use super::endpoint_cache::EndpointCache;
 use crate::domain::events::event::Event;
 use crate::domain::values::id::JobId;
@@ -16,8 +16,9 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::monitoring::job_spans::Traces;
-use crate::storage::change::{Announcer, Applied, Change, ChangeError, JobChange};
-use crate::storage::outbox::{Announcement, FeedEntry, KnownVersion, Posting};
+use crate::storage::change::Change;
+use crate::storage::commit::OutboxRule;
+use crate::storage::outbox::{FeedEntry, KnownVersion, OutboxEntries, OutboxMessage};
 use crate::webhooks::payload::message_of;
 
 /// Builds the outbox entries of commits. Clones share the endpoints.
@@ -59,7 +60,7 @@ impl OutboxBuilder {
     }
 
     /// Builds the entries of these changes within their transaction; `None` if there are none to build.
-    pub(crate) fn announcer_of(&self, changes: &[Change]) -> Option<Announcer> {
+    pub(crate) fn rule_for(&self, changes: &[Change]) -> Option<OutboxRule> {
         if !changes.iter().any(Change::may_have_events) {
             return None;
         }
@@ -71,45 +72,31 @@ impl OutboxBuilder {
         }
         let (has_feed, traces) = (self.has_feed, self.traces.clone());
         let (clock, ids) = (self.clock.clone(), Arc::clone(&self.ids));
-        let announcer = Announcer::new(move |changes, results, newer| {
+        let rule = OutboxRule::new(move |changes, results, newer| {
             let now = clock.now();
             let events = events_of(changes, results, now);
-            Announcement {
-                postings: postings(&events, newer.unwrap_or(&endpoints), &traces, &ids, now),
+            OutboxEntries {
+                messages: messages(&events, newer.unwrap_or(&endpoints), &traces, &ids, now),
                 feed: if has_feed { feed(&events, now) } else { Vec::new() },
+                events,
             }
         });
         Some(if self.is_shared {
-            announcer.knowing(KnownVersion { version, is_idle })
+            rule.knowing(KnownVersion { version, is_idle })
         } else {
-            announcer
+            rule
         })
     }
 }
 
-/// The events of changes in the order in which storage applies them: claims follow the inserts of their jobs.
-fn events_of(changes: &[Change], results: &[Option<Result<Applied, ChangeError>>], now: DateTime<Utc>) -> Vec<Event> {
-    let mut effects = CommitEffects::new(true, None);
-    for is_claim in [false, true] {
-        for (change, result) in changes.iter().zip(results) {
-            if let Some(Ok(applied)) = result
-                && matches!(change, Change::Job(JobChange::Claim(_))) == is_claim
-            {
-                effects.add(change, applied, now);
-            }
-        }
-    }
-    effects.events
-}
-
-fn postings(
+fn messages(
     events: &[Event],
     endpoints: &[Arc<Endpoint>],
     traces: &Traces,
     ids: &IdSource,
     now: DateTime<Utc>,
-) -> Vec<Posting> {
-    let mut postings = Vec::new();
+) -> Vec<OutboxMessage> {
+    let mut messages = Vec::new();
     for event in events {
         let Some(kind) = WebhookEvent::of(event) else { continue };
         let subscribed = endpoints.iter().filter(|endpoint| endpoint.wants(kind));
@@ -118,7 +105,7 @@ fn postings(
             continue;
         }
         let id = JobId::new(now, ids.next()).as_uuid();
-        postings.extend(message_of(event, id).map(|(_, message)| Posting {
+        messages.extend(message_of(event, id).map(|(_, message)| OutboxMessage {
             message: Message {
                 trace_parent: traces.event_span_context(event),
                 propagated: propagated_of(event),
@@ -127,7 +114,7 @@ fn postings(
             endpoints: subscribed,
         }));
     }
-    postings
+    messages
 }
 
 /// The trace context that the job of an event propagates.

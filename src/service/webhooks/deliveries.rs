@@ -40,11 +40,11 @@ impl Webhooks {
         }
         let now = timestamp::truncate_to_micros(self.runtime.clock.now());
         let (webhook_id, posting) = test_posting(id, now, JobId::new(now, self.runtime.ids.next()));
-        let post = Change::Webhook(WebhookChange::Post(vec![posting]));
+        let post = Change::Webhook(WebhookChange::Enqueue(vec![posting]));
         let entry = self.audit.entry(caller, AuditedAction::TEST_ENDPOINT);
         let entry = entry.map(|entry| audit_writer::of_endpoint(entry, id));
         let applied = self.audit.write(post, entry).await??;
-        let Applied::Announced(_) = applied else {
+        let Applied::Enqueued(_) = applied else {
             return Err(unexpected(&applied));
         };
         Ok(webhook_id)

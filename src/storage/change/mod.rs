@@ -18,9 +18,6 @@ mod size;
 mod webhook;
 mod worker;
 
-use std::fmt;
-use std::sync::Arc;
-
 pub use self::cluster::{ClusterChange, DEAF_AFTER};
 pub use self::feed::FeedChange;
 pub use self::job::{ByteLimit, Claim, Idempotency, JobChange, leaves_texts};
@@ -30,17 +27,13 @@ pub use self::recurring::{Fire, RecurringChange};
 pub use self::webhook::WebhookChange;
 pub use self::worker::WorkerChange;
 pub use super::applied::{Applied, ChangeError, Finished, Inserted};
-use super::outbox::{Announcement, KnownVersion};
-use crate::domain::access::audit::AuditRecord;
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
-use crate::domain::webhooks::endpoint::Endpoint;
 
 /// One write.
 ///
 /// Within one commit no two changes concern the same job, but for inserts that share a unique key or an idempotency key, and
-/// for changes that select, which are applied after all others. An `Audit` belongs to the change just before it. Only a
-/// change that is applied creates a queue.
+/// for changes that select, which are applied after all others. Only a change that is applied creates a queue.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// Of jobs.
@@ -59,13 +52,6 @@ pub enum Change {
     Feed(FeedChange),
     /// A step of retention.
     Maintenance(MaintenanceChange),
-    /// Records who has made the change just before this one in the list, if that change has had an effect (see
-    /// [`Applied::jobs_changed`], which becomes the record's number of jobs). A record with the same id that is stored
-    /// already is of an earlier step of the same work: the numbers are added up. → [`Applied::Audited`].
-    Audit(Box<AuditRecord>),
-    /// Builds the outbox entries of the changes before it, of which it is the last: called when they have been applied, and
-    /// written with them. → [`Applied::Announced`].
-    Announce(Announcer),
 }
 
 impl Change {
@@ -75,13 +61,7 @@ impl Change {
             Self::Job(change) => change.selects(),
             Self::Queue(change) => change.selects(),
             Self::Maintenance(_) => true,
-            Self::Recurring(_)
-            | Self::Cluster(_)
-            | Self::Worker(_)
-            | Self::Webhook(_)
-            | Self::Feed(_)
-            | Self::Audit(_)
-            | Self::Announce(_) => false,
+            Self::Recurring(_) | Self::Cluster(_) | Self::Worker(_) | Self::Webhook(_) | Self::Feed(_) => false,
         }
     }
 
@@ -91,13 +71,7 @@ impl Change {
             Self::Job(change) => change.may_have_events(),
             Self::Queue(change) => change.may_have_events(),
             Self::Recurring(change) => change.may_have_events(),
-            Self::Cluster(_)
-            | Self::Worker(_)
-            | Self::Webhook(_)
-            | Self::Feed(_)
-            | Self::Maintenance(_)
-            | Self::Audit(_)
-            | Self::Announce(_) => false,
+            Self::Cluster(_) | Self::Worker(_) | Self::Webhook(_) | Self::Feed(_) | Self::Maintenance(_) => false,
         }
     }
 
@@ -109,7 +83,7 @@ impl Change {
             Self::Recurring(change) => change.rows(),
             Self::Webhook(change) => change.rows(),
             Self::Maintenance(change) => change.rows(),
-            Self::Cluster(_) | Self::Worker(_) | Self::Feed(_) | Self::Audit(_) | Self::Announce(_) => 1,
+            Self::Cluster(_) | Self::Worker(_) | Self::Feed(_) => 1,
         }
     }
 
@@ -123,9 +97,7 @@ impl Change {
             | Self::Worker(_)
             | Self::Webhook(_)
             | Self::Feed(_)
-            | Self::Maintenance(_)
-            | Self::Audit(_)
-            | Self::Announce(_) => &[],
+            | Self::Maintenance(_) => &[],
         };
         jobs.iter().map(|job| job.id)
     }
@@ -136,67 +108,10 @@ impl Change {
             Self::Job(change) => (change.jobs_in_queues(), None),
             Self::Recurring(change) => (change.occurrences(), None),
             Self::Queue(change) => (&[][..], change.created_queue()),
-            Self::Cluster(_)
-            | Self::Worker(_)
-            | Self::Webhook(_)
-            | Self::Feed(_)
-            | Self::Maintenance(_)
-            | Self::Audit(_)
-            | Self::Announce(_) => (&[][..], None),
+            Self::Cluster(_) | Self::Worker(_) | Self::Webhook(_) | Self::Feed(_) | Self::Maintenance(_) => {
+                (&[][..], None)
+            }
         };
         jobs.iter().map(|job| &job.queue).chain(queue)
-    }
-}
-
-type Results<'a> = &'a [Option<Result<Applied, ChangeError>>];
-type Announce = dyn Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync;
-
-/// Derives what is announced from changes and their results. It is called within the transaction.
-#[derive(Clone)]
-pub struct Announcer {
-    rule: Arc<Announce>,
-    known: Option<KnownVersion>,
-}
-
-impl Announcer {
-    /// An announcer of this rule. Its last argument is the stored endpoints, when they are others than the node knows.
-    pub fn new(
-        rule: impl Fn(&[Change], Results<'_>, Option<&[Arc<Endpoint>]>) -> Announcement + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            rule: Arc::new(rule),
-            known: None,
-        }
-    }
-
-    /// The same for a node that knows this version of the endpoints: storage calls the rule with the stored ones when
-    /// there is a newer version, so that another node's change of an endpoint holds for every later commit.
-    #[must_use]
-    pub fn knowing(self, known: KnownVersion) -> Self {
-        Self {
-            known: Some(known),
-            ..self
-        }
-    }
-
-    /// What the node knows; `None` when it is the only one that changes endpoints.
-    pub fn known(&self) -> Option<KnownVersion> {
-        self.known
-    }
-
-    /// What is announced of these changes with these results.
-    pub fn announce(
-        &self,
-        changes: &[Change],
-        results: Results<'_>,
-        endpoints: Option<&[Arc<Endpoint>]>,
-    ) -> Announcement {
-        (self.rule)(changes, results, endpoints)
-    }
-}
-
-impl fmt::Debug for Announcer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Announcer")
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::Endpoint;
 #[cfg(doc)]
 use crate::storage::applied::{Applied, ChangeError};
-use crate::storage::outbox::{Attempts, HoldEndpoints, Posting, Redelivery, ReviewEndpoints};
+use crate::storage::outbox::{Attempts, HoldEndpoints, OutboxMessage, Redelivery, ReviewEndpoints};
 
 /// A change of a webhook endpoint or of deliveries.
 #[derive(Clone, Debug)]
@@ -35,8 +35,8 @@ pub enum WebhookChange {
     /// Stores which configured endpoints a node names, and removes in steps those that no live node names: see
     /// [`ReviewEndpoints`]. → [`Applied::Reviewed`].
     Review(ReviewEndpoints),
-    /// Adds deliveries of messages that no other change is about. → [`Applied::Announced`].
-    Post(Vec<Posting>),
+    /// Adds deliveries of messages that are about no change. → [`Applied::Enqueued`].
+    Enqueue(Vec<OutboxMessage>),
     /// Stores the outcomes of delivery attempts to an endpoint. → [`Applied::Attempted`].
     Attempts(Box<Attempts>),
     /// Makes deliveries pending again that are not. → [`Applied::Removed`], their number.
@@ -65,7 +65,7 @@ impl WebhookChange {
     /// Its size in rows of usual length.
     pub(super) fn rows(&self) -> usize {
         match self {
-            Self::Post(postings) => postings.iter().map(|posting| posting.endpoints.len()).sum(),
+            Self::Enqueue(messages) => messages.iter().map(|message| message.endpoints.len()).sum(),
             Self::Attempts(attempts) => attempts.outcomes.len(),
             Self::Redeliver {
                 which: Redelivery::FailedSince { limit, .. },
@@ -88,7 +88,7 @@ impl WebhookChange {
         match self {
             Self::Put { .. } | Self::Delete { .. } | Self::Review(_) => true,
             Self::Attempts(attempts) => attempts.disable.is_some(),
-            Self::Hold(_) | Self::Post(_) | Self::Redeliver { .. } | Self::SetBack { .. } => false,
+            Self::Hold(_) | Self::Enqueue(_) | Self::Redeliver { .. } | Self::SetBack { .. } => false,
         }
     }
 }

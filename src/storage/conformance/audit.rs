@@ -36,12 +36,9 @@ fn record(seconds: u32) -> AuditRecord {
     AuditRecord::new(id, &Caller::local(), AuditAction::JobCreate, AuditOutcome::Created)
 }
 
-fn audit(record: &AuditRecord) -> Change {
-    Change::Audit(Box::new(record.clone()))
+fn audited(change: Change, record: &AuditRecord) -> (Change, Option<AuditRecord>) {
+    (change, Some(record.clone()))
 }
-
-const RECORDED: Result<Applied, ChangeError> = Ok(Applied::Audited { is_recorded: true });
-const UNRECORDED: Result<Applied, ChangeError> = Ok(Applied::Audited { is_recorded: false });
 
 async fn page(storage: &Subject, filter: &AuditFilter, limit: u32, after: Option<AuditId>) -> Vec<AuditRecord> {
     let page = AuditPage { limit, after };
@@ -55,8 +52,8 @@ async fn all(storage: &Subject) -> Vec<AuditRecord> {
 /// Stores a job for each record, and the records with them.
 async fn stored(storage: &Subject, records: &[AuditRecord]) {
     for (record, number) in records.iter().zip(1_000..) {
-        let applied = storage.commit(&[insert([job(number)]), audit(record)]).await;
-        assert_eq!(applied[1], RECORDED);
+        let applied = storage.commit_audited(&[audited(insert([job(number)]), record)]).await;
+        assert!(applied[0].is_ok(), "{applied:?}");
     }
 }
 
@@ -80,9 +77,11 @@ async fn a_record_is_read_as_it_was_written(storage: Subject) {
         address: Some(addresses[1]),
         ..record(2)
     };
-    let changes = [insert([job(1), job(2)]), audit(&full), insert([job(3)]), audit(&other)];
-    let applied = storage.commit(&changes).await;
-    assert_eq!((&applied[1], &applied[3]), (&RECORDED, &RECORDED));
+    let changes = [
+        audited(insert([job(1), job(2)]), &full),
+        audited(insert([job(3)]), &other),
+    ];
+    storage.commit_audited(&changes).await;
     let expected = [AuditRecord { jobs: 1, ..other }, AuditRecord { jobs: 2, ..full }];
     assert_eq!(all(&storage).await, expected);
 }
@@ -108,11 +107,10 @@ async fn what_had_an_effect_is_recorded(storage: Subject) {
     ];
     let mut changes = Vec::new();
     for (number, (change, _)) in (1..).zip(&effects) {
-        changes.extend([change.clone(), audit(&record(number))]);
+        changes.push(audited(change.clone(), &record(number)));
     }
-    for applied in storage.commit(&changes).await.chunks(2) {
-        assert!(applied[0].is_ok(), "{applied:?}");
-        assert_eq!(applied[1], RECORDED);
+    for applied in storage.commit_audited(&changes).await {
+        assert!(applied.is_ok(), "{applied:?}");
     }
     let jobs: Vec<u64> = all(&storage).await.iter().rev().map(|record| record.jobs).collect();
     assert_eq!(jobs, effects.map(|(_, jobs)| jobs));
@@ -122,8 +120,8 @@ async fn what_had_an_effect_is_recorded(storage: Subject) {
 async fn new_jobs_are_recorded_beside_starts_and_ends(storage: Subject) {
     let node = storage.live_node(1).await;
     let gone = job(999);
-    let stale = || (start([&gone], node, at(10)), Ok(Applied::Started(vec![false])));
-    let rename = |of: u32| (update(&job(of), &renamed(&job(of), "other")), Ok(Applied::Updated));
+    let stale = || (start([&gone], node, at(10)), None, Ok(Applied::Started(vec![false])));
+    let rename = |of: u32| update(&job(of), &renamed(&job(of), "other"));
     let mut expected = Vec::new();
     for (round, number) in (0..3).zip((0..).step_by(10)) {
         let [pending, running, third] = [job(number), job(number + 1), job(number + 2)];
@@ -132,24 +130,31 @@ async fn new_jobs_are_recorded_beside_starts_and_ends(storage: Subject) {
         let mut changes = vec![
             (
                 insert([job(number + 3), job(number + 4)]),
+                Some(record(number)),
                 Ok(Applied::Inserted(vec![Inserted::New; 2])),
             ),
-            (audit(&record(number)), RECORDED),
-            (start([&pending], node, at(10)), Ok(Applied::Started(vec![true]))),
+            (start([&pending], node, at(10)), None, Ok(Applied::Started(vec![true]))),
             (
                 finish(&running, completed(), at(10)),
+                None,
                 Ok(Applied::Finished(Finished::Stored)),
             ),
-            (insert([job(number + 5)]), Ok(Applied::Inserted(vec![Inserted::New]))),
-            (audit(&record(number + 1)), RECORDED),
+            (
+                insert([job(number + 5)]),
+                Some(record(number + 1)),
+                Ok(Applied::Inserted(vec![Inserted::New])),
+            ),
         ];
         match round {
             0 => {}
             1 => changes.push(stale()),
-            _ => changes.extend([rename(number + 2), (audit(&record(number + 2)), RECORDED)]),
+            _ => changes.push((rename(number + 2), Some(record(number + 2)), Ok(Applied::Updated))),
         }
-        let (changes, answers): (Vec<_>, Vec<_>) = changes.into_iter().unzip();
-        assert_eq!(storage.commit(&changes).await, answers, "round {round}");
+        let (changes, results): (Vec<_>, Vec<_>) = changes
+            .into_iter()
+            .map(|(change, record, result)| ((change, record), result))
+            .unzip();
+        assert_eq!(storage.commit_audited(&changes).await, results, "round {round}");
         expected.extend([(2, record(number)), (1, record(number + 1))]);
         if round == 2 {
             expected.push((1, record(number + 2)));
@@ -187,48 +192,32 @@ async fn what_had_no_effect_is_not_recorded(storage: Subject) {
         is_paused: Some(false),
     });
     let changes = [
-        request(2),
-        audit(&record(1)),
-        insert([with_key("k", job(3))]),
-        audit(&record(2)),
-        update(&job(9), &renamed(&job(9), "gone")),
-        audit(&record(3)),
-        clear,
-        audit(&record(4)),
-        resume,
-        audit(&record(5)),
+        audited(request(2), &record(1)),
+        audited(insert([with_key("k", job(3))]), &record(2)),
+        audited(update(&job(9), &renamed(&job(9), "gone")), &record(3)),
+        audited(clear, &record(4)),
+        audited(resume, &record(5)),
     ];
-    let applied = storage.commit(&changes).await;
+    let applied = storage.commit_audited(&changes).await;
     assert_eq!(applied[0], Ok(Applied::Replayed(vec![job(1).id.as_uuid()])));
-    for applied in applied.chunks(2) {
-        assert_eq!(applied[1], UNRECORDED, "{applied:?}");
-    }
-    assert_eq!(storage.apply(audit(&record(6))).await, UNRECORDED, "of nothing");
     assert_eq!(all(&storage).await, []);
 }
 
 async fn a_bad_change_is_not_recorded(storage: Subject) {
     storage.insert(&[job(1)]).await;
     let changes = [
-        insert([job(2)]),
-        audit(&record(1)),
-        insert([job(3), job(1)]),
-        audit(&record(2)),
-        insert([job(4)]),
-        audit(&record(3)),
+        audited(insert([job(2)]), &record(1)),
+        audited(insert([job(3), job(1)]), &record(2)),
+        audited(insert([job(4)]), &record(3)),
     ];
-    let applied = storage.commit(&changes).await;
+    let applied = storage.commit_audited(&changes).await;
     let new = Ok(Applied::Inserted(vec![Inserted::New]));
     assert!(
-        matches!(applied[2], Err(ChangeError::Rejected { .. })),
+        matches!(applied[1], Err(ChangeError::Rejected { .. })),
         "{:?}",
-        applied[2]
+        applied[1]
     );
-    assert_eq!((&applied[0], &applied[4]), (&new, &new));
-    assert_eq!(
-        [&applied[1], &applied[3], &applied[5]],
-        [&RECORDED, &UNRECORDED, &RECORDED]
-    );
+    assert_eq!((&applied[0], &applied[2]), (&new, &new));
     let expected = [record(3), record(1)].map(|record| AuditRecord { jobs: 1, ..record });
     assert_eq!(all(&storage).await, expected);
 }
@@ -241,9 +230,9 @@ async fn steps_of_one_work_are_added_up(storage: Subject) {
         up_to: job(100).id,
         limit: 2,
     });
-    for expected in [RECORDED, RECORDED, RECORDED, UNRECORDED] {
-        let applied = storage.commit(&[clear.clone(), audit(&record(1))]).await;
-        assert_eq!(applied[1], expected);
+    for removed in [2, 2, 1, 0] {
+        let applied = storage.commit_audited(&[audited(clear.clone(), &record(1))]).await;
+        assert_eq!(applied, [Ok(Applied::Removed(removed))]);
     }
     assert_eq!(all(&storage).await, [AuditRecord { jobs: 5, ..record(1) }]);
 }

@@ -6,10 +6,9 @@ use super::sample::{at, insert, job, jobs, node};
 use super::{Case, Subject, cases_of};
 use crate::domain::values::id::JobId;
 use crate::domain::webhooks::change_feed::FeedCursor;
-use crate::storage::change::{
-    Announcer, Applied, Change, ChangeError, ClusterChange, FeedChange, JobChange, MaintenanceChange,
-};
-use crate::storage::outbox::{Announcement, FeedEntry};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, FeedChange, JobChange, MaintenanceChange};
+use crate::storage::commit::OutboxRule;
+use crate::storage::outbox::{FeedEntry, OutboxEntries};
 use crate::storage::query::FeedPage;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -24,10 +23,9 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Has the feed tell of jobs that changed so many seconds into the day.
-fn tell(ids: Vec<JobId>, seconds: i64) -> Change {
-    Change::Announce(Announcer::new(move |_, _, _| Announcement {
-        postings: Vec::new(),
+/// Adds jobs to the feed that changed so many seconds into the day.
+fn tell(ids: Vec<JobId>, seconds: i64) -> OutboxRule {
+    OutboxRule::new(move |_, _, _| OutboxEntries {
         feed: ids
             .iter()
             .map(|id| FeedEntry {
@@ -35,12 +33,13 @@ fn tell(ids: Vec<JobId>, seconds: i64) -> Change {
                 at: at(seconds),
             })
             .collect(),
-    }))
+        ..OutboxEntries::default()
+    })
 }
 
 async fn told(storage: &Subject, ids: &[JobId], seconds: i64) {
-    let applied = storage.apply(tell(ids.to_vec(), seconds)).await;
-    assert_eq!(applied, Ok(Applied::Announced(Vec::new())));
+    let (_, outbox) = storage.commit_with(&[], tell(ids.to_vec(), seconds)).await;
+    assert_eq!(outbox.endpoints, []);
 }
 
 async fn read(storage: &Subject, after: FeedCursor, limit: u32) -> FeedPage {
@@ -65,11 +64,10 @@ fn ids(page: &FeedPage) -> Vec<JobId> {
 
 async fn the_feed_tells_each_changed_job_once_in_a_part(storage: Subject) {
     let [one, two, three] = [1, 2, 3].map(job);
-    let changes = [
-        insert([one.clone(), two.clone(), three.clone()]),
-        tell(vec![one.id, two.id, three.id], 0),
-    ];
-    assert!(storage.commit(&changes).await.iter().all(Result::is_ok));
+    let insert = insert([one.clone(), two.clone(), three.clone()]);
+    let entries = tell(vec![one.id, two.id, three.id], 0);
+    let (applied, _) = storage.commit_with(&[insert], entries).await;
+    assert!(applied[0].is_ok(), "{applied:?}");
     told(&storage, &[one.id], 1).await;
     // The last change is told after the first ones.
     told(&storage, &[job(4).id], 2).await;
@@ -124,8 +122,8 @@ async fn the_end_of_the_feed_is_behind_everything(storage: Subject) {
 async fn a_job_that_is_gone_is_told_by_its_id(storage: Subject) {
     storage.insert(&[job(1)]).await;
     let delete = Change::Job(JobChange::Delete { job: job(1).into() });
-    let applied = storage.commit(&[delete, tell(vec![job(1).id], 0)]).await;
-    assert!(applied.iter().all(Result::is_ok), "{applied:?}");
+    let (applied, _) = storage.commit_with(&[delete], tell(vec![job(1).id], 0)).await;
+    assert!(applied[0].is_ok(), "{applied:?}");
     let page = read_all(&storage, FeedCursor::START, 1).await;
     assert_eq!(page.jobs, [(job(1).id, None)]);
 }
@@ -135,8 +133,9 @@ async fn nothing_is_left_out_while_several_write(storage: Subject) {
     let writers: Vec<Subject> = [Some(storage.clone()), storage.other()].into_iter().flatten().collect();
     let writing = writers.iter().zip(0_u32..).map(|(writer, number)| async move {
         for created in (number * 1_000)..(number * 1_000 + JOBS) {
-            let changes = [insert([job(created)]), tell(vec![job(created).id], 0)];
-            assert!(writer.commit(&changes).await.iter().all(Result::is_ok));
+            let entries = tell(vec![job(created).id], 0);
+            let (applied, _) = writer.commit_with(&[insert([job(created)])], entries).await;
+            assert!(applied[0].is_ok(), "{applied:?}");
         }
     });
     let expected = writers.len() * usize::try_from(JOBS).expect("a number");

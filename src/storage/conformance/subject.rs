@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::sample;
 use super::sample::at;
+use crate::domain::access::audit::AuditRecord;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::outcome::Outcome;
@@ -16,6 +17,7 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::QueueName;
 use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, Finished, Inserted};
+use crate::storage::commit::{AuditEntry, ChangeResult, Commit, Committed, OutboxResult, OutboxRule};
 use crate::storage::query::{JobFilter, JobSummary, Order, Page};
 use crate::storage::repository::JobRepository;
 
@@ -67,10 +69,48 @@ impl Subject {
     }
 
     /// Commits changes; storage must not be unavailable and must answer each. Jobs that exist already are given whole.
-    pub(super) async fn commit(&self, changes: &[Change]) -> Vec<Result<Applied, ChangeError>> {
-        let mut applied = self.repository.commit(changes).await.expect("storage commits");
-        assert_eq!(applied.len(), changes.len(), "an answer for each change");
-        for inserted in &mut applied {
+    pub(super) async fn commit(&self, changes: &[Change]) -> Vec<ChangeResult> {
+        self.commit_all(Commit::from(changes.to_vec())).await.results
+    }
+
+    /// Commits changes with their audit records.
+    pub(super) async fn commit_audited(&self, changes: &[(Change, Option<AuditRecord>)]) -> Vec<ChangeResult> {
+        let (changes, records): (Vec<_>, Vec<_>) = changes.iter().cloned().unzip();
+        let records = records.into_iter().enumerate();
+        let audit = records.filter_map(|(change, record)| {
+            Some(AuditEntry {
+                change,
+                record: record?,
+            })
+        });
+        let audit = audit.collect();
+        let commit = Commit {
+            changes,
+            audit,
+            outbox: None,
+        };
+        self.commit_all(commit).await.results
+    }
+
+    /// Commits changes with the outbox entries of a rule, which storage calls.
+    pub(super) async fn commit_with(&self, changes: &[Change], rule: OutboxRule) -> (Vec<ChangeResult>, OutboxResult) {
+        let commit = Commit {
+            outbox: Some(rule),
+            ..Commit::from(changes.to_vec())
+        };
+        let Committed { results, outbox } = self.commit_all(commit).await;
+        (results, outbox.expect("the rule is called"))
+    }
+
+    /// As [`commit`](Self::commit).
+    pub(super) async fn commit_all(&self, commit: Commit) -> Committed {
+        let mut committed = self.repository.commit(&commit).await.expect("storage commits");
+        assert_eq!(
+            committed.results.len(),
+            commit.changes.len(),
+            "a result for each change"
+        );
+        for inserted in &mut committed.results {
             let Ok(Applied::Inserted(inserted)) = inserted else {
                 continue;
             };
@@ -84,7 +124,7 @@ impl Subject {
                 }
             }
         }
-        applied
+        committed
     }
 
     /// The first jobs whose node has no lease, whole.

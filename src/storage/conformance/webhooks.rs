@@ -14,7 +14,7 @@ use crate::domain::webhooks::endpoint::{
 };
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, WebhookChange};
-use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, HoldEndpoints, Posting};
+use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, HoldEndpoints, OutboxMessage};
 use crate::storage::query::{DeliveryPage, StoredEndpoint};
 
 mod announcements;
@@ -87,16 +87,16 @@ pub(super) fn message(number: u64, lane: u64, seconds: i64) -> Message {
     }
 }
 
-pub(super) fn posting(message: Message, endpoints: &[&Endpoint]) -> Posting {
-    Posting {
+pub(super) fn posting(message: Message, endpoints: &[&Endpoint]) -> OutboxMessage {
+    OutboxMessage {
         message,
         endpoints: endpoints.iter().map(|endpoint| endpoint.id).collect(),
     }
 }
 
-pub(super) async fn post(storage: &Subject, postings: Vec<Posting>) {
-    let posted = storage.apply(Change::Webhook(WebhookChange::Post(postings))).await;
-    assert!(matches!(posted, Ok(Applied::Announced(_))), "{posted:?}");
+pub(super) async fn post(storage: &Subject, messages: Vec<OutboxMessage>) {
+    let posted = storage.apply(Change::Webhook(WebhookChange::Enqueue(messages))).await;
+    assert!(matches!(posted, Ok(Applied::Enqueued(_))), "{posted:?}");
 }
 
 /// What is due for an endpoint at a time: the numbers of the messages, and the deliveries.

@@ -17,8 +17,10 @@ use crate::storage::change::{
     Applied, ByteLimit, Change, ChangeError, Claim, ClusterChange, FeedChange, Finished, Idempotency, Inserted,
     JobChange, MaintenanceChange, QueueChange, RecurringChange, WebhookChange, WorkerChange, leaves_texts,
 };
+use crate::storage::commit::{ChangeResult, Commit, Committed, OutboxResult};
+use crate::storage::outbox::OutboxEntries;
 
-pub(super) type Outcome = Result<Applied, ChangeError>;
+pub(super) type Outcome = ChangeResult;
 
 fn lease_end(now: DateTime<Utc>, lease: TimeSpan) -> DateTime<Utc> {
     now.checked_add_signed(lease.to_delta())
@@ -26,35 +28,36 @@ fn lease_end(now: DateTime<Utc>, lease: TimeSpan) -> DateTime<Utc> {
 }
 
 impl Tables {
-    /// Applies a commit: first what says which jobs it means, then what chooses among those that are left, and at last the
-    /// records of who has done it and what others are told.
-    pub(super) fn apply(&mut self, changes: &[Change], now: DateTime<Utc>) -> Vec<Outcome> {
-        let mut outcomes: Vec<Option<Outcome>> = changes.iter().map(|change| self.apply_named(change, now)).collect();
-        for (change, outcome) in changes.iter().zip(&mut outcomes) {
-            if outcome.is_none() {
-                *outcome = self.apply_selecting(change, now);
-            }
-        }
-        for (index, change) in changes.iter().enumerate() {
-            if let Change::Audit(record) = change {
-                let before = index.checked_sub(1).and_then(|before| outcomes[before].as_ref());
-                let is_recorded = self.record(record, before);
-                outcomes[index] = Some(Ok(Applied::Audited { is_recorded }));
-            }
-        }
-        for (index, change) in changes.iter().enumerate() {
-            if let Change::Announce(announcer) = change {
-                // Storage of one node: the node that commits knows all endpoints.
-                let announcement = announcer.announce(&changes[..index], &outcomes[..index], None);
-                self.extend_feed(&announcement.feed);
-                outcomes[index] = Some(Ok(self.post(&announcement.postings)));
-            }
-        }
+    /// Applies a commit: first the changes that name what they concern, then those that select among the rest, and at last
+    /// audit records and outbox entries.
+    pub(super) fn apply(&mut self, commit: &Commit, now: DateTime<Utc>) -> Committed {
+        let changes = &commit.changes;
+        let named: Vec<Option<Outcome>> = changes.iter().map(|change| self.apply_named(change, now)).collect();
         let missing = || Err(rejected("the change was not applied"));
-        outcomes
-            .into_iter()
-            .map(|outcome| outcome.unwrap_or_else(missing))
-            .collect()
+        let results: Vec<Outcome> = changes
+            .iter()
+            .zip(named)
+            .map(|(change, outcome)| {
+                let outcome = outcome.or_else(|| self.apply_selecting(change, now));
+                outcome.unwrap_or_else(missing)
+            })
+            .collect();
+        for entry in &commit.audit {
+            if let Some(jobs) = entry.jobs_changed(&results) {
+                self.record(&entry.record, jobs);
+            }
+        }
+        let outbox = commit.outbox.as_ref().map(|rule| {
+            // Storage of one node: the node that commits knows all endpoints.
+            let OutboxEntries { messages, feed, events } = rule.entries(changes, &results, None);
+            self.extend_feed(&feed);
+            OutboxResult {
+                endpoints: self.enqueue(&messages),
+                newer: None,
+                events,
+            }
+        });
+        Committed { results, outbox }
     }
 
     /// A change that names what it concerns; `None` for any other.
@@ -72,10 +75,7 @@ impl Tables {
             Change::Webhook(change) => Some(self.apply_to_webhook(change, now)),
             Change::Feed(FeedChange::Hold { reader, node }) => Some(self.hold_reader(reader, *node, now)),
             Change::Feed(FeedChange::Move { reader, node, to }) => Some(self.move_reader(reader, *node, *to)),
-            Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. })
-            | Change::Maintenance(_)
-            | Change::Audit(_)
-            | Change::Announce(_) => None,
+            Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. }) | Change::Maintenance(_) => None,
         }
     }
 
@@ -172,7 +172,7 @@ impl Tables {
             WebhookChange::Delete { endpoint } => self.delete_endpoint(endpoint),
             WebhookChange::Hold(hold) => self.hold_endpoints(*hold, now),
             WebhookChange::Review(review) => Ok(self.review_endpoints(review, now)),
-            WebhookChange::Post(postings) => Ok(self.post(postings)),
+            WebhookChange::Enqueue(messages) => Ok(Applied::Enqueued(self.enqueue(messages))),
             WebhookChange::Attempts(attempts) => Ok(self.note_attempts(attempts)),
             WebhookChange::Redeliver { which, now } => Ok(self.redeliver(*which, *now)),
             WebhookChange::SetBack { now, step, limit } => {
@@ -201,9 +201,7 @@ impl Tables {
             | Change::Cluster(_)
             | Change::Worker(_)
             | Change::Webhook(_)
-            | Change::Feed(_)
-            | Change::Audit(_)
-            | Change::Announce(_) => None,
+            | Change::Feed(_) => None,
         }
     }
 

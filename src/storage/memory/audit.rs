@@ -2,24 +2,19 @@
 
 use chrono::{DateTime, Utc};
 
-use super::apply::Outcome;
 use super::tables::Tables;
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::values::id::AuditId;
 use crate::storage::query::{AuditFilter, AuditPage};
 
 impl Tables {
-    /// Records who has made a change, if it had an effect; tells whether it had.
-    pub(super) fn record(&mut self, record: &AuditRecord, of: Option<&Outcome>) -> bool {
-        let Some(jobs) = of.and_then(|outcome| outcome.as_ref().ok()?.jobs_changed()) else {
-            return false;
-        };
+    /// Stores an audit record of a change of so many jobs.
+    pub(super) fn record(&mut self, record: &AuditRecord, jobs: u64) {
         let new = || AuditRecord {
             jobs: 0,
             ..record.clone()
         };
         self.audit.entry(record.id).or_insert_with(new).jobs += jobs;
-        true
     }
 
     /// Removes the oldest records before a time; tells how many.

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use self::tables::Tables;
-use super::change::{Applied, Change, ChangeError};
+use super::commit::{Commit, Committed};
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, Order, Page,
     PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
@@ -71,9 +71,9 @@ fn now() -> DateTime<Utc> {
 
 #[async_trait]
 impl JobRepository for MemoryRepository {
-    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+    async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         // The lock is the transaction: who reads sees all of a commit or nothing.
-        Ok(self.tables().apply(changes, now()))
+        Ok(self.tables().apply(commit, now()))
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {

@@ -13,15 +13,16 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource};
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::outbox::{
-    Attempts, EndpointHealth, HoldEndpoints, Posting, Redelivery, ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint,
+    Attempts, EndpointHealth, HoldEndpoints, OutboxMessage, Redelivery, ReviewEndpoints, ReviewedEndpoints,
+    UnnamedEndpoint,
 };
 use crate::storage::query::{DeliveryPage, StoredEndpoint};
 
 impl Tables {
-    /// Adds a delivery for each endpoint that is told something.
-    pub(super) fn post(&mut self, postings: &[Posting]) -> Applied {
-        let mut told = Vec::new();
-        for Posting { message, endpoints } in postings {
+    /// Adds a delivery for each endpoint of each message; returns the endpoints.
+    pub(super) fn enqueue(&mut self, messages: &[OutboxMessage]) -> Vec<EndpointId> {
+        let mut receivers = Vec::new();
+        for OutboxMessage { message, endpoints } in messages {
             for endpoint_id in endpoints {
                 self.deliveries_numbered += 1;
                 let id = DeliveryId::from_number(self.deliveries_numbered);
@@ -35,12 +36,12 @@ impl Tables {
                     last: None,
                 };
                 self.deliveries.insert(id, delivery);
-                if !told.contains(endpoint_id) {
-                    told.push(*endpoint_id);
+                if !receivers.contains(endpoint_id) {
+                    receivers.push(*endpoint_id);
                 }
             }
         }
-        Applied::Announced(told)
+        receivers
     }
 
     pub(super) fn put_endpoint(&mut self, before: Option<&Endpoint>, after: &Arc<Endpoint>) -> Outcome {

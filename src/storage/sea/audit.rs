@@ -10,14 +10,15 @@ use sea_orm::{
 };
 
 use super::commit::bulk_values::{Kind, Rows};
-use super::commit::context::{Commit, Results};
+use super::commit::context::CommitContext;
 use super::error::{CommitFailure, corrupt, unavailable};
 use super::repository::SeaRepository;
 use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
 use crate::domain::access::caller::CallerKind;
 use crate::domain::values::id::{AuditId, JobId};
 use crate::domain::values::name::QueueName;
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::change::{Change, JobChange};
+use crate::storage::commit::{AuditEntry, ChangeResult, Commit};
 use crate::storage::query::{AuditFilter, AuditPage};
 use crate::storage::repository::RepositoryError;
 
@@ -42,27 +43,32 @@ pub(super) fn record_sql(source: &str) -> String {
     )
 }
 
-impl Commit<'_> {
-    /// Records the changes that have had an effect and are not recorded yet, all of them in one statement.
-    pub(super) async fn write_audit(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+/// The number of new jobs that a record is about; `None` if its change inserts none.
+pub(super) fn new_jobs(commit: &Commit, entry: &AuditEntry) -> Option<u64> {
+    match commit.changes.get(entry.change) {
+        Some(Change::Job(JobChange::Insert { jobs, idempotency: _ })) if !jobs.is_empty() => {
+            u64::try_from(jobs.len()).ok()
+        }
+        Some(_) | None => None,
+    }
+}
+
+impl CommitContext<'_> {
+    /// Stores the audit records of changes that have had an effect, all of them in one statement. After the fast path, those
+    /// of new jobs are stored already.
+    pub(super) async fn write_audit(
+        &mut self,
+        commit: &Commit,
+        results: &[ChangeResult],
+        is_after_fast_path: bool,
+    ) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(RECORD, 0);
-        for (index, change) in changes.iter().enumerate() {
-            let Change::Audit(record) = change else { continue };
-            if results.get(index).is_some_and(Option::is_some) {
+        for entry in &commit.audit {
+            if is_after_fast_path && new_jobs(commit, entry).is_some() {
                 continue;
             }
-            let applied = index.checked_sub(1).and_then(|before| results.get(before)?.as_ref());
-            let jobs = match applied {
-                Some(Ok(applied)) => applied.jobs_changed(),
-                Some(Err(_)) | None => None,
-            };
-            if let Some(jobs) = jobs {
-                rows.push(record_row(record, jobs));
-            }
-            if let Some(result) = results.get_mut(index) {
-                *result = Some(Ok::<_, ChangeError>(Applied::Audited {
-                    is_recorded: jobs.is_some(),
-                }));
+            if let Some(jobs) = entry.jobs_changed(results) {
+                rows.push(record_row(&entry.record, jobs));
             }
         }
         rows.execute(&self.transaction, record_sql).await?;

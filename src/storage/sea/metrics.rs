@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
 use super::commit::bulk_values::{Kind, Rows};
-use super::commit::context::Commit;
+use super::commit::context::CommitContext;
 use super::commit::rollup_writer::SUMS;
 use super::error::{CommitFailure, corrupt, unavailable};
 use super::repository::SeaRepository;
@@ -229,7 +229,7 @@ const BY_HOURS: [(&str, &str); 3] = [
     ("failure_reasons", "queue, job_type, reason, shard"),
 ];
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     /// Removes the sums of the oldest day whose time is over, and adds up the hours of the oldest day that is to be kept as one.
     /// Tells whether it has found something to do: no more than a day of each, so that years of sums, whose time is over at
     /// once when somebody says so, make no commit long.

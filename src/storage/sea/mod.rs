@@ -26,8 +26,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use self::webhooks::change_feed::FeedJobs;
-use super::change::{Applied, Change, ChangeError};
 use super::cluster_message::{Signal, SignalStream};
+use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, JobText, Page,
@@ -51,8 +51,8 @@ use crate::domain::webhooks::endpoint::EndpointId;
 
 #[async_trait]
 impl JobRepository for SeaRepository {
-    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        self.commit_changes(changes).await
+    async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
+        self.commit_changes(commit).await
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {

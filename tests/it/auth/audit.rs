@@ -11,6 +11,7 @@ use tickerq::domain::job::new_job::{JobDefaults, NewJob};
 use tickerq::domain::values::id::{AuditId, JobId};
 use tickerq::domain::values::name::{JobType, QueueName};
 use tickerq::storage::change::{Applied, Change, ChangeError, JobChange, MaintenanceChange, QueueChange};
+use tickerq::storage::commit::{AuditEntry, Commit};
 use tickerq::storage::query::{AuditFilter, AuditPage};
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -342,31 +343,25 @@ async fn a_record_shares_the_fate_of_its_change() {
                 idempotency: None,
             })
         };
-        let note = |random, job: &Job| {
-            Change::Audit(Box::new(record(
-                Utc::now(),
-                random,
-                AuditAction::JobCreate,
-                Some(job.id),
-            )))
+        let note = |change, random, job: &Job| AuditEntry {
+            change,
+            record: record(Utc::now(), random, AuditAction::JobCreate, Some(job.id)),
         };
         // Two changes with their records in one commit; the job of the third is there already, which fails it alone.
-        let results = repository
-            .commit(&[insert(&first), note(1, &first), insert(&second), note(2, &second)])
-            .await
-            .expect("a commit");
+        let commit = Commit {
+            audit: vec![note(0, 1, &first), note(1, 2, &second)],
+            ..Commit::from([insert(&first), insert(&second)])
+        };
+        let results = repository.commit(&commit).await.expect("a commit").results;
         assert!(results.iter().all(Result::is_ok), "{results:?}");
         let third = job(3);
-        let results = repository
-            .commit(&[insert(&third), note(3, &third), insert(&first), note(4, &first)])
-            .await
-            .expect("a commit");
-        assert!(
-            results[0].is_ok() && results[1] == Ok(Applied::Audited { is_recorded: true }),
-            "{results:?}"
-        );
-        assert!(matches!(results[2], Err(ChangeError::Rejected { .. })), "{results:?}");
-        assert_eq!(results[3], Ok(Applied::Audited { is_recorded: false }));
+        let commit = Commit {
+            audit: vec![note(0, 3, &third), note(1, 4, &first)],
+            ..Commit::from([insert(&third), insert(&first)])
+        };
+        let results = repository.commit(&commit).await.expect("a commit").results;
+        assert!(results[0].is_ok(), "{results:?}");
+        assert!(matches!(results[1], Err(ChangeError::Rejected { .. })), "{results:?}");
         // Nothing has changed: a queue that runs is resumed, a job that has changed is not deleted.
         let resume = Change::Queue(QueueChange::Set {
             queue: QueueName::default(),
@@ -377,13 +372,13 @@ async fn a_record_shares_the_fate_of_its_change() {
             ..Job::clone(&first)
         });
         let delete = Change::Job(JobChange::Delete { job: stale });
-        let results = repository
-            .commit(&[resume, note(5, &first), delete, note(6, &first)])
-            .await
-            .expect("a commit");
-        assert_eq!(results[1], Ok(Applied::Audited { is_recorded: false }));
-        assert_eq!(results[2], Err(ChangeError::Conflict));
-        assert_eq!(results[3], Ok(Applied::Audited { is_recorded: false }));
+        let commit = Commit {
+            audit: vec![note(0, 5, &first), note(1, 6, &first)],
+            ..Commit::from([resume, delete])
+        };
+        let results = repository.commit(&commit).await.expect("a commit").results;
+        assert_eq!(results[0], Ok(Applied::QueueSet { changed: false }));
+        assert_eq!(results[1], Err(ChangeError::Conflict));
         let kept = repository.audit(&AuditFilter::default(), ALL).await.expect("records");
         let mut jobs: Vec<Option<JobId>> = kept.iter().map(|record| record.job_id).collect();
         jobs.sort_unstable();
@@ -405,16 +400,24 @@ async fn old_records_leave_in_steps_the_oldest_first() {
                 idempotency: None,
             });
             let at = start + TimeDelta::days(i64::from(day) * 10);
-            let note = Change::Audit(Box::new(record(at, u128::from(day), AuditAction::JobCreate, None)));
-            repository.commit(&[insert, note]).await.expect("a commit");
+            let note = AuditEntry {
+                change: 0,
+                record: record(at, u128::from(day), AuditAction::JobCreate, None),
+            };
+            let commit = Commit {
+                audit: vec![note],
+                ..Commit::from([insert])
+            };
+            repository.commit(&commit).await.expect("a commit");
         }
         let before = start + TimeDelta::days(45);
         let mut removed = Vec::new();
         for _ in 0..3 {
             let results = repository
-                .commit(&[Change::Maintenance(MaintenanceChange::PruneAudit { before, limit: 3 })])
+                .commit(&[Change::Maintenance(MaintenanceChange::PruneAudit { before, limit: 3 })].into())
                 .await
-                .expect("a commit");
+                .expect("a commit")
+                .results;
             removed.push(results[0].clone().expect("a number"));
         }
         assert_eq!(removed, [Applied::Removed(3), Applied::Removed(2), Applied::Removed(0)]);

@@ -14,7 +14,8 @@ use tickerq::domain::values::name::JobType;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::runtime::Runtime;
 use tickerq::runtime::actor::clock::Clock;
-use tickerq::storage::change::{Applied, Change, ChangeError, ClusterChange, JobChange};
+use tickerq::storage::change::{Change, ClusterChange, JobChange};
+use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::DelegatingRepository;
 use tickerq::storage::memory::MemoryRepository;
 use tickerq::storage::repository::{JobRepository, RepositoryError};
@@ -58,9 +59,9 @@ impl DelegatingRepository for Observed {
         &self.inner
     }
 
-    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+    async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         let recovers = |change: &Change| matches!(change, Change::Job(JobChange::Finish { if_orphaned: true, .. }));
-        if changes.iter().any(recovers) {
+        if commit.changes.iter().any(recovers) {
             self.count();
         }
         let name = |change: &Change| {
@@ -74,10 +75,10 @@ impl DelegatingRepository for Observed {
             ];
             names.into_iter().find_map(|(name, is_it)| is_it.then_some(name))
         };
-        let names: Vec<&str> = changes.iter().filter_map(name).collect();
+        let names: Vec<&str> = commit.changes.iter().filter_map(name).collect();
         let is_leaving = names.contains(&"leave");
         self.said.lock().expect("a list").extend(names);
-        let results = self.inner.commit(changes).await;
+        let results = self.inner.commit(commit).await;
         if is_leaving {
             tokio::time::sleep(self.leaving_takes).await;
         }
@@ -137,7 +138,12 @@ async fn leave_running(storage: &Observed, count: u32) {
         Change::Job(JobChange::Start { jobs: running }),
         Change::Cluster(ClusterChange::Leave { node: dead }),
     ] {
-        let results = storage.inner.commit(&[change]).await.expect("memory works");
+        let results = storage
+            .inner
+            .commit(&[change].into())
+            .await
+            .expect("memory works")
+            .results;
         assert!(results.iter().all(Result::is_ok), "{results:?}");
     }
 }

@@ -27,7 +27,7 @@ use tickerq::runtime::outbound::options::{OutboundClients, SyncOptions, WebhookO
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::jobs::job_validation::{Rules, UnknownJobTypes};
-use tickerq::storage::change::{Applied, Change, ChangeError};
+use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::DelegatingRepository;
 use tickerq::storage::query::{DueRecurring, RunningJob};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
@@ -64,9 +64,9 @@ impl DelegatingRepository for Fused {
         &self.inner
     }
 
-    async fn commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+    async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         self.fuse.burn();
-        let results = self.inner.commit(changes).await;
+        let results = self.inner.commit(commit).await;
         // After the commit too: then its effects are not reported.
         self.fuse.burn();
         results

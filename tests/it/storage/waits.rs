@@ -10,6 +10,7 @@ use tickerq::domain::values::id::NodeId;
 use tickerq::domain::values::name::{JobType, QueueName};
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::storage::change::{Applied, Change, Claim, ClusterChange, JobChange};
+use tickerq::storage::commit::Commit;
 use tickerq::storage::held::holding;
 use tickerq::storage::query::{JobFilter, Order, Page};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
@@ -169,24 +170,24 @@ async fn many_due(url: &str, repository: &SeaRepository) {
         job_types: Arc::default(),
         remote_types: Arc::default(),
     });
-    repository.commit(&[heartbeat]).await.expect("a commit");
+    repository.commit(&[heartbeat].into()).await.expect("a commit");
 }
 
-fn claim(limit: u32) -> [Change; 1] {
+fn claim(limit: u32) -> Commit {
     let types = ["Wanted0", "Wanted1", "Wanted2"].map(|name| JobType::parse(name).expect("a type"));
-    [Change::Job(JobChange::Claim(Claim {
+    Commit::from([Change::Job(JobChange::Claim(Claim {
         queue: QueueName::parse("default").expect("a queue"),
         limit,
         job_types: types.to_vec().into(),
         node: NODE,
         now: DateTime::from_timestamp_micros(1_000_000).expect("a time"),
         bytes: None,
-    }))]
+    }))])
 }
 
 async fn claimed(repository: &SeaRepository, limit: u32) -> Vec<Arc<Job>> {
-    let mut results = repository.commit(&claim(limit)).await.expect("a commit");
-    match results.pop() {
+    let mut committed = repository.commit(&claim(limit)).await.expect("a commit");
+    match committed.results.pop() {
         Some(Ok(Applied::Claimed(jobs))) => jobs,
         other => panic!("it is a claim: {other:?}"),
     }

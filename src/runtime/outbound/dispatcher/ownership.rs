@@ -11,7 +11,7 @@ use crate::runtime::outbound::endpoint_sync::EndpointSyncError;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change, WebhookChange};
-use crate::storage::outbox::{HoldEndpoints, Posting};
+use crate::storage::outbox::{HoldEndpoints, OutboxMessage};
 use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::RepositoryError;
 use crate::webhooks::payload::message_of;
@@ -86,13 +86,13 @@ impl WebhookDispatcherDeps {
             self.refresh().await?;
         }
         let now = self.clock.now();
-        let postings: Vec<Posting> = alerts
+        let postings: Vec<OutboxMessage> = alerts
             .iter()
             .filter_map(|event| {
                 let id = JobId::new(now, self.ids.next()).as_uuid();
                 let (kind, message) = message_of(event, id)?;
                 let endpoints = self.endpoints.subscribed_to(kind);
-                (!endpoints.is_empty()).then_some(Posting { message, endpoints })
+                (!endpoints.is_empty()).then_some(OutboxMessage { message, endpoints })
             })
             .collect();
         if postings.is_empty() {
@@ -101,7 +101,10 @@ impl WebhookDispatcherDeps {
         // A rejected write is not retried: it would be rejected again.
         drop(
             self.writer
-                .write_one(Change::Webhook(WebhookChange::Post(postings)), WritePriority::Internal)
+                .write_one(
+                    Change::Webhook(WebhookChange::Enqueue(postings)),
+                    WritePriority::Internal,
+                )
                 .await?,
         );
         Ok(())

@@ -17,7 +17,7 @@ use crate::runtime::actor::clock::draw_jitter;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Change, WebhookChange};
-use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, Posting};
+use crate::storage::outbox::{AttemptOutcome, Attempts, EndpointHealth, OutboxMessage};
 use crate::webhooks::delivery_request::DeliveryOutcome;
 use crate::webhooks::payload::disabled_alert;
 
@@ -166,7 +166,7 @@ async fn alert_of(parts: &WebhookSenderDeps, endpoint: &Endpoint, disabled: Disa
         why(disabled.reason)
     );
     let message = disabled_alert(endpoint, text, disabled.at, id);
-    Some(Change::Webhook(WebhookChange::Post(vec![Posting {
+    Some(Change::Webhook(WebhookChange::Enqueue(vec![OutboxMessage {
         message,
         endpoints,
     }])))

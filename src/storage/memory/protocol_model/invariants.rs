@@ -26,7 +26,8 @@ impl World {
         };
         let applied = self
             .tables
-            .apply(std::slice::from_ref(&message.change), self.now)
+            .apply(&[message.change.clone()].into(), self.now)
+            .results
             .remove(0);
         match (&message.change, &applied) {
             (

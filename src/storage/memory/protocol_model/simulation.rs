@@ -74,13 +74,11 @@ impl World {
             seen: Seen::default(),
         };
         world.tables.serves_many = true;
-        let stored = world.tables.apply(
-            &[Change::Recurring(RecurringChange::Insert {
-                recurring: Arc::new(recurring),
-                idempotency: None,
-            })],
-            start(),
-        );
+        let insert = Change::Recurring(RecurringChange::Insert {
+            recurring: Arc::new(recurring),
+            idempotency: None,
+        });
+        let stored = world.tables.apply(&[insert].into(), start()).results;
         assert_eq!(stored, [Ok(Applied::RecurringStored)]);
         world
     }
@@ -143,7 +141,7 @@ impl World {
             jobs: vec![Arc::new(job)],
             idempotency: None,
         });
-        assert!(self.tables.apply(&[insert], self.now)[0].is_ok());
+        assert!(self.tables.apply(&[insert].into(), self.now).results[0].is_ok());
     }
 
     /// A person changes a job.
@@ -155,7 +153,10 @@ impl World {
                 before,
                 after: Arc::new(after),
             });
-            assert_eq!(self.tables.apply(&[update], self.now), [Ok(Applied::Updated)]);
+            assert_eq!(
+                self.tables.apply(&[update].into(), self.now).results,
+                [Ok(Applied::Updated)]
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, ChangeError, DEAF_AFTER};
 use crate::storage::query::StoredNode;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::mapping::{micros, time};
 use crate::storage::sea::repository::SeaRepository;
@@ -106,7 +106,7 @@ impl SeaRepository {
     }
 }
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     /// Now, as the database says it, in microseconds since 1970.
     pub(crate) fn now_sql(&self) -> &'static str {
         self.repository.now_sql()

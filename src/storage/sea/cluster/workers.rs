@@ -21,7 +21,7 @@ use crate::storage::change::{Applied, ChangeError};
 use crate::storage::query::StoredWorker;
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::{CommitFailure, corrupt, unavailable};
 use crate::storage::sea::mapping::{count, int, micros, text, time};
 use crate::storage::sea::repository::SeaRepository;
@@ -178,7 +178,7 @@ fn stored_worker(row: &QueryResult) -> Result<StoredWorker, RepositoryError> {
     })
 }
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn register_worker(
         &mut self,
         worker: NodeId,

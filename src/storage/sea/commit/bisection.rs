@@ -3,10 +3,8 @@
 
 use std::ops::Range;
 
-use super::context::Results;
-use crate::domain::webhooks::endpoint::EndpointId;
-use crate::storage::change::{Applied, Change, ChangeError};
-use crate::storage::outbox::EndpointsAt;
+use super::context::{Results, all_applied};
+use crate::storage::commit::{Commit, Committed, OutboxResult};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::repository::SeaRepository;
@@ -45,76 +43,40 @@ impl Halves {
 }
 
 impl SeaRepository {
-    /// Commits changes that can't be committed together, and finds out by halving which are bad; those that choose among
-    /// jobs come last, as if it were one commit.
-    pub(super) async fn commit_in_halves(
-        &self,
-        changes: &[Change],
-    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        let (changes, announcer) = match changes.split_last() {
-            Some((announcer @ Change::Announce(_), changes)) => (changes, Some(announcer)),
-            Some(_) | None => (changes, None),
-        };
-        let mut told: Vec<EndpointId> = Vec::new();
-        let mut newest: Option<EndpointsAt> = None;
-        let mut results: Results = changes.iter().map(|_| None).collect();
-        // A change and the record of who has made it stay together, and so does what others are told of it.
-        let mut units: Vec<(Range<usize>, bool)> = Vec::new();
-        for unit in changes.chunk_by(|_, next| matches!(next, Change::Audit(_))) {
-            let start = units.last().map_or(0, |(unit, _)| unit.end);
-            units.push((start..start + unit.len(), unit.first().is_some_and(Change::selects)));
-        }
-        for is_choosing in [false, true] {
-            let units: Vec<&Range<usize>> = units
-                .iter()
-                .filter(|(_, chooses)| *chooses == is_choosing)
-                .map(|(unit, _)| unit)
+    /// Commits changes that can't be committed together, and finds out by halving which are bad; those that select come
+    /// last, as in one commit.
+    pub(super) async fn commit_in_halves(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
+        let mut results: Results = commit.changes.iter().map(|_| None).collect();
+        let mut outbox = commit.outbox.as_ref().map(|_| OutboxResult::default());
+        for is_selecting in [false, true] {
+            let changes = commit.changes.iter().enumerate();
+            let positions: Vec<usize> = changes
+                .filter(|(_, change)| change.selects() == is_selecting)
+                .map(|(position, _)| position)
                 .collect();
-            let mut halves = Halves::of(units.len());
+            let mut halves = Halves::of(positions.len());
             while let Some(range) = halves.next() {
-                let places: Vec<usize> = units[range.clone()].iter().flat_map(|unit| (*unit).clone()).collect();
-                let part: Vec<Change> = places
-                    .iter()
-                    .map(|place| &changes[*place])
-                    .chain(announcer)
-                    .cloned()
-                    .collect();
-                let applied = match self.try_again(&part).await {
-                    Ok(mut applied) => {
-                        match announcer.and_then(|_| applied.pop()) {
-                            Some(Ok(Applied::AnnouncedAnew(endpoints, at))) => {
-                                told.extend(endpoints);
-                                newest = Some(at);
-                            }
-                            Some(Ok(Applied::Announced(endpoints))) => told.extend(endpoints),
-                            Some(_) | None => {}
+                let part = &positions[range.clone()];
+                match self.try_again(&commit.part(part)).await {
+                    Ok(committed) => {
+                        for (position, result) in part.iter().zip(committed.results) {
+                            results[*position] = Some(result);
                         }
-                        applied
+                        if let (Some(outbox), Some(part)) = (&mut outbox, committed.outbox) {
+                            outbox.extend(part);
+                        }
                     }
-                    Err(CommitFailure::Bad(_)) if halves.split(&range) => continue,
-                    Err(CommitFailure::Bad(error)) => {
-                        // Nothing was changed, so there is nothing to record.
-                        let unrecorded = places
-                            .iter()
-                            .skip(1)
-                            .map(|_| Ok(Applied::Audited { is_recorded: false }));
-                        std::iter::once(Err(error)).chain(unrecorded).collect()
-                    }
+                    Err(CommitFailure::Bad(_)) if halves.split(&range) => {}
+                    // A part that can't be split is one change.
+                    Err(CommitFailure::Bad(error)) => results[part[0]] = Some(Err(error)),
                     Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => return Err(failure),
-                };
-                for (place, result) in places.into_iter().zip(applied) {
-                    results[place] = Some(result);
                 }
             }
         }
-        results.extend(announcer.map(|_| {
-            Some(Ok(match newest {
-                Some(at) => Applied::AnnouncedAnew(told, at),
-                None => Applied::Announced(told),
-            }))
-        }));
-        // Each change was applied in one of the rounds.
-        Ok(results.into_iter().flatten().collect())
+        Ok(Committed {
+            results: all_applied(results),
+            outbox,
+        })
     }
 }
 

@@ -4,13 +4,14 @@ use sea_orm::DbBackend;
 
 use super::counters::Counters;
 use crate::domain::values::name::QueueName;
-use crate::storage::change::{Applied, ChangeError};
+use crate::storage::change::ChangeError;
+use crate::storage::commit::ChangeResult;
 use crate::storage::sea::connection::pool::Transaction;
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::repository::SeaRepository;
 
 /// A transaction, and its effects on counters and queues.
-pub(crate) struct Commit<'a> {
+pub(crate) struct CommitContext<'a> {
     pub(crate) repository: &'a SeaRepository,
     pub(crate) transaction: Transaction,
     pub(crate) counters: Counters,
@@ -21,9 +22,22 @@ pub(crate) struct Commit<'a> {
 }
 
 /// The result of each change, in their order; `None` until it has been applied.
-pub(crate) type Results = Vec<Option<Result<Applied, ChangeError>>>;
+pub(crate) type Results = Vec<Option<ChangeResult>>;
 
-impl Commit<'_> {
+/// The results of changes that have all been applied.
+pub(crate) fn all_applied(results: Results) -> Vec<ChangeResult> {
+    let missing = || {
+        Err(ChangeError::Rejected {
+            reason: "the change was not applied".to_owned(),
+        })
+    };
+    results
+        .into_iter()
+        .map(|result| result.unwrap_or_else(missing))
+        .collect()
+}
+
+impl CommitContext<'_> {
     pub(crate) fn backend(&self) -> DbBackend {
         self.repository.backend()
     }

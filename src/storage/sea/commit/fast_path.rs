@@ -18,9 +18,10 @@ use super::rollup_writer::{MARK, mark_row, postgres_steps};
 use crate::domain::job::attempt::ATTEMPTS_KEPT;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::RollupEntry;
-use crate::storage::change::{Announcer, Applied, Change, ChangeError, Finished, Inserted, JobChange};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted, JobChange};
+use crate::storage::commit::Commit;
 use crate::storage::outbox::KnownVersion;
-use crate::storage::sea::audit::{RECORD, record_row, record_sql};
+use crate::storage::sea::audit::{RECORD, new_jobs, record_row, record_sql};
 use crate::storage::sea::cluster::nodes::{LIVE_POSTGRES, LIVE_SQLITE};
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::jobs::attempts::{
@@ -54,7 +55,7 @@ pub(crate) struct Usual {
 
 impl Usual {
     /// The usual changes among these; `None` when there are none, or when one of their kind is unusual.
-    pub(crate) fn among(changes: &[Change], repository: &SeaRepository) -> Option<Self> {
+    pub(crate) fn among(commit: &Commit, repository: &SeaRepository) -> Option<Self> {
         let mut usual = Self {
             new: Rows::new(NEW, 0),
             records: Rows::new(RECORD, 0),
@@ -67,20 +68,9 @@ impl Usual {
             is_all: true,
             version: None,
         };
-        for (index, change) in changes.iter().enumerate() {
+        for change in &commit.changes {
             match change {
                 Change::Job(change) => usual.add(change, repository)?,
-                Change::Audit(record) => match new_jobs_before(changes, index) {
-                    Some(jobs) => usual.records.push(record_row(record, jobs)),
-                    None => usual.is_all = false,
-                },
-                Change::Announce(announcer) => match announcer.known() {
-                    Some(KnownVersion {
-                        version: Some(version),
-                        is_idle: true,
-                    }) if repository.is_postgres() => usual.version = Some(version),
-                    Some(_) | None => usual.is_all = false,
-                },
                 Change::Queue(_)
                 | Change::Recurring(_)
                 | Change::Cluster(_)
@@ -90,8 +80,24 @@ impl Usual {
                 | Change::Maintenance(_) => usual.is_all = false,
             }
         }
+        for entry in &commit.audit {
+            match new_jobs(commit, entry) {
+                Some(jobs) => usual.records.push(record_row(&entry.record, jobs)),
+                None => usual.is_all = false,
+            }
+        }
+        if let Some(rule) = &commit.outbox {
+            match rule.known() {
+                Some(KnownVersion {
+                    version: Some(version),
+                    is_idle: true,
+                }) if repository.is_postgres() => usual.version = Some(version),
+                Some(_) | None => usual.is_all = false,
+            }
+        }
         let is_empty = usual.new.is_empty() && usual.starts.is_empty() && usual.ends.is_empty();
-        let mut inserts = changes
+        let mut inserts = commit
+            .changes
             .iter()
             .filter(|change| matches!(change, Change::Job(JobChange::Insert { .. })));
         (!is_empty && repository.unknown_queues(&mut inserts).is_empty()).then_some(usual)
@@ -333,16 +339,6 @@ impl Usual {
     }
 }
 
-/// How many new jobs the change before this one makes, which this one records; `None` when it makes none.
-fn new_jobs_before(changes: &[Change], index: usize) -> Option<u64> {
-    match index.checked_sub(1).and_then(|before| changes.get(before)) {
-        Some(Change::Job(JobChange::Insert { jobs, idempotency: _ })) if !jobs.is_empty() => {
-            u64::try_from(jobs.len()).ok()
-        }
-        Some(_) | None => None,
-    }
-}
-
 fn insert_sql(source: &str) -> String {
     format!("INSERT INTO jobs ({NEW_COLUMNS}) SELECT * FROM {source} AS v")
 }
@@ -361,10 +357,8 @@ impl SeaRepository {
         connection: &impl ConnectionTrait,
     ) -> Result<Results, CommitFailure> {
         let to_cancel = self.asked_to_cancel(changes, refused, connection).await?;
-        let is_idle =
-            |announcer: &Announcer| self.is_postgres() && announcer.known().is_some_and(|known| known.is_idle);
         let mut results = Results::with_capacity(changes.len());
-        for (index, change) in changes.iter().enumerate() {
+        for change in changes {
             results.push(match change {
                 Change::Job(JobChange::Insert { jobs, idempotency: _ }) => {
                     Some(Ok(Applied::Inserted(vec![Inserted::New; jobs.len()])))
@@ -390,8 +384,6 @@ impl SeaRepository {
                         Finished::LeaseLost
                     })))
                 }
-                Change::Audit(_) => new_jobs_before(changes, index).map(|_| Ok(Applied::Audited { is_recorded: true })),
-                Change::Announce(announcer) => is_idle(announcer).then(|| Ok(Applied::Announced(Vec::new()))),
                 Change::Job(
                     JobChange::Claim(_)
                     | JobChange::Update { .. }

@@ -7,14 +7,15 @@ use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
 
 use super::bulk_values::{FILLED_ROWS_MAX, Kind, Rows};
-use super::context::{Commit, Results};
+use super::context::CommitContext;
 use crate::domain::values::id::JobId;
 use crate::domain::values::trace_state::to_stored;
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
 use crate::domain::webhooks::endpoint::{Disabled, EndpointId};
-use crate::storage::change::{Announcer, Applied, Change, ChangeError, WebhookChange};
+use crate::storage::change::{Applied, Change, ChangeError, WebhookChange};
+use crate::storage::commit::{ChangeResult, Commit, OutboxResult, OutboxRule};
 use crate::storage::outbox::{
-    Announcement, AttemptOutcome, Attempts, EndpointHealth, EndpointsAt, FeedEntry, Posting, Redelivery,
+    AttemptOutcome, Attempts, EndpointHealth, EndpointsAt, FeedEntry, OutboxEntries, OutboxMessage, Redelivery,
 };
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::mapping::{int, micros, text};
@@ -42,28 +43,30 @@ const OUTCOME: &[Kind] = &[
     Kind::TextOrNull,
 ];
 
-impl Commit<'_> {
-    /// Tells others of the changes, now that it is known what became of them. The rows come last in the commit: a row of
-    /// a job's later change is written after the job's lock was given up by the earlier one, so its number is greater.
-    pub(crate) async fn announce(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
-        for (index, change) in changes.iter().enumerate() {
-            let Change::Announce(announcer) = change else { continue };
-            let newer = self.newer_endpoints(announcer).await?;
-            let endpoints = newer.as_ref().map(|newer| &*newer.endpoints);
-            let Announcement { postings, feed } = announcer.announce(&changes[..index], &results[..index], endpoints);
-            self.write_feed(&feed).await?;
-            let told = self.post(&postings).await?;
-            results[index] = Some(Ok(match newer {
-                Some(newer) => Applied::AnnouncedAnew(told, newer),
-                None => Applied::Announced(told),
-            }));
-        }
-        Ok(())
+impl CommitContext<'_> {
+    /// Writes the outbox entries of a commit, whose results are known. Their rows come last in the commit: a row of a job's
+    /// later change is written after the earlier commit has released the job's lock, so its number is greater.
+    pub(crate) async fn write_outbox(
+        &mut self,
+        commit: &Commit,
+        results: &[ChangeResult],
+    ) -> Result<Option<OutboxResult>, CommitFailure> {
+        let Some(rule) = &commit.outbox else { return Ok(None) };
+        let newer = self.newer_endpoints(rule).await?;
+        let endpoints = newer.as_ref().map(|newer| &*newer.endpoints);
+        let OutboxEntries { messages, feed, events } = rule.entries(&commit.changes, results, endpoints);
+        self.write_feed(&feed).await?;
+        let endpoints = self.enqueue(&messages).await?;
+        Ok(Some(OutboxResult {
+            endpoints,
+            newer,
+            events,
+        }))
     }
 
-    /// The endpoints, when they are others than the node knows that commits.
-    async fn newer_endpoints(&self, announcer: &Announcer) -> Result<Option<EndpointsAt>, CommitFailure> {
-        let Some(known) = announcer.known().filter(|_| self.repository.is_postgres()) else {
+    /// The stored endpoints, if the node that commits does not know them.
+    async fn newer_endpoints(&self, rule: &OutboxRule) -> Result<Option<EndpointsAt>, CommitFailure> {
+        let Some(known) = rule.known().filter(|_| self.repository.is_postgres()) else {
             return Ok(None);
         };
         let sql = "SELECT version FROM webhook_endpoint_version";
@@ -83,14 +86,14 @@ impl Commit<'_> {
         }))
     }
 
-    pub(crate) async fn post(&mut self, postings: &[Posting]) -> Result<Vec<EndpointId>, CommitFailure> {
-        let mut told: Vec<EndpointId> = Vec::new();
+    pub(crate) async fn enqueue(&mut self, messages: &[OutboxMessage]) -> Result<Vec<EndpointId>, CommitFailure> {
+        let mut receivers: Vec<EndpointId> = Vec::new();
         // Mostly all messages of a commit are for the same endpoints: then each message is handed over once, however many
         // endpoints it is for.
         let mut groups: Vec<(&[EndpointId], Vec<&Message>)> = Vec::new();
         // What is told later of a lane goes into a later group, or behind it into the same: numbers are given in this order.
         let mut last_group: HashMap<Uuid, usize> = HashMap::new();
-        for Posting { message, endpoints } in postings {
+        for OutboxMessage { message, endpoints } in messages {
             let first = last_group.get(&message.ordering_key).copied().unwrap_or_default();
             let known = groups.iter().skip(first).position(|(known, _)| *known == endpoints);
             let group = known.map_or(groups.len(), |place| first + place);
@@ -100,23 +103,23 @@ impl Commit<'_> {
             groups[group].1.push(message);
             last_group.insert(message.ordering_key, group);
             for endpoint in endpoints {
-                if !told.contains(endpoint) {
-                    told.push(*endpoint);
+                if !receivers.contains(endpoint) {
+                    receivers.push(*endpoint);
                 }
             }
         }
         for (endpoints, messages) in groups {
             for messages in messages.chunks(FILLED_ROWS_MAX) {
                 for endpoints in endpoints.chunks(FILLED_ROWS_MAX) {
-                    self.post_each(endpoints, messages).await?;
+                    self.enqueue_each(endpoints, messages).await?;
                 }
             }
         }
-        Ok(told)
+        Ok(receivers)
     }
 
     /// Writes a delivery of each message to each endpoint.
-    async fn post_each(&self, endpoints: &[EndpointId], messages: &[&Message]) -> Result<(), CommitFailure> {
+    async fn enqueue_each(&self, endpoints: &[EndpointId], messages: &[&Message]) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(MESSAGE, messages.len());
         for Message {
             id,

@@ -1,31 +1,35 @@
 //! The slow path of a commit: a call per kind of change, in phases.
 
-use super::context::{Commit, Results};
+use super::context::{CommitContext, Results, all_applied};
 use crate::storage::change::{
-    Applied, Change, ChangeError, ClusterChange, FeedChange, JobChange, MaintenanceChange, QueueChange,
-    RecurringChange, WebhookChange, WorkerChange,
+    Applied, Change, ClusterChange, FeedChange, JobChange, MaintenanceChange, QueueChange, RecurringChange,
+    WebhookChange, WorkerChange,
 };
+use crate::storage::commit::{ChangeResult, Commit, Committed};
 use crate::storage::sea::error::CommitFailure;
 
 /// The result of a change; `None` in a phase that is not the change's own.
-type Phase = Result<Option<Result<Applied, ChangeError>>, CommitFailure>;
+type Phase = Result<Option<ChangeResult>, CommitFailure>;
 
-impl Commit<'_> {
-    pub(super) async fn apply(&mut self, changes: &[Change]) -> Result<Results, CommitFailure> {
+impl CommitContext<'_> {
+    pub(super) async fn apply(&mut self, commit: &Commit) -> Result<Committed, CommitFailure> {
+        let changes = &*commit.changes;
         let mut results: Results = changes.iter().map(|_| None).collect();
         self.insert_jobs(changes, &mut results).await?;
         self.start_jobs(changes, &mut results).await?;
         self.finish_jobs(changes, &mut results).await?;
-        self.apply_others(changes, &mut results).await?;
-        Ok(results)
+        self.apply_others(commit, results, false).await
     }
 
-    /// Applies changes other than new jobs, starts and ends of attempts, and writes what was counted on the way.
+    /// Applies changes other than new jobs, starts and ends of attempts, and writes counters, audit records and outbox
+    /// entries.
     pub(super) async fn apply_others(
         &mut self,
-        changes: &[Change],
-        results: &mut Results,
-    ) -> Result<(), CommitFailure> {
+        commit: &Commit,
+        mut results: Results,
+        is_after_fast_path: bool,
+    ) -> Result<Committed, CommitFailure> {
+        let changes = &*commit.changes;
         self.advance_endpoint_version(changes).await?;
         self.note_outcomes(changes).await?;
         for (change, result) in changes.iter().zip(results.iter_mut()) {
@@ -38,17 +42,14 @@ impl Commit<'_> {
                 Change::Webhook(change) => self.apply_to_webhook(change).await?,
                 Change::Feed(change) => self.apply_to_reader(change).await?,
                 // Applied below.
-                Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. })
-                | Change::Maintenance(_)
-                | Change::Audit(_)
-                | Change::Announce(_) => None,
+                Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. }) | Change::Maintenance(_) => None,
             };
             if applied.is_some() {
                 *result = applied;
             }
         }
-        self.fire_all(changes, results).await?;
-        self.trigger_all(changes, results).await?;
+        self.fire_all(changes, &mut results).await?;
+        self.trigger_all(changes, &mut results).await?;
         for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {
                 Change::Job(JobChange::Claim(claim)) => Some(self.claim_jobs(claim).await?),
@@ -68,19 +69,19 @@ impl Commit<'_> {
                 | Change::Cluster(_)
                 | Change::Worker(_)
                 | Change::Webhook(_)
-                | Change::Feed(_)
-                | Change::Audit(_)
-                | Change::Announce(_) => None,
+                | Change::Feed(_) => None,
             };
             if applied.is_some() {
                 *result = applied;
             }
         }
-        self.name_queues(changes, results).await?;
+        self.name_queues(changes, &results).await?;
         self.write_counters().await?;
-        self.remove_queues(changes, results).await?;
-        self.write_audit(changes, results).await?;
-        self.announce(changes, results).await
+        self.remove_queues(changes, &mut results).await?;
+        let results = all_applied(results);
+        self.write_audit(commit, &results, is_after_fast_path).await?;
+        let outbox = self.write_outbox(commit, &results).await?;
+        Ok(Committed { results, outbox })
     }
 
     async fn apply_to_job(&mut self, change: &JobChange) -> Phase {
@@ -146,7 +147,7 @@ impl Commit<'_> {
             WebhookChange::Delete { endpoint } => self.delete_endpoint(endpoint).await?,
             WebhookChange::Hold(hold) => self.hold_endpoints(*hold).await?,
             WebhookChange::Review(review) => self.review_endpoints(review).await?,
-            WebhookChange::Post(postings) => Ok(Applied::Announced(self.post(postings).await?)),
+            WebhookChange::Enqueue(messages) => Ok(Applied::Enqueued(self.enqueue(messages).await?)),
             WebhookChange::Attempts(attempts) => self.note_attempts(attempts).await?,
             WebhookChange::Redeliver { which, now } => self.redeliver(*which, *now).await?,
             WebhookChange::SetBack { now, step, limit } => self.set_back_deliveries(*now, *step, *limit).await?,

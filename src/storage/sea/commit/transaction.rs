@@ -9,10 +9,10 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use super::context::{Commit, Results};
+use super::context::{CommitContext, Results, all_applied};
 use super::counters::Counters;
 use super::fast_path::Usual;
-use crate::storage::change::{Applied, Change, ChangeError};
+use crate::storage::commit::{Commit, Committed};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::repository::SeaRepository;
@@ -23,11 +23,8 @@ const ATTEMPTS_MAX: u32 = 8;
 const FIRST_DELAY: Duration = Duration::from_millis(10);
 
 impl SeaRepository {
-    pub(crate) async fn commit_changes(
-        &self,
-        changes: &[Change],
-    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        let committed = self.commit_to_known_file(changes).await;
+    pub(crate) async fn commit_changes(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
+        let committed = self.commit_to_known_file(commit).await;
         self.note_written(committed.is_ok());
         if let Err(failure) = &committed {
             self.pools.note(failure);
@@ -36,63 +33,56 @@ impl SeaRepository {
     }
 
     /// Commits, unless SQLite's file has gone or is known to be corrupt: a commit into such a file may succeed, and is lost.
-    async fn commit_to_known_file(
-        &self,
-        changes: &[Change],
-    ) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
+    async fn commit_to_known_file(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         let Some(files) = &self.sqlite else {
-            return self.commit_somehow(changes).await;
+            return self.commit_somehow(commit).await;
         };
         if let Some(fault) = self.known_fault() {
             return Err(fault);
         }
-        let committed = self.commit_somehow(changes).await?;
+        let committed = self.commit_somehow(commit).await?;
         files.watch.check()?;
         Ok(committed)
     }
 
-    async fn commit_somehow(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, RepositoryError> {
-        if let Some(usual) = Usual::among(changes, self) {
+    async fn commit_somehow(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
+        if let Some(usual) = Usual::among(commit, self) {
             // Large as they are, tries are not moved about.
-            match self.pools.write(Box::pin(self.try_usual(changes, usual))).await {
-                Ok(Some(results)) => return Ok(results),
+            match self.pools.write(Box::pin(self.try_usual(commit, usual))).await {
+                Ok(Some(committed)) => return Ok(committed),
                 // Nothing is written; what was unusual is found out below.
                 Ok(None) | Err(CommitFailure::Bad(_) | CommitFailure::InTheWay(_)) => {}
                 Err(CommitFailure::Unavailable(failure)) => return Err(failure),
             }
         }
-        match self.try_again(changes).await {
-            Ok(results) => Ok(results),
+        match self.try_again(commit).await {
+            Ok(committed) => Ok(committed),
             Err(CommitFailure::Unavailable(failure) | CommitFailure::InTheWay(failure)) => Err(failure),
-            Err(CommitFailure::Bad(error)) if changes.len() == 1 => Ok(vec![Err(error)]),
-            Err(CommitFailure::Bad(_)) => self.commit_in_halves(changes).await,
+            Err(CommitFailure::Bad(error)) if commit.changes.len() == 1 => Ok(Committed {
+                results: vec![Err(error)],
+                outbox: None,
+            }),
+            Err(CommitFailure::Bad(_)) => self.commit_in_halves(commit).await,
         }
     }
 
     /// Commits changes, and does so again when another server's commit was in the way. It waits for a random time first:
     /// the other one has gone on, but has not ended yet, and whoever is back at once may be in its way again.
-    pub(super) async fn try_again(
-        &self,
-        changes: &[Change],
-    ) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
+    pub(super) async fn try_again(&self, commit: &Commit) -> Result<Committed, CommitFailure> {
         let mut longest = FIRST_DELAY;
         for _ in 1..ATTEMPTS_MAX {
-            match self.pools.write(Box::pin(self.try_commit(changes))).await {
+            match self.pools.write(Box::pin(self.try_commit(commit))).await {
                 Err(CommitFailure::InTheWay(_)) => {}
                 result => return result,
             }
             tokio::time::sleep(longest.mul_f64(rand::random())).await;
             longest *= 2;
         }
-        self.pools.write(Box::pin(self.try_commit(changes))).await
+        self.pools.write(Box::pin(self.try_commit(commit))).await
     }
 
     /// Commits with all usual changes in one call; `None` when that does not do.
-    async fn try_usual(
-        &self,
-        changes: &[Change],
-        usual: Usual,
-    ) -> Result<Option<Vec<Result<Applied, ChangeError>>>, CommitFailure> {
+    async fn try_usual(&self, commit: &Commit, usual: Usual) -> Result<Option<Committed>, CommitFailure> {
         if self.is_postgres() {
             if !usual.is_all() {
                 // Within a transaction the one long statement is no better than the few short ones.
@@ -103,8 +93,11 @@ impl SeaRepository {
                 // Another node has changed endpoints: the exact way announces to them.
                 return Ok(None);
             };
-            return match self.usual_results(changes, &refused, &self.writer()).await {
-                Ok(results) => Ok(Some(all_applied(results))),
+            return match self.usual_results(&commit.changes, &refused, &self.writer()).await {
+                Ok(results) => Ok(Some(Committed {
+                    results: all_applied(results),
+                    outbox: None,
+                })),
                 // The changes are written and must not be tried again.
                 Err(CommitFailure::Bad(error)) => Err(CommitFailure::Unavailable(RepositoryError::Unavailable {
                     reason: error.to_string(),
@@ -115,25 +108,32 @@ impl SeaRepository {
             };
         }
         let is_all = usual.is_all();
-        let mut commit = self.begin().await?;
-        match commit.write_usual(changes, usual).await {
-            Ok(Some(mut results)) => {
-                if !is_all && let Err(failure) = commit.apply_others(changes, &mut results).await {
-                    return commit.undo(failure).await;
-                }
-                commit.finish().await?;
-                Ok(Some(all_applied(results)))
+        let mut context = self.begin().await?;
+        match context.write_usual(commit, usual).await {
+            Ok(Some(results)) if is_all => {
+                context.finish().await?;
+                Ok(Some(Committed {
+                    results: all_applied(results),
+                    outbox: None,
+                }))
             }
+            Ok(Some(results)) => match context.apply_others(commit, results, true).await {
+                Ok(committed) => {
+                    context.finish().await?;
+                    Ok(Some(committed))
+                }
+                Err(failure) => context.undo(failure).await,
+            },
             Ok(None) => {
-                commit.transaction.rollback().await?;
+                context.transaction.rollback().await?;
                 Ok(None)
             }
-            Err(failure) => commit.undo(failure).await,
+            Err(failure) => context.undo(failure).await,
         }
     }
 
-    async fn begin(&self) -> Result<Commit<'_>, CommitFailure> {
-        Ok(Commit {
+    async fn begin(&self) -> Result<CommitContext<'_>, CommitFailure> {
+        Ok(CommitContext {
             repository: self,
             transaction: self.writer().begin().await?,
             counters: Counters::default(),
@@ -142,32 +142,19 @@ impl SeaRepository {
         })
     }
 
-    async fn try_commit(&self, changes: &[Change]) -> Result<Vec<Result<Applied, ChangeError>>, CommitFailure> {
-        let mut commit = self.begin().await?;
-        match commit.apply(changes).await {
-            Ok(results) => {
-                commit.finish().await?;
-                Ok(all_applied(results))
+    async fn try_commit(&self, commit: &Commit) -> Result<Committed, CommitFailure> {
+        let mut context = self.begin().await?;
+        match context.apply(commit).await {
+            Ok(committed) => {
+                context.finish().await?;
+                Ok(committed)
             }
-            Err(failure) => commit.undo(failure).await,
+            Err(failure) => context.undo(failure).await,
         }
     }
 }
 
-/// The results of changes that have all been applied.
-fn all_applied(results: Results) -> Vec<Result<Applied, ChangeError>> {
-    let missing = || {
-        Err(ChangeError::Rejected {
-            reason: "the change was not applied".to_owned(),
-        })
-    };
-    results
-        .into_iter()
-        .map(|result| result.unwrap_or_else(missing))
-        .collect()
-}
-
-impl Commit<'_> {
+impl CommitContext<'_> {
     /// Makes it durable, and remembers which queues have a row since.
     async fn finish(self) -> Result<(), CommitFailure> {
         let Self {
@@ -191,11 +178,12 @@ impl Commit<'_> {
     }
 
     /// Writes the usual changes on SQLite; `None` when one of them was refused and all must be undone to find out which.
-    async fn write_usual(&mut self, changes: &[Change], usual: Usual) -> Result<Option<Results>, CommitFailure> {
+    async fn write_usual(&mut self, commit: &Commit, usual: Usual) -> Result<Option<Results>, CommitFailure> {
         let (repository, transaction) = (self.repository, &self.transaction);
         if !usual.write_sqlite(transaction, repository.shard).await? {
             return Ok(None);
         }
+        let changes = &commit.changes;
         let results = repository.usual_results(changes, &HashSet::new(), transaction).await?;
         Ok(Some(results))
     }

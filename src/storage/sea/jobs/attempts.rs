@@ -12,7 +12,7 @@ use crate::domain::values::id::NodeId;
 use crate::domain::values::json::Json;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, JobChange, leaves_texts};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::commit::context::{Commit, Results};
+use crate::storage::sea::commit::context::{CommitContext, Results};
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::mapping::{int, micros, text};
 use crate::storage::sea::repository::SeaRepository;
@@ -138,7 +138,7 @@ impl SeaRepository {
     }
 }
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn start_jobs(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(START, changes.len());
         for change in changes {

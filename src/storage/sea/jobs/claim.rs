@@ -13,7 +13,7 @@ use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::storage::change::{Applied, ByteLimit, ChangeError, Claim};
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::{CommitFailure, corrupt};
 use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::micros;
@@ -60,7 +60,7 @@ const DUE: &str = "json_array(hex(id), name, job_type, priority, parameters, res
                    attempt, retry_count, max_retries, retry_delay, retry_intervals, timeout, unique_key, \
                    cancel_requested, revision, CASE WHEN recurring_id IS NULL THEN NULL ELSE hex(recurring_id) END, occurrence_at, trace_parent)";
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     /// Starts due jobs that storage finds: the most urgent priority first, each in the order of its due times.
     pub(crate) async fn claim_jobs(&mut self, claim: &Claim) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let claimed = if claim.job_types.is_empty() {

@@ -6,7 +6,7 @@ use super::claim_order::{ClaimOrder, claim_key};
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::storage::change::Claim;
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::CommitFailure;
 
 /// Maximum number of pending jobs of other types that a claim passes over.
@@ -14,7 +14,7 @@ const OTHERS_MAX: i64 = 1_000;
 /// Maximum number of types that are looked up one by one.
 const TYPES_MAX: usize = 64;
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     /// The cheaper order for a claim.
     pub(crate) async fn claim_order(&self, claim: &Claim) -> Result<ClaimOrder, CommitFailure> {
         let Claim { queue, job_types, .. } = claim;

@@ -13,7 +13,7 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::commit::outbox::uuid_at;
 use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::jobs::large_texts::{brief_columns, brief_job};
@@ -83,7 +83,7 @@ impl SeaRepository {
     }
 }
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn set_back_deliveries(
         &mut self,
         now: DateTime<Utc>,

@@ -9,7 +9,7 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::commit::counters::bucket;
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::mapping::{micros, status as status_of};
@@ -26,7 +26,7 @@ fn with_status(code: i16, is_postgres: bool) -> (String, &'static str) {
     }
 }
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn clear_queue(
         &mut self,
         queue: &QueueName,

@@ -9,7 +9,7 @@ use crate::domain::values::id::JobId;
 use crate::storage::change::{Change, JobChange};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::bulk_values::Rows;
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::int;
@@ -54,7 +54,7 @@ impl SeaRepository {
     }
 }
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     /// Removes the attempts that the histories of these jobs no longer hold.
     pub(crate) async fn expire_attempts(&self, changes: &[Change]) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(FENCE, 0);

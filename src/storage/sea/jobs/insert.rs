@@ -14,7 +14,7 @@ use crate::domain::values::name::{QueueName, UniqueKey};
 use crate::domain::values::trace_state::to_stored;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted, JobChange};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::commit::context::{Commit, Results};
+use crate::storage::sea::commit::context::{CommitContext, Results};
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::jobs::large_texts::{brief_job, in_brief};
 use crate::storage::sea::mapping::{int, intervals_text, micros, text};
@@ -103,7 +103,7 @@ impl SeaRepository {
     }
 }
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn insert_jobs(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         let mut new = Rows::new(NEW, changes.len());
         let mut with_past = Rows::new(WITH_PAST, 0);

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use crate::domain::values::name::QueueName;
 use crate::storage::change::{Applied, Change, MaintenanceChange, QueueChange};
-use crate::storage::sea::commit::context::{Commit, Results};
+use crate::storage::sea::commit::context::{CommitContext, Results};
 use crate::storage::sea::error::CommitFailure;
 
 /// No unfinished job names the queue.
@@ -21,7 +21,7 @@ const PRUNE: &str = "DELETE FROM queues WHERE is_paused = FALSE \
 const RESTORE: &str = "INSERT INTO queues (name) SELECT queue FROM job_counters WHERE status IN (0, 1) GROUP BY queue \
      HAVING SUM(count) > 0 ON CONFLICT (name) DO NOTHING";
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     /// Applied after the counters are written, which say what is used.
     pub(crate) async fn remove_queues(
         &mut self,

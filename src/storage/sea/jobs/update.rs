@@ -9,11 +9,11 @@ use super::insert::past_row;
 use crate::domain::job::Job;
 use crate::domain::values::name::QueueName;
 use crate::storage::change::{Applied, ChangeError};
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::{CommitFailure, is_unique_violation};
 use crate::storage::sea::mapping::int;
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn update_job(
         &mut self,
         before: &Arc<Job>,

@@ -13,7 +13,7 @@ use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::NodeId;
 use crate::storage::change::{Applied, Change, ChangeError, Fire, RecurringChange};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::commit::context::{Commit, Results};
+use crate::storage::sea::commit::context::{CommitContext, Results};
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::jobs::attempts::ids;
 use crate::storage::sea::jobs::insert::{NEW_COLUMNS, PAST_COLUMNS, WITH_PAST, past_row};
@@ -35,7 +35,7 @@ const PART_BYTES: usize = 8 << 20;
 /// Where the result of a change goes.
 type Place<'a> = &'a mut Option<Result<Applied, ChangeError>>;
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn fire_all(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         let mut left: Vec<(&Fire, Place<'_>)> = changes
             .iter()

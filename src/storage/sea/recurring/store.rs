@@ -25,7 +25,7 @@ use crate::storage::change::{Applied, ChangeError, Idempotency};
 use crate::storage::query::{DUE_RECURRING_BYTES_MAX, DueRecurring, RecurringPage};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::{CommitFailure, corrupt, unavailable};
 use crate::storage::sea::jobs::unreadable::row_of;
 use crate::storage::sea::mapping::{
@@ -35,7 +35,7 @@ use crate::storage::sea::repository::SeaRepository;
 
 const ID: &[Kind] = &[Kind::Uuid];
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn insert_recurring(
         &mut self,
         recurring: &RecurringJob,

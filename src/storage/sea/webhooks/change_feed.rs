@@ -18,7 +18,7 @@ use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::query::FeedPage;
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::commit::outbox::uuid_at;
 use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::mapping::micros;
@@ -39,7 +39,7 @@ pub(crate) enum FeedJobs {
     InBrief,
 }
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn hold_reader(
         &mut self,
         reader: &str,

@@ -8,7 +8,7 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::EndpointId;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint};
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::commit::outbox::uuid_at;
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::repository::SeaRepository;
@@ -19,7 +19,7 @@ const PENDING: &str = "(SELECT CAST(COUNT(*) AS bigint) FROM webhook_deliveries 
 /// What an [`UnnamedEndpoint`] is read from.
 const RETURNING: &str = "RETURNING id, name";
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn review_endpoints(
         &mut self,
         review: &ReviewEndpoints,

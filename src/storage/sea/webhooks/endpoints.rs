@@ -21,7 +21,7 @@ use crate::storage::change::{Applied, ChangeError};
 use crate::storage::outbox::HoldEndpoints;
 use crate::storage::query::{DeliveryPage, StoredEndpoint};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::context::Commit;
+use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::commit::outbox::uuid_at;
 use crate::storage::sea::error::{CommitFailure, corrupt, unavailable};
 use crate::storage::sea::jobs::unreadable::row_of;
@@ -46,7 +46,7 @@ fn due_sql(is_postgres: bool) -> String {
     )
 }
 
-impl Commit<'_> {
+impl CommitContext<'_> {
     pub(crate) async fn put_endpoint(
         &mut self,
         before: Option<&Endpoint>,

@@ -21,6 +21,7 @@ use tickerq::domain::cluster::leadership::FencingToken;
 use tickerq::domain::values::id::NodeId;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::storage::change::{Applied, Change, ClusterChange};
+use tickerq::storage::commit::Commit;
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -97,8 +98,9 @@ impl Probe {
     /// Makes a node the leader, and returns its token.
     async fn lead(&self, node: NodeId) -> FencingToken {
         let lease = TimeSpan::from_secs(3_600);
-        let lead = [Change::Cluster(ClusterChange::Lead { node, lease })];
-        match self.of("lead", Look::Up, self.repository.commit(&lead)).await.pop() {
+        let lead = Commit::from([Change::Cluster(ClusterChange::Lead { node, lease })]);
+        let mut committed = self.of("lead", Look::Up, self.repository.commit(&lead)).await;
+        match committed.results.pop() {
             Some(Ok(Applied::Led(Some(token)))) => token,
             other => panic!("no other node leads: {other:?}"),
         }
@@ -106,7 +108,13 @@ impl Probe {
 
     /// Commits changes, each of which must do something.
     async fn commit(&self, what: &str, look: Look, changes: Vec<Change>) {
-        for result in self.of(what, look, self.repository.commit(&changes)).await {
+        self.commit_all(what, look, Commit::from(changes)).await;
+    }
+
+    /// As [`commit`](Self::commit), with audit records.
+    async fn commit_all(&self, what: &str, look: Look, commit: Commit) {
+        let committed = self.of(what, look, self.repository.commit(&commit)).await;
+        for result in committed.results {
             write::check(what, &result.unwrap_or_else(|refused| panic!("{what}: {refused}")));
         }
     }

@@ -19,6 +19,7 @@ use tickerq::storage::change::{
     Applied, ByteLimit, Change, Claim, ClusterChange, Idempotency, JobChange, MaintenanceChange, QueueChange,
     WorkerChange,
 };
+use tickerq::storage::commit::{AuditEntry, Commit};
 use tickerq::storage::repository::JobRepository;
 
 use super::samples::{NODE, created, new_job, now, queue, some_jobs, statuses, types};
@@ -197,20 +198,20 @@ pub async fn write(probe: &Probe) {
     });
     let audit = |action| {
         let id = AuditId::new(now(), 5);
-        Change::Audit(Box::new(AuditRecord::new(
-            id,
-            &Caller::local(),
-            action,
-            AuditOutcome::Cancelled,
-        )))
+        AuditRecord::new(id, &Caller::local(), action, AuditOutcome::Cancelled)
     };
     let update = Change::Job(JobChange::Update {
         before: job,
         after: Arc::clone(&cancelled),
     });
-    probe
-        .commit("update", Look::Up, vec![update, audit(AuditAction::JobCancel)])
-        .await;
+    let audited = Commit {
+        audit: vec![AuditEntry {
+            change: 0,
+            record: audit(AuditAction::JobCancel),
+        }],
+        ..Commit::from([update])
+    };
+    probe.commit_all("update", Look::Up, audited).await;
     probe
         .commit(
             "delete",
@@ -356,9 +357,7 @@ pub fn check(what: &str, applied: &Applied) {
         Applied::QueuesRemoved(queues) => queues.is_empty(),
         Applied::Reported(is_noted) => !is_noted,
         Applied::Started(started) => started.contains(&false),
-        Applied::Announced(endpoints) | Applied::AnnouncedAnew(endpoints, _) | Applied::Held(endpoints) => {
-            endpoints.is_empty()
-        }
+        Applied::Enqueued(endpoints) | Applied::Held(endpoints) => endpoints.is_empty(),
         Applied::HeldReader(cursor) => cursor.is_none(),
         Applied::Inserted(_)
         | Applied::Replayed(_)
@@ -369,7 +368,6 @@ pub fn check(what: &str, applied: &Applied) {
         | Applied::Deleted
         | Applied::QueueSet { .. }
         | Applied::DrainSet { .. }
-        | Applied::Audited { .. }
         | Applied::Alive
         | Applied::EndpointStored
         | Applied::Attempted { .. }
