@@ -4,6 +4,7 @@ pub(crate) mod crash;
 pub(crate) mod expensive_reads;
 pub(crate) mod fuzz;
 pub(crate) mod hostile_names;
+pub(crate) mod large_jobs_at_once;
 pub(crate) mod memory;
 pub(crate) mod path_tricks;
 pub(crate) mod shutdown;

@@ -17,33 +17,33 @@ use crate::harness::server::{Server, Site, Storage};
 const GROWTH_MAX: usize = 120 * MB;
 
 /// How many large jobs there are.
-const LARGE: usize = 60;
+pub(super) const LARGE: usize = 60;
 
 /// The greatest memory of a server from now on.
-struct Growth<'a> {
+pub(super) struct Growth<'a> {
     server: &'a Server,
     before: usize,
 }
 
 impl<'a> Growth<'a> {
-    fn of(server: &'a Server) -> Self {
+    pub(super) fn of(server: &'a Server) -> Self {
         fs::write(format!("/proc/{}/clear_refs", server.pid()), "5").expect("the peak is set back");
         let before = figure(server, "VmRSS:");
         Self { server, before }
     }
 
-    fn assert_small(self, what: &str) {
+    pub(super) fn assert_small(self, what: &str) {
         let grown = figure(self.server, "VmHWM:").saturating_sub(self.before);
         assert!(grown < GROWTH_MAX, "{what}: the server has grown by {} MB", grown / MB);
     }
 }
 
 /// Parameters of 1 MB that differ by their number.
-fn parameters(number: usize) -> String {
+pub(super) fn parameters(number: usize) -> String {
     format!("{number:08}{}", "x".repeat(MB - 10))
 }
 
-async fn create_large(client: &Client, job_type: &str, more: &Value) -> Vec<String> {
+pub(super) async fn create_large(client: &Client, job_type: &str, more: &Value) -> Vec<String> {
     let mut ids = Vec::with_capacity(LARGE);
     for number in 0..LARGE {
         let mut job =
