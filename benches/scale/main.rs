@@ -27,7 +27,7 @@ use tickerq::Server;
 use tickerq::config::{Sources, load};
 use tickerq::domain::metrics::rollup::DAYS_KEPT_BY_HOUR;
 use tickerq::storage::change::{Change, MaintenanceChange};
-use tickerq::storage::repository::JobRepository;
+use tickerq::storage::repository::JobStore;
 use tickerq::storage::sea::Durability;
 
 use asker::Asker;

@@ -18,7 +18,7 @@ use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::server::ServerOptions;
 use tickerq::service::limits::expensive_reads::ReadLimits;
 use tickerq::storage::change::{Change, QueueChange};
-use tickerq::storage::repository::JobRepository;
+use tickerq::storage::repository::{JobRepository, JobStore};
 use tickerq::storage::sea::Durability;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use tickerq::domain::job::Job;
 use tickerq::storage::change::{Applied, Change, Finished, Inserted, JobChange, RecurringChange};
 use tickerq::storage::commit::{Commit, Committed};
-use tickerq::storage::delegating::DelegatingRepository;
+use tickerq::storage::delegating::{
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+};
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 
 /// Receives every job as stored: created, started, finished, retried, cancelled or updated.
@@ -52,12 +54,14 @@ fn chosen(jobs: &[Arc<Job>], is_chosen: impl Iterator<Item = bool>) -> Vec<Arc<J
     chosen.map(|(job, _)| Arc::clone(job)).collect()
 }
 
-#[async_trait]
 impl DelegatingRepository for NotifyingRepository {
     fn inner(&self) -> &dyn JobRepository {
         &*self.inner
     }
+}
 
+#[async_trait]
+impl DelegatingJobs for NotifyingRepository {
     async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         let committed = self.inner.commit(commit).await?;
         // Only after the commit.
@@ -68,7 +72,11 @@ impl DelegatingRepository for NotifyingRepository {
         }
         Ok(committed)
     }
-
-    // All other methods are forwarded, including those with defaults: the other storage may implement them better,
-    // and the signals between servers are among them.
 }
+
+// All other methods are forwarded, including those with defaults: the other storage may implement them better, and the
+// signals between servers are among them.
+impl DelegatingRecurring for NotifyingRepository {}
+impl DelegatingCluster for NotifyingRepository {}
+impl DelegatingWebhooks for NotifyingRepository {}
+impl DelegatingMetrics for NotifyingRepository {}

@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::output::Output;
 use super::settings::ConfigArguments;
 use crate::server::{migration_states, open_database};
-use crate::storage::repository::JobRepository;
+use crate::storage::repository::JobStore;
 use crate::storage::sea::MigrationState;
 
 #[derive(Debug, Subcommand)]

@@ -130,6 +130,12 @@ pub enum ServiceError {
         /// Maximum number.
         max: usize,
     },
+    /// The storage lacks the feature.
+    #[error("the storage of this server does not support {what}")]
+    Unsupported {
+        /// The feature.
+        what: &'static str,
+    },
     /// Webhooks are disabled.
     #[error("webhooks are disabled; set [webhooks] enable = true to enable them")]
     WebhooksOff,
@@ -372,6 +378,7 @@ impl From<ChangeError> for ServiceError {
             ChangeError::UniqueKeyTaken { key } => Self::UniqueKeyTaken { key },
             ChangeError::RecurringKeyTaken { key } => Self::RecurringKeyTaken { key },
             ChangeError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            ChangeError::Unsupported { what } => Self::Unsupported { what },
             ChangeError::Rejected { reason } => Self::Internal { reason },
         }
     }

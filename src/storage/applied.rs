@@ -157,6 +157,12 @@ pub enum ChangeError {
     /// The idempotency key was used before, by another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyMismatch,
+    /// The storage does not support such changes.
+    #[error("the storage of this server does not support {what}")]
+    Unsupported {
+        /// The unsupported feature.
+        what: &'static str,
+    },
     /// Storage can't hold the value, or has something under its id already.
     #[error("storage refused the change: {reason}")]
     Rejected {

@@ -45,6 +45,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::TooManyEndpoints { .. }
         | ServiceError::ConfiguredQueue { .. }
         | ServiceError::QueueInUse { .. }
+        | ServiceError::Unsupported { .. }
         | ServiceError::WebhooksOff
         | ServiceError::LogNotOwned
         | ServiceError::FeedOff

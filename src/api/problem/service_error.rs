@@ -54,6 +54,7 @@ impl Problem {
             | ServiceError::TooManyEndpoints { .. }
             | ServiceError::ConfiguredQueue { .. }
             | ServiceError::QueueInUse { .. }
+            | ServiceError::Unsupported { .. }
             | ServiceError::WebhooksOff
             | ServiceError::LogNotOwned
             | ServiceError::FeedOff

@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use crate::domain::values::id::NodeId;
 use crate::domain::values::name::JobType;
 use crate::domain::values::time_span::TimeSpan;
-#[cfg(doc)]
 use crate::storage::applied::{Applied, ChangeError};
 
 /// Part of its lease after which a server without a heartbeat counts as unreachable: numerator and denominator. Servers renew
@@ -61,4 +60,15 @@ pub enum ClusterChange {
         /// Whether it drains.
         is_draining: bool,
     },
+}
+
+impl ClusterChange {
+    /// The result for a storage of one server: its lease does not expire, and there is nothing to lead.
+    pub(super) fn unsupported(&self) -> Result<Applied, ChangeError> {
+        match self {
+            Self::Heartbeat { .. } | Self::Leave { .. } => Ok(Applied::Alive),
+            Self::Lead { .. } => Ok(Applied::Led(None)),
+            Self::SetDraining { .. } => Err(ChangeError::Unsupported { what: "draining" }),
+        }
+    }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::domain::values::id::NodeId;
 use crate::domain::webhooks::change_feed::FeedCursor;
-#[cfg(doc)]
 use crate::storage::applied::{Applied, ChangeError};
 
 /// A change of a reader of the change feed.
@@ -27,4 +26,16 @@ pub enum FeedChange {
         /// The new position.
         to: FeedCursor,
     },
+}
+
+impl FeedChange {
+    /// The result for a storage without a change feed.
+    pub(super) fn unsupported(&self) -> Result<Applied, ChangeError> {
+        match self {
+            Self::Hold { .. } => Ok(Applied::HeldReader(None)),
+            Self::Move { .. } => Err(ChangeError::Unsupported {
+                what: "the change feed",
+            }),
+        }
+    }
 }

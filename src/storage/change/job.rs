@@ -90,6 +90,19 @@ impl JobChange {
         }
     }
 
+    /// The feature that a storage without it does not support.
+    pub(super) fn feature(&self) -> &'static str {
+        match self {
+            Self::Report { .. } => "progress and log lines",
+            Self::Insert { .. }
+            | Self::Start { .. }
+            | Self::Claim(_)
+            | Self::Finish { .. }
+            | Self::Update { .. }
+            | Self::Delete { .. } => "this change of jobs",
+        }
+    }
+
     /// Whether it can have events of jobs.
     pub(super) fn may_have_events(&self) -> bool {
         match self {

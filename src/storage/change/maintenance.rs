@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 
 use super::size::limit_rows;
 use crate::domain::job::status::JobStatus;
-#[cfg(doc)]
 use crate::storage::applied::Applied;
 
 /// A step of retention. Each is applied after the other changes of its commit and selects among what they leave.
@@ -68,6 +67,19 @@ pub enum MaintenanceChange {
 }
 
 impl MaintenanceChange {
+    /// The result for a storage in which nothing expires.
+    pub(super) fn unsupported(&self) -> Applied {
+        match self {
+            Self::PruneQueues => Applied::QueuesRemoved(Vec::new()),
+            Self::PruneJobs { .. }
+            | Self::PruneBookkeeping { .. }
+            | Self::CompactRollups { .. }
+            | Self::PruneAudit { .. }
+            | Self::PruneDeliveries { .. }
+            | Self::PruneFeed { .. } => Applied::Removed(0),
+        }
+    }
+
     /// Its size in rows of usual length.
     pub(super) fn rows(&self) -> usize {
         match self {

@@ -3,7 +3,7 @@
 //! A commit applies a list of changes in one transaction. Each change carries its own *fence*, the condition under which it
 //! still holds; a change whose fence does not hold has the result [`ChangeError::Conflict`] (or its kind of `false`) and
 //! alters nothing, and the others are committed all the same. Every implementation keeps, in the same transaction, the
-//! counters of [`super::repository::JobRepository::queues`] and [`super::repository::JobRepository::count`] in step with the
+//! counters of [`super::repository::JobStore::queues`] and [`super::repository::JobStore::count`] in step with the
 //! jobs.
 //!
 //! An enum for each aggregate lists its changes.
@@ -73,6 +73,22 @@ impl Change {
             Self::Recurring(change) => change.may_have_events(),
             Self::Cluster(_) | Self::Worker(_) | Self::Webhook(_) | Self::Feed(_) | Self::Maintenance(_) => false,
         }
+    }
+
+    /// The result for a storage that does not support it: bookkeeping of the server succeeds without an effect, any other
+    /// change is rejected.
+    pub fn unsupported(&self) -> Result<Applied, ChangeError> {
+        let what = match self {
+            Self::Cluster(change) => return change.unsupported(),
+            Self::Worker(change) => return change.unsupported(),
+            Self::Webhook(change) => return change.unsupported(),
+            Self::Feed(change) => return change.unsupported(),
+            Self::Maintenance(change) => return Ok(change.unsupported()),
+            Self::Job(change) => change.feature(),
+            Self::Queue(_) => "changes of queues",
+            Self::Recurring(_) => "recurring jobs",
+        };
+        Err(ChangeError::Unsupported { what })
     }
 
     /// Its size within a commit: its rows, and more if they are long.

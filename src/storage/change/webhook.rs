@@ -7,9 +7,8 @@ use chrono::{DateTime, Utc};
 use super::size::limit_rows;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::Endpoint;
-#[cfg(doc)]
 use crate::storage::applied::{Applied, ChangeError};
-use crate::storage::outbox::{Attempts, HoldEndpoints, OutboxMessage, Redelivery, ReviewEndpoints};
+use crate::storage::outbox::{Attempts, HoldEndpoints, OutboxMessage, Redelivery, ReviewEndpoints, ReviewedEndpoints};
 
 /// A change of a webhook endpoint or of deliveries.
 #[derive(Clone, Debug)]
@@ -80,6 +79,18 @@ impl WebhookChange {
             | Self::Delete { .. }
             | Self::Hold(_)
             | Self::Review(_) => 1,
+        }
+    }
+
+    /// The result for a storage without webhooks.
+    pub(super) fn unsupported(&self) -> Result<Applied, ChangeError> {
+        match self {
+            Self::Hold(_) => Ok(Applied::Held(Vec::new())),
+            Self::Review(_) => Ok(Applied::Reviewed(ReviewedEndpoints::default())),
+            Self::SetBack { .. } => Ok(Applied::Removed(0)),
+            Self::Put { .. } | Self::Delete { .. } | Self::Enqueue(_) | Self::Attempts(_) | Self::Redeliver { .. } => {
+                Err(ChangeError::Unsupported { what: "webhooks" })
+            }
         }
     }
 

@@ -8,8 +8,7 @@ use crate::domain::cluster::remote_worker::WorkerDeclaration;
 use crate::domain::cluster::worker_access::WorkerAccess;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
-#[cfg(doc)]
-use crate::storage::applied::Applied;
+use crate::storage::applied::{Applied, ChangeError};
 
 /// A change of a remote worker.
 #[derive(Clone, Debug)]
@@ -35,4 +34,14 @@ pub enum WorkerChange {
         /// Duration from now.
         lease: TimeSpan,
     },
+}
+
+impl WorkerChange {
+    /// The result for a storage without remote workers.
+    pub(super) fn unsupported(&self) -> Result<Applied, ChangeError> {
+        match self {
+            Self::Register { .. } => Err(ChangeError::Unsupported { what: "remote workers" }),
+            Self::Renew { .. } => Ok(Applied::Renewed(None)),
+        }
+    }
 }

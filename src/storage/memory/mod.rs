@@ -1,4 +1,4 @@
-//! Jobs in memory, gone when the process ends: the reference implementation of [`JobRepository`].
+//! Jobs in memory, gone when the process ends: the reference implementation of [`JobRepository`](super::repository::JobRepository).
 //!
 //! It is written to be read: one lock, no cleverness, each promise of [`super::change`] at one place. Whoever keeps jobs
 //! somewhere else starts from here, and tests of what stands on a repository run on it. It serves one server.
@@ -26,7 +26,7 @@ use super::query::{
     AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, Order, Page,
     PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
-use super::repository::{JobRepository, RepositoryError};
+use super::repository::{ClusterStore, JobStore, MetricsStore, RecurringStore, RepositoryError, WebhookStore};
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job;
@@ -70,7 +70,7 @@ fn now() -> DateTime<Utc> {
 }
 
 #[async_trait]
-impl JobRepository for MemoryRepository {
+impl JobStore for MemoryRepository {
     async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         // The lock is the transaction: who reads sees all of a commit or nothing.
         Ok(self.tables().apply(commit, now()))
@@ -206,6 +206,36 @@ impl JobRepository for MemoryRepository {
             .collect())
     }
 
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
+        Ok(self.tables().audit_page(filter, page))
+    }
+
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        Ok(self.tables().reports.get(&id).cloned().unwrap_or_default())
+    }
+
+    async fn taken_unique_keys(&self, keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
+        let tables = self.tables();
+        let unfinished = tables.jobs().filter(|job| !job.status.is_finished());
+        let taken = unfinished.filter_map(|job| job.unique_key.clone());
+        Ok(taken.filter(|key| keys.contains(key)).collect())
+    }
+
+    async fn is_known_request(&self, key: &str) -> Result<bool, RepositoryError> {
+        Ok(self.tables().idempotency.contains_key(key))
+    }
+
+    async fn ping(&self) -> Result<(), RepositoryError> {
+        Ok(())
+    }
+
+    fn is_shared(&self) -> bool {
+        false
+    }
+}
+
+#[async_trait]
+impl RecurringStore for MemoryRepository {
     async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
         Ok(self.tables().recurring.get(&id).cloned())
     }
@@ -256,11 +286,10 @@ impl JobRepository for MemoryRepository {
         let count = |id: &RecurringId| u64::try_from(tables.unfinished_of(*id)).unwrap_or(u64::MAX);
         Ok(ids.iter().map(|id| (*id, count(id))).collect())
     }
+}
 
-    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
-        Ok(self.tables().audit_page(filter, page))
-    }
-
+#[async_trait]
+impl ClusterStore for MemoryRepository {
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
         let now = now();
         let mut workers = self.tables().stored_workers(now);
@@ -273,39 +302,13 @@ impl JobRepository for MemoryRepository {
         Ok(workers.into_iter().find(|worker| worker.id == id))
     }
 
-    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
-        Ok(self.tables().reports.get(&id).cloned().unwrap_or_default())
-    }
-
-    async fn rollups(
-        &self,
-        filter: &RollupFilter,
-        spans: &[TimeBucketRange],
-    ) -> Result<Vec<RollupCounts>, RepositoryError> {
-        let tables = self.tables();
-        Ok(spans.iter().map(|span| tables.sum_up(filter, *span)).collect())
-    }
-
-    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
-        Ok(self.tables().busiest_hour(filter, span))
-    }
-
-    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
-        Ok(self.tables().durations(filter, span))
-    }
-
-    async fn type_rollups(
-        &self,
-        filter: &RollupFilter,
-        span: TimeBucketRange,
-    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
-        Ok(self.tables().type_rollups(filter, span))
-    }
-
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         Ok(self.tables().stored_nodes(now()))
     }
+}
 
+#[async_trait]
+impl WebhookStore for MemoryRepository {
     async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
         Ok(self.tables().stored_endpoints(now()))
     }
@@ -334,23 +337,32 @@ impl JobRepository for MemoryRepository {
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
         Ok(self.tables().feed_end())
     }
+}
 
-    async fn taken_unique_keys(&self, keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
+#[async_trait]
+impl MetricsStore for MemoryRepository {
+    async fn rollups(
+        &self,
+        filter: &RollupFilter,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<RollupCounts>, RepositoryError> {
         let tables = self.tables();
-        let unfinished = tables.jobs().filter(|job| !job.status.is_finished());
-        let taken = unfinished.filter_map(|job| job.unique_key.clone());
-        Ok(taken.filter(|key| keys.contains(key)).collect())
+        Ok(spans.iter().map(|span| tables.sum_up(filter, *span)).collect())
     }
 
-    async fn is_known_request(&self, key: &str) -> Result<bool, RepositoryError> {
-        Ok(self.tables().idempotency.contains_key(key))
+    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
+        Ok(self.tables().busiest_hour(filter, span))
     }
 
-    async fn ping(&self) -> Result<(), RepositoryError> {
-        Ok(())
+    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
+        Ok(self.tables().durations(filter, span))
     }
 
-    fn is_shared(&self) -> bool {
-        false
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: TimeBucketRange,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        Ok(self.tables().type_rollups(filter, span))
     }
 }

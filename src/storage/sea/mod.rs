@@ -34,7 +34,9 @@ use super::query::{
     PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker,
     TypeRollup, WorkerPage, WorkerTypes,
 };
-use super::repository::{JobRepository, Maintenance, RepositoryError};
+use super::repository::{
+    ClusterStore, JobStore, Maintenance, MetricsStore, RecurringStore, RepositoryError, WebhookStore,
+};
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::cluster::worker_access::WorkerOwner;
@@ -50,7 +52,7 @@ use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
 use crate::domain::webhooks::endpoint::EndpointId;
 
 #[async_trait]
-impl JobRepository for SeaRepository {
+impl JobStore for SeaRepository {
     async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         self.commit_changes(commit).await
     }
@@ -141,6 +143,60 @@ impl JobRepository for SeaRepository {
         self.pools.read(self.read_running_on(node)).await
     }
 
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        self.pools.read(self.read_reports(id)).await
+    }
+
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
+        self.pools.read(self.read_audit(filter, page, &self.readers())).await
+    }
+
+    async fn expensive_audit(
+        &self,
+        filter: &AuditFilter,
+        page: AuditPage,
+    ) -> Result<Vec<AuditRecord>, RepositoryError> {
+        let scan = self.begin_scan().await?;
+        let answer = self.pools.scan(self.read_audit(filter, page, &scan)).await;
+        scan.end().await;
+        answer
+    }
+
+    async fn taken_unique_keys(&self, keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
+        self.pools.read(self.read_taken_unique_keys(keys)).await
+    }
+
+    async fn is_known_request(&self, key: &str) -> Result<bool, RepositoryError> {
+        self.pools.read(self.read_is_known_request(key)).await
+    }
+
+    async fn ping(&self) -> Result<(), RepositoryError> {
+        self.ping_storage().await
+    }
+
+    fn fault(&self) -> Option<RepositoryError> {
+        self.known_fault()
+    }
+
+    fn outage(&self) -> Option<&StorageOutage> {
+        Some(&self.outage)
+    }
+
+    async fn maintain(&self) -> Result<Maintenance, RepositoryError> {
+        self.checkpoint_now_and_then().await
+    }
+
+    async fn close(&self) {
+        self.close_all().await;
+    }
+
+    fn is_shared(&self) -> bool {
+        self.is_postgres()
+    }
+}
+
+#[async_trait]
+impl RecurringStore for SeaRepository {
     async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
         self.pools.read(self.read_recurring(id)).await
     }
@@ -176,7 +232,10 @@ impl JobRepository for SeaRepository {
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
         self.pools.read_from_writer(self.read_unfinished(ids)).await
     }
+}
 
+#[async_trait]
+impl ClusterStore for SeaRepository {
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
         self.pools.read(self.read_workers()).await
     }
@@ -197,53 +256,21 @@ impl JobRepository for SeaRepository {
         self.pools.read(self.read_worker(id)).await
     }
 
-    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
-        self.pools.read(self.read_reports(id)).await
-    }
-
-    async fn rollups(
-        &self,
-        filter: &RollupFilter,
-        spans: &[TimeBucketRange],
-    ) -> Result<Vec<RollupCounts>, RepositoryError> {
-        self.pools.read(self.read_rollups(filter, spans)).await
-    }
-
-    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
-        self.pools.read(self.read_busiest_hour(filter, span)).await
-    }
-
-    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
-        self.pools.read(self.read_durations(filter, span)).await
-    }
-
-    async fn type_rollups(
-        &self,
-        filter: &RollupFilter,
-        span: TimeBucketRange,
-    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
-        self.pools.read(self.read_type_rollups(filter, span)).await
-    }
-
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         self.pools.read(self.read_nodes()).await
     }
 
-    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
-        self.pools.read(self.read_audit(filter, page, &self.readers())).await
+    async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {
+        self.pools.read(self.notify(from, signals)).await
     }
 
-    async fn expensive_audit(
-        &self,
-        filter: &AuditFilter,
-        page: AuditPage,
-    ) -> Result<Vec<AuditRecord>, RepositoryError> {
-        let scan = self.begin_scan().await?;
-        let answer = self.pools.scan(self.read_audit(filter, page, &scan)).await;
-        scan.end().await;
-        answer
+    async fn signals(&self, own: NodeId) -> Result<Option<SignalStream>, RepositoryError> {
+        self.pools.read(Box::pin(self.listen(own))).await
     }
+}
 
+#[async_trait]
+impl WebhookStore for SeaRepository {
     async fn endpoints(&self) -> Result<Vec<StoredEndpoint>, RepositoryError> {
         self.pools.read(self.read_endpoints()).await
     }
@@ -276,44 +303,31 @@ impl JobRepository for SeaRepository {
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
         self.pools.read(self.read_feed_end()).await
     }
+}
 
-    async fn taken_unique_keys(&self, keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
-        self.pools.read(self.read_taken_unique_keys(keys)).await
+#[async_trait]
+impl MetricsStore for SeaRepository {
+    async fn rollups(
+        &self,
+        filter: &RollupFilter,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<RollupCounts>, RepositoryError> {
+        self.pools.read(self.read_rollups(filter, spans)).await
     }
 
-    async fn is_known_request(&self, key: &str) -> Result<bool, RepositoryError> {
-        self.pools.read(self.read_is_known_request(key)).await
+    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
+        self.pools.read(self.read_busiest_hour(filter, span)).await
     }
 
-    async fn ping(&self) -> Result<(), RepositoryError> {
-        self.ping_storage().await
+    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
+        self.pools.read(self.read_durations(filter, span)).await
     }
 
-    fn fault(&self) -> Option<RepositoryError> {
-        self.known_fault()
-    }
-
-    fn outage(&self) -> Option<&StorageOutage> {
-        Some(&self.outage)
-    }
-
-    async fn maintain(&self) -> Result<Maintenance, RepositoryError> {
-        self.checkpoint_now_and_then().await
-    }
-
-    async fn close(&self) {
-        self.close_all().await;
-    }
-
-    async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {
-        self.pools.read(self.notify(from, signals)).await
-    }
-
-    async fn signals(&self, own: NodeId) -> Result<Option<SignalStream>, RepositoryError> {
-        self.pools.read(Box::pin(self.listen(own))).await
-    }
-
-    fn is_shared(&self) -> bool {
-        self.is_postgres()
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: TimeBucketRange,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        self.pools.read(self.read_type_rollups(filter, span)).await
     }
 }

@@ -13,7 +13,7 @@ use tickerq::domain::values::name::{JobType, QueueName};
 use tickerq::storage::change::{Applied, Change, ChangeError, JobChange, MaintenanceChange, QueueChange};
 use tickerq::storage::commit::{AuditEntry, Commit};
 use tickerq::storage::query::{AuditFilter, AuditPage};
-use tickerq::storage::repository::JobRepository;
+use tickerq::storage::repository::JobStore;
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
 use crate::harness::client::Client;

@@ -16,9 +16,11 @@ use tickerq::runtime::Runtime;
 use tickerq::runtime::actor::clock::Clock;
 use tickerq::storage::change::{Change, ClusterChange, JobChange};
 use tickerq::storage::commit::{Commit, Committed};
-use tickerq::storage::delegating::DelegatingRepository;
+use tickerq::storage::delegating::{
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+};
 use tickerq::storage::memory::MemoryRepository;
-use tickerq::storage::repository::{JobRepository, RepositoryError};
+use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
 
 use crate::harness::eventually;
 use crate::robustness::supervision::options;
@@ -53,12 +55,14 @@ impl Observed {
     }
 }
 
-#[async_trait]
 impl DelegatingRepository for Observed {
     fn inner(&self) -> &dyn JobRepository {
         &self.inner
     }
+}
 
+#[async_trait]
+impl DelegatingJobs for Observed {
     async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         let recovers = |change: &Change| matches!(change, Change::Job(JobChange::Finish { if_orphaned: true, .. }));
         if commit.changes.iter().any(recovers) {
@@ -110,6 +114,11 @@ impl DelegatingRepository for Observed {
         self.inner.orphans(observer, limit).await
     }
 }
+
+impl DelegatingRecurring for Observed {}
+impl DelegatingCluster for Observed {}
+impl DelegatingWebhooks for Observed {}
+impl DelegatingMetrics for Observed {}
 
 /// Leaves so many jobs running on a node that is gone.
 async fn leave_running(storage: &Observed, count: u32) {

@@ -12,9 +12,11 @@ use tickerq::domain::events::event::Topic;
 use tickerq::domain::job::Job;
 use tickerq::domain::job::attempt::Attempt;
 use tickerq::domain::values::id::JobId;
-use tickerq::storage::delegating::DelegatingRepository;
+use tickerq::storage::delegating::{
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+};
 use tickerq::storage::query::{JobFilter, JobSummary, JobText, Page, StoredTexts};
-use tickerq::storage::repository::{JobRepository, RepositoryError};
+use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
 use super::ask;
@@ -43,12 +45,14 @@ impl Watched {
     }
 }
 
-#[async_trait]
 impl DelegatingRepository for Watched {
     fn inner(&self) -> &dyn JobRepository {
         &self.inner
     }
+}
 
+#[async_trait]
+impl DelegatingJobs for Watched {
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
         self.note("job");
         self.inner.job(id).await
@@ -98,6 +102,11 @@ impl DelegatingRepository for Watched {
         self.inner.count(filter).await
     }
 }
+
+impl DelegatingRecurring for Watched {}
+impl DelegatingCluster for Watched {}
+impl DelegatingWebhooks for Watched {}
+impl DelegatingMetrics for Watched {}
 
 /// A server over such a storage, in a folder of its own.
 struct Embedded {

@@ -29,8 +29,6 @@ const LONG: &[&str] = &[
     "src/server/connection/mod.rs",
     "src/service/jobs/mod.rs",
     "src/service/recurring.rs",
-    "src/storage/delegating.rs",
-    "src/storage/query.rs",
     "src/telemetry/exporter.rs",
     "src/telemetry/instruments.rs",
 ];

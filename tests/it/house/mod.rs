@@ -4,6 +4,7 @@ mod circles;
 mod layout;
 mod words;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -244,16 +245,26 @@ fn methods(text: &str) -> Vec<&str> {
 #[test]
 fn a_repository_that_wraps_another_passes_every_call_on() {
     let storage = source().join("storage");
-    let read = |file: &str| fs::read_to_string(storage.join(file)).expect("a readable file");
-    let (repository, delegating) = (read("repository.rs"), read("delegating.rs"));
-    let (_, wanted) = repository.split_once("pub trait JobRepository").expect("the trait");
-    let (_, wrapper) = delegating
-        .split_once("pub trait DelegatingRepository")
-        .expect("the trait");
-    let (defaults, blanket) = wrapper.split_once("JobRepository for T {").expect("the implementation");
-    let wanted = methods(wanted);
-    assert!(wanted.len() > 40, "{wanted:?}");
-    let own: Vec<&str> = methods(defaults).into_iter().filter(|name| *name != "inner").collect();
-    assert_eq!(own, wanted, "defaults of DelegatingRepository");
-    assert_eq!(methods(blanket), wanted, "calls of JobRepository");
+    let read = |file: String| fs::read_to_string(storage.join(file)).expect("a readable file");
+    let mut calls = 0;
+    for (store, wrapper) in [
+        ("job_store", "jobs"),
+        ("recurring_store", "recurring"),
+        ("cluster_store", "cluster"),
+        ("webhook_store", "webhooks"),
+        ("metrics_store", "metrics"),
+    ] {
+        let store = read(format!("repository/{store}.rs"));
+        let wrapper = read(format!("delegating/{wrapper}.rs"));
+        let (_, store) = store.split_once("pub trait ").expect("the trait");
+        let (_, wrapper) = wrapper.split_once("pub trait Delegating").expect("the trait");
+        let (defaults, blanket) = wrapper.split_once(" for T {").expect("the implementation");
+        let wanted: BTreeSet<&str> = methods(store).into_iter().collect();
+        for (what, found) in [("defaults", defaults), ("calls", blanket)] {
+            let found: BTreeSet<&str> = methods(found).into_iter().collect();
+            assert_eq!(found, wanted, "{what} of {wrapper:.20}");
+        }
+        calls += wanted.len();
+    }
+    assert!(calls > 40, "{calls} calls");
 }

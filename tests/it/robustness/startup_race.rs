@@ -9,9 +9,11 @@ use serde_json::json;
 use tickerq::Server;
 use tickerq::domain::queue::StoredQueue;
 use tickerq::handlers::noop::NoopHandler;
-use tickerq::storage::delegating::DelegatingRepository;
+use tickerq::storage::delegating::{
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+};
 use tickerq::storage::memory::MemoryRepository;
-use tickerq::storage::repository::{JobRepository, RepositoryError};
+use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
 use tokio::sync::watch;
 
 use crate::harness::client::Client;
@@ -54,12 +56,14 @@ async fn the_first_job_of_a_queue_runs_though_the_queues_were_read_before_it_cam
     server.stop().await;
 }
 
-#[async_trait]
 impl DelegatingRepository for SlowToStart {
     fn inner(&self) -> &dyn JobRepository {
         &self.inner
     }
+}
 
+#[async_trait]
+impl DelegatingJobs for SlowToStart {
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
         let read = self.inner.queues(now).await;
         if !self.is_begun.swap(true, Ordering::SeqCst) {
@@ -69,3 +73,8 @@ impl DelegatingRepository for SlowToStart {
         read
     }
 }
+
+impl DelegatingRecurring for SlowToStart {}
+impl DelegatingCluster for SlowToStart {}
+impl DelegatingWebhooks for SlowToStart {}
+impl DelegatingMetrics for SlowToStart {}

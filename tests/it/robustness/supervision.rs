@@ -28,9 +28,11 @@ use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::jobs::job_validation::{Rules, UnknownJobTypes};
 use tickerq::storage::commit::{Commit, Committed};
-use tickerq::storage::delegating::DelegatingRepository;
+use tickerq::storage::delegating::{
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+};
 use tickerq::storage::query::{DueRecurring, RunningJob};
-use tickerq::storage::repository::{JobRepository, RepositoryError};
+use tickerq::storage::repository::{JobRepository, JobStore, RecurringStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 use tickerq::webhooks::client_spans::CallReporter;
 
@@ -58,12 +60,14 @@ struct Fused {
     fuse: Arc<Fuse>,
 }
 
-#[async_trait]
 impl DelegatingRepository for Fused {
     fn inner(&self) -> &dyn JobRepository {
         &self.inner
     }
+}
 
+#[async_trait]
+impl DelegatingJobs for Fused {
     async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         self.fuse.burn();
         let results = self.inner.commit(commit).await;
@@ -101,7 +105,10 @@ impl DelegatingRepository for Fused {
         self.fuse.burn();
         self.inner.running_on(node).await
     }
+}
 
+#[async_trait]
+impl DelegatingRecurring for Fused {
     async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<DueRecurring, RepositoryError> {
         self.fuse.burn();
         self.inner.due_recurring(now, limit).await
@@ -112,6 +119,10 @@ impl DelegatingRepository for Fused {
         self.inner.next_recurring(after).await
     }
 }
+
+impl DelegatingCluster for Fused {}
+impl DelegatingWebhooks for Fused {}
+impl DelegatingMetrics for Fused {}
 
 /// A runtime of one queue that runs `NoopJob`, with a lease of a second.
 pub fn options(clock: Clock) -> RuntimeOptions {

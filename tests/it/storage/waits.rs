@@ -13,7 +13,7 @@ use tickerq::storage::change::{Applied, Change, Claim, ClusterChange, JobChange}
 use tickerq::storage::commit::Commit;
 use tickerq::storage::held::holding;
 use tickerq::storage::query::{JobFilter, Order, Page};
-use tickerq::storage::repository::{JobRepository, RepositoryError};
+use tickerq::storage::repository::{JobStore, RepositoryError, WebhookStore};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
 use crate::harness::eventually;

@@ -22,7 +22,7 @@ use tickerq::domain::values::id::NodeId;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::storage::change::{Applied, Change, ClusterChange};
 use tickerq::storage::commit::Commit;
-use tickerq::storage::repository::{JobRepository, RepositoryError};
+use tickerq::storage::repository::{JobStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
 use self::verdict::{Line, Look};

@@ -7,7 +7,7 @@ use tickerq::domain::job::status::JobStatus;
 use tickerq::domain::metrics::rollup::{TimeBucket, TimeBucketRange};
 use tickerq::domain::values::id::JobId;
 use tickerq::storage::query::{AuditFilter, AuditPage, JobText, RollupFilter, StoredTexts};
-use tickerq::storage::repository::JobRepository;
+use tickerq::storage::repository::{ClusterStore, JobStore, MetricsStore};
 
 use super::filters::{filters, searches};
 use super::samples::{FIRST, NODE, OLDEST, behind, now, passing, some_jobs, statuses};

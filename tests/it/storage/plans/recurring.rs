@@ -15,7 +15,7 @@ use tickerq::domain::values::name::JobName;
 use tickerq::domain::values::time_zone::TimeZoneName;
 use tickerq::storage::change::{Change, Fire, RecurringChange};
 use tickerq::storage::query::{JobFilter, RecurringPage};
-use tickerq::storage::repository::JobRepository;
+use tickerq::storage::repository::{JobStore, RecurringStore};
 
 use super::Probe;
 use super::samples::{FIRST, NODE, now, some_jobs, types};

@@ -9,7 +9,7 @@ use tickerq::domain::job::status::JobStatus;
 use tickerq::domain::values::id::{JobId, NodeId};
 use tickerq::domain::values::name::{JobType, QueueName};
 use tickerq::storage::query::{JobFilter, JobSummary, Order, Page};
-use tickerq::storage::repository::JobRepository;
+use tickerq::storage::repository::JobStore;
 
 use super::Probe;
 use super::rows::{FIRST_MILLIS, JOBS, MILLIS_APART};

@@ -10,7 +10,7 @@ use tickerq::domain::webhooks::event::WebhookEvents;
 use tickerq::storage::change::{Change, WebhookChange};
 use tickerq::storage::outbox::{Redelivery, ReviewEndpoints};
 use tickerq::storage::query::{DeliveryPage, StoredTexts};
-use tickerq::storage::repository::JobRepository;
+use tickerq::storage::repository::{JobStore, WebhookStore};
 
 use super::Probe;
 use super::samples::{NODE, now};

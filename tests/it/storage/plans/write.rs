@@ -20,7 +20,7 @@ use tickerq::storage::change::{
     WorkerChange,
 };
 use tickerq::storage::commit::{AuditEntry, Commit};
-use tickerq::storage::repository::JobRepository;
+use tickerq::storage::repository::{ClusterStore, JobStore};
 
 use super::samples::{NODE, created, new_job, now, queue, some_jobs, statuses, types};
 use super::verdict::Look;

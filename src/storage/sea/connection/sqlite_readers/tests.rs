@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tempfile::TempDir;
 
 use crate::storage::query::{JobFilter, Order, Page};
-use crate::storage::repository::{JobRepository, RepositoryError};
+use crate::storage::repository::{JobStore, RepositoryError};
 use crate::storage::sea::error::unavailable;
 use crate::storage::sea::{SeaOptions, SeaRepository};
 

@@ -1,0 +1,71 @@
+//! Forwarding of calls about rollups.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+
+use super::inner::DelegatingRepository;
+use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
+use crate::domain::values::name::JobType;
+use crate::storage::error::RepositoryError;
+use crate::storage::query::{Durations, RollupFilter, TypeRollup};
+use crate::storage::repository::MetricsStore;
+
+/// Forwards calls about rollups: see [`DelegatingRepository`].
+#[async_trait]
+pub trait DelegatingMetrics: DelegatingRepository {
+    /// See [`MetricsStore::rollups`].
+    async fn rollups(
+        &self,
+        filter: &RollupFilter,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<RollupCounts>, RepositoryError> {
+        self.inner().rollups(filter, spans).await
+    }
+
+    /// See [`MetricsStore::busiest_hour`].
+    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
+        self.inner().busiest_hour(filter, span).await
+    }
+
+    /// See [`MetricsStore::durations`].
+    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
+        self.inner().durations(filter, span).await
+    }
+
+    /// See [`MetricsStore::type_rollups`].
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: TimeBucketRange,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        self.inner().type_rollups(filter, span).await
+    }
+}
+
+#[async_trait]
+impl<T: DelegatingMetrics> MetricsStore for T {
+    async fn rollups(
+        &self,
+        filter: &RollupFilter,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<RollupCounts>, RepositoryError> {
+        DelegatingMetrics::rollups(self, filter, spans).await
+    }
+
+    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
+        DelegatingMetrics::busiest_hour(self, filter, span).await
+    }
+
+    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
+        DelegatingMetrics::durations(self, filter, span).await
+    }
+
+    async fn type_rollups(
+        &self,
+        filter: &RollupFilter,
+        span: TimeBucketRange,
+    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
+        DelegatingMetrics::type_rollups(self, filter, span).await
+    }
+}

@@ -1,0 +1,257 @@
+//! Reads of jobs.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::job::attempt::Attempt;
+use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
+use crate::domain::job::{Job, attempt};
+use crate::domain::recurring::RecurringId;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{JobName, JobType, QueueName};
+use crate::domain::values::time_span::TimeSpan;
+
+/// Which jobs are meant. Every condition that is given must hold; an empty filter means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobFilter {
+    /// One of these statuses; empty for any.
+    pub statuses: Vec<JobStatus>,
+    /// One of these types; empty for any.
+    pub job_types: Vec<JobType>,
+    /// This queue.
+    pub queue: Option<QueueName>,
+    /// An occurrence of this recurring job.
+    pub recurring_id: Option<RecurringId>,
+    /// This priority.
+    pub priority: Option<Priority>,
+    /// This text is part of the name or of the type: each character means itself, and letters of ASCII match in any case.
+    pub search: Option<String>,
+    /// Created at or after.
+    pub created_from: Option<DateTime<Utc>>,
+    /// Created at or before.
+    pub created_to: Option<DateTime<Utc>>,
+}
+
+impl JobFilter {
+    /// Whether a job is meant.
+    pub fn matches(&self, job: &Job) -> bool {
+        let Self {
+            statuses,
+            job_types,
+            queue,
+            recurring_id,
+            priority,
+            search,
+            created_from,
+            created_to,
+        } = self;
+        let contains = |text: &str| {
+            search
+                .as_ref()
+                .is_none_or(|search| text.to_ascii_lowercase().contains(&search.to_ascii_lowercase()))
+        };
+        (statuses.is_empty() || statuses.contains(&job.status))
+            && (job_types.is_empty() || job_types.contains(&job.job_type))
+            && queue.as_ref().is_none_or(|queue| *queue == job.queue)
+            && recurring_id.is_none_or(|id| job.occurrence.is_some_and(|occurrence| occurrence.recurring_id == id))
+            && priority.is_none_or(|priority| priority == job.priority)
+            && (contains(job.name.as_str()) || contains(job.job_type.as_str()))
+            && created_from.is_none_or(|from| from <= job.created_at)
+            && created_to.is_none_or(|to| job.created_at <= to)
+    }
+}
+
+/// In which order a list comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The newest job first.
+    #[default]
+    NewestFirst,
+    /// The oldest job first.
+    OldestFirst,
+}
+
+impl Order {
+    /// The other order.
+    #[must_use]
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::NewestFirst => Self::OldestFirst,
+            Self::OldestFirst => Self::NewestFirst,
+        }
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many jobs at the most.
+    pub limit: u32,
+    /// How many to pass over.
+    pub offset: u64,
+    /// Only jobs that come behind this one in the list: where the page before has ended.
+    pub after: Option<JobId>,
+    /// In which order they come.
+    pub order: Order,
+}
+
+/// The pending jobs of a type in a queue.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PendingJobs {
+    /// Of which type.
+    pub job_type: JobType,
+    /// In which queue.
+    pub queue: QueueName,
+    /// How many.
+    pub count: u64,
+}
+
+/// A job that runs, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningJob {
+    /// Which job.
+    pub id: JobId,
+    /// Its queue.
+    pub queue: QueueName,
+    /// The number of the attempt that runs.
+    pub attempt: u32,
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// How long it may take.
+    pub timeout: TimeSpan,
+    /// Whether somebody asked for it to be cancelled.
+    pub cancel_requested: bool,
+}
+
+/// A job without what can be large: its parameters, its result and the details of its failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSummary {
+    /// Its identity.
+    pub id: JobId,
+    /// What people call it.
+    pub name: JobName,
+    /// Which handler runs it.
+    pub job_type: JobType,
+    /// The lane it waits in.
+    pub queue: QueueName,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// Why the last attempt failed, in a line.
+    pub error: Option<Arc<str>>,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// The time from which on it may start.
+    pub due_at: DateTime<Utc>,
+    /// When its last attempt started.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it completed, failed for good or was cancelled.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How many attempts have been started.
+    pub attempt: u32,
+    /// How many of them were retries.
+    pub retry_count: u32,
+    /// How many retries it may have.
+    pub max_retries: u32,
+    /// The recurring job of which it is an occurrence.
+    pub recurring_id: Option<RecurringId>,
+    /// The node that runs it, or ran its last attempt.
+    pub node: Option<NodeId>,
+}
+
+/// A text of a job that can be large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JobText {
+    /// What the handler is given.
+    Parameters,
+    /// What the handler answered.
+    Result,
+    /// More of the last failure.
+    ErrorDetail,
+}
+
+impl JobText {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Parameters, Self::Result, Self::ErrorDetail];
+
+    /// This text of a job, if it has one.
+    pub fn of(self, job: &Job) -> Option<Arc<str>> {
+        match self {
+            Self::Parameters => Some(Arc::clone(job.parameters.as_arc())),
+            Self::Result => job.result.as_ref().map(|result| Arc::clone(result.as_arc())),
+            Self::ErrorDetail => job.error_detail.clone(),
+        }
+    }
+}
+
+impl JobSummary {
+    /// All attempts of the job as it was when it was read, given those that had ended then or later.
+    pub fn history(&self, ended: Vec<Attempt>) -> Vec<Attempt> {
+        let current = Attempt::running(self.id, self.status, self.attempt, self.started_at, self.node);
+        attempt::as_of(self.attempt, current, ended)
+    }
+
+    /// How long the last attempt took; `None` before it has ended.
+    pub fn duration(&self) -> Option<TimeSpan> {
+        match (self.started_at, self.finished_at) {
+            (Some(started_at), Some(finished_at)) => Some(TimeSpan::between(started_at, finished_at)),
+            _ => None,
+        }
+    }
+}
+
+impl From<&Job> for JobSummary {
+    fn from(job: &Job) -> Self {
+        let Job {
+            id,
+            name,
+            job_type,
+            queue,
+            priority,
+            status,
+            parameters: _,
+            result: _,
+            error,
+            error_detail: _,
+            created_at,
+            due_at,
+            due_from: _,
+            started_at,
+            finished_at,
+            attempt,
+            retry_count,
+            max_retries,
+            retry_policy: _,
+            timeout: _,
+            unique_key: _,
+            occurrence,
+            cancel_requested: _,
+            node,
+            revision: _,
+            trace_parent: _,
+            propagated: _,
+            is_brief: _,
+        } = job;
+        Self {
+            id: *id,
+            name: name.clone(),
+            job_type: job_type.clone(),
+            queue: queue.clone(),
+            priority: *priority,
+            status: *status,
+            error: error.clone(),
+            created_at: *created_at,
+            due_at: *due_at,
+            started_at: *started_at,
+            finished_at: *finished_at,
+            attempt: *attempt,
+            retry_count: *retry_count,
+            max_retries: *max_retries,
+            recurring_id: occurrence.map(|occurrence| occurrence.recurring_id),
+            node: *node,
+        }
+    }
+}

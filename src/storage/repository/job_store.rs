@@ -1,0 +1,214 @@
+//! The store of jobs and queues, which every storage implements.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::domain::access::audit::AuditRecord;
+use crate::domain::cluster::remote_worker::JobReports;
+use crate::domain::job::Job;
+#[cfg(doc)]
+use crate::domain::job::attempt::ATTEMPTS_KEPT;
+use crate::domain::job::attempt::Attempt;
+use crate::domain::queue::StoredQueue;
+use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::name::{JobType, QueueName, UniqueKey};
+#[cfg(doc)]
+use crate::storage::applied::ChangeError;
+use crate::storage::commit::{Commit, Committed};
+use crate::storage::error::RepositoryError;
+use crate::storage::outage::StorageOutage;
+use crate::storage::query::{
+    AuditFilter, AuditPage, JobFilter, JobSummary, JobText, Page, PendingJobs, RunningJob, StoredTexts,
+};
+
+/// What a storage found when it did the work that it needs now and then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Maintenance {
+    /// How many bytes of a write-ahead log could not be moved into the database.
+    pub wal_kept: u64,
+}
+
+/// Stores jobs, queues and their history, and applies commits. The methods without a default are what a storage needs; the
+/// defaults of the others are slower or leave something out.
+///
+/// One writer calls [`commit`](Self::commit), one call after the other; reads come from anywhere at the same time and see
+/// committed changes only. When `commit` returns, its changes are durable.
+///
+/// Values are returned as they were given: texts to the byte, an empty one as an empty one; times and time spans to the
+/// microsecond; counts up to 2,147,483,647. A storage whose texts can't hold the character NUL rejects the change that has
+/// one ([`ChangeError::Rejected`]); the server accepts none.
+#[async_trait]
+pub trait JobStore: Send + Sync + 'static {
+    /// Applies the changes of a commit in one transaction, and writes their audit records and outbox entries in it. A change
+    /// that can't be applied fails alone, without its record; an `Err` means that nothing is known to be applied.
+    async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError>;
+
+    /// One job.
+    async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError>;
+
+    /// One job, without its large texts ([`Job::is_brief`]) if they have more than `bytes_max` bytes together. A storage that
+    /// has jobs in memory returns them whole.
+    async fn job_if_small(&self, id: JobId, bytes_max: u32) -> Result<Option<Arc<Job>>, RepositoryError> {
+        let _ = bytes_max;
+        self.job(id).await
+    }
+
+    /// Those of these jobs that exist, in any order.
+    async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let mut jobs = Vec::with_capacity(ids.len());
+        for id in ids {
+            jobs.extend(self.job(*id).await?);
+        }
+        Ok(jobs)
+    }
+
+    /// Those of these jobs that exist, in any order, without the texts that can be large ([`JobText`]). A storage that would
+    /// have to read them leaves them out and marks the jobs ([`Job::is_brief`]); one that has them in memory may give them.
+    async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.jobs_by_id(ids).await
+    }
+
+    /// A text of each of these jobs that has it, in any order.
+    async fn job_texts(&self, text: JobText, ids: &[JobId]) -> Result<Vec<(JobId, Arc<str>)>, RepositoryError> {
+        let jobs = self.jobs_by_id(ids).await?;
+        let texts = jobs.iter().map(|job| (job.id, text.of(job)));
+        Ok(texts.filter_map(|(id, text)| Some((id, text?))).collect())
+    }
+
+    /// How many bytes the texts have that a read would bring into memory. The server asks before it reads what could be more
+    /// than it may hold. A storage that shares what is in memory anyway brings none.
+    async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
+        let _ = texts;
+        Ok(0)
+    }
+
+    /// The attempts of a job that have ended, the first one first: the last [`ATTEMPTS_KEPT`], or fewer while one runs.
+    async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError>;
+
+    /// The same of these jobs: in any order, but those of one job the first one first.
+    async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
+        let mut attempts = Vec::new();
+        for id in ids {
+            attempts.extend(self.attempts(*id).await?);
+        }
+        Ok(attempts)
+    }
+
+    /// Of these jobs the attempts that have ended, except those that have `last` or more attempts after them, in the same order.
+    /// The texts of their errors may be missing: a storage that would have to read them leaves them out.
+    async fn last_attempts(&self, ids: &[JobId], last: u32) -> Result<Vec<Attempt>, RepositoryError> {
+        let _ = last;
+        self.attempts_of(ids).await
+    }
+
+    /// A page of the jobs that a filter means.
+    async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError>;
+
+    /// How many jobs a filter means. Without dates and search it costs the same however many there are.
+    async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError>;
+
+    /// The same page, by a read that may take long: storage keeps it apart from other reads, and stops it when the future is
+    /// dropped.
+    async fn expensive_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
+        self.jobs(filter, page).await
+    }
+
+    /// The same number, by a read that may take long.
+    async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        self.count(filter).await
+    }
+
+    /// All queues, in the order of their names' bytes: paused or not, how many jobs by status, how many completed lately
+    /// (as seen from `now`, and to a few seconds: completions may be counted in steps of that size).
+    async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError>;
+
+    /// How many jobs are pending, by type and queue; those of which there are none are left out. A storage without these
+    /// counts leaves types that nothing runs out of the server's health.
+    async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
+        Ok(Vec::new())
+    }
+
+    /// For each queue that has pending jobs due after `after`: when the first of them is due.
+    async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError>;
+
+    /// Up to `limit` pending jobs that are due after `after`, by a due time that was reckoned from a time after `after`:
+    /// [`Job::due_from`], or its creation for a new job without a wait. Storage that nodes share counts no time that its
+    /// own clock has reached. Such jobs were stored while the clock was ahead. They may be brief.
+    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        let (_, _) = (after, limit);
+        Ok(Vec::new())
+    }
+
+    /// For each queue that has due pending jobs: the types of its pending jobs. Every type of a due job is among them; a
+    /// type whose jobs are all due later may be.
+    async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError>;
+
+    /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has expired. None of
+    /// them runs on `observer`, the server that asks. An empty list if the observer's last heartbeat is older than half of
+    /// its lease: it was paused, or the clock was set, and the others may have been waiting for it. They may be brief.
+    async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
+
+    /// The jobs that a node, or a remote worker, runs.
+    async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError>;
+
+    /// What the attempts of a job have reported.
+    async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
+        let _ = id;
+        Ok(JobReports::default())
+    }
+
+    /// A page of the records of who has changed what that a filter means, the newest first.
+    async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
+        let (_, _) = (filter, page);
+        Ok(Vec::new())
+    }
+
+    /// The same page, by a read that may take long.
+    async fn expensive_audit(
+        &self,
+        filter: &AuditFilter,
+        page: AuditPage,
+    ) -> Result<Vec<AuditRecord>, RepositoryError> {
+        self.audit(filter, page).await
+    }
+
+    /// Those of these unique keys that unfinished jobs have. Only asked when a caller has used up its share of new ones, so
+    /// that jobs that exist are not counted again; a storage that can not tell names none.
+    async fn taken_unique_keys(&self, _keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
+        Ok(HashSet::new())
+    }
+
+    /// Whether a request was made before under this idempotency key. Only asked in the same case.
+    async fn is_known_request(&self, _key: &str) -> Result<bool, RepositoryError> {
+        Ok(false)
+    }
+
+    /// Whether storage can be reached and written.
+    async fn ping(&self) -> Result<(), RepositoryError>;
+
+    /// A fault that can be found without a call: a removed file, or one that an earlier call has found. Asked often.
+    fn fault(&self) -> Option<RepositoryError> {
+        None
+    }
+
+    /// Where this storage notes its failed calls and logs them; `None` when it leaves that to the server.
+    fn outage(&self) -> Option<&StorageOutage> {
+        None
+    }
+
+    /// Does what storage needs now and then, such as a checkpoint. Called every few seconds; it must not hold up commits.
+    async fn maintain(&self) -> Result<Maintenance, RepositoryError> {
+        Ok(Maintenance::default())
+    }
+
+    /// Closes storage: called once, when the server that has opened it has stopped. Whatever is called later may fail. Not
+    /// called for a storage that the program gives the server.
+    async fn close(&self) {}
+
+    /// Whether other servers may use the same storage at the same time. If not, whatever runs when a server starts is
+    /// left from one that died.
+    fn is_shared(&self) -> bool;
+}
