@@ -21,105 +21,37 @@
 #![expect(clippy::expect_used, reason = "a case fails by panicking")]
 
 mod audit;
-mod batch;
-mod claim;
-mod clear;
-mod clock_step;
-mod feed;
-mod finish;
-mod fire;
-mod idempotency;
-mod insert;
-mod leader;
-mod life;
-mod list;
-mod nodes;
+mod case;
+mod cluster;
+mod jobs;
+mod metrics;
 mod queues;
-mod race;
+mod reads;
 mod recurring;
-mod rollups;
 mod sample;
-mod search;
-mod start;
 mod subject;
-mod unique;
-mod update;
-mod values;
 mod webhooks;
-mod workers;
 
-use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
 
 use futures_util::FutureExt;
 
+pub use self::case::Case;
 pub use self::subject::Subject;
 #[cfg(doc)]
 use super::repository::JobRepository;
 
-type Run = fn(Subject) -> Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// One promise.
-#[derive(Clone, Copy)]
-pub struct Case {
-    /// The promise, as a sentence: `a_claim_takes_the_most_urgent_first`.
-    pub name: &'static str,
-    run: Run,
-}
-
-impl Case {
-    /// Tests an empty storage. Panics when it does not keep the promise.
-    pub async fn check(&self, subject: Subject) {
-        (self.run)(subject).await;
-    }
-}
-
-impl fmt::Debug for Case {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-/// Makes cases of functions.
-macro_rules! cases_of {
-    ($($function:ident),* $(,)?) => {
-        vec![$($crate::storage::conformance::Case {
-            name: stringify!($function),
-            run: |subject| Box::pin($function(subject)),
-        }),*]
-    };
-}
-use cases_of;
-
 /// All cases.
 pub fn cases() -> Vec<Case> {
     [
-        batch::cases(),
-        insert::cases(),
-        unique::cases(),
-        idempotency::cases(),
-        start::cases(),
-        claim::cases(),
-        finish::cases(),
-        update::cases(),
-        clear::cases(),
-        nodes::cases(),
-        leader::cases(),
+        jobs::cases(),
         queues::cases(),
-        clock_step::cases(),
+        cluster::cases(),
         recurring::cases(),
-        fire::cases(),
         audit::cases(),
         webhooks::cases(),
-        feed::cases(),
-        list::cases(),
-        search::cases(),
-        values::cases(),
-        rollups::cases(),
-        race::cases(),
-        life::cases(),
-        workers::cases(),
+        reads::cases(),
+        metrics::cases(),
     ]
     .concat()
 }

@@ -25,7 +25,6 @@ const REMAINING: &[&str] = &[
     "service::recurring",
     "service::webhooks",
     "service::webhooks::deliveries",
-    "storage::conformance",
     "values::trace_",
 ];
 

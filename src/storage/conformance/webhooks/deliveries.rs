@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{all, due, endpoint, message, note, numbers, outcome, post, posting, put, read};
+use super::sample::{all, due, endpoint, message, note, numbers, outcome, post, posting, put, read};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::TraceParent;
 use crate::domain::webhooks::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
 use crate::domain::webhooks::endpoint::DisabledReason;
 use crate::storage::change::{Applied, Change, MaintenanceChange, WebhookChange};
+use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample::{at, job};
-use crate::storage::conformance::{Case, Subject, cases_of};
+use crate::storage::conformance::subject::Subject;
 use crate::storage::outbox::{AttemptOutcome, Redelivery};
 use crate::storage::query::DeliveryPage;
 

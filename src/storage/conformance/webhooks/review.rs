@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{endpoint, message, note, outcome, post, posting, put, read, stored};
+use super::sample::{due, endpoint, message, note, outcome, post, posting, put, read, stored};
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::AfterAttempt;
 use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource};
 use crate::storage::change::{Applied, Change, WebhookChange};
+use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample::{at, node};
-use crate::storage::conformance::{Case, Subject, cases_of};
+use crate::storage::conformance::subject::Subject;
 use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints};
 
 pub(super) fn cases() -> Vec<Case> {
@@ -79,7 +80,7 @@ async fn an_endpoint_without_a_name_is_removed_when_nothing_is_pending(storage: 
     assert_eq!(all[0].endpoint.revision, 2);
     let still = review(&storage, first, &[], TimeSpan::ZERO).await;
     assert_eq!(still, ReviewedEndpoints::default(), "a delivery is pending");
-    let due = super::due(&storage, &told, at(60)).await;
+    let due = due(&storage, &told, at(60)).await;
     assert_eq!(due.len(), 1, "it is still sent");
     note(&storage, &told, vec![outcome(due[0].1, 1, AfterAttempt::Failed)]).await;
     let reviewed = review(&storage, first, &[], TimeSpan::ZERO).await;

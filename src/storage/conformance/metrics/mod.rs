@@ -1,0 +1,9 @@
+//! Rollups.
+
+mod rollups;
+
+use crate::storage::conformance::case::Case;
+
+pub(super) fn cases() -> Vec<Case> {
+    rollups::cases()
+}

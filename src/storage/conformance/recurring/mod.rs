@@ -1,0 +1,10 @@
+//! Recurring jobs and their occurrences.
+
+mod changes;
+mod fire;
+
+use crate::storage::conformance::case::Case;
+
+pub(super) fn cases() -> Vec<Case> {
+    [changes::cases(), fire::cases()].concat()
+}
