@@ -26,9 +26,9 @@ pub enum Inserted {
 pub enum Finished {
     /// It is stored.
     Stored,
-    /// The attempt had lost its lease: the job is not running with its number any more.
+    /// The attempt had lost its lease: the job is no longer running with its number.
     LeaseLost,
-    /// The job would have been pending again, and was asked to be cancelled after this end was worked out.
+    /// The job would have been pending again, and its cancellation was requested after this outcome was computed.
     CancelRequested,
 }
 
@@ -37,7 +37,7 @@ pub enum Finished {
 pub enum Applied {
     /// For each of the jobs, in their order.
     Inserted(Vec<Inserted>),
-    /// The idempotency key was used before, by the same request, and this is what it made then: jobs, or a recurring job.
+    /// The idempotency key was used before, by the same request, which created these: jobs, or a recurring job.
     Replayed(Vec<Uuid>),
     /// The recurring job is stored.
     RecurringStored,
@@ -47,55 +47,55 @@ pub enum Applied {
     Started(Vec<bool>),
     /// The jobs that were taken, running, the most urgent first.
     Claimed(Vec<Arc<Job>>),
-    /// Whether the end of the attempt is stored.
+    /// The result of the end of an attempt.
     Finished(Finished),
     /// The job was replaced.
     Updated,
     /// The job was removed.
     Deleted,
-    /// How many were removed.
+    /// The number of removed rows.
     Removed(u64),
-    /// Whether the queue had to change.
+    /// The queue is as requested.
     QueueSet {
-        /// Whether it was paused and is not any more, or the other way round. A queue that comes into being was not paused.
+        /// True if it was paused or resumed by this change. A queue that is created was not paused.
         changed: bool,
     },
     /// The queues that were removed.
     QueuesRemoved(Vec<QueueName>),
-    /// Whether the server drains.
+    /// The server drains, or no longer drains.
     DrainSet {
-        /// Whether it did not before, or the other way round.
+        /// True if this change has changed it.
         changed: bool,
     },
-    /// The node is noted.
+    /// The node's state is stored.
     Alive,
-    /// The worker is known.
+    /// The worker is registered.
     Registered,
-    /// Until when the worker's lease lasts; `None` when the worker is not known.
+    /// The end of the worker's lease; `None` if the worker is unknown.
     Renewed(Option<DateTime<Utc>>),
-    /// Whether the report was noted: whether the attempt still ran.
+    /// True if the report is stored: the attempt was still running.
     Reported(bool),
     /// The token under which the node leads; `None` while another one does.
     Led(Option<FencingToken>),
     /// The endpoints that have new deliveries, in any order.
     Enqueued(Vec<EndpointId>),
-    /// What the review has changed.
+    /// The result of the review.
     Reviewed(ReviewedEndpoints),
     /// The endpoint is stored.
     EndpointStored,
-    /// The endpoints that the node holds, in any order.
+    /// The endpoints that the node owns, in any order.
     Held(Vec<EndpointId>),
-    /// The attempts are noted.
+    /// The outcomes are stored.
     Attempted {
-        /// Whether the endpoint was disabled just now.
+        /// True if this change has disabled the endpoint.
         is_disabled: bool,
     },
-    /// Where the reader stands; `None` while another node holds it.
+    /// The reader's position; `None` while another node owns it.
     HeldReader(Option<FeedCursor>),
 }
 
 impl Applied {
-    /// How many jobs the change has made, changed or removed, for the record of who has changed what; `None` when
+    /// Number of jobs that the change has created, changed or removed, for its audit record; `None` when
     /// everything is as it was before.
     pub fn jobs_changed(&self) -> Option<u64> {
         let count = match self {
@@ -133,13 +133,13 @@ impl Applied {
     }
 }
 
-/// Reasons why a change was not applied while the others of its commit were.
+/// The reason of a rejected change, whose commit has applied the others.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     /// The job has changed since it was read, or is gone.
     #[error("the job has been changed by somebody else")]
     Conflict,
-    /// The job would be unfinished again, and another unfinished job has its unique key by now.
+    /// The job would be unfinished again, and another unfinished job has its unique key.
     #[error("another unfinished job has the unique key '{key}'")]
     UniqueKeyTaken {
         /// The key.
@@ -151,7 +151,7 @@ pub enum ChangeError {
         /// The key.
         key: RecurringKey,
     },
-    /// The node that would take jobs has no lease, by storage's own clock: it was silent for too long.
+    /// The node that would claim jobs has no lease, by storage's own clock: its last heartbeat is too old.
     #[error("the node has no lease and can't take jobs")]
     NoLease,
     /// The idempotency key was used before, by another request.
@@ -166,7 +166,7 @@ pub enum ChangeError {
     /// Storage can't hold the value, or has something under its id already.
     #[error("storage refused the change: {reason}")]
     Rejected {
-        /// What storage said.
+        /// The storage's message.
         reason: String,
     },
 }

@@ -49,89 +49,89 @@ pub struct EndpointsAt {
     pub endpoints: Arc<[Arc<Endpoint>]>,
 }
 
-/// What the node that commits knows of the endpoints.
+/// The version of the endpoints that the committing node knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownVersion {
     /// The version that it knows; `None` when it has not read any.
     pub version: Option<i64>,
-    /// Whether, by the endpoints that it knows, no change has outbox entries.
+    /// True if no change has outbox entries, by the endpoints that it knows.
     pub is_idle: bool,
 }
 
-/// What attempts to tell one endpoint have come to.
+/// Outcomes of delivery attempts to one endpoint.
 #[derive(Clone, Debug)]
 pub struct Attempts {
-    /// Which endpoint.
+    /// The endpoint.
     pub endpoint_id: EndpointId,
-    /// What came of each.
+    /// The outcome of each attempt.
     pub outcomes: Vec<AttemptOutcome>,
-    /// What they say of the endpoint.
+    /// Their effect on the endpoint's health.
     pub health: EndpointHealth,
-    /// Present when the endpoint is to be told nothing more.
+    /// Present if the endpoint is to be disabled.
     pub disable: Option<Disabled>,
 }
 
-/// What an attempt has come to.
+/// The outcome of a delivery attempt.
 #[derive(Clone, Debug)]
 pub struct AttemptOutcome {
-    /// Which delivery.
+    /// The delivery.
     pub id: DeliveryId,
-    /// Which of its attempts, counted from 1: stored only if one fewer was stored before, and the delivery is pending.
+    /// The number of the attempt, from 1: stored only if one fewer was stored before, and the delivery is pending.
     pub number: u32,
-    /// What became of it.
+    /// The attempt.
     pub attempt: DeliveryAttempt,
-    /// What comes next.
+    /// The next step.
     pub after: AfterAttempt,
 }
 
-/// What is noted of an endpoint's health.
+/// A change of an endpoint's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointHealth {
-    /// Nothing new.
+    /// No change.
     AsBefore,
-    /// It takes deliveries.
+    /// It accepts deliveries.
     Well,
     /// It has failed, the first time since its last success at this time; an earlier time that is stored stays.
     FailingSince(DateTime<Utc>),
 }
 
-/// Deliveries that are to be sent again, as if they had never been tried.
+/// Deliveries to send again, as if they had never been attempted.
 #[derive(Clone, Copy, Debug)]
 pub enum Redelivery {
-    /// This one, whatever became of it.
+    /// This one, in any status.
     One(DeliveryId),
     /// Up to `limit` of an endpoint's that have failed and whose event happened at `since` or later.
     FailedSince {
-        /// Whose.
+        /// The endpoint.
         endpoint_id: EndpointId,
-        /// From when on.
+        /// The earliest time of an event.
         since: DateTime<Utc>,
-        /// How many at the most in this step.
+        /// Maximum number of deliveries in this step.
         limit: u32,
     },
 }
 
-/// Asks for endpoints to be held by a node: those that no living node holds, until the node holds `limit`.
+/// Assigns endpoints to a node: those that no live node owns, until the node owns `limit`.
 #[derive(Clone, Copy, Debug)]
 pub struct HoldEndpoints {
-    /// Which node; it must hold its lease.
+    /// The node; it must hold its lease.
     pub node: NodeId,
-    /// How many it may hold altogether.
+    /// Maximum number of endpoints of the node.
     pub limit: u32,
 }
 
-/// Notes which configured endpoints a node's configuration names, and removes in steps those that no live node names.
+/// Stores the configured endpoints of a node, and removes in steps those that no live node names.
 #[derive(Clone, Debug)]
 pub struct ReviewEndpoints {
-    /// Which node.
+    /// The node.
     pub node: NodeId,
     /// The endpoints that it names.
     pub names: Arc<[EndpointId]>,
-    /// How long an endpoint stays that no live node names.
+    /// The time after which an endpoint that no live node names is removed.
     pub grace: TimeSpan,
 }
 
-/// What a review has changed.
+/// The result of a review.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReviewedEndpoints {
     /// Endpoints that no live node names, from now on.
@@ -145,10 +145,10 @@ pub struct ReviewedEndpoints {
 /// A configured endpoint that no live node names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnnamedEndpoint {
-    /// Which.
+    /// Its id.
     pub id: EndpointId,
     /// Its name.
     pub name: Arc<str>,
-    /// How many of its deliveries are pending.
+    /// Number of its pending deliveries.
     pub pending: u64,
 }

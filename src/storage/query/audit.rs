@@ -7,14 +7,14 @@ use chrono::{DateTime, Utc};
 use crate::domain::access::audit::AuditAction;
 use crate::domain::values::id::{AuditId, JobId};
 
-/// Which records of who has changed what are meant. Every condition that is given must hold; an empty filter means all.
+/// A filter of audit records. All of its conditions must hold; an empty filter selects all records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
-    /// Of what this caller did.
+    /// Of this caller.
     pub actor: Option<Arc<str>>,
     /// Of this action.
     pub action: Option<AuditAction>,
-    /// Of what was done to this job.
+    /// Of this job.
     pub job_id: Option<JobId>,
     /// Made at or after.
     pub from: Option<DateTime<Utc>>,
@@ -22,11 +22,11 @@ pub struct AuditFilter {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// Which part of the records is wanted. The newest comes first.
+/// A page of the audit records, the newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditPage {
-    /// How many at the most.
+    /// Maximum number of entries.
     pub limit: u32,
-    /// Only records older than this one: where the page before has ended.
+    /// The last record of the page before: the page has older ones.
     pub after: Option<AuditId>,
 }

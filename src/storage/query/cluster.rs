@@ -9,28 +9,28 @@ use crate::domain::cluster::worker_access::WorkerAccess;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::name::{JobType, QueueName};
 
-/// A node as storage knows it.
+/// A stored node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredNode {
-    /// Which run of a server.
+    /// This run of the server.
     pub id: NodeId,
-    /// What people call it.
+    /// Its name.
     pub name: String,
-    /// When it started, by its own clock.
+    /// Its start, by its own clock.
     pub started_at: DateTime<Utc>,
-    /// When it was last heard of, by storage's clock.
+    /// Its last heartbeat, by storage's clock.
     pub heartbeat_at: DateTime<Utc>,
-    /// Until when its jobs are its own, by storage's clock.
+    /// The end of its lease, by storage's clock.
     pub lease_until: DateTime<Utc>,
-    /// Whether its lease lasts.
+    /// True while its lease lasts.
     pub is_live: bool,
-    /// Whether it leads.
+    /// True if it is the leader.
     pub is_leader: bool,
-    /// Whether it starts no new jobs.
+    /// True if it drains: it starts no jobs.
     pub is_draining: bool,
-    /// How many jobs it runs.
+    /// Number of its running jobs.
     pub running_jobs: u64,
-    /// The job types that it has handlers for; `None` where its version does not say.
+    /// The job types that it has handlers for; `None` for a version that does not store them.
     pub job_types: Option<Vec<JobType>>,
     /// Those of them that remote workers may lease too; `None` where its version has no such rule.
     pub remote_types: Option<Vec<JobType>>,
@@ -41,11 +41,11 @@ pub struct StoredNode {
 pub struct WorkerPage {
     /// The worker that the page follows; `None` for the first page.
     pub after: Option<NodeId>,
-    /// How many.
+    /// The number.
     pub limit: u32,
 }
 
-/// The job types of a remote worker, and the queues that it takes jobs from; all when there are none.
+/// The job types of a remote worker, and the queues that it leases jobs from; empty for all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerTypes {
     /// The types.
@@ -54,29 +54,29 @@ pub struct WorkerTypes {
     pub queues: Arc<[QueueName]>,
 }
 
-/// A remote worker as storage knows it.
+/// A stored remote worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredWorker {
-    /// Which run of it.
+    /// This run of the worker.
     pub id: NodeId,
-    /// What it says of itself.
+    /// Its declaration.
     pub declaration: WorkerDeclaration,
     /// Access to it; `None` for one that a version without owners registered.
     pub access: Option<WorkerAccess>,
-    /// When it came.
+    /// The time of its registration.
     pub registered_at: DateTime<Utc>,
-    /// When it was last heard of, by storage's clock.
+    /// Its last heartbeat, by storage's clock.
     pub heartbeat_at: DateTime<Utc>,
-    /// Until when its jobs are its own, by storage's clock.
+    /// The end of its lease, by storage's clock.
     pub lease_until: DateTime<Utc>,
-    /// Whether its lease lasts.
+    /// True while its lease lasts.
     pub is_live: bool,
-    /// How many jobs it runs.
+    /// Number of its running jobs.
     pub running_jobs: u64,
 }
 
 impl StoredWorker {
-    /// How it stands.
+    /// Its status.
     pub fn status(&self) -> WorkerStatus {
         WorkerStatus::of(self.is_live, self.lease_until)
     }

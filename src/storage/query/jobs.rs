@@ -13,7 +13,7 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobName, JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 
-/// Which jobs are meant. Every condition that is given must hold; an empty filter means all.
+/// A filter of jobs. All of its conditions must hold; an empty filter selects all jobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobFilter {
     /// One of these statuses; empty for any.
@@ -26,7 +26,7 @@ pub struct JobFilter {
     pub recurring_id: Option<RecurringId>,
     /// This priority.
     pub priority: Option<Priority>,
-    /// This text is part of the name or of the type: each character means itself, and letters of ASCII match in any case.
+    /// A part of the name or of the type: there are no wildcards, and letters of ASCII match in any case.
     pub search: Option<String>,
     /// Created at or after.
     pub created_from: Option<DateTime<Utc>>,
@@ -35,7 +35,7 @@ pub struct JobFilter {
 }
 
 impl JobFilter {
-    /// Whether a job is meant.
+    /// Returns whether the filter selects a job.
     pub fn matches(&self, job: &Job) -> bool {
         let Self {
             statuses,
@@ -63,7 +63,7 @@ impl JobFilter {
     }
 }
 
-/// In which order a list comes.
+/// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// The newest job first.
@@ -84,77 +84,77 @@ impl Order {
     }
 }
 
-/// Which part of a list is wanted.
+/// A page of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// How many jobs at the most.
+    /// Maximum number of jobs.
     pub limit: u32,
-    /// How many to pass over.
+    /// Number of entries to skip.
     pub offset: u64,
-    /// Only jobs that come behind this one in the list: where the page before has ended.
+    /// The last job of the page before: the page has the jobs after it.
     pub after: Option<JobId>,
-    /// In which order they come.
+    /// Their order.
     pub order: Order,
 }
 
 /// The pending jobs of a type in a queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PendingJobs {
-    /// Of which type.
+    /// The type.
     pub job_type: JobType,
-    /// In which queue.
+    /// The queue.
     pub queue: QueueName,
-    /// How many.
+    /// The number.
     pub count: u64,
 }
 
-/// A job that runs, in short.
+/// A summary of a running job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningJob {
-    /// Which job.
+    /// The job.
     pub id: JobId,
     /// Its queue.
     pub queue: QueueName,
-    /// The number of the attempt that runs.
+    /// The number of the running attempt.
     pub attempt: u32,
-    /// When it started.
+    /// The start of the attempt.
     pub started_at: DateTime<Utc>,
-    /// How long it may take.
+    /// Its timeout.
     pub timeout: TimeSpan,
-    /// Whether somebody asked for it to be cancelled.
+    /// True if its cancellation was requested.
     pub cancel_requested: bool,
 }
 
-/// A job without what can be large: its parameters, its result and the details of its failure.
+/// A job without its large texts: parameters, result and error detail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSummary {
     /// Its identity.
     pub id: JobId,
-    /// What people call it.
+    /// Its name.
     pub name: JobName,
-    /// Which handler runs it.
+    /// Its type.
     pub job_type: JobType,
-    /// The lane it waits in.
+    /// Its queue.
     pub queue: QueueName,
-    /// How urgent it is.
+    /// Its priority.
     pub priority: Priority,
-    /// Where it stands.
+    /// Its status.
     pub status: JobStatus,
-    /// Why the last attempt failed, in a line.
+    /// The error of the last attempt, in a line.
     pub error: Option<Arc<str>>,
-    /// When it was created.
+    /// Its creation.
     pub created_at: DateTime<Utc>,
-    /// The time from which on it may start.
+    /// Its due time.
     pub due_at: DateTime<Utc>,
-    /// When its last attempt started.
+    /// The start of its last attempt.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it completed, failed for good or was cancelled.
+    /// The time at which it completed, failed permanently or was cancelled.
     pub finished_at: Option<DateTime<Utc>>,
-    /// How many attempts have been started.
+    /// Number of started attempts.
     pub attempt: u32,
-    /// How many of them were retries.
+    /// Number of retries among them.
     pub retry_count: u32,
-    /// How many retries it may have.
+    /// Maximum number of retries.
     pub max_retries: u32,
     /// The recurring job of which it is an occurrence.
     pub recurring_id: Option<RecurringId>,
@@ -162,14 +162,14 @@ pub struct JobSummary {
     pub node: Option<NodeId>,
 }
 
-/// A text of a job that can be large.
+/// A large text of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JobText {
-    /// What the handler is given.
+    /// The parameters of the handler.
     Parameters,
-    /// What the handler answered.
+    /// The result of the handler.
     Result,
-    /// More of the last failure.
+    /// The detail of the last error.
     ErrorDetail,
 }
 
@@ -188,13 +188,13 @@ impl JobText {
 }
 
 impl JobSummary {
-    /// All attempts of the job as it was when it was read, given those that had ended then or later.
+    /// All attempts of the job as it was read, given those that had ended then or later.
     pub fn history(&self, ended: Vec<Attempt>) -> Vec<Attempt> {
         let current = Attempt::running(self.id, self.status, self.attempt, self.started_at, self.node);
         attempt::as_of(self.attempt, current, ended)
     }
 
-    /// How long the last attempt took; `None` before it has ended.
+    /// Duration of the last attempt; `None` before it has ended.
     pub fn duration(&self) -> Option<TimeSpan> {
         match (self.started_at, self.finished_at) {
             (Some(started_at), Some(finished_at)) => Some(TimeSpan::between(started_at, finished_at)),

@@ -4,7 +4,7 @@ use crate::domain::metrics::histogram::{Histogram, Measure};
 use crate::domain::metrics::rollup::RollupCounts;
 use crate::domain::values::name::{JobType, QueueName};
 
-/// Of which jobs sums are meant. Every condition that is given must hold; an empty filter means all.
+/// A filter of rollups. All of its conditions must hold; an empty filter selects all rollups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RollupFilter {
     /// Of this queue.
@@ -14,14 +14,14 @@ pub struct RollupFilter {
 }
 
 impl RollupFilter {
-    /// Whether what is summed up for this queue and type is meant.
+    /// Returns whether the filter selects the rollups of a queue and a type.
     pub fn matches(&self, queue: &QueueName, job_type: &JobType) -> bool {
         self.queue.as_ref().is_none_or(|wanted| wanted == queue)
             && (self.job_types.is_empty() || self.job_types.contains(job_type))
     }
 }
 
-/// How long jobs have run and waited.
+/// Durations of runs and of waits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Durations {
     /// Attempts that completed or failed.
@@ -31,7 +31,7 @@ pub struct Durations {
 }
 
 impl Durations {
-    /// Counts a step so many times more.
+    /// Adds a number to a bucket.
     pub fn add(&mut self, measure: Measure, bucket: u8, count: u64) {
         match measure {
             Measure::Run => self.run.add(bucket, count),
@@ -40,13 +40,13 @@ impl Durations {
     }
 }
 
-/// What is summed up of a job type.
+/// The rollups of a job type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeRollup {
-    /// How many.
+    /// The number.
     pub counts: RollupCounts,
-    /// How long.
+    /// Durations.
     pub durations: Durations,
-    /// Why attempts failed, and how many did so; in no order.
+    /// Reasons of failed attempts and their numbers, in no order.
     pub reasons: Vec<(String, u64)>,
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::domain::recurring::RecurringJob;
 
-/// Which part of the list of recurring jobs is wanted. The newest comes first.
+/// A page of the recurring jobs, the newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecurringPage {
-    /// How many at the most.
+    /// Maximum number of entries.
     pub limit: u32,
-    /// How many to pass over.
+    /// Number of entries to skip.
     pub offset: u64,
 }
 

@@ -14,7 +14,7 @@ pub enum StoredTexts<'a> {
     OfJobs(JobText, &'a [JobId]),
     /// The parameters of a page of the recurring jobs.
     OfRecurring(RecurringPage),
-    /// The bodies of a page of an endpoint's deliveries, and of what it answered.
+    /// The bodies of a page of an endpoint's deliveries and of its responses.
     OfDeliveries(EndpointId, DeliveryPage),
     /// The names of types and queues of a page of the remote workers.
     OfWorkers(WorkerPage),

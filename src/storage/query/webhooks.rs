@@ -10,33 +10,33 @@ use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{DeliveryId, DeliveryStatus};
 use crate::domain::webhooks::endpoint::Endpoint;
 
-/// A webhook endpoint, and which node tells it.
+/// A stored webhook endpoint, and the node that owns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEndpoint {
     /// The endpoint.
     pub endpoint: Arc<Endpoint>,
-    /// The node that holds it, or held it last.
+    /// The node that owns it, or owned it last.
     pub holder: Option<NodeId>,
-    /// Whether that node lives.
+    /// True if that node is alive.
     pub is_held: bool,
     /// The nodes whose configuration names it, live ones and others.
     pub named_by: Vec<NodeId>,
-    /// Whether one of them lives.
+    /// True if one of them is alive.
     pub is_named: bool,
-    /// Since when none of them has lived, as far as it was reviewed.
+    /// The time of the review that found none of them alive.
     pub unnamed_since: Option<DateTime<Utc>>,
-    /// Whether it has pending deliveries; known only of an endpoint without events.
+    /// True if it has pending deliveries; known only for an endpoint without events.
     pub has_pending: bool,
 }
 
-/// Which part of an endpoint's deliveries is wanted. The newest comes first.
+/// A page of an endpoint's deliveries, the newest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeliveryPage {
-    /// Only those that stand so.
+    /// Only those with this status.
     pub status: Option<DeliveryStatus>,
-    /// How many at the most.
+    /// Maximum number of entries.
     pub limit: u32,
-    /// Only deliveries older than this one: where the page before has ended.
+    /// The last delivery of the page before: the page has older ones.
     pub after: Option<DeliveryId>,
 }
 
@@ -46,10 +46,10 @@ pub struct FeedPage {
     /// The jobs that have changed, each once, in the order of their last change in this part. A job that is gone has only
     /// its id.
     pub jobs: Vec<(JobId, Option<Arc<Job>>)>,
-    /// Where this part ends.
+    /// The end of this part.
     pub cursor: FeedCursor,
-    /// Whether more follows.
+    /// True if more entries follow.
     pub has_more: bool,
-    /// Whether changes after the given cursor are kept no more: then this part does not follow on what was read before.
+    /// True if changes after the given cursor were pruned: this part then has a gap before it.
     pub has_gap: bool,
 }

@@ -12,12 +12,12 @@ use crate::storage::query::{StoredNode, StoredWorker, WorkerPage, WorkerTypes};
 /// server without remote workers.
 #[async_trait]
 pub trait ClusterStore: Send + Sync + 'static {
-    /// The nodes that live, and those that died lately, by the time of their start.
+    /// The live nodes and those that died recently, by the time of their start.
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         Ok(Vec::new())
     }
 
-    /// The remote workers that live, and those that were lost lately, by the time of their coming.
+    /// The live remote workers and those that were lost recently, by the time of their registration.
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
         Ok(Vec::new())
     }
@@ -33,7 +33,7 @@ pub trait ClusterStore: Send + Sync + 'static {
         Ok(workers)
     }
 
-    /// What the remote workers that live run, each answer once.
+    /// The job types and queues of live remote workers, each combination once.
     async fn worker_types(&self) -> Result<Vec<WorkerTypes>, RepositoryError> {
         let workers = self.workers().await?.into_iter().filter(|worker| worker.is_live);
         let types = workers.map(|worker| WorkerTypes {
@@ -43,7 +43,7 @@ pub trait ClusterStore: Send + Sync + 'static {
         Ok(types.collect())
     }
 
-    /// How many remote workers of an owner live.
+    /// Number of live remote workers of an owner.
     async fn count_workers(&self, owner: &WorkerOwner) -> Result<u64, RepositoryError> {
         let workers = self.workers().await?.into_iter().filter(|worker| worker.is_live);
         let own = workers.filter(|worker| worker.access.as_ref().is_some_and(|access| access.owner == *owner));
@@ -56,13 +56,13 @@ pub trait ClusterStore: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Tells the other nodes that share this storage. A storage that serves one node alone has nobody to tell.
+    /// Publishes messages to the other nodes that share this storage. A storage of one node drops them.
     async fn signal(&self, from: NodeId, signals: &[Signal]) -> Result<(), RepositoryError> {
         let (_, _) = (from, signals);
         Ok(())
     }
 
-    /// Listens to what nodes other than `own` say; `None` where there are no others.
+    /// Subscribes to the messages of nodes other than `own`; `None` where there are no others.
     async fn signals(&self, own: NodeId) -> Result<Option<SignalStream>, RepositoryError> {
         let _ = own;
         Ok(None)

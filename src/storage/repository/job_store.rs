@@ -24,10 +24,10 @@ use crate::storage::query::{
     AuditFilter, AuditPage, JobFilter, JobSummary, JobText, Page, PendingJobs, RunningJob, StoredTexts,
 };
 
-/// What a storage found when it did the work that it needs now and then.
+/// The result of maintenance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Maintenance {
-    /// How many bytes of a write-ahead log could not be moved into the database.
+    /// Number of bytes of a write-ahead log that could not be moved into the database.
     pub wal_kept: u64,
 }
 
@@ -65,8 +65,8 @@ pub trait JobStore: Send + Sync + 'static {
         Ok(jobs)
     }
 
-    /// Those of these jobs that exist, in any order, without the texts that can be large ([`JobText`]). A storage that would
-    /// have to read them leaves them out and marks the jobs ([`Job::is_brief`]); one that has them in memory may give them.
+    /// Those of these jobs that exist, in any order, without their large texts ([`JobText`]). A storage that would
+    /// have to read them leaves them out and marks the jobs ([`Job::is_brief`]); one that has them in memory may return them.
     async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.jobs_by_id(ids).await
     }
@@ -78,17 +78,17 @@ pub trait JobStore: Send + Sync + 'static {
         Ok(texts.filter_map(|(id, text)| Some((id, text?))).collect())
     }
 
-    /// How many bytes the texts have that a read would bring into memory. The server asks before it reads what could be more
-    /// than it may hold. A storage that shares what is in memory anyway brings none.
+    /// Number of bytes that a read of these texts would bring into memory. The server calls it before reads that could exceed
+    /// its budget. A storage that shares texts in memory brings none.
     async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
         let _ = texts;
         Ok(0)
     }
 
-    /// The attempts of a job that have ended, the first one first: the last [`ATTEMPTS_KEPT`], or fewer while one runs.
+    /// The ended attempts of a job, the first one first: the last [`ATTEMPTS_KEPT`], or fewer while one runs.
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError>;
 
-    /// The same of these jobs: in any order, but those of one job the first one first.
+    /// The same for these jobs: in any order, but those of one job the first one first.
     async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
         let mut attempts = Vec::new();
         for id in ids {
@@ -104,10 +104,10 @@ pub trait JobStore: Send + Sync + 'static {
         self.attempts_of(ids).await
     }
 
-    /// A page of the jobs that a filter means.
+    /// A page of the jobs that a filter selects.
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError>;
 
-    /// How many jobs a filter means. Without dates and search it costs the same however many there are.
+    /// Number of jobs that a filter selects. Without dates and search its cost does not depend on their number.
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError>;
 
     /// The same page, by a read that may take long: storage keeps it apart from other reads, and stops it when the future is
@@ -121,20 +121,20 @@ pub trait JobStore: Send + Sync + 'static {
         self.count(filter).await
     }
 
-    /// All queues, in the order of their names' bytes: paused or not, how many jobs by status, how many completed lately
+    /// All queues, in the order of their names' bytes: paused or not, their jobs by status, and recent completions
     /// (as seen from `now`, and to a few seconds: completions may be counted in steps of that size).
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError>;
 
-    /// How many jobs are pending, by type and queue; those of which there are none are left out. A storage without these
-    /// counts leaves types that nothing runs out of the server's health.
+    /// Number of pending jobs by type and queue; those without any are left out. A storage without these
+    /// counts leaves job types without handlers out of the server's health.
     async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
         Ok(Vec::new())
     }
 
-    /// For each queue that has pending jobs due after `after`: when the first of them is due.
+    /// The due time of the first pending job after `after`, for each queue that has one.
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError>;
 
-    /// Up to `limit` pending jobs that are due after `after`, by a due time that was reckoned from a time after `after`:
+    /// Up to `limit` pending jobs that are due after `after`, by a due time that was computed from a time after `after`:
     /// [`Job::due_from`], or its creation for a new job without a wait. Storage that nodes share counts no time that its
     /// own clock has reached. Such jobs were stored while the clock was ahead. They may be brief.
     async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
@@ -142,25 +142,25 @@ pub trait JobStore: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// For each queue that has due pending jobs: the types of its pending jobs. Every type of a due job is among them; a
+    /// The types of the pending jobs of each queue that has due ones. Every type of a due job is among them; a
     /// type whose jobs are all due later may be.
     async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError>;
 
     /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has expired. None of
-    /// them runs on `observer`, the server that asks. An empty list if the observer's last heartbeat is older than half of
-    /// its lease: it was paused, or the clock was set, and the others may have been waiting for it. They may be brief.
+    /// them runs on `observer`, the calling server. An empty list if the observer's last heartbeat is older than half of
+    /// its lease: it was paused, or the clock was set, and the others may have waited for it. They may be brief.
     async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
 
-    /// The jobs that a node, or a remote worker, runs.
+    /// The running jobs of a node or of a remote worker.
     async fn running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError>;
 
-    /// What the attempts of a job have reported.
+    /// The reports of the attempts of a job.
     async fn reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
         let _ = id;
         Ok(JobReports::default())
     }
 
-    /// A page of the records of who has changed what that a filter means, the newest first.
+    /// A page of the audit records that a filter selects, the newest first.
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
         let (_, _) = (filter, page);
         Ok(Vec::new())
@@ -175,40 +175,40 @@ pub trait JobStore: Send + Sync + 'static {
         self.audit(filter, page).await
     }
 
-    /// Those of these unique keys that unfinished jobs have. Only asked when a caller has used up its share of new ones, so
-    /// that jobs that exist are not counted again; a storage that can not tell names none.
+    /// Those of these unique keys that unfinished jobs have. Called only when a caller has used up its share of new ones, so
+    /// that existing jobs are not counted again; a storage without this lookup returns none.
     async fn taken_unique_keys(&self, _keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
         Ok(HashSet::new())
     }
 
-    /// Whether a request was made before under this idempotency key. Only asked in the same case.
+    /// Returns whether a request was made before under this idempotency key. Called only in the same case.
     async fn is_known_request(&self, _key: &str) -> Result<bool, RepositoryError> {
         Ok(false)
     }
 
-    /// Whether storage can be reached and written.
+    /// Checks that storage can be reached and written.
     async fn ping(&self) -> Result<(), RepositoryError>;
 
-    /// A fault that can be found without a call: a removed file, or one that an earlier call has found. Asked often.
+    /// A fault that is known without a call: a removed file, or one that an earlier call has found. Called often.
     fn fault(&self) -> Option<RepositoryError> {
         None
     }
 
-    /// Where this storage notes its failed calls and logs them; `None` when it leaves that to the server.
+    /// The log of failed calls, if this storage keeps one; `None` when the server logs them.
     fn outage(&self) -> Option<&StorageOutage> {
         None
     }
 
-    /// Does what storage needs now and then, such as a checkpoint. Called every few seconds; it must not hold up commits.
+    /// Performs maintenance, such as a checkpoint. Called every few seconds; it must not delay commits.
     async fn maintain(&self) -> Result<Maintenance, RepositoryError> {
         Ok(Maintenance::default())
     }
 
-    /// Closes storage: called once, when the server that has opened it has stopped. Whatever is called later may fail. Not
-    /// called for a storage that the program gives the server.
+    /// Closes storage: called once, when the server that has opened it has stopped. Later calls may fail. Not
+    /// called for a storage that the program has passed to the server.
     async fn close(&self) {}
 
-    /// Whether other servers may use the same storage at the same time. If not, whatever runs when a server starts is
-    /// left from one that died.
+    /// Returns whether other servers may use the same storage at the same time. If not, jobs that run when a server starts are
+    /// left from one that has died.
     fn is_shared(&self) -> bool;
 }

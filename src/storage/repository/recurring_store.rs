@@ -57,14 +57,15 @@ pub trait RecurringStore: Send + Sync + 'static {
         Ok(all)
     }
 
-    /// How many recurring jobs there are.
+    /// Number of recurring jobs.
     async fn recurring_count(&self) -> Result<u64, RepositoryError> {
         Ok(0)
     }
 
     /// Up to `limit` recurring jobs whose next due time has come at `now`, or that have due times waiting while none of
-    /// their occurrences is unfinished. Their parameters have [`DUE_RECURRING_BYTES_MAX`](crate::storage::query::DUE_RECURRING_BYTES_MAX)
-    /// bytes at most, unless it is only one; storage that has them in memory ignores this limit.
+    /// their occurrences is unfinished. Their parameters have
+    /// [`DUE_RECURRING_BYTES_MAX`](crate::storage::query::DUE_RECURRING_BYTES_MAX) bytes at most, unless it is only one;
+    /// storage that has them in memory ignores this limit.
     async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<DueRecurring, RepositoryError> {
         let (_, _) = (now, limit);
         Ok(DueRecurring::default())
@@ -76,7 +77,7 @@ pub trait RecurringStore: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// How many occurrences of each of these recurring jobs have not ended; those that have none may be left out.
+    /// Number of unfinished occurrences of each of these recurring jobs; those without any may be left out.
     async fn unfinished_occurrences(&self, ids: &[RecurringId]) -> Result<HashMap<RecurringId, u64>, RepositoryError> {
         let _ = ids;
         Ok(HashMap::new())

@@ -17,8 +17,8 @@ pub trait WebhookStore: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
-    /// Up to `limit` deliveries of an endpoint that are due at `now`, those that wait the longest first: of each lane only
-    /// the first one that is pending, so that none overtakes another.
+    /// Up to `limit` deliveries of an endpoint that are due at `now`, those that wait the longest first: of each ordering key
+    /// only the first one that is pending, so that none overtakes another.
     async fn due_deliveries(
         &self,
         endpoint: EndpointId,
@@ -41,8 +41,8 @@ pub trait WebhookStore: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// Up to `limit` changes of the feed after a place in it. A change may be told a moment after its commit, where one that
-    /// is not committed yet could come before it. Changes that were committed at the same time may come in any
+    /// Up to `limit` changes of the feed after a position. A change may appear a moment after its commit, where one that
+    /// is not committed yet could come before it. Changes that were committed at the same time come in any
     /// order; none comes before one that was committed earlier, and none is left out.
     async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
         let _ = limit;
@@ -59,7 +59,7 @@ pub trait WebhookStore: Send + Sync + 'static {
         self.feed(after, limit).await
     }
 
-    /// The end of what the feed tells now: whatever is committed later comes after it.
+    /// The current end of the feed: later commits come after it.
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
         Ok(FeedCursor::START)
     }
