@@ -17,6 +17,8 @@ use crate::harness::tokens::{Signer, ed25519_jwk, now, p256_jwk, token_with};
 use crate::harness::{PATIENCE, eventually};
 
 const CONFIG: &str = "[api.jwt]\naudience = \"jobs\"\nleeway = \"00:00:00\"\njwks_file = \"keys.json\"\n";
+/// Number of streams that [`all_streams_end`] opens.
+const STREAMS: u32 = 6;
 const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
 
 /// A server that knows the key `old`, and its folder.
@@ -144,9 +146,23 @@ async fn a_removed_key_opens_nothing_and_its_streams_end() {
     let client = server.client().with_token(&token);
     let why = "the token is not signed with a known key";
     let remove = async {
-        // Streams and cache are warm.
         assert_eq!(client.get("/jobs").await.status, StatusCode::OK);
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        eventually("all streams are open", || async {
+            let metrics = client.send(client.at_root(reqwest::Method::GET, "/metrics")).await.text;
+            let counts = metrics
+                .lines()
+                .filter(|line| line.starts_with("tickerq_connected_clients{"));
+            let count: u32 = counts
+                .map(|line| {
+                    line.rsplit(' ')
+                        .next()
+                        .and_then(|count| count.parse().ok())
+                        .unwrap_or(0)
+                })
+                .sum();
+            (count == STREAMS).then_some(())
+        })
+        .await;
         write_keys(&site, json!([ed25519_jwk("other")]));
     };
     Box::pin(all_streams_end(&server, &token, why, remove)).await;
@@ -154,15 +170,19 @@ async fn a_removed_key_opens_nothing_and_its_streams_end() {
     // Nor is a token that was signed later.
     let later = server.client().with_token(&self::token("bob", 60));
     later.get("/jobs").await.problem(401);
-    // The key comes back, and then all keys go.
+    // The key returns in place of the other one, and then no key is left.
+    let claims = json!({"aud": "jobs", "sub": "eve", "exp": now() + 60, "scope": "tickerq:read"});
+    let other = token_with(&json!({"alg": "EdDSA", "kid": "other"}), &claims, Signer::EdDsa);
+    let other = server.client().with_token(&other);
+    assert_eq!(other.get("/jobs").await.status, StatusCode::OK);
     write_keys(&site, json!([p256_jwk("old")]));
-    let is_let_in = || async { client.get("/jobs").await.status == StatusCode::OK };
-    eventually("the key is known again", || async {
-        // Guesses would be throttled.
-        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-        is_let_in().await.then_some(())
+    // Requests with an accepted token check the file every ten seconds. Rejected ones would be throttled.
+    eventually("the other key is rejected", || async {
+        (other.get("/jobs").await.status == StatusCode::UNAUTHORIZED).then_some(())
     })
     .await;
+    let is_let_in = || async { client.get("/jobs").await.status == StatusCode::OK };
+    assert!(is_let_in().await);
     fs::write(site.path().join("keys.json"), "{\"keys\": [").expect("half a file");
     eventually("half a file is read", || async {
         assert!(is_let_in().await, "half a file changes nothing");
@@ -187,7 +207,9 @@ async fn a_poll_with_a_newer_token_keeps_its_connection_open() {
     assert_eq!(new.get(&path).await.text, format!("{{}}{RS}"));
     let call = format!("{{\"type\":1,\"invocationId\":\"0\",\"target\":\"Foo\",\"arguments\":[]}}{RS}");
     let (parked, ()) = tokio::join!(new.get(&path), async {
-        tokio::time::sleep(std::time::Duration::from_secs(12)).await;
+        // A stream with the older token, which is opened later, ends when the token has expired.
+        let (_, code, why) = web_socket(&server, "/api/tickerq/ws", &first, &[]).await;
+        assert_eq!((code, why.as_str()), (1008, "the token has expired"));
         new.send(new.request(reqwest::Method::POST, &path).body(call)).await;
     });
     assert_eq!(records(&parked.text)[0]["invocationId"], "0");

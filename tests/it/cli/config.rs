@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 use crate::harness::shell::{Said, said_of};
 
@@ -92,7 +93,7 @@ fn a_file_that_is_not_toml_or_not_there_is_named() {
 }
 
 #[test]
-fn a_configuration_that_is_right_is_said_to_be_so() {
+fn a_valid_configuration_is_reported_as_valid() {
     let site = site("[log]\nlevel = \"debug\"");
     let Said { code, out, err } = run(&site, &["config", "check"]);
     assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "tickerq.toml: ok\n", ""));
@@ -105,7 +106,7 @@ fn a_configuration_that_is_right_is_said_to_be_so() {
 }
 
 #[test]
-fn what_holds_is_shown_with_its_source_and_without_secrets() {
+fn the_effective_configuration_is_shown_with_sources_and_without_secrets() {
     let site = site(
         r#"[server]
 shutdown_grace = "PT5S"
@@ -192,7 +193,7 @@ fn mistakes_in_variables_and_flags_name_them() {
 }
 
 #[test]
-fn tables_are_made_taken_back_and_told() {
+fn migrations_are_applied_reverted_and_listed() {
     for storage in [Storage::Sqlite, Storage::Postgres] {
         let site = Site::new(storage, "");
         let url = site.database_url().to_owned();
@@ -239,7 +240,7 @@ fn taking_tables_back_must_be_confirmed() {
 }
 
 #[test]
-fn a_second_server_on_the_same_file_or_port_is_refused() {
+fn a_second_server_on_the_same_file_or_port_does_not_start() {
     let (site, server) = Server::with_config("");
     let url = site.database_url().to_owned();
     let in_use = "error: another server uses the database 'tickerq.db'; one SQLite file serves one server (several share a PostgreSQL)\n";
@@ -287,8 +288,8 @@ fn completions_are_printed_for_every_shell() {
     assert!(err.contains("invalid value 'tcsh'"), "{err}");
 }
 
-#[test]
-fn what_the_server_refuses_or_warns_of_is_found_by_the_check_with_its_place() {
+#[tokio::test]
+async fn the_check_reports_errors_and_warnings_of_a_start_with_their_source() {
     let refused = |config: &str, line: usize, what: &str| {
         let site = site(config);
         for arguments in [&["config", "check"][..], &["serve", "--listen", "127.0.0.1:0"][..]] {
@@ -333,10 +334,8 @@ fn what_the_server_refuses_or_warns_of_is_found_by_the_check_with_its_place() {
         "{checked}"
     );
     let server = site.start();
-    // The log's file is rewritten with each line.
-    let is_logged = |_: &u32| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        server.log().contains(attributes)
-    };
-    assert!((0..500).find(is_logged).is_some(), "{}", server.log());
+    eventually("the warning is logged", || async {
+        server.log().contains(attributes).then_some(())
+    })
+    .await;
 }
