@@ -1,6 +1,6 @@
 //! TickerQ: a background-job server.
 //!
-//! Any program asks it over REST to run a job now or later; it stores the job durably, runs it, retries it, and keeps a
+//! Any program requests jobs over REST, now or for later; it stores the job durably, runs it, retries it, and keeps a
 //! record of every attempt. This crate is the server as a library: a program can embed it, register its own handlers and
 //! replace the storage. `ARCHITECTURE.md` in the repository is the map of the code.
 

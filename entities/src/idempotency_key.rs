@@ -9,7 +9,7 @@ pub struct Model {
     /// The caller's key, with what it belongs to.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
-    /// SHA-256 of what was asked.
+    /// SHA-256 of the request.
     pub fingerprint: Vec<u8>,
     /// The jobs that the request made: their ids, 16 bytes each.
     pub job_ids: Vec<u8>,

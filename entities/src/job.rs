@@ -33,7 +33,7 @@ pub struct Model {
     pub error_detail: Option<String>,
     /// Due time, in microseconds since 1970.
     pub due_at: i64,
-    /// The time that `due_at` was reckoned from, unless a caller has named it or the job was due when it was created.
+    /// The time that `due_at` was calculated from, unless a caller has set it or the job was due when it was created.
     pub due_from: Option<i64>,
     /// Start of its last attempt.
     pub started_at: Option<i64>,

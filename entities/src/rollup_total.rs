@@ -20,7 +20,7 @@ pub struct Model {
     pub attempts_failed: i64,
     /// Attempts without an outcome.
     pub abandoned: i64,
-    /// Jobs that have failed for good.
+    /// Permanently failed jobs.
     pub jobs_failed: i64,
     /// Jobs that were cancelled.
     pub jobs_cancelled: i64,

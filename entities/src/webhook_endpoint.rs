@@ -29,7 +29,7 @@ pub struct Model {
     pub source: i16,
     /// Time since which it is disabled.
     pub disabled_at: Option<i64>,
-    /// 1 asked, 2 gone, 3 failing.
+    /// 1 by a client, 2 gone, 3 failing.
     pub disabled_reason: Option<i16>,
     /// Since when it fails.
     pub failing_since: Option<i64>,

@@ -1,8 +1,8 @@
 //! Lists by priority.
 //!
 //! Most jobs have the normal priority: they are found anywhere in the list of all jobs. An index of the
-//! others alone costs such a job nothing, neither when it is inserted nor later, as a priority changes only when a caller
-//! asks for it; a job of another priority costs one entry more.
+//! others alone costs such a job nothing, neither when it is inserted nor later, as a priority changes only on
+//! request; a job of another priority costs one entry more.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;

@@ -1,7 +1,7 @@
-//! The sums of `job_rollups` and `job_time_steps` over all queues and types: what is asked for most needs no more rows however
-//! many queues and types there are.
+//! The sums of `job_rollups` and `job_time_steps` over all queues and types: the most frequent requests need a constant number of rows,
+//! for any number of queues and types.
 //!
-//! A server that knows nothing of them would go on without adding to them: all servers of a database are stopped before it.
+//! A server of an older version would not maintain them: all servers of a database are stopped before it.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};

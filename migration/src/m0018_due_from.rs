@@ -1,4 +1,4 @@
-//! The time that a job's due time was reckoned from: a clock that was wrong then is corrected later.
+//! The time that a job's due time was calculated from, so that a wrong clock can be corrected later.
 //!
 //! On PostgreSQL the table is locked for reads and writes while it is read once for the index, which is empty then.
 

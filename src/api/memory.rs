@@ -481,7 +481,7 @@ mod tests {
     use crate::domain::access::caller::{CallerKind, Scopes};
 
     #[test]
-    fn a_change_is_refused_while_its_response_has_no_room() {
+    fn a_change_is_rejected_while_its_response_has_no_memory() {
         const KIB: usize = 1 << 10;
         let budget = MemoryBudget::new("a.setting", 1_000 * KIB);
         let (one, other) = (key("one"), key("other"));

@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_database_url_with_a_password_is_taken_out_of_the_arguments() {
+    fn a_database_url_with_a_password_is_removed_from_the_arguments() {
         let split = |arguments: &[&str]| {
             let (kept, url) = without_database_url(arguments.iter().map(OsString::from));
             let kept: Vec<String> = kept.iter().map(|text| text.to_string_lossy().into_owned()).collect();

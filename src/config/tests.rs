@@ -61,7 +61,7 @@ fn without_any_source_the_defaults_hold() {
 }
 
 #[test]
-fn a_whole_file_is_read() {
+fn a_complete_file_is_read() {
     let config = load_file(
         r#"
         [server]
@@ -177,7 +177,7 @@ handler = { http = { url = "ftp://x" } }
 }
 
 #[test]
-fn every_kind_of_mistake_says_what_is_allowed() {
+fn every_error_names_the_allowed_values() {
     for (file, expected) in [
         (
             "server = 5",
@@ -341,13 +341,13 @@ fn every_kind_of_mistake_says_what_is_allowed() {
             errors.contains(expected),
             "{file}\n  actual   {errors}\n  expected {expected}"
         );
-        assert_eq!(errors.lines().count(), 1, "{file}\n  said {errors}");
+        assert_eq!(errors.lines().count(), 1, "{file}\n  actual {errors}");
         assert!(!errors.contains("s3cret"), "{errors}");
     }
 }
 
 #[test]
-fn a_number_may_be_written_in_any_way_that_toml_has() {
+fn a_number_may_have_any_notation_of_toml() {
     for (written, expected) in [("0x10", 16), ("1_000", 1000), ("+7", 7), ("0b11", 3)] {
         let config = load_file(&format!("[database]\nmax_connections = {written}")).unwrap();
         assert_eq!(config.database.options.max_connections, expected, "{written}");
@@ -520,7 +520,7 @@ fn variables_that_are_not_configuration_are_left_alone() {
 }
 
 #[test]
-fn what_is_shown_names_its_sources_hides_secrets_and_can_be_read_again() {
+fn the_rendered_configuration_names_sources_hides_secrets_and_can_be_parsed() {
     let file = "[database]\nurl = \"postgres://ann:s3cret@db/jobs\"\n[job_types.\"a+b\"]\nmax_retries = 1\n\
                 handler = { http = { url = \"http://x/?key=s3cret\", secret = \"s3cret-of-a-job\", headers = { A = \"s3cret\" } } }\n\
                 [retention]\nfailed = \"never\"\n\

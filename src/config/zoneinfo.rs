@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_zones_is_refused() {
+    fn a_folder_without_zones_is_rejected() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("Berlin"), "no zone").expect("a file");
         assert!(matches!(read(folder.path()), Err(ZoneinfoError::NoZones { .. })));

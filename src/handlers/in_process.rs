@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn unit_and_none_are_no_result() {
+    async fn unit_and_none_are_not_a_result() {
         let unit = function(|_, (): ()| async { Ok::<_, Failure>(()) });
         assert_eq!(unit.run(context("null")).await, Ok(None));
         let none = function(|_, _: serde_json::Value| async { Ok::<_, Failure>(None::<u32>) });

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_no_result() {
+    fn null_is_not_a_result() {
         assert_eq!(small().bound_result(result("null")), Ok(None));
     }
 

@@ -55,7 +55,7 @@ pub enum ServiceError {
         /// The time after which the lease of a lost worker has expired.
         retry_after: Duration,
     },
-    /// The worker's lease has run out, and its jobs are not its own any more.
+    /// The worker's lease has expired, and it has lost its jobs.
     #[error("the lease of worker {id} has run out; send a heartbeat, or register again")]
     WorkerLeaseOver {
         /// Id of the worker.

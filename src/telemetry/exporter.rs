@@ -311,7 +311,7 @@ struct AdaptiveSampler {
     missed: u64,
     looked_at: Instant,
     /// The current sampling ratio.
-    told: f64,
+    ratio: f64,
 }
 
 impl AdaptiveSampler {
@@ -321,7 +321,7 @@ impl AdaptiveSampler {
             started: 0,
             missed: 0,
             looked_at: Instant::now(),
-            told: 1.0,
+            ratio: 1.0,
         }
     }
 
@@ -338,23 +338,23 @@ impl AdaptiveSampler {
         // An attempt has three reports: created, started and ended.
         let started = std::mem::take(&mut self.started) + (missed - self.missed) / 3;
         self.missed = missed;
-        let told = next_ratio(self.told, started as f64 / took, self.per_second_max as f64);
-        if (told - self.told).abs() > f64::EPSILON {
-            self.told = told;
-            traces.set_sampling_ratio(SamplingRatio::of(told));
+        let ratio = next_ratio(self.ratio, started as f64 / took, self.per_second_max as f64);
+        if (ratio - self.ratio).abs() > f64::EPSILON {
+            self.ratio = ratio;
+            traces.set_sampling_ratio(SamplingRatio::of(ratio));
         }
     }
 }
 
-/// The next sampling ratio, when `told` has resulted in `per_second` traces.
-fn next_ratio(told: f64, per_second: f64, most: f64) -> f64 {
+/// The next sampling ratio, when `ratio` has resulted in `per_second` traces.
+fn next_ratio(ratio: f64, per_second: f64, most: f64) -> f64 {
     if per_second > most {
-        told * most / per_second
+        ratio * most / per_second
     } else if per_second < most * 0.8 {
         // A moderate increase: at most one and a half times the limit.
-        (told * 1.5).min(1.0)
+        (ratio * 1.5).min(1.0)
     } else {
-        told
+        ratio
     }
 }
 
@@ -459,13 +459,13 @@ mod tests {
     proptest! {
         #[test]
         fn the_sampling_ratio_converges_to_the_limit_under_any_load(load in 1.0..1e6_f64, most in 1.0..1e5_f64) {
-            let mut told = 1.0;
+            let mut ratio = 1.0;
             for _ in 0..60 {
-                told = next_ratio(told, load * told, most);
-                prop_assert!((0.0..=1.0).contains(&told));
+                ratio = next_ratio(ratio, load * ratio, most);
+                prop_assert!((0.0..=1.0).contains(&ratio));
             }
-            prop_assert!(load * told <= most * 1.2, "{} of {load}", load * told);
-            prop_assert!(told >= 1.0 || load * told >= most * 0.5, "{} of {load}", load * told);
+            prop_assert!(load * ratio <= most * 1.2, "{} of {load}", load * ratio);
+            prop_assert!(ratio >= 1.0 || load * ratio >= most * 0.5, "{} of {load}", load * ratio);
         }
     }
 }

@@ -66,7 +66,7 @@ impl JobStatus {
         Self::ALL.into_iter().find(|status| status.code() == code)
     }
 
-    /// True if the job does not change any more without a request.
+    /// True if the job's status no longer changes without a request.
     pub const fn is_finished(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }

@@ -149,8 +149,8 @@ mod tests {
             micros.sort_unstable();
             let rank = (share * micros.len() as f64).ceil() as usize;
             let exact = micros[rank.max(1) - 1] as f64;
-            let told = histogram.percentile(share).expect("measured").to_delta().num_microseconds().expect("short") as f64;
-            prop_assert!(told <= exact * 1.4151 && told >= exact / 1.4151, "{told} for {exact}");
+            let found = histogram.percentile(share).expect("measured").to_delta().num_microseconds().expect("short") as f64;
+            prop_assert!(found <= exact * 1.4151 && found >= exact / 1.4151, "{found} for {exact}");
         }
     }
 }

@@ -343,7 +343,7 @@ impl Endpoint {
         }
     }
 
-    /// True if it has failed for so long at `now` that it is to be disabled.
+    /// True if its failures at `now` have lasted for `disable_after`.
     pub fn is_given_up(failing_since: DateTime<Utc>, disable_after: TimeSpan, now: DateTime<Utc>) -> bool {
         now - failing_since >= disable_after.to_delta().max(TimeDelta::zero())
     }

@@ -323,7 +323,7 @@ public static class Scenarios
             using var subscription = await new TickerQDashboardClient(url, key).SubscribeAsync(new[] { topic }, (type, data) =>
             {
                 if (type == "connected" || type == "disconnected") Say(type);
-                if (type == "job-status-changed") Say($"told {data.GetProperty("jobId").GetString()} {data.GetProperty("status").GetString()}");
+                if (type == "job-status-changed") Say($"event {data.GetProperty("jobId").GetString()} {data.GetProperty("status").GetString()}");
             }, pingInterval: pingInterval);
             await subscription.Completion;
         }

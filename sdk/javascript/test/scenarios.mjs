@@ -395,7 +395,7 @@ if (mode === 'all') {
     connected: () => say('connected'),
     disconnected: () => say('disconnected'),
     error: ({ status }) => say(`refused ${status}`),
-    'job-status-changed': ({ jobId, status }) => say(`told ${jobId} ${status}`),
+    'job-status-changed': ({ jobId, status }) => say(`event ${jobId} ${status}`),
   }, seconds === undefined ? {} : { pingInterval: Number(seconds) * 1000 });
 } else if (mode === 'work') {
   const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

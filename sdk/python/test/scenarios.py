@@ -450,7 +450,7 @@ elif mode == "watch":
             if message.type in ("connected", "disconnected"):
                 say(message.type)
             elif message.type == "job-status-changed":
-                say(f"told {message.data['jobId']} {message.data['status']}")
+                say(f"event {message.data['jobId']} {message.data['status']}")
     except TickerQError as error:
         say(f"refused {error.status}")
 elif mode == "work":

@@ -166,7 +166,7 @@ impl JobContext {
         reason.ok().and_then(|reason| *reason).unwrap_or(StopReason::Stopping)
     }
 
-    /// Marks the lease as over, or the attempt as replaced by another one: nothing of it is reported any more. Returns
+    /// Marks the lease as over, or the attempt as replaced by another one: its reports end. Returns
     /// whether it still runs.
     pub(crate) fn lose(&self) -> bool {
         let is_first = !self.state.is_lost.swap(true, Ordering::Relaxed);
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn progress_is_clamped_and_what_is_no_number_is_ignored() {
+    fn progress_is_clamped_and_nan_is_ignored() {
         let context = context();
         for (given, reported) in [
             (f64::NAN, None),

@@ -105,7 +105,7 @@ impl Error {
         let mut problem: Problem = serde_json::from_str(text).unwrap_or_default();
         problem.status = status;
         if problem.detail.is_empty() {
-            problem.detail = format!("the server answered {status}");
+            problem.detail = format!("the server responded with {status}");
         }
         let problem = Box::new(problem);
         match status {

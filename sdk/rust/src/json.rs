@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_type_cannot_hold_is_an_error() {
+    fn a_value_beyond_the_type_is_an_error() {
         let json: Json = serde_json::from_str(r#"{"s":"\ud83d"}"#).expect("JSON");
         assert!(json.parse::<Value>().is_err());
         let json: Json = serde_json::from_str("1e400").expect("JSON");

@@ -25,7 +25,7 @@ use crate::schemas::{Heartbeat, LeasedJob};
 const LEASE_WAIT: Duration = Duration::from_secs(30);
 /// The time after which a stopped handler is abandoned.
 const STOP_GRACE: Duration = Duration::from_secs(1);
-/// Heartbeats that a proxy answers with 404 before the worker registers again: as long as a lease.
+/// Heartbeats with the response 404 of a proxy before the worker registers again: as long as a lease.
 const UNKNOWN_MAX: u32 = 3;
 
 type HandlerFuture = Pin<Box<dyn Future<Output = Result<Json, JobError>> + Send>>;
@@ -200,7 +200,7 @@ pub(crate) struct Shared {
     beating: tokio::sync::Mutex<()>,
     /// The last failed request, until one succeeds.
     trouble: Mutex<Option<String>>,
-    /// The heartbeats in a row that were answered with 404.
+    /// Number of consecutive heartbeats with the response 404.
     unknown: AtomicU32,
     /// The types whose jobs servers refuse to lease, as they were logged last.
     refused: Mutex<String>,
@@ -294,7 +294,7 @@ impl Shared {
         if (problem.kind.is_empty() && times < UNKNOWN_MAX) || self.stopping.is_cancelled() {
             return;
         }
-        // The server does not know this worker any more, nor its leases.
+        // The server no longer knows this worker or its leases.
         for context in named {
             self.lose(context);
         }

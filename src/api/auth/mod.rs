@@ -389,14 +389,14 @@ impl Gate {
         Ok(Shown { token, address })
     }
 
-    /// The caller with these credentials. If it `asks` for something, that counts as a request.
-    pub fn recognise(&self, shown: &Shown, asks: bool) -> Result<Caller, AuthFailure> {
+    /// The caller with these credentials. Counts as a request if `is_request` is set.
+    pub fn recognise(&self, shown: &Shown, is_request: bool) -> Result<Caller, AuthFailure> {
         let Shown { token, address } = shown;
         if !self.0.is_required {
             return Ok(Caller::anonymous().at(*address));
         }
         let token = token.as_deref().ok_or(AuthFailure::Missing)?;
-        let counted = if asks { Counted::Quietly } else { Counted::Not };
+        let counted = if is_request { Counted::Quietly } else { Counted::Not };
         self.admit(counted, token, *address)
     }
 

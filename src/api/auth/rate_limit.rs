@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_costs_more_than_the_whole_limit_is_not_asked_to_wait() {
+    fn a_request_that_costs_more_than_the_whole_limit_has_no_retry_after() {
         let meter = Arc::default();
         let too_much = |requests| Err(RateExceeded::Always { requests, capacity: 20 });
         assert_eq!(of_request(20, &meter, true).charge(20), too_much(21));
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lasts_may_cost_more_in_time_than_one_request() {
+    fn long_operations_may_be_charged_more_than_one_request() {
         let meter = Arc::default();
         let caller = of_request(20, &meter, true).lasting();
         for _ in 0..2 {

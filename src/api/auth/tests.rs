@@ -39,8 +39,8 @@ fn request(token: &str, from: &str) -> HttpRequest {
 }
 
 #[test]
-fn a_key_tells_who_calls_from_where_and_what_it_may() {
-    let caller = reader().authenticate(&request(KEY, "192.0.2.1")).expect("let in");
+fn a_key_determines_the_caller_its_address_and_its_scopes() {
+    let caller = reader().authenticate(&request(KEY, "192.0.2.1")).expect("accepted");
     assert_eq!(&**caller.name(), "reader");
     assert_eq!(caller.kind(), CallerKind::Key);
     assert_eq!(caller.address, Some("192.0.2.1".parse().expect("an address")));
@@ -49,7 +49,7 @@ fn a_key_tells_who_calls_from_where_and_what_it_may() {
 }
 
 #[test]
-fn whoever_shows_nothing_or_something_else_is_not_let_in() {
+fn missing_and_wrong_credentials_are_rejected() {
     let gate = reader();
     let nothing = TestRequest::get().to_http_request();
     assert_eq!(gate.authenticate(&nothing).expect_err("refused"), AuthFailure::Missing);
@@ -65,7 +65,7 @@ fn whoever_shows_nothing_or_something_else_is_not_let_in() {
 }
 
 #[test]
-fn a_scope_that_nobody_needs_is_everybodys() {
+fn a_scope_without_a_name_is_granted_to_every_caller() {
     let gate = Gate::new(AuthOptions {
         is_required: true,
         granted: Scopes::none().with(Scope::Read).with(Scope::Write),
@@ -73,7 +73,7 @@ fn a_scope_that_nobody_needs_is_everybodys() {
         ..AuthOptions::default()
     })
     .expect("a gate");
-    let caller = gate.authenticate(&request(KEY, "192.0.2.1")).expect("let in");
+    let caller = gate.authenticate(&request(KEY, "192.0.2.1")).expect("accepted");
     assert!(Scope::ALL.into_iter().all(|scope| caller.may(scope)));
 }
 
@@ -100,12 +100,12 @@ fn a_token_in_the_query_opens_streams_and_nothing_else() {
 }
 
 #[test]
-fn where_nobody_is_asked_everybody_may_but_foreign_pages() {
+fn without_authentication_every_caller_is_accepted_but_foreign_pages() {
     let gate = Gate::new(AuthOptions::default()).expect("a gate");
     let anybody = TestRequest::get()
         .insert_header((AUTHORIZATION, "Bearer whatever"))
         .to_http_request();
-    let caller = gate.authenticate(&anybody).expect("let in");
+    let caller = gate.authenticate(&anybody).expect("accepted");
     assert_eq!(caller.kind(), CallerKind::Anonymous);
     assert!(Scope::ALL.into_iter().all(|scope| caller.may(scope)));
     let foreign = |method: Method| {
@@ -204,7 +204,7 @@ fn a_key_may_make_as_many_requests_as_it_may() {
 }
 
 #[test]
-fn what_is_told_holds_nothing_that_a_header_can_not() {
+fn error_texts_are_valid_in_headers() {
     let failures = [
         AuthFailure::Missing,
         AuthFailure::Malformed("the token after Bearer is missing"),

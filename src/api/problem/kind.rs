@@ -27,7 +27,7 @@ pub(crate) enum ProblemKind {
     Gone,
     /// A precondition failed.
     PreconditionFailed,
-    /// The body is too large, or what the request asks for.
+    /// The body or the requested response is too large.
     TooLarge,
     /// The response would be too large.
     AnswerTooLarge,

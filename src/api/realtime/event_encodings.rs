@@ -138,7 +138,7 @@ fn every_event_is_encoded_in_every_protocol() {
 }
 
 #[test]
-fn the_binary_call_says_the_same_as_the_text() {
+fn binary_and_text_calls_are_equivalent() {
     for event in events() {
         let (binary, text) = (MessagePackCall::write(&event), JsonCall::write(&event));
         if text.is_empty() {

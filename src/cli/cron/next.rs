@@ -73,7 +73,7 @@ fn text(time: DateTime<Utc>) -> String {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a command without a server has no other clock, and is over before it could be turned"
+    reason = "a command without a server has no other clock, and ends before it could be set"
 )]
 fn now() -> DateTime<Utc> {
     Utc::now()

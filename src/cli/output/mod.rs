@@ -103,7 +103,7 @@ mod tests {
     use super::readable;
 
     #[test]
-    fn what_a_job_says_cannot_command_the_terminal() {
+    fn output_of_a_job_cannot_control_the_terminal() {
         assert_eq!(readable("a\u{1b}[31mb\r\n\tc"), "a\u{FFFD}[31mb\u{FFFD}\n\tc");
         assert_eq!(readable("gnp\u{202e}.exe"), "gnp\u{FFFD}.exe");
         assert_eq!(readable("a\u{200b}\u{e0041}"), "a\u{FFFD}\u{FFFD}");

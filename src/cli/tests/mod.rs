@@ -62,7 +62,7 @@ fn the_arguments_contradict_nothing() {
 }
 
 #[test]
-fn wrong_arguments_are_refused_before_anything_is_sent() {
+fn invalid_arguments_are_rejected_before_anything_is_sent() {
     for (words, expected) in [
         (vec!["job", "show", "42"], "'42' is not an id"),
         (vec!["job", "create", "a b"], "a job type contains ' '"),
@@ -150,7 +150,7 @@ async fn waiting_ends_with_a_failure_when_the_job_failed() {
 }
 
 #[tokio::test]
-async fn waiting_ends_when_its_time_is_up() {
+async fn waiting_ends_at_its_timeout() {
     let server = StubServer::start(|_, _| (200, job("pending").to_string()));
     let words = ["job", "retry", ID, "--wait", "--wait-timeout", "00:00:00.2"];
     let (_, result) = tickerq(&server.uri, &words).await;

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_azure_shows_is_read() {
+    fn connection_strings_of_azure_are_parsed() {
         let text = "InstrumentationKey=0a-1;IngestionEndpoint=https://westeurope-1.in.applicationinsights.azure.com/;\
                     LiveEndpoint=https://westeurope.livediagnostics.monitor.azure.com/;ApplicationId=7a=";
         let (key, endpoint) = parsed(text);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_without_the_key() {
+    fn errors_do_not_contain_the_key() {
         for (text, part) in [
             ("", "no InstrumentationKey"),
             ("s3cret", "without '='"),

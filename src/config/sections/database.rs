@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused_without_repeating_it() {
+    fn an_invalid_url_is_rejected_without_repeating_it() {
         for text in [
             "",
             "jobs.db",

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_begins_at_a_character_boundary() {
+    fn the_tail_starts_at_a_character_boundary() {
         assert_eq!(tail_of(&["aäb".as_bytes()], 2), b"b");
         assert_eq!(tail_of(&["aäb".as_bytes()], 3), "äb".as_bytes());
     }

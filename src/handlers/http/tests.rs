@@ -352,7 +352,7 @@ async fn a_job_cancelled_before_its_start_sends_no_request() {
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_waited_for() {
+async fn a_slow_response_is_awaited() {
     for _ in 0..2 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

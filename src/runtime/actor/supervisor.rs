@@ -1,4 +1,4 @@
-//! Supervision: an actor that panics is restarted and goes on with the messages of its mailbox.
+//! Supervision: an actor that panics is restarted and continues with the messages of its mailbox.
 //!
 //! actix's own `Supervisor` catches no panic: the actor's task dies and its mailbox closes. Here the actor's context
 //! future is polled under `catch_unwind`. After a panic the context is restarted: its spawned futures are dropped,

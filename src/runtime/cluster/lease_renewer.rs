@@ -291,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_attempt_that_has_ended_here_was_not_taken() {
+    fn a_finished_attempt_was_not_recovered() {
         let job = |number: u128| JobId::from_uuid(uuid::Uuid::from_u128(number));
         let ended = |number: u128, attempt, status| Attempt {
             job_id: job(number),

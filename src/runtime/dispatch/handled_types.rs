@@ -275,7 +275,7 @@ impl HandledTypes {
         let generation = knowledge.generation;
         drop(knowledge);
         let shared = Arc::clone(&self.0);
-        // A separate task: it continues when no caller waits for it any more.
+        // A separate task: it continues when its callers have stopped waiting.
         tokio::spawn(async move {
             let read = shared.read().await;
             let mut knowledge = shared.knowledge();

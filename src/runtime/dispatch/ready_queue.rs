@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_at_its_limit_holds_nobody_up_and_is_looked_at_again() {
+    fn a_type_at_its_limit_delays_no_other_and_is_retried() {
         let mut ready = ReadyQueue::new(10, ReadyMemory::default());
         ready.use_memory();
         ready.add(vec![job("limited", Priority::High, 0), job("free", Priority::Low, 0)]);
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_to_storage() {
+    fn jobs_beyond_the_memory_limit_are_left_to_storage() {
         let mut ready = ReadyQueue::new(2, ReadyMemory::default());
         ready.use_memory();
         ready.add((0..3).map(|n| job("x", Priority::Normal, n)).collect());

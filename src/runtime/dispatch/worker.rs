@@ -4,7 +4,7 @@
 //! finished or was abandoned, the worker reports to its queue that it is idle, and retries storing the result until it is
 //! stored; the result of an attempt that has lost its lease changes nothing.
 //!
-//! A handler that blocks its thread can't be stopped. Its attempt times out all the same, but the worker and the permit of
+//! A handler that blocks its thread can't be stopped. Its attempt times out nevertheless, but the worker and the permit of
 //! the job type stay in use until the handler returns, as the thread does.
 
 use std::sync::Arc;

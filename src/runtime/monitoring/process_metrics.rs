@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_takes_memory_and_processor_time() {
+    fn a_process_uses_memory_and_cpu_time() {
         let mut reader = UsageReader::new();
         // CPU load for longer than the minimum interval.
         let end = std::time::Instant::now() + 2 * sysinfo::MINIMUM_CPU_UPDATE_INTERVAL;

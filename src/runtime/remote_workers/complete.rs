@@ -71,7 +71,8 @@ impl RemoteWorkers {
             }
             open = again;
         }
-        // Stored or lost: either way this worker's attempt is over. If it could not be stored, the worker reports it again.
+        // Stored or lost: either way this worker's attempt has finished. If it could not be stored, the worker
+        // reports it again.
         self.ages().remove(attempts.iter().copied());
         let mut cancelled = lock(&self.cancelled);
         for attempt in &attempts {

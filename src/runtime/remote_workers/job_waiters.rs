@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiter_hears_of_its_types_in_its_queues_only_and_of_what_came_before_it_asked() {
+    fn a_waiter_is_notified_of_its_types_in_its_queues_also_before_it_waits() {
         let arrivals = JobWaiters::default();
         let mail = JobType::parse("Mail").expect("a type");
         let of_type = |name: &str, number| {

@@ -65,7 +65,7 @@ impl CompletionBatcher {
             let (changes, replies): (Vec<Change>, Vec<_>) = batch.into_iter().map(Completion::into_change).unzip();
             sent.push((self.writer.write(changes, WritePriority::Internal), replies));
         }
-        // A restarted worker no longer waits; its completion is stored all the same.
+        // A restarted worker no longer waits; its completion is stored nevertheless.
         for (written, replies) in sent {
             match written.await {
                 Ok(results) => {

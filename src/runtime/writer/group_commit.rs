@@ -230,7 +230,7 @@ impl Writer {
                 endpoints.apply_newer(newer);
                 let mut results = results.into_iter();
                 for (reply, count) in replies {
-                    // A caller may have given up; its changes are committed all the same.
+                    // A caller may have stopped waiting; its changes are committed nevertheless.
                     drop(reply.send(Ok(results.by_ref().take(count).collect())));
                 }
                 self.deps.after_commit.publish(effects, ctx);

@@ -206,7 +206,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_chunked_body_ends_at_its_end_however_it_comes(
+        fn a_chunked_body_ends_at_its_end_in_any_parts(
             parts in prop::collection::vec("\\PC{1,30}", 0..5),
             extension in prop_oneof![Just(""), Just(";a=b"), Just(" ; x")],
             trailer in prop_oneof![Just(""), Just("A: b\r\n"), Just("A: b\r\nC:\r\n")],

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_request_is_told_by_its_head() {
+    fn the_head_determines_what_follows_a_request() {
         for (text, expected) in [
             ("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET", (Kind::NoBody, false)),
             (
@@ -380,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_library_must_not_act_on_is_written_over() {
+    fn parts_that_the_library_must_not_act_on_are_overwritten() {
         let (_, text) = head("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nUpgrade: websocket\r\n\r\nbody");
         assert_eq!(
             text,
@@ -413,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused_with_the_reason() {
+    fn a_malformed_request_is_rejected_with_the_reason() {
         for wrong in [
             "nonsense\r\n\r\n",
             "GET / HTTP/2.0\r\nHost: a\r\n\r\n",

@@ -62,7 +62,7 @@ const READ_BYTES: usize = 8 * 1024;
 /// Time for which a closed connection is still read, so that further input of the client does not make the system
 /// discard the last response.
 const LINGER_TIME: Duration = Duration::from_secs(1);
-/// Time for which the become_idle of a body is read after the response.
+/// Time for which the rest of a body is read after the response.
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 /// Position in the input of a connection.
@@ -306,7 +306,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         Poll::Ready(Ok(()))
     }
 
-    /// Writes the become_idle of an interim response.
+    /// Writes the rest of an interim response.
     fn poll_interim(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         while !self.interim.is_empty() {
             let interim = self.interim;
@@ -348,7 +348,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         is_late
     }
 
-    /// Gives up the become_idle of a body after the response, however fast it arrives: it is only discarded.
+    /// Gives up the rest of a body after the response, however fast it arrives: it is only discarded.
     fn is_drained_too_long(&mut self, cx: &mut Context<'_>) -> bool {
         if !matches!(self.at, At::Body(_)) || !self.shared.is_answered() {
             return false;
@@ -356,7 +356,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Connection<T> {
         let drain = self.drain.get_or_insert_with(|| Box::pin(sleep(DRAIN_TIME)));
         let is_over = drain.as_mut().poll(cx).is_ready();
         if is_over {
-            debug!("gave up the become_idle of a body after the response");
+            debug!("gave up the rest of a body after the response");
             self.at = At::Late;
             self.shared.set_body(Arrival::Late);
         }

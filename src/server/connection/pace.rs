@@ -44,7 +44,7 @@ impl Pace {
         self.waiting_since = None;
     }
 
-    /// Records progress: the wait for these bytes is over.
+    /// Records progress: the wait for these bytes has ended.
     pub(super) fn moved(&mut self, bytes: usize) {
         if let Some(since) = self.waiting_since.take() {
             self.waited += since.elapsed();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn bytes_make_up_for_waiting_and_the_time_of_the_server_does_not_count() {
+    async fn bytes_make_up_for_waits_and_time_of_the_server_does_not_count() {
         let millis = Duration::from_millis;
         let mut pace = Pace::within(millis(300));
         assert!(!is_over(&mut pace, millis(100)).await);

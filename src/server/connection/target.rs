@@ -179,7 +179,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_taken_for_a_host_has_no_sign_that_a_url_gives_a_meaning(host in "\\PC{0,20}") {
+        fn an_accepted_host_has_no_special_characters_of_urls(host in "\\PC{0,20}") {
             if check_host(host.as_bytes()).is_ok() {
                 prop_assert!(!host.contains(['@', '/', '?', '#', '\\', ',', '%']), "{host}");
             }

@@ -42,7 +42,7 @@ impl HttpConnections {
         self.0.open.load(Ordering::Relaxed)
     }
 
-    /// Number of connections that were closed or answered with 503 because of the limit.
+    /// Number of connections that were closed or rejected with 503 because of the limit.
     pub fn refused_total(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
     }

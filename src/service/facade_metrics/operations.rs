@@ -19,9 +19,9 @@ pub enum OperationKind {
 /// Outcome of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperationOutcome {
-    /// Answered without errors.
+    /// Completed without errors.
     Ok,
-    /// Answered, with errors of fields.
+    /// Completed with errors of fields.
     Errors,
     /// Failed or timed out.
     Failed,

@@ -25,7 +25,7 @@ pub struct RequestSums {
     pub took: Duration,
 }
 
-/// Requests answered since the server's start.
+/// Number of responses since the server's start.
 #[derive(Clone, Debug, Default)]
 pub struct Requests(Arc<Counted>);
 

@@ -518,7 +518,7 @@ impl Jobs {
             None
         };
         let mut job = Arc::clone(job);
-        // If the job was deleted concurrently, the change took effect all the same.
+        // If the job was deleted concurrently, the change took effect nevertheless.
         if job.is_brief
             && let Some(stored) = self.repository.job(job.id).await?
         {

@@ -183,7 +183,7 @@ async fn the_password_of_a_database_is_not_on_the_command_line_of_a_running_serv
 }
 
 #[tokio::test]
-async fn a_secret_that_can_be_guessed_is_refused_wherever_one_is_set() {
+async fn a_guessable_secret_is_rejected_wherever_one_is_set() {
     const SHORT: &str = "thirteenbytes";
     let (site, server) = Server::with_config("");
     let client = server.client();

@@ -162,7 +162,7 @@ fn check_refusal(answer: &Answer, method: &Method, status: u16, challenge: &str,
 }
 
 #[tokio::test]
-async fn without_a_key_only_liveness_is_answered() {
+async fn without_a_key_only_liveness_is_available() {
     let (_site, server) = Server::with_config(KEYS);
     let client = server.client();
     for (method, path, body, _) in routes() {
@@ -225,7 +225,7 @@ async fn every_route_needs_its_scope_and_no_other() {
 }
 
 #[tokio::test]
-async fn who_may_only_write_sees_what_it_writes() {
+async fn a_write_only_caller_gets_reduced_responses() {
     let (_site, server) = Server::with_config(KEYS);
     let writer = server.client().with_token(WRITER);
     let job = writer.create(json!({"type": "Unknown"})).await;
@@ -289,7 +289,7 @@ async fn kinds_of_credentials_are_distinguished_as_in_rfc_6750() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_query_is_no_token_here() {
+async fn a_token_in_the_query_is_ignored() {
     let (_site, server) = Server::with_config(KEYS);
     let client = server.client();
     let in_query = format!("/jobs?access_token={READER}");
@@ -357,7 +357,7 @@ fn upgrade(client: &Client, path: &str) -> reqwest::RequestBuilder {
 }
 
 #[tokio::test]
-async fn live_updates_are_for_those_who_may_read() {
+async fn live_updates_need_the_read_scope() {
     let (_site, server) = Server::with_config(&format!("[api]\nrequire_authentication = true\n{KEYS}"));
     let client = server.client();
     let negotiate = || client.at_root(Method::POST, "/api/tickerq/hub/negotiate?negotiateVersion=1");

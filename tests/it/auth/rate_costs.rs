@@ -96,7 +96,7 @@ async fn each_group_of_a_hub_counts_as_a_request() {
 }
 
 #[tokio::test]
-async fn a_request_that_costs_more_than_the_limit_is_refused_for_good() {
+async fn a_request_that_costs_more_than_the_limit_is_rejected_permanently() {
     let (_site, server) = limited("5/h");
     let client = server.client().with_token(KEY);
     let six = json!({"query": aliases(6)});
@@ -136,7 +136,7 @@ async fn a_request_that_costs_more_than_the_limit_is_refused_for_good() {
 }
 
 #[tokio::test]
-async fn fields_that_cost_more_together_than_the_limit_are_refused_for_good() {
+async fn fields_that_cost_more_together_than_the_limit_are_rejected_permanently() {
     let (_site, server) = limited("12/h");
     let client = server.client().with_token(KEY);
     let search = |name: &str| format!("{name}: jobs(filter: {{ search: \"x\" }}) {{ nodes {{ id }} }} ");

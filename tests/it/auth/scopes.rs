@@ -548,7 +548,7 @@ async fn every_set_of_scopes_allows_its_operations_over_graphql_and_no_others() 
 }
 
 #[tokio::test]
-async fn a_key_for_writing_reads_nothing_by_what_it_changes() {
+async fn a_write_key_reads_nothing_by_its_changes() {
     let (_site, server) = Server::with_config(&config());
     let (all, writer) = (
         server.client().with_token("the-secret-key-of-all"),

@@ -159,7 +159,7 @@ fn a_server_without_authentication_does_not_start_on_a_public_address() {
 }
 
 #[tokio::test]
-async fn a_server_that_others_reach_and_that_asks_starts() {
+async fn a_reachable_server_with_authentication_starts() {
     let site = Site::new(Storage::Sqlite, KEYS);
     let output = site
         .command(&["config", "check"])
@@ -192,7 +192,7 @@ fn a_program_that_embeds_the_server_is_kept_from_it_as_well() {
 }
 
 #[test]
-fn a_program_that_embeds_the_server_may_not_let_in_pages_of_every_origin() {
+fn an_embedding_program_may_not_accept_every_origin_without_authentication() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
     let mut config = load(Sources {

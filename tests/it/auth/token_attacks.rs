@@ -225,7 +225,7 @@ async fn no_forged_or_broken_token_is_accepted() {
 }
 
 #[tokio::test]
-async fn two_credentials_or_one_that_is_too_long_are_refused_as_malformed() {
+async fn several_or_too_long_credentials_are_rejected_as_malformed() {
     let (_site, server) = Server::with_config(&format!("[api.jwt]\n{LIMITS}public_key = \"\"\"\n{RSA_PUBLIC}\"\"\"\n"));
     let client = server.client();
     let good = format!("Bearer {}", token(&claims(), Signer::Rs256));

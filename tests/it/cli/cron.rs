@@ -90,7 +90,7 @@ fn without_a_start_it_is_the_next_time_from_now() {
 }
 
 #[test]
-fn what_is_wrong_is_said_and_the_exit_code_shows_it() {
+fn errors_are_printed_and_set_the_exit_code() {
     for (arguments, reason) in [
         (
             vec!["next", "61 * * * *"],

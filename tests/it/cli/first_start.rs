@@ -103,7 +103,7 @@ fn refused(site: &Site, database_url: &str) -> String {
 }
 
 #[actix_web::test]
-async fn a_sqlite_file_that_can_only_be_read_is_refused_at_the_start() {
+async fn a_read_only_sqlite_file_is_rejected_at_start() {
     let site = Site::new(Storage::Sqlite, CONFIG);
     assert!(site.start().stop().success());
     // By permission nothing is kept from root. A file format that SQLite can read and can't write is the same to it: the

@@ -24,7 +24,7 @@ fn run(site: &Site, server: &Server, token: Option<&str>, words: &[&str]) -> (Op
 }
 
 #[test]
-fn a_new_key_is_printed_with_what_to_write_and_works() {
+fn a_new_key_is_printed_with_its_settings_and_works() {
     let site = Site::new(Storage::Sqlite, "");
     let (key, lines) = generate(&site, &["--name", "it's \"me\""]);
     let random = key.strip_prefix("tq_").expect("a key that people know as one");
@@ -75,7 +75,7 @@ fn without_a_key_the_command_line_explains_how_to_pass_one() {
 }
 
 #[test]
-fn a_name_that_is_none_is_refused() {
+fn an_invalid_name_is_rejected() {
     let site = Site::new(Storage::Sqlite, "");
     let output = site
         .command(&["key", "generate", "--name", " a"])

@@ -52,7 +52,7 @@ async fn the_state_of_migrations_is_shown_beside_a_running_server_and_changes_no
 }
 
 #[tokio::test]
-async fn steps_are_not_taken_back_while_servers_use_the_database() {
+async fn migrations_are_not_reverted_while_servers_use_the_database() {
     let site = Site::new(Storage::Postgres, "");
     let server = site.start();
     let refused = migrate(&site, &["down", "--yes"]);

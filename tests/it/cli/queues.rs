@@ -75,7 +75,7 @@ fn clear(shell: &Shell, arguments: &[&str], input: &str) -> Said {
 }
 
 #[test]
-fn clearing_a_queue_asks_first_and_deletes_nothing_without_a_yes() {
+fn clearing_a_queue_needs_confirmation() {
     let shell = Shell::start("");
     shell.try_run(&["job", "create", "Breaks", "--queue", "mail", "--wait"]);
     shell.create(&["Other", "--queue", "mail"]);
@@ -102,7 +102,7 @@ fn clearing_a_queue_asks_first_and_deletes_nothing_without_a_yes() {
 }
 
 #[test]
-fn options_of_the_server_may_stand_before_the_subcommand() {
+fn options_of_the_server_may_precede_the_subcommand() {
     let shell = Shell::start("");
     let url = shell.server.url.as_str();
     let run = |arguments: &[&str], environment: &str| {

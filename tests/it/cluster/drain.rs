@@ -80,7 +80,7 @@ async fn a_node_that_drains_starts_nothing_until_it_is_resumed() {
 }
 
 #[tokio::test]
-async fn what_a_draining_node_is_given_others_run() {
+async fn jobs_created_on_a_draining_node_run_on_others() {
     let site = Site::new(Storage::Postgres, CONFIG);
     let (first, second) = (site.start(), site.start());
     let id = own_node(&first.client()).await["id"].clone();

@@ -67,7 +67,7 @@ fn node_of(job: &Value, attempt: usize) -> String {
 }
 
 #[tokio::test]
-async fn what_one_node_is_given_all_of_them_run() {
+async fn jobs_created_on_one_node_run_on_all_nodes() {
     let (_site, [first, second, third]) = three_nodes();
     let ids = create_many(&first.client(), "ShortJob", 60).await;
     all_are(&second.client(), &ids, "completed").await;
@@ -126,7 +126,7 @@ async fn a_cancellation_reaches_the_node_that_runs_the_job() {
 }
 
 #[tokio::test]
-async fn what_a_killed_node_ran_runs_again_elsewhere_and_nothing_else_does() {
+async fn only_jobs_of_a_killed_node_are_recovered_elsewhere() {
     let (_site, [first, second, third]) = three_nodes();
     let ids = create_many(&first.client(), "LongJob", 6).await;
     all_are(&second.client(), &ids, "running").await;
@@ -168,7 +168,7 @@ async fn what_a_killed_node_ran_runs_again_elsewhere_and_nothing_else_does() {
 }
 
 #[tokio::test]
-async fn a_node_that_was_stopped_for_longer_than_its_lease_changes_nothing_when_it_wakes_up() {
+async fn a_node_that_was_paused_for_longer_than_its_lease_changes_nothing_when_it_resumes() {
     let site = Site::new(
         Storage::Postgres,
         &CONFIG.replace(r#"args = ["600"]"#, r#"args = ["2"]"#),
@@ -213,7 +213,7 @@ async fn a_delayed_job_of_a_dead_node_runs_on_another() {
 }
 
 #[tokio::test]
-async fn what_no_handler_of_a_node_runs_waits_for_one_that_has_it() {
+async fn jobs_wait_for_a_node_with_their_handler() {
     let site = Site::new(Storage::Postgres, "[job_types.ShortJob]\nhandler = \"remote\"\n");
     let without = site.start();
     let id = without.client().create_of_type("ShortJob").await;

@@ -12,7 +12,7 @@ const CONFIG: &str = "[cluster]\nlease_ttl = \"00:00:03\"\n[job_types.NoopJob]\n
     [webhooks]\nallow_private_networks = true\nremove_unconfigured_after = \"00:00:00\"\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_can_not_be_read_keeps_no_job_from_running() {
+async fn an_unreadable_endpoint_prevents_no_job() {
     let receiver = Receiver::open().await;
     let site = Site::new(Storage::Postgres, CONFIG);
     let server = site.start();
@@ -63,7 +63,7 @@ async fn an_endpoint_that_can_not_be_read_keeps_no_job_from_running() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_another_program_has_written_wrong_keeps_no_other_from_running() {
+async fn an_invalid_row_of_another_program_prevents_no_other_job() {
     let site = Site::new(Storage::Postgres, CONFIG);
     let server = site.start();
     let client = server.client();
@@ -91,7 +91,7 @@ async fn a_job_that_another_program_has_written_wrong_keeps_no_other_from_runnin
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_stays_while_a_server_lives_that_can_not_say_whether_it_names_it() {
+async fn an_endpoint_remains_while_a_server_does_not_report_its_configuration() {
     let receiver = Receiver::open().await;
     let crm = endpoint("crm", &receiver, "\"job.completed\"", "");
     let site = Site::new(Storage::Postgres, &format!("{CONFIG}{crm}"));

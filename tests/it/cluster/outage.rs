@@ -85,7 +85,7 @@ async fn all_work_again(servers: &[Server], acknowledged: &[Arc<AtomicUsize>]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn three_nodes_lose_nothing_when_postgresql_is_restarted_under_them_and_go_on_by_themselves() {
+async fn three_nodes_lose_nothing_and_recover_when_postgresql_is_restarted() {
     let cluster = Cluster::start_new();
     let site = Site::over(cluster.url(), CONFIG);
     let servers = [site.start(), site.start(), site.start()];

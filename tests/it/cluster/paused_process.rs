@@ -51,12 +51,12 @@ async fn a_paused_server_goes_on_with_what_it_runs(storage: Storage) {
 }
 
 #[tokio::test]
-async fn a_paused_server_on_sqlite_goes_on_with_what_it_runs() {
+async fn a_paused_server_on_sqlite_continues_its_jobs() {
     a_paused_server_goes_on_with_what_it_runs(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn a_paused_server_alone_on_postgresql_goes_on_with_what_it_runs() {
+async fn a_paused_single_server_on_postgresql_continues_its_jobs() {
     a_paused_server_goes_on_with_what_it_runs(Storage::Postgres).await;
 }
 

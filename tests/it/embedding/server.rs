@@ -211,7 +211,7 @@ async fn jobs_in_memory_are_run_like_any_others() {
 }
 
 #[tokio::test]
-async fn a_storage_around_another_one_keeps_every_promise_of_a_repository() {
+async fn a_delegating_storage_passes_the_conformance_suite() {
     conformance::run(|| async { Subject::alone(Told::default().over(Arc::new(MemoryRepository::new()))) }).await;
 }
 
@@ -226,7 +226,7 @@ async fn greet(greetings: Greetings, _: JobContext, name: String) -> Result<Stri
 }
 
 #[actix_web::test]
-async fn the_facades_stand_beside_the_routes_of_a_programs_own_app() {
+async fn facades_work_beside_the_routes_of_a_programs_own_app() {
     let tickerq = Server::builder()
         .repository(Arc::new(MemoryRepository::new()))
         .handler(

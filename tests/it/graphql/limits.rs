@@ -24,7 +24,7 @@ fn code(answer: &Answer) -> Value {
 }
 
 #[tokio::test]
-async fn a_request_that_asks_for_too_much_is_refused_before_it_costs_anything() {
+async fn a_request_beyond_the_cost_limit_is_rejected_before_it_is_executed() {
     let config =
         "[graphql]\nmax_depth = 6\nmax_complexity = 200\nmax_aliases = 3\nmax_batch = 2\nmax_query_size = \"2KiB\"\n";
     let (_site, server) = Server::with_config(config);
@@ -91,7 +91,7 @@ async fn the_clients_introspection_is_within_the_limits_and_can_be_switched_off(
 }
 
 #[tokio::test]
-async fn a_query_that_was_sent_once_is_known_by_its_hash() {
+async fn a_persisted_query_is_found_by_its_hash() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let query = "{ queues { name } }";
@@ -131,7 +131,7 @@ async fn a_query_that_was_sent_once_is_known_by_its_hash() {
 }
 
 #[tokio::test]
-async fn get_asks_and_changes_nothing() {
+async fn get_executes_queries_only() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let get = async |parameters: &[(&str, &str)]| {
@@ -167,7 +167,7 @@ async fn get_asks_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_get_that_any_page_could_have_a_browser_send_is_refused() {
+async fn a_get_that_any_web_page_can_cause_is_rejected() {
     let (_site, server) = Server::with_config("[server]\ncors_origins = [\"https://app.example\"]\n");
     let client = server.client();
     let get = async |headers: &[(&str, &str)]| {

@@ -92,7 +92,7 @@ async fn everything_in_the_schema_is_described() {
 
 /// Lists of jobs in short are worked out in a way of their own.
 #[tokio::test]
-async fn a_job_in_short_is_the_same_in_whatever_way_it_is_asked_for() {
+async fn a_job_summary_is_independent_of_the_query() {
     let failing = "[job_types.FailingJob]\nmax_retries = 0\nhandler = { command = { program = \"false\" } }\n";
     let (_site, server) = Server::with_config(&format!("{NOOP}{failing}"));
     let client = server.client();
@@ -162,7 +162,7 @@ async fn a_job_in_short_is_the_same_in_whatever_way_it_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_job_looks_the_same_as_in_rest() {
+async fn a_job_has_the_same_view_as_in_rest() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     let mutation = "mutation { scheduleJob(input: {type: \"NoopJob\", name: \"A\", priority: HIGH, maxRetries: 7,
@@ -263,7 +263,7 @@ async fn a_list_is_a_connection_in_both_directions() {
 }
 
 #[tokio::test]
-async fn what_is_refused_names_the_argument_and_what_is_allowed() {
+async fn errors_name_the_argument_and_the_allowed_values() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     for (query, code, field, allowed) in [
@@ -400,7 +400,7 @@ async fn what_is_refused_names_the_argument_and_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn members_come_in_the_order_that_was_asked_for() {
+async fn members_are_in_the_requested_order() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let post = async |body: String| {

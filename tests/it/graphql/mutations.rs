@@ -223,7 +223,7 @@ async fn all_jobs_that_a_filter_means_are_changed_and_recorded_one_by_one() {
 }
 
 #[tokio::test]
-async fn each_field_asks_for_its_scope() {
+async fn each_field_requires_its_scope() {
     let config = "[api]\nrequire_authentication = true\n
         [[api.keys]]\nname = \"reader\"\nkey = \"reader-0123456789abcdef0123456789abcdef\"\nscopes = [\"tickerq:read\"]
         [[api.keys]]\nname = \"writer\"\nkey = \"writer-0123456789abcdef0123456789abcdef\"\nscopes = [\"tickerq:write\"]

@@ -295,7 +295,7 @@ async fn a_client_shows_its_key_when_it_begins_or_in_a_header() {
 }
 
 #[tokio::test]
-async fn what_is_asked_for_in_messages_counts_for_the_rate_of_a_key() {
+async fn messages_count_against_the_rate_limit_of_a_key() {
     let (_site, server) = Server::with_config(&format!("{NOOP}{KEYS}"));
     let mut socket = Socket::open(&server).await;
     let payload = json!({"token": "rated-0123456789abcdef0123456789abcdef"});
@@ -455,7 +455,7 @@ async fn parts(stream: &mut reqwest::Response, buffer: &mut String, count: usize
 }
 
 #[tokio::test]
-async fn a_subscription_is_answered_in_parts_to_clients_that_want_them() {
+async fn a_subscription_is_sent_as_multipart_to_clients_that_accept_it() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     let job = client.create(json!({ "type": "Waits" })).await;

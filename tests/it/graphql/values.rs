@@ -97,7 +97,7 @@ async fn json_is_returned_byte_for_byte_in_every_field() {
 }
 
 #[tokio::test]
-async fn json_is_taken_byte_for_byte_from_variables() {
+async fn json_of_variables_is_kept_byte_for_byte() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     for text in TEXTS {
@@ -137,7 +137,7 @@ async fn json_is_taken_byte_for_byte_from_variables() {
 }
 
 #[tokio::test]
-async fn numbers_and_strings_of_literals_keep_what_they_say() {
+async fn numbers_and_strings_of_literals_keep_their_text() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     for (literal, expected) in [
@@ -221,7 +221,7 @@ async fn json_is_returned_byte_for_byte_in_events_and_recurring_jobs() {
 }
 
 #[tokio::test]
-async fn variables_are_what_their_types_say() {
+async fn variables_are_coerced_to_their_types() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     let jobs = "query($first: Int, $filter: JobFilterInput, $id: ID! = \"x\") { jobs(first: $first, filter: $filter) { totalCount } job(id: $id) { id } }";
@@ -276,7 +276,7 @@ async fn variables_are_what_their_types_say() {
 }
 
 #[tokio::test]
-async fn literals_are_what_their_types_say() {
+async fn literals_are_coerced_to_their_types() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     for query in [

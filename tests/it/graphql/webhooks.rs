@@ -49,7 +49,7 @@ fn in_graphql_form(mut rest: Value, enums: &[&str]) -> Value {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_managed_and_looks_the_same_as_in_rest() {
+async fn an_endpoint_has_the_same_view_as_in_rest() {
     let receiver = Receiver::open().await;
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
@@ -212,7 +212,7 @@ async fn deliveries_are_listed_and_sent_again() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_names_the_argument() {
+async fn errors_name_the_argument() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let create = |input: &str| format!("mutation {{ createWebhookEndpoint(input: {{{input}}}) {{ secret }} }}");
@@ -268,7 +268,7 @@ async fn what_is_wrong_names_the_argument() {
 }
 
 #[tokio::test]
-async fn each_field_asks_for_its_scope() {
+async fn each_field_requires_its_scope() {
     let config = "[api]\nrequire_authentication = true\n
         [[api.keys]]\nname = \"reader\"\nkey = \"reader-0123456789abcdef0123456789abcdef\"\nscopes = [\"tickerq:read\"]
         [[api.keys]]\nname = \"writer\"\nkey = \"writer-0123456789abcdef0123456789abcdef\"\nscopes = [\"tickerq:write\"]

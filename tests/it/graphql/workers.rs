@@ -36,7 +36,7 @@ fn held(job: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_worker_is_registered_and_looks_the_same_as_in_rest() {
+async fn a_registered_worker_has_the_same_view_as_in_rest() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let id = register(&client).await;
@@ -145,7 +145,7 @@ async fn a_permanent_failure_and_a_returned_job_are_reported_as_such() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_names_the_argument_and_what_is_allowed() {
+async fn errors_name_the_argument_and_allowed_values() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let id = register(&client).await;

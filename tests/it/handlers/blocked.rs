@@ -29,7 +29,7 @@ async fn block(work: Work, _: JobContext, _: Option<()>) -> Result<(), Failure> 
 }
 
 #[actix_web::test]
-async fn a_handler_that_blocks_after_its_time_keeps_its_permit_and_is_seen_to_block() {
+async fn a_handler_that_blocks_after_its_timeout_keeps_its_permit_and_is_reported() {
     let (release, go_on) = mpsc::channel();
     let work = Work {
         started: Arc::default(),

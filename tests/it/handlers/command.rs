@@ -183,7 +183,7 @@ async fn all_end(pids: &[u32]) {
 }
 
 #[tokio::test]
-async fn when_its_time_is_over_a_program_ends_with_all_that_it_started() {
+async fn a_program_that_times_out_ends_with_its_child_processes() {
     let site = family("");
     let server = site.start();
     let client = server.client();
@@ -198,7 +198,7 @@ async fn when_its_time_is_over_a_program_ends_with_all_that_it_started() {
 }
 
 #[tokio::test]
-async fn a_cancelled_program_ends_with_all_that_it_started() {
+async fn a_cancelled_program_ends_with_its_child_processes() {
     let site = family("[jobs]\ncancel_grace = \"00:00:00.2\"");
     let server = site.start();
     let client = server.client();
@@ -220,7 +220,7 @@ async fn a_stopping_server_leaves_no_program_behind() {
 }
 
 #[tokio::test]
-async fn what_a_program_leaves_behind_does_not_outlive_its_job() {
+async fn child_processes_do_not_outlive_their_job() {
     let (site, server) = Server::with_config(&script(
         "Leaves",
         "max_retries = 0",

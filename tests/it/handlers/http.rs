@@ -39,7 +39,7 @@ async fn create(client: &Client, parameters: Value) -> String {
 }
 
 #[tokio::test]
-async fn the_endpoint_receives_the_whole_job_and_can_verify_it() {
+async fn the_endpoint_receives_the_complete_job_and_can_verify_it() {
     let settings = "secret = \"wh-s3cret ü and more\"\nheaders = { Authorization = \"Bearer abc\", X-Team = \"blue\" }";
     let (mut gate, _site, server) = server_that_calls(settings, "").await;
     let client = server.client();
@@ -126,7 +126,7 @@ async fn without_a_secret_nothing_is_signed() {
 }
 
 #[tokio::test]
-async fn what_a_success_answers_is_the_result() {
+async fn the_response_of_a_success_is_the_result() {
     let (mut gate, _site, server) = server_that_calls("", "").await;
     let client = server.client();
     for (status, body, result) in [
@@ -240,7 +240,7 @@ async fn retry_after_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_not_there_or_hangs_up_is_tried_again() {
+async fn an_unreachable_endpoint_is_retried() {
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
@@ -323,7 +323,7 @@ async fn which_refusals_are_permanent_is_a_setting() {
 }
 
 #[tokio::test]
-async fn a_status_that_no_failed_call_has_is_refused_at_start() {
+async fn an_invalid_permanent_status_is_rejected_at_start() {
     for status in ["200", "302", "399", "600", "\"404\""] {
         let config = format!(
             "[job_types.Call]\nhandler = {{ http = {{ url = \"http://127.0.0.1:9/\", permanent_statuses = [{status}] }} }}\n"
@@ -339,7 +339,7 @@ async fn a_status_that_no_failed_call_has_is_refused_at_start() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_text_completes_the_job_with_a_note_in_its_log() {
+async fn a_response_that_is_not_text_completes_the_job_with_a_warning() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("an address").port();
     let bodies: [(&str, &[u8]); 3] = [

@@ -93,7 +93,7 @@ fn production(text: &str) -> &str {
 }
 
 #[test]
-fn arrows_between_modules_point_one_way() {
+fn imports_between_modules_point_one_way() {
     let mut wrong = Vec::new();
     for file in rust_files(&source()) {
         let inside = file
@@ -195,7 +195,7 @@ fn no_file_is_a_drawer() {
 }
 
 #[test]
-fn every_file_says_what_it_is() {
+fn every_file_has_a_module_comment() {
     for file in rust_files(&source()) {
         let text = fs::read_to_string(&file).expect("a readable file");
         assert!(

@@ -36,7 +36,7 @@ async fn line(server: &Server, text: &str) -> Value {
 }
 
 #[tokio::test]
-async fn how_much_is_said_can_be_changed_while_the_server_runs() {
+async fn the_log_level_can_be_changed_at_runtime() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let shown = client.get("/log-level").await.json();
@@ -72,7 +72,7 @@ async fn how_much_is_said_can_be_changed_while_the_server_runs() {
 }
 
 #[tokio::test]
-async fn a_level_that_is_none_is_refused_with_what_is_allowed() {
+async fn an_invalid_log_level_is_rejected_with_the_allowed_ones() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     for (body, pointer, detail) in [
@@ -145,7 +145,7 @@ async fn it_is_a_matter_of_administrators() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_a_run_names_the_job_and_its_trace() {
+async fn log_records_of_a_run_have_the_ids_of_job_and_trace() {
     let site = Site::new(
         Storage::Sqlite,
         "[log]\nformat = \"json\"\nlevel = \"info,tickerq=debug\"\n\
@@ -182,7 +182,7 @@ async fn what_is_said_of_a_run_names_the_job_and_its_trace() {
 }
 
 #[tokio::test]
-async fn requests_and_jobs_that_succeed_are_logged_where_that_is_asked_for() {
+async fn successful_requests_and_jobs_are_logged_if_configured() {
     let config = "[log]\nformat = \"json\"\naccess = true\njobs = true\n[job_types.Noop]\nhandler = \"noop\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
@@ -206,7 +206,7 @@ async fn requests_and_jobs_that_succeed_are_logged_where_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn nothing_that_succeeds_is_logged_unless_that_is_asked_for() {
+async fn successes_are_not_logged_by_default() {
     let (_site, server) = Server::with_config("[job_types.Noop]\nhandler = \"noop\"\n");
     let id = server.client().create_of_type("Noop").await;
     server.client().wait_finished(&id).await;

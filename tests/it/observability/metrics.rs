@@ -190,12 +190,12 @@ async fn recounting(storage: Storage) {
 }
 
 #[tokio::test]
-async fn numbers_are_what_a_recount_of_the_jobs_gives_on_sqlite() {
+async fn metrics_equal_a_recount_of_the_jobs_on_sqlite() {
     recounting(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn numbers_are_what_a_recount_of_the_jobs_gives_on_postgresql() {
+async fn metrics_equal_a_recount_of_the_jobs_on_postgresql() {
     recounting(Storage::Postgres).await;
 }
 
@@ -297,7 +297,7 @@ async fn a_period_is_read_as_the_reference_writes_it() {
 }
 
 #[tokio::test]
-async fn a_period_that_is_none_is_refused_with_the_parameter() {
+async fn an_invalid_period_is_rejected_with_the_parameter() {
     let site = Site::new(Storage::Sqlite, TYPES);
     let server = site.start();
     let client = server.client();
@@ -324,7 +324,7 @@ async fn a_period_that_is_none_is_refused_with_the_parameter() {
 }
 
 #[tokio::test]
-async fn trends_are_days_unless_hours_are_asked_for() {
+async fn trends_are_daily_by_default() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let hour_ago = (chrono::Utc::now() - TimeDelta::hours(1)).format("%Y-%m-%dT%H:%M:%SZ");

@@ -215,7 +215,7 @@ async fn clients_operations_and_mailboxes_are_exported() {
 }
 
 #[tokio::test]
-async fn only_what_is_chosen_is_exported_and_nothing_unless_that_is_said() {
+async fn only_selected_metrics_are_exported_and_none_by_default() {
     let site = Site::new(Storage::Sqlite, "");
     let server = site.start();
     let client = server.client();
@@ -250,7 +250,7 @@ async fn a_name_or_a_path_that_is_none_stops_the_start() {
             "unknown metric 'tickerq_job_total'",
         ),
         ("prometheus_endpoint = \"metrics\"", "the form is"),
-        ("prometheus_endpoint = \"/healthz\"", "/healthz is taken"),
+        ("prometheus_endpoint = \"/healthz\"", "/healthz is already used"),
     ] {
         let site = Site::new(Storage::Sqlite, &format!("[metrics]\n{config}\n"));
         let checked = site.command(&["config", "check"]).output().expect("it runs");
@@ -260,7 +260,7 @@ async fn a_name_or_a_path_that_is_none_stops_the_start() {
 }
 
 #[tokio::test]
-async fn where_callers_show_who_they_are_it_is_for_those_who_may_read() {
+async fn with_authentication_metrics_need_the_read_scope() {
     let keys = r#"
 [metrics]
 enable_prometheus_export = true
@@ -382,7 +382,7 @@ async fn a_real_prometheus_reads_the_numbers() {
 }
 
 #[tokio::test]
-async fn series_of_what_was_deleted_disappear() {
+async fn series_of_deleted_queues_and_endpoints_disappear() {
     let receiver = Receiver::open().await;
     let (_site, server) = Server::with_config(&format!("{CONFIG}[webhooks]\nallow_private_networks = true\n"));
     let client = server.client();

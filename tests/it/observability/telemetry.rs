@@ -409,7 +409,7 @@ async fn application_insights_receives_requests_dependencies_exceptions_and_metr
 }
 
 #[tokio::test]
-async fn what_application_insights_is_not_to_be_told_it_is_not() {
+async fn application_insights_receives_only_the_configured_telemetry() {
     let ingestion = Receiver::open().await;
     let config = format!("{}{TYPES}", insights(&ingestion, "track_job_executions = false"));
     let (_site, server) = Server::with_config(&config);
@@ -436,7 +436,7 @@ async fn what_application_insights_is_not_to_be_told_it_is_not() {
 }
 
 #[tokio::test]
-async fn a_dead_a_slow_and_a_broken_collector_hold_up_no_job() {
+async fn dead_slow_and_broken_collectors_delay_no_job() {
     for answer in [
         Answer::Hangs,
         Answer::Closes,

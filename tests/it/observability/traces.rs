@@ -62,7 +62,7 @@ async fn each_attempt_is_a_span_of_the_callers_trace() {
 }
 
 #[tokio::test]
-async fn a_place_and_what_is_passed_on_outlive_a_restart() {
+async fn span_context_and_propagated_context_survive_a_restart() {
     let (mut gate, site, server) = server_that_calls().await;
     let client = server.client();
     let request = client.request(Method::POST, "/jobs").header("traceparent", PLACE);
@@ -92,7 +92,7 @@ async fn a_job_without_a_place_and_one_whose_place_is_wrong_have_a_trace_of_thei
 }
 
 #[tokio::test]
-async fn what_a_request_passes_on_reaches_handlers_commands_workers_and_webhooks() {
+async fn trace_context_reaches_handlers_commands_workers_and_webhooks() {
     let (mut gate, receiver) = (Gate::open().await, Receiver::open().await);
     let config = format!(
         "[job_types.Call]\n{}\n[job_types.MailJob]\nhandler = \"remote\"\n[job_types.Show]\n\

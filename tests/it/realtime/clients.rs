@@ -111,7 +111,7 @@ async fn the_official_signalr_client_works_over_every_transport_in_both_protocol
 }
 
 #[tokio::test]
-async fn the_official_signalr_client_comes_back_after_a_restart() {
+async fn the_official_signalr_client_reconnects_after_a_restart() {
     for transport in ["WebSockets", "ServerSentEvents", "LongPolling"] {
         let site = Site::new(Storage::Sqlite, CONFIG);
         let server = site.start();

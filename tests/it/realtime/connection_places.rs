@@ -34,7 +34,7 @@ async fn a_client_connects_after_ten_thousand_negotiations() {
 }
 
 #[tokio::test]
-async fn connections_without_a_handshake_take_no_place_and_the_oldest_give_way() {
+async fn connections_without_a_handshake_occupy_no_place_and_the_oldest_are_evicted() {
     let config = "[realtime]\nmax_connections = 1\nhandshake_timeout = \"00:02:00\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();

@@ -27,7 +27,7 @@ async fn poll(client: &Client, token: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_negotiation_gives_a_secret_token_and_the_transports() {
+async fn a_negotiation_returns_a_secret_token_and_the_transports() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let answer = client.post_empty("/hub/negotiate?negotiateVersion=1").await;
@@ -157,7 +157,7 @@ async fn next_binary(socket: &mut Socket) -> Value {
 }
 
 #[tokio::test]
-async fn long_polling_answers_the_first_poll_at_once_and_the_others_when_there_is_something() {
+async fn long_polling_completes_the_first_poll_at_once_and_others_with_messages() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let token = negotiate(&client).await;

@@ -26,7 +26,7 @@ async fn refusal(server: &Server, first: &str) -> String {
 }
 
 #[tokio::test]
-async fn bad_handshakes_are_answered_with_an_error_and_the_end() {
+async fn invalid_handshakes_get_an_error_and_a_close() {
     let (_site, server) = Server::with_config("");
     let unknown = refusal(&server, &format!("{{\"protocol\":\"xml\",\"version\":1}}{RS}")).await;
     assert_eq!(unknown, "The protocol 'xml' is not supported.");
@@ -51,7 +51,7 @@ async fn bad_handshakes_are_answered_with_an_error_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_shakes_hands_and_one_that_falls_silent_are_cut_off() {
+async fn clients_without_a_handshake_or_pings_are_disconnected() {
     let (_site, server) = Server::with_config(
         "[realtime]\nhandshake_timeout = \"00:00:00.5\"\nping_interval = \"00:00:00.3\"\nclient_timeout = \"00:00:01\"\n",
     );
@@ -96,7 +96,7 @@ async fn a_client_that_never_shakes_hands_and_one_that_falls_silent_are_cut_off(
 }
 
 #[tokio::test]
-async fn calls_that_can_not_be_carried_out_are_answered_and_end_nothing() {
+async fn invalid_calls_get_an_error_and_the_connection_stays_open() {
     let (_site, server) = Server::with_config("[realtime]\nmax_subscriptions = 2\n");
     let mut hub = Hub::open(&server.url).await;
     for (method, arguments) in [
@@ -151,7 +151,7 @@ async fn calls_that_can_not_be_carried_out_are_answered_and_end_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_ends_the_connection_with_the_reason() {
+async fn an_invalid_message_closes_the_connection_with_the_reason() {
     let (_site, server) = Server::with_config("");
     let too_large = format!("{{\"type\":6,\"x\":\"{}\"}}{RS}", "x".repeat(33_000));
     for wrong in [
@@ -273,7 +273,7 @@ async fn negotiations_take_no_place_of_a_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_belongs_to_the_caller_who_has_negotiated_it() {
+async fn a_connection_belongs_to_the_caller_that_negotiated_it() {
     let (_site, server) = Server::with_config(crate::auth::KEYS);
     let owner = server.client().with_token("tq_reader-key-for-tests");
     let other = server.client().with_token("tq_all-key-for-tests");

@@ -143,7 +143,7 @@ async fn after_unsubscribing_no_event_of_the_topic_arrives() {
 }
 
 #[tokio::test]
-async fn mistakes_are_answered_and_the_connection_stays() {
+async fn invalid_messages_get_an_error_and_the_connection_stays_open() {
     let (_site, server) = Server::with_config(CONFIG);
     let mut socket = Socket::open(&server.url, "/ws").await;
     for text in [
@@ -185,7 +185,7 @@ async fn mistakes_are_answered_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn a_request_without_an_upgrade_is_answered_with_a_problem() {
+async fn a_request_without_an_upgrade_gets_a_problem() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let told = client.get("/ws").await;

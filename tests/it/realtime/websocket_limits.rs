@@ -103,7 +103,7 @@ async fn frames_that_break_the_protocol_end_every_kind_of_connection_with_the_ri
 }
 
 #[tokio::test]
-async fn a_close_is_answered_with_its_own_code() {
+async fn a_close_is_confirmed_with_its_own_code() {
     let (_site, server) = Server::with_config("");
     for path in ["/api/tickerq/ws", "/api/tickerq/hub", "/graphql"] {
         for code in [1000_u16, 1001, 1014, 3000, 4999] {
@@ -122,7 +122,7 @@ async fn a_close_is_answered_with_its_own_code() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_not_right_is_refused() {
+async fn an_invalid_handshake_is_rejected() {
     let (_site, server) = Server::with_config("");
     let right = [
         "Upgrade: websocket",
@@ -216,7 +216,7 @@ async fn a_silent_client_is_pinged_and_then_disconnected() {
 }
 
 #[tokio::test]
-async fn a_frame_without_end_is_refused_by_its_header() {
+async fn a_frame_that_is_too_large_is_rejected_by_its_header() {
     let (_site, server) = Server::with_config("");
     let mut stream = raw_connection(&server, "/api/tickerq/ws", None).await;
     let mut header = vec![0x81, 0xff];

@@ -165,16 +165,16 @@ async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time(storage: Storage
 }
 
 #[tokio::test]
-async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time_on_sqlite() {
+async fn jobs_stored_while_the_clock_was_ahead_run_in_time_on_sqlite() {
     what_was_stored_by_a_clock_that_was_ahead_runs_in_time(Storage::Sqlite, false).await;
 }
 
 #[tokio::test]
-async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time_on_postgres() {
+async fn jobs_stored_while_the_clock_was_ahead_run_in_time_on_postgres() {
     what_was_stored_by_a_clock_that_was_ahead_runs_in_time(Storage::Postgres, false).await;
 }
 
 #[tokio::test]
-async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time_after_a_restart() {
+async fn jobs_stored_while_the_clock_was_ahead_run_in_time_after_a_restart() {
     what_was_stored_by_a_clock_that_was_ahead_runs_in_time(Storage::Sqlite, true).await;
 }

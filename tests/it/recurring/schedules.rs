@@ -132,7 +132,7 @@ async fn a_request_with_an_idempotency_key_makes_one_recurring_job() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_schedule_is_named_with_what_is_allowed() {
+async fn errors_of_a_schedule_name_the_allowed_values() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let cases = [
@@ -342,7 +342,7 @@ async fn an_overlapping_occurrence_is_skipped_or_queued_by_policy() {
 }
 
 #[tokio::test]
-async fn after_a_restart_the_schedule_goes_on_and_no_occurrence_comes_twice() {
+async fn after_a_restart_the_schedule_continues_without_duplicate_occurrences() {
     for storage in [Storage::Sqlite, Storage::Postgres] {
         let site = Site::new(storage, CONFIG);
         let server = site.start();
@@ -423,7 +423,7 @@ async fn on_three_nodes_each_occurrence_comes_once_although_leaders_are_killed_a
 }
 
 #[tokio::test]
-async fn a_schedule_that_cannot_be_read_any_more_holds_up_no_other() {
+async fn an_unreadable_schedule_delays_no_other() {
     let site = Site::new(Storage::Postgres, CONFIG);
     let server = site.start();
     let client = server.client();

@@ -25,7 +25,7 @@ fn five_hours_ahead() -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_server_takes_its_zones_from_the_configured_folder_declared_recurring_jobs_included() {
+async fn a_server_reads_its_zones_from_the_configured_folder_also_for_declared_recurring_jobs() {
     let config = r#"
 [job_types.NoopJob]
 handler = "noop"

@@ -199,7 +199,7 @@ async fn the_position_of_a_json_syntax_error_is_reported() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused_however_it_comes() {
+async fn a_body_that_is_too_large_is_rejected_with_any_framing() {
     let (_site, server) = Server::with_config("[server]\nmax_request_body = \"2KiB\"\nmax_batch_body = \"4KiB\"");
     let client = server.client();
     let json = Some("application/json");
@@ -243,7 +243,7 @@ async fn a_body_that_is_too_large_is_refused_however_it_comes() {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_is_given_up_and_its_connection_closed() {
+async fn a_stalled_body_times_out_and_its_connection_is_closed() {
     let (_site, server) = Server::with_config("");
     // It has half of what it announces, and then nothing.
     let request = "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\

@@ -71,7 +71,7 @@ async fn a_preflight_of_a_page_that_may_call_needs_no_key() {
 }
 
 #[tokio::test]
-async fn every_answer_can_be_read_by_a_page_that_may_call() {
+async fn every_response_is_readable_by_allowed_origins() {
     let (_site, server) = Server::with_config(&with_key(&format!("[\"{APP}\", \"http://localhost:3000\"]")));
     let client = server.client();
     let known = client.with_token(KEY);
@@ -153,7 +153,7 @@ async fn a_page_that_may_not_call_reads_nothing() {
 }
 
 #[tokio::test]
-async fn every_origin_is_let_in_by_a_star_but_without_credentials() {
+async fn a_star_allows_every_origin_without_credentials() {
     let (_site, server) = Server::with_config(&with_key("[\"*\"]"));
     let client = server.client();
     let answer = preflight(&client, "https://another.example", "POST", "authorization").await;
@@ -289,7 +289,7 @@ async fn without_authentication_a_page_of_another_origin_has_nothing_read() {
 }
 
 #[tokio::test]
-async fn with_a_key_a_foreign_origin_is_no_matter() {
+async fn with_a_key_every_origin_is_accepted() {
     // A page that has the key was given it; the browser adds none by itself.
     let (_site, server) = Server::with_config(&with_key("[]"));
     let client = server.client().with_token(KEY);
@@ -300,7 +300,7 @@ async fn with_a_key_a_foreign_origin_is_no_matter() {
 }
 
 #[tokio::test]
-async fn answers_say_that_they_are_what_they_are_and_nobodys_else() {
+async fn responses_have_security_headers_and_are_private() {
     let (_site, server) = Server::with_config(&with_key("[]"));
     let client = server.client();
     let known = client.with_token(KEY);
@@ -331,7 +331,7 @@ async fn answers_say_that_they_are_what_they_are_and_nobodys_else() {
 }
 
 #[test]
-fn an_origin_that_no_browser_sends_is_refused_at_the_start() {
+fn an_invalid_origin_is_rejected_at_start() {
     let check = |config: &str, variables: &[(&str, &str)]| {
         let site = Site::new(Storage::Sqlite, config);
         let mut command = site.command(&["config", "check"]);

@@ -54,7 +54,7 @@ const CLOSE: &str = "Connection: close\r\n";
 const JSON: &str = "Content-Type: application/json\r\n";
 
 #[tokio::test]
-async fn nothing_is_answered_after_the_request_that_closes_the_connection() {
+async fn no_response_follows_the_request_that_closes_the_connection() {
     let (_site, server) = Server::with_config(NOOP);
     let health = |headers| get("/healthz", headers);
     let jobs = "/api/tickerq/jobs";
@@ -85,7 +85,7 @@ async fn nothing_is_answered_after_the_request_that_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn pipelined_requests_are_answered_each_by_its_own_method_and_version() {
+async fn pipelined_requests_get_responses_by_their_own_method_and_version() {
     let (_site, server) = Server::with_config(NOOP);
     let list = get("/api/tickerq/jobs", "");
     let head = list.replacen("GET", "HEAD", 1);
@@ -104,7 +104,7 @@ async fn pipelined_requests_are_answered_each_by_its_own_method_and_version() {
 }
 
 #[tokio::test]
-async fn a_body_is_asked_for_only_when_it_is_wanted() {
+async fn a_100_continue_is_sent_only_when_the_body_is_needed() {
     let (_site, server) = Server::with_config(KEYS);
     let writer = "Authorization: Bearer tq_writer-key-for-tests\r\n";
     let request = |path: &str, headers: &str, length: &str| {
@@ -153,7 +153,7 @@ async fn a_body_is_asked_for_only_when_it_is_wanted() {
 }
 
 #[tokio::test]
-async fn a_body_is_asked_for_while_the_answer_before_it_is_still_being_written() {
+async fn a_100_continue_is_sent_while_the_previous_response_is_being_written() {
     let (_site, server) = Server::with_config("");
     let large = json!({ "type": "Unhandled", "parameters": "x".repeat(900_000) });
     let job = server.client().create(large).await;
@@ -227,7 +227,7 @@ async fn a_request_that_does_not_come_in_time_gets_408_and_a_silent_connection_i
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_a_problem_and_no_error_in_the_log() {
+async fn a_malformed_request_is_a_problem_and_not_logged_as_an_error() {
     let (_site, server) = Server::with_config("");
     for wrong in [
         "nonsense\r\n\r\n".to_owned(),
@@ -265,7 +265,7 @@ async fn what_is_no_request_is_a_problem_and_no_error_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_request_that_can_not_open_a_websocket_is_answered_as_usual() {
+async fn an_ordinary_request_with_upgrade_headers_gets_its_response() {
     let (_site, server) = Server::with_config(NOOP);
     let upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
     let start = Instant::now();
@@ -287,7 +287,7 @@ async fn a_request_that_can_not_open_a_websocket_is_answered_as_usual() {
 }
 
 #[tokio::test]
-async fn a_change_for_what_must_not_exist_is_refused() {
+async fn a_change_with_if_none_match_is_rejected() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
     let job = client.create(json!({ "type": "NoopJob", "delay": "01:00:00" })).await;

@@ -92,7 +92,7 @@ async fn every_route_is_described_with_its_methods() {
 }
 
 #[tokio::test]
-async fn the_description_is_whole() {
+async fn the_openapi_document_is_complete() {
     let (_site, server) = Server::with_config("");
     let document = document(&server.client()).await;
     let mut found = Vec::new();
@@ -234,7 +234,7 @@ fn whole_object(document: &Value, schema: &Value, value: &Value, place: &str) ->
 }
 
 #[tokio::test]
-async fn what_is_answered_is_what_is_described() {
+async fn responses_match_the_openapi_document() {
     let (_site, server) = Server::with_config(
         "[job_types.Noop]\nhandler = \"noop\"\n[job_types.Breaks]\nmax_retries = 0\nhandler = { command = { program = \"false\" } }",
     );

@@ -17,7 +17,7 @@ async fn under(client: &Client, prefix: &str, method: Method, path: &str, body: 
 }
 
 #[tokio::test]
-async fn what_is_created_is_located_under_the_prefix() {
+async fn locations_of_created_resources_have_the_prefix() {
     let (_site, server) = Server::with_config(TRUSTED);
     let client = server.client();
     let endpoint = json!({ "url": "https://example.com/", "events": ["job.*"] });

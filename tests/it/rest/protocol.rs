@@ -348,7 +348,7 @@ async fn base_path_and_version_can_be_changed_and_the_api_left_out() {
 }
 
 #[tokio::test]
-async fn health_is_answered_until_the_end() {
+async fn health_checks_work_until_the_end_of_a_shutdown() {
     let mut gate = Gate::open().await;
     let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", gate.handler()));
     let client = server.client();
@@ -392,7 +392,7 @@ async fn health_is_answered_until_the_end() {
 }
 
 #[tokio::test]
-async fn requests_that_are_no_http_leave_the_server_as_it_is() {
+async fn malformed_requests_do_not_affect_the_server() {
     let (_site, server) = Server::with_config("");
     let headers = "x: y\r\n".repeat(200);
     for request in [

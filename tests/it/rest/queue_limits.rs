@@ -97,7 +97,7 @@ async fn the_most_urgent_job_is_started_first_then_the_oldest() {
 }
 
 #[tokio::test]
-async fn a_queue_takes_no_more_pending_jobs_than_it_may_have() {
+async fn a_queue_rejects_jobs_beyond_its_limit_of_pending_jobs() {
     let (_site, server) = Server::with_config(&format!("{NOOP}[[queues]]\nname = \"small\"\nmax_pending = 5\n"));
     let client = server.client();
     let job = json!({ "type": "Waits", "queue": "small" });
@@ -173,7 +173,7 @@ async fn a_queue_starts_no_more_jobs_than_its_rate_lets_through() {
 }
 
 #[tokio::test]
-async fn looking_for_jobs_that_are_not_there_takes_nothing_of_a_rate() {
+async fn polls_without_jobs_use_no_tokens_of_a_rate_limit() {
     // Ten an hour: had a look taken them, the first job would wait for six minutes.
     let config = format!("{NOOP}[[queues]]\nname = \"rare\"\nrate_limit = \"10/h\"\nconcurrency = 10\n");
     let (_site, server) = Server::with_config(&config);
@@ -297,7 +297,7 @@ async fn remote_workers_keep_to_the_rate_of_a_queue() {
 }
 
 #[tokio::test]
-async fn a_lease_that_finds_nothing_takes_nothing_of_a_rate() {
+async fn a_lease_without_jobs_uses_no_tokens_of_a_rate_limit() {
     let (_site, server) = Server::with_config(
         "[job_types.Far]\nhandler = \"remote\"\n[[queues]]\nname = \"slow\"\nrate_limit = \"2/h\"\n",
     );

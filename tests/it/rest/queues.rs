@@ -110,12 +110,12 @@ async fn counting(storage: Storage) {
 }
 
 #[tokio::test]
-async fn a_queue_counts_its_jobs_and_what_it_has_completed_on_sqlite() {
+async fn a_queue_counts_its_jobs_and_completions_on_sqlite() {
     counting(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn a_queue_counts_its_jobs_and_what_it_has_completed_on_postgres() {
+async fn a_queue_counts_its_jobs_and_completions_on_postgres() {
     counting(Storage::Postgres).await;
 }
 
@@ -168,7 +168,7 @@ async fn a_paused_queue_starts_nothing_until_it_is_resumed() {
 }
 
 #[tokio::test]
-async fn a_queue_is_cleared_of_what_is_asked_and_of_nothing_else() {
+async fn clearing_a_queue_deletes_only_the_requested_jobs() {
     let mut gate = Gate::open().await;
     let (_site, server) = Server::with_config(&format!("{TYPES}[job_types.Work]\n{}", gate.handler()));
     let client = server.client();

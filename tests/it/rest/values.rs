@@ -195,7 +195,7 @@ async fn refused(client: &Client, body: &Value) -> (String, String) {
 }
 
 #[tokio::test]
-async fn every_wrong_value_is_named_with_what_is_allowed() {
+async fn every_invalid_value_is_reported_with_the_allowed_ones() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     for (field, value, expected) in wrong_values() {
@@ -293,7 +293,7 @@ async fn unknown_missing_and_repeated_fields_are_named() {
 }
 
 #[tokio::test]
-async fn null_is_absent_and_the_longest_values_are_taken() {
+async fn null_is_absent_and_the_longest_values_are_accepted() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let nulls = json!({
@@ -346,7 +346,7 @@ async fn null_is_absent_and_the_longest_values_are_taken() {
 }
 
 #[tokio::test]
-async fn an_array_is_no_object_wherever_one_is_nested() {
+async fn an_array_is_rejected_wherever_an_object_is_expected() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let worker = json!({ "name": "w", "types": ["A"] });

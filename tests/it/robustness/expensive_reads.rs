@@ -229,12 +229,12 @@ async fn a_client_that_goes_away_ends_its_search(storage: Storage) {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_ends_its_search_on_sqlite() {
+async fn a_search_is_cancelled_when_its_client_disconnects_on_sqlite() {
     a_client_that_goes_away_ends_its_search(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_ends_its_search_on_postgres() {
+async fn a_search_is_cancelled_when_its_client_disconnects_on_postgres() {
     a_client_that_goes_away_ends_its_search(Storage::Postgres).await;
 }
 

@@ -68,7 +68,7 @@ fn in_path(name: &str) -> String {
 }
 
 #[tokio::test]
-async fn names_that_hide_or_turn_text_are_refused_wherever_they_are_given() {
+async fn names_with_invisible_or_direction_characters_are_rejected_everywhere() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let daily = |extra: Value| {
@@ -210,7 +210,7 @@ fn names_in_the_configuration_are_checked_as_those_of_callers() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_subject_that_pretends_to_be_another_is_refused() {
+async fn a_token_whose_subject_imitates_another_is_rejected() {
     const SECRET: &str = "a secret that is thirty-two bytes long or more";
     let config = format!("[server]\ntrusted_proxies = [\"127.0.0.1\"]\n[api.jwt]\nsecret = \"{SECRET}\"\n");
     let (_site, server) = Server::with_config(&config);

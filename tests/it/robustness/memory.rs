@@ -138,12 +138,12 @@ async fn answers_of_graphql_are_bounded_over(storage: Storage) {
 }
 
 #[tokio::test]
-async fn answers_of_graphql_are_bounded_while_they_are_built_on_sqlite() {
+async fn graphql_responses_are_bounded_while_they_are_built_on_sqlite() {
     answers_of_graphql_are_bounded_over(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn answers_of_graphql_are_bounded_while_they_are_built_on_postgresql() {
+async fn graphql_responses_are_bounded_while_they_are_built_on_postgresql() {
     answers_of_graphql_are_bounded_over(Storage::Postgres).await;
 }
 
@@ -179,7 +179,7 @@ async fn lists_of_large_things_over_rest_are_bounded() {
 }
 
 #[tokio::test]
-async fn all_answers_together_are_bounded_and_who_comes_too_late_comes_back() {
+async fn all_responses_share_a_memory_budget_and_rejected_callers_can_retry() {
     let (_site, server) = Server::with_config("[server]\nmax_response_memory = \"64MiB\"\n");
     let client = server.client();
     create_large_jobs(&client, 10).await;
@@ -217,7 +217,7 @@ async fn all_answers_together_are_bounded_and_who_comes_too_late_comes_back() {
 }
 
 #[tokio::test]
-async fn an_answer_that_its_client_does_not_read_counts_until_it_is_sent() {
+async fn an_unread_response_counts_until_it_is_sent() {
     let config = "[server]\nmax_response_memory = \"24MiB\"\nmax_response = \"16MiB\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
@@ -251,7 +251,7 @@ async fn an_answer_that_its_client_does_not_read_counts_until_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_client_that_reads_nothing_gets_no_more_answers_made_over_websocket() {
+async fn a_websocket_client_that_reads_nothing_causes_no_further_responses() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     create_large_jobs(&client, 12).await;
@@ -364,7 +364,7 @@ async fn bodies_of_graphql_have_a_limit_of_their_own() {
 }
 
 #[tokio::test]
-async fn the_time_of_a_request_ends_also_while_its_answer_is_made() {
+async fn a_request_times_out_while_its_response_is_built() {
     let config = "[graphql]\ntimeout = \"200ms\"\nmax_response = \"1GiB\"\n[server]\nmax_response_memory = \"4GiB\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
@@ -452,7 +452,7 @@ async fn leases_of_large_jobs_are_bounded_on_postgresql() {
 }
 
 #[tokio::test]
-async fn one_caller_holds_half_of_the_memory_for_answers_and_others_are_answered() {
+async fn one_caller_uses_at_most_half_of_the_response_memory() {
     let config = format!("{KEYS}[server]\nmax_response_memory = \"48MiB\"\n");
     let (_site, server) = Server::with_config(&config);
     let client = |name: &str| server.client().with_token(&format!("tq_{name}-key-for-tests"));

@@ -42,7 +42,7 @@ async fn a_running_job_may_end_within_the_grace_time() {
 }
 
 #[tokio::test]
-async fn what_does_not_end_is_handed_back_with_its_attempt_on_record() {
+async fn unfinished_jobs_are_requeued_at_shutdown_with_a_recorded_attempt() {
     let site = Site::new(Storage::Sqlite, &config("00:00:00.2"));
     let server = site.start();
     let running = server.client().create_of_type("EndlessJob").await;
@@ -181,7 +181,7 @@ async fn a_closed_terminal_drains_the_server_as_a_signal_to_stop_does() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_started_to_ignore_a_closed_terminal_goes_on() {
+async fn a_server_that_ignores_sighup_continues_after_a_closed_terminal() {
     let site = Site::new(Storage::Sqlite, "");
     let mut command = std::process::Command::new("sh");
     command

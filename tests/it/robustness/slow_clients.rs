@@ -96,7 +96,7 @@ async fn health_is_answered(client: &Client) {
 }
 
 #[tokio::test]
-async fn health_checks_are_answered_while_slow_bodies_take_all_places_and_all_is_well_after_them() {
+async fn health_checks_work_while_slow_bodies_occupy_all_places_and_the_server_recovers() {
     let site = Site::new(Storage::Sqlite, "");
     let server = with_files(&site, 256);
     eventually("the limit is logged", || async {
@@ -133,7 +133,7 @@ async fn health_checks_are_answered_while_slow_bodies_take_all_places_and_all_is
 }
 
 #[tokio::test]
-async fn unfinished_heads_and_idle_connections_give_way_to_requests() {
+async fn unfinished_heads_and_idle_connections_are_evicted_for_requests() {
     let (_site, server) = Server::with_config("[server]\nmax_connections = 20\nmax_connections_per_address = 20\n");
     let mut slow = Vec::new();
     for number in 0..60 {
@@ -220,7 +220,7 @@ async fn one_address_has_a_share_of_the_places_and_a_trusted_proxy_as_many_as_it
 }
 
 #[tokio::test]
-async fn what_drips_ends_whatever_route_it_is_for() {
+async fn slow_requests_are_closed_on_every_route() {
     let (_site, server) = Server::with_config("[server]\nkeep_alive = \"00:00:03\"\n");
     let chunked = |path: &str| {
         format!(
@@ -262,7 +262,7 @@ async fn what_drips_ends_whatever_route_it_is_for() {
 }
 
 #[tokio::test]
-async fn the_rest_of_an_answered_requests_body_is_read_for_a_while_only() {
+async fn the_rest_of_a_body_is_read_for_a_limited_time_after_the_response() {
     let (_site, server) = Server::with_config("");
     let head = "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut stream = sent(&server, "127.0.0.1", head).await;
@@ -279,13 +279,13 @@ async fn the_rest_of_an_answered_requests_body_is_read_for_a_while_only() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_taken_is_given_up() {
+async fn a_response_that_its_client_does_not_read_is_abandoned() {
     let read = |job: &str| format!("GET /api/tickerq/jobs/{job} HTTP/1.1\r\nHost: localhost\r\n\r\n").repeat(20);
     is_given_up(read).await;
 }
 
 #[tokio::test]
-async fn a_query_that_is_answered_as_an_event_stream_and_not_taken_is_given_up() {
+async fn an_event_stream_that_its_client_does_not_read_is_closed() {
     let read = |job: &str| {
         let fields: Vec<String> = (0..15).map(|number| format!("a{number}:parameters")).collect();
         let query = format!("{{job(id:\"{job}\"){{{}}}}}", fields.join(" "));
@@ -345,7 +345,7 @@ async fn is_given_up(read: impl Fn(&str) -> String) {
 }
 
 #[tokio::test]
-async fn streams_outlive_the_time_of_an_answer_and_their_clients_are_not_taken_for_idle() {
+async fn streams_are_exempt_from_response_timeouts_and_idle_eviction() {
     let (_site, server) = Server::with_config("[server]\nmax_connections = 2\nmax_connections_per_address = 2\n");
     let query = "subscription { jobStatusChanged { event } }";
     let body = json!({ "query": query }).to_string();

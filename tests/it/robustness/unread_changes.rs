@@ -121,12 +121,12 @@ async fn changes_are_refused_over(storage: Storage) {
 }
 
 #[tokio::test]
-async fn changes_are_refused_while_their_caller_leaves_responses_unread_on_sqlite() {
+async fn changes_are_rejected_while_their_caller_leaves_responses_unread_on_sqlite() {
     changes_are_refused_over(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn changes_are_refused_while_their_caller_leaves_responses_unread_on_postgresql() {
+async fn changes_are_rejected_while_their_caller_leaves_responses_unread_on_postgresql() {
     changes_are_refused_over(Storage::Postgres).await;
 }
 

@@ -300,7 +300,7 @@ async fn ends_and_heartbeats_of_workers_do_not_read_parameters_on_postgresql() {
 }
 
 #[tokio::test]
-async fn bulk_operations_do_not_read_parameters_and_what_is_retried_runs_with_them() {
+async fn bulk_operations_do_not_read_parameters_and_retried_jobs_keep_them() {
     let config = "[job_types.Echo]\nhandler = { command = { program = \"cat\" } }\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();

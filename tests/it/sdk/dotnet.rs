@@ -51,7 +51,7 @@ async fn dotnet_keeps_results_through_faults() {
 }
 
 #[tokio::test]
-async fn dotnet_ends_a_refused_subscription() {
+async fn dotnet_ends_a_rejected_subscription() {
     DOTNET.ends_a_refused_subscription().await;
 }
 

@@ -48,7 +48,7 @@ async fn javascript_keeps_results_through_faults() {
 }
 
 #[tokio::test]
-async fn javascript_ends_a_refused_subscription() {
+async fn javascript_ends_a_rejected_subscription() {
     JAVASCRIPT.ends_a_refused_subscription().await;
 }
 

@@ -195,7 +195,7 @@ impl Language {
         watcher.until("connected").await;
         let id = server.client().with_token(KEY).create_of_type("NoopJob").await;
         for status in ["pending", "running", "completed"] {
-            watcher.until(&format!("told {id} {status}")).await;
+            watcher.until(&format!("event {id} {status}")).await;
         }
     }
 
@@ -342,12 +342,12 @@ impl Language {
         tokio::time::sleep(Duration::from_secs(3)).await;
         let client = server.client().with_token(KEY);
         let id = client.create_of_type("NoopJob").await;
-        assert_eq!(watcher.next().await, format!("told {id} pending"));
+        assert_eq!(watcher.next().await, format!("event {id} pending"));
         way.freeze();
         watcher.until("disconnected").await;
         watcher.until("connected").await;
         let id = client.create_of_type("NoopJob").await;
-        watcher.until(&format!("told {id} completed")).await;
+        watcher.until(&format!("event {id} completed")).await;
     }
 
     /// The examples do what they say.

@@ -48,7 +48,7 @@ async fn python_keeps_results_through_faults() {
 }
 
 #[tokio::test]
-async fn python_ends_a_refused_subscription() {
+async fn python_ends_a_rejected_subscription() {
     PYTHON.ends_a_refused_subscription().await;
 }
 

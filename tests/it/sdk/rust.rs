@@ -47,7 +47,7 @@ async fn rust_keeps_results_through_faults() {
 }
 
 #[tokio::test]
-async fn rust_ends_a_refused_subscription() {
+async fn rust_ends_a_rejected_subscription() {
     RUST.ends_a_refused_subscription().await;
 }
 

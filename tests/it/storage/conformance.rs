@@ -21,12 +21,12 @@ async fn migrated(options: SeaOptions) -> Arc<dyn JobRepository> {
 }
 
 #[tokio::test]
-async fn memory_keeps_every_promise_of_a_repository() {
+async fn memory_passes_the_conformance_suite() {
     run(|| async { Subject::alone(Arc::new(MemoryRepository::new())) }).await;
 }
 
 #[tokio::test]
-async fn sqlite_keeps_every_promise_of_a_repository() {
+async fn sqlite_passes_the_conformance_suite() {
     let folder = TempDir::new().expect("a folder");
     let mut number = 0;
     run(|| {
@@ -39,7 +39,7 @@ async fn sqlite_keeps_every_promise_of_a_repository() {
 
 /// On a database whose language sorts and lowers letters as people do, not as bytes. Each case has a schema of its own.
 #[tokio::test]
-async fn postgresql_keeps_every_promise_of_a_repository() {
+async fn postgresql_passes_the_conformance_suite() {
     let database = new_postgres_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'");
     let mut number = 0;
     run(|| {

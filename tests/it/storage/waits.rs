@@ -124,7 +124,7 @@ async fn a_cheap_read_without_a_free_connection_is_busy_and_no_outage() {
 }
 
 #[tokio::test]
-async fn a_cheap_read_that_takes_too_long_is_stopped_and_is_no_outage() {
+async fn a_cheap_read_that_times_out_is_cancelled_and_is_no_outage() {
     let url = new_postgres_database("");
     let time = Duration::from_millis(300);
     let options = SeaOptions {
@@ -198,7 +198,7 @@ fn due_times(jobs: &[Arc<Job>]) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn a_claim_of_several_types_locks_no_more_jobs_than_it_takes() {
+async fn a_claim_of_several_types_locks_only_the_claimed_jobs() {
     let (url, repository, other) = opened().await;
     many_due(&url, &repository).await;
     // The claim has its jobs, and waits before its end.

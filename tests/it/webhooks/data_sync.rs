@@ -134,12 +134,12 @@ async fn a_target_that_was_away_is_caught_up(storage: Storage) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_was_away_is_caught_up_on_sqlite() {
+async fn a_target_catches_up_after_an_outage_on_sqlite() {
     a_target_that_was_away_is_caught_up(Storage::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_target_that_was_away_is_caught_up_on_postgresql() {
+async fn a_target_catches_up_after_an_outage_on_postgresql() {
     a_target_that_was_away_is_caught_up(Storage::Postgres).await;
 }
 
@@ -205,7 +205,7 @@ async fn the_change_feed_can_be_polled() {
 }
 
 #[tokio::test]
-async fn without_a_feed_that_is_said() {
+async fn without_a_feed_the_route_reports_that_it_is_disabled() {
     let (_site, server) = Server::with_config("");
     let problem = server.client().get("/jobs/changes").await.problem(409);
     let detail = problem["detail"].as_str().expect("a detail");

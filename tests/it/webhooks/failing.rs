@@ -71,7 +71,7 @@ async fn an_endpoint_that_fails_for_too_long_is_disabled() {
 }
 
 #[tokio::test]
-async fn a_dead_endpoint_holds_up_no_other() {
+async fn a_dead_endpoint_delays_no_other() {
     let (dead, slow, fine) = (Receiver::open().await, Receiver::open().await, Receiver::open().await);
     dead.otherwise(Answer::Hangs);
     slow.otherwise(Answer::Slow(Duration::from_millis(100)));

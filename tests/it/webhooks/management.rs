@@ -223,7 +223,7 @@ async fn a_disabled_endpoint_receives_nothing_until_it_is_enabled() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_an_endpoint_is_said() {
+async fn errors_of_an_endpoint_are_reported() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let ask = |body: Value| {
@@ -286,7 +286,7 @@ async fn what_is_wrong_with_an_endpoint_is_said() {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_into_a_private_network_is_refused_when_it_is_called() {
+async fn a_name_of_a_private_address_is_rejected_when_it_is_resolved() {
     let receiver = Receiver::open().await;
     let (_site, server) = Server::with_config("[job_types.NoopJob]\nhandler = \"noop\"\n");
     let client = server.client();
@@ -435,7 +435,7 @@ async fn an_endpoint_that_is_enabled_again_gets_each_delivery_once() {
 }
 
 #[tokio::test]
-async fn a_secret_that_no_library_reads_is_refused_everywhere() {
+async fn a_secret_in_no_standard_encoding_is_rejected_everywhere() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let receiver = Receiver::open().await;
@@ -510,7 +510,7 @@ const AUTHENTICATED: &str = "[api]\nrequire_authentication = true\n\
     [[api.keys]]\nname = \"boss\"\nkey = \"boss-key-0123456789\"\nscopes = [\"tickerq:read\", \"tickerq:admin\"]\n";
 
 #[tokio::test]
-async fn who_may_administer_may_manage_endpoints_and_it_is_recorded() {
+async fn the_admin_scope_may_manage_endpoints_and_it_is_audited() {
     let (_site, server) = Server::with_config(AUTHENTICATED);
     let [reader, writer, boss] =
         ["reader", "writer", "boss"].map(|name| server.client().with_token(&format!("{name}-key-0123456789")));

@@ -247,7 +247,7 @@ async fn a_delivery_without_retries_left_has_failed_with_its_reason() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_asks_for_time_gets_it() {
+async fn a_retry_after_of_an_endpoint_is_honored() {
     let receiver = Receiver::open().await;
     receiver.script([Answer::Status("429 Too Many Requests", "retry-after: 1\r\n", "")]);
     let (_site, server) = Server::with_config(&config(&[endpoint("crm", &receiver, "\"job.created\"", "")]));

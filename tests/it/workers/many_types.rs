@@ -74,11 +74,11 @@ async fn many(storage: Storage) {
 }
 
 #[tokio::test]
-async fn a_worker_of_many_types_asks_only_the_queues_that_have_jobs_for_it() {
+async fn a_worker_of_many_types_queries_only_queues_with_jobs_for_it() {
     many(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn a_worker_of_many_types_asks_only_the_queues_that_have_jobs_for_it_on_postgresql() {
+async fn a_worker_of_many_types_queries_only_queues_with_jobs_for_it_on_postgresql() {
     many(Storage::Postgres).await;
 }

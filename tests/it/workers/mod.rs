@@ -183,7 +183,7 @@ async fn a_worker_leases_jobs_of_its_types_and_ends_them_on_postgresql() {
 }
 
 #[tokio::test]
-async fn a_worker_that_waits_is_answered_when_a_job_comes() {
+async fn a_waiting_lease_call_returns_when_a_job_arrives() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let worker = Worker::mailer(&client).await;
@@ -219,7 +219,7 @@ async fn a_worker_that_waits_is_answered_when_a_job_comes() {
 }
 
 #[tokio::test]
-async fn a_lease_call_that_waits_keeps_the_lease_of_its_worker() {
+async fn a_waiting_lease_call_renews_the_lease_of_its_worker() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let worker = Worker::mailer(&client).await;
@@ -281,7 +281,7 @@ async fn retry_after_is_the_exact_wait_before_the_next_attempt() {
 }
 
 #[tokio::test]
-async fn a_worker_takes_jobs_from_the_queues_that_it_names() {
+async fn a_worker_leases_jobs_from_the_requested_queues() {
     let config = format!("{CONFIG}\n[[queues]]\nname = \"slow\"\nconcurrency = 1\nrate_limit = \"2/h\"\n");
     let (_site, server) = Server::with_config(&config);
     let client = server.client();
@@ -345,12 +345,12 @@ async fn loss(storage: Storage) {
 }
 
 #[tokio::test]
-async fn what_a_silent_worker_ran_another_one_gets() {
+async fn jobs_of_a_silent_worker_are_leased_to_another() {
     loss(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn what_a_silent_worker_ran_another_one_gets_on_postgresql() {
+async fn jobs_of_a_silent_worker_are_leased_to_another_on_postgresql() {
     loss(Storage::Postgres).await;
 }
 
@@ -378,7 +378,7 @@ async fn a_worker_keeps_its_jobs_while_the_server_restarts() {
 }
 
 #[tokio::test]
-async fn progress_and_log_are_part_of_the_job_and_told_at_once() {
+async fn progress_and_log_are_part_of_the_job_and_published_at_once() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let worker = Worker::mailer(&client).await;
@@ -451,7 +451,7 @@ async fn progress_and_log_are_part_of_the_job_and_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_cancellation_comes_back_with_the_heartbeat() {
+async fn a_cancellation_is_returned_by_the_heartbeat() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let worker = Worker::mailer(&client).await;
@@ -492,7 +492,7 @@ fn leased_of(jobs: &[Value]) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_attempt_that_takes_too_long_is_ended() {
+async fn an_attempt_that_takes_too_long_times_out() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let worker = Worker::mailer(&client).await;
@@ -512,7 +512,7 @@ async fn an_attempt_that_takes_too_long_is_ended() {
 }
 
 #[tokio::test]
-async fn a_job_whose_lease_was_never_answered_is_taken_back() {
+async fn a_job_whose_lease_response_was_lost_is_requeued() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let worker = Worker::mailer(&client).await;
@@ -528,7 +528,7 @@ async fn a_job_whose_lease_was_never_answered_is_taken_back() {
 }
 
 #[tokio::test]
-async fn a_worker_that_leaves_hands_back_what_it_runs() {
+async fn jobs_of_a_leaving_worker_are_requeued() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let worker = Worker::mailer(&client).await;
@@ -640,7 +640,7 @@ async fn reports_of_workers_are_validated() {
 }
 
 #[tokio::test]
-async fn of_a_batch_the_ends_that_come_in_time_are_stored() {
+async fn results_of_a_batch_that_arrive_in_time_are_stored() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let worker = Worker::mailer(&client).await;

@@ -65,7 +65,7 @@ pub enum HealthReason {
         /// Number of recent restarts.
         restarts: u64,
     },
-    /// The write queue is so long that requests are or soon will be rejected.
+    /// The write queue is nearly or completely full: requests are or soon will be rejected.
     WriteBacklog {
         /// Number of rows in the write queue.
         pending_rows: usize,
@@ -145,7 +145,7 @@ impl HealthReason {
         }
     }
 
-    /// A description for people.
+    /// A readable description.
     pub fn message(&self) -> String {
         match self {
             Self::StorageUnavailable => {

@@ -189,7 +189,7 @@ async fn steer(client: &Client) {
     while client.job(running.id).await.expect("a job").status != JobStatus::Running {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert!(client.cancel_job(running.id).await.expect("asked").cancel_requested);
+    assert!(client.cancel_job(running.id).await.expect("requested").cancel_requested);
     let ended = client.wait_for_job(running.id).await.expect("its end");
     assert_eq!(ended.status, JobStatus::Cancelled);
     println!("ok steer");
@@ -374,7 +374,7 @@ async fn live_updates(client: &Client) {
 
 async fn hold(_: Value, context: JobContext) -> Result<(), JobError> {
     context.cancellation.cancelled().await;
-    Err(JobError::new("told to stop"))
+    Err(JobError::new("requested to stop"))
 }
 
 async fn running(client: &Client, id: JobId) {
@@ -474,7 +474,7 @@ async fn a_worker(client: &Client, url: &str, log: &Log) {
     assert_eq!((panics.status, panics.attempt), (JobStatus::Failed, 2));
     let patient = schedule(NewJob::of_type("Patient")).await;
     running(client, patient).await;
-    client.cancel_job(patient).await.expect("asked");
+    client.cancel_job(patient).await.expect("requested");
     assert_eq!(
         client.wait_for_job(patient).await.expect("its end").status,
         JobStatus::Cancelled
@@ -497,7 +497,7 @@ async fn a_worker(client: &Client, url: &str, log: &Log) {
         let done = client.wait_for_job(job.id).await.expect("its end");
         assert_eq!(done.status, JobStatus::Completed);
     }
-    // One that runs when the worker stops is handed back.
+    // One that runs when the worker stops is requeued.
     let mut events = client.subscribe(&["job-status"], None);
     events.next().await.expect("it is connected");
     let back = schedule(NewJob::of_type("Patient")).await;
@@ -525,7 +525,7 @@ async fn watch(url: &str, rest: &[&str]) {
         let text = |name: &str| message.data[name].as_str().unwrap_or_default().to_owned();
         match message.kind.as_str() {
             kind @ ("connected" | "disconnected") => println!("{kind}"),
-            "job-status-changed" => println!("told {} {}", text("jobId"), text("status")),
+            "job-status-changed" => println!("event {} {}", text("jobId"), text("status")),
             _ => {}
         }
     }

@@ -90,7 +90,7 @@ async fn failed_delivery(client: &Client, endpoint: &str, webhook_id: &str) -> W
     }
 }
 
-/// A handler has asked for a wait of 1.5 s.
+/// A handler has requested a delay of 1.5 s.
 pub(crate) async fn retried_later(client: &Client, id: JobId) {
     let waiting: Job = loop {
         let job = client.job(id).await.expect("a job");

@@ -128,7 +128,7 @@ fn every_claim_is_checked() {
             .expect_err("the token was accepted");
         assert!(
             refused.contains(expected),
-            "{claims}\n  said     {refused}\n  expected {expected}"
+            "{claims}\n  actual   {refused}\n  expected {expected}"
         );
     }
     for claims in [
@@ -151,7 +151,7 @@ fn a_program_without_a_subject_is_named_by_its_client_id() {
 }
 
 #[test]
-fn a_token_for_somebody_is_refused_where_nobody_is_configured() {
+fn a_token_with_an_audience_is_rejected_without_a_configured_audience() {
     let nobody = JwtOptions {
         issuer: None,
         audience: Vec::new(),
@@ -166,7 +166,7 @@ fn a_token_for_somebody_is_refused_where_nobody_is_configured() {
 }
 
 #[test]
-fn the_key_says_the_algorithm_and_the_token_does_not() {
+fn the_key_determines_the_algorithm_and_the_token_does_not() {
     let rsa_public = include_str!("../../../../tests/it/keys/rsa.pub.pem");
     let by_rsa = verifier(&options(JwtKeySource::PublicKey(rsa_public.to_owned())));
     // The public key, which is not secret, must not be accepted as the secret of HS256.

@@ -22,7 +22,7 @@ fragment f on Job { id query: queue mutation: status true: name null: type }
 subscription S { jobStatusChanged { jobId } }";
 
 #[test]
-fn documents_are_what_the_librarys_parser_makes_of_them() {
+fn documents_are_parsed_like_by_the_library() {
     for text in [
         RICH,
         "{a}",
@@ -195,7 +195,7 @@ proptest! {
     }
 
     #[test]
-    fn strings_come_back(value in any::<String>()) {
+    fn strings_are_preserved(value in any::<String>()) {
         let escaped = serde_json::to_string(&value).expect("JSON");
         let document = parse(&format!("{{ a(b: {escaped}) }}")).expect("a document");
         let (_, operation) = document.operations.iter().next().expect("an operation");

@@ -1,4 +1,4 @@
-//! Long polling: a poll is answered when there are messages.
+//! Long polling: a poll completes when there are messages.
 
 use std::time::Duration;
 

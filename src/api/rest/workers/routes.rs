@@ -126,8 +126,7 @@ pub(in super::super) async fn deregister_worker(call: Call) -> Answer {
     path = "/workers/{id}/lease",
     tag = "workers",
     description = "Leases due jobs of the worker's types, highest priority first. They run from now on and belong to the worker \
-                   while it renews its lease. If there are none, the response waits for up to `wait` for the first. \
-                   `wait` says.",
+                   while it renews its lease. If there are none, the response waits for up to `wait` for the first.",
     params(("id" = String, Path, format = Uuid, description = "The worker's id")),
     request_body(content = Option<LeaseRequest>),
     responses(

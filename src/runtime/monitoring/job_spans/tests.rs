@@ -27,7 +27,7 @@ fn heard(receiver: &mut mpsc::Receiver<TraceReport>) -> usize {
 }
 
 #[test]
-fn without_an_export_the_run_is_a_place_as_well_and_not_kept_unless_the_caller_keeps_it() {
+fn without_an_exporter_a_run_has_a_span_context_and_the_callers_sampling() {
     let traces = Traces::default();
     let own = traces.run_span_context(&job(1, None));
     assert!(!own.is_sampled);
@@ -50,7 +50,7 @@ fn with_an_export_the_run_is_a_span_in_the_callers_trace_or_one_of_its_own() {
 }
 
 #[test]
-fn the_one_who_began_a_trace_says_whether_it_is_kept() {
+fn the_sampling_decision_of_the_caller_is_respected() {
     let none = Traces::exported(SamplingRatio::of(0.0));
     let mut reports = none.open().expect("the first");
     started(&none, &[job(1, None)]);
@@ -64,12 +64,12 @@ fn the_one_who_began_a_trace_says_whether_it_is_kept() {
 }
 
 #[test]
-fn when_fewer_are_told_it_is_all_of_a_trace_or_nothing() {
+fn a_trace_is_exported_completely_or_not_at_all() {
     let traces = Traces::exported(SamplingRatio::all());
     let mut reports = traces.open().expect("the first");
     traces.set_sampling_ratio(SamplingRatio::of(0.25));
     let calls = traces.calls();
-    let mut told = 0;
+    let mut exported = 0;
     for number in 0..1_000_u128 {
         // Distributed like random ids.
         let job = job(number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834), None);
@@ -78,9 +78,9 @@ fn when_fewer_are_told_it_is_all_of_a_trace_or_nothing() {
         calls.report(span_context.is_sampled, || call(span_context, span_context.span_id));
         let count = heard(&mut reports);
         assert!([0, 2].contains(&count));
-        told += count / 2;
+        exported += count / 2;
     }
-    assert!((150..350).contains(&told), "{told}");
+    assert!((150..350).contains(&exported), "{exported}");
 }
 
 fn call(span_context: TraceParent, parent: SpanId) -> CallReport {
@@ -102,7 +102,7 @@ fn call(span_context: TraceParent, parent: SpanId) -> CallReport {
 }
 
 #[test]
-fn whoever_does_not_listen_fast_enough_misses_some_and_is_told_how_many() {
+fn a_slow_subscriber_loses_reports_and_they_are_counted() {
     let traces = Traces::exported(SamplingRatio::all());
     let mut reports = traces.open().expect("the first");
     let jobs = vec![job(1, None); 5_000];

@@ -139,7 +139,7 @@ fn slowest(
         .map(|(queue, due_at)| (queue, TimeSpan::from_delta(now - due_at)))
 }
 
-/// Names of nodes that have died within the reported period and not come back.
+/// Names of nodes that have died within the reported period and are still missing.
 fn lost(nodes: &[StoredNode], now: DateTime<Utc>, told: TimeSpan) -> Vec<String> {
     let is_back = |lost: &StoredNode| nodes.iter().any(|node| node.is_live && node.name == lost.name);
     let mut names: Vec<String> = nodes

@@ -36,7 +36,7 @@ fn old(places: Places) -> Places {
 }
 
 #[test]
-fn a_new_connection_takes_the_place_of_the_one_that_waits_longest() {
+fn a_new_connection_replaces_the_longest_idle_one() {
     let places = old(places(3, 3));
     let mut open: Vec<Place> = (1..=3).filter_map(|last| places.enter(from(last))).collect();
     waited(&open[1]);
@@ -55,7 +55,7 @@ fn a_new_connection_takes_the_place_of_the_one_that_waits_longest() {
 }
 
 #[test]
-fn what_one_address_has_looked_for_keeps_no_other_from_a_place() {
+fn searches_for_one_address_prevent_no_place_for_others() {
     let each = SCAN_FREELY_MAX + 1;
     let places = old(places(2 * each, each));
     let mut open: Vec<Place> = Vec::new();
@@ -95,7 +95,7 @@ fn an_address_has_a_share_and_a_proxy_has_that_of_its_clients() {
 }
 
 #[test]
-fn many_idle_connections_give_way_one_by_one_the_longest_first() {
+fn many_idle_connections_are_evicted_one_by_one_the_longest_idle_first() {
     let count = SCAN_FREELY_MAX + 500;
     let places = old(places(count, count));
     let open: Vec<Place> = (0..count)

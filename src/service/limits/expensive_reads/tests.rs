@@ -116,7 +116,7 @@ async fn a_read_that_times_out_is_stopped_with_advice() {
     let failed = reads
         .run(&Caller::local(), Charge::Full, "narrow the dates", never())
         .await;
-    let message = failed.expect_err("its time is over").to_string();
+    let message = failed.expect_err("the read times out").to_string();
     assert_eq!(message, "the read timed out after 0.02 s; narrow the dates");
     let after = reads.run(&Caller::local(), Charge::Full, "", async { Ok(7) }).await;
     assert_eq!(after.expect("its place is free again"), 7);
@@ -141,7 +141,7 @@ async fn a_dropped_read_releases_its_place() {
 }
 
 #[tokio::test]
-async fn a_place_is_held_until_the_connection_of_its_read_has_returned() {
+async fn a_permit_is_held_until_the_connection_of_its_read_is_returned() {
     let reads = reads(Duration::from_millis(20));
     let connection = std::sync::Mutex::new(None);
     let read = async {

@@ -49,7 +49,7 @@ async fn ten_thousand_jobs_are_stored_in_one_request_on_postgres() {
 }
 
 #[tokio::test]
-async fn one_wrong_job_refuses_the_whole_batch_and_is_named() {
+async fn one_invalid_job_rejects_the_batch_and_is_named() {
     let (_site, server) = Server::with_config("[jobs]\nmax_parameters_size = \"100B\"");
     let client = server.client();
     let good = json!({ "type": "Waits" });
@@ -141,7 +141,7 @@ async fn up_to_a_hundred_invalid_jobs_are_reported_together() {
 }
 
 #[tokio::test]
-async fn a_batch_of_none_of_too_many_or_of_something_else_is_refused() {
+async fn an_empty_too_large_or_malformed_batch_is_rejected() {
     let (_site, server) = Server::with_config("[jobs]\nmax_batch_size = 3\n[server]\nmax_batch_body = \"2KiB\"");
     let client = server.client();
     let jobs = |count: usize| vec![json!({ "type": "A" }); count];
@@ -186,7 +186,7 @@ async fn a_batch_of_none_of_too_many_or_of_something_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_batch_of_more_jobs_than_a_queue_holds_in_memory_is_run_to_its_end() {
+async fn a_batch_larger_than_the_memory_of_a_queue_runs_completely() {
     let (_site, server) = Server::with_config("[job_types.Noop]\nhandler = \"noop\"");
     let client = server.client();
     // By its end storage has nothing more that is due, and from then on the queue trusts its memory.

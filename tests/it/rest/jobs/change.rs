@@ -117,7 +117,7 @@ async fn a_changed_job_runs_as_it_was_changed() {
 }
 
 #[tokio::test]
-async fn a_change_that_changes_nothing_or_something_else_is_refused() {
+async fn an_empty_or_unknown_change_is_rejected() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let id = client.create_of_type("Waits").await;
@@ -177,7 +177,7 @@ async fn a_finished_job_can_be_deleted_with_its_history() {
 }
 
 #[tokio::test]
-async fn who_has_a_job_already_is_not_sent_it_again() {
+async fn a_current_etag_gets_304() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let id = client.create_of_type("Waits").await;
@@ -214,7 +214,7 @@ async fn who_has_a_job_already_is_not_sent_it_again() {
 }
 
 #[tokio::test]
-async fn a_change_happens_only_to_the_job_that_its_caller_knows() {
+async fn a_change_requires_the_current_revision_of_the_job() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     for (method, action) in [

@@ -87,7 +87,7 @@ async fn the_three_shapes_that_clients_send_make_the_same_job() {
 }
 
 #[tokio::test]
-async fn what_is_given_in_both_shapes_must_be_the_same() {
+async fn conflicting_values_of_both_shapes_are_rejected() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let job = client
@@ -197,7 +197,7 @@ async fn missing_fields_take_the_defaults_of_the_type() {
 }
 
 #[tokio::test]
-async fn types_that_are_not_configured_can_be_refused() {
+async fn unconfigured_types_can_be_rejected() {
     let (_site, server) = Server::with_config(
         r#"
         [api]
@@ -344,7 +344,7 @@ async fn a_delayed_job_waits_for_its_time_and_one_of_the_past_does_not() {
 }
 
 #[tokio::test]
-async fn a_job_and_its_history_tell_the_same_at_every_moment() {
+async fn a_job_and_its_history_are_consistent_at_every_moment() {
     let (_site, server) = Server::with_config("[job_types.Noop]\nhandler = \"noop\"");
     let client = server.client();
     for _ in 0..50 {

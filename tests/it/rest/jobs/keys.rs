@@ -133,7 +133,7 @@ async fn of_requests_that_come_together_with_one_key_one_makes_a_job_on_postgres
 }
 
 #[tokio::test]
-async fn an_idempotency_key_that_is_none_is_refused() {
+async fn an_invalid_idempotency_key_is_rejected() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let body = json!({ "type": "Waits" });

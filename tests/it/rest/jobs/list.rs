@@ -148,12 +148,12 @@ async fn filters_on_time(client: &Client, created: &[DateTime<Utc>], all: &[&str
 }
 
 #[tokio::test]
-async fn every_filter_finds_what_it_means_on_sqlite() {
+async fn every_filter_finds_its_matches_on_sqlite() {
     filters(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn every_filter_finds_what_it_means_on_postgres() {
+async fn every_filter_finds_its_matches_on_postgres() {
     filters(Storage::Postgres).await;
 }
 

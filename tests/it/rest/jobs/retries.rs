@@ -104,7 +104,7 @@ async fn a_job_without_retries_left_has_failed() {
 }
 
 #[tokio::test]
-async fn what_can_never_succeed_is_not_retried() {
+async fn permanent_failures_are_not_retried() {
     let mut gate = Gate::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[job_types.Work]\nmax_retries = 5\nretry_delay = \"00:00:00\"\n{}\n\

@@ -30,7 +30,7 @@ async fn register(client: &Client, declaration: Value) -> String {
 }
 
 #[tokio::test]
-async fn a_job_is_answered_while_it_can_not_be_read_what_runs_elsewhere() {
+async fn a_job_is_created_while_the_job_types_of_other_servers_are_unavailable() {
     let url = new_postgres_database("");
     // No heartbeat, which writes the table, comes while it is locked.
     let site = Site::over(url.clone(), &format!("{QUICK}[cluster]\nlease_ttl = \"00:05:00\"\n"));
@@ -122,7 +122,7 @@ async fn a_job_of_a_type_that_nothing_runs_has_a_warning() {
 }
 
 #[tokio::test]
-async fn a_registered_worker_counts_in_the_queues_that_it_takes() {
+async fn a_registered_worker_counts_in_its_queues() {
     let (_site, server) = Server::with_config(QUICK);
     let client = server.client();
     assert_eq!(warnings(&client, json!({ "type": "MailJob" })).await.len(), 1);

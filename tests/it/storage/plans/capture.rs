@@ -105,6 +105,6 @@ fn split(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_text_of_several_statements_is_taken_apart() {
+fn a_text_of_several_statements_is_split() {
     assert_eq!(split("BEGIN; SELECT ';', 1;\n"), ["BEGIN", " SELECT ';', 1"]);
 }

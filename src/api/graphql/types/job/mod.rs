@@ -115,7 +115,7 @@ impl Job {
 
 /// A unit of work: a type, parameters, a queue, a priority, a due time, and its state.
 // Fields are resolved sequentially: nearly all values are present, and polling a future for each costs more than it
-// saves. Values that are loaded are loaded for all jobs of a list together all the same.
+// saves. Values that are loaded are loaded for all jobs of a list together nevertheless.
 #[Object(serial)]
 impl Job {
     /// Id, a UUID of version 7: the same as in REST.

@@ -32,7 +32,7 @@ fn key(lines: &str) -> String {
 }
 
 #[test]
-fn without_keys_and_tokens_nobody_is_asked() {
+fn without_keys_and_tokens_authentication_is_disabled() {
     let config = load_file("").unwrap();
     assert!(!config.api.auth.is_required);
     assert!(!config.audit.enable);
@@ -168,7 +168,7 @@ fn authentication_can_be_switched_off_where_only_this_machine_calls() {
 }
 
 #[test]
-fn every_mistake_is_named_with_its_line_and_what_is_allowed() {
+fn every_error_has_its_line_and_the_allowed_values() {
     let same = format!("key = \"{KEY}\"");
     for (file, expected) in [
         (
