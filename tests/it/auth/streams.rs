@@ -16,7 +16,7 @@ use crate::harness::server::{Server, Site, Storage};
 use crate::harness::tokens::{Signer, ed25519_jwk, now, p256_jwk, token_with};
 use crate::harness::{PATIENCE, eventually};
 
-const CONFIG: &str = "[api.jwt]\naudience = \"jobs\"\nleeway = \"00:00:00\"\njwks_file = \"keys.json\"\n";
+const CONFIG: &str = "[metrics]\nenable_prometheus_export = true\n[api.jwt]\naudience = \"jobs\"\nleeway = \"00:00:00\"\njwks_file = \"keys.json\"\n";
 /// Number of streams that [`all_streams_end`] opens.
 const STREAMS: u32 = 6;
 const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";

@@ -40,7 +40,7 @@ handler = { http = { url = "http://ann:s3cret@host/", headers = { X-TickerQ-Job-
 
 /// The mistakes, each with its line and message.
 const TOLD: &[&str] = &[
-    "error: tickerq.toml:2: server.listen: 0.0.0.0:5000 can be reached",
+    "error: tickerq.toml:2: server.listen: 0.0.0.0:5000 is reachable",
     "error: tickerq.toml:3: server.shutdown_grce: unknown setting; did you mean shutdown_grace?",
     "error: tickerq.toml:5: jobs.max_retries: '3' is not a whole number; allowed is 0 to 1000",
     "error: tickerq.toml:6: jobs.timeout: '24:00:00' is not a duration (hours are 00 to 23; write a day and more as",

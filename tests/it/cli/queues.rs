@@ -153,7 +153,7 @@ fn another_base_path_is_found_and_another_server_is_reported() {
         (
             "localhost:5000",
             2,
-            "error: --server: 'localhost:5000' does not begin with http:// or https://; write it like",
+            "error: --server: 'localhost:5000' does not begin with http:// or https://; the form is",
         ),
         ("http://", 2, "error: --server: 'http://' is not a URL (empty host)"),
         (
