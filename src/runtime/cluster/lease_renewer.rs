@@ -8,7 +8,8 @@
 //!
 //! After a pause of the process or a suspension of the machine that is longer than the lease, possibly no other node
 //! has recovered anything. The lease is renewed first, and attempts that still belong to this node continue. No other
-//! node can recover them between the renewal and the check (`if_orphaned` of [`JobChange::Finish`]).
+//! node can recover them between the renewal and the check (`if_orphaned` of
+//! [`JobChange::Finish`](crate::storage::change::JobChange::Finish)).
 
 use std::collections::HashSet;
 use std::sync::Arc;
