@@ -137,7 +137,7 @@ impl Applied {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     /// The job has changed since it was read, or is gone.
-    #[error("the job has been changed by somebody else")]
+    #[error("the job was changed concurrently")]
     Conflict,
     /// The job would be unfinished again, and another unfinished job has its unique key.
     #[error("another unfinished job has the unique key '{key}'")]

@@ -1,7 +1,7 @@
-//! What nodes that share a storage tell each other at once, beside what they read from it.
+//! Messages between nodes that share a storage.
 //!
-//! A signal is a hint: it may be lost, come twice, or late. Whoever acts on signals also looks at storage from time to
-//! time, so that a lost one only makes things slower.
+//! A signal is a hint: it may be lost, duplicated or delayed. Receivers of signals also poll storage, so that a lost
+//! one only causes a delay.
 
 use std::pin::Pin;
 
@@ -16,51 +16,51 @@ use crate::domain::values::name::QueueName;
 /// One thing that other nodes should know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// The queue has more due jobs than the node that says so runs at the moment.
+    /// The queue has more due jobs than the sender can run at the moment.
     JobsDue {
-        /// Which queue.
+        /// The queue.
         queue: QueueName,
     },
     /// The queue was paused or resumed.
     QueueSwitched {
-        /// Which queue.
+        /// The queue.
         queue: QueueName,
-        /// Which of the two.
+        /// The new state.
         is_paused: bool,
     },
     /// Jobs were removed from the queue.
     QueueCleared {
-        /// Which queue.
+        /// The queue.
         queue: QueueName,
     },
-    /// Somebody asked for this attempt to be cancelled.
+    /// The cancellation of this attempt was requested.
     CancelAttempt {
         /// The job's queue.
         queue: QueueName,
-        /// Which job.
+        /// The job.
         job_id: JobId,
-        /// Which of its attempts.
+        /// The attempt.
         attempt: u32,
     },
     /// A server is to drain, or to stop draining.
     DrainSwitched {
-        /// Which server.
+        /// The server.
         node: NodeId,
-        /// Which of the two.
+        /// The new state.
         is_draining: bool,
     },
     /// Recurring jobs were made, changed or removed, or an occurrence that others wait for has ended.
     RecurringChanged,
     /// Something has happened to a job.
     Job(JobSignal),
-    /// The node that says so wants to hear of what happens to jobs, or no longer does.
+    /// The sender subscribes to events of jobs, or no longer does.
     Interest {
-        /// Whether it does.
+        /// `true` if it has subscribers.
         is_any: bool,
     },
 }
 
-/// What has happened to a job, in short: whoever wants to know more reads the job.
+/// An event of a job without its details, which receivers read from storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobSignal {
     /// What.
@@ -71,19 +71,19 @@ pub struct JobSignal {
     pub at: DateTime<Utc>,
 }
 
-/// What a node hears from others.
+/// A message from other nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// Signals, in the order in which one node has sent them.
     Signals {
-        /// Which node.
+        /// The sender.
         from: NodeId,
-        /// What it says.
+        /// The signals.
         signals: Vec<Signal>,
     },
-    /// The connection was lost for a while, and with it whatever was said meanwhile.
+    /// The connection was lost for some time: messages may have been missed.
     Gap,
 }
 
-/// What other nodes say, until the connection is lost for good.
+/// Messages of other nodes, until the connection is lost permanently.
 pub type SignalStream = Pin<Box<dyn Stream<Item = Result<Heard, RepositoryError>> + Send>>;

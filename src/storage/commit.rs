@@ -12,7 +12,7 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 /// The result of a change: applied or rejected.
 pub type ChangeResult = Result<Applied, ChangeError>;
 
-/// What is written in one transaction.
+/// The contents of one transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Commit {
     /// The changes.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::metrics::storage_fault::StorageFault;
 
-/// A failure of storage, as far as a caller can act on it.
+/// A failure of storage, in the categories that a caller distinguishes.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum RepositoryError {
     /// Storage is unreachable or not ready; the same call may succeed later. A commit may have taken effect.

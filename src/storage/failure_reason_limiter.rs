@@ -1,4 +1,4 @@
-//! Which reasons of failures have been counted today, so that they stay few.
+//! Reasons of failures that were counted today, so that their number is bounded.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -20,8 +20,8 @@ struct Today {
 }
 
 impl ReasonBook {
-    /// Under which reason a failure is counted; `None` when nothing has failed. Errors that say something new each time
-    /// fill no storage: beyond the first reasons of a day they are all the same.
+    /// The reason under which a failure is counted; `None` if there is no failure. Errors with ever new texts do not
+    /// fill the storage: beyond the first reasons of a day they have a common one.
     pub(super) fn reason(&self, mark: &RollupEntry, error: Option<&str>) -> Option<String> {
         if !mark.has_failed {
             return None;

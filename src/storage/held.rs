@@ -1,8 +1,8 @@
-//! What a reader holds until the connection of its read has returned.
+//! A resource that a reader holds until the connection of its read is returned.
 //!
-//! A read whose caller stops waiting is stopped, but its statement may take a moment to end. What limits how many reads run at
-//! a time holds its place until then: a storage that carries out an expensive read takes what is [`held`] when it begins, and
-//! drops it when the connection is free again.
+//! A read whose caller stops waiting is cancelled, but its statement may take a moment to end. The limit of
+//! concurrent reads holds its permit until then: a storage takes the [`held`] resource at the start of an expensive
+//! read, and drops it when the connection is free again.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub async fn holding<T>(held: Held, read: impl Future<Output = T>) -> T {
     HELD.scope(held, read).await
 }
 
-/// What the present read holds, if anything.
+/// The resource of the current read, if any.
 pub fn held() -> Option<Held> {
     HELD.try_with(Arc::clone).ok()
 }

@@ -1,5 +1,4 @@
-//! Storage that fails: logged once when it begins, once a minute while it lasts, and once when it is over, however many
-//! calls fail meanwhile.
+//! Outages of storage: logged at the start, once a minute, and at the end, regardless of the number of failed calls.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use crate::domain::metrics::storage_fault::StorageFault;
 
 /// The time between two lines of an outage that lasts.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
-/// An outage is over when nothing has failed for this long: on a full disk small writes succeed between large ones.
+/// Time without failures that ends an outage: on a full disk small writes succeed between large ones.
 const QUIET: Duration = Duration::from_secs(3);
 
 /// The present outage of a storage, if there is one. Clones share it.
@@ -33,13 +32,13 @@ struct Outage {
     last_failure: Instant,
     last_logged: Instant,
     failed_calls: u64,
-    /// What has been logged: each fault is, once.
+    /// Logged faults: each is logged once.
     kinds: Vec<Option<StorageFault>>,
 }
 
 impl StorageOutage {
-    /// Notes a call that has failed, and logs it unless that was done lately. A row that this program can't read is no
-    /// outage, and neither is a read that has run out of its time or found no free connection.
+    /// Records a failed call, and logs it unless that was done recently. An unreadable row is no outage, and neither
+    /// is a read that has timed out or found no free connection.
     pub fn failed(&self, failure: &RepositoryError) {
         let kind = match failure {
             RepositoryError::Unavailable { .. } => None,
@@ -64,7 +63,7 @@ impl StorageOutage {
             State::Out(outage) => {
                 outage.last_failure = now;
                 outage.failed_calls += 1;
-                // That calls fail in other ways, too, is part of a fault that is known.
+                // Further kinds of failures are part of the known fault.
                 if kind.is_some() && !outage.kinds.contains(&kind) {
                     outage.kinds.push(kind);
                     error!(reason = code, "{failure}");
@@ -81,7 +80,7 @@ impl StorageOutage {
         }
     }
 
-    /// Notes that storage was checked and works. Ends the outage, unless a call has failed a moment ago.
+    /// Records a successful check. Ends the outage, unless a call has failed a moment ago.
     pub fn checked(&self) {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +96,7 @@ impl StorageOutage {
         }
     }
 
-    /// Whether there is one.
+    /// `true` during an outage.
     pub fn is_ongoing(&self) -> bool {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         matches!(*state, State::Out(_))

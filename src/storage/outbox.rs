@@ -136,7 +136,7 @@ pub struct ReviewEndpoints {
 pub struct ReviewedEndpoints {
     /// Endpoints that no live node names, from now on.
     pub unnamed: Vec<UnnamedEndpoint>,
-    /// Endpoints whose grace period is over: they receive no new events, and what is pending is still sent.
+    /// Endpoints whose grace period has elapsed: they receive no new events, and pending deliveries are still sent.
     pub retired: Vec<UnnamedEndpoint>,
     /// Endpoints of these that had nothing pending and are removed.
     pub removed: Vec<UnnamedEndpoint>,

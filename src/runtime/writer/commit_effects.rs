@@ -230,7 +230,7 @@ impl Effect<'_> {
         }
     }
 
-    /// Whether an event of it is collected.
+    /// `true` if an event of it is collected.
     fn is_collected(&self, collected: Collected) -> bool {
         match collected {
             Collected::All => true,

@@ -17,14 +17,13 @@ pub const DEAF_AFTER: (i32, i32) = (1, 2);
 /// A change of a node's lease or state.
 #[derive(Clone, Debug)]
 pub enum ClusterChange {
-    /// Renews a server's lease, for as long as `lease` from now by the storage's own clock. Where storage serves one server
-    /// at a time, that ends the leases of all other servers, the leader's too: they are earlier runs of it, and this one's
-    /// lease does not expire until it leaves. If no server has sent a heartbeat for longer than half of its lease
-    /// ([`DEAF_AFTER`]), no worker could renew its own: the leases of workers that run jobs last at least `lease` from
-    /// now; those of other servers too, if this server is known already. Each is extended so once, until its owner renews
-    /// it. A lease that was renewed in the future (storage's clock was set back) lasts from now as long as it was renewed
-    /// for.
-    /// → [`Applied::Alive`].
+    /// Renews a server's lease, until `lease` from now by the storage's own clock. If storage serves one server at a
+    /// time, that ends the leases of all other servers including the leader's: they are earlier runs of it, and this
+    /// one's lease does not expire until it leaves. If no server has sent a heartbeat for longer than half of its
+    /// lease ([`DEAF_AFTER`]), no worker could renew its own: the leases of workers that run jobs last at least
+    /// `lease` from now; those of other servers too, if this server is registered already. Each is extended once,
+    /// until its owner renews it. A lease that was renewed in the future (storage's clock was set back) lasts from
+    /// now for its duration. → [`Applied::Alive`].
     Heartbeat {
         /// The node.
         node: NodeId,
@@ -57,7 +56,7 @@ pub enum ClusterChange {
     SetDraining {
         /// The server.
         node: NodeId,
-        /// Whether it drains.
+        /// `true` if it is draining.
         is_draining: bool,
     },
 }

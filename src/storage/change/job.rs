@@ -47,7 +47,7 @@ pub enum JobChange {
         job: Arc<Job>,
         /// The attempt that has ended.
         attempt: Box<Attempt>,
-        /// Whether it is stored only if the attempt's node holds no lease in the same transaction: then the node can't
+        /// Store it only if the attempt's node has no valid lease in the same transaction, so that the node can't
         /// have renewed it since it was read. Otherwise the result is [`Finished::LeaseLost`].
         if_orphaned: bool,
     },
@@ -77,7 +77,7 @@ pub enum JobChange {
 }
 
 impl JobChange {
-    /// Whether it selects its jobs among those that other changes of the commit leave.
+    /// `true` if it selects its jobs among those that other changes of the commit leave.
     pub(super) fn selects(&self) -> bool {
         match self {
             Self::Claim(_) => true,
@@ -103,7 +103,7 @@ impl JobChange {
         }
     }
 
-    /// Whether it can have events of jobs.
+    /// `true` if it can have events of jobs.
     pub(super) fn may_have_events(&self) -> bool {
         match self {
             Self::Insert { .. }
@@ -171,7 +171,7 @@ pub struct Claim {
 pub struct ByteLimit {
     /// In bytes.
     pub max: u64,
-    /// Whether the first job is claimed whatever its size is.
+    /// Claim the first job regardless of its size.
     pub first_always: bool,
 }
 
@@ -196,8 +196,8 @@ pub struct Idempotency {
     pub created_at: DateTime<Utc>,
 }
 
-/// Whether the end of an attempt leaves the job's result and the detail of its error as they are stored: a brief job has
-/// neither, and only an attempt that completed or failed, and a loss that fails the job, decide them.
+/// `true` if the completion of an attempt keeps the stored result and error detail of the job: a brief job has
+/// neither, and they are set only by an attempt that completed or failed, and by a loss that fails the job.
 pub fn leaves_texts(job: &Job, attempt: &Attempt) -> bool {
     let is_decided = match attempt.status {
         AttemptStatus::Completed | AttemptStatus::Failed => true,

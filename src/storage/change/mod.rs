@@ -1,10 +1,10 @@
 //! Changes: what the Writer commits.
 //!
-//! A commit applies a list of changes in one transaction. Each change carries its own *fence*, the condition under which it
-//! still holds; a change whose fence does not hold has the result [`ChangeError::Conflict`] (or its kind of `false`) and
-//! alters nothing, and the others are committed all the same. Every implementation keeps, in the same transaction, the
-//! counters of [`super::repository::JobStore::queues`] and [`super::repository::JobStore::count`] in step with the
-//! jobs.
+//! A commit applies a list of changes in one transaction. Each change carries its own *fence*, the condition under
+//! which it is valid; a change whose fence does not hold has the result [`ChangeError::Conflict`] (or its kind of
+//! `false`) and no effect, and the others are committed nevertheless. In the same transaction, every implementation
+//! keeps the counters of [`super::repository::JobStore::queues`] and [`super::repository::JobStore::count`]
+//! consistent with the jobs.
 //!
 //! An enum for each aggregate lists its changes.
 
@@ -55,7 +55,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// Whether it selects what it concerns among all that the other changes of the commit leave.
+    /// `true` if it selects its rows among all that the other changes of the commit leave.
     pub fn selects(&self) -> bool {
         match self {
             Self::Job(change) => change.selects(),
@@ -65,7 +65,7 @@ impl Change {
         }
     }
 
-    /// Whether it can have events of jobs or queues; bookkeeping of the server has none.
+    /// `true` if it can have events of jobs or queues; bookkeeping of the server has none.
     pub fn may_have_events(&self) -> bool {
         match self {
             Self::Job(change) => change.may_have_events(),

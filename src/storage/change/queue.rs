@@ -38,7 +38,7 @@ pub enum QueueChange {
 }
 
 impl QueueChange {
-    /// Whether it selects jobs or queues among those that other changes of the commit leave.
+    /// `true` if it selects jobs or queues among those that other changes of the commit leave.
     pub(super) fn selects(&self) -> bool {
         match self {
             Self::Clear { .. } | Self::Delete { .. } => true,
@@ -46,7 +46,7 @@ impl QueueChange {
         }
     }
 
-    /// Whether it can have events of queues.
+    /// `true` if it can have events of queues.
     pub(super) fn may_have_events(&self) -> bool {
         match self {
             Self::Set { .. } | Self::Clear { .. } => true,

@@ -52,7 +52,7 @@ pub enum RecurringChange {
 }
 
 impl RecurringChange {
-    /// Whether it can have events of jobs.
+    /// `true` if it can have events of jobs.
     pub(super) fn may_have_events(&self) -> bool {
         match self {
             Self::Fire(_) | Self::Trigger { .. } => true,

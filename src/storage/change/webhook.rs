@@ -94,7 +94,7 @@ impl WebhookChange {
         }
     }
 
-    /// Whether it can change an endpoint, and with it the version of all of them.
+    /// `true` if it can change an endpoint, and with it the version of all endpoints.
     pub(crate) fn changes_endpoints(&self) -> bool {
         match self {
             Self::Put { .. } | Self::Delete { .. } | Self::Review(_) => true,

@@ -10,7 +10,7 @@ type Run = fn(Subject) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 /// One promise.
 #[derive(Clone, Copy)]
 pub struct Case {
-    /// The promise, as a sentence: `a_claim_takes_the_most_urgent_first`.
+    /// The promise, as a sentence: `a_claim_returns_the_most_urgent_jobs_first`.
     pub name: &'static str,
     pub(super) run: Run,
 }

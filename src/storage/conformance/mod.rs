@@ -1,6 +1,6 @@
-//! The suite that every [`JobRepository`] passes: what [`super::change`] and the trait promise, a case a promise.
+//! The suite that every [`JobRepository`] passes: the guarantees of [`super::change`] and the trait, one per case.
 //!
-//! Whoever writes a storage runs it in a test of their own (with the feature `conformance`):
+//! The author of a storage runs it in a test (with the feature `conformance`):
 //!
 //! ```
 //! use std::sync::Arc;
@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! A case that fails panics and says what was found and what was promised. The cases need a tokio runtime with a timer.
+//! A case that fails panics with the found and the expected value. The cases need a tokio runtime with a timer.
 
 #![expect(clippy::expect_used, reason = "a case fails by panicking")]
 

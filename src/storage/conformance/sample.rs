@@ -60,7 +60,7 @@ pub(super) fn jobs(count: u32) -> Vec<Job> {
     (0..count).map(job).collect()
 }
 
-/// The id of a job that nobody has made.
+/// The id of a job that does not exist.
 pub(super) fn unknown_id() -> JobId {
     job(9_999_999).id
 }
@@ -196,8 +196,8 @@ pub(super) fn renamed(job: &Job, name: &str) -> Job {
     }
 }
 
-/// The running job with the request to cancel it noted.
-pub(super) fn asked_to_cancel(running: &Job) -> Job {
+/// The running job with a requested cancellation.
+pub(super) fn with_requested_cancellation(running: &Job) -> Job {
     Job {
         cancel_requested: true,
         revision: running.revision + 1,

@@ -29,7 +29,7 @@ const LONG: TimeSpan = TimeSpan::from_secs(3600);
 pub struct Subject {
     /// The storage.
     pub(super) repository: Arc<dyn JobRepository>,
-    /// The same storage, opened once more.
+    /// A second connection to the same storage.
     other: Option<Arc<dyn JobRepository>>,
 }
 

@@ -7,8 +7,8 @@ use crate::storage::repository::JobRepository;
 /// Implement [`inner`](Self::inner), and the trait of each aggregate with the calls that differ; every other call goes to the
 /// inner repository. Such a type is a [`JobRepository`].
 ///
-/// The calls keep their meaning: see the method of the same name in the stores. A call that the inner repository makes itself
-/// does not come back to the wrapper: one that observes single jobs also implements
+/// The calls keep their meaning: see the method of the same name in the stores. A call that the inner repository
+/// makes itself bypasses the wrapper: one that observes single jobs also implements
 /// [`jobs_by_id`](super::DelegatingJobs::jobs_by_id).
 ///
 /// ```

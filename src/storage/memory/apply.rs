@@ -1,4 +1,4 @@
-//! What each change does, and under which condition.
+//! Effect and conditions of each change.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -28,8 +28,8 @@ fn lease_end(now: DateTime<Utc>, lease: TimeSpan) -> DateTime<Utc> {
 }
 
 impl Tables {
-    /// Applies a commit: first the changes that name what they concern, then those that select among the rest, and at last
-    /// audit records and outbox entries.
+    /// Applies a commit: first the changes with given rows, then those that select among the rest, and finally audit
+    /// records and outbox entries.
     pub(super) fn apply(&mut self, commit: &Commit, now: DateTime<Utc>) -> Committed {
         let changes = &commit.changes;
         let named: Vec<Option<Outcome>> = changes.iter().map(|change| self.apply_named(change, now)).collect();
@@ -239,7 +239,7 @@ impl Tables {
         if let Some(earlier) = self.asked_before(idempotency) {
             return earlier;
         }
-        // All of them or none: what could refuse one is asked before the first is stored.
+        // All or none: every condition is checked before the first job is stored.
         self.check_new(jobs)?;
         let is_again = |job: &Job| job.occurrence.is_some_and(|occurrence| self.has_occurrence(occurrence));
         if jobs.iter().any(|job| is_again(job)) {
@@ -271,7 +271,7 @@ impl Tables {
         Ok(Applied::Inserted(inserted))
     }
 
-    /// What became of the first request with this key; `None` when this is the first.
+    /// Result of the first request with this key; `None` if this is the first.
     pub(super) fn asked_before(&self, idempotency: Option<&Idempotency>) -> Option<Outcome> {
         let asked = idempotency?;
         let (earlier, made) = self.idempotency.get(&asked.key)?;
@@ -407,7 +407,7 @@ impl Tables {
         if is_as_read { Ok(()) } else { Err(ChangeError::Conflict) }
     }
 
-    /// Removes the oldest jobs that are meant.
+    /// Removes the oldest matching jobs.
     fn remove_up_to(&mut self, limit: u32, is_meant: impl Fn(&Job) -> bool) -> Applied {
         let ids: Vec<JobId> = self
             .jobs()
@@ -422,7 +422,7 @@ impl Tables {
     }
 }
 
-/// A job with the stored texts that it does not have if it is brief; `has_all` says whether they are all stored ones.
+/// A job with its stored texts if it is brief; `has_all` is set if all of them are stored.
 fn with_texts(job: &Job, stored: &Job, has_all: bool) -> Job {
     let mut job = job.clone();
     if std::mem::take(&mut job.is_brief) {

@@ -1,4 +1,4 @@
-//! Who has changed what.
+//! The audit log.
 
 use chrono::{DateTime, Utc};
 
@@ -17,7 +17,7 @@ impl Tables {
         self.audit.entry(record.id).or_insert_with(new).jobs += jobs;
     }
 
-    /// Removes the oldest records before a time; tells how many.
+    /// Removes the oldest records before a time. Returns their number.
     pub(super) fn prune_audit(&mut self, before: DateTime<Utc>, limit: u32) -> usize {
         let ids: Vec<AuditId> = self
             .audit

@@ -1,7 +1,8 @@
-//! Jobs in memory, gone when the process ends: the reference implementation of [`JobRepository`](super::repository::JobRepository).
+//! Jobs in memory, lost when the process ends: the reference implementation of
+//! [`JobRepository`](super::repository::JobRepository).
 //!
-//! It is written to be read: one lock, no cleverness, each promise of [`super::change`] at one place. Whoever keeps jobs
-//! somewhere else starts from here, and tests of what stands on a repository run on it. It serves one server.
+//! It is written for readability: one lock, no optimization, each guarantee of [`super::change`] in one place. It is
+//! the starting point for other storages and the storage of tests above the repository. It serves one server.
 
 mod apply;
 mod audit;

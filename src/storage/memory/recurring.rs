@@ -113,7 +113,7 @@ impl Tables {
 
     pub(super) fn heartbeat(&mut self, id: NodeId, node: Node) -> Applied {
         if !self.serves_many {
-            // One server at a time: whoever says that it lives has outlived the others.
+            // One server at a time: a server with a heartbeat has replaced the others.
             self.nodes.retain(|other, node| *other == id || node.worker.is_some());
             self.leadership = self
                 .leadership

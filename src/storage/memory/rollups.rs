@@ -1,4 +1,4 @@
-//! What is summed up of jobs, read and forgotten.
+//! Rollups of jobs: reads and retention.
 
 use std::collections::BTreeMap;
 
@@ -88,8 +88,8 @@ impl Tables {
         durations
     }
 
-    /// Forgets the oldest day's sums whose time is over, and keeps by days what is older, a day each time. Tells whether it has
-    /// found something to do.
+    /// Deletes the oldest expired daily rollup, and compacts the oldest hourly rollups into a daily one. Returns
+    /// whether there was anything to do.
     pub(super) fn age_sums(&mut self, by_days_before: DateTime<Utc>, before: Option<DateTime<Utc>>) -> bool {
         let day_of = |time| first_hour_of_day(TimeBucket::of(time).hour());
         let RollupDelta { counts, steps, reasons } = &mut self.tally;
@@ -111,7 +111,7 @@ impl Tables {
     }
 }
 
-/// Adds up the hours of the oldest day before this hour that is still kept by hours; tells whether there was one.
+/// Compacts the hours of the oldest day before this hour that has hourly rollups. Returns whether there was one.
 fn add_up_day<K: Ord + Clone>(counts: &mut BTreeMap<K, u64>, end: i64, hour: impl Fn(&mut K) -> &mut i64) -> bool {
     let hour_of = |key: &K| *hour(&mut key.clone());
     let by_hours = |hour: &i64| *hour < end && *hour != first_hour_of_day(*hour);

@@ -1,4 +1,4 @@
-//! What is kept, and the few ways to change it that keep the counters in step with the jobs.
+//! The tables, and the methods that keep the counters consistent with the jobs.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -37,37 +37,37 @@ pub(super) struct Tables {
     attempts: BTreeMap<(JobId, u32), Attempt>,
     /// By name; whether it is paused.
     queues: BTreeMap<QueueName, bool>,
-    /// How many jobs a queue has completed in each second since 1970.
+    /// Number of jobs that a queue has completed in each second since 1970.
     completed: BTreeMap<(QueueName, i64), u64>,
-    /// What a request was and what it made.
+    /// Requests by idempotency key, and the jobs that they created.
     pub(super) idempotency: HashMap<String, (Idempotency, Vec<Uuid>)>,
     /// The newest last.
     pub(super) recurring: BTreeMap<RecurringId, Arc<RecurringJob>>,
     pub(super) nodes: BTreeMap<NodeId, Node>,
     pub(super) leadership: Option<Leadership>,
-    /// What the attempts of a job have reported.
+    /// Reports of the attempts of a job.
     pub(super) reports: HashMap<JobId, JobReports>,
-    /// Whether several servers live at the same time.
+    /// Set if several servers are live at the same time.
     pub(super) serves_many: bool,
-    /// What is summed up of jobs as they start and end.
+    /// Rollup of jobs that start and finish.
     pub(super) tally: RollupDelta,
-    /// Which reasons of failures are counted.
+    /// Counted reasons of failures.
     pub(super) reasons: ReasonBook,
-    /// Who has changed what, the newest last.
+    /// Audit records, newest last.
     pub(super) audit: BTreeMap<AuditId, AuditRecord>,
     /// Webhook endpoints, each with the node that holds it.
     pub(super) endpoints: BTreeMap<EndpointId, (Arc<Endpoint>, Option<NodeId>)>,
-    /// Which node names which endpoint.
+    /// Nodes by the endpoints of their configuration.
     pub(super) endpoint_names: BTreeSet<(EndpointId, NodeId)>,
     /// Since when no live node names an endpoint.
     pub(super) unnamed_since: BTreeMap<EndpointId, DateTime<Utc>>,
     /// The newest last.
     pub(super) deliveries: BTreeMap<DeliveryId, Delivery>,
-    /// How many deliveries there have been.
+    /// Number of deliveries so far.
     pub(super) deliveries_numbered: i64,
     /// The newest last.
     pub(super) feed: BTreeMap<i64, FeedEntry>,
-    /// How many entries the feed has had, and the last one that was removed.
+    /// Number of entries of the feed so far, and the last removed one.
     pub(super) feed_numbered: i64,
     pub(super) feed_removed: i64,
     /// Where each reader of the feed stands, and which node holds it.
@@ -82,7 +82,7 @@ pub(super) struct Node {
     pub(super) heartbeat_at: DateTime<Utc>,
     /// Until when it may silently hold what it runs.
     pub(super) lease_until: DateTime<Utc>,
-    /// What a remote worker says of itself; `None` for a server.
+    /// Registration of a remote worker; `None` for a server.
     pub(super) worker: Option<Arc<WorkerDeclaration>>,
     /// Access to a worker; `None` for a server.
     pub(super) access: Option<Arc<WorkerAccess>>,
@@ -94,13 +94,13 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// Whether the last heartbeat is no older than this part of the lease.
+    /// `true` if the last heartbeat is no older than this part of the lease.
     pub(super) fn is_heard(&self, part: i32, whole: i32, now: DateTime<Utc>) -> bool {
         self.heartbeat_at + (self.lease_until - self.heartbeat_at) * part / whole >= now
     }
 }
 
-/// What jobs are counted by.
+/// Key of the counters of jobs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct CounterKey {
     queue: QueueName,
@@ -136,12 +136,12 @@ impl Tables {
             .find(|job| !job.status.is_finished() && job.unique_key.as_ref() == Some(key))
     }
 
-    /// Whether a due time of a recurring job has become a job.
+    /// `true` if a due time of a recurring job has become a job.
     pub(super) fn has_occurrence(&self, occurrence: Occurrence) -> bool {
         self.jobs().any(|job| job.occurrence == Some(occurrence))
     }
 
-    /// How many occurrences of a recurring job have not ended.
+    /// Number of unfinished occurrences of a recurring job.
     pub(super) fn unfinished_of(&self, id: RecurringId) -> usize {
         let is_of = |job: &Job| job.occurrence.is_some_and(|occurrence| occurrence.recurring_id == id);
         self.jobs()
@@ -177,7 +177,7 @@ impl Tables {
         }
     }
 
-    /// How many jobs a filter means that has only conditions by which jobs are counted.
+    /// Number of jobs that match a filter whose conditions are all covered by counters.
     pub(super) fn count(&self, filter: &JobFilter) -> u64 {
         let JobFilter {
             statuses,
@@ -199,7 +199,7 @@ impl Tables {
             .sum()
     }
 
-    /// How many jobs are pending, by type and queue.
+    /// Number of pending jobs by type and queue.
     pub(super) fn pending_by_type(&self) -> Vec<PendingJobs> {
         let mut counts: BTreeMap<(JobType, QueueName), u64> = BTreeMap::new();
         for (key, count) in self.counters.iter().filter(|(key, _)| key.status == JobStatus::Pending) {
@@ -258,7 +258,7 @@ impl Tables {
         }
     }
 
-    /// Pauses or resumes a queue; tells whether that is another state than before.
+    /// Pauses or resumes a queue. Returns whether its state has changed.
     pub(super) fn switch_queue(&mut self, queue: &QueueName, is_paused: bool) -> bool {
         let before = self.queues.insert(queue.clone(), is_paused).unwrap_or(false);
         before != is_paused
@@ -313,14 +313,14 @@ impl Tables {
             .sum()
     }
 
-    /// Forgets what was completed before a time; tells how many counts that were.
+    /// Removes throughput counts before a time. Returns their number.
     pub(super) fn forget_completed(&mut self, before: DateTime<Utc>) -> usize {
         let length = self.completed.len();
         self.completed.retain(|(_, second), _| *second >= before.timestamp());
         length - self.completed.len()
     }
 
-    /// Forgets up to so many keys that were given before a time, the oldest first; tells how many.
+    /// Removes idempotency keys before a time up to a limit, oldest first. Returns their number.
     pub(super) fn forget_keys(&mut self, before: DateTime<Utc>, limit: u32) -> usize {
         let mut old: Vec<(DateTime<Utc>, String)> = self
             .idempotency

@@ -38,7 +38,7 @@ impl Tables {
 
     pub(super) fn renew(&mut self, id: NodeId, lease_until: DateTime<Utc>, now: DateTime<Utc>) -> Applied {
         let known = self.nodes.get_mut(&id);
-        // One that has left (its lease ends in 1970) is not known any more.
+        // One that has left (its lease ends in 1970) is unknown.
         let known = known.filter(|node| node.worker.is_some() && node.lease_until > DateTime::UNIX_EPOCH);
         Applied::Renewed(known.map(|worker| {
             worker.heartbeat_at = now;

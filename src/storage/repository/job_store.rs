@@ -42,8 +42,8 @@ pub struct Maintenance {
 /// one ([`ChangeError::Rejected`]); the server accepts none.
 #[async_trait]
 pub trait JobStore: Send + Sync + 'static {
-    /// Applies the changes of a commit in one transaction, and writes their audit records and outbox entries in it. A change
-    /// that can't be applied fails alone, without its record; an `Err` means that nothing is known to be applied.
+    /// Applies the changes of a commit in one transaction, with their audit records and outbox entries. A change that
+    /// can't be applied fails alone, without its record; after an `Err` the outcome is unknown.
     async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError>;
 
     /// One job.

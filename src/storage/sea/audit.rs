@@ -1,4 +1,4 @@
-//! Who has changed what: written with the changes, read a page at a time, removed in steps.
+//! The audit log: written with the changes, read in pages, removed in batches.
 
 use std::sync::Arc;
 
@@ -153,7 +153,7 @@ pub(super) fn record_row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9]
         action,
         job_id,
         queue,
-        // What it really was is known now.
+        // The actual number is known now.
         jobs: _,
         outcome,
     } = record;

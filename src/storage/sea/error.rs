@@ -1,4 +1,4 @@
-//! What the database's errors mean for a caller.
+//! Classification of the database's errors.
 
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub(super) fn not_written(error: &DbErr) -> RepositoryError {
     }
 }
 
-/// The fault that an error shows, if it is one that does not pass by itself.
+/// The fault of an error, if it is permanent.
 fn fault(error: &sqlx::Error) -> Option<StorageFault> {
     let sqlx::Error::Database(database) = error else {
         return None;
@@ -96,7 +96,7 @@ pub(super) fn corrupt(reason: impl Into<String>) -> RepositoryError {
     RepositoryError::Corrupt { reason: reason.into() }
 }
 
-/// What the database said, without the layers in between.
+/// The message of the database, without those of the layers between.
 pub(super) fn text(error: &DbErr) -> String {
     match sqlx_error(error) {
         Some(error) => sqlx_text(error),
@@ -104,7 +104,7 @@ pub(super) fn text(error: &DbErr) -> String {
     }
 }
 
-/// What the database said to the driver.
+/// The message of the database to the driver.
 pub(super) fn sqlx_text(error: &sqlx::Error) -> String {
     if let sqlx::Error::Database(error) = error {
         let message = error.message();
@@ -115,7 +115,7 @@ pub(super) fn sqlx_text(error: &sqlx::Error) -> String {
         return message.to_owned();
     }
     if let sqlx::Error::Io(error) = error {
-        // How the connection failed, without saying that it is one of a database.
+        // The cause of the connection failure, without the outer message.
         return error.to_string();
     }
     error.to_string()
@@ -147,8 +147,8 @@ pub(super) fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
     }
 }
 
-/// Whether the statement itself was wrong for what is stored (a constraint, a value out of range), so that the same
-/// commit would fail again.
+/// `true` if the statement itself was invalid for the stored data (a constraint, a value out of range), so that the
+/// same commit would fail again.
 fn is_about_a_value(error: &DbErr) -> bool {
     let Some(sqlx::Error::Database(database)) = sqlx_error(error) else {
         return false;
@@ -163,13 +163,13 @@ fn is_about_a_value(error: &DbErr) -> bool {
         .is_ok_and(|code| matches!(code & 0xff, 18 | 19 | 20 | 25))
 }
 
-/// Whether no connection was free in time.
+/// `true` if no connection was free in time.
 fn is_late(error: &DbErr) -> bool {
     matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
         || matches!(sqlx_error(error), Some(sqlx::Error::PoolTimedOut))
 }
 
-/// Whether a statement was stopped because of its time.
+/// `true` if a statement was cancelled by its timeout.
 fn is_stopped(error: &DbErr) -> bool {
     let Some(error) = sqlx_error(error) else { return false };
     let sqlx::Error::Database(database) = error else {
@@ -184,7 +184,7 @@ fn is_stopped(error: &DbErr) -> bool {
     code.parse::<u32>().is_ok_and(|code| code & 0xff == 9)
 }
 
-/// Whether SQLite can only read the file: its primary result code 8.
+/// `true` if SQLite can only read the file: its primary result code 8.
 pub(super) fn is_read_only(error: &DbErr) -> bool {
     let Some(sqlx::Error::Database(database)) = sqlx_error(error) else {
         return false;
@@ -193,7 +193,7 @@ pub(super) fn is_read_only(error: &DbErr) -> bool {
     database.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() && code.is_some_and(|code| code & 0xff == 8)
 }
 
-/// Whether PostgreSQL has undone the transaction for the sake of another one: 40001, 40P01 (deadlock) of SQLSTATE.
+/// `true` if PostgreSQL has rolled back the transaction in favor of another one: 40001, 40P01 (deadlock) of SQLSTATE.
 fn is_about_another_commit(error: &DbErr) -> bool {
     let Some(sqlx::Error::Database(database)) = sqlx_error(error) else {
         return false;
@@ -202,7 +202,7 @@ fn is_about_another_commit(error: &DbErr) -> bool {
         && matches!(database.code().as_deref(), Some("40001" | "40P01"))
 }
 
-/// Whether a unique index was violated.
+/// `true` if a unique index was violated.
 pub(super) fn is_unique_violation(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(sea_orm::SqlErr::UniqueConstraintViolation(_)))
 }
@@ -213,7 +213,7 @@ mod tests {
     use crate::domain::metrics::storage_fault::StorageFault;
 
     #[test]
-    fn result_codes_that_mean_a_fault_are_told_from_those_that_pass() {
+    fn result_codes_of_faults_are_distinguished_from_transient_ones() {
         for (code, fault) in [
             (11, Some(StorageFault::Corrupt)),
             (267, Some(StorageFault::Corrupt)),

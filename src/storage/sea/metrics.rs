@@ -20,7 +20,7 @@ use crate::storage::repository::RepositoryError;
 
 /// A span: its place in the list, and its time buckets.
 const SPAN: &[Kind] = &[Kind::Big, Kind::Big, Kind::Big];
-/// How many spans a SQLite text has; see [`super::commit::bulk_values`].
+/// Numbers of spans per SQLite text; see [`super::commit::bulk_values`].
 const SQLITE_SPANS: [usize; 5] = [1, 8, 32, 128, 1_024];
 
 fn failed(error: DbErr) -> RepositoryError {
@@ -69,7 +69,7 @@ fn read_step(row: &QueryResult, first: usize) -> Result<(Measure, u8, u64), Repo
     Ok((measure, bucket, number(row, first + 2)?))
 }
 
-/// The tables of sums and of steps of time that tell what a filter asks for with the fewest rows.
+/// The tables of rollups and time buckets with the fewest rows for a filter.
 fn tables(RollupFilter { queue, job_types }: &RollupFilter) -> (&'static str, &'static str) {
     if queue.is_none() && job_types.is_empty() {
         ("rollup_totals", "time_step_totals")
@@ -78,7 +78,7 @@ fn tables(RollupFilter { queue, job_types }: &RollupFilter) -> (&'static str, &'
     }
 }
 
-/// What a filter asks of rows that have a queue and a type, as a condition, with what is bound to it.
+/// Condition of a filter on rows with a queue and a type, with its bound values.
 fn condition(filter: &RollupFilter, values: &mut Vec<Value>) -> String {
     let RollupFilter { queue, job_types } = filter;
     let mut sql = String::new();
@@ -230,9 +230,9 @@ const BY_HOURS: [(&str, &str); 3] = [
 ];
 
 impl CommitContext<'_> {
-    /// Removes the sums of the oldest day whose time is over, and adds up the hours of the oldest day that is to be kept as one.
-    /// Tells whether it has found something to do: no more than a day of each, so that years of sums, whose time is over at
-    /// once when somebody says so, make no commit long.
+    /// Deletes the oldest expired daily rollup, and compacts the hours of the oldest day to a daily rollup. Returns
+    /// whether there was anything to do: at most one day of each, so that a shorter retention does not cause a long
+    /// commit.
     pub(super) async fn age_sums(
         &mut self,
         by_days_before: DateTime<Utc>,

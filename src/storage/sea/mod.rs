@@ -1,7 +1,7 @@
 //! Jobs in SQLite or PostgreSQL, through SeaORM.
 //!
-//! Nothing else imports `sea_orm`, the entities or the migration. Writes are a few statements a commit, each for many
-//! rows; what they really changed is what the counters are told.
+//! Only this module imports `sea_orm`, the entities and the migration. A commit writes with few statements, each for
+//! many rows; the counters follow the rows that were actually changed.
 
 mod audit;
 pub(crate) mod cluster;

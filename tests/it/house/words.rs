@@ -28,11 +28,36 @@ const BANNED: &[&str] = &[
     "look at",
     "looks for",
     "says",
+    "said",
+    "hear",
+    "told",
+    "asks",
+    "is asked",
+    "are asked",
+    "was asked",
+    "who listens",
+    "everybody",
+    "anybody",
+    "so long",
+    "lets in",
+    "let in",
+    "had better",
+    "of its own accord",
+    "in vain",
+    "for good",
+    "goes on",
+    "go on",
+    "all the same",
+    "any more",
+    "come back",
+    "comes back",
+    "handed back",
+    "once more",
+    "is over",
+    "reckoned",
+    "people call it",
     "as many as there may be",
 ];
-
-/// Lines in the old vocabulary that are still to be rewritten. The number may only fall.
-const REMAINING_MAX: usize = 1_200;
 
 /// First words of documentation that is not a noun phrase or a sentence.
 const OPENINGS: &[&str] = &[
@@ -71,10 +96,14 @@ fn comment(line: &str) -> Option<&str> {
     (!is_url).then(|| &line[start..])
 }
 
-/// Texts between quotes of a line of code.
-fn quoted(line: &str) -> impl Iterator<Item = &str> {
+/// Texts between quotes of a line of code, which may continue a text of the line before; and whether the next line
+/// continues one.
+fn quoted(line: &str, is_continued: bool) -> (Vec<&str>, bool) {
     let code = line.split("//").next().unwrap_or_default();
-    code.split('"').skip(1).step_by(2)
+    let first = usize::from(!is_continued);
+    let texts = code.split('"').skip(first).step_by(2).collect();
+    let is_open = code.matches('"').count() % 2 == first;
+    (texts, is_open && line.trim_end().ends_with('\\'))
 }
 
 fn has_word(text: &str, word: &str) -> bool {
@@ -123,8 +152,11 @@ fn code_and_documents_use_the_fields_words() {
         for path in rust_files(&root.join(folder)) {
             let text = fs::read_to_string(&path).expect("a readable file");
             let mut was_documentation = false;
+            let mut is_continued = false;
             for (number, line) in text.lines().enumerate() {
-                let texts = comment(line).into_iter().chain(quoted(line)).collect::<Vec<_>>();
+                let (mut texts, is_open) = quoted(line, is_continued);
+                is_continued = is_open;
+                texts.extend(comment(line));
                 if let Some(word) = banned_in(texts.iter().copied()) {
                     report(&path, number, word, line);
                 }
@@ -144,12 +176,7 @@ fn code_and_documents_use_the_fields_words() {
             }
         }
     }
-    assert!(
-        wrong.len() <= REMAINING_MAX,
-        "{} lines:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "{} lines:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -159,7 +186,10 @@ fn a_banned_word_is_found_and_a_part_of_a_word_is_not() {
     assert_eq!(opening_of("    /// How many jobs run."), Some("How many "));
     assert_eq!(opening_of("    /// Number of running jobs."), None);
     assert_eq!(
-        quoted(r#"f("one", "two") // "three""#).collect::<Vec<_>>(),
-        ["one", "two"]
+        quoted(r#"f("one", "two") // "three""#, false),
+        (vec!["one", "two"], false)
     );
+    let first = quoted(r#"g("one, \"#, false);
+    assert_eq!(first, (vec![r"one, \"], true));
+    assert_eq!(quoted(r#"two")"#, true), (vec!["two"], false));
 }

@@ -22,11 +22,11 @@ use crate::storage::query::{AuditFilter, AuditPage};
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         a_record_is_read_as_it_was_written,
-        what_had_an_effect_is_recorded,
-        new_jobs_are_recorded_beside_starts_and_ends,
-        what_had_no_effect_is_not_recorded,
+        effective_changes_are_audited,
+        new_jobs_are_audited_beside_starts_and_completions,
+        ineffective_changes_are_not_audited,
         a_bad_change_is_not_recorded,
-        steps_of_one_work_are_added_up,
+        batches_of_one_operation_are_added_up,
         records_are_listed_in_pages,
         records_are_filtered,
         old_records_are_removed_in_steps,
@@ -70,7 +70,7 @@ async fn a_record_is_read_as_it_was_written(storage: Subject) {
         outcome: AuditOutcome::Changed,
         job_id: Some(job(1).id),
         queue: Some(queue("mail")),
-        // What it really was, storage says.
+        // Storage knows the actual number.
         jobs: 77,
         ..record(1)
     };
@@ -89,7 +89,7 @@ async fn a_record_is_read_as_it_was_written(storage: Subject) {
     assert_eq!(all(&storage).await, expected);
 }
 
-async fn what_had_an_effect_is_recorded(storage: Subject) {
+async fn effective_changes_are_audited(storage: Subject) {
     storage.insert(&[job(1), job(2), job(3), with_key("k", job(4))]).await;
     let clear = Change::Queue(QueueChange::Clear {
         queue: job(1).queue,
@@ -120,7 +120,7 @@ async fn what_had_an_effect_is_recorded(storage: Subject) {
 }
 
 /// Once with nothing else in the commit, once beside a start that is refused, and once beside other changes.
-async fn new_jobs_are_recorded_beside_starts_and_ends(storage: Subject) {
+async fn new_jobs_are_audited_beside_starts_and_completions(storage: Subject) {
     let node = storage.live_node(1).await;
     let gone = job(999);
     let stale = || (start([&gone], node, at(10)), None, Ok(Applied::Started(vec![false])));
@@ -172,7 +172,7 @@ async fn new_jobs_are_recorded_beside_starts_and_ends(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn what_had_no_effect_is_not_recorded(storage: Subject) {
+async fn ineffective_changes_are_not_audited(storage: Subject) {
     let request = |number| {
         Change::Job(JobChange::Insert {
             jobs: vec![with_key("k", job(number)).into()],
@@ -185,7 +185,7 @@ async fn what_had_no_effect_is_not_recorded(storage: Subject) {
     };
     storage.commit(&[request(1)]).await;
     let clear = Change::Queue(QueueChange::Clear {
-        queue: queue("nobody"),
+        queue: queue("unused"),
         status: JobStatus::Pending,
         up_to: job(100).id,
         limit: 10,
@@ -225,7 +225,7 @@ async fn a_bad_change_is_not_recorded(storage: Subject) {
     assert_eq!(all(&storage).await, expected);
 }
 
-async fn steps_of_one_work_are_added_up(storage: Subject) {
+async fn batches_of_one_operation_are_added_up(storage: Subject) {
     storage.insert(&(0..5).map(job).collect::<Vec<_>>()).await;
     let clear = Change::Queue(QueueChange::Clear {
         queue: queue("default"),
@@ -285,7 +285,7 @@ async fn records_are_filtered(storage: Subject) {
         ),
         (
             AuditFilter {
-                actor: Some(Arc::from("nobody")),
+                actor: Some(Arc::from("unknown")),
                 ..any()
             },
             &[],

@@ -23,8 +23,8 @@ use crate::storage::outbox::AttemptOutcome;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
-        jobs_whose_due_time_was_reckoned_from_the_future_are_found,
-        deliveries_that_were_noted_in_the_future_are_set_back_once,
+        jobs_whose_due_time_was_calculated_in_the_future_are_found,
+        deliveries_recorded_in_the_future_are_set_back_once,
     ]
 }
 
@@ -41,7 +41,7 @@ fn made(number: u128, due: Due, now: DateTime<Utc>) -> Job {
     new.into_job(&JobDefaults::default(), now, number)
 }
 
-async fn jobs_whose_due_time_was_reckoned_from_the_future_are_found(storage: Subject) {
+async fn jobs_whose_due_time_was_calculated_in_the_future_are_found(storage: Subject) {
     let now = far(0);
     let ahead = far(7_200);
     let hour = Due::After(TimeSpan::from_secs(3_600));
@@ -98,7 +98,7 @@ async fn jobs_whose_due_time_was_reckoned_from_the_future_are_found(storage: Sub
     assert_eq!(found(now, 10).await.len(), 0);
 }
 
-async fn deliveries_that_were_noted_in_the_future_are_set_back_once(storage: Subject) {
+async fn deliveries_recorded_in_the_future_are_set_back_once(storage: Subject) {
     let told = put(&storage, &endpoint(1)).await;
     let sent_at = |number, at| Message {
         at,

@@ -1,4 +1,4 @@
-//! The nodes as people see them, and the one that leads: by the storage's own clock.
+//! Lists of nodes and the leader, by the storage's own clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_node_is_shown_as_it_is,
         a_heartbeat_is_shown,
         a_node_drains_until_it_is_resumed,
-        the_first_node_that_asks_leads,
+        the_first_candidate_becomes_the_leader,
         a_leader_that_is_silent_is_replaced,
         a_second_server_leads_at_once_unless_storage_is_shared,
     ]
@@ -36,7 +36,7 @@ async fn lead(storage: &Subject, node: NodeId, lease: TimeSpan) -> Option<Fencin
         .await
     {
         Ok(Applied::Led(token)) => token,
-        other => panic!("a node that asks to lead was answered {other:?}"),
+        other => panic!("unexpected result of an election: {other:?}"),
     }
 }
 
@@ -73,7 +73,7 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
         job_types: Some(vec![email_job(), JobType::parse("FaxJob").expect("a type")]),
         remote_types: Some(vec![email_job()]),
     };
-    // Two looks at the clock may lie between the two times.
+    // The clock may be read twice between the two times.
     let drift = (shown.lease_until - expected.lease_until).abs();
     assert!(drift < chrono::TimeDelta::seconds(5), "{drift}");
     assert_eq!(
@@ -139,15 +139,11 @@ async fn a_heartbeat_is_shown(storage: Subject) {
     );
 }
 
-async fn the_first_node_that_asks_leads(storage: Subject) {
+async fn the_first_candidate_becomes_the_leader(storage: Subject) {
     let token = lead(&storage, node(1), LONG).await;
     assert!(token.is_some());
     assert_eq!(lead(&storage, node(2), LONG).await, None);
-    assert_eq!(
-        lead(&storage, node(1), LONG).await,
-        token,
-        "who goes on leading keeps its token"
-    );
+    assert_eq!(lead(&storage, node(1), LONG).await, token, "a leader keeps its token");
     let both = [node(2), node(1)].map(|node| Change::Cluster(ClusterChange::Lead { node, lease: LONG }));
     assert_eq!(
         storage.commit(&both).await,

@@ -9,18 +9,20 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, Finished, JobChange};
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample;
-use crate::storage::conformance::sample::{asked_to_cancel, at, claim, finish, insert, job, jobs, node, start, update};
+use crate::storage::conformance::sample::{
+    at, claim, finish, insert, job, jobs, node, start, update, with_requested_cancellation,
+};
 use crate::storage::conformance::subject::Subject;
 use crate::storage::query::{RunningJob, StoredWorker};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
-        what_a_node_runs_is_known,
-        what_a_node_with_a_lease_runs_is_no_orphan,
-        what_a_node_leaves_is_orphaned,
+        the_running_jobs_of_a_node_are_returned,
+        jobs_of_a_node_with_a_lease_are_no_orphans,
+        jobs_of_a_node_that_left_are_orphans,
         a_lease_runs_out_where_storage_is_shared,
         a_heartbeat_renews_a_lease,
-        what_was_renewed_meanwhile_is_no_orphan_any_more,
+        jobs_of_a_renewed_lease_are_no_orphans,
         a_server_whose_heartbeat_is_late_finds_no_orphans,
         workers_whose_server_was_away_get_the_time_of_a_heartbeat,
         a_worker_that_is_gone_gets_the_time_of_a_heartbeat_once,
@@ -30,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// How long a case waits for a lease of a millisecond to run out before it fails.
+/// Maximum time that a case waits for the expiry of a lease of a millisecond.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 async fn orphans(storage: &Subject, observer: NodeId, limit: u32) -> Vec<JobId> {
@@ -61,14 +63,16 @@ fn ids(jobs: &[Job]) -> Vec<JobId> {
     jobs.iter().map(|job| job.id).collect()
 }
 
-async fn what_a_node_runs_is_known(storage: Subject) {
+async fn the_running_jobs_of_a_node_are_returned(storage: Subject) {
     let live = storage.live_node(1).await;
     let first = storage.insert_running(sample::in_queue("mail", job(1)), live).await;
     let second = storage.insert_running(job(2), live).await;
     let ended = storage.insert_running(job(3), live).await;
     storage.finish(&ended, Outcome::Completed(None)).await;
     storage.insert(&[job(4)]).await;
-    storage.commit(&[update(&second, &asked_to_cancel(&second))]).await;
+    storage
+        .commit(&[update(&second, &with_requested_cancellation(&second))])
+        .await;
     let short = |job: &Job, cancel_requested| RunningJob {
         id: job.id,
         queue: job.queue.clone(),
@@ -84,7 +88,7 @@ async fn what_a_node_runs_is_known(storage: Subject) {
     assert_eq!(nobody, []);
 }
 
-async fn what_a_node_with_a_lease_runs_is_no_orphan(storage: Subject) {
+async fn jobs_of_a_node_with_a_lease_are_no_orphans(storage: Subject) {
     let live = storage.live_node(1).await;
     storage.insert_running(job(1), live).await;
     storage.insert(&[job(2)]).await;
@@ -95,7 +99,7 @@ async fn what_a_node_with_a_lease_runs_is_no_orphan(storage: Subject) {
     }
 }
 
-async fn what_a_node_leaves_is_orphaned(storage: Subject) {
+async fn jobs_of_a_node_that_left_are_orphans(storage: Subject) {
     let gone = storage.live_node(1).await;
     let running = storage.insert_running(job(1), gone).await;
     storage.insert(&[job(2)]).await;
@@ -115,7 +119,7 @@ async fn what_a_node_leaves_is_orphaned(storage: Subject) {
     assert_eq!(
         storage.apply(unknown).await,
         Ok(Applied::Alive),
-        "nobody leaves twice in vain"
+        "a second leave has no effect"
     );
 }
 
@@ -138,7 +142,7 @@ async fn a_lease_runs_out_where_storage_is_shared(storage: Subject) {
         );
         storage.holds(&[job(2)]).await;
     } else {
-        // Nobody else can be there: however late its heartbeat is, it lives.
+        // No other node can exist: it is alive, however late its heartbeat.
         tokio::time::sleep(Duration::from_millis(20)).await;
         assert_eq!(orphans(&storage, silent, 10).await, []);
         let nodes = storage.repository.nodes().await.expect("storage reads");
@@ -159,14 +163,14 @@ async fn a_heartbeat_renews_a_lease(storage: Subject) {
         assert_eq!(
             orphans(&storage, observer, 10).await,
             [],
-            "the node is back before anybody took its job"
+            "the node is back before its job was recovered"
         );
     }
     storage.insert_running(job(2), node).await;
     storage.finish(&running, Outcome::Completed(None)).await;
 }
 
-async fn what_was_renewed_meanwhile_is_no_orphan_any_more(storage: Subject) {
+async fn jobs_of_a_renewed_lease_are_no_orphans(storage: Subject) {
     let observer = storage.live_node(1).await;
     let worker = super::workers::register(&storage, 2, TimeSpan::from_millis(1)).await;
     super::workers::lease_for(&storage, worker, TimeSpan::from_secs(3_600)).await;
@@ -209,7 +213,7 @@ async fn a_server_whose_heartbeat_is_late_finds_no_orphans(storage: Subject) {
     storage.heartbeat(node(2), TimeSpan::from_millis(1)).await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(orphans(&storage, node(2), 10).await, []);
-    assert_eq!(orphans(&storage, node(3), 10).await, [], "one that nobody has heard of");
+    assert_eq!(orphans(&storage, node(3), 10).await, [], "an unknown node");
     storage.live_node(2).await;
     assert_eq!(orphans(&storage, node(2), 10).await, [running.id]);
 }
@@ -285,7 +289,7 @@ async fn orphans_are_found_in_steps(storage: Subject) {
     assert_eq!(orphans(&storage, observer, u32::MAX).await, ids(&many));
 }
 
-/// No version of the server stores such a job; somebody else may have.
+/// No version of the server stores such a job; another program may have.
 async fn a_running_job_without_a_node_is_an_orphan(storage: Subject) {
     let observer = storage.live_node(1).await;
     let nobodys = Job {

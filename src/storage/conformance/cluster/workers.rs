@@ -20,8 +20,8 @@ use crate::storage::query::{WorkerPage, WorkerTypes};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
-        a_worker_is_known_as_it_declared_itself_and_is_no_node,
-        a_worker_takes_jobs_under_its_lease_alone,
+        a_worker_is_listed_as_registered_and_is_no_node,
+        a_worker_claims_jobs_only_under_its_lease,
         a_servers_heartbeat_ends_no_workers_lease,
         a_worker_that_has_left_is_renewed_no_more,
         workers_are_read_page_by_page_and_counted_by_owner,
@@ -88,7 +88,7 @@ async fn renew(storage: &Subject, worker: NodeId) -> bool {
     }
 }
 
-async fn a_worker_is_known_as_it_declared_itself_and_is_no_node(storage: Subject) {
+async fn a_worker_is_listed_as_registered_and_is_no_node(storage: Subject) {
     storage.live_node(1).await;
     let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
     storage.insert_running(job(1), worker).await;
@@ -117,7 +117,7 @@ async fn a_worker_is_known_as_it_declared_itself_and_is_no_node(storage: Subject
     }
 }
 
-async fn a_worker_takes_jobs_under_its_lease_alone(storage: Subject) {
+async fn a_worker_claims_jobs_only_under_its_lease(storage: Subject) {
     let server = storage.live_node(1).await;
     storage.insert(&[job(1), job(2)]).await;
     let worker = register(&storage, 2, TimeSpan::from_secs(3_600)).await;
@@ -136,7 +136,7 @@ async fn a_worker_takes_jobs_under_its_lease_alone(storage: Subject) {
         .apply(Change::Job(JobChange::Claim(claim(1, silent, at(10)))))
         .await;
     assert_eq!(refused, Err(ChangeError::NoLease));
-    assert!(renew(&storage, silent).await, "one that was silent may come back");
+    assert!(renew(&storage, silent).await, "a silent worker may return");
     let claimed = storage
         .apply(Change::Job(JobChange::Claim(claim(1, silent, at(10)))))
         .await;

@@ -1,4 +1,4 @@
-//! A commit as a whole: answers in order, one bad change alone, everything seen at once.
+//! Commits as a whole: results in order, isolated failures, atomic visibility.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ pub(super) fn cases() -> Vec<Case> {
     cases_of![
         an_empty_commit_changes_nothing,
         an_empty_storage_has_nothing,
-        changes_are_answered_in_their_order,
+        results_are_in_the_order_of_the_changes,
         a_bad_insert_fails_alone,
         a_bad_insert_leaves_no_idempotency_key,
         a_stale_change_fails_alone,
-        what_is_committed_is_read_at_once,
+        commits_are_visible_at_once,
     ]
 }
 
@@ -37,7 +37,7 @@ async fn an_empty_commit_changes_nothing(storage: Subject) {
 }
 
 async fn an_empty_storage_has_nothing(storage: Subject) {
-    storage.repository.ping().await.expect("storage answers");
+    storage.repository.ping().await.expect("storage is available");
     assert_eq!(storage.find(unknown_id()).await, None);
     assert_eq!(storage.attempts(unknown_id()).await, []);
     let by_id = storage.repository.jobs_by_id(&[unknown_id()]).await;
@@ -49,7 +49,7 @@ async fn an_empty_storage_has_nothing(storage: Subject) {
 }
 
 /// A commit with one change of each kind that names its jobs.
-async fn changes_are_answered_in_their_order(storage: Subject) {
+async fn results_are_in_the_order_of_the_changes(storage: Subject) {
     let [new, pending, running, old, changed] = jobs(5).try_into().expect("five jobs");
     let node = storage.live_node(1).await;
     storage.insert(&[pending.clone(), old.clone(), changed.clone()]).await;
@@ -176,7 +176,7 @@ async fn a_stale_change_fails_alone(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn what_is_committed_is_read_at_once(storage: Subject) {
+async fn commits_are_visible_at_once(storage: Subject) {
     for number in 0..50 {
         let job = job(number);
         storage.insert(std::slice::from_ref(&job)).await;

@@ -1,4 +1,4 @@
-//! Claims: a node asks storage for due jobs.
+//! Claims of due jobs.
 
 use std::sync::Arc;
 
@@ -20,16 +20,16 @@ use crate::storage::conformance::subject::Subject;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
-        a_claim_takes_the_most_urgent_first,
+        a_claim_returns_the_most_urgent_jobs_first,
         a_claim_crosses_priorities_and_stops_at_its_limit,
-        jobs_of_one_due_time_are_taken_in_the_order_of_their_age,
-        a_claimed_job_is_stored_as_it_was_answered,
-        a_claim_takes_only_due_jobs,
-        a_claim_takes_only_the_types_that_are_asked_for,
-        a_claim_takes_only_its_queues_jobs,
-        a_claim_takes_only_pending_jobs,
-        a_claim_never_takes_more_than_asked,
-        a_claim_takes_no_more_bytes_than_asked,
+        jobs_of_one_due_time_are_claimed_in_the_order_of_their_age,
+        a_claimed_job_is_stored_as_it_was_returned,
+        a_claim_returns_only_due_jobs,
+        a_claim_returns_only_the_requested_types,
+        a_claim_returns_only_jobs_of_its_queue,
+        a_claim_returns_only_pending_jobs,
+        a_claim_never_exceeds_its_limit,
+        a_claim_never_exceeds_its_limit_of_bytes,
         two_claims_never_take_one_job,
         a_claim_sees_what_its_commit_has_stored,
         a_node_without_a_lease_claims_nothing,
@@ -45,7 +45,7 @@ async fn claimed(storage: &Subject, claim: Claim) -> Vec<Job> {
 fn taken(applied: Result<Applied, ChangeError>) -> Vec<Job> {
     match applied {
         Ok(Applied::Claimed(jobs)) => jobs.iter().map(|job| Job::clone(job)).collect(),
-        other => panic!("a claim answered {other:?}"),
+        other => panic!("unexpected result of a claim: {other:?}"),
     }
 }
 
@@ -60,7 +60,7 @@ fn due_at(seconds: i64, job: Job) -> Job {
     }
 }
 
-async fn a_claim_takes_the_most_urgent_first(storage: Subject) {
+async fn a_claim_returns_the_most_urgent_jobs_first(storage: Subject) {
     let node = storage.live_node(1).await;
     let low = with_priority(Priority::Low, due_at(1, job(1)));
     let normal_late = due_at(9, job(2));
@@ -97,7 +97,7 @@ async fn a_claim_crosses_priorities_and_stops_at_its_limit(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn jobs_of_one_due_time_are_taken_in_the_order_of_their_age(storage: Subject) {
+async fn jobs_of_one_due_time_are_claimed_in_the_order_of_their_age(storage: Subject) {
     let node = storage.live_node(1).await;
     let all: Vec<Job> = jobs(20).into_iter().map(|job| due_at(50, job)).collect();
     for job in all.iter().rev() {
@@ -107,7 +107,7 @@ async fn jobs_of_one_due_time_are_taken_in_the_order_of_their_age(storage: Subje
     assert_eq!(ids(&found), ids(&all[..9]));
 }
 
-async fn a_claimed_job_is_stored_as_it_was_answered(storage: Subject) {
+async fn a_claimed_job_is_stored_as_it_was_returned(storage: Subject) {
     let live = storage.live_node(1).await;
     storage.insert(&[job(1)]).await;
     let now = at(100) + TimeDelta::microseconds(654_321);
@@ -121,7 +121,7 @@ async fn a_claimed_job_is_stored_as_it_was_answered(storage: Subject) {
     storage.holds(&again).await;
 }
 
-async fn a_claim_takes_only_due_jobs(storage: Subject) {
+async fn a_claim_returns_only_due_jobs(storage: Subject) {
     let node = storage.live_node(1).await;
     let now = at(100);
     let just_due = Job { due_at: now, ..job(1) };
@@ -135,7 +135,7 @@ async fn a_claim_takes_only_due_jobs(storage: Subject) {
     storage.holds(&[not_yet]).await;
 }
 
-async fn a_claim_takes_only_the_types_that_are_asked_for(storage: Subject) {
+async fn a_claim_returns_only_the_requested_types(storage: Subject) {
     let node = storage.live_node(1).await;
     let of_type = |name, job| Job {
         job_type: job_type(name),
@@ -160,7 +160,7 @@ async fn a_claim_takes_only_the_types_that_are_asked_for(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn a_claim_takes_only_its_queues_jobs(storage: Subject) {
+async fn a_claim_returns_only_jobs_of_its_queue(storage: Subject) {
     let node = storage.live_node(1).await;
     storage
         .insert(&[
@@ -173,13 +173,13 @@ async fn a_claim_takes_only_its_queues_jobs(storage: Subject) {
         queue: queue(name),
         ..claim(10, node, at(100))
     };
-    assert_eq!(claimed(&storage, of_queue("nobody")).await, []);
-    assert_eq!(storage.queue("nobody").await, None, "asking makes no queue");
+    assert_eq!(claimed(&storage, of_queue("unused")).await, []);
+    assert_eq!(storage.queue("unused").await, None, "a claim creates no queue");
     assert_eq!(ids(&claimed(&storage, of_queue("mail")).await), [job(1).id]);
     storage.counts_are_exact().await;
 }
 
-async fn a_claim_takes_only_pending_jobs(storage: Subject) {
+async fn a_claim_returns_only_pending_jobs(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(1), node).await;
     let ended = storage.insert_running(job(2), node).await;
@@ -188,7 +188,7 @@ async fn a_claim_takes_only_pending_jobs(storage: Subject) {
     storage.holds(&[running, ended]).await;
 }
 
-async fn a_claim_never_takes_more_than_asked(storage: Subject) {
+async fn a_claim_never_exceeds_its_limit(storage: Subject) {
     let node = storage.live_node(1).await;
     storage.insert(&jobs(30)).await;
     assert_eq!(claimed(&storage, claim(0, node, at(100))).await, []);
@@ -201,14 +201,14 @@ async fn a_claim_never_takes_more_than_asked(storage: Subject) {
         assert_eq!(
             u32::try_from(running.len()),
             Ok(taken),
-            "what was not answered is not taken"
+            "an incomplete claim claims nothing"
         );
     }
     assert_eq!(claimed(&storage, claim(u32::MAX, node, at(100))).await.len(), 14);
     storage.counts_are_exact().await;
 }
 
-async fn a_claim_takes_no_more_bytes_than_asked(storage: Subject) {
+async fn a_claim_never_exceeds_its_limit_of_bytes(storage: Subject) {
     let node = storage.live_node(1).await;
     let sized = |number, bytes: usize| Job {
         parameters: Json::from_valid(format!("\"{}\"", "x".repeat(bytes - 2))),

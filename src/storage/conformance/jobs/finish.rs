@@ -15,7 +15,7 @@ use crate::storage::change::{Applied, Change, ClusterChange, Finished, JobChange
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample;
 use crate::storage::conformance::sample::{
-    asked_to_cancel, at, completed, failed, finish, insert, job, jobs, renamed, update,
+    at, completed, failed, finish, insert, job, jobs, renamed, update, with_requested_cancellation,
 };
 use crate::storage::conformance::subject::Subject;
 
@@ -26,11 +26,11 @@ pub(super) fn cases() -> Vec<Case> {
         an_attempt_ends_once,
         an_attempt_that_lost_its_lease_changes_nothing,
         the_end_of_an_older_attempt_changes_nothing,
-        a_job_that_was_asked_to_be_cancelled_does_not_run_again,
-        a_job_that_was_asked_to_be_cancelled_may_still_succeed,
-        a_job_that_nobody_runs_can_not_end,
-        a_node_that_lost_its_lease_may_still_end_what_nobody_took,
-        ends_of_many_attempts_are_told_apart,
+        a_job_with_a_requested_cancellation_is_not_retried,
+        a_job_with_a_requested_cancellation_may_still_succeed,
+        a_job_that_is_not_running_can_not_finish,
+        a_node_that_lost_its_lease_may_still_finish_unclaimed_jobs,
+        results_of_many_attempts_are_distinguished,
         a_brief_job_is_changed_without_its_texts,
         the_history_holds_the_last_attempts,
     ]
@@ -59,8 +59,8 @@ async fn the_history_holds_the_last_attempts(storage: Subject) {
     assert_eq!(storage.attempts(bystander.id).await.len(), 1);
 }
 
-/// What ends or changes a job need not read its parameters, its result and the detail of its error: they stay unless the end
-/// decides them.
+/// Changes need not read the parameters, the result and the error detail of a job: these are kept unless a completion
+/// sets them.
 async fn a_brief_job_is_changed_without_its_texts(storage: Subject) {
     let node = storage.live_node(1).await;
     let outcomes = [
@@ -213,11 +213,11 @@ async fn the_end_of_an_older_attempt_changes_nothing(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-/// The worker has worked out that the job is retried, and did not know of the request.
-async fn a_job_that_was_asked_to_be_cancelled_does_not_run_again(storage: Subject) {
+/// The worker has decided on a retry before it received the request.
+async fn a_job_with_a_requested_cancellation_is_not_retried(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(1), node).await;
-    let asked = asked_to_cancel(&running);
+    let asked = with_requested_cancellation(&running);
     assert_eq!(storage.apply(update(&running, &asked)).await, Ok(Applied::Updated));
     for outcome in [failed(), Outcome::Interrupted, Outcome::Lost] {
         let applied = storage.apply(finish(&running, outcome, at(800))).await;
@@ -232,7 +232,7 @@ async fn a_job_that_was_asked_to_be_cancelled_does_not_run_again(storage: Subjec
 }
 
 /// The worker does not know of the request, and what it stores does not run again: the revision grows with both.
-async fn a_job_that_was_asked_to_be_cancelled_may_still_succeed(storage: Subject) {
+async fn a_job_with_a_requested_cancellation_may_still_succeed(storage: Subject) {
     let node = storage.live_node(1).await;
     let ends = [
         completed(),
@@ -241,7 +241,7 @@ async fn a_job_that_was_asked_to_be_cancelled_may_still_succeed(storage: Subject
     ];
     for (outcome, number) in ends.into_iter().zip(1..) {
         let running = storage.insert_running(job(number), node).await;
-        let asked = asked_to_cancel(&running);
+        let asked = with_requested_cancellation(&running);
         assert_eq!(storage.apply(update(&running, &asked)).await, Ok(Applied::Updated));
         let ended = storage.finish(&running, outcome.clone()).await;
         let now = running.started_at.expect("a start") + TimeDelta::seconds(1);
@@ -254,7 +254,7 @@ async fn a_job_that_was_asked_to_be_cancelled_may_still_succeed(storage: Subject
     }
 }
 
-async fn a_job_that_nobody_runs_can_not_end(storage: Subject) {
+async fn a_job_that_is_not_running_can_not_finish(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(3), node).await;
     let next = Job {
@@ -265,7 +265,7 @@ async fn a_job_that_nobody_runs_can_not_end(storage: Subject) {
     assert_eq!(
         applied,
         Ok(Applied::Finished(Finished::LeaseLost)),
-        "nobody runs the next attempt"
+        "the next attempt is not running"
     );
     storage.holds(&[running]).await;
     storage.insert(&[job(1)]).await;
@@ -285,8 +285,8 @@ async fn a_job_that_nobody_runs_can_not_end(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-/// The number alone decides: nobody else has the job, so its end is worth storing.
-async fn a_node_that_lost_its_lease_may_still_end_what_nobody_took(storage: Subject) {
+/// The attempt number alone decides: no other node has claimed the job, so its result is worth storing.
+async fn a_node_that_lost_its_lease_may_still_finish_unclaimed_jobs(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(1), node).await;
     storage
@@ -297,7 +297,7 @@ async fn a_node_that_lost_its_lease_may_still_end_what_nobody_took(storage: Subj
     assert_eq!(ended.status, JobStatus::Completed);
 }
 
-async fn ends_of_many_attempts_are_told_apart(storage: Subject) {
+async fn results_of_many_attempts_are_distinguished(storage: Subject) {
     let node = storage.live_node(1).await;
     let many = jobs(40);
     storage.insert(&many).await;
@@ -308,7 +308,7 @@ async fn ends_of_many_attempts_are_told_apart(storage: Subject) {
     for number in 0..running.len() {
         match of(number) {
             (1, job) => before.push(finish(job, Outcome::Lost, at(110))),
-            (2, job) => before.push(update(job, &asked_to_cancel(job))),
+            (2, job) => before.push(update(job, &with_requested_cancellation(job))),
             _ => {}
         }
     }

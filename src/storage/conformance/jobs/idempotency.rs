@@ -13,15 +13,15 @@ use crate::storage::conformance::subject::Subject;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
-        a_repeated_request_is_answered_with_what_it_made,
+        a_repeated_request_returns_the_created_jobs,
         a_request_is_repeated_within_one_commit,
-        a_key_of_another_request_is_refused,
-        what_a_request_found_is_what_it_is_answered_again,
+        a_key_of_another_request_is_rejected,
+        a_repeated_request_returns_the_found_job_again,
         a_replay_names_jobs_that_are_gone,
         keys_are_forgotten_when_they_are_old,
         old_keys_go_step_by_step_the_oldest_first,
         keys_are_any_text,
-        keys_that_exist_are_known,
+        existing_keys_are_found,
     ]
 }
 
@@ -40,7 +40,7 @@ fn asked_at(seconds: i64, key: &str, fingerprint: u8, jobs: impl IntoIterator<It
     })
 }
 
-async fn a_repeated_request_is_answered_with_what_it_made(storage: Subject) {
+async fn a_repeated_request_returns_the_created_jobs(storage: Subject) {
     let applied = storage.apply(asked("k", 1, [job(1), job(2)])).await;
     assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New; 2])));
     // The second time the caller has drawn other ids.
@@ -71,7 +71,7 @@ async fn a_request_is_repeated_within_one_commit(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn a_key_of_another_request_is_refused(storage: Subject) {
+async fn a_key_of_another_request_is_rejected(storage: Subject) {
     storage.commit(&[asked("k", 1, [job(1)])]).await;
     let refused = sample::in_queue("other", job(2));
     let applied = storage.commit(&[asked("k", 2, [refused]), insert([job(3)])]).await;
@@ -86,7 +86,7 @@ async fn a_key_of_another_request_is_refused(storage: Subject) {
 }
 
 /// A unique key had a holder when the request was made: that job is the answer, now as then.
-async fn what_a_request_found_is_what_it_is_answered_again(storage: Subject) {
+async fn a_repeated_request_returns_the_found_job_again(storage: Subject) {
     let holder = with_key("invoice", job(1));
     storage.insert(std::slice::from_ref(&holder)).await;
     let request = |first| asked("k", 1, [job(first), with_key("invoice", job(first + 1))]);
@@ -160,7 +160,7 @@ async fn keys_are_any_text(storage: Subject) {
     }
 }
 
-async fn keys_that_exist_are_known(storage: Subject) {
+async fn existing_keys_are_found(storage: Subject) {
     let unique = |key: &str| UniqueKey::parse(key).expect("a key");
     let finished = Job {
         status: JobStatus::Completed,

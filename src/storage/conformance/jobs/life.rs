@@ -21,7 +21,7 @@ use crate::storage::change::{Change, Claim, ClusterChange, Idempotency, JobChang
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample;
 use crate::storage::conformance::sample::{
-    asked_to_cancel, at, completed, failed, finish, in_queue, job, node, queue, with_key, with_priority,
+    at, completed, failed, finish, in_queue, job, node, queue, with_key, with_priority, with_requested_cancellation,
 };
 use crate::storage::conformance::subject::Subject;
 use crate::storage::memory::MemoryRepository;
@@ -129,11 +129,11 @@ async fn by_id(storage: &Subject, ids: &[JobId]) -> Vec<Arc<Job>> {
     jobs
 }
 
-/// What happens, one commit after the other.
+/// A sequence of commits.
 pub(in crate::storage::conformance) struct Life {
     pub(in crate::storage::conformance) random: SmallRng,
     pub(in crate::storage::conformance) second: i64,
-    /// How many seconds lie between two commits at the most.
+    /// Maximum number of seconds between two commits.
     pace: i64,
     created: u32,
     node: NodeId,
@@ -163,7 +163,7 @@ impl Life {
                 remote_types: Arc::default(),
             }));
         }
-        // No two changes of a commit concern one job, nor the holder of a key that is asked for.
+        // A commit has at most one change per job, and none of the holder of a requested key.
         let mut jobs: Vec<Arc<Job>> = Vec::new();
         for summary in reference.all().await {
             jobs.push(reference.job(summary.id).await);
@@ -220,7 +220,7 @@ impl Life {
         }
     }
 
-    /// Something that can happen to a job in its status, now and then as somebody sees it who comes too late.
+    /// A change that is possible in the job's status, or a late one.
     fn happens_to(&mut self, job: &Arc<Job>) -> Option<Change> {
         let now = at(self.second);
         let update = |after: Job| {
@@ -260,9 +260,9 @@ impl Life {
                 now,
             ),
             JobStatus::Running => match choice {
-                0 if !job.cancel_requested => update(asked_to_cancel(job)),
+                0 if !job.cancel_requested => update(with_requested_cancellation(job)),
                 0 | 1 => {
-                    // As a worker sees it that has not heard of the request.
+                    // As known to a worker that has not received the request.
                     let unaware = Job {
                         cancel_requested: false,
                         ..Job::clone(job)

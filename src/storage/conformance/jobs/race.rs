@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
         two_servers_never_make_the_same_update,
         two_servers_count_together,
         two_servers_clear_together,
-        a_server_hears_others_and_not_itself,
+        a_server_receives_signals_of_others_and_not_its_own,
     ]
 }
 
@@ -47,7 +47,7 @@ async fn two_servers_never_claim_one_job(one: Subject) {
         let changes = nodes.map(|node| Change::Job(JobChange::Claim(claim(4, node, at(100)))));
         for applied in both(&one, &other, changes).await {
             let Ok(Applied::Claimed(jobs)) = applied else {
-                panic!("a claim answered {applied:?}");
+                panic!("unexpected result of a claim: {applied:?}");
             };
             taken.extend(jobs.iter().map(|job| job.id));
         }
@@ -86,7 +86,7 @@ async fn two_servers_never_end_one_attempt_twice(one: Subject) {
         ];
         let mut applied = both(&one, &other, ends).await.map(|applied| match applied {
             Ok(Applied::Finished(finished)) => finished,
-            other => panic!("an end answered {other:?}"),
+            other => panic!("unexpected result of a completion: {other:?}"),
         });
         applied.sort_by_key(|finished| *finished != Finished::Stored);
         assert_eq!(applied, [Finished::Stored, Finished::LeaseLost]);
@@ -116,7 +116,7 @@ async fn two_servers_never_store_one_unique_key(one: Subject) {
 async fn two_servers_that_wait_for_each_other_both_succeed(one: Subject) {
     const KEYS: u32 = 60;
     let Some(other) = one.other() else { return };
-    // Both know the queue: who names one for the first time may wait for whoever does the same.
+    // Both know the queue: the first insert into a queue may wait for a concurrent one.
     one.insert(&[job(1_000)]).await;
     other.insert(&[job(1_001)]).await;
     let insert_key = |key: u32, number: u32| insert([with_key(&format!("key {key}"), job(number))]);
@@ -132,7 +132,7 @@ async fn two_servers_that_wait_for_each_other_both_succeed(one: Subject) {
                     assert_ne!(applied, job_of_other, "each key is taken once");
                 }
                 Ok(Applied::Inserted(inserted)) => assert!(matches!(inserted[..], [Inserted::Existing(_)])),
-                refused => panic!("an insert was answered with {refused:?}"),
+                refused => panic!("unexpected result of an insert: {refused:?}"),
             }
         }
     }
@@ -222,7 +222,7 @@ async fn two_servers_clear_together(one: Subject) {
     for _ in 0..8 {
         for applied in both(&one, &other, [clear(), clear()]).await {
             let Ok(Applied::Removed(count)) = applied else {
-                panic!("clearing answered {applied:?}");
+                panic!("unexpected result of clearing: {applied:?}");
             };
             removed += count;
         }
@@ -231,8 +231,8 @@ async fn two_servers_clear_together(one: Subject) {
     one.counts_are_exact().await;
 }
 
-/// A signal is a hint that may be lost; what is heard was said, and by somebody else.
-async fn a_server_hears_others_and_not_itself(one: Subject) {
+/// A signal is a hint that may be lost; a received one was sent by another node.
+async fn a_server_receives_signals_of_others_and_not_its_own(one: Subject) {
     let Some(other) = one.other() else { return };
     let listening = one
         .repository
@@ -267,7 +267,7 @@ async fn a_server_hears_others_and_not_itself(one: Subject) {
             match listening
                 .next()
                 .await
-                .expect("the stream goes on")
+                .expect("the stream continues")
                 .expect("storage is there")
             {
                 Heard::Signals { from, signals } => return (from, signals),
@@ -278,11 +278,11 @@ async fn a_server_hears_others_and_not_itself(one: Subject) {
     let heard = async {
         tokio::select! {
             heard = hear => heard,
-            () = say => unreachable!("it never stops saying"),
+            () = say => unreachable!("the sender never stops"),
         }
     };
     let heard = tokio::time::timeout(Duration::from_secs(30), heard).await;
-    assert_eq!(heard.expect("something is heard"), (node(2), others.to_vec()));
+    assert_eq!(heard.expect("a signal is received"), (node(2), others.to_vec()));
     assert_eq!(
         join_all([one.all(), other.all()]).await,
         [[], []],

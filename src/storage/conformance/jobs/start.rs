@@ -11,11 +11,11 @@ use crate::storage::conformance::subject::Subject;
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         a_started_job_is_stored_as_it_was_given,
-        only_jobs_that_are_as_they_were_known_are_started,
+        only_unchanged_jobs_are_started,
         a_job_is_started_once,
         a_job_runs_again_with_the_next_number,
         a_node_without_a_lease_starts_nothing,
-        the_lease_is_asked_of_each_start,
+        each_start_checks_the_lease,
         many_jobs_are_started_at_once,
     ]
 }
@@ -27,7 +27,7 @@ async fn a_started_job_is_stored_as_it_was_given(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn only_jobs_that_are_as_they_were_known_are_started(storage: Subject) {
+async fn only_unchanged_jobs_are_started(storage: Subject) {
     let [good, changed, cancelled, running] = jobs(4).try_into().expect("four jobs");
     let node = storage.live_node(1).await;
     storage
@@ -95,7 +95,7 @@ async fn a_node_without_a_lease_starts_nothing(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn the_lease_is_asked_of_each_start(storage: Subject) {
+async fn each_start_checks_the_lease(storage: Subject) {
     let [first, second, third] = jobs(3).try_into().expect("three jobs");
     storage.insert(&[first.clone(), second.clone(), third.clone()]).await;
     let (live, dead) = (storage.live_node(1).await, node(2));

@@ -12,16 +12,16 @@ use crate::storage::conformance::subject::Subject;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
-        a_second_job_with_the_key_of_a_pending_one_is_answered_with_that,
-        a_second_job_with_the_key_of_a_running_one_is_answered_with_that,
+        a_second_job_with_the_key_of_a_pending_one_returns_that_job,
+        a_second_job_with_the_key_of_a_running_one_returns_that_job,
         a_finished_job_frees_its_key,
         a_job_that_waits_for_a_retry_keeps_its_key,
         jobs_of_one_insert_share_a_key,
         jobs_of_one_commit_share_a_key,
         keys_differ_to_the_letter,
         a_deleted_or_cleared_job_frees_its_key,
-        a_job_can_not_come_back_while_another_has_its_key,
-        a_job_that_is_stored_finished_takes_no_key,
+        a_job_can_not_be_retried_while_another_has_its_key,
+        a_job_that_is_stored_finished_occupies_no_key,
     ]
 }
 
@@ -29,7 +29,7 @@ fn existing(job: &Job) -> Inserted {
     Inserted::Existing(Arc::new(job.clone()))
 }
 
-async fn a_second_job_with_the_key_of_a_pending_one_is_answered_with_that(storage: Subject) {
+async fn a_second_job_with_the_key_of_a_pending_one_returns_that_job(storage: Subject) {
     let first = with_key("invoice 7", job(1));
     storage.insert(std::slice::from_ref(&first)).await;
     let second = in_queue("elsewhere", with_key("invoice 7", job(2)));
@@ -41,7 +41,7 @@ async fn a_second_job_with_the_key_of_a_pending_one_is_answered_with_that(storag
     storage.counts_are_exact().await;
 }
 
-async fn a_second_job_with_the_key_of_a_running_one_is_answered_with_that(storage: Subject) {
+async fn a_second_job_with_the_key_of_a_running_one_returns_that_job(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(with_key("invoice 7", job(1)), node).await;
     let applied = storage.apply(insert([with_key("invoice 7", job(2))])).await;
@@ -113,8 +113,8 @@ async fn a_deleted_or_cleared_job_frees_its_key(storage: Subject) {
     storage.insert(&[third]).await;
 }
 
-/// A finished job that is asked to run again finds its key taken; the other changes of the commit are applied.
-async fn a_job_can_not_come_back_while_another_has_its_key(storage: Subject) {
+/// A retry of a finished job whose key is in use fails; the other changes of the commit are applied.
+async fn a_job_can_not_be_retried_while_another_has_its_key(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(with_key("k", job(1)), node).await;
     let finished = storage.finish(&running, completed()).await;
@@ -146,7 +146,7 @@ async fn a_job_can_not_come_back_while_another_has_its_key(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn a_job_that_is_stored_finished_takes_no_key(storage: Subject) {
+async fn a_job_that_is_stored_finished_occupies_no_key(storage: Subject) {
     let finished = |number| {
         let job = with_key("k", job(number));
         let Ok(crate::domain::job::state_machine::Cancelled::Done(job)) = job.cancel(at(50)) else {

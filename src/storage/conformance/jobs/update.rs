@@ -1,4 +1,4 @@
-//! Changes of one job or one queue that people ask for: fenced by the revision.
+//! Changes of one job or queue by clients: fenced by the revision.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ use crate::storage::conformance::subject::Subject;
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         every_field_of_a_pending_job_can_be_changed,
-        a_cancelled_job_comes_back,
+        a_cancelled_job_can_be_retried,
         a_completed_job_runs_again_without_its_result,
         a_stale_update_changes_nothing,
         an_update_of_a_job_that_is_gone_is_a_conflict,
         a_start_makes_an_update_stale,
         a_job_that_moves_makes_its_queue,
-        a_deleted_job_takes_its_attempts_along,
+        deleting_a_job_deletes_its_attempts,
         a_stale_delete_changes_nothing,
         a_queue_is_paused_and_resumed,
         a_queue_comes_into_being_when_it_is_named,
@@ -63,7 +63,7 @@ async fn every_field_of_a_pending_job_can_be_changed(storage: Subject) {
     storage.holds(&[last]).await;
 }
 
-async fn a_cancelled_job_comes_back(storage: Subject) {
+async fn a_cancelled_job_can_be_retried(storage: Subject) {
     storage.insert(&[job(1)]).await;
     let Ok(Cancelled::Done(cancelled)) = job(1).cancel(at(10)) else {
         panic!("a pending job can be cancelled");
@@ -105,7 +105,7 @@ async fn a_stale_update_changes_nothing(storage: Subject) {
 }
 
 async fn an_update_of_a_job_that_is_gone_is_a_conflict(storage: Subject) {
-    let change = update(&job(1), &renamed(&job(1), "nobody"));
+    let change = update(&job(1), &renamed(&job(1), "unknown"));
     assert_eq!(storage.apply(change).await, Err(ChangeError::Conflict));
     assert_eq!(storage.all().await, []);
     storage.counts_are_exact().await;
@@ -128,7 +128,7 @@ async fn a_job_that_moves_makes_its_queue(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn a_deleted_job_takes_its_attempts_along(storage: Subject) {
+async fn deleting_a_job_deletes_its_attempts(storage: Subject) {
     let node = storage.live_node(1).await;
     let mut ended = Vec::new();
     for number in 1..=2 {
@@ -187,7 +187,7 @@ async fn a_queue_is_paused_and_resumed(storage: Subject) {
         assert_eq!(stored.is_paused, is_paused_then);
         assert!(!storage.queue("other").await.expect("the queue").is_paused);
     }
-    // What pausing means is the server's business: storage starts what it is told to start.
+    // The server decides about paused queues: storage starts the requested jobs.
     storage.apply(switch(Some(true))).await.expect("a queue can be paused");
     let applied = storage.apply(start([&job(1)], node, at(10))).await;
     assert_eq!(applied, Ok(Applied::Started(vec![true])));

@@ -1,4 +1,4 @@
-//! What is summed up of jobs over time: how many, how long, and why they failed.
+//! Rollups of jobs: numbers, durations and reasons of failures.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::jobs::life::Life;
 use crate::storage::conformance::sample;
 use crate::storage::conformance::sample::{
-    asked_to_cancel, at, completed, failed, finish, in_queue, job, job_type, queue, start, update,
+    at, completed, failed, finish, in_queue, job, job_type, queue, start, update, with_requested_cancellation,
 };
 use crate::storage::conformance::subject::Subject;
 use crate::storage::memory::MemoryRepository;
@@ -26,7 +26,7 @@ use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
-        starts_and_ends_are_summed_up,
+        starts_and_completions_are_rolled_up,
         a_job_that_is_cancelled_counts_whether_it_ran_or_not,
         a_late_end_adds_nothing,
         each_span_has_its_own_sums,
@@ -34,11 +34,11 @@ pub(super) fn cases() -> Vec<Case> {
         sums_are_kept_by_queue_and_type,
         failures_are_grouped_by_their_reason,
         reasons_stay_few,
-        what_is_removed_stays_in_the_sums,
+        deleted_jobs_stay_in_the_rollups,
         older_days_are_kept_as_days,
         old_sums_are_forgotten,
-        sums_are_what_a_recount_gives_1,
-        sums_are_what_a_recount_gives_2,
+        rollups_equal_a_recount_1,
+        rollups_equal_a_recount_2,
     ]
 }
 
@@ -90,7 +90,7 @@ async fn end_at(storage: &Subject, running: &Job, seconds: i64, outcome: Outcome
     Arc::unwrap_or_clone(storage.job(running.id).await)
 }
 
-async fn starts_and_ends_are_summed_up(storage: Subject) {
+async fn starts_and_completions_are_rolled_up(storage: Subject) {
     run_at(&storage, job(1), 11, 41, completed()).await;
     let again = run_at(&storage, job(2), 12, 22, failed()).await;
     let node = storage.live_node(1).await;
@@ -129,7 +129,7 @@ async fn a_job_that_is_cancelled_counts_whether_it_ran_or_not(storage: Subject) 
     assert_eq!(applied, Err(ChangeError::Conflict), "and not twice");
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(2), node).await;
-    let asked = asked_to_cancel(&running);
+    let asked = with_requested_cancellation(&running);
     assert_eq!(storage.apply(update(&running, &asked)).await, Ok(Applied::Updated));
     end_at(&storage, &asked, 9, Outcome::Cancelled).await;
     let found = sums(&storage, 0, 900).await;
@@ -286,7 +286,7 @@ async fn reasons_stay_few(storage: Subject) {
     assert!(reasons.contains(&(OTHER.to_owned(), 20)), "{reasons:?}");
 }
 
-async fn what_is_removed_stays_in_the_sums(storage: Subject) {
+async fn deleted_jobs_stay_in_the_rollups(storage: Subject) {
     let done = run_at(&storage, job(1), 1, 2, completed()).await;
     let before = sums(&storage, 0, 900).await;
     assert_eq!(
@@ -325,7 +325,7 @@ async fn older_days_are_kept_as_days(storage: Subject) {
         total
     };
     assert_eq!(measured(-DAY, 3_600 - DAY).await, 1);
-    assert_eq!(measured(0, 3_600).await, 3, "the first hour stands for the day");
+    assert_eq!(measured(0, 3_600).await, 3, "the first hour represents the day");
     assert_eq!(measured(3_600, DAY).await, 0);
     assert_eq!(measured(DAY + 39_600, DAY + 43_200).await, 1);
     assert_eq!(measured(0, 2 * DAY).await, 4);
@@ -348,11 +348,11 @@ async fn old_sums_are_forgotten(storage: Subject) {
     assert_eq!(types["MailJob"].reasons, [("it did not work".to_owned(), 1)]);
 }
 
-async fn sums_are_what_a_recount_gives_1(storage: Subject) {
+async fn rollups_equal_a_recount_1(storage: Subject) {
     live(storage, 11).await;
 }
 
-async fn sums_are_what_a_recount_gives_2(storage: Subject) {
+async fn rollups_equal_a_recount_2(storage: Subject) {
     live(storage, 12).await;
 }
 

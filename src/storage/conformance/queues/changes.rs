@@ -1,4 +1,4 @@
-//! What is known of queues: their counts, what they have completed lately, and when they have something to do.
+//! Queues: their counts, their throughput, and their due times.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ pub(super) fn cases() -> Vec<Case> {
         queues_are_listed_by_name,
         jobs_are_counted_by_status,
         pending_jobs_are_counted_by_type_and_queue,
-        what_completed_lately_is_counted,
+        recent_completions_are_counted,
         only_completed_jobs_are_throughput,
-        what_is_removed_stays_in_the_throughput,
+        deleted_jobs_stay_in_the_throughput,
         old_throughput_is_forgotten,
-        the_next_due_time_of_each_queue_is_known,
+        the_next_due_time_of_each_queue_is_returned,
         only_pending_jobs_are_due,
-        the_types_of_due_jobs_are_known,
+        the_types_of_due_jobs_are_returned,
     ]
 }
 
@@ -124,7 +124,7 @@ async fn throughput(storage: &Subject, name: &str, now: DateTime<Utc>) -> (u64, 
 }
 
 /// The windows may be off by a few seconds: storage may count in small steps.
-async fn what_completed_lately_is_counted(storage: Subject) {
+async fn recent_completions_are_counted(storage: Subject) {
     for (seconds, number) in [10_000, 10_001, 10_030, 10_030, 12_000, 13_590].into_iter().zip(1..) {
         complete_at(&storage, number, "mail", seconds, completed()).await;
     }
@@ -156,7 +156,7 @@ async fn only_completed_jobs_are_throughput(storage: Subject) {
     assert_eq!(throughput(&storage, "mail", at(10_001)).await, (0, 0));
 }
 
-async fn what_is_removed_stays_in_the_throughput(storage: Subject) {
+async fn deleted_jobs_stay_in_the_throughput(storage: Subject) {
     let done = complete_at(&storage, 1, "mail", 10_000, completed()).await;
     let delete = Change::Job(JobChange::Delete { job: done.into() });
     assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
@@ -182,7 +182,7 @@ async fn due(storage: &Subject, after: i64) -> Vec<(QueueName, DateTime<Utc>)> {
     due
 }
 
-async fn the_next_due_time_of_each_queue_is_known(storage: Subject) {
+async fn the_next_due_time_of_each_queue_is_returned(storage: Subject) {
     let due_at = |seconds, job| Job {
         due_at: at(seconds),
         ..job
@@ -212,7 +212,7 @@ async fn due_types(storage: &Subject, now: i64) -> Vec<(QueueName, JobType)> {
     due
 }
 
-async fn the_types_of_due_jobs_are_known(storage: Subject) {
+async fn the_types_of_due_jobs_are_returned(storage: Subject) {
     let of_type = |name, job| Job {
         job_type: job_type(name),
         ..job

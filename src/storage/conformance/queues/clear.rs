@@ -1,4 +1,4 @@
-//! Removing many jobs at once: what people clear and what retention prunes.
+//! Deletion of many jobs: clearing by clients and pruning by retention.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ pub(super) fn cases() -> Vec<Case> {
         clearing_removes_failed_jobs_with_their_attempts,
         clearing_goes_in_steps,
         clearing_spares_younger_jobs,
-        pruning_removes_what_finished_before_a_time,
+        pruning_deletes_jobs_that_finished_before_a_time,
         pruning_goes_in_steps,
-        pruning_spares_what_ran_again,
+        pruning_keeps_retried_jobs,
         removing_comes_after_the_rest_of_its_commit,
         a_bad_change_leaves_removing_the_last,
     ]
@@ -80,10 +80,10 @@ async fn clearing_removes_the_pending_jobs_of_one_queue(storage: Subject) {
         .await;
     assert_eq!(again, removed(0));
     let nobody = storage
-        .apply(clear("nobody", JobStatus::Pending, youngest(), 100))
+        .apply(clear("unused", JobStatus::Pending, youngest(), 100))
         .await;
     assert_eq!(nobody, removed(0));
-    assert_eq!(storage.queue("nobody").await, None, "clearing makes no queue");
+    assert_eq!(storage.queue("unused").await, None, "clearing creates no queue");
 }
 
 async fn clearing_removes_failed_jobs_with_their_attempts(storage: Subject) {
@@ -125,7 +125,7 @@ async fn clearing_spares_younger_jobs(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-async fn pruning_removes_what_finished_before_a_time(storage: Subject) {
+async fn pruning_deletes_jobs_that_finished_before_a_time(storage: Subject) {
     let never = || Outcome::Failed(Failure::permanent("never again"));
     let old = ended(&storage, 1, 99, completed()).await;
     let on_time = ended(&storage, 2, 100, completed()).await;
@@ -159,7 +159,7 @@ async fn pruning_goes_in_steps(storage: Subject) {
     });
     let applied = storage.apply(insert(ended)).await;
     assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New; 700])));
-    // A job is as old as its id says, and none finishes before it is made: the last 600 are spared.
+    // A job is as old as its id, and finishes after its creation: the last 600 are kept.
     for (step, expected) in [(40, 40), (100, 60), (100, 0)] {
         assert_eq!(
             storage.apply(prune(JobStatus::Completed, 100, step)).await,
@@ -170,7 +170,7 @@ async fn pruning_goes_in_steps(storage: Subject) {
     assert_eq!(storage.all().await.len(), 600);
 }
 
-async fn pruning_spares_what_ran_again(storage: Subject) {
+async fn pruning_keeps_retried_jobs(storage: Subject) {
     let done = ended(&storage, 1, 50, completed()).await;
     let again = done.execute(None, crate::domain::job::new_job::Due::Now, at(60));
     let again = again.expect("a completed job can be executed");
@@ -204,7 +204,7 @@ async fn removing_comes_after_the_rest_of_its_commit(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-/// A claim and a clearing stand first, and see all the same what the rest of their commit has stored.
+/// A claim and a clearing are first in the list, and see everything that the rest of their commit has stored.
 async fn a_bad_change_leaves_removing_the_last(storage: Subject) {
     let node = storage.live_node(1).await;
     storage.insert(&[job(0)]).await;

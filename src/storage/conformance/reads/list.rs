@@ -25,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
         every_condition_of_a_filter_must_hold,
         a_filter_names_several_statuses_and_types,
         times_of_creation_are_met_to_the_millisecond,
-        what_is_counted_is_what_is_listed,
+        counts_equal_the_lists,
     ]
 }
 
@@ -148,7 +148,7 @@ async fn every_condition_of_a_filter_must_hold(storage: Subject) {
             ..with_priority(Priority::High, in_queue("mail", job(53)))
         },
         Job {
-            name: crate::domain::values::name::JobName::parse("nobody").expect("a name"),
+            name: crate::domain::values::name::JobName::parse("unused").expect("a name"),
             job_type: job_type("Another"),
             ..with_priority(Priority::High, in_queue("mail", job(55)))
         },
@@ -247,7 +247,7 @@ async fn times_of_creation_are_met_to_the_millisecond(storage: Subject) {
 }
 
 /// Every filter of a grid: counted from the counters, and counted job by job, it gives the length of the list.
-async fn what_is_counted_is_what_is_listed(storage: Subject) {
+async fn counts_equal_the_lists(storage: Subject) {
     let node = storage.live_node(1).await;
     let mut all = Vec::new();
     for number in 0..24 {
@@ -264,9 +264,9 @@ async fn what_is_counted_is_what_is_listed(storage: Subject) {
         vec![JobStatus::Pending],
         vec![JobStatus::Running, JobStatus::Failed],
     ];
-    let queues = [None, Some(queue("mail")), Some(queue("nobody"))];
+    let queues = [None, Some(queue("mail")), Some(queue("unused"))];
     let priorities = [None, Some(Priority::Critical), Some(Priority::Low)];
-    let searches = [None, Some("AILJ".to_owned()), Some("nobody".to_owned())];
+    let searches = [None, Some("AILJ".to_owned()), Some("unused".to_owned())];
     for statuses in &statuses {
         for queue in &queues {
             for priority in priorities {

@@ -1,4 +1,4 @@
-//! What fits into a job: long texts, strange texts, empty texts and none, numbers and times at their limits.
+//! Extreme values of jobs: long, unusual, empty and missing texts, numbers and times at their limits.
 
 use std::sync::Arc;
 

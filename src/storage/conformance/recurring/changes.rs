@@ -33,10 +33,10 @@ pub(super) fn cases() -> Vec<Case> {
         recurring_jobs_are_listed_in_pages,
         enabled_recurring_jobs_are_walked_in_the_order_of_their_ids,
         recurring_jobs_are_found_when_they_are_due,
-        recurring_jobs_are_found_when_what_they_wait_for_has_ended,
-        the_next_due_time_of_all_is_known,
+        recurring_jobs_are_found_when_their_occurrence_has_finished,
+        the_next_due_time_of_all_is_returned,
         unfinished_occurrences_are_counted,
-        a_job_says_of_what_it_is_an_occurrence,
+        an_occurrence_refers_to_its_recurring_job,
     ]
 }
 
@@ -363,7 +363,7 @@ async fn recurring_jobs_are_found_when_they_are_due(storage: Subject) {
     assert_eq!(due(&storage, now, 0).await, []);
 }
 
-async fn recurring_jobs_are_found_when_what_they_wait_for_has_ended(storage: Subject) {
+async fn recurring_jobs_are_found_when_their_occurrence_has_finished(storage: Subject) {
     let node = storage.live_node(1).await;
     let waiting = |number| RecurringJob {
         waiting: vec![at(60), at(120)],
@@ -397,7 +397,7 @@ async fn recurring_jobs_are_found_when_what_they_wait_for_has_ended(storage: Sub
     assert_eq!(due(&storage, at(30), 100).await, [free, held, done, both]);
 }
 
-async fn the_next_due_time_of_all_is_known(storage: Subject) {
+async fn the_next_due_time_of_all_is_returned(storage: Subject) {
     let next_after = async |after| storage.repository.next_recurring(after).await.expect("storage reads");
     let next = async || next_after(at(0)).await;
     assert_eq!(next().await, None);
@@ -451,7 +451,7 @@ async fn unfinished_occurrences_are_counted(storage: Subject) {
         .expect("storage counts");
     let of = |id| counts.get(&id).copied().unwrap_or_default();
     assert_eq!((of(first.id), of(third.id), of(recurring(99).id)), (2, 0, 0));
-    assert_eq!(counts.get(&second.id), None, "it was not asked for");
+    assert_eq!(counts.get(&second.id), None, "it was not requested");
     let none = storage
         .repository
         .unfinished_occurrences(&[])
@@ -460,7 +460,7 @@ async fn unfinished_occurrences_are_counted(storage: Subject) {
     assert!(none.is_empty());
 }
 
-async fn a_job_says_of_what_it_is_an_occurrence(storage: Subject) {
+async fn an_occurrence_refers_to_its_recurring_job(storage: Subject) {
     let (first, second) = (recurring(1), recurring(2));
     stored(&storage, &[first.clone(), second.clone()]).await;
     let occurrences = [at(60) + TimeDelta::microseconds(3), at(120)].map(|due_at| (due_at, &first));
@@ -494,7 +494,7 @@ async fn a_job_says_of_what_it_is_an_occurrence(storage: Subject) {
             .count(),
         1
     );
-    // It stays what it is, whatever happens to it.
+    // It is unchanged by all events.
     let node = storage.live_node(1).await;
     let running = storage.start(&jobs[0], node).await;
     let ended = storage.finish(&running, Outcome::Completed(None)).await;

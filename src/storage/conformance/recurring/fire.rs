@@ -125,9 +125,9 @@ async fn only_the_leader_fires(storage: Subject) {
         &[occurrence(&before, at(60), 1)],
         Some((leader, FencingToken::from_stored(1))),
     );
-    assert_eq!(storage.apply(nobody).await, Err(ChangeError::NoLease), "nobody leads");
+    assert_eq!(storage.apply(nobody).await, Err(ChangeError::NoLease), "no node leads");
     let Ok(Applied::Led(Some(token))) = storage.apply(lead(leader)).await else {
-        panic!("the first that asks leads");
+        panic!("the first candidate leads");
     };
     let newer = FencingToken::from_stored(token.number() + 1);
     for wrong in [(node(2), token), (leader, newer), (leader, FencingToken::default())] {

@@ -1,4 +1,4 @@
-//! Deliveries: which are due, what becomes of them, and when they are removed.
+//! Deliveries: due times, outcomes, and retention.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use crate::storage::query::DeliveryPage;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
-        what_is_told_of_a_lane_keeps_its_order_whoever_else_is_told,
+        deliveries_of_an_ordering_key_keep_their_order_for_every_endpoint,
         of_each_lane_only_the_first_pending_delivery_is_due,
-        an_attempt_is_noted_once,
-        a_delivery_keeps_what_it_was_given,
+        an_attempt_is_recorded_once,
+        a_delivery_keeps_its_values,
         failures_are_sent_again_from_a_time_on,
         deliveries_are_listed_in_pages,
         old_deliveries_are_removed_in_steps,
@@ -27,11 +27,11 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-async fn what_is_told_of_a_lane_keeps_its_order_whoever_else_is_told(storage: Subject) {
+async fn deliveries_of_an_ordering_key_keep_their_order_for_every_endpoint(storage: Subject) {
     let (one, another) = (endpoint(1), endpoint(2));
     put(&storage, &one).await;
     put(&storage, &another).await;
-    // Of the second lane two are told first, and then one, who has been told of the first lane already.
+    // Two messages of the second ordering key, then one to an endpoint that has had one of the first key.
     let postings = vec![
         posting(message(1, 1, 0), &[&one]),
         posting(message(2, 2, 0), &[&one, &another]),
@@ -100,12 +100,12 @@ async fn of_each_lane_only_the_first_pending_delivery_is_due(storage: Subject) {
     assert_eq!(limited.expect("storage reads").len(), 1);
 }
 
-async fn an_attempt_is_noted_once(storage: Subject) {
+async fn an_attempt_is_recorded_once(storage: Subject) {
     let told = put(&storage, &endpoint(1)).await;
     post(&storage, vec![posting(message(1, 1, 0), &[&told])]).await;
     let id = due(&storage, &told, at(0)).await[0].1;
     note(&storage, &told, vec![outcome(id, 1, AfterAttempt::RetryAt(at(70)))]).await;
-    // Another node that had it on its way as well.
+    // Another node that was sending it as well.
     note(&storage, &told, vec![outcome(id, 1, AfterAttempt::RetryAt(at(90)))]).await;
     let pending = all(&storage, &told, Some(DeliveryStatus::Pending)).await;
     assert_eq!((pending[0].attempts, pending[0].due_at), (1, at(70)));
@@ -118,7 +118,7 @@ async fn an_attempt_is_noted_once(storage: Subject) {
     );
 }
 
-async fn a_delivery_keeps_what_it_was_given(storage: Subject) {
+async fn a_delivery_keeps_its_values(storage: Subject) {
     let told = put(&storage, &endpoint(1)).await;
     let full = Message {
         job_id: Some(job(3).id),
@@ -283,7 +283,7 @@ async fn old_deliveries_are_removed_in_steps(storage: Subject) {
         before: Some(before),
     });
     assert!(storage.apply(disable).await.is_ok());
-    // What waits for an endpoint that is told nothing has its time as well.
+    // Pending messages of a disabled endpoint expire as well.
     assert_eq!(storage.apply(prune(10)).await, Ok(Applied::Removed(1)));
 }
 

@@ -1,4 +1,4 @@
-//! Webhook endpoints and deliveries: what is written with a commit, what is due, and what becomes of it.
+//! Webhook endpoints and deliveries: outbox entries of commits, due deliveries, and outcomes.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ pub(super) fn cases() -> Vec<Case> {
     cases_of![
         an_endpoint_is_read_as_it_was_written,
         an_endpoint_is_changed_only_as_it_was_read,
-        the_health_of_an_endpoint_is_noted,
-        an_endpoint_is_held_by_one_node,
-        what_a_dead_node_held_another_takes,
+        the_health_of_an_endpoint_is_stored,
+        an_endpoint_is_owned_by_one_node,
+        endpoints_of_a_dead_node_are_claimed_by_another,
     ]
 }
 
@@ -79,7 +79,7 @@ async fn an_endpoint_is_changed_only_as_it_was_read(storage: Subject) {
     assert!(stored(&storage).await.is_empty());
 }
 
-async fn the_health_of_an_endpoint_is_noted(storage: Subject) {
+async fn the_health_of_an_endpoint_is_stored(storage: Subject) {
     let told = put(&storage, &endpoint(1)).await;
     let noted = |health, disable| {
         Change::Webhook(WebhookChange::Attempts(Box::new(Attempts {
@@ -116,7 +116,7 @@ fn hold(number: u64, limit: u32) -> Change {
     }))
 }
 
-async fn an_endpoint_is_held_by_one_node(storage: Subject) {
+async fn an_endpoint_is_owned_by_one_node(storage: Subject) {
     let told = [1, 2, 3].map(endpoint);
     for endpoint in &told {
         put(&storage, endpoint).await;
@@ -153,7 +153,7 @@ async fn an_endpoint_is_held_by_one_node(storage: Subject) {
     assert_eq!(all[2].holder, Some(second));
 }
 
-async fn what_a_dead_node_held_another_takes(storage: Subject) {
+async fn endpoints_of_a_dead_node_are_claimed_by_another(storage: Subject) {
     let told = put(&storage, &endpoint(1)).await;
     storage.live_node(1).await;
     assert_eq!(storage.apply(hold(1, 10)).await, Ok(Applied::Held(vec![told.id])));

@@ -14,10 +14,10 @@ use crate::storage::query::FeedPage;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
-        the_feed_tells_each_changed_job_once_in_a_part,
-        the_feed_goes_on_where_it_was_left,
+        the_feed_lists_each_changed_job_once_per_page,
+        the_feed_continues_from_a_cursor,
         the_end_of_the_feed_is_behind_everything,
-        a_job_that_is_gone_is_told_by_its_id,
+        the_feed_lists_a_deleted_job_by_its_id,
         nothing_is_left_out_while_several_write,
         a_part_that_was_removed_is_a_gap,
         a_reader_belongs_to_one_node,
@@ -47,7 +47,7 @@ async fn read(storage: &Subject, after: FeedCursor, limit: u32) -> FeedPage {
     storage.repository.feed(after, limit).await.expect("storage reads")
 }
 
-/// Reads until so many jobs are told: where several servers write, a change may be told a moment after its commit.
+/// Reads until this many jobs are returned: with several servers, a change may be visible a moment after its commit.
 async fn read_all(storage: &Subject, after: FeedCursor, count: usize) -> FeedPage {
     for _ in 0..3_000 {
         let page = read(storage, after, 100).await;
@@ -63,14 +63,14 @@ fn ids(page: &FeedPage) -> Vec<JobId> {
     page.jobs.iter().map(|(id, _)| *id).collect()
 }
 
-async fn the_feed_tells_each_changed_job_once_in_a_part(storage: Subject) {
+async fn the_feed_lists_each_changed_job_once_per_page(storage: Subject) {
     let [one, two, three] = [1, 2, 3].map(job);
     let insert = insert([one.clone(), two.clone(), three.clone()]);
     let entries = tell(vec![one.id, two.id, three.id], 0);
     let (applied, _) = storage.commit_with(&[insert], entries).await;
     assert!(applied[0].is_ok(), "{applied:?}");
     told(&storage, &[one.id], 1).await;
-    // The last change is told after the first ones.
+    // The last change follows the first ones.
     told(&storage, &[job(4).id], 2).await;
     let page = read_all(&storage, FeedCursor::START, 4).await;
     assert_eq!(ids(&page)[..3], [two.id, three.id, one.id], "each where it came last");
@@ -80,7 +80,7 @@ async fn the_feed_tells_each_changed_job_once_in_a_part(storage: Subject) {
     assert_eq!((ids(&rest), rest.cursor), (Vec::new(), page.cursor));
 }
 
-async fn the_feed_goes_on_where_it_was_left(storage: Subject) {
+async fn the_feed_continues_from_a_cursor(storage: Subject) {
     let all = jobs(5);
     storage.insert(&all).await;
     let expected: Vec<JobId> = all.iter().map(|job| job.id).collect();
@@ -120,7 +120,7 @@ async fn the_end_of_the_feed_is_behind_everything(storage: Subject) {
     assert!(read(&storage, end, 10).await.jobs.is_empty());
 }
 
-async fn a_job_that_is_gone_is_told_by_its_id(storage: Subject) {
+async fn the_feed_lists_a_deleted_job_by_its_id(storage: Subject) {
     storage.insert(&[job(1)]).await;
     let delete = Change::Job(JobChange::Delete { job: job(1).into() });
     let (applied, _) = storage.commit_with(&[delete], tell(vec![job(1).id], 0)).await;

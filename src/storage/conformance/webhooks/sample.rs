@@ -82,7 +82,7 @@ pub(in crate::storage::conformance) async fn post(storage: &Subject, messages: V
     assert!(matches!(posted, Ok(Applied::Enqueued(_))), "{posted:?}");
 }
 
-/// What is due for an endpoint at a time: the numbers of the messages, and the deliveries.
+/// Due deliveries of an endpoint at a time: the numbers of the messages, and the deliveries.
 pub(in crate::storage::conformance) async fn due(
     storage: &Subject,
     endpoint: &Endpoint,
@@ -133,7 +133,7 @@ pub(in crate::storage::conformance) fn outcome(id: DeliveryId, number: u32, afte
             duration: TimeSpan::from_millis(12),
             response_status: Some(500),
             response_body: Some(Arc::from("no\tsuch thing ü")),
-            error: Some(Arc::from("it answered 500")),
+            error: Some(Arc::from("it responded with 500")),
         },
         after,
     }

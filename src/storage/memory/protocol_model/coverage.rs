@@ -1,6 +1,6 @@
-//! What has happened, so that a test can tell whether anything was put to the test.
+//! Counts of events, so that a test can verify that the relevant ones have occurred.
 
-/// How often what the invariants are about has happened.
+/// Number of events that the invariants are about.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
     pub(crate) late_ends: usize,

@@ -1,4 +1,4 @@
-//! What storage and nodes make of what gets to them, and what must hold then.
+//! Handling of messages by storage and nodes, and the invariants.
 
 use std::sync::Arc;
 
@@ -108,11 +108,11 @@ impl World {
     fn begin(&mut self, attempts: impl Iterator<Item = (JobId, u32)>, node: NodeId) {
         for attempt in attempts {
             let earlier = self.begun.insert(attempt, node);
-            assert_eq!(earlier, None, "{attempt:?} was begun twice");
+            assert_eq!(earlier, None, "{attempt:?} was started twice");
         }
     }
 
-    /// An answer gets back to the node that is waiting for it; nobody else hears it.
+    /// Delivers a response to the waiting node only.
     pub(crate) fn hand_back(&mut self, message: &Message, applied: Result<Applied, ChangeError>) {
         let now = steady(self.now);
         let Some(node) = self.nodes.iter_mut().find(|node| node.id == message.from) else {
@@ -123,7 +123,7 @@ impl World {
             (Change::Cluster(ClusterChange::Heartbeat { .. }), Ok(_)) => {
                 node.lease = node.lease.renewed(message.sent_at, LEASE.to_std());
                 if node.lease.is_held(now) {
-                    // Nobody can take them any more: what storage says is still its own goes on.
+                    // Other nodes can no longer claim them: jobs that still belong to it in storage continue.
                     let (id, tables) = (node.id, &self.tables);
                     let is_own = |job: &Arc<Job>| {
                         tables.job(job.id).is_some_and(|stored| {
@@ -137,7 +137,7 @@ impl World {
                 }
             }
             (Change::Cluster(ClusterChange::Lead { .. }), Ok(Applied::Led(token))) => node.token = token,
-            // A worker runs nothing without the lease: what was taken comes back as lost.
+            // A worker runs nothing without its lease: claimed jobs are recovered as lost.
             (Change::Job(JobChange::Claim(_)), Ok(Applied::Claimed(jobs))) if node.lease.is_held(now) => {
                 node.running.extend(jobs)
             }
@@ -150,7 +150,7 @@ impl World {
         }
     }
 
-    /// What must hold at every moment, beside what is checked when a message arrives.
+    /// Invariants of every state, in addition to the checks of arriving messages.
     pub(crate) fn check(&self) {
         let now = steady(self.now);
         for node in &self.nodes {
@@ -173,12 +173,11 @@ impl World {
             assert_eq!(recorded, all, "an attempt that has ended is on record, of {job:?}");
         }
         for job in self.tables.jobs() {
-            assert!(self.jobs.contains(&job.id), "nobody has made {job:?}");
+            assert!(self.jobs.contains(&job.id), "unknown job {job:?}");
         }
     }
 
-    /// Everything that is on its way arrives, and one new node is left alone with what there is: it must bring all to an
-    /// end.
+    /// Delivers all messages, and leaves one new node alone with all jobs: it must finish them.
     pub(crate) fn end_in_peace(mut self) -> Seen {
         while let Some(message) = pick(&mut self.to_storage, 0) {
             self.arrive(message);

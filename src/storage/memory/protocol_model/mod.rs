@@ -1,27 +1,30 @@
-//! Many nodes and one storage: the protocol of claims, leases, fencing and election as a whole, run through random
+//! Many nodes and one storage: the protocol of claims, leases, fencing and election as a whole, in random
 //! interleavings.
 //!
-//! Nothing of the protocol is written a second time here. What storage does is [`Tables::apply`], the reference
-//! implementation that every other storage is compared with; what a node decides by itself are the rules of the domain:
-//! [`NodeLease`], [`Job::start`], [`Job::finish`], [`RecurringJob::tick`], [`Leadership`]. This file adds a world in which
-//! they can go wrong: messages that arrive late, in another order or never, answers that do not either, nodes that are
-//! stopped and wake up, that are killed and come back under a new id, and whose clocks are wrong.
+//! No part of the protocol is implemented again here. Storage is [`Tables::apply`], the reference implementation that
+//! every other storage is compared with; the nodes' own decisions are rules of the domain: [`NodeLease`],
+//! [`Job::start`], [`Job::finish`], [`RecurringJob::tick`], [`Leadership`]. This file adds the environment in which
+//! they can fail: messages and responses that are delayed, reordered or lost, nodes that are paused and resumed, or
+//! killed and restarted with a new id, and wrong clocks.
 //!
 //! [`Leadership`]: crate::domain::cluster::leadership::Leadership
+//!
 //! [`NodeLease`]: crate::domain::cluster::node_lease::NodeLease
+//!
 //! [`RecurringJob::tick`]: crate::domain::recurring::RecurringJob::tick
 //!
-//! Invariants, which `checks` looks at after each step:
+//! Invariants, which `invariants.rs` checks after each step:
 //!
-//! 1. An attempt is begun once: no two nodes, nor one node twice, ever begin the same attempt of a job.
-//! 2. While two nodes believe in their leases they do not run the same job.
-//! 3. A node never believes longer in its lease than storage does.
-//! 4. Nobody takes a job without a lease by storage's clock.
-//! 5. The end of an attempt that is not the one that runs changes nothing at all.
-//! 6. A due time of a recurring job becomes one job, whoever leads, and however often.
-//! 7. A token is given to one node only, never goes back, and what takes effect was sent under the newest one.
-//! 8. A job runs again only when its earlier attempt is on record: lost, failed, or ended and queued anew by a person.
-//! 9. No job disappears, and when the nodes are left in peace every one of them ends.
+//! 1. An attempt starts once: it is never started by two nodes, nor twice by one.
+//! 2. Two nodes that both consider their leases valid do not run the same job.
+//! 3. A node never considers its lease valid for longer than storage does.
+//! 4. Jobs are claimed only under a lease that is valid by storage's clock.
+//! 5. The completion of an attempt that is not the running one changes nothing.
+//! 6. A due time of a recurring job becomes one job.
+//! 7. A fencing token belongs to one node, never decreases, and only writes with the newest one take effect.
+//! 8. A job is started again only if its earlier attempt is recorded: lost, failed, or finished and requeued by a
+//!    client.
+//! 9. No job disappears, and once the faults stop every job finishes.
 
 pub(crate) mod coverage;
 pub(crate) mod invariants;
@@ -83,9 +86,9 @@ proptest! {
     }
 }
 
-/// What is checked must have happened: a world in which nothing is lost, brought back or refused proves nothing.
+/// The checked events must have occurred: a simulation without losses, recoveries and rejections proves nothing.
 #[test]
-fn what_the_invariants_are_about_does_happen() {
+fn the_events_of_the_invariants_occur() {
     use proptest::strategy::ValueTree;
     use proptest::test_runner::TestRunner;
 

@@ -13,30 +13,30 @@ use crate::domain::recurring::RecurringJob;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 
-/// How long a node's lease is, and the leader's.
+/// Duration of leases of nodes and of the leader.
 pub(super) const LEASE: TimeSpan = TimeSpan::from_secs(3);
 
 /// One run of a server.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) id: NodeId,
-    /// What it knows of its lease.
+    /// Its view of its lease.
     pub(super) lease: NodeLease,
     /// The token that it was given.
     pub(super) token: Option<FencingToken>,
     /// How wrong its clock is.
     pub(super) wrong_by: TimeDelta,
-    /// Whether the process is stopped.
+    /// Set while the process is paused.
     pub(super) is_stopped: bool,
     /// Pending jobs as it has read them.
     pub(super) known: Vec<Arc<Job>>,
     /// The recurring job as it has read it.
     pub(super) recurring: Option<Arc<RecurringJob>>,
-    /// How many of its occurrences were unfinished then.
+    /// Number of its unfinished occurrences then.
     pub(super) unfinished: u64,
-    /// What it runs.
+    /// Its running jobs.
     pub(super) running: Vec<Arc<Job>>,
-    /// What it ran when its lease expired, until a renewal shows whether it has been taken.
+    /// Its running jobs at the expiry of its lease, until a renewal shows whether they were recovered.
     pub(super) unverified: Vec<Arc<Job>>,
 }
 
@@ -62,12 +62,13 @@ impl Node {
         now + self.wrong_by
     }
 
-    /// Whether it runs this job and believes that it may. A stopped process does nothing, but will believe so again.
+    /// `true` if it runs this job and considers its lease valid. A paused process does nothing, but resumes with that
+    /// view.
     pub(super) fn runs(&self, id: JobId, now: Moment) -> bool {
         self.lease.is_held(now) && self.running.iter().any(|job| job.id == id)
     }
 
-    /// What its watch over its lease does: without one it gives up all that it runs.
+    /// Expiry of its lease: interrupts all running jobs.
     pub(super) fn give_up_without_lease(&mut self, now: Moment) {
         if !self.lease.is_held(now) {
             self.unverified.append(&mut self.running);
@@ -80,7 +81,7 @@ pub(super) fn start() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
 }
 
-/// The steady clock of all nodes: it can't be set, and goes on while a process is stopped.
+/// The steady clock of all nodes: it can't be set, and continues while a process is paused.
 pub(super) fn steady(now: DateTime<Utc>) -> Moment {
     (now - start()).to_std().unwrap_or(Duration::ZERO)
 }

@@ -1,4 +1,4 @@
-//! The world: storage, the nodes, what is on its way between them, and what must always hold.
+//! The simulated world: storage, the nodes, messages in flight, and invariants.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use crate::storage::memory::tables::Tables;
 
 pub(super) const NODES: usize = 3;
 
-/// A change on its way to storage, or what became of it on its way back.
+/// A change in flight to storage, or its result in flight back.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) from: NodeId,
@@ -118,7 +118,7 @@ impl World {
             Step::Stop(number) => self.nodes[usize::from(number) % NODES].is_stopped = true,
             Step::GoOn(number) => self.nodes[usize::from(number) % NODES].is_stopped = false,
             Step::Kill(number) => {
-                // What it has sent may still arrive, and nobody hears the answer.
+                // Its messages may still arrive, but the responses are lost.
                 self.made += 1;
                 self.nodes[usize::from(number) % NODES] = Node::new(self.made);
             }
@@ -160,7 +160,7 @@ impl World {
         }
     }
 
-    /// A node does something, unless it is stopped; without its lease it gives up first.
+    /// An action of a node, unless it is paused; without a valid lease it interrupts its jobs first.
     fn let_act(&mut self, index: usize, act: Act) {
         let (now, tables) = (self.now, &self.tables);
         let node = &mut self.nodes[index];

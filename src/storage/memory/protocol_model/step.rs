@@ -1,6 +1,6 @@
 //! The steps of the simulation.
 
-/// Something that happens. Numbers stand for a node, a message or a job among those that there are at the moment.
+/// An event. Numbers select one of the current nodes, messages or jobs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
     /// Time goes by, in milliseconds.
@@ -18,7 +18,7 @@ pub(super) enum Step {
     /// A message or an answer is lost.
     Lose(u8),
     LoseAnswer(u8),
-    /// A node is stopped, goes on, is killed and started again, or leaves.
+    /// A node is paused, resumed, killed and restarted, or leaves.
     Stop(u8),
     GoOn(u8),
     Kill(u8),
@@ -26,16 +26,16 @@ pub(super) enum Step {
     SetClock(u8, i16),
 }
 
-/// What a node does by itself.
+/// Actions of a node.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Act {
-    /// It says that it lives.
+    /// Renews its lease.
     Renew,
-    /// It asks to lead.
+    /// Requests leadership.
     AskToLead,
     /// It reads what is pending, and the recurring job.
     Read,
-    /// It asks for due jobs.
+    /// Claims due jobs.
     Claim,
     /// It starts a job that it has read of.
     Start(u8),

@@ -17,11 +17,11 @@ use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::mapping::{micros, time};
 use crate::storage::sea::repository::SeaRepository;
 
-/// Now, in microseconds since 1970, as PostgreSQL says it.
+/// The current time of PostgreSQL, in microseconds since 1970.
 pub(crate) const NOW_POSTGRES: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)";
-/// The same as SQLite says it, which knows milliseconds.
+/// The same for SQLite, with a precision of milliseconds.
 pub(crate) const NOW_SQLITE: &str = "CAST(unixepoch('subsec') * 1000000 AS integer)";
-/// Whether a row of `nodes` holds its lease.
+/// Condition of a row of `nodes` with a valid lease.
 pub(crate) const LIVE_POSTGRES: &str = "lease_until >= CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)";
 /// The same for SQLite, where the lock beside the file keeps other servers away: a server's lease expires no more than
 /// the lock does.
@@ -30,25 +30,25 @@ pub(crate) const LIVE_SQLITE: &str =
 
 /// The role of the node that creates occurrences of recurring jobs.
 const SCHEDULER: &str = "scheduler";
-/// How long a node or a worker that died is still shown.
+/// Time for which a dead node or worker is listed.
 pub(crate) const DEAD_SHOWN_MICROS: i64 = 3_600 * 1_000_000;
 /// How far in the future a heartbeat may seem to be: clocks are corrected by a little all the time.
 const FUTURE_MICROS: i64 = 1_000_000;
-/// How long the name of a worker that is gone is known.
+/// Retention of the names of removed workers.
 const WORKERS_KEPT_MICROS: i64 = 14 * 86_400 * 1_000_000;
 
 impl SeaRepository {
-    /// Now, as the database says it, in microseconds since 1970.
+    /// The database's current time, in microseconds since 1970.
     pub(crate) fn now_sql(&self) -> &'static str {
         if self.is_postgres() { NOW_POSTGRES } else { NOW_SQLITE }
     }
 
-    /// Whether a row of `nodes` holds its lease.
+    /// Condition of a row of `nodes` with a valid lease.
     pub(crate) fn live_sql(&self) -> &'static str {
         if self.is_postgres() { LIVE_POSTGRES } else { LIVE_SQLITE }
     }
 
-    /// Whether a node holds its lease, by the database's clock.
+    /// `true` if a node has a valid lease, by the database's clock.
     pub(crate) async fn holds_lease(
         &self,
         node: NodeId,
@@ -107,7 +107,7 @@ impl SeaRepository {
 }
 
 impl CommitContext<'_> {
-    /// Now, as the database says it, in microseconds since 1970.
+    /// The database's current time, in microseconds since 1970.
     pub(crate) fn now_sql(&self) -> &'static str {
         self.repository.now_sql()
     }
@@ -122,7 +122,7 @@ impl CommitContext<'_> {
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let now = self.now_sql();
         if !self.repository.is_postgres() {
-            // The lock beside the file says that no other server can live.
+            // The lock beside the file guarantees that no other server is live.
             let others = Statement::from_sql_and_values(
                 self.backend(),
                 "DELETE FROM nodes WHERE id <> $1 AND worker IS NULL",
@@ -195,7 +195,8 @@ impl CommitContext<'_> {
         Ok(())
     }
 
-    /// Which of these nodes hold their lease. Their rows are locked until the commit, so that no renewal comes in between.
+    /// The nodes with valid leases among these. Their rows are locked until the commit, so that no renewal comes in
+    /// between.
     pub(crate) async fn holding_leases(&self, nodes: &BTreeSet<NodeId>) -> Result<HashSet<NodeId>, CommitFailure> {
         let lock = if self.repository.is_postgres() {
             "FOR UPDATE"
@@ -215,7 +216,7 @@ impl CommitContext<'_> {
         Ok(holding)
     }
 
-    /// Whether a node leads under this token.
+    /// `true` if a node leads with this token.
     pub(crate) async fn leads(&self, node: NodeId, token: FencingToken) -> Result<bool, CommitFailure> {
         // Locked until the commit: on PostgreSQL no other node can become the leader while this one acts.
         let lock = if self.repository.is_postgres() { "FOR SHARE" } else { "" };
@@ -234,7 +235,7 @@ impl CommitContext<'_> {
         lease: TimeSpan,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let now = self.now_sql();
-        // The same as `Leadership::asked`, in one statement: no other node can ask in between.
+        // The same as `Leadership::asked`, in one statement: no other node can interfere.
         let sql = format!(
             "INSERT INTO leaders (role, holder, token, lease_until) SELECT '{SCHEDULER}', $1, 1, {now} + $2 WHERE true \
              ON CONFLICT (role) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until, \

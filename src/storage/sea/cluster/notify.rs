@@ -1,8 +1,8 @@
 //! Signals between nodes over PostgreSQL's LISTEN and NOTIFY.
 //!
-//! A notification's payload is text: the sender's id in a line, then a signal a line, its first letter saying which. A
-//! payload is shorter than 8,000 bytes (PostgreSQL's limit); what does not fit goes into a further one of the same
-//! transaction. NOTIFY takes a lock of the whole database at commit, so it is never part of a commit of jobs.
+//! The payload of a notification is text: a line with the sender's id, then a line per signal, whose first letter is
+//! its type. A payload is shorter than 8,000 bytes (PostgreSQL's limit); further signals go into another one of the
+//! same transaction. NOTIFY takes a lock of the whole database at commit, so it is never part of a commit of jobs.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -28,9 +28,9 @@ use crate::storage::sea::repository::SeaRepository;
 
 const CHANNEL: &str = "tickerq";
 const PAYLOAD_BYTES_MAX: usize = 7_900;
-/// How often a node says something to hear that it is heard.
+/// Interval of messages that a node sends to itself to check its connection.
 const BEAT: Duration = Duration::from_secs(10);
-/// Whoever has heard nothing for so long, not even itself, listens to nobody.
+/// Time without any message, including its own, after which the connection is considered dead.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 impl SeaRepository {
@@ -49,7 +49,7 @@ impl SeaRepository {
     }
 
     pub(crate) async fn listen(&self, own: NodeId) -> Result<Option<SignalStream>, RepositoryError> {
-        // Behind a pooler there is nothing to listen to: other nodes are found by asking storage.
+        // Behind a pooler there are no notifications: changes of other nodes are found by polling.
         let Some(url) = &self.listen_url else {
             return Ok(None);
         };
@@ -95,16 +95,16 @@ impl SeaRepository {
 struct Listening {
     listener: Option<PgListener>,
     threads: Handle,
-    /// Tells when the other connections were given up.
+    /// Notifies when the other connections were replaced.
     given_up: watch::Receiver<u64>,
-    /// When this node says something that it hears itself.
+    /// Timer of messages to itself.
     beat: Interval,
     heard_at: Instant,
 }
 
 impl Listening {
-    /// What is heard next. A connection that only listens never finds out by itself that nobody is there any more: the node
-    /// says something now and then, and must hear it. `None` when it listens no more.
+    /// The next message. A connection that only listens never detects that its server is gone: the node sends
+    /// messages to itself and must receive them. `None` if it no longer listens.
     async fn hear(
         &mut self,
         readers: &Link,
@@ -129,7 +129,7 @@ impl Listening {
                     if heard_at.elapsed() > SILENCE_MAX {
                         return Some(Err(no_answer()));
                     }
-                    // Whether it could be said shows in what is heard.
+                    // A failure shows in missing messages.
                     drop(tokio::time::timeout(BEAT, readers.execute_raw(beat.clone())).await);
                 }
             }
@@ -207,14 +207,14 @@ fn line(signal: &Signal) -> String {
     }
 }
 
-/// The signals of another node; `None` for what this node has said itself, and for what no version of it says.
+/// The signals of another node; `None` for the node's own ones, and for unknown formats.
 fn read_payload(payload: &str, own: NodeId) -> Option<(NodeId, Vec<Signal>)> {
     let mut lines = payload.split('\n');
     let from = NodeId::from_uuid(Uuid::try_parse(lines.next()?).ok()?);
     if from == own {
         return None;
     }
-    // A line that this version does not know comes from a newer one, which can live without its being heard.
+    // An unknown line comes from a newer version, which tolerates that it is ignored.
     Some((from, lines.filter_map(read_line).collect()))
 }
 
@@ -312,20 +312,20 @@ mod tests {
     }
 
     #[test]
-    fn every_signal_is_heard_as_it_was_said() {
+    fn every_signal_is_received_as_sent() {
         let payloads = payloads(node(1), &all());
         assert_eq!(payloads.len(), 1);
         assert_eq!(read_payload(&payloads[0], node(2)), Some((node(1), all())));
     }
 
     #[test]
-    fn a_node_does_not_hear_itself() {
+    fn a_node_ignores_its_own_signals() {
         let payloads = payloads(node(1), &all());
         assert_eq!(read_payload(&payloads[0], node(1)), None);
     }
 
     #[test]
-    fn many_signals_are_cut_into_payloads_that_postgresql_takes() {
+    fn many_signals_are_split_into_payloads_within_the_limit_of_postgresql() {
         let many: Vec<Signal> = std::iter::repeat_with(all).take(100).flatten().collect();
         let payloads = payloads(node(1), &many);
         assert!(payloads.iter().all(|payload| payload.len() < 8_000));

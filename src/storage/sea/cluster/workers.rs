@@ -28,7 +28,7 @@ use crate::storage::sea::repository::SeaRepository;
 
 const LINE: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Int, Kind::Big, Kind::Small, Kind::Text];
 
-/// What a worker says of itself but its name, as it is stored.
+/// Registration of a worker without its name, as stored.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Declared {
     pub(super) types: Vec<String>,
@@ -220,7 +220,7 @@ impl CommitContext<'_> {
         lease: TimeSpan,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let now = self.now_sql();
-        // One that has left (its lease ends in 1970) is not known any more.
+        // One that has left (its lease ends in 1970) is unknown.
         let sql = format!(
             "UPDATE nodes SET heartbeat_at = {now}, lease_until = {now} + $2 \
              WHERE id = $1 AND worker IS NOT NULL AND lease_until > 0 RETURNING lease_until"

@@ -9,7 +9,7 @@ use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::repository::SeaRepository;
 
-/// Which changes to commit next.
+/// The next changes to commit.
 struct Halves {
     /// The first one is the last.
     left: Vec<Range<usize>>,
@@ -88,7 +88,7 @@ mod tests {
     use proptest::collection::btree_set;
     use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
-    /// What was committed, in its order, what was found to be bad, and in how many transactions.
+    /// Committed changes in order, rejected changes, and the number of transactions.
     fn commit(count: usize, bad: &BTreeSet<usize>) -> (Vec<usize>, BTreeSet<usize>, usize) {
         let (mut committed, mut found, mut transactions) = (Vec::new(), BTreeSet::new(), 0);
         let mut halves = Halves::of(count);

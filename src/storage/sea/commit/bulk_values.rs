@@ -9,19 +9,19 @@ use std::fmt::Write;
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
-/// How many rows one SQLite statement has. The greatest is bounded by 32,766 parameters a statement.
+/// Numbers of rows per SQLite statement. The maximum is bounded by 32,766 parameters per statement.
 const SQLITE_ROWS: [usize; 5] = [512, 128, 32, 8, 1];
 
 /// The sizes of statements that pass over rows without a first value: what is missing is filled up with those.
 const SQLITE_FILLED: [usize; 7] = [1, 8, 32, 64, 128, 256, FILLED_ROWS_MAX];
-/// How many rows such a statement may have.
+/// Maximum number of rows of such a statement.
 pub(crate) const FILLED_ROWS_MAX: usize = 512;
 
-/// What stands for no text in PostgreSQL's arrays, and `chr(1)` in its statements: no JSON, name or key holds control
-/// characters, and handlers' errors are cleaned of them.
+/// Placeholder of a missing text in PostgreSQL's arrays, `chr(1)` in its statements: JSON, names and keys contain no
+/// control characters, and handlers' errors are cleaned of them.
 const NO_TEXT: &str = "\u{1}";
 
-/// What a column holds.
+/// Type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Uuid,
@@ -63,7 +63,7 @@ impl Rows {
         self.cells.is_empty()
     }
 
-    /// How many rows these are.
+    /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.cells.len() / self.kinds.len()
     }
@@ -217,8 +217,8 @@ fn sqlite_source(rows: usize, columns: usize) -> String {
     source
 }
 
-/// Arrays hold no NULLs here (the driver takes none); a value that never occurs stands for it. `bound` parameters come
-/// before these.
+/// Arrays contain no NULLs (the driver does not support them); a value that never occurs represents it. `bound`
+/// parameters precede these.
 fn postgres_source(kinds: &[Kind], bound: usize) -> String {
     let (mut columns, mut arrays, mut names) = (String::new(), String::new(), String::new());
     for (index, kind) in kinds.iter().enumerate() {

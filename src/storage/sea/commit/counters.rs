@@ -1,7 +1,8 @@
-//! What is counted: jobs by queue, type, status and priority, what queues complete, and the sums of [`super::rollup_writer`].
+//! Counters: jobs by queue, type, status and priority, throughput of queues, and the rollups of
+//! [`super::rollup_writer`].
 //!
-//! A commit gathers what its statements have really changed and writes the differences at its end, in the order of the
-//! keys: two nodes that write the same rows wait for each other and never lock each other out.
+//! A commit collects the actual changes of its statements and writes the differences at its end, in the order of the
+//! keys: two nodes that write the same rows wait for each other without a deadlock.
 
 use std::collections::BTreeMap;
 
@@ -17,22 +18,22 @@ use crate::domain::metrics::rollup::{RollupDelta, RollupEntry};
 use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::failure_reason_limiter::ReasonBook;
 
-/// How many seconds one bucket of a queue's throughput spans.
+/// Number of seconds per bucket of a queue's throughput.
 pub(crate) const BUCKET_SECONDS: i64 = 5;
 
 const COUNTER: &[Kind] = &[Kind::Text, Kind::Text, Kind::Small, Kind::Small, Kind::Small, Kind::Big];
 const THROUGHPUT: &[Kind] = &[Kind::Text, Kind::Big, Kind::Small, Kind::Big];
 
-/// What one commit has changed of the counts.
+/// Changes of the counters by one commit.
 #[derive(Default)]
 pub(crate) struct Counters {
     jobs: BTreeMap<CounterKey, i64>,
     completed: BTreeMap<(QueueName, i64), i64>,
-    /// What starts and ends add to the sums over time.
+    /// Changes of the rollups by starts and completions.
     pub(crate) tally: RollupDelta,
 }
 
-/// What jobs are counted by.
+/// Key of the counters of jobs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct CounterKey {
     queue: QueueName,
@@ -106,8 +107,8 @@ pub(crate) fn bucket(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(BUCKET_SECONDS)
 }
 
-/// The statement that adds counts of jobs. "WHERE" also tells SQLite that ON belongs to the upsert and not to a join; a row
-/// without a queue fills up the source.
+/// The statement that adds counts of jobs. "WHERE" also shows SQLite that ON belongs to the upsert and not to a join;
+/// a row without a queue is padding.
 pub(crate) fn count_jobs_sql(source: &str) -> String {
     format!(
         "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
@@ -127,13 +128,12 @@ pub(crate) fn count_completed_sql(source: &str) -> String {
     )
 }
 
-/// How many rows the sources of counts have in a SQLite text; what is missing is filled up. Few sizes, so that few texts are
-/// prepared.
+/// Numbers of rows of the counters in a SQLite text, with padding. Few sizes, so that few texts are prepared.
 const SQLITE_COUNTER_SIZES: [usize; 2] = [6, 32];
 /// The same for steps of time, and for reasons.
 const SQLITE_STEP_SIZES: [usize; 2] = [8, 48];
 
-/// What was counted, as rows: of jobs, of completions, and the sums over time.
+/// Changes as rows: of jobs, of completions, and of the rollups.
 pub(crate) struct CountedRows {
     jobs: Rows,
     completed: Rows,
@@ -141,13 +141,13 @@ pub(crate) struct CountedRows {
 }
 
 impl CountedRows {
-    /// How many rows these are.
+    /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         let Self { jobs, completed, tally } = self;
         jobs.len() + completed.len() + tally.len()
     }
 
-    /// How many rows each source of counts has in a SQLite text, and each source of steps; `None` when there are too many.
+    /// Numbers of rows of the counters and of the time buckets in a SQLite text; `None` if there are too many.
     pub(crate) fn sqlite_sizes(&self) -> Option<(usize, usize)> {
         let Self { jobs, completed, tally } = self;
         let (counts, steps) = (
@@ -196,7 +196,7 @@ impl CountedRows {
         }
     }
 
-    /// Adds what was counted to what is stored, table by table; tells how many rows that were.
+    /// Adds the changes to the stored counters, table by table. Returns the number of rows.
     pub(crate) async fn write_each(self, connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
         let Self { jobs, completed, tally } = self;
         Ok(jobs.execute(connection, count_jobs_sql).await?
@@ -225,7 +225,7 @@ impl CountedRows {
 }
 
 impl Counters {
-    /// What was counted, as rows.
+    /// The changes as rows.
     pub(crate) fn into_rows(self, shard: i16) -> CountedRows {
         let Self { jobs, completed, tally } = self;
         let mut job_rows = Rows::new(COUNTER, jobs.len());

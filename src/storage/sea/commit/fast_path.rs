@@ -1,10 +1,10 @@
-//! The usual changes of a commit, in one call: plain new jobs and the records of who has made them, starts and ends of
-//! attempts, with their counters.
+//! The fast path: the usual changes of a commit in one call. These are plain new jobs with their audit records,
+//! starts and completions of attempts, and their counters.
 //!
-//! Each call of a database is a way to another thread or process and back; on a busy machine that takes longer than the
-//! few rows of a small commit. So these changes are one text of several statements on SQLite, and one statement on
-//! PostgreSQL. Whatever is unusual (keys, queues without a row, a change that the database refuses) is left to the exact
-//! way of [`super::commit`], which takes a call for each kind of change.
+//! Each call of a database is a round trip to another thread or process; on a busy machine that takes longer than the
+//! few rows of a small commit. Therefore these changes are one text of several statements on SQLite, and one
+//! statement on PostgreSQL. All others (keys, queues without a row, a change that the database rejects) take the slow
+//! path of [`super::commit`], with a call for each kind of change.
 
 use std::collections::HashSet;
 
@@ -37,16 +37,16 @@ const SQLITE_SIZES: [usize; 4] = [4, 16, 48, 128];
 /// The usual changes of a commit, as rows.
 pub(crate) struct Usual {
     new: Rows,
-    /// Who has made the new jobs.
+    /// Audit records of new jobs.
     records: Rows,
     starts: Rows,
     ends: Rows,
     attempts: Rows,
-    /// What each start and end adds to the sums over time; on PostgreSQL alone, where only the statement knows which of
-    /// them are applied.
+    /// Changes of the rollups by each start and completion; on PostgreSQL only, where only the statement knows which
+    /// of them are applied.
     marks: Rows,
     has_reasons: bool,
-    /// What is counted when every change is applied.
+    /// Changes of the counters if every change is applied.
     counters: Counters,
     is_all: bool,
     /// The version of the endpoints by which nothing is announced of these changes; on PostgreSQL alone.
@@ -128,7 +128,7 @@ impl Usual {
                     }
                 }
             }
-            // Whether the node holds a lease is asked first.
+            // The node's lease is checked first.
             JobChange::Finish { if_orphaned: true, .. } => return None,
             // Older attempts are removed.
             JobChange::Finish { attempt, .. } if attempt.number > ATTEMPTS_KEPT => return None,
@@ -151,7 +151,7 @@ impl Usual {
         Some(())
     }
 
-    /// Whether the commit has no other changes.
+    /// `true` if the commit has no other changes.
     pub(crate) fn is_all(&self) -> bool {
         self.is_all
     }
@@ -213,7 +213,7 @@ impl Usual {
                 + attempts.execute(connection, attempts_sql).await?
                 + counted.write_each(connection).await?
         };
-        // No statement can change more rows than it is given, so the sum tells that none has changed fewer.
+        // No statement can change more rows than it is given, so an equal sum means that none has changed fewer.
         Ok(u64::try_from(expected).is_ok_and(|expected| written == expected))
     }
 
@@ -348,15 +348,15 @@ fn attempts_sql(source: &str) -> String {
 }
 
 impl SeaRepository {
-    /// What became of the usual changes, when these jobs' starts or ends were refused. Asked for afterwards, it tells at the
-    /// worst of what has happened in between.
+    /// Results of the usual changes after starts or completions of these jobs were rejected. They are read
+    /// afterwards, so they may include concurrent changes.
     pub(crate) async fn usual_results(
         &self,
         changes: &[Change],
         refused: &HashSet<Uuid>,
         connection: &impl ConnectionTrait,
     ) -> Result<Results, CommitFailure> {
-        let to_cancel = self.asked_to_cancel(changes, refused, connection).await?;
+        let to_cancel = self.with_requested_cancellation(changes, refused, connection).await?;
         let mut results = Results::with_capacity(changes.len());
         for change in changes {
             results.push(match change {

@@ -1,4 +1,4 @@
-//! Deliveries: written with the changes that they tell of, changed by what came of them, removed in steps.
+//! Deliveries: written with their changes, updated with their outcomes, removed in batches.
 
 use std::collections::HashMap;
 
@@ -91,7 +91,8 @@ impl CommitContext<'_> {
         // Mostly all messages of a commit are for the same endpoints: then each message is handed over once, however many
         // endpoints it is for.
         let mut groups: Vec<(&[EndpointId], Vec<&Message>)> = Vec::new();
-        // What is told later of a lane goes into a later group, or behind it into the same: numbers are given in this order.
+        // A later message of an ordering key is in a later group, or behind it in the same: numbers are assigned in
+        // this order.
         let mut last_group: HashMap<Uuid, usize> = HashMap::new();
         for OutboxMessage { message, endpoints } in messages {
             let first = last_group.get(&message.ordering_key).copied().unwrap_or_default();
@@ -173,7 +174,7 @@ impl CommitContext<'_> {
         Ok(())
     }
 
-    /// Notes what came of deliveries, to whatever endpoints.
+    /// Stores outcomes of deliveries to any endpoints.
     pub(crate) async fn note_outcomes(&mut self, changes: &[Change]) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(OUTCOME, 0);
         for change in changes {
@@ -197,7 +198,7 @@ impl CommitContext<'_> {
         Ok(())
     }
 
-    /// Notes how an endpoint is after attempts whose outcomes were noted before.
+    /// Stores the health of an endpoint after attempts whose outcomes were stored before.
     pub(crate) async fn note_attempts(
         &mut self,
         attempts: &Attempts,
@@ -279,7 +280,7 @@ impl CommitContext<'_> {
         let emptied = "DELETE FROM webhook_endpoints WHERE is_deleted AND NOT EXISTS \
                        (SELECT 1 FROM webhook_deliveries WHERE endpoint_id = webhook_endpoints.id)";
         self.execute(emptied, Vec::new()).await?;
-        // Deliveries are numbered as time goes by: nothing behind the first one that is young enough is looked at.
+        // Deliveries are numbered in the order of time: the scan stops at the first recent one.
         let old = "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries WHERE seq < \
                    COALESCE((SELECT seq FROM webhook_deliveries WHERE at >= $1 ORDER BY seq LIMIT 1), 9223372036854775807) \
                    AND (status <> 0 OR endpoint_id IN \

@@ -1,8 +1,8 @@
-//! What is summed up of jobs as they start and end, as rows.
+//! Rollups of jobs that start and finish, as rows.
 //!
-//! On the exact way, and on SQLite, a commit adds up in memory what its jobs add and writes the sums. On PostgreSQL the
-//! usual changes are one statement, in which only the database knows which of them are applied: there each job's share is
-//! a row, and the statement adds up those of the jobs that it has changed.
+//! On the slow path, and on SQLite, a commit sums up in memory and writes the sums. On PostgreSQL the fast path is
+//! one statement, in which only the database knows the applied changes: each job's part is a row, and the statement
+//! sums up those of the jobs that it has changed.
 
 use std::collections::BTreeMap;
 
@@ -167,7 +167,7 @@ impl TallyRows {
         }
     }
 
-    /// How many rows these are.
+    /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         let Self {
             counts,
@@ -179,7 +179,7 @@ impl TallyRows {
         counts.len() + totals.len() + steps.len() + step_totals.len() + reasons.len()
     }
 
-    /// Adds the sums to what is stored; tells how many rows that were.
+    /// Adds the sums to the stored ones. Returns the number of rows.
     pub(crate) async fn write(self, connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
         let Self {
             counts,
@@ -237,7 +237,7 @@ pub(crate) fn mark_row(id: JobId, mark: &RollupEntry, reason: Option<String>) ->
         run_micros,
         wait_micros,
     } = mark.counts;
-    // One job adds one at the most.
+    // A job adds at most one.
     let one = |count: u64| Value::from(i16::from(count > 0));
     let (measure, bucket) = mark
         .measured

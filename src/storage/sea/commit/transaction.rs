@@ -1,10 +1,10 @@
 //! Commits: the fast path if possible, otherwise the slow path, with retries.
 //!
-//! A commit is one transaction of a few statements. The fast path ([`super::fast_path`]) writes the usual changes in one
-//! call. The slow path ([`super::slow_path`]) applies the changes in phases: new jobs, starts, ends of attempts, single
-//! updates and deletions, then those that choose among what is left (claims, clearing, pruning), at last counters, audit
-//! records and outbox entries. If a statement fails because of its values, the whole transaction is rolled back, and the
-//! changes are committed by bisection until the bad one fails alone ([`super::bisection`]).
+//! A commit is one transaction of a few statements. The fast path ([`super::fast_path`]) writes the usual changes in
+//! one call. The slow path ([`super::slow_path`]) applies the changes in phases: new jobs, starts, completions,
+//! single updates and deletions, then those that select among the rest (claims, clearing, pruning), finally counters,
+//! audit records and outbox entries. If a statement fails because of its values, the transaction is rolled back, and
+//! the changes are committed by bisection until the bad one fails alone ([`super::bisection`]).
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl SeaRepository {
         committed
     }
 
-    /// Commits, unless SQLite's file has gone or is known to be corrupt: a commit into such a file may succeed, and is lost.
+    /// Commits, unless SQLite's file was removed or is corrupt: a commit to such a file may succeed, and is lost.
     async fn commit_to_known_file(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         let Some(files) = &self.sqlite else {
             return self.commit_somehow(commit).await;
@@ -66,8 +66,8 @@ impl SeaRepository {
         }
     }
 
-    /// Commits changes, and does so again when another server's commit was in the way. It waits for a random time first:
-    /// the other one has gone on, but has not ended yet, and whoever is back at once may be in its way again.
+    /// Commits changes, and retries after a conflict with another server's commit. It waits for a random time first:
+    /// the other commit has continued but not ended, and an immediate retry may conflict again.
     pub(super) async fn try_again(&self, commit: &Commit) -> Result<Committed, CommitFailure> {
         let mut longest = FIRST_DELAY;
         for _ in 1..ATTEMPTS_MAX {
@@ -88,7 +88,7 @@ impl SeaRepository {
                 // Within a transaction the one long statement is no better than the few short ones.
                 return Ok(None);
             }
-            // One statement is a transaction by itself.
+            // A single statement is a transaction.
             let Some(refused) = usual.write_postgres(&self.writer(), self.shard).await? else {
                 // Another node has changed endpoints: the exact way announces to them.
                 return Ok(None);
@@ -170,7 +170,7 @@ impl CommitContext<'_> {
         Ok(())
     }
 
-    /// Gives up what was written, because of this.
+    /// Rolls the transaction back because of this failure.
     async fn undo<T>(self, failure: CommitFailure) -> Result<T, CommitFailure> {
         // When even that fails the connection is gone, and the transaction with it.
         drop(self.transaction.rollback().await);

@@ -1,8 +1,9 @@
-//! Reads that may take long: over connections of their own, each with a time, and stopped when its caller stops waiting.
+//! Expensive reads: on separate connections, with a timeout, and cancelled when their caller stops waiting.
 //!
-//! SQLite asks between steps whether it is to go on (`StopOnDrop`). PostgreSQL ends a statement that takes too long by itself;
-//! one whose caller has gone is cancelled over a connection that is for cancellations alone, while its own is held: the next
-//! statement there would be cancelled in its place. What the read holds is dropped when its connection has returned.
+//! SQLite calls a progress handler between steps (`StopOnDrop`). PostgreSQL enforces the timeout itself; a statement
+//! whose caller has stopped waiting is cancelled over a connection for cancellations, while its own is held: the next
+//! statement there would be cancelled in its place. The resource of the read is dropped when its connection is
+//! returned.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +24,7 @@ use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::unavailable;
 use crate::storage::sea::repository::SeaRepository;
 
-/// How long the cancellation of a statement may take, which may have waited for its connection before.
+/// Timeout of the cancellation of a statement, including the wait for its connection.
 const CANCEL_PATIENCE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
 
 /// A connection for one expensive read.
@@ -36,7 +37,7 @@ pub(crate) enum Scan {
     Postgres(PostgresScan),
 }
 
-/// Stops SQLite when it is dropped: whatever runs then is read for nothing.
+/// Stops SQLite when it is dropped: the running statement has no reader.
 pub(crate) struct StopOnDrop(Arc<AtomicBool>);
 
 impl Drop for StopOnDrop {
@@ -49,10 +50,10 @@ impl Drop for StopOnDrop {
 pub(crate) struct PostgresScan {
     /// `None` once it has ended.
     transaction: Option<Transaction>,
-    /// Which process of PostgreSQL carries it out.
+    /// PostgreSQL process of the statement.
     process: i32,
     canceller: Link,
-    /// How long PostgreSQL takes at the most to end the statement by itself.
+    /// Maximum time until PostgreSQL ends the statement itself.
     time: Duration,
     held: Option<Held>,
 }
@@ -74,7 +75,7 @@ impl Drop for PostgresScan {
         runtime.spawn(async move {
             let sql = "SELECT pg_cancel_backend($1)";
             let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [process.into()]);
-            // A statement that goes on all the same ends in its own time.
+            // A statement that continues nevertheless ends by its timeout.
             drop(tokio::time::timeout(CANCEL_PATIENCE, canceller.query_one_raw(statement)).await);
             drop(tokio::time::timeout(ends_in, transaction.rollback()).await);
             drop(held);

@@ -1,9 +1,10 @@
-//! Whether the files of a SQLite database are still the ones that were opened.
+//! Checks that the files of a SQLite database are still the opened ones.
 //!
-//! A removed file lives on for whoever has it open, and a commit into it succeeds and is lost. SQLite does not notice.
+//! A removed file remains for processes that have it open, and a commit to it succeeds and is lost. SQLite does not
+//! detect it.
 //!
-//! Nothing here opens a file: POSIX drops all locks that a process has on a file when it closes any of its descriptors, and
-//! SQLite's locks are such. Another process would take the database for closed, and remove its log.
+//! No code here opens a file: POSIX drops all locks of a process on a file when it closes any of its descriptors,
+//! including SQLite's. Another process would then consider the database closed, and remove its log.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -48,7 +49,7 @@ impl FileWatch {
         self.files.iter().try_for_each(Watched::check)
     }
 
-    /// Also finds a file that was cut off, and one that can't be written any more.
+    /// Also detects a truncated file, and one that has become read-only.
     pub(crate) fn check_state(&self) -> Result<(), RepositoryError> {
         self.check()?;
         if fs::metadata(&self.database).is_ok_and(|metadata| metadata.len() == 0) {
@@ -56,7 +57,7 @@ impl FileWatch {
             return Err(fault(StorageFault::Corrupt, format!("'{shown}' is empty")));
         }
         for Watched { path, .. } in &self.files {
-            // Root may write a file that no one may: that it was marked so is meant for its own server as well.
+            // Root may write a read-only file: the mark applies to its own server as well.
             let is_locked = fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o222 == 0);
             if is_locked || access(path, Access::WRITE_OK).is_err() {
                 return Err(fault(

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::domain::metrics::storage_fault::StorageFault;
 use crate::storage::repository::RepositoryError;
 
-/// How long a fault of PostgreSQL is remembered that its calls have shown: a bad page may not be read again soon.
+/// Time for which a fault that calls of PostgreSQL have shown is remembered: a bad page may not be read again soon.
 const FAULT_KEPT: Duration = Duration::from_secs(300);
 
 /// A corrupt image that a call has found.
@@ -26,7 +26,7 @@ impl FoundFault {
         }
     }
 
-    /// What is known. A file that was corrupt stays so until it is opened anew.
+    /// The known fault. A corrupt file stays corrupt until it is opened again.
     pub(super) fn get(&self, is_file: bool) -> Option<RepositoryError> {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, failure) = found.as_ref()?;

@@ -1,4 +1,4 @@
-//! Whether the database can be used now.
+//! Checks that the database is available.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::not_written;
 use crate::storage::sea::repository::SeaRepository;
 
-/// Who asks whether a server is ready does not wait as long as a commit may.
+/// Timeout of a readiness check, shorter than that of a commit.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// What was written so lately shows that the database can be written: asking often costs no more.
+/// Maximum age of a write that proves that the database can be written, so that frequent checks are cheap.
 const FRESH: Duration = Duration::from_secs(5);
 
 impl SeaRepository {
@@ -47,7 +47,7 @@ impl SeaRepository {
         let seconds = PATIENCE.as_secs();
         RepositoryError::Unavailable {
             reason: if self.is_postgres() {
-                format!("PostgreSQL has not answered for {seconds} seconds")
+                format!("PostgreSQL has not responded for {seconds} seconds")
             } else {
                 format!("the database is locked: nothing could be written for {seconds} seconds")
             },
@@ -70,7 +70,7 @@ impl SeaRepository {
         transaction.commit().await
     }
 
-    /// Notes whether a commit has succeeded.
+    /// Records whether a commit has succeeded.
     pub(crate) fn note_written(&self, has_succeeded: bool) {
         let mut written = self.last_written.lock().unwrap_or_else(PoisonError::into_inner);
         *written = has_succeeded.then(Instant::now);

@@ -19,9 +19,9 @@ use crate::storage::sea::repository::SeaRepository;
 pub struct MigrationState {
     /// Its name.
     pub name: String,
-    /// Whether the database has taken it.
+    /// `true` if the database has it.
     pub is_applied: bool,
-    /// Whether this version of the program has it.
+    /// `true` if this version of the program has it.
     pub is_known: bool,
 }
 
@@ -50,7 +50,7 @@ pub enum MigrationError {
     Storage(#[from] RepositoryError),
 }
 
-/// The table in which the library notes what was taken.
+/// The library's table of applied migrations.
 const TAKEN: &str = "SELECT version FROM seaql_migrations ORDER BY version";
 /// The advisory lock that a server holds while it takes steps; any number does that no other program is likely to use.
 const LOCK: i64 = 0x0054_6963_6b65_7251;
@@ -94,8 +94,8 @@ impl SeaRepository {
         rows.iter().map(|row| row.try_get_by_index(0)).collect()
     }
 
-    /// One transaction for the steps and the marks that they are taken: a server that dies on the way, or whose disk is full,
-    /// leaves nothing that the next start would trip over. On PostgreSQL other servers wait for its end, then find the marks.
+    /// One transaction for the migrations and their entries: a server that dies meanwhile, or whose disk is full,
+    /// leaves nothing behind. On PostgreSQL other servers wait for its end and then find the entries.
     async fn in_one_transaction(
         &self,
         steps: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
@@ -136,7 +136,7 @@ impl SeaRepository {
             transaction.execute_unprepared(FORGET_STATEMENTS).await?;
         }
         if self.is_postgres() {
-            // Steps on many rows take their time, and whoever waits for another server's waits as long.
+            // Migrations of many rows take long, also for a server that waits for another one's.
             transaction
                 .execute_unprepared("SET LOCAL statement_timeout = 0")
                 .await?;

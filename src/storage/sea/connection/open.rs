@@ -55,7 +55,7 @@ impl SeaRepository {
             reason,
         };
         try_postgres(&url).await.map_err(refused)?;
-        // What a pooler hears for others goes to whoever has the server connection then.
+        // A pooler would deliver notifications to the current user of its server connection.
         let listen_url = listen_url.or_else(|| (!pgbouncer).then(|| url.clone()));
         let source = PostgresSource {
             url,
@@ -115,7 +115,7 @@ impl SeaRepository {
             durability,
             shard,
             log_statements,
-            // Nobody is waited for but the disk.
+            // Writes wait only for the disk.
             write_patience: _,
             pgbouncer: _,
             listen_url: _,
@@ -147,7 +147,8 @@ impl SeaRepository {
                 } else {
                     SqliteSynchronous::Normal
                 };
-                // The default of 1,000 pages makes every few commits write pages twice; the log stays small all the same.
+                // The default of 1,000 pages writes pages twice every few commits; the log stays small with this one
+                // too.
                 let sqlite = sqlite
                     .in_memory(false)
                     .shared_cache(false)
@@ -208,10 +209,10 @@ impl SeaRepository {
     }
 }
 
-/// Throws a connection away that comes back within a transaction.
+/// Closes a connection that is returned within a transaction.
 ///
-/// When a commit fails (a full disk), SQLite has ended the transaction by itself or not at all, and the driver still counts
-/// it: it would make the next one a savepoint, whose release is answered as a commit and stores nothing.
+/// When a commit fails (a full disk), SQLite may have ended the transaction or not, and the driver still counts it:
+/// it would turn the next one into a savepoint, whose release looks like a commit and stores nothing.
 fn never_in_a_transaction(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
     pool.after_release(|connection, _| Box::pin(is_outside(connection)))
         .before_acquire(|connection, _| Box::pin(is_outside(connection)))
@@ -219,7 +220,7 @@ fn never_in_a_transaction(pool: PoolOptions<Sqlite>) -> PoolOptions<Sqlite> {
 
 async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
     if connection.is_in_transaction() {
-        // A transaction that was dropped is undone behind what was asked before; the answer comes after that.
+        // A dropped transaction is rolled back before this ping; its response follows the rollback.
         connection.ping().await?;
     }
     Ok(!connection.is_in_transaction())

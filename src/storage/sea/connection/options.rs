@@ -25,10 +25,10 @@ const EXPENSIVE_READ_TIME: Duration = Duration::from_secs(10);
 /// Default timeout of other reads.
 const READ_TIME: Duration = Duration::from_secs(30);
 
-/// What a commit survives.
+/// Failures that a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
-    /// A power cut: a commit is on the disk before it is answered.
+    /// A power failure: a commit is on the disk before its response.
     #[default]
     Full,
     /// The end of the process; a power cut may take the last moments.
@@ -48,15 +48,15 @@ pub struct SeaOptions {
     pub expensive_read_time: Duration,
     /// Timeout of other reads.
     pub read_time: Duration,
-    /// What a commit survives.
+    /// Failures that a commit survives.
     pub durability: Durability,
     /// Group of nodes with counter rows of its own, so that groups do not wait for each other.
     pub shard: i16,
-    /// Whether the text of each statement is logged without its parameters, at the level trace, as `sqlx::query`.
+    /// Log the text of each statement, without its parameters, at level trace as `sqlx::query`.
     pub log_statements: bool,
     /// Timeout of a commit to PostgreSQL.
     pub write_patience: Duration,
-    /// Whether PostgreSQL is reached through a pooler in transaction mode (PgBouncer).
+    /// `true` if PostgreSQL is reached through a pooler in transaction mode (PgBouncer).
     pub pgbouncer: bool,
     /// URL of PostgreSQL itself, for LISTEN; `None` if `url` is.
     pub listen_url: Option<String>,
@@ -96,7 +96,7 @@ pub enum ConnectError {
     /// The URL names no database that this server can use.
     #[error("'{url}' is no database URL; write sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE")]
     Url {
-        /// What was given, without a password.
+        /// The URL, without a password.
         url: String,
     },
     /// The SQLite file's folder does not exist.
@@ -112,7 +112,7 @@ pub enum ConnectError {
         file: PathBuf,
     },
     /// The SQLite file has several names, and each has a log of its own beside it.
-    #[error("the database '{}' has {names} names (hard links); SQLite would be told of one and lose what is written by \
+    #[error("the database '{}' has {names} names (hard links); SQLite would use one of them and lose what is written by \
              another: remove the others, or copy the file", file.display())]
     ManyNames {
         /// The database's file.
@@ -131,7 +131,7 @@ pub enum ConnectError {
     Lock {
         /// The lock's file.
         file: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         cause: std::io::Error,
     },
     /// The database refused.
@@ -139,7 +139,7 @@ pub enum ConnectError {
     Refused {
         /// The URL, without a password.
         url: String,
-        /// What it said.
+        /// The error of the database.
         reason: String,
     },
 }

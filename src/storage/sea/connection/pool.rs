@@ -1,8 +1,9 @@
 //! A pool of connections and its transactions, also through a pooler.
 //!
-//! A pooler in transaction mode (PgBouncer) gives each transaction whatever server connection is free. Settings and named
-//! statements stay with the server connection, where other clients find them. So every call becomes a transaction that
-//! brings its settings along (`SET LOCAL`), and its statements have no names. Without a pooler SeaORM does all that.
+//! A pooler in transaction mode (PgBouncer) assigns any free server connection to each transaction. Settings and
+//! named statements remain with the server connection, where other clients find them. Therefore every call is a
+//! transaction with its own settings (`SET LOCAL`), and its statements have no names. Without a pooler SeaORM handles
+//! this.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +24,9 @@ use super::sqlite_readers::SqliteReaders;
 #[derive(Clone)]
 pub(crate) struct Link {
     connection: DatabaseConnection,
-    /// What begins a transaction behind a pooler; `None` without one.
+    /// Statements at the start of a transaction behind a pooler; `None` without one.
     begin: Option<Arc<str>>,
-    /// What carries out SQLite's cheap reads.
+    /// Executes SQLite's cheap reads.
     readers: Option<Arc<SqliteReaders>>,
 }
 
@@ -53,7 +54,7 @@ impl Link {
         }
     }
 
-    /// Connections to SQLite for cheap reads, each of which may take so long.
+    /// Connections to SQLite for cheap reads with this timeout.
     pub(crate) fn sqlite_readers(connection: DatabaseConnection, connections: u32, time: Duration) -> Self {
         let pool = connection.get_sqlite_connection_pool().clone();
         Self {
@@ -63,8 +64,8 @@ impl Link {
         }
     }
 
-    /// Begins a transaction that writes. A deferred one of SQLite that reads and then writes fails at once when somebody else
-    /// has written in between.
+    /// Starts a transaction that writes. A deferred one of SQLite that reads and then writes fails at once if another
+    /// connection has written in between.
     pub(crate) async fn begin(&self) -> Result<Transaction, DbErr> {
         if let Some(begin) = &self.begin {
             return self.begin_pooled(begin).await;
@@ -82,17 +83,17 @@ impl Link {
         self.connection.begin_with_options(options).await
     }
 
-    /// Whether transactions go through a pooler.
+    /// `true` if transactions go through a pooler.
     pub(crate) fn is_pooled(&self) -> bool {
         self.begin.is_some()
     }
 
-    /// Closes the connections when they are not used any more.
+    /// Closes the connections once they are unused.
     pub(crate) async fn close(&self) {
         if let Some(readers) = &self.readers {
             readers.close().await;
         }
-        // It can't fail: an error of a connection that is closed says nothing.
+        // An error of a closed connection is irrelevant.
         drop(self.connection.close_by_ref().await);
     }
 

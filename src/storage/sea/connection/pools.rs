@@ -1,8 +1,8 @@
-//! The pools of connections: one that writes, one that reads, and one for reads that may take long.
+//! The pools of connections: one for writes, one for reads, and one for expensive reads.
 //!
-//! On PostgreSQL every call has a time in which it must be answered. A network that has gone says nothing for a quarter of
-//! an hour, and so long a server would stand still; when the time is over the pools are given up, with all that hangs in
-//! them, for new ones. What was asked then may have happened or not, as with any connection that breaks.
+//! On PostgreSQL every call has a timeout. A broken network stays silent for a quarter of an hour, during which a
+//! server would stand still; after a timeout the pools are replaced, with all calls in progress. Those may have been
+//! executed or not, as with any broken connection.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ use crate::storage::repository::RepositoryError;
 
 /// [`WRITE_GRACE`] of reads, which may have waited for a connection before.
 const READ_GRACE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
-/// How long the database has to show that it works when no connection was free.
+/// Timeout of the check of the database after no connection was free.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long a statement that reads may take.
+/// Timeout of a statement that reads.
 #[derive(Clone, Copy)]
 pub(crate) struct ReadTimes {
     pub(crate) cheap: Duration,
@@ -36,7 +36,7 @@ pub(crate) struct Pools {
     links: RwLock<Links>,
     /// Where new ones come from; `None` on SQLite, which is in this process.
     source: Option<PostgresSource>,
-    /// How often they were given up.
+    /// Number of replacements so far.
     given_up: watch::Sender<u64>,
     /// When something was read last.
     last_read: Mutex<Instant>,
@@ -67,7 +67,7 @@ impl Pools {
         }
     }
 
-    /// Notes a call that has failed.
+    /// Records a failed call.
     pub(crate) fn note(&self, failure: &RepositoryError) {
         self.found_fault.note(failure);
         self.outage.failed(failure);
@@ -100,13 +100,13 @@ impl Pools {
         links.canceller.clone()
     }
 
-    /// Tells when they are given up.
+    /// Notifies when the pools are replaced.
     pub(crate) fn given_up(&self) -> watch::Receiver<u64> {
         self.given_up.subscribe()
     }
 
-    /// Waits for one try of a commit, but not for longer than it may take. When others have given up the pools it is waited
-    /// for all the same: it may be their connections alone that have died.
+    /// Waits for one attempt of a commit, up to its timeout. It continues to wait when the pools were replaced by
+    /// another call, whose connections alone may have died.
     pub(crate) async fn write<T, E: From<RepositoryError>>(
         &self,
         call: impl Future<Output = Result<T, E>>,
@@ -117,7 +117,7 @@ impl Pools {
         }
     }
 
-    /// Waits for what is read, but not for longer than it may take, and not when the pools were given up meanwhile.
+    /// Waits for a read, up to its timeout and until the pools are replaced.
     pub(crate) async fn read<T>(
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
@@ -148,8 +148,8 @@ impl Pools {
         self.noted(answer, time).await
     }
 
-    /// Waits for a read that may take long; its caller says for how long. That it is stopped, or finds no connection, says
-    /// nothing about the database.
+    /// Waits for an expensive read, whose timeout is the caller's. Its cancellation or a full pool is unrelated to
+    /// the availability of the database.
     pub(crate) async fn scan<T>(
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
@@ -159,7 +159,7 @@ impl Pools {
         let answer = tokio::select! {
             answer = self.read_known_file(call) => answer,
             _ = given_up.changed() => Err(RepositoryError::Unavailable {
-                reason: "PostgreSQL does not answer any more".to_owned(),
+                reason: "PostgreSQL is not responding".to_owned(),
             }),
         };
         self.noted(answer, self.times.expensive).await
@@ -177,7 +177,7 @@ impl Pools {
         call.await
     }
 
-    /// Notes an answer that is a failure; a statement that was stopped had so much time.
+    /// Records a failure; a cancelled statement has used this time.
     async fn noted<T>(&self, answer: Result<T, RepositoryError>, time: Duration) -> Result<T, RepositoryError> {
         let failure = match answer {
             Ok(answer) => return Ok(answer),
@@ -191,7 +191,7 @@ impl Pools {
         Err(failure)
     }
 
-    /// Whether the database answers, over the connection that nothing else waits for.
+    /// `true` if the database responds, over the connection that is reserved for this check.
     async fn answers(&self) -> bool {
         if self.outage.is_ongoing() {
             return false;
@@ -214,7 +214,7 @@ impl Pools {
         let answer = tokio::select! {
             answer = self.in_time(source, time, call) => answer,
             _ = given_up.changed() => Err(RepositoryError::Unavailable {
-                reason: "PostgreSQL does not answer any more".to_owned(),
+                reason: "PostgreSQL is not responding".to_owned(),
             }),
         };
         let quiet = {
@@ -224,8 +224,8 @@ impl Pools {
             }
             last_read.elapsed()
         };
-        // Whoever stops waiting leaves a connection behind that nobody gets back while it is dead. When all are so, those who
-        // want one are told that there is none, in time.
+        // A caller that stops waiting leaves a connection that is unusable while it is dead. If all connections are,
+        // callers get an error in time.
         if quiet > time {
             self.renew(source, generation).await;
         }
@@ -244,11 +244,11 @@ impl Pools {
         }
         self.renew(source, generation).await;
         Err(E::from(RepositoryError::Unavailable {
-            reason: format!("PostgreSQL has not answered for {} seconds", time.as_secs()),
+            reason: format!("PostgreSQL has not responded for {} seconds", time.as_secs()),
         }))
     }
 
-    /// Puts new ones in their place, unless somebody else has done it since.
+    /// Replaces the pools, unless a concurrent call has done it.
     async fn renew(&self, source: &PostgresSource, generation: u64) {
         // Nothing is connected yet, so this fails only where the first ones would have failed.
         let Ok(new) = source.open(Opening::WhenNeeded).await else {
@@ -268,7 +268,7 @@ impl Pools {
             *self.last_read.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             // Part of the outage that is logged for the calls that have failed.
             tracing::debug!("PostgreSQL does not answer; reconnecting");
-            // Dropped without a goodbye, for which nobody is there.
+            // Dropped without closing: the server is unreachable.
         }
     }
 }

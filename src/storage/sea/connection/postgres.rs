@@ -13,7 +13,7 @@ use super::links::{Links, shares};
 use super::options::{Durability, plain};
 use super::pool::Link;
 
-/// How long a PostgreSQL may take to let in.
+/// Timeout of a connection to PostgreSQL.
 pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
 /// After how long the connection for cancellations is closed: it is seldom used, and one more than are configured.
 const CANCELLER_IDLE_MAX: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ const KEEP_ALIVE: [(&str, &str); 3] = [
     ("tcp_keepalives_count", "4"),
 ];
 
-/// Whether connections are made at once.
+/// Time at which connections are opened.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
     AtOnce,
@@ -39,18 +39,18 @@ pub(crate) struct PostgresSource {
     pub(crate) max_connections: u32,
     pub(crate) durability: Durability,
     pub(crate) log_statements: bool,
-    /// Whether it is reached through a pooler in transaction mode.
+    /// `true` if it is reached through a pooler in transaction mode.
     pub(crate) pgbouncer: bool,
-    /// How long a commit may take.
+    /// Timeout of a commit.
     pub(crate) write_patience: Duration,
-    /// How long what is read may take.
+    /// Timeout of a read.
     pub(crate) read_patience: Duration,
-    /// How many expensive reads there are at a time, and how long each may take.
+    /// Maximum number of concurrent expensive reads, and their timeout.
     pub(crate) expensive_reads: u32,
     pub(crate) expensive_read_time: Duration,
 }
 
-/// What the connections of a pool are for.
+/// Purpose of a pool.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Use {
     Writing,
@@ -135,25 +135,25 @@ impl PostgresSource {
             // Compiling a statement takes a hundred times as long as any of these takes to run.
             ("jit", "off".to_owned()),
             ("synchronous_commit", commit.to_owned()),
-            // Nobody keeps a job server's database on a disk that turns: a row that an index finds costs little
-            // more than one that stands beside the last. With the default of 4 whole tables are read instead.
+            // The database of a job server is on an SSD: a row found by an index costs little more than the next one.
+            // With the default of 4, whole tables are read instead.
             ("random_page_cost", "1.1".to_owned()),
             // A node that is stopped in the middle of a transaction must not hold its locks for longer.
             ("idle_in_transaction_session_timeout", "5000".to_owned()),
-            // Nor does a statement wait for ever for what another one has locked.
+            // A statement does not wait for locks without limit either.
             ("statement_timeout", patience.as_millis().to_string()),
         ];
         if !is_writer {
-            // A list is planned for the page and the filter that it is asked for: a planner that does not know them takes
-            // a page for a tenth of all jobs, and reads the table. What is written has the same few shapes all the time.
+            // A list is planned for its page and filter: a generic plan assumes a page of a tenth of all jobs, and
+            // reads the table. Writes have few shapes and are not affected.
             settings.push(("plan_cache_mode", "force_custom_plan".to_owned()));
         }
         settings
     }
 }
 
-/// Poolers refuse a connection that asks for settings which they do not know. Numbers are sent in binary, for which the
-/// number of their digits is of no matter.
+/// Poolers reject connections with settings that they do not support. Numbers are sent in binary, where the precision
+/// of their text is irrelevant.
 fn prepared_for_poolers(options: PgConnectOptions) -> PgConnectOptions {
     options.extra_float_digits(None)
 }
@@ -175,8 +175,8 @@ pub(crate) async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
     Ok(listener)
 }
 
-/// Says at once why PostgreSQL can't be reached or does not let in: a pool tries again and again, and then says only that
-/// it has waited.
+/// Returns the reason at once why PostgreSQL is unreachable or rejects the connection: a pool retries repeatedly and
+/// then only reports a timeout.
 pub(crate) async fn try_postgres(url: &str) -> Result<(), String> {
     let connected = tokio::time::timeout(CONNECT_PATIENCE, async {
         PgConnection::connect_with(&parsed(url)?).await

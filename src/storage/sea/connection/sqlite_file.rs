@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::options::ConnectError;
 
-/// How many symbolic links are followed, as Linux does.
+/// Maximum number of symbolic links that are followed, as on Linux.
 const LINKS_MAX: usize = 40;
 /// The mode of new files: for the server's own user. SQLite gives its log and its index the mode of the database.
 const PRIVATE: u32 = 0o600;

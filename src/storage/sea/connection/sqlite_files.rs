@@ -11,9 +11,9 @@ use super::file_watch::FileWatch;
 
 /// The time between two checkpoints of a log that does not grow.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
-/// A log that has grown by so much since the last checkpoint, or had half of it left in it then, is checkpointed at the next
-/// call. SQLite itself checkpoints a log of 16 MB and begins it anew, in the same file: its size says nothing of what is
-/// in it, only its growth does.
+/// Growth of the log since the last checkpoint, or half of it left by that checkpoint, that causes a checkpoint at
+/// the next call. SQLite itself checkpoints a log of 16 MB and restarts it in the same file: only its growth shows
+/// the contents, not its size.
 const LARGE_WAL: u64 = 8 << 20;
 
 /// The files of an open SQLite database.
@@ -55,7 +55,7 @@ impl Default for LastCheckpoint {
 }
 
 impl LastCheckpoint {
-    /// Whether the next one is due, now that the file has this size.
+    /// `true` if the next one is due, given the current size of the file.
     pub(super) fn is_next_due(&self, file_size: u64) -> bool {
         self.kept >= LARGE_WAL / 2
             || file_size >= self.file_size.saturating_add(LARGE_WAL)

@@ -1,8 +1,8 @@
-//! SQLite's connections for cheap reads, each statement with a time.
+//! SQLite's connections for cheap reads, each statement with a timeout.
 //!
-//! SQLite asks the progress handler of a connection whether to go on. To set one for each statement would cost a message to
-//! the connection's thread and back. So the handler is set once for each connection, which is kept here beside the time until
-//! which its present statement may run.
+//! SQLite calls a connection's progress handler to check whether to continue. Setting one for each statement would
+//! cost a message to the connection's thread and back. Therefore each connection has one handler, and is kept here
+//! with the deadline of its current statement.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use sea_orm::{DbErr, ExecResult, QueryResult, RuntimeErr, Statement, Values};
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// After how many of its steps SQLite asks whether it is to go on: some ten microseconds.
+/// Number of SQLite's steps between calls of the progress handler: some ten microseconds.
 pub(crate) const STEPS: i32 = 4_096;
 /// After how long a connection that is not used is closed.
 const IDLE_MAX: Duration = Duration::from_secs(60);
@@ -22,7 +22,7 @@ const IDLE_MAX: Duration = Duration::from_secs(60);
 /// The connections. Those that a pool has opened stay here until they are closed.
 pub(crate) struct SqliteReaders {
     pool: Pool<Sqlite>,
-    /// How long a statement may take, and how long it waits for a connection before.
+    /// Timeout of a statement, and of the wait for a connection.
     time: Duration,
     places: Semaphore,
     /// The one that was used last is at the end.
@@ -100,7 +100,7 @@ impl SqliteReaders {
         answer
     }
 
-    /// Keeps a connection for the next read, and closes one that is not needed any more.
+    /// Keeps a connection for the next read, or closes one that is no longer needed.
     fn keep(&self, reader: Reader) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if self.places.is_closed() {

@@ -12,7 +12,7 @@ use crate::storage::repository::{Maintenance, RepositoryError};
 use crate::storage::sea::error::not_written;
 use crate::storage::sea::repository::SeaRepository;
 
-/// How long reads may take to end when the database is closed.
+/// Timeout of reads in progress when the database is closed.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 
 impl SeaRepository {
@@ -53,8 +53,8 @@ impl SeaRepository {
         let Ok(turn) = Arc::clone(&checkpoints.turn).try_lock_owned() else {
             return Ok(known);
         };
-        // Over a connection that reads: it holds up none that writes. In a task of its own: the caller may stop waiting, the
-        // checkpoint goes on, and no second one begins beside it.
+        // Over a connection for reads, so that writes are not blocked. In a separate task: the caller may stop
+        // waiting, the checkpoint continues, and no second one starts beside it.
         let readers = self.readers();
         let moving = tokio::spawn(async move {
             let _turn = turn;
@@ -146,11 +146,11 @@ async fn checkpoint(mode: &str, link: &impl ConnectionTrait) -> Result<Checkpoin
     })
 }
 
-/// What a checkpoint has done.
+/// Result of a checkpoint.
 #[derive(Default)]
 struct Checkpoint {
-    /// Whether others were in the way.
+    /// `true` if other connections blocked it.
     is_busy: bool,
-    /// How many pages it left in the log.
+    /// Number of pages left in the log.
     kept_pages: u64,
 }

@@ -42,13 +42,13 @@ pub(crate) const ATTEMPT: &[Kind] = &[
     Kind::Uuid,
 ];
 
-/// What the history holds of an attempt, in the order of `ATTEMPT`.
+/// Columns of an attempt in the history, in the order of `ATTEMPT`.
 pub(crate) const ATTEMPT_COLUMNS: &str = "job_id, number, status, started_at, ended_at, error, error_detail, node";
 
-/// The statement that takes jobs, by rows of `START`.
+/// The statement that starts jobs, by rows of `START`.
 ///
-/// `status + 0` keeps PostgreSQL from looking the jobs up by their status: an index of what is pending or running is full of
-/// entries of jobs that are not any more. They are looked up by their ids.
+/// `status + 0` prevents PostgreSQL from using an index by status, which is full of entries of jobs that have left
+/// that status. The jobs are found by their ids.
 pub(crate) fn start_sql(source: &str, live: &str) -> String {
     format!(
         "UPDATE jobs SET status = 1, started_at = v.c3, finished_at = NULL, attempt = attempt + 1, \
@@ -110,8 +110,8 @@ pub(crate) fn attempt_row(attempt: &Attempt) -> [Value; 8] {
 }
 
 impl SeaRepository {
-    /// Which of the jobs that would have been pending again, and were refused, still run and were asked to be cancelled.
-    pub(crate) async fn asked_to_cancel(
+    /// Jobs that still run and have a requested cancellation, among those whose transition to pending was rejected.
+    pub(crate) async fn with_requested_cancellation(
         &self,
         changes: &[Change],
         refused: &HashSet<Uuid>,
@@ -219,7 +219,7 @@ impl CommitContext<'_> {
         }
         let to_cancel = self
             .repository
-            .asked_to_cancel(changes, &refused, &self.transaction)
+            .with_requested_cancellation(changes, &refused, &self.transaction)
             .await?;
         let mut attempts = Rows::new(ATTEMPT, finished.len());
         for (change, result) in changes.iter().zip(results) {

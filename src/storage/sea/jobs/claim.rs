@@ -18,13 +18,13 @@ use crate::storage::sea::error::{CommitFailure, corrupt};
 use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::micros;
 
-/// What a claim does to a job; `$1` is now, `$2` the node.
+/// Update of a claimed job; `$1` is the current time, `$2` the node.
 const TAKE: &str = "UPDATE jobs SET status = 1, started_at = $1, finished_at = NULL, attempt = attempt + 1, node = $2, \
                     revision = revision + 1";
 /// The lease without which a node takes nothing.
 const LEASE: &str = "EXISTS (SELECT 1 FROM nodes WHERE id = $2 AND {live})";
 
-/// How large the texts of a job are. Neither database reads a text to know its length.
+/// Size of the texts of a job. Neither database reads a text for its length.
 const BYTES: &str = "OCTET_LENGTH(parameters) + COALESCE(OCTET_LENGTH(result), 0) + COALESCE(OCTET_LENGTH(error), 0) \
                      + COALESCE(OCTET_LENGTH(error_detail), 0)";
 
@@ -79,8 +79,8 @@ impl CommitContext<'_> {
         Ok(Ok(Applied::Claimed(claimed)))
     }
 
-    /// Reads what is due as one row, because each row is a message between two threads, and then takes it. Nobody else
-    /// writes in between.
+    /// Reads the due jobs as one row, because each row is a message between two threads, and then claims them. There
+    /// is no other writer in between.
     async fn claim_sqlite(&self, claim: &Claim) -> Result<Vec<Arc<Job>>, CommitFailure> {
         let Claim {
             queue,
@@ -117,7 +117,7 @@ impl CommitContext<'_> {
         if let (Some(limit), Ok(count)) = (values.get_mut(3), i64::try_from(found.len())) {
             *limit = count.into();
         }
-        // That the node holds its lease was just found, and is not asked again: it might have another answer by now.
+        // The node's lease was just checked, and is not checked again: the result might differ by now.
         let take = Statement::from_sql_and_values(DbBackend::Sqlite, format!("{TAKE} WHERE id IN ({due})"), values);
         let taken = self.transaction.execute_raw(take).await?.rows_affected();
         if usize::try_from(taken) != Ok(found.len()) {
@@ -203,7 +203,7 @@ impl CommitContext<'_> {
         };
         let has_counts = counts_candidates || room.is_some();
         let sql = if room.is_some() {
-            // A row at least, which says how many were due: what is less urgent does not overtake what does not fit.
+            // At least one row with the number of due jobs: less urgent jobs do not overtake those that do not fit.
             format!(
                 "WITH {found}, sized AS MATERIALIZED (SELECT jobs.id, \
                  SUM({BYTES}) OVER (ORDER BY jobs.due_at, jobs.id ROWS UNBOUNDED PRECEDING) AS total, \
@@ -258,16 +258,16 @@ impl CommitContext<'_> {
     }
 }
 
-/// What a statement has taken.
+/// Jobs claimed by a statement.
 struct Taken {
     jobs: Vec<Arc<Job>>,
-    /// Whether there were candidates that it has not taken.
+    /// `true` if it has not claimed all candidates.
     passed_over: bool,
-    /// Whether jobs were due that did not fit into the limit of bytes.
+    /// `true` if due jobs exceeded the limit of bytes.
     is_cut: bool,
 }
 
-/// What of a limit of bytes these jobs leave.
+/// The rest of a limit of bytes after these jobs.
 fn rest_of(limit: Option<ByteLimit>, jobs: &[Arc<Job>]) -> Option<ByteLimit> {
     let ByteLimit { max, first_always } = limit?;
     let used: u64 = jobs.iter().map(|job| ByteLimit::bytes_of(job)).sum();

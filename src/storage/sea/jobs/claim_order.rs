@@ -1,8 +1,8 @@
 //! The orders in which claims look up due jobs, and those of the latest claims.
 //!
-//! In the order of due times a claim costs as much as there are due jobs of other types before the requested ones; type by
-//! type it costs as much as there are requested types. One type is therefore looked up by itself, and several are when many
-//! other jobs are pending in the queue.
+//! In the order of due times a claim costs as much as there are due jobs of other types before the requested ones; by
+//! type it costs as much as there are requested types. A single type is therefore looked up individually, and several
+//! are when many other jobs are pending in the queue.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,7 +22,7 @@ const KNOWN_MAX: usize = 10_000;
 pub(crate) enum ClaimOrder {
     /// In the order of due times.
     AllTypes,
-    /// Each type by itself.
+    /// Each type individually.
     EachType,
 }
 

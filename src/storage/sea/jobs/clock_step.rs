@@ -1,4 +1,4 @@
-//! What was stored while the clock was ahead: which jobs, and when deliveries are due.
+//! Rows that were stored while the clock was ahead: jobs and due deliveries.
 
 use std::sync::Arc;
 

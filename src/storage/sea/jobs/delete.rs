@@ -34,8 +34,8 @@ impl CommitContext<'_> {
         up_to: JobId,
         limit: u32,
     ) -> Result<u64, CommitFailure> {
-        // Either way no job of another status is looked at. What is pending is found in the order in which it would start,
-        // so that pending jobs of other queues are not looked at either.
+        // Jobs of other statuses are not scanned. Pending jobs are found in the order of their start, so that those
+        // of other queues are not scanned either.
         let code = status.code();
         let condition = match (status, self.repository.is_postgres()) {
             (JobStatus::Pending, true) => {
@@ -61,8 +61,8 @@ impl CommitContext<'_> {
         finished_before: DateTime<Utc>,
         limit: u32,
     ) -> Result<u64, CommitFailure> {
-        // A job that finished before a time was created before it: the oldest ids are looked at, and no index is needed
-        // that every job would have to keep.
+        // A job that finished before a time was created before it: the oldest ids are scanned, without an index that
+        // every job would have to maintain.
         let (has_status, order) = with_status(status.code(), self.repository.is_postgres());
         let condition = format!("{has_status} AND id < $1 AND finished_at < $2 ORDER BY {order} LIMIT $3");
         let values = [
@@ -91,8 +91,8 @@ impl CommitContext<'_> {
         let values = [micros(keys_before).into(), i64::from(limit).into()];
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         let keys = self.transaction.execute_raw(statement).await?.rows_affected();
-        // Types and queues come and go; a count of none says nothing. Nobody else's count is touched: one that has grown
-        // meanwhile is looked at again.
+        // Types and queues come and go, and a count of zero has no information. A count that has increased
+        // concurrently is checked again and kept.
         let sql = "DELETE FROM job_counters WHERE count = 0";
         self.transaction.execute_unprepared(sql).await?;
         let throughput = queue_throughput::Entity::delete_many()

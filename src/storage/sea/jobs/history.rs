@@ -15,7 +15,7 @@ use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::int;
 use crate::storage::sea::repository::SeaRepository;
 
-/// How many jobs a statement names.
+/// Maximum number of jobs per statement.
 const IDS_AT_ONCE: usize = 1_000;
 
 fn failed(error: DbErr) -> RepositoryError {

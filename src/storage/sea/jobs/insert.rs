@@ -40,7 +40,7 @@ pub(crate) const NEW: &[Kind] = &[
     Kind::TextOrNull,
     Kind::BigOrNull,
 ];
-/// What a job has besides, when it comes with a past.
+/// Further columns of a job with a history.
 pub(crate) const PAST_COLUMNS: &str = "status, result, error, error_detail, started_at, finished_at, attempt, retry_count, \
                             cancel_requested, node, revision, recurring_id, occurrence_at";
 pub(crate) const WITH_PAST: &[Kind] = &[
@@ -178,7 +178,7 @@ impl CommitContext<'_> {
         Ok(())
     }
 
-    /// Notes a key; when it was used before, gives what became of that request.
+    /// Stores an idempotency key; if it was used before, returns the result of that request.
     pub(crate) async fn take_key(
         &self,
         idempotency: &Idempotency,
@@ -298,7 +298,7 @@ fn joined(ids: &[Uuid]) -> Vec<u8> {
     ids.iter().flat_map(|id| *id.as_bytes()).collect()
 }
 
-/// Whether a job is as it was made: pending, and nothing has happened to it.
+/// `true` if a job is new: pending and unchanged since its creation.
 pub(crate) fn is_new(job: &Job) -> bool {
     job.status == JobStatus::Pending
         && job.revision == 1

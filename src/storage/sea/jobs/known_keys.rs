@@ -1,4 +1,4 @@
-//! Which unique keys and idempotency keys exist.
+//! Existing unique keys and idempotency keys.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::unavailable;
 use crate::storage::sea::repository::SeaRepository;
 
-/// How many keys are looked up at once.
+/// Maximum number of keys per statement.
 const KEYS_AT_ONCE: usize = 500;
 
 impl SeaRepository {

@@ -51,7 +51,7 @@ fn small_columns() -> impl Iterator<Item = job::Column> {
     job::Column::iter().filter(is_small)
 }
 
-/// What a statement selects of `jobs` for [`brief_job`].
+/// Columns of `jobs` for [`brief_job`].
 pub(crate) fn brief_columns() -> String {
     let small: Vec<&'static str> = small_columns().map(|column| column.as_str()).collect();
     format!(

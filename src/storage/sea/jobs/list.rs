@@ -1,20 +1,19 @@
-//! Lists of jobs: which index leads, and the statement that follows it. And how many jobs there are of a kind that nothing
-//! keeps count of.
+//! Lists of jobs: the leading index, and the statement that follows it. Also counts of jobs that no counter covers.
 //!
-//! A list comes in the order of the ids, the newest first, and ends after a page. What it costs is how many rows are
-//! looked at before the page is full, and neither database gets that right by itself. PostgreSQL believes that what is
-//! looked for is spread evenly over time, and walks the primary key through a million pending jobs to find the last that
-//! failed; SQLite reads and sorts everything that has one of two statuses. So the condition that leads is chosen here: of
-//! those that an index (condition, id) serves it is the one that the fewest jobs meet, as counted already. The statement is
-//! written so that this index gives the order:
+//! A list is in descending order of the ids and ends after a page. Its cost is the number of rows that are read
+//! before the page is full, and neither database optimizes that by itself. PostgreSQL assumes that matches are spread
+//! evenly over time, and scans the primary key through a million pending jobs to find the last failed one; SQLite
+//! reads and sorts all rows with one of two statuses. Therefore the leading condition is chosen here: of those with
+//! an index (condition, id), the one that the fewest jobs match according to the counters. The statement is written
+//! so that this index provides the order:
 //!
-//! - a condition with several values becomes a part for each value, of which each reads no more than a page;
-//! - on PostgreSQL the leading column stands in the order, and its condition is written as one of an array of one: a
-//!   plain equality would tell the planner that the column is constant, and any index with the id would do;
-//! - on SQLite a plus before the other columns keeps their indexes out.
+//! - a condition with several values becomes a part per value, each of which reads at most a page;
+//! - on PostgreSQL the leading column is part of the order, and its condition is an array of one value: a plain
+//!   equality would show the planner that the column is constant, and any index with the id would do;
+//! - on SQLite a plus before the other columns excludes their indexes.
 //!
-//! Only ids are read on the way; what a list shows is read for the jobs of the page alone. So what `offset` passes over
-//! costs an index entry each.
+//! Only ids are read for this; the contents are read for the jobs of the page. Each job that `offset` skips costs an
+//! index entry.
 
 use std::collections::BTreeSet;
 
@@ -30,8 +29,8 @@ use crate::storage::sea::error::unavailable;
 use crate::storage::sea::mapping::row_count;
 use crate::storage::sea::repository::SeaRepository;
 
-/// How many values of a condition become parts of a statement; with more of them the condition does not lead
-/// (`service/limits/read_cost.rs` counts on it).
+/// Maximum number of values of a leading condition, each of which is a part of the statement
+/// (`service/limits/read_cost.rs` relies on it).
 const PARTS_MAX: usize = 16;
 
 const COLUMNS: &str = "id, name, job_type, queue, priority, status, error, due_at, started_at, finished_at, attempt, \
@@ -46,13 +45,13 @@ struct Condition {
 
 /// A value of a condition.
 enum Given {
-    /// A number that stands in the statement as it is: an index of some jobs is seen to hold what is meant.
+    /// A literal number, so that the planner can use a partial index.
     Number(i16),
     /// Anything else.
     Bound(Value),
 }
 
-/// What a condition is about.
+/// Subject of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
     Recurring,
@@ -82,7 +81,7 @@ impl Column {
         }
     }
 
-    /// What must be said besides, so that its index is seen to hold all that is meant.
+    /// Additional condition of a partial index, so that the planner uses it.
     const fn partial(self) -> &'static str {
         match self {
             Self::Recurring => " AND recurring_id IS NOT NULL",
@@ -185,7 +184,7 @@ impl Text {
         format!(" AND {plus}{}", self.is_one_of(condition))
     }
 
-    /// What is asked of a job beside the conditions.
+    /// Further conditions of the filter.
     fn rest(&mut self, filter: &JobFilter, after: Option<(Order, JobId)>) -> String {
         let mut rest = String::new();
         // The time of creation is in the id.
@@ -217,7 +216,7 @@ impl Text {
             .replace('%', "!%")
             .replace('_', "!_");
         let place = self.place(format!("%{meaning_itself}%"));
-        // Of ASCII letters alone: SQLite knows no others, and PostgreSQL is told so.
+        // ASCII letters only: SQLite supports no others, and PostgreSQL is restricted to them.
         let collation = if self.is_postgres { " COLLATE \"C\"" } else { "" };
         let contains = |column: &str| format!("lower({column}{collation}) LIKE {place} ESCAPE '!'");
         format!("({} OR {})", contains("name"), contains("job_type"))

@@ -29,7 +29,7 @@ use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::{count, created_at, micros, optional_time, priority, status, time};
 use crate::storage::sea::repository::SeaRepository;
 
-/// What a list reads of a job.
+/// Columns of a job in a list.
 #[derive(FromQueryResult)]
 pub(crate) struct SummaryRow {
     id: Uuid,
@@ -157,7 +157,7 @@ impl SeaRepository {
         Ok(u64::try_from(total.unwrap_or_default()).unwrap_or_default())
     }
 
-    /// How many jobs are pending, by type and queue.
+    /// Number of pending jobs by type and queue.
     pub(crate) async fn read_pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
         let sql = format!(
             "SELECT job_type, queue, CAST(SUM(count) AS bigint) FROM job_counters WHERE status = {} \

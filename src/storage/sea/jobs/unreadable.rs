@@ -9,7 +9,7 @@ use tracing::error;
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::{corrupt, text};
 
-/// How many rows that were logged are remembered.
+/// Maximum number of logged rows that are remembered.
 const REMEMBERED_MAX: usize = 1_000;
 
 /// Leaves unreadable rows out of what is read, so that one of them does not hold up all others, and logs each once.

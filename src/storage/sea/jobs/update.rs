@@ -1,4 +1,4 @@
-//! Changes of one job or queue that people ask for.
+//! Changes of one job or queue by clients.
 
 use std::sync::Arc;
 

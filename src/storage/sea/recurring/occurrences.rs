@@ -19,7 +19,7 @@ use crate::storage::sea::jobs::attempts::ids;
 use crate::storage::sea::jobs::insert::{NEW_COLUMNS, PAST_COLUMNS, WITH_PAST, past_row};
 use crate::storage::sea::mapping::{int, micros};
 
-/// Which recurring job, as of which revision, and what a tick changes of it.
+/// Id and revision of a recurring job, and the columns that a tick changes.
 const TICKED: &[Kind] = &[
     Kind::Uuid,
     Kind::Int,
@@ -29,7 +29,7 @@ const TICKED: &[Kind] = &[
     Kind::TextOrNull,
 ];
 
-/// How many bytes of parameters are written at a time.
+/// Maximum size of parameters per statement.
 const PART_BYTES: usize = 8 << 20;
 
 /// Where the result of a change goes.
@@ -58,7 +58,7 @@ impl CommitContext<'_> {
         Ok(())
     }
 
-    /// Creates the occurrences that callers have asked for.
+    /// Creates the occurrences that callers have requested.
     pub(crate) async fn trigger_all(&mut self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         for (change, result) in changes.iter().zip(results) {
             if let Change::Recurring(RecurringChange::Trigger {
@@ -165,7 +165,7 @@ impl CommitContext<'_> {
         Ok(())
     }
 
-    /// Whether the one who asks for it leads, if it must. A leader that was seen once stays one until the commit.
+    /// `true` if the caller leads, where required. A leader remains one until the commit.
     async fn may_fire(
         &self,
         fire: &Fire,

@@ -439,7 +439,7 @@ fn recurring(row: table::Model) -> Result<RecurringJob, RepositoryError> {
     })
 }
 
-/// Whether a job is an occurrence that was stored under a due time.
+/// Recurring job and due time of an occurrence.
 pub(crate) fn occurrence_values(job: &Job) -> [Value; 2] {
     [
         job.occurrence

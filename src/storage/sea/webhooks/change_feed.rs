@@ -24,7 +24,7 @@ use crate::storage::sea::error::{CommitFailure, unavailable};
 use crate::storage::sea::mapping::micros;
 use crate::storage::sea::repository::SeaRepository;
 
-/// The row of `sync_cursors` that says up to where the feed was removed. No reader has this name.
+/// Name of the row of `sync_cursors` with the end of the removed part of the feed. No consumer has this name.
 const REMOVED: &str = "";
 
 /// The oldest transaction that still runs.
@@ -79,7 +79,7 @@ impl CommitContext<'_> {
     }
 
     pub(crate) async fn prune_feed(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, CommitFailure> {
-        // Entries are ordered as time goes by: only the first ones are looked at.
+        // Entries are in the order of time: only the first ones are scanned.
         let sql = "DELETE FROM job_changes WHERE (transaction_id, seq) IN (SELECT transaction_id, seq FROM \
                    (SELECT transaction_id, seq, at FROM job_changes ORDER BY transaction_id, seq LIMIT $2) AS first \
                    WHERE at < $1) RETURNING transaction_id, seq";
@@ -117,7 +117,7 @@ impl SeaRepository {
             vec![REMOVED.into()],
         );
         let removed = removed.await?.unwrap_or_default();
-        // A database that was copied to another server counts its transactions anew.
+        // A database that was copied to another server restarts its transaction ids.
         let is_foreign = after.transaction > self.feed_horizon().await?;
         let has_gap = is_foreign || (after != FeedCursor::START && after < removed);
         let FeedCursor { transaction, number } = if is_foreign { FeedCursor::START } else { after };

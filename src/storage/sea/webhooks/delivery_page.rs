@@ -1,4 +1,4 @@
-//! A page of an endpoint's deliveries: its numbers are found in the index by status, whatever the other statuses hold.
+//! A page of an endpoint's deliveries, found by the index on status, independently of other statuses.
 
 use sea_orm::{DbBackend, Statement, Value};
 

@@ -1,4 +1,4 @@
-//! Which configured endpoints live nodes name, and the removal of those that none of them names any more.
+//! Configured endpoints by live nodes, and the removal of those in no live node's configuration.
 
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::storage::sea::repository::SeaRepository;
 /// The pending deliveries of a row of `webhook_endpoints`.
 const PENDING: &str = "(SELECT CAST(COUNT(*) AS bigint) FROM webhook_deliveries AS d \
                        WHERE d.endpoint_id = webhook_endpoints.id AND d.status = 0)";
-/// What an [`UnnamedEndpoint`] is read from.
+/// Columns of an [`UnnamedEndpoint`].
 const RETURNING: &str = "RETURNING id, name";
 
 impl CommitContext<'_> {
@@ -100,8 +100,9 @@ impl CommitContext<'_> {
         Ok(endpoints)
     }
 
-    /// Notes that endpoints change: every commit that is announced from now on sees it. Before any of them is changed: the row
-    /// of the version is the first that all commits of this kind lock, so that no two of them wait for each other.
+    /// Increments the version of endpoints, which every commit with outbox entries from now on checks. Before any of
+    /// them is changed: the row of the version is the first that all commits of this kind lock, which prevents
+    /// deadlocks.
     pub(crate) async fn advance_endpoint_version(&self, changes: &[Change]) -> Result<(), CommitFailure> {
         let are_changed = changes
             .iter()
@@ -116,7 +117,7 @@ impl CommitContext<'_> {
 }
 
 impl SeaRepository {
-    /// Which nodes name which endpoints.
+    /// Nodes by the endpoints of their configuration.
     pub(crate) async fn read_endpoint_names(&self) -> Result<Vec<(EndpointId, NodeId)>, DbErr> {
         let sql = "SELECT endpoint_id, node_id FROM webhook_endpoint_names";
         let rows = self
@@ -139,7 +140,7 @@ impl SeaRepository {
         format!("SELECT 1 FROM nodes WHERE worker IS NULL AND job_types IS NULL AND {live}")
     }
 
-    /// Whether there is such a server.
+    /// `true` if there is such a server.
     pub(crate) async fn has_silent_server(&self) -> Result<bool, DbErr> {
         let statement = Statement::from_string(self.backend(), format!("{} LIMIT 1", self.silent_server_sql()));
         Ok(self.readers().query_one_raw(statement).await?.is_some())

@@ -29,9 +29,9 @@ use crate::storage::sea::mapping::{count, int, micros, optional_time, time};
 use crate::storage::sea::repository::SeaRepository;
 use crate::storage::sea::webhooks::delivery_page::select_page;
 
-/// What is due for an endpoint: of each lane the first that is pending, those that wait the longest first. The first of a lane is
-/// asked for row by row: PostgreSQL makes a join of "there is none before it", which may read all that is pending, and with a
-/// table that has grown since it was looked at last it does.
+/// Due deliveries of an endpoint: the first pending one of each ordering key, the longest waiting ones first. The
+/// first one of a key is selected row by row: PostgreSQL turns "there is none before it" into a join, which may read
+/// all pending deliveries, and does so if the table has grown since it was last analyzed.
 fn due_sql(is_postgres: bool) -> String {
     // SQLite takes an index by its number of equalities, and would walk all that is pending.
     let by_lane = if is_postgres {
@@ -60,8 +60,8 @@ impl CommitContext<'_> {
             match taken {
                 Some(row) if !row.is_deleted => return Ok(Err(ChangeError::Conflict)),
                 Some(row) => {
-                    // Named again before its deliveries were gone: it is the same endpoint, made anew. Its holder stays,
-                    // whose sender may still work.
+                    // Configured again before its deliveries were gone: the same endpoint is created again. Its
+                    // owner, whose sender may still be active, remains.
                     holder = row.holder;
                     webhook_endpoint::Entity::delete_by_id(id)
                         .exec(&self.transaction)
@@ -434,7 +434,7 @@ mod tests {
     use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
     #[tokio::test]
-    async fn what_is_due_is_found_by_its_index_in_its_order() {
+    async fn due_deliveries_are_found_by_their_index_in_order() {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let repository = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");

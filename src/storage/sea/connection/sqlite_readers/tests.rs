@@ -1,4 +1,4 @@
-//! The time of cheap reads, and what becomes of their connections.
+//! Timeouts of cheap reads, and the state of their connections afterwards.
 
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ async fn list(repository: &SeaRepository) -> Result<usize, RepositoryError> {
 }
 
 #[tokio::test]
-async fn a_cheap_read_that_takes_too_long_is_stopped_and_is_no_outage() {
+async fn a_cheap_read_that_times_out_is_cancelled_and_is_no_outage() {
     let (_folder, repository) = opened(TIME).await;
     for _ in 0..2 {
         match read_endlessly(&repository).await {
@@ -75,7 +75,7 @@ async fn a_cheap_read_that_takes_too_long_is_stopped_and_is_no_outage() {
 }
 
 #[tokio::test]
-async fn a_cheap_read_whose_caller_has_gone_holds_no_connection() {
+async fn a_cheap_read_without_a_caller_releases_its_connection() {
     let (_folder, repository) = opened(Duration::from_secs(3_600)).await;
     for _ in 0..3 {
         let left = tokio::time::timeout(TIME, read_endlessly(&repository)).await;
@@ -87,7 +87,7 @@ async fn a_cheap_read_whose_caller_has_gone_holds_no_connection() {
 }
 
 #[tokio::test]
-async fn a_read_that_finds_all_connections_busy_is_told_so() {
+async fn a_read_fails_while_all_connections_are_busy() {
     let (_folder, repository) = opened(TIME).await;
     let readers = repository.readers();
     let _busy = readers.all_places().await;
@@ -99,7 +99,7 @@ async fn a_read_that_finds_all_connections_busy_is_told_so() {
 }
 
 #[test]
-fn connections_are_given_up_without_a_runtime() {
+fn connections_are_dropped_without_a_runtime() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (_folder, repository) = runtime.block_on(async {
         let opened = opened(TIME).await;
