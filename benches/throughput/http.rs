@@ -139,7 +139,7 @@ fn server_options(callers: Callers) -> ServerOptions {
         event_buffer: 1_024,
         recurring: Vec::new(),
         expensive_reads: ReadLimits::default(),
-        rules: rules(),
+        job_limits: rules(),
         runtime: options(Arc::new(Noop)),
     }
 }

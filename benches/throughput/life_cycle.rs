@@ -22,7 +22,7 @@ use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
 use tickerq::runtime::outbound::options::{SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeHandle, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
-use tickerq::service::jobs::job_validation::{Rules, UnknownJobTypes};
+use tickerq::service::limits::job_limits::{JobLimits, UnknownJobTypes};
 use tickerq::storage::query::JobFilter;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
@@ -109,8 +109,8 @@ pub(crate) fn options(handler: Arc<dyn JobHandler>) -> RuntimeOptions {
     }
 }
 
-pub(crate) fn rules() -> Rules {
-    Rules {
+pub(crate) fn rules() -> JobLimits {
+    JobLimits {
         defaults: Arc::default(),
         unknown_job_types: UnknownJobTypes::Accept,
         parameters_bytes_max: 1 << 20,

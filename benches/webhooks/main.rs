@@ -42,7 +42,7 @@ use tickerq::runtime::outbound::endpoint_sync::id_of;
 use tickerq::runtime::outbound::options::{ConfiguredEndpoint, OutboundClients, SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
-use tickerq::service::jobs::job_validation::{Rules, UnknownJobTypes};
+use tickerq::service::limits::job_limits::{JobLimits, UnknownJobTypes};
 use tickerq::storage::change::{Change, WebhookChange};
 use tickerq::storage::outbox::OutboxMessage;
 use tickerq::storage::query::JobFilter;
@@ -185,7 +185,7 @@ async fn jobs(database: &Database, count: usize, endpoints: usize) -> f64 {
     let runtime = Runtime::start(Arc::clone(&repository), options(told))
         .await
         .expect("a runtime");
-    let rules = Rules {
+    let rules = JobLimits {
         defaults: Arc::default(),
         unknown_job_types: UnknownJobTypes::Accept,
         parameters_bytes_max: 1 << 20,

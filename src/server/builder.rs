@@ -25,7 +25,7 @@ use crate::handlers::{HandlerRegistry, JobHandler};
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::events::hooks::JobHook;
 use crate::service::error::ServiceError;
-use crate::service::jobs::job_validation::Rules;
+use crate::service::limits::job_limits::JobLimits;
 use crate::service::log_level::LogControl;
 use crate::storage::repository::JobRepository;
 use crate::storage::sea::{ConnectError, MigrationError, MigrationState, SeaRepository};
@@ -219,7 +219,7 @@ impl Builder {
         }
         let mut options = ServerOptions::new(&config, registry).map_err(|error| located(&config, error.into()))?;
         // A schedule without a remaining due time is only a warning when it is declared.
-        check_recurring(&config, &options.rules)?;
+        check_recurring(&config, &options.job_limits)?;
         if let Some(listen) = listen {
             options.server.listen = vec![listen];
         }
@@ -261,9 +261,9 @@ fn located(config: &Config, error: BuildError) -> BuildError {
 }
 
 /// Rejects declared recurring jobs whose occurrences the server would reject.
-fn check_recurring(config: &Config, rules: &Rules) -> Result<(), ConfigErrors> {
+fn check_recurring(config: &Config, limits: &JobLimits) -> Result<(), ConfigErrors> {
     let refused = config.recurring.iter().filter_map(|settings| {
-        let refused = rules
+        let refused = limits
             .check(&settings.declared.new.template.new_job(Due::Now), None)
             .err()?;
         let detail = if let ServiceError::Invalid { field, detail, .. } = &refused {
@@ -325,7 +325,7 @@ pub(crate) async fn migration_states(config: &Config) -> Result<Vec<MigrationSta
 /// warnings.
 pub(crate) fn check(config: &Config) -> Result<Vec<String>, BuildError> {
     let options = ServerOptions::new(config, HandlerRegistry::new()).map_err(|error| located(config, error.into()))?;
-    check_recurring(config, &options.rules)?;
+    check_recurring(config, &options.job_limits)?;
     let gate = Gate::new(options.auth).map_err(ServerError::from);
     gate.map_err(|error| located(config, error.into()))?;
     let now = Clock::system().now();

@@ -80,7 +80,7 @@ impl Embedded {
             event_buffer,
             recurring: declared,
             expensive_reads,
-            rules,
+            job_limits,
             runtime,
         } = options;
         let origins = auth.origins.clone();
@@ -95,10 +95,10 @@ impl Embedded {
         let workers_by_default = runtime.workers_by_default;
         let runtime = Box::pin(Runtime::start(Arc::clone(&repository), runtime)).await?;
         let handle = runtime.handle().clone();
-        let workers_per_caller = rules.workers_per_caller;
-        let rules = Arc::new(rules);
+        let workers_per_caller = job_limits.workers_per_caller;
+        let job_limits = Arc::new(job_limits);
         let reads = ExpensiveReads::new(expensive_reads);
-        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::clone(&rules))
+        let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::clone(&job_limits))
             .audited(is_audited)
             .with_expensive_reads(reads.clone());
         let recurring = jobs.recurring().clone();
@@ -111,7 +111,7 @@ impl Embedded {
             handle.clone(),
             configured,
             workers_by_default,
-            rules,
+            job_limits,
         )
         .audited(is_audited);
         let workers = Workers::new(Arc::clone(&repository), handle.clone())

@@ -19,8 +19,8 @@ use crate::handlers::HandlerRegistry;
 use crate::runtime::RuntimeOptions;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::monitoring::metrics_sampler::SamplerOptions;
-use crate::service::jobs::job_validation::Rules;
 use crate::service::limits::expensive_reads::ReadLimits;
+use crate::service::limits::job_limits::JobLimits;
 use crate::service::log_level::LogControl;
 use crate::service::recurring::DeclaredRecurringJob;
 use crate::storage::sea::SeaRepository;
@@ -60,7 +60,7 @@ pub struct ServerOptions {
     /// The limits of expensive reads.
     pub expensive_reads: ReadLimits,
     /// The checks of new jobs.
-    pub rules: Rules,
+    pub job_limits: JobLimits,
     /// The runtime.
     pub runtime: RuntimeOptions,
 }
@@ -124,12 +124,12 @@ impl ServerOptions {
                 .map(|settings| settings.declared.clone())
                 .collect(),
             expensive_reads: config.database.expensive_reads,
-            rules: Rules {
+            job_limits: JobLimits {
                 defaults,
                 unknown_job_types: config.api.unknown_job_types,
                 queues: queue_names(config),
                 pending_max: limits.collect(),
-                ..config.jobs.rules.clone()
+                ..config.jobs.limits.clone()
             },
             runtime,
         })

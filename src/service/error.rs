@@ -16,7 +16,7 @@ use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::limits::RETRY_AFTER;
-use crate::storage::change::ChangeError;
+use crate::storage::change::{Applied, ChangeError};
 use crate::storage::repository::RepositoryError;
 
 /// Error of a use case.
@@ -304,6 +304,24 @@ pub enum ServiceError {
         /// Cause, for the log.
         reason: String,
     },
+}
+
+impl ServiceError {
+    /// Error of an invalid field.
+    pub(crate) fn invalid(field: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid {
+            field,
+            index: None,
+            detail: detail.into(),
+        }
+    }
+
+    /// Error of a result that storage must not return for a change.
+    pub(super) fn unexpected(applied: &Applied) -> Self {
+        Self::Internal {
+            reason: format!("storage returned {applied:?}"),
+        }
+    }
 }
 
 /// The reason why remote workers may not lease these types.

@@ -10,6 +10,7 @@ pub mod error;
 pub mod events;
 pub mod facade_metrics;
 pub mod health;
+pub mod idempotency;
 pub mod jobs;
 pub mod limits;
 pub mod log_level;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::audit_writer;
 use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
-use super::jobs::unexpected;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::values::id::NodeId;
 use crate::runtime::RuntimeHandle;
@@ -74,7 +73,7 @@ impl Nodes {
         let change = Change::Cluster(ClusterChange::SetDraining { node: id, is_draining });
         match self.audit.write(change, entry).await? {
             Ok(Applied::DrainSet { changed: _ }) => self.read(id).await,
-            Ok(other) => Err(unexpected(&other)),
+            Ok(other) => Err(ServiceError::unexpected(&other)),
             Err(ChangeError::Conflict) => Err(ServiceError::NoSuchNode { id }),
             Err(refused) => Err(refused.into()),
         }

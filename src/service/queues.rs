@@ -7,8 +7,7 @@ use std::sync::Arc;
 use super::audit_writer;
 use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
-use super::jobs::job_validation::Rules;
-use super::jobs::unexpected;
+use super::limits::job_limits::JobLimits;
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::job::status::JobStatus;
@@ -73,7 +72,7 @@ pub struct Queues {
     audit: AuditWriter,
     configured: Arc<[QueueSettings]>,
     workers_by_default: NonZeroU32,
-    rules: Arc<Rules>,
+    limits: Arc<JobLimits>,
 }
 
 impl Queues {
@@ -83,7 +82,7 @@ impl Queues {
         runtime: RuntimeHandle,
         configured: Arc<[QueueSettings]>,
         workers_by_default: NonZeroU32,
-        rules: Arc<Rules>,
+        limits: Arc<JobLimits>,
     ) -> Self {
         Self {
             repository,
@@ -91,7 +90,7 @@ impl Queues {
             runtime,
             configured,
             workers_by_default,
-            rules,
+            limits,
         }
     }
 
@@ -168,7 +167,7 @@ impl Queues {
         let entry = entry.map(|entry| audit_writer::of_queue(entry, name));
         let applied = self.audit.write(change, entry).await??;
         let Applied::QueueSet { changed: _ } = applied else {
-            return Err(unexpected(&applied));
+            return Err(ServiceError::unexpected(&applied));
         };
         self.read(name).await
     }
@@ -217,7 +216,7 @@ impl Queues {
             });
             let applied = self.audit.write(change, entry.cloned()).await??;
             let Applied::Removed(count) = applied else {
-                return Err(unexpected(&applied));
+                return Err(ServiceError::unexpected(&applied));
             };
             removed += count;
             if count < u64::from(CLEAR_STEP) {
@@ -229,7 +228,7 @@ impl Queues {
     /// Deletes a queue that is not configured and has no unfinished jobs. Its finished jobs remain.
     pub async fn delete(&self, caller: &Caller, name: &QueueName) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
-        if self.rules.queues.contains(name) || self.configured.iter().any(|settings| settings.name == *name) {
+        if self.limits.queues.contains(name) || self.configured.iter().any(|settings| settings.name == *name) {
             return Err(ServiceError::ConfiguredQueue { name: name.to_string() });
         }
         let in_use = |view: QueueView| ServiceError::QueueInUse {
@@ -247,7 +246,7 @@ impl Queues {
             .write(Change::Queue(QueueChange::Delete { queue: name.clone() }), entry)
             .await??;
         let Applied::QueuesRemoved(removed) = applied else {
-            return Err(unexpected(&applied));
+            return Err(ServiceError::unexpected(&applied));
         };
         if removed.is_empty() {
             // A job was created meanwhile, or another request deleted the queue.

@@ -18,7 +18,7 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
-use crate::service::jobs::job_validation::MAX_RETRIES_MAX;
+use crate::service::limits::job_limits::MAX_RETRIES_MAX;
 
 /// A JSON object: a derived structure alone would also accept an array with its fields in their order.
 #[derive(Debug, PartialEq)]

@@ -14,13 +14,13 @@ use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::values::name::QueueName;
 use crate::domain::values::time_span::TimeSpan;
 use crate::handlers::limits::HandlerLimits;
-use crate::service::jobs::job_validation::{Rules, UnknownJobTypes};
+use crate::service::limits::job_limits::{JobLimits, UnknownJobTypes};
 
 /// `[jobs]`.
 #[derive(Clone, Debug)]
 pub struct JobsConfig {
     /// The checks of new jobs, without the settings of queues and job types.
-    pub rules: Rules,
+    pub limits: JobLimits,
     /// The sizes of results and errors.
     pub handler_limits: HandlerLimits,
     /// Time that a cancelled job has to finish before it is abandoned.
@@ -80,7 +80,7 @@ impl JobsConfig {
         let parameters_bytes_max = size(section, "max_parameters_size");
         let result_bytes_max = size(section, "max_result_size");
         Self {
-            rules: Rules {
+            limits: JobLimits {
                 defaults: Arc::new(DefaultsByType {
                     general,
                     by_type: HashMap::new(),
@@ -105,6 +105,6 @@ impl JobsConfig {
 
     /// The defaults of jobs whose type has no settings.
     pub fn defaults(&self) -> &JobDefaults {
-        &self.rules.defaults.general
+        &self.limits.defaults.general
     }
 }

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use super::{Jobs, NARROW_JOBS, unexpected};
+use super::read::NARROW_JOBS;
+use super::use_cases::Jobs;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::job::Job;
 use crate::domain::job::state_machine::Cancelled;
@@ -16,6 +17,7 @@ use crate::service::audit_writer;
 use crate::service::audit_writer::AuditedAction;
 use crate::service::error::ServiceError;
 use crate::service::limits::expensive_reads::Charge;
+use crate::service::limits::read_cost::is_expensive_page;
 use crate::storage::change::{Applied, Change, ChangeError, JobChange};
 use crate::storage::query::{JobFilter, Order, Page};
 
@@ -119,7 +121,7 @@ impl Jobs {
                 after,
                 order: Order::NewestFirst,
             };
-            let found = if self.is_expensive_page(&filter, page).await? {
+            let found = if is_expensive_page(&*self.repository, &filter, page).await? {
                 let read = self.repository.expensive_jobs(&filter, page);
                 // A call is charged once, however many steps it takes.
                 let charge = std::mem::replace(&mut charge, Charge::Nothing);
@@ -176,7 +178,7 @@ impl Jobs {
             for (id, result) in ids.iter().zip(results) {
                 match result {
                     Ok(Applied::Updated | Applied::Deleted) => count += 1,
-                    Ok(other) => return Err(unexpected(&other)),
+                    Ok(other) => return Err(ServiceError::unexpected(&other)),
                     Err(ChangeError::Conflict) => again.push(*id),
                     // Another unfinished job has its unique key: individually it would be rejected as well.
                     Err(ChangeError::UniqueKeyTaken { .. }) => {}
@@ -201,11 +203,10 @@ fn check_filter(filter: &JobFilter) -> Result<(), ServiceError> {
     if *filter != JobFilter::default() {
         return Ok(());
     }
-    Err(ServiceError::Invalid {
-        field: "filter",
-        index: None,
-        detail: "the filter is empty and would match every job; add at least one condition".to_owned(),
-    })
+    Err(ServiceError::invalid(
+        "filter",
+        "the filter is empty and would match every job; add at least one condition",
+    ))
 }
 
 fn check_limit(limit: u32) -> Result<(), ServiceError> {

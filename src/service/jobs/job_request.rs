@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::{Jobs, Scheduled};
+use super::schedule::Scheduled;
+use super::use_cases::Jobs;
 use crate::domain::access::caller::Caller;
 use crate::domain::job::new_job::{Due, NewJob};
 use crate::domain::job::priority::Priority;

@@ -1,8 +1,9 @@
-//! Limits of callers on shared resources.
+//! Limits of this server: of jobs, of queues, of callers on shared resources, and of reads.
 
 pub(crate) mod caller_limits;
 pub mod expensive_reads;
+pub(crate) mod job_admission;
+pub mod job_limits;
 pub mod large_texts;
-pub(crate) mod queue_limits;
 pub(crate) mod read_cost;
 pub(crate) mod turns;

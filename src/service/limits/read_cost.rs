@@ -2,9 +2,8 @@
 
 use crate::domain::access::audit::AuditAction;
 use crate::domain::job::priority::Priority;
-use crate::service::jobs::Jobs;
 use crate::storage::query::{AuditFilter, JobFilter, Page};
-use crate::storage::repository::RepositoryError;
+use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Maximum number of jobs that a list may skip: a matter of milliseconds.
 const FEW: u64 = 10_000;
@@ -74,34 +73,34 @@ pub(crate) fn is_expensive_audit(filter: &AuditFilter) -> bool {
     !is_few && (several || *action == Some(AuditAction::JobCreate))
 }
 
-impl Jobs {
-    /// True if a page of the matching jobs may scan many others.
-    pub(crate) async fn is_expensive_page(&self, filter: &JobFilter, page: Page) -> Result<bool, RepositoryError> {
-        if filter.search.is_some() || page.offset > FEW {
-            return Ok(true);
-        }
-        let conditions = counted_conditions(filter);
-        let is_unindexed = filter.priority == Some(Priority::Normal) || filter.job_types.len() > TYPES_MAX;
-        if conditions.len() + usize::from(is_unindexed) + usize::from(filter.recurring_id.is_some()) <= 1
-            && !is_unindexed
-        {
-            // Served by one index, in its order.
+/// True if a page of the matching jobs may scan many others.
+pub(crate) async fn is_expensive_page(
+    repository: &dyn JobRepository,
+    filter: &JobFilter,
+    page: Page,
+) -> Result<bool, RepositoryError> {
+    if filter.search.is_some() || page.offset > FEW {
+        return Ok(true);
+    }
+    let conditions = counted_conditions(filter);
+    let is_unindexed = filter.priority == Some(Priority::Normal) || filter.job_types.len() > TYPES_MAX;
+    if conditions.len() + usize::from(is_unindexed) + usize::from(filter.recurring_id.is_some()) <= 1 && !is_unindexed {
+        // Served by one index, in its order.
+        return Ok(false);
+    }
+    if filter.recurring_id.is_some() {
+        // The occurrences of a recurring job are not counted.
+        return Ok(true);
+    }
+    if conditions.is_empty() {
+        return Ok(repository.count(&JobFilter::default()).await? > FEW);
+    }
+    for condition in &conditions {
+        if repository.count(condition).await? <= FEW {
             return Ok(false);
         }
-        if filter.recurring_id.is_some() {
-            // The occurrences of a recurring job are not counted.
-            return Ok(true);
-        }
-        if conditions.is_empty() {
-            return Ok(self.repository.count(&JobFilter::default()).await? > FEW);
-        }
-        for condition in &conditions {
-            if self.repository.count(condition).await? <= FEW {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
+    Ok(true)
 }
 
 #[cfg(test)]

@@ -8,20 +8,12 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointSource, SigningSecret}
 use crate::runtime::actor::clock::draw_secret;
 use crate::runtime::outbound::options::{EndpointAddress, OutboundClients};
 use crate::service::error::ServiceError;
-use crate::service::jobs::job_validation::MAX_RETRIES_MAX;
+use crate::service::limits::job_limits::MAX_RETRIES_MAX;
 
 /// Maximum length of an endpoint's name, in characters.
 pub(super) const NAME_LENGTH_MAX: usize = 200;
 /// Maximum overlap of a replaced secret.
 const OVERLAP_MAX: TimeSpan = TimeSpan::from_secs(30 * 24 * 3600);
-
-fn invalid(field: &'static str, detail: String) -> ServiceError {
-    ServiceError::Invalid {
-        field,
-        index: None,
-        detail,
-    }
-}
 
 pub(super) fn refuse_configured(endpoint: &Endpoint) -> Result<(), ServiceError> {
     match endpoint.source {
@@ -31,10 +23,10 @@ pub(super) fn refuse_configured(endpoint: &Endpoint) -> Result<(), ServiceError>
 }
 
 pub(super) fn address(text: &str, clients: &OutboundClients) -> Result<EndpointAddress, ServiceError> {
-    let address = EndpointAddress::parse(text).map_err(|error| invalid("url", error.to_string()))?;
+    let address = EndpointAddress::parse(text).map_err(|error| ServiceError::invalid("url", error.to_string()))?;
     clients
         .check(EndpointSource::Api, &address)
-        .map_err(|error| invalid("url", error.to_string()))?;
+        .map_err(|error| ServiceError::invalid("url", error.to_string()))?;
     Ok(address)
 }
 
@@ -42,11 +34,11 @@ pub(super) fn checked_name(name: &str) -> Result<Arc<str>, ServiceError> {
     let length = name.chars().count();
     if length == 0 || length > NAME_LENGTH_MAX {
         let detail = format!("the name has {length} characters; allowed are 1 to {NAME_LENGTH_MAX}");
-        return Err(invalid("name", detail));
+        return Err(ServiceError::invalid("name", detail));
     }
     if !name.chars().all(is_name_character) {
         let detail = "the name contains a control, line separator, text direction or invisible character".to_owned();
-        return Err(invalid("name", detail));
+        return Err(ServiceError::invalid("name", detail));
     }
     Ok(Arc::from(name))
 }
@@ -55,13 +47,14 @@ pub(super) fn checked_secret(secret: Option<SigningSecret>) -> Result<SigningSec
     let Some(secret) = secret else {
         return Ok(draw_secret());
     };
-    SigningSecret::parse(secret.expose()).map_err(|error| invalid("secret", format!("the secret {error}")))
+    SigningSecret::parse(secret.expose())
+        .map_err(|error| ServiceError::invalid("secret", format!("the secret {error}")))
 }
 
 pub(super) fn checked_retries(count: u32) -> Result<u32, ServiceError> {
     if count > MAX_RETRIES_MAX {
         let detail = format!("maxRetries is {count}; allowed are 0 to {MAX_RETRIES_MAX}");
-        return Err(invalid("retryPolicy/maxRetries", detail));
+        return Err(ServiceError::invalid("retryPolicy/maxRetries", detail));
     }
     Ok(count)
 }
@@ -69,7 +62,7 @@ pub(super) fn checked_retries(count: u32) -> Result<u32, ServiceError> {
 pub(super) fn checked_wait(field: &'static str, wait: TimeSpan) -> Result<TimeSpan, ServiceError> {
     const MAX: TimeSpan = TimeSpan::from_secs(30 * 24 * 3600);
     if wait.is_negative() || wait > MAX {
-        return Err(invalid(
+        return Err(ServiceError::invalid(
             field,
             format!("the wait is {wait}; allowed are 00:00:00 to {MAX}"),
         ));
@@ -80,7 +73,7 @@ pub(super) fn checked_wait(field: &'static str, wait: TimeSpan) -> Result<TimeSp
 pub(super) fn checked_overlap(overlap: TimeSpan) -> Result<TimeSpan, ServiceError> {
     if overlap.is_negative() || overlap > OVERLAP_MAX {
         let detail = format!("overlap is {overlap}; allowed are 00:00:00 to {OVERLAP_MAX}");
-        return Err(invalid("overlap", detail));
+        return Err(ServiceError::invalid("overlap", detail));
     }
     Ok(overlap)
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Webhooks;
+use super::endpoints::Webhooks;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::values::id::JobId;
 use crate::domain::values::timestamp;
@@ -12,7 +12,6 @@ use crate::runtime::outbound::options::test_posting;
 use crate::service::audit_writer;
 use crate::service::audit_writer::AuditedAction;
 use crate::service::error::ServiceError;
-use crate::service::jobs::unexpected;
 use crate::storage::change::{Applied, Change, WebhookChange};
 use crate::storage::outbox::Redelivery;
 use crate::storage::query::{DeliveryPage, StoredTexts};
@@ -45,7 +44,7 @@ impl Webhooks {
         let entry = entry.map(|entry| audit_writer::of_endpoint(entry, id));
         let applied = self.audit.write(post, entry).await??;
         let Applied::Enqueued(_) = applied else {
-            return Err(unexpected(&applied));
+            return Err(ServiceError::unexpected(&applied));
         };
         Ok(webhook_id)
     }
@@ -108,7 +107,7 @@ impl Webhooks {
             let entry = entry.map(|entry| audit_writer::of_endpoint(entry, delivery.endpoint_id));
             let applied = self.audit.write(again, entry).await??;
             let Applied::Removed(_) = applied else {
-                return Err(unexpected(&applied));
+                return Err(ServiceError::unexpected(&applied));
             };
         }
         self.read_delivery(id).await
@@ -138,7 +137,7 @@ impl Webhooks {
             });
             let applied = self.audit.write(again, entry.clone()).await??;
             let Applied::Removed(count) = applied else {
-                return Err(unexpected(&applied));
+                return Err(ServiceError::unexpected(&applied));
             };
             total += count;
             if count < u64::from(REDELIVER_STEP) {

@@ -5,6 +5,7 @@
 
 pub(crate) mod access_cache;
 mod registration;
+mod reported_end;
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -15,16 +16,16 @@ use chrono::{DateTime, Utc};
 
 use self::access_cache::WorkerAccesses;
 pub use self::registration::JOBS_MAX;
-use self::registration::{Registrations, invalid};
+use self::registration::Registrations;
+pub use self::reported_end::{Finished, ReportedEnd};
+use self::reported_end::{attempt_of, wait_of};
 use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::{ServiceError, reserved_types};
-use super::jobs::job_validation::check_span;
-use super::jobs::unexpected;
+use super::limits::job_limits::check_span;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::cluster::remote_worker::{LogLine, Progress, WorkerDeclaration, WorkerStatus};
 use crate::domain::cluster::worker_access::{LeaseKey, LeaseToken, WorkerAccess, WorkerOwner};
 use crate::domain::job::Job;
-use crate::domain::job::outcome::{Outcome, RetryAdvice};
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::JobType;
 use crate::domain::values::time_span::TimeSpan;
@@ -47,7 +48,7 @@ const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
 
 /// A worker, and those of its types that it may not lease.
 #[derive(Clone, Debug)]
-pub struct ShownWorker {
+pub struct WorkerDetail {
     /// The worker.
     pub worker: StoredWorker,
     /// Types with a handler on servers.
@@ -66,7 +67,7 @@ pub struct Leased {
 
 /// Response to a heartbeat.
 #[derive(Clone, Debug)]
-pub struct BeatAnswer {
+pub struct HeartbeatResult {
     /// Cancellations and lost jobs.
     pub beat: HeartbeatResponse,
     /// Types of the worker that it may not lease, because servers have handlers for them.
@@ -86,26 +87,6 @@ pub struct HeldAttempt {
     pub log: Vec<LogLine>,
 }
 
-/// The end of an attempt as reported by a worker.
-#[derive(Clone, Debug)]
-pub struct ReportedEnd {
-    /// Id of the job.
-    pub job_id: JobId,
-    /// Token from the lease of the job.
-    pub token: LeaseToken,
-    /// Outcome.
-    pub outcome: Outcome,
-}
-
-/// Result of finishing attempts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finished {
-    /// Number of stored outcomes.
-    pub stored: usize,
-    /// Jobs that the worker had lost, whose outcomes were discarded.
-    pub lost: Vec<JobId>,
-}
-
 /// Use cases of remote workers.
 #[derive(Clone)]
 pub struct Workers {
@@ -120,7 +101,7 @@ pub struct Workers {
 #[derive(Clone, Debug)]
 pub struct WorkersRead {
     /// The workers.
-    pub workers: Vec<ShownWorker>,
+    pub workers: Vec<WorkerDetail>,
     /// `true` if there is a further page.
     pub has_more: bool,
 }
@@ -194,7 +175,7 @@ impl Workers {
     }
 
     /// One worker. Callers with only the write scope see their own workers.
-    pub async fn get(&self, caller: &Caller, id: NodeId) -> Result<ShownWorker, ServiceError> {
+    pub async fn get(&self, caller: &Caller, id: NodeId) -> Result<WorkerDetail, ServiceError> {
         caller.require_any(&[Scope::Read, Scope::Write])?;
         let worker = self.read(id).await?;
         if !caller.may(Scope::Read) {
@@ -203,9 +184,9 @@ impl Workers {
         self.shown(worker).await
     }
 
-    async fn shown(&self, worker: StoredWorker) -> Result<ShownWorker, ServiceError> {
+    async fn shown(&self, worker: StoredWorker) -> Result<WorkerDetail, ServiceError> {
         let refused = self.runtime.handled.reserved(&worker.declaration.job_types).await?;
-        Ok(ShownWorker { worker, refused })
+        Ok(WorkerDetail { worker, refused })
     }
 
     async fn read(&self, id: NodeId) -> Result<StoredWorker, ServiceError> {
@@ -214,13 +195,17 @@ impl Workers {
     }
 
     /// Registers a worker. Its lease starts.
-    pub async fn register(&self, caller: &Caller, declaration: WorkerDeclaration) -> Result<ShownWorker, ServiceError> {
+    pub async fn register(
+        &self,
+        caller: &Caller,
+        declaration: WorkerDeclaration,
+    ) -> Result<WorkerDetail, ServiceError> {
         caller.require(Scope::Write)?;
         registration::check(&declaration)?;
         let _registering = self.registrations.admit(caller, self.lease_time()).await?;
         let refused = self.runtime.handled.reserved(&declaration.job_types).await?;
         if !refused.is_empty() {
-            return Err(invalid("types", reserved_types(&refused)));
+            return Err(ServiceError::invalid("types", reserved_types(&refused)));
         }
         let now = self.runtime.clock.now();
         let worker = NodeId::new(now);
@@ -237,11 +222,11 @@ impl Workers {
         let entry = self.audit.entry(caller, AuditedAction::REGISTER_WORKER);
         let applied = self.audit.write(change, entry).await??;
         let Applied::Registered = applied else {
-            return Err(unexpected(&applied));
+            return Err(ServiceError::unexpected(&applied));
         };
         self.runtime.handled.forget();
         let worker = self.read(worker).await?;
-        Ok(ShownWorker { worker, refused })
+        Ok(WorkerDetail { worker, refused })
     }
 
     /// Leases due jobs to a worker, and waits for some if there are none.
@@ -270,11 +255,14 @@ impl Workers {
         } = worker.declaration;
         let limit = limit.unwrap_or(concurrency.get());
         if limit == 0 || limit > JOBS_MAX {
-            return Err(invalid("max", format!("max is {limit}; allowed are 1 to {JOBS_MAX}")));
+            return Err(ServiceError::invalid(
+                "max",
+                format!("max is {limit}; allowed are 1 to {JOBS_MAX}"),
+            ));
         }
         if wait.is_negative() || wait.to_std() > WAIT_MAX {
             let max = WAIT_MAX.as_secs();
-            return Err(invalid(
+            return Err(ServiceError::invalid(
                 "wait",
                 format!("wait is {wait}; allowed are 0 to {max} seconds"),
             ));
@@ -306,11 +294,16 @@ impl Workers {
 
     /// Renews a worker's lease and stores the reports about its running jobs. It must contain all of them: a job
     /// missing for the duration of a lease is recovered.
-    pub async fn beat(&self, caller: &Caller, id: NodeId, held: Vec<HeldAttempt>) -> Result<BeatAnswer, ServiceError> {
+    pub async fn heartbeat(
+        &self,
+        caller: &Caller,
+        id: NodeId,
+        held: Vec<HeldAttempt>,
+    ) -> Result<HeartbeatResult, ServiceError> {
         caller.require(Scope::Write)?;
         if held.len() > HELD_MAX {
             let detail = format!("a heartbeat may contain {HELD_MAX} jobs; this one has {}", held.len());
-            return Err(invalid("jobs", detail));
+            return Err(ServiceError::invalid("jobs", detail));
         }
         let known = self.accesses.get(id).await?;
         let key = &own(caller, id, known.as_ref().and_then(|known| known.access.as_ref()))?.key;
@@ -335,7 +328,7 @@ impl Workers {
             Some(known) => self.runtime.handled.reserved(&known.job_types).await?,
             None => Vec::new(),
         };
-        Ok(BeatAnswer { beat, refused })
+        Ok(HeartbeatResult { beat, refused })
     }
 
     /// Finishes attempts. Outcomes of attempts that the worker has lost are discarded; if it has lost all of them, that is
@@ -345,7 +338,7 @@ impl Workers {
         let max = usize::try_from(JOBS_MAX).unwrap_or(usize::MAX);
         if ends.is_empty() || ends.len() > max {
             let detail = format!("a request may finish 1 to {max} jobs; this one has {}", ends.len());
-            return Err(invalid("jobs", detail));
+            return Err(ServiceError::invalid("jobs", detail));
         }
         let mut seen: HashSet<JobId> = HashSet::new();
         if let Some(index) = ends.iter().position(|end| !seen.insert(end.job_id)) {
@@ -416,26 +409,6 @@ fn own<'a>(caller: &Caller, id: NodeId, access: Option<&'a WorkerAccess>) -> Res
         Ok(access)
     } else {
         Err(ServiceError::ForeignWorker { id })
-    }
-}
-
-/// The attempt of a valid token; 0, which no attempt has, for an invalid one.
-fn attempt_of(key: &LeaseKey, job_id: JobId, token: &LeaseToken) -> u32 {
-    if key.verifies(job_id, token) {
-        token.attempt()
-    } else {
-        0
-    }
-}
-
-/// The delay before the next attempt that the outcome requests.
-fn wait_of(end: &ReportedEnd) -> Option<TimeSpan> {
-    match &end.outcome {
-        Outcome::Failed(failure) => match failure.retry {
-            RetryAdvice::NotBefore(wait) | RetryAdvice::After(wait) => Some(wait),
-            RetryAdvice::ByPolicy | RetryAdvice::Never => None,
-        },
-        Outcome::Completed(_) | Outcome::Cancelled | Outcome::Interrupted | Outcome::Lost => None,
     }
 }
 

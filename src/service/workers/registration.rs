@@ -33,26 +33,26 @@ pub(super) fn check(declaration: &WorkerDeclaration) -> Result<(), ServiceError>
     if name.trim().is_empty() || length > NAME_LENGTH_MAX || !name.chars().all(is_name_character) {
         let detail =
             format!("name has 1 to {NAME_LENGTH_MAX} characters, one that is no space, and none that can't be printed");
-        return Err(invalid("name", detail));
+        return Err(ServiceError::invalid("name", detail));
     }
     if job_types.is_empty() || job_types.len() > NAMES_MAX {
         let detail = format!("types names 1 to {NAMES_MAX} job types; these are {}", job_types.len());
-        return Err(invalid("types", detail));
+        return Err(ServiceError::invalid("types", detail));
     }
     if queues.len() > NAMES_MAX {
         let detail = format!("queues names at most {NAMES_MAX} queues; these are {}", queues.len());
-        return Err(invalid("queues", detail));
+        return Err(ServiceError::invalid("queues", detail));
     }
     let types = job_types.iter().map(|job_type| job_type.as_str().len());
     let bytes: usize = types.chain(queues.iter().map(|queue| queue.as_str().len())).sum();
     if bytes > NAMES_BYTES_MAX {
         let detail =
             format!("the names of types and queues have at most {NAMES_BYTES_MAX} bytes together; these have {bytes}");
-        return Err(invalid("types", detail));
+        return Err(ServiceError::invalid("types", detail));
     }
     if concurrency.get() > JOBS_MAX {
         let detail = format!("concurrency is {concurrency}; allowed are 1 to {JOBS_MAX}");
-        return Err(invalid("concurrency", detail));
+        return Err(ServiceError::invalid("concurrency", detail));
     }
     Ok(())
 }
@@ -125,14 +125,5 @@ impl Drop for Registering {
                 pending.remove(&self.owner);
             }
         }
-    }
-}
-
-/// An error of a field.
-pub(super) fn invalid(field: &'static str, detail: String) -> ServiceError {
-    ServiceError::Invalid {
-        field,
-        index: None,
-        detail,
     }
 }

@@ -20,11 +20,6 @@ const REMAINING: &[&str] = &[
     "metrics::health",
     "recurring",
     "server",
-    "service::jobs",
-    "service::limits::read_cost",
-    "service::recurring",
-    "service::webhooks",
-    "service::webhooks::deliveries",
     "values::trace_",
 ];
 

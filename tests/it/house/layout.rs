@@ -21,8 +21,6 @@ const LONG: &[&str] = &[
     "src/api/auth/mod.rs",
     "src/api/memory.rs",
     "src/server/connection/mod.rs",
-    "src/service/jobs/mod.rs",
-    "src/service/recurring.rs",
     "src/telemetry/exporter.rs",
     "src/telemetry/instruments.rs",
 ];

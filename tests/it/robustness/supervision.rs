@@ -26,7 +26,7 @@ use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
 use tickerq::runtime::outbound::options::{OutboundClients, SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
-use tickerq::service::jobs::job_validation::{Rules, UnknownJobTypes};
+use tickerq::service::limits::job_limits::{JobLimits, UnknownJobTypes};
 use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::{
     DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
@@ -172,8 +172,8 @@ pub fn options(clock: Clock) -> RuntimeOptions {
     }
 }
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> JobLimits {
+    JobLimits {
         defaults: Arc::default(),
         unknown_job_types: UnknownJobTypes::Accept,
         parameters_bytes_max: 1 << 20,

@@ -10,7 +10,7 @@ use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
 use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::TraceParent;
-use crate::service::workers::{BeatAnswer, Finished, HeartbeatResponse, ShownWorker, Workers};
+use crate::service::workers::{Finished, HeartbeatResponse, HeartbeatResult, WorkerDetail, Workers};
 use crate::storage::query::StoredWorker;
 
 /// A remote worker.
@@ -62,8 +62,8 @@ pub(crate) struct WorkerView {
 
 impl WorkerView {
     /// A worker with this server's settings.
-    pub(crate) fn new(worker: ShownWorker, workers: &Workers) -> Self {
-        let ShownWorker { worker, refused } = worker;
+    pub(crate) fn new(worker: WorkerDetail, workers: &Workers) -> Self {
+        let WorkerDetail { worker, refused } = worker;
         let status = worker.status().as_str();
         let StoredWorker {
             id,
@@ -229,8 +229,8 @@ pub(crate) struct BeatView {
     refused_types: Option<Vec<String>>,
 }
 
-impl From<BeatAnswer> for BeatView {
-    fn from(BeatAnswer { beat, refused }: BeatAnswer) -> Self {
+impl From<HeartbeatResult> for BeatView {
+    fn from(HeartbeatResult { beat, refused }: HeartbeatResult) -> Self {
         let HeartbeatResponse {
             lease_until,
             cancelled,

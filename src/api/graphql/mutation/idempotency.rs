@@ -4,7 +4,7 @@ use async_graphql::{Context, Result};
 
 use crate::api::contract::idempotency_key::{allowed, is_key};
 use crate::api::graphql::errors;
-use crate::service::jobs::IdempotencyKey;
+use crate::service::idempotency::IdempotencyKey;
 
 /// The caller's key for this field, if the request has one. Requests with the same arguments are the same request.
 pub(super) fn key_of(ctx: &Context<'_>, given: Option<String>) -> Result<Option<IdempotencyKey>> {

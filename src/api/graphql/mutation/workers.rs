@@ -101,7 +101,7 @@ impl WorkerMutations {
         };
         let workers = &services(ctx)?.workers;
         let held = request.into_held(workers.now())?;
-        let beat = workers.beat(caller(ctx)?, id, held).await?;
+        let beat = workers.heartbeat(caller(ctx)?, id, held).await?;
         Ok(Some(beat.into()))
     }
 

@@ -66,11 +66,9 @@ pub(in super::super) struct BatchView<'a> {
 pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
     let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
     let (items, parent) = read_items(&bytes)?;
-    let max = call.api.jobs.rules().batch_jobs_max;
-    if items.is_empty() || items.len() > max {
-        let detail = format!("a batch has 1 to {max} jobs; this one has {}", items.len());
-        return Err(PartError::field(parent, detail).into());
-    }
+    // Before the jobs are parsed.
+    let checked = call.api.jobs.limits().check_batch_size(items.len());
+    checked.map_err(|error| Problem::of_service(error, |_, _| parent.to_owned()))?;
     let new = read_jobs(&items, parent)?;
     let key = call.idempotency_key("POST /jobs/batch", &bytes)?;
     let scheduled = call.api.jobs.schedule_batch(&call.caller, new, key).await;

@@ -19,7 +19,7 @@ use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::job::new_job::Due;
 use crate::domain::recurring::{NewRecurringJob, RecurringJob};
-use crate::service::jobs::IdempotencyKey;
+use crate::service::idempotency::IdempotencyKey;
 
 /// Query parameters of the list.
 pub(super) const PARAMETERS: &[&str] = &["limit", "offset"];

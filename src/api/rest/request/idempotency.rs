@@ -5,7 +5,7 @@ use actix_web::http::header::HeaderName;
 use super::context::Call;
 use crate::api::contract::idempotency_key::{allowed, is_key};
 use crate::api::problem::{PartError, Problem};
-use crate::service::jobs::IdempotencyKey;
+use crate::service::idempotency::IdempotencyKey;
 
 /// Name of the header.
 const HEADER: &str = "Idempotency-Key";

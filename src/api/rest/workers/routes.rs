@@ -185,7 +185,7 @@ pub(in super::super) async fn send_heartbeat(mut call: Call) -> Answer {
         None => HeartbeatRequest::default(),
     };
     let held = request.into_held(call.api.workers.now())?;
-    let beat = call.api.workers.beat(&call.caller, id, held).await?;
+    let beat = call.api.workers.heartbeat(&call.caller, id, held).await?;
     json(StatusCode::OK, &BeatView::from(beat))
 }
 

@@ -11,7 +11,7 @@ use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted, word};
 use crate::config::loader::value::Value;
 use crate::config::sections::server::RequestSettings;
-use crate::service::jobs::job_validation::UnknownJobTypes;
+use crate::service::limits::job_limits::UnknownJobTypes;
 
 /// `[api]`.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
 use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::TraceParent;
-use crate::service::workers::{BeatAnswer, Finished, HeartbeatResponse, ShownWorker, Workers};
+use crate::service::workers::{Finished, HeartbeatResponse, HeartbeatResult, WorkerDetail, Workers};
 use crate::storage::query::StoredWorker;
 
 /// A program outside the server that leases jobs, runs them and reports their results.
@@ -52,8 +52,8 @@ pub(in super::super) struct Worker {
 
 impl Worker {
     /// A worker with this server's settings.
-    pub(in super::super) fn new(worker: ShownWorker, workers: &Workers) -> Self {
-        let ShownWorker { worker, refused } = worker;
+    pub(in super::super) fn new(worker: WorkerDetail, workers: &Workers) -> Self {
+        let WorkerDetail { worker, refused } = worker;
         let status = worker.status().into();
         let StoredWorker {
             id,
@@ -176,8 +176,8 @@ pub(in super::super) struct WorkerHeartbeat {
     refused_types: Vec<String>,
 }
 
-impl From<BeatAnswer> for WorkerHeartbeat {
-    fn from(BeatAnswer { beat, refused }: BeatAnswer) -> Self {
+impl From<HeartbeatResult> for WorkerHeartbeat {
+    fn from(HeartbeatResult { beat, refused }: HeartbeatResult) -> Self {
         let HeartbeatResponse {
             lease_until,
             cancelled,

@@ -1,20 +1,13 @@
-//! Use cases of webhook endpoints; those of deliveries are in `deliveries.rs`.
-
-mod checks;
-mod deliveries;
+//! Use cases of webhook endpoints.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use self::checks::{
+use super::checks::{
     NAME_LENGTH_MAX, address, checked_name, checked_overlap, checked_retries, checked_secret, checked_wait,
     refuse_configured,
 };
-use super::audit_writer;
-use super::audit_writer::{AuditWriter, AuditedAction};
-use super::error::ServiceError;
-use super::jobs::unexpected;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
@@ -23,11 +16,12 @@ use crate::domain::webhooks::endpoint::{DisabledReason, Endpoint, EndpointId, En
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::outbound::options::OutboundClients;
+use crate::service::audit_writer;
+use crate::service::audit_writer::{AuditWriter, AuditedAction};
+use crate::service::error::ServiceError;
 use crate::storage::change::{Applied, Change, ChangeError, WebhookChange};
 use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::JobRepository;
-
-pub use self::deliveries::DeliveryList;
 
 /// Maximum number of tries of a change with concurrent changes.
 const TRIES: usize = 8;
@@ -80,9 +74,9 @@ pub struct EndpointView {
 /// Use cases of webhook endpoints.
 #[derive(Clone)]
 pub struct Webhooks {
-    repository: Arc<dyn JobRepository>,
-    runtime: RuntimeHandle,
-    audit: AuditWriter,
+    pub(super) repository: Arc<dyn JobRepository>,
+    pub(super) runtime: RuntimeHandle,
+    pub(super) audit: AuditWriter,
 }
 
 impl Webhooks {
@@ -118,7 +112,7 @@ impl Webhooks {
         Ok(view(self.read(id).await?))
     }
 
-    async fn read(&self, id: EndpointId) -> Result<StoredEndpoint, ServiceError> {
+    pub(super) async fn read(&self, id: EndpointId) -> Result<StoredEndpoint, ServiceError> {
         let stored = self.repository.endpoints().await?;
         let found = stored.into_iter().find(|stored| stored.endpoint.id == id);
         found.ok_or(ServiceError::NoSuchEndpoint { id })
@@ -169,7 +163,7 @@ impl Webhooks {
         let entry = entry.map(|entry| audit_writer::of_endpoint(entry, endpoint.id));
         let applied = self.audit.write(put, entry).await??;
         let Applied::EndpointStored = applied else {
-            return Err(unexpected(&applied));
+            return Err(ServiceError::unexpected(&applied));
         };
         Ok(endpoint)
     }
@@ -279,7 +273,7 @@ impl Webhooks {
             let entry = entry.map(|entry| audit_writer::of_endpoint(entry, id));
             match self.audit.write(put, entry).await? {
                 Ok(Applied::EndpointStored) => return Ok(after),
-                Ok(other) => return Err(unexpected(&other)),
+                Ok(other) => return Err(ServiceError::unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
                 Err(refused) => return Err(refused.into()),
             }
@@ -305,7 +299,7 @@ impl Webhooks {
                 .await?
             {
                 Ok(Applied::Deleted) => return Ok(()),
-                Ok(other) => return Err(unexpected(&other)),
+                Ok(other) => return Err(ServiceError::unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
                 Err(refused) => return Err(refused.into()),
             }
@@ -313,13 +307,13 @@ impl Webhooks {
         Err(ServiceError::Contended)
     }
 
-    async fn matching(&self, id: EndpointId, if_match: Option<u32>) -> Result<Arc<Endpoint>, ServiceError> {
+    pub(super) async fn matching(&self, id: EndpointId, if_match: Option<u32>) -> Result<Arc<Endpoint>, ServiceError> {
         let endpoint = self.read(id).await?.endpoint;
         check_revision(&endpoint, if_match)?;
         Ok(endpoint)
     }
 
-    fn clients(&self) -> Result<&OutboundClients, ServiceError> {
+    pub(super) fn clients(&self) -> Result<&OutboundClients, ServiceError> {
         self.runtime.outbound.as_ref().ok_or(ServiceError::WebhooksOff)
     }
 }

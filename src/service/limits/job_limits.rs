@@ -1,4 +1,4 @@
-//! Validation of jobs by the limits of this server.
+//! Limits and defaults of jobs on this server, and the validation of jobs by them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -34,7 +34,7 @@ pub enum UnknownJobTypes {
 
 /// Limits and defaults of this server.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub struct JobLimits {
     /// Defaults of jobs.
     pub defaults: Arc<DefaultsByType>,
     /// Treatment of unconfigured types.
@@ -58,7 +58,17 @@ pub struct Rules {
     pub pending_max: HashMap<QueueName, u64>,
 }
 
-impl Rules {
+impl JobLimits {
+    /// Validates the number of jobs in a batch.
+    pub fn check_batch_size(&self, count: usize) -> Result<(), ServiceError> {
+        let max = self.batch_jobs_max;
+        if (1..=max).contains(&count) {
+            return Ok(());
+        }
+        let detail = format!("a batch has 1 to {max} jobs; this one has {count}");
+        Err(ServiceError::invalid("jobs", detail))
+    }
+
     /// Validates a new job; `index` is its index in a batch.
     pub fn check(&self, new: &NewJob, index: Option<usize>) -> Result<(), ServiceError> {
         let invalid = |field, detail| Err(ServiceError::Invalid { field, index, detail });

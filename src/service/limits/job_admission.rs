@@ -1,4 +1,4 @@
-//! Limits of queues: the number of queues, and their pending jobs.
+//! Admission of new jobs by the limits of queues: the number of queues, and their pending jobs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,17 +8,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use super::caller_limits::{CallerLimits, SharedResource};
-use crate::domain::access::caller::Caller;
+use super::job_limits::JobLimits;
+use crate::domain::access::caller::{Caller, CallerKind};
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
 use crate::domain::queue::{StatusCounts, StoredQueue};
 use crate::domain::values::name::{QueueName, UniqueKey};
 use crate::runtime::RuntimeHandle;
-use crate::runtime::actor::clock::Clock;
-use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
 use crate::service::error::ServiceError;
-use crate::service::jobs::job_validation::Rules;
 use crate::storage::change::{Applied, Change, MaintenanceChange};
 use crate::storage::query::JobFilter;
 use crate::storage::repository::JobRepository;
@@ -44,11 +42,10 @@ struct StoredQueues {
 /// Admits new jobs before they are written: one instance for all use cases of a node. The jobs that it admits are
 /// within the limits; nodes that share a database do not coordinate, so together they may exceed a limit by what they
 /// admit at the same moment.
-pub(crate) struct Admission {
+pub(crate) struct JobAdmission {
     repository: Arc<dyn JobRepository>,
-    writer: WriterHandle,
-    clock: Clock,
-    rules: Arc<Rules>,
+    runtime: RuntimeHandle,
+    limits: Arc<JobLimits>,
     /// Known queues in addition to the configured ones, so that queues are only counted when a new one is used.
     known_queues: std::sync::RwLock<HashSet<QueueName>>,
     caller_limits: Arc<CallerLimits>,
@@ -117,8 +114,8 @@ impl Drop for Reservation {
     }
 }
 
-impl Admission {
-    pub(crate) fn new(repository: Arc<dyn JobRepository>, runtime: &RuntimeHandle, rules: Arc<Rules>) -> Self {
+impl JobAdmission {
+    pub(crate) fn new(repository: Arc<dyn JobRepository>, runtime: &RuntimeHandle, limits: Arc<JobLimits>) -> Self {
         let limit = |(queue, max): (&QueueName, &u64)| {
             let limit = PendingLimit {
                 pending_max: *max,
@@ -129,18 +126,26 @@ impl Admission {
         };
         Self {
             repository,
-            writer: runtime.writer.clone(),
-            clock: runtime.clock.clone(),
+            runtime: runtime.clone(),
             known_queues: std::sync::RwLock::default(),
             caller_limits: Arc::new(CallerLimits::new(
-                rules.new_queues_per_caller,
-                rules.unique_keys_per_caller,
+                limits.new_queues_per_caller,
+                limits.unique_keys_per_caller,
                 runtime.clock.clone(),
             )),
             pruned: Mutex::default(),
-            pending_limits: rules.pending_max.iter().map(limit).collect(),
-            rules,
+            pending_limits: limits.pending_max.iter().map(limit).collect(),
+            limits,
         }
+    }
+
+    /// Checks that new jobs are accepted: during shutdown only from the embedding program, whose handlers may still be
+    /// running.
+    pub(crate) fn check_running(&self, caller: &Caller) -> Result<(), ServiceError> {
+        if self.runtime.is_stopping() && caller.kind() != CallerKind::Local {
+            return Err(ServiceError::Stopping);
+        }
+        Ok(())
     }
 
     /// Admits the jobs, or fails with the full queue; `first_index` is their index in a batch. `request` is the
@@ -264,15 +269,15 @@ impl Admission {
         let are_known = |known: &HashSet<QueueName>| {
             queues
                 .clone()
-                .all(|queue| known.contains(queue) || self.rules.queues.contains(queue))
+                .all(|queue| known.contains(queue) || self.limits.queues.contains(queue))
         };
         // The set stays consistent if a thread panics while holding the lock.
         if are_known(&self.known_queues.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(());
         }
-        let max = self.rules.queues_max;
+        let max = self.limits.queues_max;
         let is_new = |known: &HashSet<QueueName>, queue: &QueueName| {
-            !known.contains(queue) && !self.rules.queues.contains(queue)
+            !known.contains(queue) && !self.limits.queues.contains(queue)
         };
         let StoredQueues {
             names: mut known,
@@ -319,7 +324,7 @@ impl Admission {
                 return Ok(false);
             }
         }
-        let removed = self.writer.write_one(
+        let removed = self.runtime.writer.write_one(
             Change::Maintenance(MaintenanceChange::PruneQueues),
             WritePriority::Client,
         );
@@ -333,8 +338,8 @@ impl Admission {
     }
 
     async fn stored_queues(&self) -> Result<StoredQueues, ServiceError> {
-        let mut stored = self.repository.queues(self.clock.now()).await?;
-        stored.retain(|queue| !self.rules.queues.contains(&queue.name));
+        let mut stored = self.repository.queues(self.runtime.clock.now()).await?;
+        stored.retain(|queue| !self.limits.queues.contains(&queue.name));
         let is_empty = |queue: &StoredQueue| !queue.is_paused && queue.counts == StatusCounts::default();
         Ok(StoredQueues {
             is_any_empty: stored.iter().any(is_empty),

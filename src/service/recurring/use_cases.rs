@@ -1,18 +1,9 @@
-//! Use cases of recurring jobs.
+//! Use cases of recurring jobs, by id.
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use sha2::{Digest, Sha256};
 
-use super::audit_writer;
-use super::audit_writer::{AuditWriter, AuditedAction};
-use super::error::ServiceError;
-use super::jobs::job_validation::Rules;
-use super::jobs::{IdempotencyKey, key_of, takes_new_jobs, unexpected};
-use super::limits::large_texts::LargeTexts;
-use super::limits::queue_limits::Admission;
-use super::limits::turns::Turns;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::job::Job;
 use crate::domain::job::new_job::Due;
@@ -21,45 +12,20 @@ use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob, Templ
 use crate::domain::values::name::RecurringKey;
 use crate::domain::values::timestamp;
 use crate::runtime::RuntimeHandle;
-use crate::storage::change::{Applied, Change, ChangeError, Idempotency, RecurringChange};
+use crate::service::audit_writer;
+use crate::service::audit_writer::{AuditWriter, AuditedAction};
+use crate::service::error::ServiceError;
+use crate::service::idempotency::IdempotencyKey;
+use crate::service::limits::job_admission::JobAdmission;
+use crate::service::limits::job_limits::{JobLimits, check_due};
+use crate::service::limits::large_texts::LargeTexts;
+use crate::service::limits::turns::Turns;
+use crate::storage::change::{Applied, Change, ChangeError, RecurringChange};
 use crate::storage::query::{RecurringPage, StoredTexts};
 use crate::storage::repository::JobRepository;
 
 /// Maximum number of tries of a change with concurrent changes.
-const TRIES: usize = 8;
-
-/// Condition of a put by key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutIf {
-    /// None.
-    Always,
-    /// It exists.
-    Exists,
-    /// It exists with this revision.
-    Revision(u32),
-    /// It does not exist.
-    Absent,
-}
-
-/// Result of a put by key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Put {
-    /// It was created.
-    Created(Arc<RecurringJob>),
-    /// It existed; here it is after the put, changed or not.
-    Existing(Arc<RecurringJob>),
-}
-
-/// A recurring job declared in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeclaredRecurringJob {
-    /// Key.
-    pub key: RecurringKey,
-    /// Settings.
-    pub new: NewRecurringJob,
-    /// True if the declaration does not contain `is_enabled`: then an existing recurring job stays enabled or disabled.
-    pub keeps_enabled: bool,
-}
+pub(super) const TRIES: usize = 8;
 
 /// A page of recurring jobs.
 #[derive(Clone, Debug)]
@@ -75,22 +41,22 @@ pub struct RecurringList {
 /// Use cases of recurring jobs.
 #[derive(Clone)]
 pub struct Recurring {
-    repository: Arc<dyn JobRepository>,
-    runtime: RuntimeHandle,
-    rules: Arc<Rules>,
-    admission: Arc<Admission>,
-    audit: AuditWriter,
-    turns: Turns,
-    large_texts: LargeTexts,
+    pub(super) repository: Arc<dyn JobRepository>,
+    pub(super) runtime: RuntimeHandle,
+    pub(super) limits: Arc<JobLimits>,
+    pub(super) admission: Arc<JobAdmission>,
+    pub(super) audit: AuditWriter,
+    pub(super) turns: Turns,
+    pub(super) large_texts: LargeTexts,
 }
 
 impl Recurring {
     /// Use cases over this storage and this runtime.
-    pub(super) fn new(
+    pub(in super::super) fn new(
         repository: Arc<dyn JobRepository>,
         runtime: RuntimeHandle,
-        rules: Arc<Rules>,
-        admission: Arc<Admission>,
+        limits: Arc<JobLimits>,
+        admission: Arc<JobAdmission>,
         large_texts: LargeTexts,
     ) -> Self {
         Self {
@@ -100,7 +66,7 @@ impl Recurring {
             turns: Turns::default(),
             audit: AuditWriter::new(runtime.clone(), false),
             runtime,
-            rules,
+            limits,
         }
     }
 
@@ -121,31 +87,26 @@ impl Recurring {
         idempotency: Option<IdempotencyKey>,
     ) -> Result<(Arc<RecurringJob>, bool), ServiceError> {
         caller.require(Scope::Write)?;
-        takes_new_jobs(&self.runtime, caller)?;
+        self.admission.check_running(caller)?;
         self.check(caller, &new).await?;
         let now = self.runtime.clock.now();
         // Expressions that never match are rejected when they are parsed.
         if new.schedule.next_after(now).is_none() {
-            return Err(ServiceError::Invalid {
-                field: "endsAt",
-                index: None,
-                detail: "the schedule has no due time between now, or startsAt, and endsAt".to_owned(),
-            });
+            return Err(ServiceError::invalid(
+                "endsAt",
+                "the schedule has no due time between now, or startsAt, and endsAt",
+            ));
         }
         let recurring = Arc::new(new.into_recurring_job(now, self.runtime.ids.next()));
         let change = Change::Recurring(RecurringChange::Insert {
             recurring: Arc::clone(&recurring),
-            idempotency: idempotency.map(|IdempotencyKey { key, request }| Idempotency {
-                key: key_of(caller, key),
-                fingerprint: Sha256::digest(&request).into(),
-                created_at: now,
-            }),
+            idempotency: idempotency.map(|key| key.into_stored(caller, now)),
         });
         let entry = self.audit.entry(caller, AuditedAction::CREATE_RECURRING);
         let entry = entry.map(|entry| audit_writer::of_recurring(entry, &recurring));
         let applied = self.audit.write(change, entry).await??;
         if let Applied::Replayed(ids) = &applied {
-            let id = ids.first().copied().ok_or_else(|| unexpected(&applied))?;
+            let id = ids.first().copied().ok_or_else(|| ServiceError::unexpected(&applied))?;
             return match self.repository.recurring(RecurringId::from_uuid(id)).await? {
                 Some(recurring) => Ok((recurring, true)),
                 None => Err(ServiceError::ReplayGone {
@@ -155,7 +116,7 @@ impl Recurring {
             };
         }
         let Applied::RecurringStored = applied else {
-            return Err(unexpected(&applied));
+            return Err(ServiceError::unexpected(&applied));
         };
         Ok((recurring, false))
     }
@@ -166,7 +127,7 @@ impl Recurring {
             return Vec::new();
         }
         let Template { job_type, queue, .. } = &recurring.template;
-        let queue = queue.as_ref().unwrap_or(&self.rules.defaults.of(job_type).queue);
+        let queue = queue.as_ref().unwrap_or(&self.limits.defaults.of(job_type).queue);
         let warning = self.runtime.handled.warning(job_type, queue).await;
         warning.into_iter().collect()
     }
@@ -250,127 +211,12 @@ impl Recurring {
             let entry = entry.map(|entry| audit_writer::of_recurring(entry, &after));
             match self.audit.write(update, entry).await? {
                 Ok(Applied::RecurringStored) => return Ok(after),
-                Ok(other) => return Err(unexpected(&other)),
+                Ok(other) => return Err(ServiceError::unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
                 Err(refused) => return Err(refused.into()),
             }
         }
         Err(ServiceError::Contended)
-    }
-
-    /// The recurring job with this key.
-    pub async fn get_by_key(&self, caller: &Caller, key: &RecurringKey) -> Result<Arc<RecurringJob>, ServiceError> {
-        caller.require(Scope::Read)?;
-        self.read_by_key(key).await
-    }
-
-    /// The recurring job with this key, if any, for a caller that changes it.
-    pub async fn find_by_key(
-        &self,
-        caller: &Caller,
-        key: &RecurringKey,
-    ) -> Result<Option<Arc<RecurringJob>>, ServiceError> {
-        caller.require_any(&[Scope::Write, Scope::Read])?;
-        Ok(self.repository.recurring_by_key(key).await?)
-    }
-
-    async fn read_by_key(&self, key: &RecurringKey) -> Result<Arc<RecurringJob>, ServiceError> {
-        let found = self.repository.recurring_by_key(key).await?;
-        found.ok_or_else(|| ServiceError::NoSuchRecurringKey { key: key.clone() })
-    }
-
-    /// Creates the recurring job with this key, or replaces the existing one. Concurrent calls on any server create
-    /// one.
-    pub async fn put(
-        &self,
-        caller: &Caller,
-        key: RecurringKey,
-        new: NewRecurringJob,
-        condition: PutIf,
-    ) -> Result<Put, ServiceError> {
-        self.put_as(caller, key, condition, |_| new.clone()).await
-    }
-
-    /// Applies a declaration of the configuration.
-    pub async fn declare(&self, declared: DeclaredRecurringJob) -> Result<Put, ServiceError> {
-        let DeclaredRecurringJob {
-            key,
-            new,
-            keeps_enabled,
-        } = declared;
-        self.put_as(&Caller::configuration(), key, PutIf::Always, |known| NewRecurringJob {
-            is_enabled: known
-                .filter(|_| keeps_enabled)
-                .map_or(new.is_enabled, |known| known.is_enabled),
-            ..new.clone()
-        })
-        .await
-    }
-
-    async fn put_as(
-        &self,
-        caller: &Caller,
-        key: RecurringKey,
-        condition: PutIf,
-        wanted: impl Fn(Option<&NewRecurringJob>) -> NewRecurringJob,
-    ) -> Result<Put, ServiceError> {
-        caller.require(Scope::Write)?;
-        let asked = wanted(None);
-        if let Some(given) = asked.key.filter(|given| *given != key) {
-            return Err(ServiceError::Invalid {
-                field: "key",
-                index: None,
-                detail: format!("key is '{given}', but the path has '{key}'; omit it, or send the same key"),
-            });
-        }
-        for _ in 0..TRIES {
-            // The recurring job is not held while its change waits for a permit.
-            let known = self.repository.recurring_by_key(&key).await?;
-            let Some((id, revision)) = known.map(|known| (known.id, known.revision)) else {
-                if let PutIf::Exists | PutIf::Revision(_) = condition {
-                    return Err(ServiceError::PreconditionFailed { actual: None });
-                }
-                let new = NewRecurringJob {
-                    key: Some(key.clone()),
-                    ..wanted(None)
-                };
-                match self.create(caller, new, None).await {
-                    Ok((recurring, _)) => return Ok(Put::Created(recurring)),
-                    Err(ServiceError::RecurringKeyTaken { .. }) => continue,
-                    Err(error) => return Err(error),
-                }
-            };
-            let if_match = match condition {
-                PutIf::Always | PutIf::Exists => None,
-                PutIf::Revision(revision) => Some(revision),
-                PutIf::Absent => {
-                    return Err(ServiceError::PreconditionFailed { actual: Some(revision) });
-                }
-            };
-            let changed = self.change(caller, id, if_match, |known| wanted(Some(&known))).await;
-            match changed {
-                Ok(recurring) => return Ok(Put::Existing(recurring)),
-                // Deleted since the lookup.
-                Err(ServiceError::NoSuchRecurringJob { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(ServiceError::Contended)
-    }
-
-    /// Deletes the recurring job with this key; its occurrences remain.
-    pub async fn delete_by_key(
-        &self,
-        caller: &Caller,
-        key: &RecurringKey,
-        if_match: Option<u32>,
-    ) -> Result<(), ServiceError> {
-        caller.require(Scope::Write)?;
-        let id = self.read_by_key(key).await?.id;
-        match self.delete(caller, id, if_match).await {
-            Err(ServiceError::NoSuchRecurringJob { .. }) => Err(ServiceError::NoSuchRecurringKey { key: key.clone() }),
-            other => other,
-        }
     }
 
     /// Enables or disables a recurring job.
@@ -404,13 +250,9 @@ impl Recurring {
         if_match: Option<u32>,
     ) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Write)?;
-        takes_new_jobs(&self.runtime, caller)?;
-        if let Some((field, detail)) = super::jobs::job_validation::check_due(Some(due)) {
-            return Err(ServiceError::Invalid {
-                field,
-                index: None,
-                detail,
-            });
+        self.admission.check_running(caller)?;
+        if let Some((field, detail)) = check_due(Some(due)) {
+            return Err(ServiceError::invalid(field, detail));
         }
         let _permit = self.large_texts.for_change().await?;
         let mut apart = 0_u16;
@@ -419,7 +261,7 @@ impl Recurring {
             let now = self.runtime.clock.now();
             // Occurrences are identified by their due times: two triggers in the same microsecond are moved apart.
             let due_at = now + TimeDelta::microseconds(i64::from(apart));
-            let defaults = self.rules.defaults.of(&before.template.job_type);
+            let defaults = self.limits.defaults.of(&before.template.job_type);
             let occurrence = before.occurrence(due_at, defaults, now, self.runtime.ids.next());
             let job = Arc::new(Job {
                 priority: priority.unwrap_or(occurrence.priority),
@@ -444,7 +286,7 @@ impl Recurring {
                 Ok(Applied::Fired(_)) => apart = rand::random_range(1..1_000),
                 // It was deleted or changed concurrently.
                 Err(ChangeError::Conflict) => {}
-                Ok(other) => return Err(unexpected(&other)),
+                Ok(other) => return Err(ServiceError::unexpected(&other)),
                 Err(refused) => return Err(refused.into()),
             }
         }
@@ -463,7 +305,7 @@ impl Recurring {
             let delete = Change::Recurring(RecurringChange::Delete { recurring });
             match self.audit.write(delete, entry).await? {
                 Ok(Applied::Deleted) => return Ok(()),
-                Ok(other) => return Err(unexpected(&other)),
+                Ok(other) => return Err(ServiceError::unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
                 Err(refused) => return Err(refused.into()),
             }
@@ -483,19 +325,15 @@ impl Recurring {
 
     async fn check(&self, caller: &Caller, new: &NewRecurringJob) -> Result<(), ServiceError> {
         let occurrence = new.template.new_job(Due::Now);
-        self.rules.check(&occurrence, None)?;
-        let by_default = &self.rules.defaults.of(&occurrence.job_type).queue;
+        self.limits.check(&occurrence, None)?;
+        let by_default = &self.limits.defaults.of(&occurrence.job_type).queue;
         self.admission
             .check_queue(caller, occurrence.queue.as_ref().unwrap_or(by_default), None)
             .await?;
         if let (Some(starts_at), Some(ends_at)) = (new.schedule.starts_at, new.schedule.ends_at)
             && starts_at > ends_at
         {
-            return Err(ServiceError::Invalid {
-                field: "endsAt",
-                index: None,
-                detail: "endsAt is earlier than startsAt".to_owned(),
-            });
+            return Err(ServiceError::invalid("endsAt", "endsAt is earlier than startsAt"));
         }
         Ok(())
     }

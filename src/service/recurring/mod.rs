@@ -1,0 +1,7 @@
+//! Use cases of recurring jobs.
+
+mod by_key;
+mod use_cases;
+
+pub use self::by_key::{DeclaredRecurringJob, Put, PutIf};
+pub use self::use_cases::{Recurring, RecurringList};

@@ -1,0 +1,8 @@
+//! Use cases of webhook endpoints and their deliveries.
+
+mod checks;
+mod deliveries;
+mod endpoints;
+
+pub use self::deliveries::DeliveryList;
+pub use self::endpoints::{EndpointDraft, EndpointPatch, EndpointView, Webhooks};
