@@ -11,7 +11,7 @@ use super::exposed_files;
 use super::handlers::HandlerError;
 use super::system_thread::SystemThread;
 use super::{Embedded, Server, ServerError, ServerOptions};
-use crate::api::auth::Gate;
+use crate::api::auth::Authenticator;
 use crate::config;
 use crate::config::loader::source::{ConfigError, ConfigErrors};
 use crate::config::zoneinfo;
@@ -326,8 +326,8 @@ pub(crate) async fn migration_states(config: &Config) -> Result<Vec<MigrationSta
 pub(crate) fn check(config: &Config) -> Result<Vec<String>, BuildError> {
     let options = ServerOptions::new(config, HandlerRegistry::new()).map_err(|error| located(config, error.into()))?;
     check_recurring(config, &options.job_limits)?;
-    let gate = Gate::new(options.auth).map_err(ServerError::from);
-    gate.map_err(|error| located(config, error.into()))?;
+    let authenticator = Authenticator::new(options.auth).map_err(ServerError::from);
+    authenticator.map_err(|error| located(config, error.into()))?;
     let now = Clock::system().now();
     let never = config
         .recurring

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::facades::Facades;
 use super::system_thread::SystemThread;
 use super::{ServerError, ServerOptions};
-use crate::api::auth::Gate;
+use crate::api::auth::Authenticator;
 use crate::api::graphql::{GraphQl, Services};
 use crate::api::memory::RequestMemory;
 use crate::api::middleware::security_headers::ResponseHeaders;
@@ -90,7 +90,7 @@ impl Embedded {
         let marks = ResponseHeaders {
             is_private: auth.is_required,
         };
-        let gate = Gate::new(auth)?;
+        let authenticator = Authenticator::new(auth)?;
         let configured: Arc<[QueueSettings]> = runtime.queues.clone().into();
         let workers_by_default = runtime.workers_by_default;
         let runtime = Box::pin(Runtime::start(Arc::clone(&repository), runtime)).await?;
@@ -142,7 +142,7 @@ impl Embedded {
         let events = Events::new(handle, event_buffer);
         let realtime = Realtime::new(
             events.clone(),
-            gate.clone(),
+            authenticator.clone(),
             shutdown.clone(),
             traffic.clients,
             realtime,
@@ -163,12 +163,12 @@ impl Embedded {
         let graphql = GraphQl::new(
             services,
             traffic.operations,
-            gate.clone(),
+            authenticator.clone(),
             realtime.clone(),
             memory.clone(),
             graphql,
         );
-        let access = access_log.then(|| gate.clone());
+        let access = access_log.then(|| authenticator.clone());
         let rest = RestApi {
             jobs: jobs.clone(),
             queues: queues.clone(),
@@ -182,7 +182,7 @@ impl Embedded {
             changes,
             workers,
             health: health.clone(),
-            gate,
+            authenticator,
             memory,
             options: rest,
         };

@@ -2,7 +2,7 @@
 
 use actix_web::web::ServiceConfig;
 
-use crate::api::auth::{AllowedOrigins, Gate};
+use crate::api::auth::{AllowedOrigins, Authenticator};
 use crate::api::graphql;
 use crate::api::graphql::GraphQl;
 use crate::api::middleware::security_headers::ResponseHeaders;
@@ -28,7 +28,7 @@ pub struct Facades {
     /// Counts connections.
     pub(super) connections: HttpConnections,
     /// Determines client addresses for the access log, if enabled.
-    pub(super) access: Option<Gate>,
+    pub(super) access: Option<Authenticator>,
 }
 
 impl Facades {

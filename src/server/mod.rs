@@ -159,8 +159,8 @@ impl Server {
                 .configure(|routes| facades.configure(routes))
                 .configure(rest::configure_unknown)
                 .wrap({
-                    let gate = facades.rest.gate.clone();
-                    from_fn(move |request, next| connection::answer_refused(gate.clone(), request, next))
+                    let authenticator = facades.rest.authenticator.clone();
+                    from_fn(move |request, next| connection::answer_refused(authenticator.clone(), request, next))
                 })
                 .wrap(from_fn(move |request, next| {
                     security_headers::mark(Rc::clone(&marks), request, next)

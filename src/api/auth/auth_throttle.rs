@@ -11,7 +11,7 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::rate_limit::Rate;
-use super::two_generation_cache::Generations;
+use super::two_generation_cache::TwoGenerationCache;
 use crate::domain::access::ip_network::client_prefix;
 
 /// Rate limit of failures of an address.
@@ -26,18 +26,18 @@ const LIFETIME: u64 = 60_000_000_000;
 
 /// The throttle. See the module.
 #[derive(Debug)]
-pub(super) struct Brake {
+pub(super) struct AuthThrottle {
     /// False until the first failure: spares successful callers the lock.
     is_used: AtomicBool,
-    failures: Mutex<Generations<IpAddr, u64>>,
+    failures: Mutex<TwoGenerationCache<IpAddr, u64>>,
 }
 
-impl Brake {
+impl AuthThrottle {
     /// A throttle without failures.
     pub(super) fn new() -> Self {
         Self {
             is_used: AtomicBool::new(false),
-            failures: Mutex::new(Generations::new(ADDRESSES_MAX, LIFETIME)),
+            failures: Mutex::new(TwoGenerationCache::new(ADDRESSES_MAX, LIFETIME)),
         }
     }
 
@@ -114,30 +114,38 @@ mod tests {
 
     #[test]
     fn an_address_that_fails_ten_times_waits_and_others_do_not() {
-        let brake = Brake::new();
+        let throttle = AuthThrottle::new();
         for failure in 1..=10 {
-            assert_eq!(brake.wait(address(1), SECOND), None);
-            assert_eq!(brake.failed(address(1), SECOND), failure == 10);
+            assert_eq!(throttle.wait(address(1), SECOND), None);
+            assert_eq!(throttle.failed(address(1), SECOND), failure == 10);
         }
-        assert_eq!(brake.wait(address(1), SECOND), Some(Duration::from_secs(6)));
-        assert_eq!(brake.wait(address(2), SECOND), None);
-        assert_eq!(brake.wait(address(1), 8 * SECOND), None);
+        assert_eq!(throttle.wait(address(1), SECOND), Some(Duration::from_secs(6)));
+        assert_eq!(throttle.wait(address(2), SECOND), None);
+        assert_eq!(throttle.wait(address(1), 8 * SECOND), None);
         assert!(
-            brake.failed(address(1), 8 * SECOND),
+            throttle.failed(address(1), 8 * SECOND),
             "another failure throttles it again"
         );
-        assert_eq!(brake.wait(address(1), 200 * SECOND), None);
-        assert!(!brake.is_used.load(Ordering::Relaxed), "all entries have expired");
+        assert_eq!(throttle.wait(address(1), 200 * SECOND), None);
+        assert!(!throttle.is_used.load(Ordering::Relaxed), "all entries have expired");
     }
 
     #[test]
     fn the_addresses_of_one_ipv6_network_are_throttled_together() {
-        let brake = Brake::new();
+        let throttle = AuthThrottle::new();
         for host in 0..10_u16 {
-            brake.failed(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]), 0);
+            throttle.failed(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]), 0);
         }
-        assert!(brake.wait(IpAddr::from([0x2001, 0xdb8, 0, 1, 9, 9, 9, 9]), 0).is_some());
-        assert!(brake.wait(IpAddr::from([0x2001, 0xdb8, 0, 2, 9, 9, 9, 9]), 0).is_none());
+        assert!(
+            throttle
+                .wait(IpAddr::from([0x2001, 0xdb8, 0, 1, 9, 9, 9, 9]), 0)
+                .is_some()
+        );
+        assert!(
+            throttle
+                .wait(IpAddr::from([0x2001, 0xdb8, 0, 2, 9, 9, 9, 9]), 0)
+                .is_none()
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Authentication of callers and their rate limits.
 //!
-//! Every facade calls [`Gate::authenticate`] once per request, or [`Gate::authenticate_stream`] for each connection
+//! Every facade calls [`Authenticator::authenticate`] once per request, or [`Authenticator::authenticate_stream`] for each connection
 //! that a browser opens without being able to set a header, and passes the [`Caller`] to the use case, which authorizes
 //! it. This module does not depend on routes.
 //!
@@ -14,9 +14,9 @@ mod client_address;
 mod forwarded_prefix;
 mod granted_scopes;
 mod jwt;
+mod live_credentials;
 mod origins;
 mod rate_limit;
-mod standing;
 mod token_cache;
 mod two_generation_cache;
 
@@ -25,9 +25,9 @@ pub use self::jwt::JwtOptions;
 pub use self::jwt::key_set::{JwtKeyError, JwtKeySource};
 pub use self::jwt::public_key::InvalidKey;
 pub use self::jwt::token::redacted;
+pub use self::live_credentials::{LiveCredentials, RECHECK_INTERVAL};
 pub use self::origins::AllowedOrigins;
 pub use self::rate_limit::{CallerRate, Quota, Rate};
-pub use self::standing::{RECHECK_INTERVAL, Standing};
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
@@ -40,12 +40,12 @@ use sha2::{Digest, Sha256};
 use tracing::{debug, warn};
 
 use self::api_keys::ApiKeys;
-use self::auth_throttle::Brake;
+use self::auth_throttle::AuthThrottle;
 use self::granted_scopes::granted;
 use self::jwt::{Claims, JwtVerifier};
 use self::rate_limit::Meter;
 use self::token_cache::KnownTokens;
-use self::two_generation_cache::Generations;
+use self::two_generation_cache::TwoGenerationCache;
 use crate::domain::access::caller::{Caller, CallerKind, ScopeNames, Scopes};
 use crate::domain::access::ip_network::IpNetwork;
 use crate::domain::values::trace_context::{TRACE_PARENT_HEADER, TraceParent};
@@ -100,7 +100,7 @@ pub enum AuthFailure {
     /// The credentials are invalid, with the reason.
     Invalid(&'static str),
     /// Too many failed authentications from its address.
-    Braked {
+    Throttled {
         /// Time until the next attempt.
         retry_after: Duration,
     },
@@ -121,7 +121,7 @@ impl AuthFailure {
         match self {
             Self::Missing => "missing credentials: send an API key or a token as Authorization: Bearer …".to_owned(),
             Self::Malformed(detail) | Self::Invalid(detail) => (*detail).to_owned(),
-            Self::Braked { retry_after } => format!(
+            Self::Throttled { retry_after } => format!(
                 "too many failed authentications from this address; retry in {} s",
                 whole_seconds(*retry_after)
             ),
@@ -143,7 +143,7 @@ impl AuthFailure {
     /// Time after which a retry may succeed, if any.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Braked { retry_after } => Some(*retry_after),
+            Self::Throttled { retry_after } => Some(*retry_after),
             Self::TooMany { quota } => Some(quota.next_in),
             Self::Missing | Self::Malformed(_) | Self::Invalid(_) | Self::ForeignOrigin | Self::ForeignHost => None,
         }
@@ -155,7 +155,7 @@ impl AuthFailure {
             Self::Missing => Some(format!("Bearer realm=\"{REALM}\"")),
             Self::Malformed(detail) => Some(challenge("invalid_request", detail)),
             Self::Invalid(detail) => Some(challenge("invalid_token", detail)),
-            Self::Braked { .. } | Self::TooMany { .. } | Self::ForeignOrigin | Self::ForeignHost => None,
+            Self::Throttled { .. } | Self::TooMany { .. } | Self::ForeignOrigin | Self::ForeignHost => None,
         }
     }
 }
@@ -179,12 +179,12 @@ pub fn whole_seconds(time: Duration) -> u64 {
 
 /// Credentials of a long-lived connection. They are checked again for every operation: a token may have expired.
 #[derive(Clone)]
-pub struct Shown {
+pub struct Credentials {
     token: Option<Arc<str>>,
     address: Option<IpAddr>,
 }
 
-impl Shown {
+impl Credentials {
     /// The same with the token that the client has sent in a message.
     pub fn with_token(self, token: &str) -> Result<Self, AuthFailure> {
         let token = Some(Arc::from(self::jwt::token::checked(token)?));
@@ -214,7 +214,7 @@ enum Door {
 
 /// Authenticates callers. Cheap to clone; clones share the counts.
 #[derive(Clone)]
-pub struct Gate(Arc<Inner>);
+pub struct Authenticator(Arc<Inner>);
 
 struct Inner {
     is_required: bool,
@@ -222,9 +222,9 @@ struct Inner {
     granted: Scopes,
     keys: ApiKeys,
     jwt: Option<Jwt>,
-    brake: Brake,
+    throttle: AuthThrottle,
     /// The same for public routes.
-    public_brake: Brake,
+    public_throttle: AuthThrottle,
     trusted_proxies: Vec<IpNetwork>,
     origins: AllowedOrigins,
 }
@@ -233,10 +233,10 @@ struct Jwt {
     verifier: JwtVerifier,
     known: KnownTokens,
     rate: Option<Rate>,
-    subjects: Mutex<Generations<Arc<str>, Arc<Meter>>>,
+    subjects: Mutex<TwoGenerationCache<Arc<str>, Arc<Meter>>>,
 }
 
-impl Gate {
+impl Authenticator {
     /// An authenticator with these keys.
     pub fn new(options: AuthOptions) -> Result<Self, JwtKeyError> {
         let AuthOptions {
@@ -252,7 +252,7 @@ impl Gate {
             Some(options) => Some(Jwt {
                 verifier: JwtVerifier::new(&options, self::rate_limit::now())?,
                 known: KnownTokens::new(),
-                subjects: Mutex::new(Generations::new(
+                subjects: Mutex::new(TwoGenerationCache::new(
                     SUBJECTS_MAX,
                     options
                         .rate
@@ -269,8 +269,8 @@ impl Gate {
             granted,
             keys,
             jwt,
-            brake: Brake::new(),
-            public_brake: Brake::new(),
+            throttle: AuthThrottle::new(),
+            public_throttle: AuthThrottle::new(),
             trusted_proxies,
             origins,
         })))
@@ -359,23 +359,23 @@ impl Gate {
         }
     }
 
-    /// The credentials of a request that opens a connection, as for [`Gate::authenticate_stream`]; they may be empty if
+    /// The credentials of a request that opens a connection, as for [`Authenticator::authenticate_stream`]; they may be empty if
     /// the client can send a token in its first message.
-    pub fn look_at(&self, request: &HttpRequest) -> Result<Shown, AuthFailure> {
+    pub fn connection_credentials(&self, request: &HttpRequest) -> Result<Credentials, AuthFailure> {
         if !self.0.origins.allow(request) {
             return Err(AuthFailure::ForeignOrigin);
         }
         if !self.0.is_required {
             self.check_host(request)?;
         }
-        self.shown(request)
+        self.credentials(request)
     }
 
     /// The credentials of a request, in its header or its query.
-    pub fn shown(&self, request: &HttpRequest) -> Result<Shown, AuthFailure> {
+    pub fn credentials(&self, request: &HttpRequest) -> Result<Credentials, AuthFailure> {
         let address = self.address(request);
         if !self.0.is_required {
-            return Ok(Shown { token: None, address });
+            return Ok(Credentials { token: None, address });
         }
         let token = match (
             self::jwt::token::in_header(request)?,
@@ -386,12 +386,12 @@ impl Gate {
             (None, Some(token)) => Some(Arc::from(&*token)),
             (None, None) => None,
         };
-        Ok(Shown { token, address })
+        Ok(Credentials { token, address })
     }
 
     /// The caller with these credentials. Counts as a request if `is_request` is set.
-    pub fn recognise(&self, shown: &Shown, is_request: bool) -> Result<Caller, AuthFailure> {
-        let Shown { token, address } = shown;
+    pub fn authenticate_credentials(&self, credentials: &Credentials, is_request: bool) -> Result<Caller, AuthFailure> {
+        let Credentials { token, address } = credentials;
         if !self.0.is_required {
             return Ok(Caller::anonymous().at(*address));
         }
@@ -400,9 +400,9 @@ impl Gate {
         self.admit(counted, token, *address)
     }
 
-    /// The caller of an open connection with these credentials, if they are still valid. See [`Standing`].
-    pub fn revalidate(&self, shown: &Shown) -> Result<Caller, AuthFailure> {
-        let Shown { token, address } = shown;
+    /// The caller of an open connection with these credentials, if they are still valid. See [`LiveCredentials`].
+    pub fn revalidate(&self, credentials: &Credentials) -> Result<Caller, AuthFailure> {
+        let Credentials { token, address } = credentials;
         if !self.0.is_required {
             return Ok(Caller::anonymous().at(*address));
         }
@@ -479,8 +479,8 @@ impl Gate {
         // Connections without an address count together.
         let from = address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let now = self::rate_limit::now();
-        let wait = self.brake(door).wait(from, now);
-        let braked = |retry_after| AuthFailure::Braked { retry_after };
+        let wait = self.throttle(door).wait(from, now);
+        let braked = |retry_after| AuthFailure::Throttled { retry_after };
         let digest: [u8; 32] = Sha256::digest(token).into();
         if let Some(key) = self.0.keys.find(&digest) {
             if let Some(wait) = wait.filter(|_| !key.seen.contains(from)) {
@@ -536,15 +536,15 @@ impl Gate {
         )
     }
 
-    fn brake(&self, door: Door) -> &Brake {
+    fn throttle(&self, door: Door) -> &AuthThrottle {
         match door {
-            Door::Login => &self.0.brake,
-            Door::Public => &self.0.public_brake,
+            Door::Login => &self.0.throttle,
+            Door::Public => &self.0.public_throttle,
         }
     }
 
     fn refuse(&self, door: Door, from: IpAddr, now: u64, reason: &'static str) -> AuthFailure {
-        let is_braked = self.brake(door).failed(from, now);
+        let is_braked = self.throttle(door).failed(from, now);
         match (door, is_braked) {
             (Door::Public, _) => debug!(client.address = %from, "credentials ignored on a public route: {reason}"),
             (Door::Login, true) => {

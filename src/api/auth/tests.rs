@@ -18,8 +18,8 @@ fn key(name: &str, text: &str, scopes: &[&str], rate: Option<Rate>) -> ApiKey {
     }
 }
 
-fn gate(keys: Vec<ApiKey>) -> Gate {
-    Gate::new(AuthOptions {
+fn authenticator(keys: Vec<ApiKey>) -> Authenticator {
+    Authenticator::new(AuthOptions {
         is_required: true,
         keys,
         ..AuthOptions::default()
@@ -27,8 +27,8 @@ fn gate(keys: Vec<ApiKey>) -> Gate {
     .expect("a gate")
 }
 
-fn reader() -> Gate {
-    gate(vec![key("reader", KEY, &["tickerq:read"], None)])
+fn reader() -> Authenticator {
+    authenticator(vec![key("reader", KEY, &["tickerq:read"], None)])
 }
 
 fn request(token: &str, from: &str) -> HttpRequest {
@@ -50,62 +50,75 @@ fn a_key_determines_the_caller_its_address_and_its_scopes() {
 
 #[test]
 fn missing_and_wrong_credentials_are_rejected() {
-    let gate = reader();
+    let authenticator = reader();
     let nothing = TestRequest::get().to_http_request();
-    assert_eq!(gate.authenticate(&nothing).expect_err("refused"), AuthFailure::Missing);
+    assert_eq!(
+        authenticator.authenticate(&nothing).expect_err("refused"),
+        AuthFailure::Missing
+    );
     for token in [
         "tq_another-key",
         "tq_a-key-for-these-tests-onl",
         "tq_a-key-for-these-tests-only2",
         "a.b.c",
     ] {
-        let refused = gate.authenticate(&request(token, "192.0.2.1")).expect_err("refused");
+        let refused = authenticator
+            .authenticate(&request(token, "192.0.2.1"))
+            .expect_err("refused");
         assert_eq!(refused, AuthFailure::Invalid("invalid API key"), "{token}");
     }
 }
 
 #[test]
 fn a_scope_without_a_name_is_granted_to_every_caller() {
-    let gate = Gate::new(AuthOptions {
+    let authenticator = Authenticator::new(AuthOptions {
         is_required: true,
         granted: Scopes::none().with(Scope::Read).with(Scope::Write),
         keys: vec![key("any", KEY, &["tickerq:admin"], None)],
         ..AuthOptions::default()
     })
     .expect("a gate");
-    let caller = gate.authenticate(&request(KEY, "192.0.2.1")).expect("accepted");
+    let caller = authenticator
+        .authenticate(&request(KEY, "192.0.2.1"))
+        .expect("accepted");
     assert!(Scope::ALL.into_iter().all(|scope| caller.may(scope)));
 }
 
 #[test]
 fn a_token_in_the_query_opens_streams_and_nothing_else() {
-    let gate = reader();
+    let authenticator = reader();
     let uri = format!("/hub?access_token={KEY}");
     let in_query = TestRequest::with_uri(&uri).to_http_request();
-    assert!(gate.authenticate_stream(&in_query).is_ok());
-    assert_eq!(gate.authenticate(&in_query).expect_err("refused"), AuthFailure::Missing);
+    assert!(authenticator.authenticate_stream(&in_query).is_ok());
+    assert_eq!(
+        authenticator.authenticate(&in_query).expect_err("refused"),
+        AuthFailure::Missing
+    );
     let twice = TestRequest::with_uri(&uri)
         .insert_header((AUTHORIZATION, format!("Bearer {KEY}")))
         .to_http_request();
-    for refused in [gate.authenticate_stream(&twice), gate.authenticate(&twice)] {
+    for refused in [
+        authenticator.authenticate_stream(&twice),
+        authenticator.authenticate(&twice),
+    ] {
         assert!(matches!(refused, Err(AuthFailure::Malformed(_))));
     }
     let foreign = TestRequest::with_uri(&uri)
         .insert_header((ORIGIN, "https://evil.example"))
         .to_http_request();
     assert_eq!(
-        gate.authenticate_stream(&foreign).expect_err("refused"),
+        authenticator.authenticate_stream(&foreign).expect_err("refused"),
         AuthFailure::ForeignOrigin
     );
 }
 
 #[test]
 fn without_authentication_every_caller_is_accepted_but_foreign_pages() {
-    let gate = Gate::new(AuthOptions::default()).expect("a gate");
+    let authenticator = Authenticator::new(AuthOptions::default()).expect("a gate");
     let anybody = TestRequest::get()
         .insert_header((AUTHORIZATION, "Bearer whatever"))
         .to_http_request();
-    let caller = gate.authenticate(&anybody).expect("accepted");
+    let caller = authenticator.authenticate(&anybody).expect("accepted");
     assert_eq!(caller.kind(), CallerKind::Anonymous);
     assert!(Scope::ALL.into_iter().all(|scope| caller.may(scope)));
     let foreign = |method: Method| {
@@ -123,7 +136,7 @@ fn without_authentication_every_caller_is_accepted_but_foreign_pages() {
         Method::DELETE,
     ] {
         assert_eq!(
-            gate.authenticate(&foreign(method)).expect_err("refused"),
+            authenticator.authenticate(&foreign(method)).expect_err("refused"),
             AuthFailure::ForeignOrigin
         );
     }
@@ -134,9 +147,9 @@ fn without_authentication_every_caller_is_accepted_but_foreign_pages() {
             .insert_header(("sec-fetch-dest", dest))
             .to_http_request()
     };
-    assert!(gate.authenticate(&from_link("document")).is_err());
-    assert!(gate.authenticate_document(&from_link("document")).is_ok());
-    assert!(gate.authenticate_document(&from_link("iframe")).is_err());
+    assert!(authenticator.authenticate(&from_link("document")).is_err());
+    assert!(authenticator.authenticate_document(&from_link("document")).is_ok());
+    assert!(authenticator.authenticate_document(&from_link("iframe")).is_err());
 }
 
 #[test]
@@ -145,25 +158,28 @@ fn an_address_that_guesses_waits_but_a_key_that_was_seen_there_works_on() {
         key("known here", KEY, &["tickerq:read"], None),
         key("new here", "tq_another-key-for-tests", &["tickerq:read"], None),
     ];
-    let gate = gate(keys);
-    assert!(gate.authenticate(&request(KEY, "192.0.2.1")).is_ok());
+    let authenticator = authenticator(keys);
+    assert!(authenticator.authenticate(&request(KEY, "192.0.2.1")).is_ok());
     for guess in 0..10 {
-        let refused = gate.authenticate(&request(&format!("guess-number-{guess}"), "192.0.2.1"));
+        let refused = authenticator.authenticate(&request(&format!("guess-number-{guess}"), "192.0.2.1"));
         assert!(matches!(refused, Err(AuthFailure::Invalid(_))));
     }
     for token in ["guess-number-11", "tq_another-key-for-tests", "a.signed.token"] {
-        let refused = gate.authenticate(&request(token, "192.0.2.1")).expect_err("braked");
-        let AuthFailure::Braked { retry_after } = refused else {
+        let refused = authenticator
+            .authenticate(&request(token, "192.0.2.1"))
+            .expect_err("braked");
+        let AuthFailure::Throttled { retry_after } = refused else {
             panic!("{refused:?} for {token}");
         };
         assert!(retry_after <= Duration::from_secs(6) && !retry_after.is_zero());
     }
     assert!(
-        gate.authenticate(&request(KEY, "192.0.2.1")).is_ok(),
+        authenticator.authenticate(&request(KEY, "192.0.2.1")).is_ok(),
         "it was accepted from here before"
     );
     assert!(
-        gate.authenticate(&request("tq_another-key-for-tests", "192.0.2.2"))
+        authenticator
+            .authenticate(&request("tq_another-key-for-tests", "192.0.2.2"))
             .is_ok()
     );
 }
@@ -174,19 +190,19 @@ fn a_key_may_make_as_many_requests_as_it_may() {
         capacity: 3,
         per: Duration::from_secs(3_600),
     };
-    let gate = gate(vec![
+    let authenticator = authenticator(vec![
         key("slow", KEY, &["tickerq:read"], Some(rate)),
         key("free", "tq_another-key-for-tests", &["tickerq:read"], None),
     ]);
     for left in [2, 1, 0] {
         let request = request(KEY, "192.0.2.1");
-        assert!(gate.authenticate(&request).is_ok());
+        assert!(authenticator.authenticate(&request).is_ok());
         let quota = request.extensions().get::<CallerRate>().map(CallerRate::quota);
         let quota = quota.expect("word of it");
         assert_eq!(quota.remaining, left);
     }
     let request_too_many = request(KEY, "192.0.2.9");
-    let refused = gate.authenticate(&request_too_many).expect_err("too many");
+    let refused = authenticator.authenticate(&request_too_many).expect_err("too many");
     assert!(matches!(refused, AuthFailure::TooMany { .. }));
     assert!(
         refused
@@ -195,11 +211,11 @@ fn a_key_may_make_as_many_requests_as_it_may() {
     );
     assert!(request_too_many.extensions().get::<CallerRate>().is_some());
     assert!(
-        gate.authenticate_stream(&request(KEY, "192.0.2.1")).is_ok(),
+        authenticator.authenticate_stream(&request(KEY, "192.0.2.1")).is_ok(),
         "streams are not counted"
     );
     let free = request("tq_another-key-for-tests", "192.0.2.1");
-    assert!(gate.authenticate(&free).is_ok());
+    assert!(authenticator.authenticate(&free).is_ok());
     assert!(free.extensions().get::<CallerRate>().is_none());
 }
 

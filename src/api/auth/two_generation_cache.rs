@@ -9,7 +9,7 @@ use std::hash::Hash;
 
 /// The cache. See the module.
 #[derive(Debug)]
-pub(super) struct Generations<K, V> {
+pub(super) struct TwoGenerationCache<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     entries_max: usize,
@@ -17,7 +17,7 @@ pub(super) struct Generations<K, V> {
     born_at: u64,
 }
 
-impl<K: Eq + Hash + Clone, V> Generations<K, V> {
+impl<K: Eq + Hash + Clone, V> TwoGenerationCache<K, V> {
     /// An empty cache of at most twice `entries_max` entries, each of which lives for at least `lifetime` nanoseconds.
     pub(super) fn new(entries_max: usize, lifetime: u64) -> Self {
         Self {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn an_entry_lives_for_its_lifetime() {
-        let mut map = Generations::new(10, 100);
+        let mut map = TwoGenerationCache::new(10, 100);
         *map.entry(&"a", 0, || 0) += 1;
         *map.entry(&"a", 99, || 0) += 1;
         assert_eq!(map.get(&"a"), Some(&2));
@@ -90,7 +90,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_cache_has_at_most_two_generations(keys in proptest::collection::vec((0_u32..1_000, 0_u64..30), 0..500)) {
-            let mut map = Generations::new(20, 1_000);
+            let mut map = TwoGenerationCache::new(20, 1_000);
             let mut now = 0;
             for (key, step) in keys {
                 now += step;

@@ -3,7 +3,7 @@
 use super::context::Services;
 use super::execution::executor::Engine;
 use super::options::GraphQlOptions;
-use crate::api::auth::Gate;
+use crate::api::auth::Authenticator;
 use crate::api::memory::RequestMemory;
 use crate::api::realtime::Realtime;
 use crate::service::facade_metrics::operations::Operations;
@@ -12,7 +12,7 @@ use crate::service::facade_metrics::operations::Operations;
 #[derive(Clone)]
 pub struct GraphQl {
     pub(super) engine: Engine,
-    pub(super) gate: Gate,
+    pub(super) authenticator: Authenticator,
     pub(super) realtime: Realtime,
     pub(super) memory: RequestMemory,
     pub(super) options: GraphQlOptions,
@@ -24,14 +24,14 @@ impl GraphQl {
     pub fn new(
         services: Services,
         operations: Operations,
-        gate: Gate,
+        authenticator: Authenticator,
         realtime: Realtime,
         memory: RequestMemory,
         options: GraphQlOptions,
     ) -> Self {
         Self {
             engine: Engine::new(services, operations, memory.answers.clone(), &options),
-            gate,
+            authenticator,
             realtime,
             memory,
             options,

@@ -11,30 +11,30 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use tracing::{Instrument, Level, debug, debug_span, info};
 
-use crate::api::auth::{Gate, RequestCaller, redacted};
+use crate::api::auth::{Authenticator, RequestCaller, redacted};
 use crate::domain::values::trace_context::{TRACE_PARENT_HEADER, TraceParent};
 
 /// Handles a request and logs it; `access` resolves the clients' addresses if the access log is enabled. At other
 /// levels it costs nothing.
 pub async fn write<B: MessageBody>(
-    access: Option<Gate>,
+    access: Option<Authenticator>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     match access {
-        Some(gate) if tracing::enabled!(Level::INFO) => write_access(&gate, request, next).await,
+        Some(authenticator) if tracing::enabled!(Level::INFO) => write_access(&authenticator, request, next).await,
         Some(_) | None => write_debug(request, next).await,
     }
 }
 
 async fn write_access<B: MessageBody>(
-    gate: &Gate,
+    authenticator: &Authenticator,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     request.extensions_mut().insert(RequestCaller::default());
     let (method, path) = (request.method().clone(), request.path().to_owned());
-    let client = gate
+    let client = authenticator
         .address(request.request())
         .map_or_else(|| "-".to_owned(), |address| address.to_string());
     let began = Instant::now();

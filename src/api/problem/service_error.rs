@@ -118,7 +118,7 @@ impl From<AuthFailure> for Problem {
         let kind = match failure {
             AuthFailure::Missing | AuthFailure::Invalid(_) => ProblemKind::Unauthenticated,
             AuthFailure::Malformed(_) => ProblemKind::Malformed,
-            AuthFailure::Braked { .. } | AuthFailure::TooMany { .. } => ProblemKind::TooManyRequests,
+            AuthFailure::Throttled { .. } | AuthFailure::TooMany { .. } => ProblemKind::TooManyRequests,
             AuthFailure::ForeignOrigin | AuthFailure::ForeignHost => ProblemKind::Forbidden,
         };
         let mut problem = Self::new(kind, failure.detail());

@@ -7,7 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::http::Method;
 use actix_web::web::Query;
 
-use crate::api::auth::{Gate, Shown, Standing};
+use crate::api::auth::{Authenticator, Credentials, LiveCredentials};
 use crate::api::problem::Problem;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::error::ServiceError;
@@ -27,8 +27,8 @@ pub(super) fn query_parameter(request: &HttpRequest, name: &str) -> Option<Strin
 
 /// Decides which callers may connect.
 #[derive(Clone)]
-pub(super) struct Admission {
-    gate: Gate,
+pub(super) struct ConnectionAdmission {
+    authenticator: Authenticator,
 }
 
 /// A caller that may connect.
@@ -36,29 +36,29 @@ pub(super) struct Admitted {
     /// The caller.
     pub caller: Caller,
     /// Its credentials.
-    pub shown: Shown,
+    pub credentials: Credentials,
 }
 
-impl Admission {
+impl ConnectionAdmission {
     /// Accepts callers that the authenticator accepts, if they have the read scope.
-    pub(super) fn new(gate: Gate) -> Self {
-        Self { gate }
+    pub(super) fn new(authenticator: Authenticator) -> Self {
+        Self { authenticator }
     }
 
     /// The caller of a request; an error if it may not connect.
     pub(super) fn admit(&self, request: &HttpRequest) -> Result<Admitted, Problem> {
         let caller = if *request.method() == Method::GET {
-            self.gate.authenticate_stream(request)?
+            self.authenticator.authenticate_stream(request)?
         } else {
-            self.gate.authenticate(request)?
+            self.authenticator.authenticate(request)?
         };
         caller.require_any(SCOPES).map_err(ServiceError::from)?;
-        let shown = self.gate.shown(request)?;
-        Ok(Admitted { caller, shown })
+        let credentials = self.authenticator.credentials(request)?;
+        Ok(Admitted { caller, credentials })
     }
 
     /// The credentials of a connection that was opened.
-    pub(super) fn standing(&self, shown: Shown) -> Standing {
-        Standing::new(self.gate.clone(), shown, SCOPES)
+    pub(super) fn live_credentials(&self, credentials: Credentials) -> LiveCredentials {
+        LiveCredentials::new(self.authenticator.clone(), credentials, SCOPES)
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::admission::Admission;
+use super::admission::ConnectionAdmission;
 use super::connections::{Connections, Owner, Permit, Superseded};
 use super::job_hub::JobHub;
 use super::options::RealtimeOptions;
 use super::signalr::HubServer;
 use super::signalr::connection::Limits;
-use crate::api::auth::Gate;
+use crate::api::auth::Authenticator;
 use crate::api::problem::Problem;
 use crate::domain::access::caller::Caller;
 use crate::service::events::Events;
@@ -21,7 +21,7 @@ pub struct Realtime {
     pub(super) events: Events,
     pub(super) shutdown: Shutdown,
     pub(super) options: RealtimeOptions,
-    pub(super) admission: Admission,
+    pub(super) admission: ConnectionAdmission,
     pub(super) connections: Connections,
     pub(super) hub: HubServer,
 }
@@ -29,9 +29,15 @@ pub struct Realtime {
 impl Realtime {
     /// Live updates of these events for callers that the authenticator accepts, until the server shuts down.
     /// Connections are counted in `clients`.
-    pub fn new(events: Events, gate: Gate, shutdown: Shutdown, clients: Clients, options: RealtimeOptions) -> Self {
+    pub fn new(
+        events: Events,
+        authenticator: Authenticator,
+        shutdown: Shutdown,
+        clients: Clients,
+        options: RealtimeOptions,
+    ) -> Self {
         let connections = Connections::new(options.max_connections, options.max_connections_per_caller, clients);
-        let admission = Admission::new(gate);
+        let admission = ConnectionAdmission::new(authenticator);
         let limits = Limits {
             message_bytes_max: options.message_bytes_max,
             handshake_timeout: options.handshake_timeout,

@@ -34,7 +34,7 @@ use super::handshake;
 use super::live_updates::Realtime;
 use super::liveness::{Due, Liveness, tick_interval};
 use super::message_assembler::{Assembled, Fragments, Frame};
-use crate::api::auth::{RECHECK_INTERVAL, Standing};
+use crate::api::auth::{LiveCredentials, RECHECK_INTERVAL};
 use crate::api::contract::view::event::EventView;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::domain::access::caller::Caller;
@@ -52,7 +52,7 @@ pub(super) async fn connect(realtime: Rc<Realtime>, request: HttpRequest, payloa
 }
 
 fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let Admitted { caller, shown } = realtime.admission.admit(request)?;
+    let Admitted { caller, credentials } = realtime.admission.admit(request)?;
     handshake::check(request)?;
     let permit = realtime.enter(ClientKind::WebSocket, &caller)?;
     let options = &realtime.options;
@@ -63,7 +63,7 @@ fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<
         violated: Violated::default(),
         realtime: realtime.clone(),
         liveness: Liveness::new(Instant::now()),
-        standing: realtime.admission.standing(shown),
+        live_credentials: realtime.admission.live_credentials(credentials),
         caller: caller.lasting(),
         _permit: permit,
     };
@@ -135,7 +135,7 @@ struct Session {
     violated: Violated,
     realtime: Realtime,
     liveness: Liveness,
-    standing: Standing,
+    live_credentials: LiveCredentials,
     caller: Caller,
     _permit: Permit,
 }
@@ -216,7 +216,7 @@ impl Session {
 
     /// Closes the connection when its caller's credentials are no longer valid.
     fn recheck(&mut self, ctx: &mut Context) {
-        if let Err(why) = self.standing.check() {
+        if let Err(why) = self.live_credentials.check() {
             end(CloseCode::Policy, &why, ctx);
         }
     }

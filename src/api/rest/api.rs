@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::api::auth::Gate;
+use crate::api::auth::Authenticator;
 use crate::api::memory::RequestMemory;
 use crate::service::audit::AuditLog;
 use crate::service::change_feed::Changes;
@@ -102,7 +102,7 @@ pub struct RestApi {
     /// Use cases of health.
     pub health: Health,
     /// Authenticates callers.
-    pub gate: Gate,
+    pub authenticator: Authenticator,
     /// Memory budgets of requests.
     pub memory: RequestMemory,
     /// Options.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, route_with_query};
+use super::request::context::{ApiResult, RequestContext, route_with_query};
 use super::request::pagination;
 use super::request::parameters::Parameters;
 use crate::api::contract::filters::{check_range, parse_actor, parse_bound, parse_end};
@@ -59,20 +59,20 @@ pub(super) struct AuditList<'a> {
     ),
     responses((status = 200, description = "A page of audit records", body = AuditList))
 )]
-pub(super) async fn list_audit_records(call: Call) -> Answer {
-    let mut parameters = Parameters::of(&call.request)?;
+pub(super) async fn list_audit_records(context: RequestContext) -> ApiResult {
+    let mut parameters = Parameters::of(&context.request)?;
     let filter = read_filter(&mut parameters);
     let page = AuditPage {
         limit: pagination::read_limit(&mut parameters),
         after: parameters.read("after", AuditId::parse),
     };
     parameters.finish()?;
-    let AuditRecords { records, has_more } = call.api.audit.list(&call.caller, &filter, page).await?;
+    let AuditRecords { records, has_more } = context.api.audit.list(&context.caller, &filter, page).await?;
     let list = AuditList {
         records: records.iter().map(AuditView::from).collect(),
         has_more,
     };
-    call.list(&list)
+    context.list(&list)
 }
 
 fn read_filter(parameters: &mut Parameters) -> AuditFilter {

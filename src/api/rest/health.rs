@@ -5,7 +5,7 @@ use serde::Serialize;
 use tracing::debug;
 use utoipa::ToSchema;
 
-use super::request::context::{Answer, Call, json};
+use super::request::context::{ApiResult, RequestContext, json};
 use crate::api::contract::enumerations::HealthWord;
 use crate::api::contract::view::metrics::ReasonView;
 use crate::api::problem::Problem;
@@ -47,7 +47,7 @@ pub(super) struct HealthView {
         (status = 200, description = "The process is running", body = HealthView)
     )
 )]
-pub(super) async fn get_liveness(_: Call) -> Answer {
+pub(super) async fn get_liveness(_: RequestContext) -> ApiResult {
     let view = HealthView {
         status: "ok",
         time_zone_database: Some(ZoneDatabase::current().version()),
@@ -70,8 +70,8 @@ pub(super) async fn get_liveness(_: Call) -> Answer {
         (status = 503, description = "The server is not ready, with the causes")
     )
 )]
-pub(super) async fn get_readiness(call: Call) -> Answer {
-    let may_read = call.caller.may(Scope::Read);
+pub(super) async fn get_readiness(context: RequestContext) -> ApiResult {
+    let may_read = context.caller.may(Scope::Read);
     let reason = |reason: &HealthReason| {
         if may_read {
             ReasonView::from(reason)
@@ -86,7 +86,7 @@ pub(super) async fn get_readiness(call: Call) -> Answer {
             reason.message_without_names()
         }
     };
-    match call.api.health.readiness().await {
+    match context.api.health.readiness().await {
         Readiness::Ready {
             restarted_actors,
             health,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, json, route, route_showing};
+use super::request::context::{ApiResult, RequestContext, json, route, route_showing};
 use crate::api::disclosure::Disclosure;
 use crate::api::problem::PartError;
 use crate::api::request_body;
@@ -61,9 +61,9 @@ pub(super) struct LogLevelRequest {
         (status = 409, description = "The log level is managed by the host application"),
     )
 )]
-pub(super) async fn get_log_level(call: Call) -> Answer {
-    let level = call.api.log.level(&call.caller)?;
-    answer(&call, &level)
+pub(super) async fn get_log_level(context: RequestContext) -> ApiResult {
+    let level = context.api.log.level(&context.caller)?;
+    answer(&context, &level)
 }
 
 /// Set the log level
@@ -81,18 +81,18 @@ pub(super) async fn get_log_level(call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(super) async fn set_log_level(mut call: Call) -> Answer {
-    let body = call.body(call.api.options.body_bytes_max).await?;
+pub(super) async fn set_log_level(mut context: RequestContext) -> ApiResult {
+    let body = context.body(context.api.options.body_bytes_max).await?;
     let LogLevelRequest { level } = request_body::parse(&body)?;
     let level = LogLevel::parse(&level).map_err(|wrong| PartError::field("/level", wrong))?;
-    call.api.log.set_level(&call.caller, &level)?;
-    answer(&call, &level)
+    context.api.log.set_level(&context.caller, &level)?;
+    answer(&context, &level)
 }
 
-fn answer(call: &Call, level: &LogLevel) -> Answer {
+fn answer(context: &RequestContext, level: &LogLevel) -> ApiResult {
     let document = LogLevelDocument {
         level: level.to_string(),
-        node_id: call.api.log.node().to_string(),
+        node_id: context.api.log.node().to_string(),
     };
     json(StatusCode::OK, &document)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, json, route, route_with_query};
+use super::request::context::{ApiResult, RequestContext, json, route, route_with_query};
 use super::request::parameters::Parameters;
 use crate::api::contract::enumerations::GranularityWord;
 use crate::api::contract::filters::{parse_period_bound, parse_types};
@@ -67,8 +67,8 @@ pub(super) struct SystemOverview {
                    jobs.",
     responses((status = 200, description = "The system metrics", body = SystemOverview))
 )]
-pub(super) async fn get_system_metrics(call: Call) -> Answer {
-    let SystemReport { metrics, health } = call.api.metrics.system(&call.caller).await?;
+pub(super) async fn get_system_metrics(context: RequestContext) -> ApiResult {
+    let SystemReport { metrics, health } = context.api.metrics.system(&context.caller).await?;
     let overview = SystemOverview {
         metrics: SystemMetricsView::from(&*metrics),
         health_reasons: health.reasons.iter().map(ReasonView::from).collect(),
@@ -95,11 +95,11 @@ pub(super) async fn get_system_metrics(call: Call) -> Answer {
     ),
     responses((status = 200, description = "The job statistics", body = PerformanceMetrics))
 )]
-pub(super) async fn get_performance_metrics(call: Call) -> Answer {
-    let mut parameters = Parameters::of(&call.request)?;
+pub(super) async fn get_performance_metrics(context: RequestContext) -> ApiResult {
+    let mut parameters = Parameters::of(&context.request)?;
     let (period, filter) = read(&mut parameters);
     parameters.finish()?;
-    let report = call.api.metrics.performance(&call.caller, &period, &filter).await;
+    let report = context.api.metrics.performance(&context.caller, &period, &filter).await;
     json(
         StatusCode::OK,
         &PerformanceMetrics::from(&report.map_err(of_parameters)?),
@@ -122,11 +122,11 @@ pub(super) async fn get_performance_metrics(call: Call) -> Answer {
     ),
     responses((status = 200, description = "The job statistics", body = JobTypeAnalytics))
 )]
-pub(super) async fn get_job_type_metrics(call: Call) -> Answer {
-    let mut parameters = Parameters::of(&call.request)?;
+pub(super) async fn get_job_type_metrics(context: RequestContext) -> ApiResult {
+    let mut parameters = Parameters::of(&context.request)?;
     let (period, filter) = read(&mut parameters);
     parameters.finish()?;
-    let report = call.api.metrics.job_types(&call.caller, &period, &filter).await;
+    let report = context.api.metrics.job_types(&context.caller, &period, &filter).await;
     json(StatusCode::OK, &JobTypeAnalytics::from(&report.map_err(of_parameters)?))
 }
 

@@ -1,7 +1,7 @@
 //! The REST facade: its routes and their state.
 //!
 //! A file has one resource or one concern of all of them; the types of requests and responses are beside the routes
-//! that use them. Every route is registered twice, with and without the version. A route's function takes a `Call` and
+//! that use them. Every route is registered twice, with and without the version. A route's function takes a `RequestContext` and
 //! returns a response or a `Problem`, which is the only source of errors, so that they have one format.
 
 mod api;

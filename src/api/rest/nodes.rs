@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, json, route, route_showing};
+use super::request::context::{ApiResult, RequestContext, json, route, route_showing};
 use crate::api::contract::view::node::NodeDocument;
 use crate::api::disclosure::Disclosure;
 use crate::api::problem::Problem;
@@ -34,7 +34,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     ));
 }
 
-impl Call {
+impl RequestContext {
     fn node_id(&self) -> Result<NodeId, Problem> {
         // The format is that of a job's id.
         let id = self.path_part("id", "node", JobId::parse)?;
@@ -57,9 +57,9 @@ pub(super) struct NodeList {
     description = "Returns the nodes that share the storage: live nodes, and nodes that were lost in the last hour.",
     responses((status = 200, description = "The nodes", body = NodeList))
 )]
-pub(super) async fn list_nodes(call: Call) -> Answer {
-    let own = call.api.nodes.own();
-    let nodes = call.api.nodes.list(&call.caller).await?;
+pub(super) async fn list_nodes(context: RequestContext) -> ApiResult {
+    let own = context.api.nodes.own();
+    let nodes = context.api.nodes.list(&context.caller).await?;
     let nodes = nodes.into_iter().map(|node| NodeDocument::new(node, own)).collect();
     json(StatusCode::OK, &NodeList { nodes })
 }
@@ -79,11 +79,11 @@ pub(super) async fn list_nodes(call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(super) async fn drain_node(mut call: Call) -> Answer {
-    let id = call.node_id()?;
-    call.no_fields().await?;
-    let own = call.api.nodes.own();
-    let node = call.api.nodes.drain(&call.caller, id).await?;
+pub(super) async fn drain_node(mut context: RequestContext) -> ApiResult {
+    let id = context.node_id()?;
+    context.no_fields().await?;
+    let own = context.api.nodes.own();
+    let node = context.api.nodes.drain(&context.caller, id).await?;
     json(StatusCode::OK, &NodeDocument::new(node, own))
 }
 
@@ -101,10 +101,10 @@ pub(super) async fn drain_node(mut call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(super) async fn resume_node(mut call: Call) -> Answer {
-    let id = call.node_id()?;
-    call.no_fields().await?;
-    let own = call.api.nodes.own();
-    let node = call.api.nodes.resume(&call.caller, id).await?;
+pub(super) async fn resume_node(mut context: RequestContext) -> ApiResult {
+    let id = context.node_id()?;
+    context.no_fields().await?;
+    let own = context.api.nodes.own();
+    let node = context.api.nodes.resume(&context.caller, id).await?;
     json(StatusCode::OK, &NodeDocument::new(node, own))
 }

@@ -19,7 +19,7 @@ use utoipa::openapi::{
 use utoipa_swagger_ui::Config;
 
 use super::api::{Docs, RestApi, RestOptions};
-use super::request::context::{Answer, Call, document_route, open_route};
+use super::request::context::{ApiResult, RequestContext, document_route, open_route};
 use super::{audit, health, jobs, log_level, metrics, nodes, queues, recurring, webhooks, workers};
 use crate::api::contract::enumerations;
 use crate::api::problem::response::ProblemDocument;
@@ -291,11 +291,11 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
         }
     };
     let is_public = api.options.docs == Docs::Public;
-    let serve = move |call: Call| {
+    let serve = move |context: RequestContext| {
         let (document, body) = (Rc::clone(&document), body.clone());
         async move {
-            may_read(&call, is_public)?;
-            let body = match call.api.gate.forwarded_prefix(&call.request) {
+            may_read(&context, is_public)?;
+            let body = match context.api.authenticator.forwarded_prefix(&context.request) {
                 Some(prefix) => behind(&document, &prefix).unwrap_or(body),
                 None => body,
             };
@@ -324,11 +324,11 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
         "/docs",
         vec![(Method::GET, open_route(api, redirect_to_pages))],
     ));
-    let show = move |call: Call| {
+    let show = move |context: RequestContext| {
         let pages = Arc::clone(&pages);
         async move {
-            may_read(&call, is_public)?;
-            show_page(&call, pages)
+            may_read(&context, is_public)?;
+            show_page(&context, pages)
         }
     };
     let show = if is_public {
@@ -347,22 +347,22 @@ fn behind(document: &OpenApi, prefix: &str) -> Option<Bytes> {
 }
 
 /// Rejects callers without the read scope, unless the document is public.
-fn may_read(call: &Call, is_public: bool) -> Result<(), Problem> {
+fn may_read(context: &RequestContext, is_public: bool) -> Result<(), Problem> {
     if is_public {
         return Ok(());
     }
-    Ok(call.caller.require(Scope::Read)?)
+    Ok(context.caller.require(Scope::Read)?)
 }
 
-async fn redirect_to_pages(_: Call) -> Answer {
+async fn redirect_to_pages(_: RequestContext) -> ApiResult {
     // Relative, so that it works behind a proxy that adds a prefix to the path.
     Ok(HttpResponse::build(StatusCode::PERMANENT_REDIRECT)
         .insert_header((LOCATION, "docs/"))
         .finish())
 }
 
-fn show_page(call: &Call, pages: Arc<Config<'static>>) -> Answer {
-    let file = call.request.match_info().query("file");
+fn show_page(context: &RequestContext, pages: Arc<Config<'static>>) -> ApiResult {
+    let file = context.request.match_info().query("file");
     match utoipa_swagger_ui::serve(file, pages) {
         Ok(Some(page)) => {
             let mut response = HttpResponse::Ok();
@@ -374,7 +374,7 @@ fn show_page(call: &Call, pages: Arc<Config<'static>>) -> Answer {
             }
             Ok(response.body(page.bytes.into_owned()))
         }
-        Ok(None) => Err(Problem::unknown_route(&call.request)),
+        Ok(None) => Err(Problem::unknown_route(&context.request)),
         Err(error) => {
             tracing::error!("failed to build a page of the OpenAPI document: {error}");
             Err(Problem::new(

@@ -9,7 +9,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::ServiceConfig;
 
 use super::api::{Exposition, MakeText, RestApi};
-use super::request::context::{Answer, Call, open_route, route};
+use super::request::context::{ApiResult, RequestContext, open_route, route};
 use crate::api::routing::resource;
 use crate::domain::access::caller::Scope;
 
@@ -32,9 +32,9 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     let Some(Exposition { path, is_open, text }) = api.exposition.clone() else {
         return;
     };
-    let show = move |call: Call| {
+    let show = move |context: RequestContext| {
         let text = Arc::clone(&text);
-        async move { show(call, is_open, text).await }
+        async move { show(context, is_open, text).await }
     };
     let route = if is_open {
         open_route(api, show)
@@ -44,9 +44,9 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     config.service(resource(&path, vec![(Method::GET, route)]));
 }
 
-async fn show(call: Call, is_open: bool, text: MakeText) -> Answer {
+async fn show(context: RequestContext, is_open: bool, text: MakeText) -> ApiResult {
     if !is_open {
-        call.caller.require(Scope::Read)?;
+        context.caller.require(Scope::Read)?;
     }
     let text = text().await?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, TEXT_FORMAT)).body(text))

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{Answer, Call, json, route};
+use super::request::context::{ApiResult, RequestContext, json, route};
 use crate::api::contract::request::queue::ClearRequest;
 use crate::api::contract::view::queue::QueueDocument;
 use crate::api::routing::resource;
@@ -71,8 +71,8 @@ pub(super) struct ClearedQueue {
     tag = "queues",
     responses((status = 200, description = "All queues, sorted by name", body = QueueList))
 )]
-pub(super) async fn list_queues(call: Call) -> Answer {
-    let views = call.api.queues.list(&call.caller).await?;
+pub(super) async fn list_queues(context: RequestContext) -> ApiResult {
+    let views = context.api.queues.list(&context.caller).await?;
     let queues = views.into_iter().map(QueueDocument::from).collect();
     json(StatusCode::OK, &QueueList { queues })
 }
@@ -88,8 +88,8 @@ pub(super) async fn list_queues(call: Call) -> Answer {
         (status = 404, description = "Queue not found"),
     )
 )]
-pub(super) async fn get_queue(call: Call) -> Answer {
-    let view = call.api.queues.get(&call.caller, &call.queue_name()?).await?;
+pub(super) async fn get_queue(context: RequestContext) -> ApiResult {
+    let view = context.api.queues.get(&context.caller, &context.queue_name()?).await?;
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
@@ -105,9 +105,9 @@ pub(super) async fn get_queue(call: Call) -> Answer {
         (status = 409, description = "The queue is configured, or has unfinished jobs"),
     )
 )]
-pub(super) async fn delete_queue(call: Call) -> Answer {
-    let name = call.queue_name()?;
-    call.api.queues.delete(&call.caller, &name).await?;
+pub(super) async fn delete_queue(context: RequestContext) -> ApiResult {
+    let name = context.queue_name()?;
+    context.api.queues.delete(&context.caller, &name).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -124,10 +124,10 @@ pub(super) async fn delete_queue(call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(super) async fn pause_queue(mut call: Call) -> Answer {
-    let name = call.queue_name()?;
-    call.no_fields().await?;
-    let view = call.api.queues.pause(&call.caller, &name).await?;
+pub(super) async fn pause_queue(mut context: RequestContext) -> ApiResult {
+    let name = context.queue_name()?;
+    context.no_fields().await?;
+    let view = context.api.queues.pause(&context.caller, &name).await?;
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
@@ -144,10 +144,10 @@ pub(super) async fn pause_queue(mut call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(super) async fn resume_queue(mut call: Call) -> Answer {
-    let name = call.queue_name()?;
-    call.no_fields().await?;
-    let view = call.api.queues.resume(&call.caller, &name).await?;
+pub(super) async fn resume_queue(mut context: RequestContext) -> ApiResult {
+    let name = context.queue_name()?;
+    context.no_fields().await?;
+    let view = context.api.queues.resume(&context.caller, &name).await?;
     json(StatusCode::OK, &QueueDocument::from(view))
 }
 
@@ -165,11 +165,13 @@ pub(super) async fn resume_queue(mut call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(super) async fn clear_queue(mut call: Call) -> Answer {
-    let name = call.queue_name()?;
-    let (clear_pending, clear_failed) = call.optional_body::<ClearRequest>().await?.into_statuses()?;
-    let queues = &call.api.queues;
-    let (Cleared { pending, failed }, view) = queues.clear(&call.caller, &name, clear_pending, clear_failed).await?;
+pub(super) async fn clear_queue(mut context: RequestContext) -> ApiResult {
+    let name = context.queue_name()?;
+    let (clear_pending, clear_failed) = context.optional_body::<ClearRequest>().await?.into_statuses()?;
+    let queues = &context.api.queues;
+    let (Cleared { pending, failed }, view) = queues
+        .clear(&context.caller, &name, clear_pending, clear_failed)
+        .await?;
     let cleared = ClearedQueue {
         queue: view.into(),
         cleared_pending: pending,

@@ -4,12 +4,12 @@ use actix_web::HttpResponse;
 use actix_web::body::MessageBody;
 use serde_json::{Map, Value};
 
-use super::request::response::Answer;
+use super::request::response::ApiResult;
 use crate::api::disclosure;
 use crate::api::problem::{Problem, ProblemKind};
 
 /// Reduces a response to the members that every caller receives.
-pub(super) fn reduce(response: HttpResponse) -> Answer {
+pub(super) fn reduce(response: HttpResponse) -> ApiResult {
     let (head, body) = response.into_parts();
     let failed = || {
         tracing::error!("failed to reduce a response for a caller without the read scope");

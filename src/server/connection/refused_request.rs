@@ -9,12 +9,12 @@ use actix_web::middleware::Next;
 
 use super::refusal::{METHOD, Refusal};
 use super::shared::Shared;
-use crate::api::auth::Gate;
+use crate::api::auth::Authenticator;
 use crate::api::rest::{Unreadable, unreadable};
 
 /// Responds to the placeholder of a rejected request, and to requests whose body or connection is rejected.
 pub(crate) async fn answer_refused(
-    gate: Gate,
+    authenticator: Authenticator,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -24,7 +24,7 @@ pub(crate) async fn answer_refused(
     let refused = if request.method().as_str() == METHOD {
         shared.refusal()
     } else {
-        let client = || gate.address(request.request());
+        let client = || authenticator.address(request.request());
         shared.count_for_client(request.path(), client).err()
     };
     if let Some(refusal) = refused {

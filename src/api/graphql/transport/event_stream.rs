@@ -11,7 +11,7 @@ use futures_util::stream::{self, LocalBoxStream, StreamExt};
 
 use super::content_negotiation::Form;
 use super::response::EncodedResponse;
-use crate::api::auth::{RECHECK_INTERVAL, Standing};
+use crate::api::auth::{LiveCredentials, RECHECK_INTERVAL};
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::ExecutionError;
 use crate::api::memory::{Ending, MemoryBudget, Turn, paced};
@@ -116,7 +116,7 @@ struct Running {
     framing: Framing,
     keep_alive: Interval,
     recheck: Interval,
-    standing: Standing,
+    live_credentials: LiveCredentials,
     _permit: Permit,
 }
 
@@ -126,7 +126,7 @@ impl Running {
         let bytes = loop {
             break tokio::select! {
                 biased;
-                _ = self.recheck.tick() => match self.standing.check() {
+                _ = self.recheck.tick() => match self.live_credentials.check() {
                     Ok(()) => continue,
                     Err(why) => {
                         self.responses = None;
@@ -156,7 +156,7 @@ pub(crate) fn respond(
     memory: &MemoryBudget,
     framing: Framing,
     responses: LocalBoxStream<'static, Result<EncodedResponse, ExecutionError>>,
-    standing: Standing,
+    live_credentials: LiveCredentials,
     permit: Permit,
     is_subscription: bool,
 ) -> HttpResponse {
@@ -166,7 +166,7 @@ pub(crate) fn respond(
         // The first keep-alive is sent immediately and shows that the stream is open.
         keep_alive: interval(realtime.options().ping_interval),
         recheck: interval(RECHECK_INTERVAL),
-        standing,
+        live_credentials,
         _permit: permit,
     };
     let preamble = Some(framing.preamble()).filter(|bytes| !bytes.is_empty()).map(Ok);

@@ -21,7 +21,7 @@ use super::event_stream::Framing;
 use super::refusal::refuse;
 use super::response::EncodedResponse;
 use super::websocket;
-use crate::api::auth::Standing;
+use crate::api::auth::LiveCredentials;
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::{ExecutionError, GraphQlRequest, Operation};
 use crate::api::graphql::execution::operation_count;
@@ -55,8 +55,8 @@ pub(crate) async fn get(graphql: Rc<GraphQl>, request: HttpRequest, payload: Pay
 async fn try_get(graphql: &GraphQl, request: &HttpRequest, form: Form) -> Result<HttpResponse, Problem> {
     let caller = match form {
         // Browsers' event sources can't set headers.
-        Form::EventStream => graphql.gate.authenticate_stream(request)?,
-        Form::Json | Form::GraphQlResponse | Form::Multipart => graphql.gate.authenticate(request)?,
+        Form::EventStream => graphql.authenticator.authenticate_stream(request)?,
+        Form::Json | Form::GraphQlResponse | Form::Multipart => graphql.authenticator.authenticate(request)?,
     };
     check_sender(graphql, request)?;
     let graphql_request = request_in_address(request.query_string())?;
@@ -84,11 +84,11 @@ fn check_sender(graphql: &GraphQl, request: &HttpRequest) -> Result<(), Problem>
             .get(name)
             .map_or(&b""[..], |value| value.as_bytes().trim_ascii())
     };
-    let is_deliberate = graphql.gate.is_required()
+    let is_deliberate = graphql.authenticator.is_required()
         || headers.contains_key(AUTHORIZATION)
         || PREFLIGHT_HEADERS.iter().any(|name| !text(name).is_empty())
         || matches!(text("sec-fetch-site"), b"same-origin" | b"none")
-        || graphql.gate.is_of_allowed_page(request);
+        || graphql.authenticator.is_of_allowed_page(request);
     if is_deliberate {
         return Ok(());
     }
@@ -116,7 +116,7 @@ async fn try_post(
     mut payload: Payload,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
-    let caller = graphql.gate.authenticate(request)?;
+    let caller = graphql.authenticator.authenticate(request)?;
     request_body::check_content_type(request.headers())?;
     let (max, memory) = (graphql.options.body_bytes_max, (&graphql.memory.bodies, &caller));
     let bytes = request_body::read(request.headers(), &mut payload, max, memory).await;
@@ -208,10 +208,10 @@ async fn respond(
         (Form::Multipart, Err(_)) | (Form::Json | Form::GraphQlResponse, _) => false,
     };
     if is_stream {
-        let shown = graphql.gate.shown(request)?;
-        let caller = graphql.gate.revalidate(&shown)?;
-        let standing = Standing::new(graphql.gate.clone(), shown, &Scope::ALL);
-        return stream_of(graphql, read, form, &caller, standing);
+        let credentials = graphql.authenticator.credentials(request)?;
+        let caller = graphql.authenticator.revalidate(&credentials)?;
+        let live_credentials = LiveCredentials::new(graphql.authenticator.clone(), credentials, &Scope::ALL);
+        return stream_of(graphql, read, form, &caller, live_credentials);
     }
     let response = match read {
         Ok(operation) => execute(graphql, operation).await.map_err(ExecutionError::problem)?,
@@ -236,7 +236,7 @@ fn stream_of(
     read: Result<Operation, EncodedResponse>,
     form: Form,
     caller: &Caller,
-    standing: Standing,
+    live_credentials: LiveCredentials,
 ) -> Result<HttpResponse, Problem> {
     if !graphql.realtime.options().enable {
         return Err(Problem::new(ProblemKind::NotFound, "live updates are disabled"));
@@ -263,7 +263,7 @@ fn stream_of(
         &memory,
         framing,
         responses,
-        standing,
+        live_credentials,
         permit,
         is_subscription,
     ))

@@ -21,7 +21,7 @@ use super::hub::{Client, Hub, HubError, Invoked};
 use super::json;
 use super::message::{Incoming, Outgoing, Unreadable};
 use super::protocol::{Format, Protocol};
-use crate::api::auth::{RECHECK_INTERVAL, Shown, Standing};
+use crate::api::auth::{Credentials, LiveCredentials, RECHECK_INTERVAL};
 use crate::api::realtime::connections::Permit;
 use crate::domain::access::caller::Caller;
 use crate::service::shutdown::Shutdown;
@@ -103,7 +103,7 @@ pub(super) struct Connection {
     shutdown: Pin<Box<dyn Future<Output = ()>>>,
     permit: Permit,
     waker: Option<Waker>,
-    standing: Standing,
+    live_credentials: LiveCredentials,
     opened_at: Instant,
     last_received: Instant,
     last_sent: Instant,
@@ -115,7 +115,7 @@ impl Connection {
     pub(super) fn new(
         hub: Arc<dyn Hub>,
         caller: Caller,
-        standing: Standing,
+        live_credentials: LiveCredentials,
         transport: Transport,
         limits: Limits,
         shutdown: &Shutdown,
@@ -134,7 +134,7 @@ impl Connection {
             shutdown: Box::pin(shutdown.begun()),
             permit,
             waker: None,
-            standing,
+            live_credentials,
             opened_at: now,
             last_received: now,
             last_sent: now,
@@ -151,8 +151,8 @@ impl Connection {
     }
 
     /// Replaces the credentials by newer ones that were accepted.
-    pub(super) fn renew(&mut self, shown: Shown) {
-        self.standing.renew(shown);
+    pub(super) fn renew(&mut self, credentials: Credentials) {
+        self.live_credentials.renew(credentials);
     }
 
     /// Receives bytes from the client: a part of a message, one, or several.
@@ -279,7 +279,7 @@ impl Connection {
         }
         self.last_tick = Instant::now();
         if matches!(self.state, State::Handshaking(_) | State::Open { .. })
-            && let Err(why) = self.standing.check()
+            && let Err(why) = self.live_credentials.check()
         {
             // Clients reconnect with new credentials, if they have them.
             return self.end(Ended::Unauthenticated, Some(&why), true);

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::connection::{Connection, Limits, Output};
 use super::connection_registry::Registered;
 use super::http_transport::HttpTransport;
-use crate::api::auth::Shown;
+use crate::api::auth::Credentials;
 use crate::api::realtime::connections::Superseded;
 
 /// Capacity of the mailbox; senders wait while it is full.
@@ -33,7 +33,7 @@ pub(super) struct Receive(pub Bytes);
 /// Credentials of a request that were accepted: they may be newer than those of the connection.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub(super) struct Renew(pub Shown);
+pub(super) struct Renew(pub Credentials);
 
 /// Fetches messages for the client, as soon as there are any.
 #[derive(Message)]
@@ -203,8 +203,8 @@ impl Handler<Receive> for HttpConnection {
 impl Handler<Renew> for HttpConnection {
     type Result = ();
 
-    fn handle(&mut self, Renew(shown): Renew, _: &mut Context<Self>) {
-        self.connection.renew(shown);
+    fn handle(&mut self, Renew(credentials): Renew, _: &mut Context<Self>) {
+        self.connection.renew(credentials);
     }
 }
 

@@ -10,7 +10,7 @@ use super::connection_registry::Registry;
 use super::http_connection::HttpConnection;
 use super::hub::Hub;
 use crate::api::problem::Problem;
-use crate::api::realtime::admission::Admission;
+use crate::api::realtime::admission::ConnectionAdmission;
 use crate::api::realtime::connections::{Connections, Owner, Permit, Superseded};
 use crate::domain::access::caller::Caller;
 use crate::service::facade_metrics::clients::ClientKind;
@@ -27,7 +27,7 @@ pub(in super::super) struct HubServer {
     pub(super) limits: Limits,
     pub(super) registry: Registry<Addr<HttpConnection>>,
     pub(super) shutdown: Shutdown,
-    pub(super) admission: Admission,
+    pub(super) admission: ConnectionAdmission,
     pub(super) connections: Connections,
 }
 
@@ -37,7 +37,7 @@ impl HubServer {
         hub: Arc<dyn Hub>,
         limits: Limits,
         shutdown: Shutdown,
-        admission: Admission,
+        admission: ConnectionAdmission,
         connections: Connections,
     ) -> Self {
         Self {

@@ -20,7 +20,7 @@ use super::hub_server::{HubServer, answer};
 use super::protocol::Format;
 use super::token::{already_open, no_connection, of_another_caller, other_transport, token};
 use super::{connection, long_polling, server_sent_events, web_sockets};
-use crate::api::auth::Shown;
+use crate::api::auth::Credentials;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::realtime::admission::Admitted;
 use crate::api::realtime::handshake;
@@ -78,7 +78,7 @@ async fn fetch(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse
         Found::Http { address, .. } => match transport {
             HttpTransport::ServerSentEvents => Err(already_open()),
             HttpTransport::LongPolling => {
-                renew(&address, admitted.shown).await;
+                renew(&address, admitted.credentials).await;
                 Ok(long_polling::poll(&address).await)
             }
         },
@@ -88,7 +88,7 @@ async fn fetch(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse
 fn open(
     server: &HubServer,
     token: &ConnectionToken,
-    Admitted { caller, shown }: Admitted,
+    Admitted { caller, credentials }: Admitted,
     transport: HttpTransport,
 ) -> Result<Addr<HttpConnection>, Problem> {
     let (permit, superseded) = server.enter(&caller)?;
@@ -96,7 +96,7 @@ fn open(
         let mut connection = Connection::new(
             Arc::clone(&server.hub),
             caller,
-            server.admission.standing(shown),
+            server.admission.live_credentials(credentials),
             transport.ability(),
             server.limits,
             &server.shutdown,
@@ -111,9 +111,9 @@ fn open(
 }
 
 /// Forwards the credentials of a request, which may be newer than those of its connection.
-async fn renew(address: &Addr<HttpConnection>, shown: Shown) {
+async fn renew(address: &Addr<HttpConnection>, credentials: Credentials) {
     // An error means that the connection has ended, as the next message to it will show.
-    let _ = address.send(Renew(shown)).await;
+    let _ = address.send(Renew(credentials)).await;
 }
 
 /// Timeout of a chunk of a body.
@@ -126,7 +126,7 @@ pub(super) async fn post(server: Rc<HubServer>, request: HttpRequest, payload: P
 }
 
 async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload) -> Result<HttpResponse, Problem> {
-    let Admitted { caller, shown } = server.admission.admit(request)?;
+    let Admitted { caller, credentials } = server.admission.admit(request)?;
     let token = token(request)?;
     let address = match server.registry.find(&token, &caller) {
         Found::Nothing => return Err(no_connection()),
@@ -144,7 +144,7 @@ async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload
         Found::WebSocket => return Err(Problem::method_not_allowed(request.method(), "GET")),
         Found::Http { address, .. } => address,
     };
-    renew(&address, shown).await;
+    renew(&address, credentials).await;
     // Forwarded in chunks: the connection checks the size of messages.
     while let Some(chunk) = next_chunk(&mut payload).await? {
         if !address.send(Receive(chunk)).await.unwrap_or(false) {

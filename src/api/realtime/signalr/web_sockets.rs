@@ -31,7 +31,7 @@ const MAILBOX_CAPACITY: usize = 1;
 
 /// Opens a connection, with or without a negotiation.
 pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
-    let Admitted { caller, shown } = server.admission.admit(request)?;
+    let Admitted { caller, credentials } = server.admission.admit(request)?;
     let ((permit, superseded), registered) = if query_parameter(request, "id").is_some() {
         let token = token(request)?;
         match server.registry.find(&token, &caller) {
@@ -59,7 +59,7 @@ pub(super) fn open(server: &HubServer, request: &HttpRequest, payload: Payload) 
         connection: Connection::new(
             Arc::clone(&server.hub),
             caller,
-            server.admission.standing(shown),
+            server.admission.live_credentials(credentials),
             ability,
             server.limits,
             &server.shutdown,

@@ -13,7 +13,7 @@ use crate::api::contract::request::job::due;
 use crate::api::contract::request::job_update::PatchRequest;
 use crate::api::contract::view::job::JobView;
 use crate::api::request_body;
-use crate::api::rest::request::context::{Answer, Call};
+use crate::api::rest::request::context::{ApiResult, RequestContext};
 use crate::domain::values::time_span::TimeSpan;
 use crate::service::jobs::CancelOutcome;
 
@@ -61,13 +61,13 @@ pub(in super::super) struct RetryRequest {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
-    let id = call.job_id()?;
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
+pub(in super::super) async fn patch_job(mut context: RequestContext) -> ApiResult {
+    let id = context.job_id()?;
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
     let patch = request_body::parse::<PatchRequest>(&bytes)?.into_update()?;
-    let revision = call.expected_revision(id).await?;
-    let job = call.api.jobs.patch(&call.caller, id, patch, revision).await?;
-    show(&call, StatusCode::OK, &job).await
+    let revision = context.expected_revision(id).await?;
+    let job = context.api.jobs.patch(&context.caller, id, patch, revision).await?;
+    show(&context, StatusCode::OK, &job).await
 }
 
 /// Delete a finished job
@@ -87,10 +87,10 @@ pub(in super::super) async fn patch_job(mut call: Call) -> Answer {
         (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn delete_job(call: Call) -> Answer {
-    let id = call.job_id()?;
-    let revision = call.expected_revision(id).await?;
-    call.api.jobs.delete(&call.caller, id, revision).await?;
+pub(in super::super) async fn delete_job(context: RequestContext) -> ApiResult {
+    let id = context.job_id()?;
+    let revision = context.expected_revision(id).await?;
+    context.api.jobs.delete(&context.caller, id, revision).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -114,18 +114,22 @@ pub(in super::super) async fn delete_job(call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
-    let id = call.job_id()?;
+pub(in super::super) async fn execute_job(mut context: RequestContext) -> ApiResult {
+    let id = context.job_id()?;
     let ExecuteRequest {
         priority,
         delay,
         run_at,
-    } = call.optional_body().await?;
+    } = context.optional_body().await?;
     let due = due(delay, run_at)?.unwrap_or_default();
     let priority = priority.map(|PriorityValue(priority)| priority);
-    let revision = call.expected_revision(id).await?;
-    let job = call.api.jobs.execute(&call.caller, id, priority, due, revision).await?;
-    show(&call, StatusCode::OK, &job).await
+    let revision = context.expected_revision(id).await?;
+    let job = context
+        .api
+        .jobs
+        .execute(&context.caller, id, priority, due, revision)
+        .await?;
+    show(&context, StatusCode::OK, &job).await
 }
 
 /// Cancel a job
@@ -148,15 +152,15 @@ pub(in super::super) async fn execute_job(mut call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn cancel_job(mut call: Call) -> Answer {
-    let id = call.job_id()?;
-    call.no_fields().await?;
-    let revision = call.expected_revision(id).await?;
-    let (status, job) = match call.api.jobs.cancel(&call.caller, id, revision).await? {
+pub(in super::super) async fn cancel_job(mut context: RequestContext) -> ApiResult {
+    let id = context.job_id()?;
+    context.no_fields().await?;
+    let revision = context.expected_revision(id).await?;
+    let (status, job) = match context.api.jobs.cancel(&context.caller, id, revision).await? {
         CancelOutcome::Cancelled(job) => (StatusCode::OK, job),
         CancelOutcome::Requested(job) => (StatusCode::ACCEPTED, job),
     };
-    show(&call, status, &job).await
+    show(&context, status, &job).await
 }
 
 /// Retry a job
@@ -179,14 +183,14 @@ pub(in super::super) async fn cancel_job(mut call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn retry_job(mut call: Call) -> Answer {
-    let id = call.job_id()?;
-    let RetryRequest { reset_retry_count } = call.optional_body().await?;
-    let revision = call.expected_revision(id).await?;
-    let job = call
+pub(in super::super) async fn retry_job(mut context: RequestContext) -> ApiResult {
+    let id = context.job_id()?;
+    let RetryRequest { reset_retry_count } = context.optional_body().await?;
+    let revision = context.expected_revision(id).await?;
+    let job = context
         .api
         .jobs
-        .retry(&call.caller, id, reset_retry_count.unwrap_or(false), revision)
+        .retry(&context.caller, id, reset_retry_count.unwrap_or(false), revision)
         .await?;
-    show(&call, StatusCode::OK, &job).await
+    show(&context, StatusCode::OK, &job).await
 }

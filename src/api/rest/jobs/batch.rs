@@ -11,7 +11,7 @@ use crate::api::contract::request::job::JobRequest;
 use crate::api::contract::view::job::JobItem;
 use crate::api::problem::{PartError, Problem};
 use crate::api::request_body;
-use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::context::{ApiResult, RequestContext, json_with};
 use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
 use crate::api::rest::request::items::Items;
@@ -63,15 +63,15 @@ pub(in super::super) struct BatchView<'a> {
         (status = 422, description = "The idempotency key belongs to another request"),
     )
 )]
-pub(in super::super) async fn create_jobs(mut call: Call) -> Answer {
-    let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
+pub(in super::super) async fn create_jobs(mut context: RequestContext) -> ApiResult {
+    let bytes = context.body(context.api.options.batch_body_bytes_max).await?;
     let (items, parent) = read_items(&bytes)?;
     // Before the jobs are parsed.
-    let checked = call.api.jobs.limits().check_batch_size(items.len());
+    let checked = context.api.jobs.limits().check_batch_size(items.len());
     checked.map_err(|error| Problem::of_service(error, |_, _| parent.to_owned()))?;
     let new = read_jobs(&items, parent)?;
-    let key = call.idempotency_key("POST /jobs/batch", &bytes)?;
-    let scheduled = call.api.jobs.schedule_batch(&call.caller, new, key).await;
+    let key = context.idempotency_key("POST /jobs/batch", &bytes)?;
+    let scheduled = context.api.jobs.schedule_batch(&context.caller, new, key).await;
     let batch = scheduled.map_err(|errors| problem_of(errors, &bytes, parent))?;
     let created = batch.created();
     let ScheduledBatch {

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::api::contract::json_values::Id;
 use crate::api::contract::view::job::JobItem;
-use crate::api::rest::request::context::{Answer, Call};
+use crate::api::rest::request::context::{ApiResult, RequestContext};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::webhooks::change_feed::{FeedCursor, InvalidFeedCursor};
@@ -61,8 +61,8 @@ pub(in super::super) struct JobChange<'a> {
         (status = 410, description = "The cursor has expired: list the jobs again"),
     )
 )]
-pub(in super::super) async fn list_job_changes(call: Call) -> Answer {
-    let mut parameters = Parameters::of(&call.request)?;
+pub(in super::super) async fn list_job_changes(context: RequestContext) -> ApiResult {
+    let mut parameters = Parameters::of(&context.request)?;
     let from = parameters.read("after", parse_from);
     let limit = pagination::read_limit(&mut parameters);
     parameters.finish()?;
@@ -72,7 +72,7 @@ pub(in super::super) async fn list_job_changes(call: Call) -> Answer {
         cursor,
         has_more,
         has_gap: _,
-    } = call.api.changes.read(&call.caller, from, limit).await?;
+    } = context.api.changes.read(&context.caller, from, limit).await?;
     let summaries: Vec<(Id, Option<JobSummary>)> = jobs
         .iter()
         .map(|(id, job)| (Id(*id), job.as_ref().map(|job| JobSummary::from(&**job))))
@@ -89,7 +89,7 @@ pub(in super::super) async fn list_job_changes(call: Call) -> Answer {
         cursor: cursor.to_string(),
         has_more,
     };
-    call.list(&view)
+    context.list(&view)
 }
 
 fn parse_from(text: &str) -> Result<ReadFrom, InvalidFeedCursor> {

@@ -13,7 +13,7 @@ use crate::api::contract::view::recurring::RecurringView;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::request_body;
 use crate::api::rest::recurring;
-use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::context::{ApiResult, RequestContext, json_with};
 use crate::api::rest::request::etag;
 use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
@@ -54,14 +54,14 @@ pub(in super::super) enum CreatedJob<'a> {
         (status = 422, description = "The idempotency key belongs to another request"),
     )
 )]
-pub(in super::super) async fn create_job(mut call: Call) -> Answer {
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let key = call.idempotency_key("POST /jobs", &bytes)?;
+pub(in super::super) async fn create_job(mut context: RequestContext) -> ApiResult {
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
+    let key = context.idempotency_key("POST /jobs", &bytes)?;
     let new = match request_body::parse::<JobRequest>(&bytes)?.parse()? {
         Scheduling::Job(new) => *new,
-        Scheduling::Recurring(new) => return recurring::create(&call, *new, key, &bytes).await,
+        Scheduling::Recurring(new) => return recurring::create(&context, *new, key, &bytes).await,
     };
-    let scheduled = call.api.jobs.schedule(&call.caller, new, key).await;
+    let scheduled = context.api.jobs.schedule(&context.caller, new, key).await;
     let ScheduledBatch { jobs, is_replay, .. } =
         scheduled.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?;
     let [scheduled] = jobs.as_slice() else {
@@ -72,7 +72,7 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
     let ChangedJob { job, attempts, permit } = if scheduled.is_new {
         ChangedJob::new(&scheduled.job)
     } else {
-        call.api.jobs.changed(&call.caller, &scheduled.job).await?
+        context.api.jobs.changed(&context.caller, &scheduled.job).await?
     };
     let status = if scheduled.is_new || is_replay {
         StatusCode::CREATED
@@ -80,7 +80,10 @@ pub(in super::super) async fn create_job(mut call: Call) -> Answer {
         StatusCode::OK
     };
     let mut response = HttpResponse::build(status);
-    response.insert_header((LOCATION, call.url_of(&format!("{}/{}", call.request.path(), job.id))));
+    response.insert_header((
+        LOCATION,
+        context.url_of(&format!("{}/{}", context.request.path(), job.id)),
+    ));
     response.insert_header((ETAG, etag::of_revision(job.revision)));
     if is_replay {
         response.insert_header((REPLAYED, "true"));

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 
 use crate::api::contract::view::job::JobView;
-use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::context::{ApiResult, RequestContext, json_with};
 use crate::api::rest::request::etag;
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
@@ -28,11 +28,11 @@ use crate::service::jobs::ChangedJob;
         (status = 404, description = "Job not found"),
     )
 )]
-pub(in super::super) async fn get_job(call: Call) -> Answer {
-    let detail = call.api.jobs.detail(&call.caller, call.job_id()?).await?;
+pub(in super::super) async fn get_job(context: RequestContext) -> ApiResult {
+    let detail = context.api.jobs.detail(&context.caller, context.job_id()?).await?;
     let job = &detail.job;
     // Reports of a running attempt do not change the revision.
-    let is_known = job.status != JobStatus::Running && etag::is_known(call.request.headers(), job.revision)?;
+    let is_known = job.status != JobStatus::Running && etag::is_known(context.request.headers(), job.revision)?;
     let status = if is_known {
         StatusCode::NOT_MODIFIED
     } else {
@@ -48,11 +48,11 @@ pub(in super::super) async fn get_job(call: Call) -> Answer {
 }
 
 /// The response with a changed job.
-pub(in super::super) async fn show(call: &Call, status: StatusCode, job: &Arc<Job>) -> Answer {
-    let ChangedJob { job, attempts, permit } = call.api.jobs.changed(&call.caller, job).await?;
+pub(in super::super) async fn show(context: &RequestContext, status: StatusCode, job: &Arc<Job>) -> ApiResult {
+    let ChangedJob { job, attempts, permit } = context.api.jobs.changed(&context.caller, job).await?;
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, etag::of_revision(job.revision)));
-    let warnings = call.api.jobs.warnings(&job).await;
+    let warnings = context.api.jobs.warnings(&job).await;
     let response = json_with(response, &JobView::new(&job, &attempts).warned(&warnings));
     drop(permit);
     response

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::api::contract::filters::{check_range, parse_bound, parse_end, parse_search, parse_types};
 use crate::api::contract::view::job::JobItem;
-use crate::api::rest::request::context::{Answer, Call};
+use crate::api::rest::request::context::{ApiResult, RequestContext};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::job::priority::Priority;
@@ -65,8 +65,8 @@ pub(in super::super) struct JobList<'a> {
     ),
     responses((status = 200, description = "A page of jobs", body = JobList))
 )]
-pub(in super::super) async fn list_jobs(call: Call) -> Answer {
-    let mut parameters = Parameters::of(&call.request)?;
+pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
+    let mut parameters = Parameters::of(&context.request)?;
     let filter = read_filter(&mut parameters);
     let page = pagination::read(&mut parameters);
     parameters.finish()?;
@@ -74,13 +74,13 @@ pub(in super::super) async fn list_jobs(call: Call) -> Answer {
         jobs,
         total_count,
         has_more,
-    } = call.api.jobs.list(&call.caller, &filter, page).await?;
+    } = context.api.jobs.list(&context.caller, &filter, page).await?;
     let list = JobList {
         jobs: jobs.iter().map(JobItem::from).collect(),
         total_count,
         has_more,
     };
-    call.list(&list)
+    context.list(&list)
 }
 
 fn read_filter(parameters: &mut Parameters) -> JobFilter {

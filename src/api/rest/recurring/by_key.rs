@@ -9,7 +9,7 @@ use crate::api::contract::request::job::JobRequest;
 use crate::api::contract::view::recurring::RecurringView;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::request_body;
-use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::context::{ApiResult, RequestContext, json_with};
 use crate::api::rest::request::etag;
 use crate::api::rest::request::field_pointer::field_pointer;
 use crate::domain::values::name::RecurringKey;
@@ -31,10 +31,10 @@ use crate::service::recurring::{Put, PutIf};
         (status = 404, description = "Recurring job not found"),
     )
 )]
-pub(in super::super) async fn get_recurring_job_by_key(call: Call) -> Answer {
-    let key = call.recurring_key()?;
-    let recurring = call.api.recurring.get_by_key(&call.caller, &key).await?;
-    answer_get(&call, &recurring).await
+pub(in super::super) async fn get_recurring_job_by_key(context: RequestContext) -> ApiResult {
+    let key = context.recurring_key()?;
+    let recurring = context.api.recurring.get_by_key(&context.caller, &key).await?;
+    answer_get(&context, &recurring).await
 }
 
 /// Create or replace the recurring job with a key
@@ -61,22 +61,22 @@ pub(in super::super) async fn get_recurring_job_by_key(call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn put_recurring_job_by_key(mut call: Call) -> Answer {
-    let text = call.recurring_key_text();
+pub(in super::super) async fn put_recurring_job_by_key(mut context: RequestContext) -> ApiResult {
+    let text = context.recurring_key_text();
     let key = RecurringKey::parse(&text).map_err(|error| Problem::new(ProblemKind::Validation, error.to_string()))?;
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
     let new = request_body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
-    let condition = call.expected_recurring_of_key(&key).await?;
-    let put = call.api.recurring.put(&call.caller, key, new, condition).await;
+    let condition = context.expected_recurring_of_key(&key).await?;
+    let put = context.api.recurring.put(&context.caller, key, new, condition).await;
     match put.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))? {
         Put::Existing(recurring) => answer(&recurring),
         Put::Created(recurring) => {
-            let path = call.request.path();
+            let path = context.request.path();
             let parent = path.rsplit_once("/by-key/").map_or(path, |(parent, _)| parent);
             let mut response = HttpResponse::build(StatusCode::CREATED);
-            response.insert_header((LOCATION, call.url_of(&format!("{parent}/{}", recurring.id))));
+            response.insert_header((LOCATION, context.url_of(&format!("{parent}/{}", recurring.id))));
             response.insert_header((ETAG, etag::of_revision(recurring.revision)));
-            let warnings = call.api.recurring.warnings(&recurring).await;
+            let warnings = context.api.recurring.warnings(&recurring).await;
             json_with(response, &RecurringView::from(&*recurring).warned(&warnings))
         }
     }
@@ -99,16 +99,20 @@ pub(in super::super) async fn put_recurring_job_by_key(mut call: Call) -> Answer
         (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn delete_recurring_job_by_key(call: Call) -> Answer {
-    let key = call.recurring_key()?;
-    let revision = match call.expected_recurring_of_key(&key).await? {
+pub(in super::super) async fn delete_recurring_job_by_key(context: RequestContext) -> ApiResult {
+    let key = context.recurring_key()?;
+    let revision = match context.expected_recurring_of_key(&key).await? {
         PutIf::Always | PutIf::Exists => None,
         PutIf::Revision(revision) => Some(revision),
         PutIf::Absent => {
-            let actual = call.api.recurring.get_by_key(&call.caller, &key).await?.revision;
+            let actual = context.api.recurring.get_by_key(&context.caller, &key).await?.revision;
             return Err(ServiceError::PreconditionFailed { actual: Some(actual) }.into());
         }
     };
-    call.api.recurring.delete_by_key(&call.caller, &key, revision).await?;
+    context
+        .api
+        .recurring
+        .delete_by_key(&context.caller, &key, revision)
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -11,7 +11,7 @@ use crate::api::contract::view::recurring::{RecurringListView, RecurringView};
 use crate::api::problem::Problem;
 use crate::api::request_body;
 use crate::api::rest::jobs::detail::show;
-use crate::api::rest::request::context::{Answer, Call, json_with};
+use crate::api::rest::request::context::{ApiResult, RequestContext, json_with};
 use crate::api::rest::request::etag;
 use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
@@ -39,12 +39,12 @@ pub(super) const PARAMETERS: &[&str] = &["limit", "offset"];
         (status = 413, description = "The response exceeds `server.max_response`: use a smaller `limit`"),
     )
 )]
-pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
-    let mut parameters = Parameters::of(&call.request)?;
+pub(in super::super) async fn list_recurring_jobs(context: RequestContext) -> ApiResult {
+    let mut parameters = Parameters::of(&context.request)?;
     let page = pagination::read_recurring(&mut parameters);
     parameters.finish()?;
-    let _room = call.room_for(call.api.recurring.size(&call.caller, page).await?)?;
-    let list = call.api.recurring.list(&call.caller, page).await?;
+    let _room = context.room_for(context.api.recurring.size(&context.caller, page).await?)?;
+    let list = context.api.recurring.list(&context.caller, page).await?;
     let view = RecurringListView {
         recurring_jobs: list
             .recurring_jobs
@@ -54,7 +54,7 @@ pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
         total_count: list.total_count,
         has_more: list.has_more,
     };
-    call.list(&view)
+    context.list(&view)
 }
 
 /// Schedule a recurring job
@@ -77,35 +77,35 @@ pub(in super::super) async fn list_recurring_jobs(call: Call) -> Answer {
         (status = 422, description = "The idempotency key belongs to another request"),
     )
 )]
-pub(in super::super) async fn create_recurring_job(mut call: Call) -> Answer {
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
-    let key = call.idempotency_key("POST /jobs/recurring", &bytes)?;
+pub(in super::super) async fn create_recurring_job(mut context: RequestContext) -> ApiResult {
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
+    let key = context.idempotency_key("POST /jobs/recurring", &bytes)?;
     let new = request_body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
-    create(&call, new, key, &bytes).await
+    create(&context, new, key, &bytes).await
 }
 
 /// Stores a recurring job and returns it, for each of the routes that create one.
 pub(in super::super) async fn create(
-    call: &Call,
+    context: &RequestContext,
     new: NewRecurringJob,
     key: Option<IdempotencyKey>,
     bytes: &[u8],
-) -> Answer {
-    let created = call.api.recurring.create(&call.caller, new, key).await;
+) -> ApiResult {
+    let created = context.api.recurring.create(&context.caller, new, key).await;
     let (recurring, is_replay) =
         created.map_err(|error| Problem::of_service(error, |field, _| field_pointer(bytes, "", field)))?;
-    let path = call.request.path().trim_end_matches("/recurring");
+    let path = context.request.path().trim_end_matches("/recurring");
     let mut response = HttpResponse::build(StatusCode::CREATED);
-    response.insert_header((LOCATION, call.url_of(&format!("{path}/recurring/{}", recurring.id))));
+    response.insert_header((LOCATION, context.url_of(&format!("{path}/recurring/{}", recurring.id))));
     response.insert_header((ETAG, etag::of_revision(recurring.revision)));
     if is_replay {
         response.insert_header((REPLAYED, "true"));
     }
-    let warnings = call.api.recurring.warnings(&recurring).await;
+    let warnings = context.api.recurring.warnings(&recurring).await;
     json_with(response, &RecurringView::from(&*recurring).warned(&warnings))
 }
 
-pub(super) fn answer(recurring: &RecurringJob) -> Answer {
+pub(super) fn answer(recurring: &RecurringJob) -> ApiResult {
     let mut response = HttpResponse::build(StatusCode::OK);
     response.insert_header((ETAG, etag::of_revision(recurring.revision)));
     json_with(response, &RecurringView::from(recurring))
@@ -126,14 +126,18 @@ pub(super) fn answer(recurring: &RecurringJob) -> Answer {
         (status = 404, description = "Recurring job not found"),
     )
 )]
-pub(in super::super) async fn get_recurring_job(call: Call) -> Answer {
-    let recurring = call.api.recurring.get(&call.caller, call.recurring_id()?).await?;
-    answer_get(&call, &recurring).await
+pub(in super::super) async fn get_recurring_job(context: RequestContext) -> ApiResult {
+    let recurring = context
+        .api
+        .recurring
+        .get(&context.caller, context.recurring_id()?)
+        .await?;
+    answer_get(&context, &recurring).await
 }
 
 /// The recurring job, or 304 if the caller's copy is current.
-pub(super) async fn answer_get(call: &Call, recurring: &RecurringJob) -> Answer {
-    let is_known = etag::is_known(call.request.headers(), recurring.revision)?;
+pub(super) async fn answer_get(context: &RequestContext, recurring: &RecurringJob) -> ApiResult {
+    let is_known = etag::is_known(context.request.headers(), recurring.revision)?;
     let status = if is_known {
         StatusCode::NOT_MODIFIED
     } else {
@@ -145,7 +149,7 @@ pub(super) async fn answer_get(call: &Call, recurring: &RecurringJob) -> Answer 
     if is_known {
         return Ok(response.finish());
     }
-    let warnings = call.api.recurring.warnings(recurring).await;
+    let warnings = context.api.recurring.warnings(recurring).await;
     json_with(response, &RecurringView::from(recurring).warned(&warnings))
 }
 
@@ -170,15 +174,15 @@ pub(super) async fn answer_get(call: &Call, recurring: &RecurringJob) -> Answer 
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn replace_recurring_job(mut call: Call) -> Answer {
-    let id = call.recurring_id()?;
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
+pub(in super::super) async fn replace_recurring_job(mut context: RequestContext) -> ApiResult {
+    let id = context.recurring_id()?;
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
     let new = request_body::parse::<JobRequest>(&bytes)?.into_new_recurring_job()?;
-    let revision = call.expected_recurring_revision(id).await?;
-    let changed = call
+    let revision = context.expected_recurring_revision(id).await?;
+    let changed = context
         .api
         .recurring
-        .change(&call.caller, id, revision, |_| new.clone())
+        .change(&context.caller, id, revision, |_| new.clone())
         .await;
     answer(&*changed.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?)
 }
@@ -204,17 +208,17 @@ pub(in super::super) async fn replace_recurring_job(mut call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn patch_recurring_job(mut call: Call) -> Answer {
-    let id = call.recurring_id()?;
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
+pub(in super::super) async fn patch_recurring_job(mut context: RequestContext) -> ApiResult {
+    let id = context.recurring_id()?;
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
     let patch = request_body::parse::<RecurringPatch>(&bytes)?;
     patch.check()?;
-    let revision = call.expected_recurring_revision(id).await?;
+    let revision = context.expected_recurring_revision(id).await?;
     answer(
-        &*call
+        &*context
             .api
             .recurring
-            .change(&call.caller, id, revision, |known| patch.apply(known))
+            .change(&context.caller, id, revision, |known| patch.apply(known))
             .await?,
     )
 }
@@ -236,10 +240,10 @@ pub(in super::super) async fn patch_recurring_job(mut call: Call) -> Answer {
         (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn delete_recurring_job(call: Call) -> Answer {
-    let id = call.recurring_id()?;
-    let revision = call.expected_recurring_revision(id).await?;
-    call.api.recurring.delete(&call.caller, id, revision).await?;
+pub(in super::super) async fn delete_recurring_job(context: RequestContext) -> ApiResult {
+    let id = context.recurring_id()?;
+    let revision = context.expected_recurring_revision(id).await?;
+    context.api.recurring.delete(&context.caller, id, revision).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -260,8 +264,8 @@ pub(in super::super) async fn delete_recurring_job(call: Call) -> Answer {
         (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn enable_recurring_job(call: Call) -> Answer {
-    switch(call, true).await
+pub(in super::super) async fn enable_recurring_job(context: RequestContext) -> ApiResult {
+    switch(context, true).await
 }
 
 /// Disable a recurring job
@@ -281,19 +285,19 @@ pub(in super::super) async fn enable_recurring_job(call: Call) -> Answer {
         (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn disable_recurring_job(call: Call) -> Answer {
-    switch(call, false).await
+pub(in super::super) async fn disable_recurring_job(context: RequestContext) -> ApiResult {
+    switch(context, false).await
 }
 
-async fn switch(mut call: Call, is_enabled: bool) -> Answer {
-    let id = call.recurring_id()?;
-    call.no_fields().await?;
-    let revision = call.expected_recurring_revision(id).await?;
+async fn switch(mut context: RequestContext, is_enabled: bool) -> ApiResult {
+    let id = context.recurring_id()?;
+    context.no_fields().await?;
+    let revision = context.expected_recurring_revision(id).await?;
     answer(
-        &*call
+        &*context
             .api
             .recurring
-            .set_enabled(&call.caller, id, is_enabled, revision)
+            .set_enabled(&context.caller, id, is_enabled, revision)
             .await?,
     )
 }
@@ -316,14 +320,14 @@ async fn switch(mut call: Call, is_enabled: bool) -> Answer {
         (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn trigger_recurring_job(mut call: Call) -> Answer {
-    let id = call.recurring_id()?;
-    call.no_fields().await?;
-    let revision = call.expected_recurring_revision(id).await?;
-    let job = call
+pub(in super::super) async fn trigger_recurring_job(mut context: RequestContext) -> ApiResult {
+    let id = context.recurring_id()?;
+    context.no_fields().await?;
+    let revision = context.expected_recurring_revision(id).await?;
+    let job = context
         .api
         .recurring
-        .trigger(&call.caller, id, None, Due::Now, revision)
+        .trigger(&context.caller, id, None, Due::Now, revision)
         .await?;
-    show(&call, StatusCode::CREATED, &job).await
+    show(&context, StatusCode::CREATED, &job).await
 }

@@ -4,7 +4,7 @@ use actix_web::web::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::context::Call;
+use super::context::RequestContext;
 use crate::api::problem::{PartError, Problem};
 use crate::api::request_body::{check_content_type, parse, read};
 
@@ -13,7 +13,7 @@ use crate::api::request_body::{check_content_type, parse, read};
 #[serde(deny_unknown_fields)]
 struct NoFields {}
 
-impl Call {
+impl RequestContext {
     /// The body, of at most `max` bytes, if there is one.
     pub(crate) async fn body_if_any(&mut self, max: usize) -> Result<Option<Bytes>, Problem> {
         let memory = (&self.api.memory.bodies, &self.caller);

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, web};
 use serde::Serialize;
 
 use super::response::json_within;
-pub(crate) use super::response::{Answer, json, json_with};
+pub(crate) use super::response::{ApiResult, json, json_with};
 use crate::api::disclosure::Disclosure;
 use crate::api::memory::{MemoryBudget, Reservation, count_body, count_body_anyway};
 use crate::api::problem::{PartError, Problem, ProblemKind};
@@ -21,7 +21,7 @@ use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
 
 /// A request with the state of its route.
-pub(crate) struct Call {
+pub(crate) struct RequestContext {
     /// The request.
     pub request: HttpRequest,
     /// Its body, before it is read.
@@ -32,7 +32,7 @@ pub(crate) struct Call {
     pub caller: Caller,
 }
 
-impl Call {
+impl RequestContext {
     /// The id of the job in the path.
     pub(crate) fn job_id(&self) -> Result<JobId, Problem> {
         self.path_part("id", "job", JobId::parse)
@@ -108,13 +108,13 @@ impl Call {
     }
 
     /// A JSON response with a list of possibly large items, bounded in size.
-    pub(crate) fn list(&self, body: &impl Serialize) -> Answer {
+    pub(crate) fn list(&self, body: &impl Serialize) -> ApiResult {
         json_within(self.api.options.response_bytes_max, body)
     }
 
     /// The URL of a path of this server, as its caller reaches it: a trusted proxy may have removed a prefix.
     pub(crate) fn url_of(&self, path: &str) -> String {
-        match self.api.gate.forwarded_prefix(&self.request) {
+        match self.api.authenticator.forwarded_prefix(&self.request) {
             Some(prefix) => format!("{prefix}{path}"),
             None => path.to_owned(),
         }
@@ -184,15 +184,15 @@ enum ChangeMemory {
     Repeatable,
 }
 
-/// The rules of a route.
+/// Policy of a route.
 #[derive(Clone, Copy)]
-struct Rules {
+struct RoutePolicy {
     access: Access,
     disclosure: Disclosure,
     memory: ChangeMemory,
 }
 
-impl Rules {
+impl RoutePolicy {
     const fn of(access: Access, disclosure: Disclosure) -> Self {
         let memory = match disclosure {
             Disclosure::Readers => ChangeMemory::Admitted,
@@ -218,63 +218,73 @@ impl Rules {
 /// A route without query parameters and authentication.
 pub(crate) fn open_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    H: Fn(RequestContext) -> F + Clone + 'static,
+    F: Future<Output = ApiResult> + 'static,
 {
-    route_for(Rules::of(Access::Open, Disclosure::AllCallers), api, &[], handler)
+    route_for(RoutePolicy::of(Access::Open, Disclosure::AllCallers), api, &[], handler)
 }
 
 /// A route of a page without data.
 pub(crate) fn document_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    H: Fn(RequestContext) -> F + Clone + 'static,
+    F: Future<Output = ApiResult> + 'static,
 {
-    route_for(Rules::of(Access::Document, Disclosure::AllCallers), api, &[], handler)
+    route_for(
+        RoutePolicy::of(Access::Document, Disclosure::AllCallers),
+        api,
+        &[],
+        handler,
+    )
 }
 
 /// A route without query parameters and with optional authentication.
 pub(crate) fn optional_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    H: Fn(RequestContext) -> F + Clone + 'static,
+    F: Future<Output = ApiResult> + 'static,
 {
-    route_for(Rules::of(Access::Optional, Disclosure::AllCallers), api, &[], handler)
+    route_for(
+        RoutePolicy::of(Access::Optional, Disclosure::AllCallers),
+        api,
+        &[],
+        handler,
+    )
 }
 
 /// A route without query parameters whose responses to changes are complete for more callers than those with the read
 /// scope.
 pub(crate) fn route_showing<H, F>(api: &Rc<RestApi>, disclosure: Disclosure, handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    H: Fn(RequestContext) -> F + Clone + 'static,
+    F: Future<Output = ApiResult> + 'static,
 {
-    route_for(Rules::of(Access::Known, disclosure), api, &[], handler)
+    route_for(RoutePolicy::of(Access::Known, disclosure), api, &[], handler)
 }
 
 /// A route for leases of workers.
 pub(crate) fn lease_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    H: Fn(RequestContext) -> F + Clone + 'static,
+    F: Future<Output = ApiResult> + 'static,
 {
-    route_for(Rules::of_worker(ChangeMemory::Reserved), api, &[], handler)
+    route_for(RoutePolicy::of_worker(ChangeMemory::Reserved), api, &[], handler)
 }
 
 /// A route for workers' reports of running and finished jobs.
 pub(crate) fn report_route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    H: Fn(RequestContext) -> F + Clone + 'static,
+    F: Future<Output = ApiResult> + 'static,
 {
-    route_for(Rules::of_worker(ChangeMemory::Repeatable), api, &[], handler)
+    route_for(RoutePolicy::of_worker(ChangeMemory::Repeatable), api, &[], handler)
 }
 
 /// A route without query parameters.
 pub(crate) fn route<H, F>(api: &Rc<RestApi>, handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    H: Fn(RequestContext) -> F + Clone + 'static,
+    F: Future<Output = ApiResult> + 'static,
 {
     route_with_query(api, &[], handler)
 }
@@ -282,34 +292,39 @@ where
 /// A route with these query parameters.
 pub(crate) fn route_with_query<H, F>(api: &Rc<RestApi>, parameters: &'static [&'static str], handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    H: Fn(RequestContext) -> F + Clone + 'static,
+    F: Future<Output = ApiResult> + 'static,
 {
-    route_for(Rules::of(Access::Known, Disclosure::Readers), api, parameters, handler)
+    route_for(
+        RoutePolicy::of(Access::Known, Disclosure::Readers),
+        api,
+        parameters,
+        handler,
+    )
 }
 
-fn route_for<H, F>(rules: Rules, api: &Rc<RestApi>, parameters: &'static [&'static str], handler: H) -> Route
+fn route_for<H, F>(policy: RoutePolicy, api: &Rc<RestApi>, parameters: &'static [&'static str], handler: H) -> Route
 where
-    H: Fn(Call) -> F + Clone + 'static,
-    F: Future<Output = Answer> + 'static,
+    H: Fn(RequestContext) -> F + Clone + 'static,
+    F: Future<Output = ApiResult> + 'static,
 {
     let api = Rc::clone(api);
     web::to(move |request: HttpRequest, payload: web::Payload| {
         let answers = api.memory.answers.clone();
-        let answer = caller_of(&request, &api, rules).and_then(|caller| {
-            let is_reduced = !request.method().is_safe() && !rules.disclosure.is_whole_for(&caller);
-            let call = Call {
+        let answer = caller_of(&request, &api, policy).and_then(|caller| {
+            let is_reduced = !request.method().is_safe() && !policy.disclosure.is_whole_for(&caller);
+            let context = RequestContext {
                 request: request.clone(),
                 payload,
                 api: Rc::clone(&api),
                 caller,
             };
-            call.check_parameters(parameters)?;
-            let caller = call.caller.clone();
-            Ok((handler(call), is_reduced, caller))
+            context.check_parameters(parameters)?;
+            let caller = context.caller.clone();
+            Ok((handler(context), is_reduced, caller))
         });
         async move {
-            let change = (!request.method().is_safe()).then_some(rules.memory);
+            let change = (!request.method().is_safe()).then_some(policy.memory);
             let answer = match answer {
                 Ok((answer, is_reduced, caller)) => {
                     let answer = answer.await;
@@ -324,7 +339,7 @@ where
 }
 
 /// A response whose body counts until it is sent. The response to a change that took effect is always sent.
-fn counted(answers: &MemoryBudget, caller: &Caller, response: HttpResponse, change: Option<ChangeMemory>) -> Answer {
+fn counted(answers: &MemoryBudget, caller: &Caller, response: HttpResponse, change: Option<ChangeMemory>) -> ApiResult {
     count_body(answers, caller, response).or_else(|response| match change {
         None | Some(ChangeMemory::Repeatable) => Err(answers.of(caller).exhausted()),
         Some(ChangeMemory::Admitted) => {
@@ -335,23 +350,23 @@ fn counted(answers: &MemoryBudget, caller: &Caller, response: HttpResponse, chan
     })
 }
 
-fn caller_of(request: &HttpRequest, api: &RestApi, rules: Rules) -> Result<Caller, Problem> {
-    match rules.access {
-        Access::Open => Ok(Caller::unknown().at(api.gate.address(request))),
+fn caller_of(request: &HttpRequest, api: &RestApi, policy: RoutePolicy) -> Result<Caller, Problem> {
+    match policy.access {
+        Access::Open => Ok(Caller::unknown().at(api.authenticator.address(request))),
         Access::Optional => Ok(api
-            .gate
+            .authenticator
             .authenticate_if_valid(request)
-            .unwrap_or_else(|| Caller::unknown().at(api.gate.address(request)))),
-        Access::Document => Ok(api.gate.authenticate_document(request)?),
+            .unwrap_or_else(|| Caller::unknown().at(api.authenticator.address(request)))),
+        Access::Document => Ok(api.authenticator.authenticate_document(request)?),
         Access::Known => {
-            let caller = api.gate.authenticate(request)?;
+            let caller = api.authenticator.authenticate(request)?;
             if request.method().is_safe() {
                 api.memory.answers.admit()?;
                 return Ok(caller);
             }
             // The use case checks it as well, but after the body was read, which may be large.
             caller.require_any(&[Scope::Write, Scope::Admin])?;
-            match rules.memory {
+            match policy.memory {
                 ChangeMemory::Admitted | ChangeMemory::AdmittedWhole => {
                     let length = announced(request.headers()).unwrap_or_default();
                     let length = usize::try_from(length).unwrap_or(usize::MAX);

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 
-use super::context::Call;
+use super::context::RequestContext;
 use crate::api::problem::{PartError, Problem};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::JobId;
@@ -47,7 +47,7 @@ pub(crate) enum Expected {
     OneOf(Vec<u32>),
 }
 
-impl Call {
+impl RequestContext {
     /// The revision that the job must have for the change, from `If-Match` and `If-None-Match`.
     pub(crate) async fn expected_revision(&self, id: JobId) -> Result<Option<u32>, Problem> {
         let conditions = Conditions::read(self.request.headers())?;

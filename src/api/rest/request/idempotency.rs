@@ -2,7 +2,7 @@
 
 use actix_web::http::header::HeaderName;
 
-use super::context::Call;
+use super::context::RequestContext;
 use crate::api::contract::idempotency_key::{allowed, is_key};
 use crate::api::problem::{PartError, Problem};
 use crate::service::idempotency::IdempotencyKey;
@@ -12,7 +12,7 @@ const HEADER: &str = "Idempotency-Key";
 /// Header of a response that repeats that of an earlier request.
 pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-impl Call {
+impl RequestContext {
     /// The caller's key for `operation`, if the request has one. Requests with the same bytes in their body are the
     /// same request.
     pub(crate) fn idempotency_key(&self, operation: &str, body: &[u8]) -> Result<Option<IdempotencyKey>, Problem> {

@@ -13,10 +13,10 @@ use crate::api::problem::{Problem, ProblemKind};
 const INITIAL_BYTES: usize = 1_024;
 
 /// Result of a route: a response or a problem.
-pub(crate) type Answer = Result<HttpResponse, Problem>;
+pub(crate) type ApiResult = Result<HttpResponse, Problem>;
 
 /// A JSON response of at most `max` bytes.
-pub(super) fn json_within(max: usize, body: &impl Serialize) -> Answer {
+pub(super) fn json_within(max: usize, body: &impl Serialize) -> ApiResult {
     let mut written = Bounded {
         bytes: Vec::with_capacity(INITIAL_BYTES),
         max,
@@ -51,12 +51,12 @@ impl io::Write for Bounded {
 }
 
 /// A JSON response.
-pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> ApiResult {
     json_with(HttpResponse::build(status), body)
 }
 
 /// A JSON response with prepared status and headers.
-pub(crate) fn json_with(mut response: HttpResponseBuilder, body: &impl Serialize) -> Answer {
+pub(crate) fn json_with(mut response: HttpResponseBuilder, body: &impl Serialize) -> ApiResult {
     let mut bytes = Vec::with_capacity(INITIAL_BYTES);
     match serde_json::to_writer(&mut bytes, body) {
         Ok(()) => Ok(response

@@ -7,7 +7,7 @@ use crate::api::contract::request::endpoint::RedeliverRequest;
 use crate::api::contract::view::webhook::{DeliveryItem, DeliveryListView, RedeliveredView};
 use crate::api::problem::PartError;
 use crate::api::request_body;
-use crate::api::rest::request::context::{Answer, Call, json};
+use crate::api::rest::request::context::{ApiResult, RequestContext, json};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::webhooks::delivery::{DeliveryId, DeliveryStatus};
@@ -35,23 +35,23 @@ pub(super) const PARAMETERS: &[&str] = &["status", "limit", "after"];
         (status = 413, description = "The response exceeds `server.max_response`: use a smaller `limit`"),
     )
 )]
-pub(in super::super) async fn list_webhook_deliveries(call: Call) -> Answer {
-    let id = call.endpoint_id()?;
-    let mut parameters = Parameters::of(&call.request)?;
+pub(in super::super) async fn list_webhook_deliveries(context: RequestContext) -> ApiResult {
+    let id = context.endpoint_id()?;
+    let mut parameters = Parameters::of(&context.request)?;
     let page = DeliveryPage {
         status: parameters.read("status", DeliveryStatus::parse),
         limit: pagination::read_limit(&mut parameters),
         after: parameters.read("after", DeliveryId::parse),
     };
     parameters.finish()?;
-    let webhooks = &call.api.webhooks;
-    let _room = call.room_for(webhooks.size_of_deliveries(&call.caller, id, page).await?)?;
-    let list = webhooks.deliveries(&call.caller, id, page).await?;
+    let webhooks = &context.api.webhooks;
+    let _room = context.room_for(webhooks.size_of_deliveries(&context.caller, id, page).await?)?;
+    let list = webhooks.deliveries(&context.caller, id, page).await?;
     let view = DeliveryListView {
         deliveries: list.deliveries.iter().map(DeliveryItem::from).collect(),
         has_more: list.has_more,
     };
-    call.list(&view)
+    context.list(&view)
 }
 
 /// Get a webhook delivery
@@ -65,8 +65,12 @@ pub(in super::super) async fn list_webhook_deliveries(call: Call) -> Answer {
         (status = 404, description = "Webhook delivery not found"),
     )
 )]
-pub(in super::super) async fn get_webhook_delivery(call: Call) -> Answer {
-    let delivery = call.api.webhooks.delivery(&call.caller, call.delivery_id()?).await?;
+pub(in super::super) async fn get_webhook_delivery(context: RequestContext) -> ApiResult {
+    let delivery = context
+        .api
+        .webhooks
+        .delivery(&context.caller, context.delivery_id()?)
+        .await?;
     json(StatusCode::OK, &DeliveryItem::from(&delivery))
 }
 
@@ -82,10 +86,10 @@ pub(in super::super) async fn get_webhook_delivery(call: Call) -> Answer {
         (status = 404, description = "Webhook delivery not found, or its endpoint was deleted"),
     )
 )]
-pub(in super::super) async fn redeliver_webhook_delivery(mut call: Call) -> Answer {
-    let id = call.delivery_id()?;
-    call.no_fields().await?;
-    let delivery = call.api.webhooks.redeliver(&call.caller, id).await?;
+pub(in super::super) async fn redeliver_webhook_delivery(mut context: RequestContext) -> ApiResult {
+    let id = context.delivery_id()?;
+    context.no_fields().await?;
+    let delivery = context.api.webhooks.redeliver(&context.caller, id).await?;
     json(StatusCode::ACCEPTED, &DeliveryItem::from(&delivery))
 }
 
@@ -105,12 +109,16 @@ pub(in super::super) async fn redeliver_webhook_delivery(mut call: Call) -> Answ
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn redeliver_failed_webhook_deliveries(mut call: Call) -> Answer {
-    let id = call.endpoint_id()?;
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
+pub(in super::super) async fn redeliver_failed_webhook_deliveries(mut context: RequestContext) -> ApiResult {
+    let id = context.endpoint_id()?;
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
     let RedeliverRequest { since } = request_body::parse(&bytes)?;
     let missing = || PartError::field("/since", "since is missing; expected the earliest time of the event");
     let Parsed(since) = since.ok_or_else(missing)?;
-    let redelivered = call.api.webhooks.redeliver_failed(&call.caller, id, since).await?;
+    let redelivered = context
+        .api
+        .webhooks
+        .redeliver_failed(&context.caller, id, since)
+        .await?;
     json(StatusCode::ACCEPTED, &RedeliveredView { redelivered })
 }

@@ -7,7 +7,7 @@ use actix_web::http::header::{ETAG, LOCATION};
 use crate::api::contract::request::endpoint::{EndpointPatchRequest, EndpointRequest, RotateSecretRequest};
 use crate::api::contract::view::webhook::{EndpointItem, EndpointListView, TestView};
 use crate::api::request_body;
-use crate::api::rest::request::context::{Answer, Call, json, json_with};
+use crate::api::rest::request::context::{ApiResult, RequestContext, json, json_with};
 use crate::api::rest::request::etag;
 
 /// List webhook endpoints
@@ -18,8 +18,8 @@ use crate::api::rest::request::etag;
     description = "Returns webhook endpoints, oldest first: those of the configuration and those that were created over the API.",
     responses((status = 200, description = "All endpoints", body = EndpointListView))
 )]
-pub(in super::super) async fn list_webhook_endpoints(call: Call) -> Answer {
-    let endpoints = call.api.webhooks.list(&call.caller).await?;
+pub(in super::super) async fn list_webhook_endpoints(context: RequestContext) -> ApiResult {
+    let endpoints = context.api.webhooks.list(&context.caller).await?;
     let view = EndpointListView {
         endpoints: endpoints.iter().map(EndpointItem::from).collect(),
     };
@@ -44,20 +44,20 @@ pub(in super::super) async fn list_webhook_endpoints(call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn create_webhook_endpoint(mut call: Call) -> Answer {
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
+pub(in super::super) async fn create_webhook_endpoint(mut context: RequestContext) -> ApiResult {
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
     let draft = request_body::parse::<EndpointRequest>(&bytes)?.into_draft()?;
-    let endpoint = call.api.webhooks.create(&call.caller, draft).await?;
+    let endpoint = context.api.webhooks.create(&context.caller, draft).await?;
     let mut response = HttpResponse::build(StatusCode::CREATED);
     response.insert_header((
         LOCATION,
-        call.url_of(&format!("{}/{}", call.request.path(), endpoint.id)),
+        context.url_of(&format!("{}/{}", context.request.path(), endpoint.id)),
     ));
     response.insert_header((ETAG, etag::of_revision(endpoint.revision)));
     json_with(response, &EndpointItem::with_secret(&endpoint))
 }
 
-fn answer(revision: u32, view: &EndpointItem<'_>) -> Answer {
+fn answer(revision: u32, view: &EndpointItem<'_>) -> ApiResult {
     let mut response = HttpResponse::build(StatusCode::OK);
     response.insert_header((ETAG, etag::of_revision(revision)));
     json_with(response, view)
@@ -74,8 +74,12 @@ fn answer(revision: u32, view: &EndpointItem<'_>) -> Answer {
         (status = 404, description = "Webhook endpoint not found"),
     )
 )]
-pub(in super::super) async fn get_webhook_endpoint(call: Call) -> Answer {
-    let view = call.api.webhooks.get(&call.caller, call.endpoint_id()?).await?;
+pub(in super::super) async fn get_webhook_endpoint(context: RequestContext) -> ApiResult {
+    let view = context
+        .api
+        .webhooks
+        .get(&context.caller, context.endpoint_id()?)
+        .await?;
     answer(view.endpoint.revision, &EndpointItem::from(&view))
 }
 
@@ -101,12 +105,16 @@ pub(in super::super) async fn get_webhook_endpoint(call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn patch_webhook_endpoint(mut call: Call) -> Answer {
-    let id = call.endpoint_id()?;
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
+pub(in super::super) async fn patch_webhook_endpoint(mut context: RequestContext) -> ApiResult {
+    let id = context.endpoint_id()?;
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
     let patch = request_body::parse::<EndpointPatchRequest>(&bytes)?.into_patch()?;
-    let revision = call.expected_endpoint_revision(id).await?;
-    let endpoint = call.api.webhooks.change(&call.caller, id, revision, patch).await?;
+    let revision = context.expected_endpoint_revision(id).await?;
+    let endpoint = context
+        .api
+        .webhooks
+        .change(&context.caller, id, revision, patch)
+        .await?;
     answer(endpoint.revision, &EndpointItem::new(&endpoint, None))
 }
 
@@ -128,11 +136,11 @@ pub(in super::super) async fn patch_webhook_endpoint(mut call: Call) -> Answer {
         (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn delete_webhook_endpoint(mut call: Call) -> Answer {
-    let id = call.endpoint_id()?;
-    call.no_fields().await?;
-    let revision = call.expected_endpoint_revision(id).await?;
-    call.api.webhooks.delete(&call.caller, id, revision).await?;
+pub(in super::super) async fn delete_webhook_endpoint(mut context: RequestContext) -> ApiResult {
+    let id = context.endpoint_id()?;
+    context.no_fields().await?;
+    let revision = context.expected_endpoint_revision(id).await?;
+    context.api.webhooks.delete(&context.caller, id, revision).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -154,8 +162,8 @@ pub(in super::super) async fn delete_webhook_endpoint(mut call: Call) -> Answer 
         (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn enable_webhook_endpoint(call: Call) -> Answer {
-    switch(call, true).await
+pub(in super::super) async fn enable_webhook_endpoint(context: RequestContext) -> ApiResult {
+    switch(context, true).await
 }
 
 /// Disable a webhook endpoint
@@ -176,16 +184,16 @@ pub(in super::super) async fn enable_webhook_endpoint(call: Call) -> Answer {
         (status = 412, description = "A precondition failed"),
     )
 )]
-pub(in super::super) async fn disable_webhook_endpoint(call: Call) -> Answer {
-    switch(call, false).await
+pub(in super::super) async fn disable_webhook_endpoint(context: RequestContext) -> ApiResult {
+    switch(context, false).await
 }
 
-async fn switch(mut call: Call, is_enabled: bool) -> Answer {
-    let id = call.endpoint_id()?;
-    call.no_fields().await?;
-    let revision = call.expected_endpoint_revision(id).await?;
-    let webhooks = &call.api.webhooks;
-    let endpoint = webhooks.set_enabled(&call.caller, id, is_enabled, revision).await?;
+async fn switch(mut context: RequestContext, is_enabled: bool) -> ApiResult {
+    let id = context.endpoint_id()?;
+    context.no_fields().await?;
+    let revision = context.expected_endpoint_revision(id).await?;
+    let webhooks = &context.api.webhooks;
+    let endpoint = webhooks.set_enabled(&context.caller, id, is_enabled, revision).await?;
     answer(endpoint.revision, &EndpointItem::new(&endpoint, None))
 }
 
@@ -212,13 +220,13 @@ async fn switch(mut call: Call, is_enabled: bool) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn rotate_webhook_secret(mut call: Call) -> Answer {
-    let id = call.endpoint_id()?;
-    let request: RotateSecretRequest = call.optional_body().await?;
+pub(in super::super) async fn rotate_webhook_secret(mut context: RequestContext) -> ApiResult {
+    let id = context.endpoint_id()?;
+    let request: RotateSecretRequest = context.optional_body().await?;
     let (secret, overlap) = request.into_parts();
-    let revision = call.expected_endpoint_revision(id).await?;
-    let webhooks = &call.api.webhooks;
-    let endpoint = webhooks.rotate(&call.caller, id, secret, overlap, revision).await?;
+    let revision = context.expected_endpoint_revision(id).await?;
+    let webhooks = &context.api.webhooks;
+    let endpoint = webhooks.rotate(&context.caller, id, secret, overlap, revision).await?;
     answer(endpoint.revision, &EndpointItem::with_secret(&endpoint))
 }
 
@@ -236,9 +244,9 @@ pub(in super::super) async fn rotate_webhook_secret(mut call: Call) -> Answer {
         (status = 409, description = "The endpoint is disabled"),
     )
 )]
-pub(in super::super) async fn test_webhook_endpoint(mut call: Call) -> Answer {
-    let id = call.endpoint_id()?;
-    call.no_fields().await?;
-    let webhook_id = call.api.webhooks.test(&call.caller, id).await?;
+pub(in super::super) async fn test_webhook_endpoint(mut context: RequestContext) -> ApiResult {
+    let id = context.endpoint_id()?;
+    context.no_fields().await?;
+    let webhook_id = context.api.webhooks.test(&context.caller, id).await?;
     json(StatusCode::ACCEPTED, &TestView { webhook_id })
 }

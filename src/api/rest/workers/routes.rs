@@ -17,7 +17,7 @@ use crate::api::contract::view::worker::{
 use crate::api::memory::LeaseBudget;
 use crate::api::problem::Problem;
 use crate::api::request_body;
-use crate::api::rest::request::context::{Answer, Call, json, json_with};
+use crate::api::rest::request::context::{ApiResult, RequestContext, json, json_with};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::values::id::{JobId, NodeId};
@@ -41,8 +41,8 @@ use crate::storage::query::WorkerPage;
         (status = 413, description = "The response exceeds `server.max_response`: use a smaller `limit`"),
     )
 )]
-pub(in super::super) async fn list_workers(call: Call) -> Answer {
-    let mut parameters = Parameters::of(&call.request)?;
+pub(in super::super) async fn list_workers(context: RequestContext) -> ApiResult {
+    let mut parameters = Parameters::of(&context.request)?;
     let page = WorkerPage {
         limit: pagination::read_limit_or(&mut parameters, LIMIT_MAX),
         after: parameters.read("after", |text| {
@@ -50,11 +50,11 @@ pub(in super::super) async fn list_workers(call: Call) -> Answer {
         }),
     };
     parameters.finish()?;
-    let of = &call.api.workers;
-    let _room = call.room_for(of.size(&call.caller, page).await?)?;
-    let WorkersRead { workers, has_more } = of.list(&call.caller, page).await?;
+    let of = &context.api.workers;
+    let _room = context.room_for(of.size(&context.caller, page).await?)?;
+    let WorkersRead { workers, has_more } = of.list(&context.caller, page).await?;
     let workers = workers.into_iter().map(|worker| WorkerView::new(worker, of));
-    call.list(&WorkerList {
+    context.list(&WorkerList {
         workers: workers.collect(),
         has_more,
     })
@@ -72,18 +72,18 @@ pub(in super::super) async fn list_workers(call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
-    let bytes = call.body(call.api.options.body_bytes_max).await?;
+pub(in super::super) async fn register_worker(mut context: RequestContext) -> ApiResult {
+    let bytes = context.body(context.api.options.body_bytes_max).await?;
     let declaration = request_body::parse::<WorkerRequest>(&bytes)?.into_declaration()?;
-    let worker = call.api.workers.register(&call.caller, declaration).await?;
-    let location = call.url_of(&format!(
+    let worker = context.api.workers.register(&context.caller, declaration).await?;
+    let location = context.url_of(&format!(
         "{}/{}",
-        call.request.path().trim_end_matches('/'),
+        context.request.path().trim_end_matches('/'),
         worker.worker.id
     ));
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, location));
-    json_with(response, &WorkerView::new(worker, &call.api.workers))
+    json_with(response, &WorkerView::new(worker, &context.api.workers))
 }
 
 /// Get a remote worker
@@ -98,9 +98,9 @@ pub(in super::super) async fn register_worker(mut call: Call) -> Answer {
         (status = 404, description = "Worker not found"),
     )
 )]
-pub(in super::super) async fn get_worker(call: Call) -> Answer {
-    let worker = call.api.workers.get(&call.caller, call.worker_id()?).await?;
-    json(StatusCode::OK, &WorkerView::new(worker, &call.api.workers))
+pub(in super::super) async fn get_worker(context: RequestContext) -> ApiResult {
+    let worker = context.api.workers.get(&context.caller, context.worker_id()?).await?;
+    json(StatusCode::OK, &WorkerView::new(worker, &context.api.workers))
 }
 
 /// Deregister a remote worker; its running jobs are released
@@ -115,8 +115,8 @@ pub(in super::super) async fn get_worker(call: Call) -> Answer {
         (status = 404, description = "Worker not found"),
     )
 )]
-pub(in super::super) async fn deregister_worker(call: Call) -> Answer {
-    call.api.workers.leave(&call.caller, call.worker_id()?).await?;
+pub(in super::super) async fn deregister_worker(context: RequestContext) -> ApiResult {
+    context.api.workers.leave(&context.caller, context.worker_id()?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -138,14 +138,14 @@ pub(in super::super) async fn deregister_worker(call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
-    let id = call.worker_id()?;
-    let LeaseRequest { max, wait } = call.optional_body().await?;
+pub(in super::super) async fn lease_jobs(mut context: RequestContext) -> ApiResult {
+    let id = context.worker_id()?;
+    let LeaseRequest { max, wait } = context.optional_body().await?;
     let wait = wait.map_or(TimeSpan::ZERO, |Parsed(wait)| wait);
     // Half of the maximum response is for the other fields of the jobs.
-    let budget = call.api.memory.answers.of(&call.caller);
-    let memory = Arc::new(LeaseBudget::new(budget, call.api.options.response_bytes_max / 2));
-    let leased = call.api.workers.lease(&call.caller, id, max, wait, memory);
+    let budget = context.api.memory.answers.of(&context.caller);
+    let memory = Arc::new(LeaseBudget::new(budget, context.api.options.response_bytes_max / 2));
+    let leased = context.api.workers.lease(&context.caller, id, max, wait, memory);
     let Leased {
         jobs,
         refused,
@@ -153,7 +153,7 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
     } = leased.await?;
     let view = jobs
         .iter()
-        .map(|(job, token)| LeasedView::new(job, *token, call.api.workers.place_in_trace(job)));
+        .map(|(job, token)| LeasedView::new(job, *token, context.api.workers.place_in_trace(job)));
     let list = LeasedList {
         jobs: view.collect(),
         refused_types: type_names(&refused),
@@ -178,14 +178,14 @@ pub(in super::super) async fn lease_jobs(mut call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn send_heartbeat(mut call: Call) -> Answer {
-    let id = call.worker_id()?;
-    let request = match call.body_if_any(call.api.options.batch_body_bytes_max).await? {
+pub(in super::super) async fn send_heartbeat(mut context: RequestContext) -> ApiResult {
+    let id = context.worker_id()?;
+    let request = match context.body_if_any(context.api.options.batch_body_bytes_max).await? {
         Some(bytes) => request_body::parse(&bytes)?,
         None => HeartbeatRequest::default(),
     };
-    let held = request.into_held(call.api.workers.now())?;
-    let beat = call.api.workers.heartbeat(&call.caller, id, held).await?;
+    let held = request.into_held(context.api.workers.now())?;
+    let beat = context.api.workers.heartbeat(&context.caller, id, held).await?;
     json(StatusCode::OK, &BeatView::from(beat))
 }
 
@@ -205,11 +205,11 @@ pub(in super::super) async fn send_heartbeat(mut call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
-    let id = call.worker_id()?;
-    let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
+pub(in super::super) async fn complete_jobs(mut context: RequestContext) -> ApiResult {
+    let id = context.worker_id()?;
+    let bytes = context.body(context.api.options.batch_body_bytes_max).await?;
     let ends = request_body::parse::<CompleteRequest>(&bytes)?.into_ends();
-    end_jobs(&call, id, ends).await
+    end_jobs(&context, id, ends).await
 }
 
 /// Report jobs that did not complete
@@ -228,15 +228,15 @@ pub(in super::super) async fn complete_jobs(mut call: Call) -> Answer {
         (status = 415, description = "Content type is not JSON"),
     )
 )]
-pub(in super::super) async fn fail_jobs(mut call: Call) -> Answer {
-    let id = call.worker_id()?;
-    let bytes = call.body(call.api.options.batch_body_bytes_max).await?;
+pub(in super::super) async fn fail_jobs(mut context: RequestContext) -> ApiResult {
+    let id = context.worker_id()?;
+    let bytes = context.body(context.api.options.batch_body_bytes_max).await?;
     let ends = request_body::parse::<FailRequest>(&bytes)?.into_ends();
-    end_jobs(&call, id, ends).await
+    end_jobs(&context, id, ends).await
 }
 
-async fn end_jobs(call: &Call, id: NodeId, reported: Vec<ReportedEnd>) -> Answer {
-    let finished = call.api.workers.finish(&call.caller, id, reported).await;
+async fn end_jobs(context: &RequestContext, id: NodeId, reported: Vec<ReportedEnd>) -> ApiResult {
+    let finished = context.api.workers.finish(&context.caller, id, reported).await;
     let finished = finished.map_err(|error| {
         Problem::of_service(error, |field, index| match index {
             Some(index) => format!("/jobs/{index}/{field}"),

@@ -32,7 +32,7 @@ use self::message::{ClientMessage, Protocol};
 use super::content_negotiation::Form;
 use super::refusal::refuse;
 use super::response::EncodedResponse;
-use crate::api::auth::{AuthFailure, RECHECK_INTERVAL, Shown, Standing};
+use crate::api::auth::{AuthFailure, Credentials, LiveCredentials, RECHECK_INTERVAL};
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::{ExecutionError, GraphQlRequest};
 use crate::api::graphql::execution::operation_count;
@@ -63,15 +63,15 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
         return Err(Problem::new(ProblemKind::NotFound, "live updates are disabled"));
     }
     handshake::check(request)?;
-    let shown = graphql.gate.look_at(request)?;
-    let owner = Owner::at(graphql.gate.address(request));
+    let credentials = graphql.authenticator.connection_credentials(request)?;
+    let owner = Owner::at(graphql.authenticator.address(request));
     let (permit, superseded) = graphql.realtime.enter_unconfirmed(ClientKind::GraphQlSocket, owner)?;
     let protocol = requested_protocol(request);
     let session = Session {
         graphql: graphql.clone(),
         protocol,
-        shown,
-        standing: None,
+        credentials,
+        live_credentials: None,
         operations: HashMap::new(),
         fragments: Fragments::new(options.message_bytes_max),
         violated: Violated::default(),
@@ -126,9 +126,9 @@ struct Session {
     graphql: GraphQl,
     /// `None` for a client without a supported subprotocol, whose connection is closed.
     protocol: Option<Protocol>,
-    shown: Shown,
+    credentials: Credentials,
     /// The client's credentials, after they were accepted.
-    standing: Option<Standing>,
+    live_credentials: Option<LiveCredentials>,
     operations: HashMap<String, SpawnHandle>,
     fragments: Fragments,
     violated: Violated,
@@ -159,7 +159,7 @@ impl Session {
     }
 
     fn begin(&mut self, protocol: Protocol, payload: &Map<String, Value>, ctx: &mut Context) {
-        if self.standing.is_some() {
+        if self.live_credentials.is_some() {
             return close(Close::TooManyInits, "Too many initialisation requests", ctx);
         }
         let caller = match self.authenticate(payload) {
@@ -173,8 +173,12 @@ impl Session {
         };
         match self.permit.confirm(&caller) {
             Ok(()) => {
-                let standing = Standing::new(self.graphql.gate.clone(), self.shown.clone(), &Scope::ALL);
-                self.standing = Some(standing);
+                let live_credentials = LiveCredentials::new(
+                    self.graphql.authenticator.clone(),
+                    self.credentials.clone(),
+                    &Scope::ALL,
+                );
+                self.live_credentials = Some(live_credentials);
                 ctx.text(message::ack());
                 if protocol == Protocol::Legacy {
                     ctx.text(message::keep_alive());
@@ -191,15 +195,18 @@ impl Session {
 
     fn authenticate(&mut self, payload: &Map<String, Value>) -> Result<Caller, Problem> {
         if let Some(token) = message::token_in(payload) {
-            self.shown = self.shown.clone().with_token(token)?;
+            self.credentials = self.credentials.clone().with_token(token)?;
         }
-        let caller = self.graphql.gate.recognise(&self.shown, false)?;
+        let caller = self
+            .graphql
+            .authenticator
+            .authenticate_credentials(&self.credentials, false)?;
         caller.require_any(&Scope::ALL)?;
         Ok(caller)
     }
 
     fn subscribe(&mut self, protocol: Protocol, id: String, request: GraphQlRequest, ctx: &mut Context) {
-        if self.standing.is_none() {
+        if self.live_credentials.is_none() {
             return close(Close::Unauthorized, "Unauthorized", ctx);
         }
         if self.operations.contains_key(&id) {
@@ -242,7 +249,9 @@ impl Session {
 
     /// The caller, unless its credentials have expired.
     fn caller(&self) -> Result<Caller, AuthFailure> {
-        self.graphql.gate.recognise(&self.shown, true)
+        self.graphql
+            .authenticator
+            .authenticate_credentials(&self.credentials, true)
     }
 
     /// Removes an operation. An unknown id is ignored: the end of the operation may be in flight.
@@ -258,7 +267,7 @@ impl Session {
             Due::Nothing => {}
             Due::Ping => {
                 ctx.ping(b"");
-                if self.standing.is_some() && self.protocol == Some(Protocol::Legacy) {
+                if self.live_credentials.is_some() && self.protocol == Some(Protocol::Legacy) {
                     ctx.text(message::keep_alive());
                 }
             }
@@ -268,7 +277,7 @@ impl Session {
 
     /// Closes the connection when its caller's credentials are no longer valid.
     fn recheck(&mut self, ctx: &mut Context) {
-        if let Some(Err(why)) = self.standing.as_mut().map(Standing::check) {
+        if let Some(Err(why)) = self.live_credentials.as_mut().map(LiveCredentials::check) {
             close(Close::Forbidden, &format!("Forbidden: {why}"), ctx);
         }
     }
@@ -300,7 +309,7 @@ impl Actor for Session {
         ctx.run_interval(tick_interval(self.graphql.realtime.options()), Self::tick);
         ctx.run_interval(RECHECK_INTERVAL, Self::recheck);
         ctx.run_later(self.graphql.options.connection_init_timeout, |session, ctx| {
-            if session.standing.is_none() {
+            if session.live_credentials.is_none() {
                 close(Close::InitTimeout, "Connection initialisation timeout", ctx);
             }
         });

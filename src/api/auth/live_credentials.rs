@@ -6,35 +6,35 @@
 
 use std::time::{Duration, Instant};
 
-use super::{AuthFailure, Gate, Shown};
+use super::{AuthFailure, Authenticator, Credentials};
 use crate::domain::access::caller::Scope;
 
 /// Interval of the checks of an open connection.
 pub const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The credentials of an open connection.
-pub struct Standing {
-    gate: Gate,
-    shown: Shown,
+pub struct LiveCredentials {
+    authenticator: Authenticator,
+    credentials: Credentials,
     /// Scopes of which one is required.
     scopes: &'static [Scope],
     checked_at: Instant,
 }
 
-impl Standing {
+impl LiveCredentials {
     /// Credentials that were just accepted, for a connection that requires one of these scopes.
-    pub fn new(gate: Gate, shown: Shown, scopes: &'static [Scope]) -> Self {
+    pub fn new(authenticator: Authenticator, credentials: Credentials, scopes: &'static [Scope]) -> Self {
         Self {
-            gate,
-            shown,
+            authenticator,
+            credentials,
             scopes,
             checked_at: Instant::now(),
         }
     }
 
     /// Replaces the credentials by newer ones that were accepted.
-    pub fn renew(&mut self, shown: Shown) {
-        self.shown = shown;
+    pub fn renew(&mut self, credentials: Credentials) {
+        self.credentials = credentials;
         self.checked_at = Instant::now();
     }
 
@@ -44,7 +44,7 @@ impl Standing {
             return Ok(());
         }
         self.checked_at = Instant::now();
-        let caller = self.gate.revalidate(&self.shown);
+        let caller = self.authenticator.revalidate(&self.credentials);
         let caller = caller.map_err(|failure: AuthFailure| failure.detail())?;
         caller.require_any(self.scopes).map_err(|refused| refused.to_string())
     }
