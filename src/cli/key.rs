@@ -45,7 +45,7 @@ pub(super) fn run(command: KeyCommand, output: &mut Output) -> Result<(), CliErr
     let KeyCommand::Generate(GenerateArguments { name, scopes }) = command;
     // The system's source of randomness, reseeded as it is used.
     let key = format!("{PREFIX}{}", base64url(&rand::random::<[u8; KEY_BYTES]>()));
-    let digest = keys::hex(&Sha256::digest(&key));
+    let digest = hex::encode(Sha256::digest(&key));
     output.line(&key)?;
     output.line("")?;
     output.line("[[api.keys]]")?;

@@ -57,7 +57,7 @@ impl LeaseKey {
 
     /// The key for storage.
     pub fn to_hex(&self) -> String {
-        to_hex(&self.0)
+        hex::encode(self.0)
     }
 
     /// The token of an attempt that the worker leased.
@@ -123,7 +123,7 @@ impl LeaseToken {
 
     /// The token as text, for the worker that leases the attempt.
     pub fn to_text(self) -> String {
-        format!("{}.{}", self.attempt, to_hex(&self.code))
+        format!("{}.{}", self.attempt, hex::encode(self.code))
     }
 
     /// Number of the attempt.
@@ -138,20 +138,9 @@ impl fmt::Debug for LeaseToken {
     }
 }
 
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N {
-        return None;
-    }
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
+    hex::decode_to_slice(text, &mut bytes).ok()?;
     Some(bytes)
 }
 

@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::values::rate::Rate;
 
 /// At most `jobs` starts in any `per_seconds` seconds, on average: a token bucket of that size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,44 +61,55 @@ impl fmt::Display for RateLimit {
     }
 }
 
+impl From<RateLimit> for Rate {
+    fn from(limit: RateLimit) -> Self {
+        let RateLimit { jobs, per_seconds } = limit;
+        Self {
+            capacity: jobs.get(),
+            per: Duration::from_secs(per_seconds.get().into()),
+        }
+    }
+}
+
 /// Token bucket of a queue's rate limit.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
-    limit: RateLimit,
-    tokens: f64,
-    filled_at: DateTime<Utc>,
+    rate: Rate,
+    /// Time when the bucket is full again, in nanoseconds since its creation.
+    full_at: u64,
+    /// Nanoseconds since its creation, without the steps of a clock that was set back.
+    elapsed: u64,
+    seen_at: DateTime<Utc>,
 }
 
 impl TokenBucket {
     /// A full bucket.
     pub fn new(limit: RateLimit, now: DateTime<Utc>) -> Self {
         Self {
-            limit,
-            tokens: f64::from(limit.jobs.get()),
-            filled_at: now,
+            rate: limit.into(),
+            full_at: 0,
+            elapsed: 0,
+            seen_at: now,
         }
     }
 
     /// Number of jobs that may start at `now`.
     pub fn available(&mut self, now: DateTime<Utc>) -> u32 {
         // A clock that was set back adds no tokens; filling continues from the new time.
-        let passed = (now - self.filled_at).max(TimeDelta::zero()).as_seconds_f64();
-        self.filled_at = now;
-        let capacity = f64::from(self.limit.jobs.get());
-        self.tokens = (self.tokens + passed * self.tokens_per_second()).min(capacity);
-        // Between 0 and the capacity, which is a u32.
-        self.tokens as u32
+        let passed = (now - self.seen_at).to_std().unwrap_or_default();
+        self.seen_at = now;
+        self.elapsed = self.elapsed.saturating_add(nanos(passed));
+        self.rate.quota(self.full_at, self.elapsed).remaining
     }
 
     /// Takes tokens for started jobs.
     pub fn take(&mut self, jobs: u32) {
-        self.tokens -= f64::from(jobs);
+        self.full_at = self.full_at.max(self.elapsed).saturating_add(self.rate.time_of(jobs));
     }
 
     /// Returns the tokens of jobs that did not start.
     pub fn return_tokens(&mut self, jobs: u32) {
-        let capacity = f64::from(self.limit.jobs.get());
-        self.tokens = (self.tokens + f64::from(jobs)).min(capacity);
+        self.full_at = self.full_at.saturating_sub(self.rate.time_of(jobs));
     }
 
     /// Time until another job may start.
@@ -105,13 +119,16 @@ impl TokenBucket {
 
     /// Time until this number of jobs may start at once.
     pub fn time_to(&self, jobs: u32) -> TimeDelta {
-        let missing = (f64::from(jobs) - self.tokens).max(0.0);
-        TimeDelta::microseconds((missing / self.tokens_per_second() * 1e6).ceil() as i64)
+        let used = self.full_at.saturating_sub(self.elapsed);
+        let missing = used
+            .saturating_add(self.rate.time_of(jobs))
+            .saturating_sub(self.rate.window());
+        TimeDelta::microseconds(i64::try_from(missing.div_ceil(1_000)).unwrap_or(i64::MAX / 1_000))
     }
+}
 
-    fn tokens_per_second(&self) -> f64 {
-        f64::from(self.limit.jobs.get()) / f64::from(self.limit.per_seconds.get())
-    }
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

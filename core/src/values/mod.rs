@@ -1,9 +1,9 @@
 //! Values that are validated when they are parsed.
 
-pub mod edit_distance;
 pub mod id;
 pub mod json;
 pub mod name;
+pub mod rate;
 pub mod ratio;
 pub mod time_span;
 pub mod time_zone;

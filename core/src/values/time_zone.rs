@@ -9,8 +9,6 @@ use std::sync::OnceLock;
 
 use jiff::tz::TimeZone;
 
-use super::edit_distance::edit_distance;
-
 /// A zone of the IANA time zone database: `Europe/Berlin`, `UTC`.
 #[derive(Clone, Copy)]
 pub struct TimeZoneName(&'static Zone);
@@ -236,7 +234,7 @@ impl fmt::Debug for TimeZoneName {
 /// The zone whose name, or whose city, is most similar to `given`.
 fn nearest(given: &str) -> Option<&'static str> {
     let given = given.trim().replace(' ', "_").to_lowercase();
-    let spelled = |name: &str| edit_distance(&given, &name.to_lowercase());
+    let spelled = |name: &str| strsim::levenshtein(&given, &name.to_lowercase());
     let distance = |name: &str| {
         let city = name.rsplit('/').next().unwrap_or(name);
         spelled(name).min(spelled(city))

@@ -7,8 +7,9 @@ use subtle::ConstantTimeEq;
 
 use super::auth_throttle::SeenAt;
 use super::granted_scopes::granted;
-use super::rate_limit::{Meter, Rate};
+use super::rate_limit::Meter;
 use crate::domain::access::caller::{Caller, CallerKind, ScopeNames, Scopes};
+use crate::domain::values::rate::Rate;
 
 /// A configured API key.
 #[derive(Clone)]

@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::rate_limit::Rate;
 use super::two_generation_cache::TwoGenerationCache;
 use crate::domain::access::ip_network::client_prefix;
+use crate::domain::values::rate::Rate;
 
 /// Rate limit of failures of an address.
 const FAILURES: Rate = Rate {

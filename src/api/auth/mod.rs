@@ -27,7 +27,8 @@ pub use self::jwt::public_key::InvalidKey;
 pub use self::jwt::token::redacted;
 pub use self::live_credentials::{LiveCredentials, RECHECK_INTERVAL};
 pub use self::origins::AllowedOrigins;
-pub use self::rate_limit::{CallerRate, Quota, Rate};
+pub use self::rate_limit::CallerRate;
+pub use crate::domain::values::rate::{Quota, Rate};
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};

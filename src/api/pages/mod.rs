@@ -145,7 +145,6 @@ fn guarded(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
 }
 
 fn entity_tag(packed: &[u8]) -> String {
-    let digest = Sha256::digest(packed);
-    let start: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{start}\"")
+    let digest = hex::encode(Sha256::digest(packed));
+    format!("\"{}\"", &digest[..16])
 }

@@ -1,10 +1,11 @@
 //! Suggestions for unknown keys.
 
-use crate::domain::values::edit_distance::edit_distance;
-
 /// The error of the unknown `key`, with similar or allowed ones.
 pub(crate) fn unknown_key(key: &str, allowed: &[&'static str]) -> String {
-    let mut by_distance: Vec<(usize, &str)> = allowed.iter().map(|&name| (edit_distance(key, name), name)).collect();
+    let mut by_distance: Vec<(usize, &str)> = allowed
+        .iter()
+        .map(|&name| (strsim::levenshtein(key, name), name))
+        .collect();
     by_distance.sort_unstable();
     // Up to a third of the letters may differ: a suggestion beyond that is rather misleading.
     let close: Vec<&str> = by_distance

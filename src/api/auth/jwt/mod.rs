@@ -16,7 +16,7 @@ use jsonwebtoken::{Validation, decode, decode_header, get_current_timestamp};
 use serde_json::Value;
 
 use self::key_set::{JwtKeyError, JwtKeySource, JwtKeys, VerifyingKey};
-use super::rate_limit::Rate;
+use super::Rate;
 use crate::domain::values::name::is_name_character;
 
 /// Maximum length of a caller's name, in characters.

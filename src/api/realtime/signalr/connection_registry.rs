@@ -7,7 +7,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -56,12 +55,7 @@ impl fmt::Debug for ConnectionToken {
 /// A random text of hexadecimal digits.
 pub(super) fn random_text() -> String {
     let bytes: [u8; TOKEN_BYTES] = rand::random();
-    let mut text = String::with_capacity(2 * TOKEN_BYTES);
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hex::encode(bytes)
 }
 
 /// The caller that negotiated a connection, whose requests alone belong to it.

@@ -118,26 +118,15 @@ impl Setting for Hex32 {
     fn read(value: &Value) -> Result<Self, Wrong> {
         let text = text(value).map_err(|_| wrong_hex())?;
         let mut bytes = [0; 32];
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong_hex());
-        }
-        for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let digits = std::str::from_utf8(digits).map_err(|_| wrong_hex())?;
-            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong_hex())?;
-        }
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| wrong_hex())?;
         Ok(Self(bytes))
     }
 
     fn show(&self) -> String {
-        quoted(&hex(&self.0))
+        quoted(&hex::encode(self.0))
     }
 }
 
 fn wrong_hex() -> Wrong {
     Wrong::new("is not a SHA-256: 64 hexadecimal digits; `printf %s KEY | sha256sum` prints them")
-}
-
-/// Bytes as hexadecimal digits in lower case.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
