@@ -44,6 +44,7 @@ use super::writer::limits;
 use super::writer::outbox::OutboxBuilder;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::name::JobType;
+use crate::storage::read_lane::reserve_for_actors;
 use crate::storage::repository::JobRepository;
 
 /// Reasons why a runtime did not start.
@@ -118,6 +119,9 @@ impl Runtime {
             time_arbiter,
             outbound_arbiter,
         ] = arbiters.0.each_ref().map(Arbiter::handle);
+        for arbiter in &arbiters.0 {
+            arbiter.spawn_fn(reserve_for_actors);
+        }
         let supervisor = Supervisor::default();
         let commit_reports = ReportChannel::default();
         let commit_load = CommitLoad::default();

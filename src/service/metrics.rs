@@ -20,6 +20,7 @@ use crate::runtime::RuntimeHandle;
 use crate::runtime::monitoring::messages::{ReadHealth, ReadQueueMetrics, ReadSystemMetrics};
 pub use crate::runtime::writer::commit_stats::{CommitReport, DeliveryReport};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
+use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::JobRepository;
 
 /// Maximum number of failure reasons of a job type in reports; the rest is combined into one.
@@ -130,7 +131,9 @@ impl Metrics {
         let queues = self
             .runtime
             .sampler
-            .send(ReadQueueMetrics)
+            .send(ReadQueueMetrics {
+                lane: ReadLane::current(),
+            })
             .await
             .map_err(|_| away())??;
         let waiting = self.repository.next_due(DateTime::UNIX_EPOCH).await?;

@@ -27,7 +27,7 @@ pub enum RepositoryError {
         /// The timeout.
         time: Duration,
     },
-    /// All connections for expensive reads are in use.
+    /// No connection was free in time, or a read took too long although storage works.
     #[error("all connections to storage are busy")]
     Busy,
     /// A stored value is invalid.

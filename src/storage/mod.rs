@@ -14,5 +14,6 @@ pub mod memory;
 pub mod outage;
 pub mod outbox;
 pub mod query;
+pub mod read_lane;
 pub mod repository;
 pub mod sea;

@@ -15,6 +15,7 @@ use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::query::{StoredNode, WorkerTypes};
+use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Maximum age of the knowledge about other nodes.
@@ -277,7 +278,7 @@ impl HandledTypes {
         let shared = Arc::clone(&self.0);
         // A separate task: it continues when its callers have stopped waiting.
         tokio::spawn(async move {
-            let read = shared.read().await;
+            let read = ReadLane::Internal.scope(shared.read()).await;
             let mut knowledge = shared.knowledge();
             match read {
                 Ok(elsewhere) => {

@@ -7,6 +7,7 @@ use actix::Message;
 use crate::domain::events::event::Topic;
 use crate::domain::metrics::health::Health;
 use crate::domain::metrics::{QueueMetrics, SystemMetrics};
+use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::RepositoryError;
 
 /// These topics have new subscribers, which need the current state.
@@ -25,7 +26,10 @@ pub struct ReadSystemMetrics;
 /// Requests the current metrics of all queues.
 #[derive(Message)]
 #[rtype(result = "Result<Vec<QueueMetrics>, RepositoryError>")]
-pub struct ReadQueueMetrics;
+pub struct ReadQueueMetrics {
+    /// The lane of the read.
+    pub lane: ReadLane,
+}
 
 /// A failure has occurred: check the server's health now.
 #[derive(Message)]

@@ -117,7 +117,7 @@ impl MetricsSampler {
         }
         self.is_reading_queues = true;
         let (repository, now) = (Arc::clone(&self.context.repository), self.context.clock.now());
-        let read = async move { with_timeout(repository.queues(now)).await };
+        let read = async move { with_timeout(&*repository, repository.queues(now)).await };
         ctx.spawn(read.into_actor(self).map(move |stored, sampler, ctx| {
             sampler.is_reading_queues = false;
             match stored {
@@ -330,10 +330,11 @@ impl Handler<ReadSystemMetrics> for MetricsSampler {
 impl Handler<ReadQueueMetrics> for MetricsSampler {
     type Result = ResponseFuture<Result<Vec<QueueMetrics>, RepositoryError>>;
 
-    fn handle(&mut self, ReadQueueMetrics: ReadQueueMetrics, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, ReadQueueMetrics { lane }: ReadQueueMetrics, _: &mut Context<Self>) -> Self::Result {
         let context = self.context.clone();
         Box::pin(async move {
-            let stored = with_timeout(context.repository.queues(context.clock.now())).await?;
+            let read = lane.scope(context.repository.queues(context.clock.now()));
+            let stored = with_timeout(&*context.repository, read).await?;
             Ok(with_workers(&context, stored))
         })
     }

@@ -59,7 +59,7 @@ impl SeaRepository {
         self.pools.writer()
     }
 
-    /// The connections that read.
+    /// The connections that read for this task.
     pub(crate) fn readers(&self) -> Link {
         self.pools.readers()
     }

@@ -1,5 +1,6 @@
 //! Crashes, faults, hostile input and slow clients.
 
+pub(crate) mod busy_readers;
 pub(crate) mod crash;
 pub(crate) mod expensive_reads;
 pub(crate) mod fuzz;

@@ -38,18 +38,20 @@ pub(super) async fn check(context: &SamplerContext) -> Checked {
         blocked_types: context.blocked.job_types(),
         ..Observations::default()
     };
-    let counts = match with_timeout(context.repository.queues(now)).await {
-        Ok(queues) => with_timeout(read(context, now, &queues, &mut observations))
+    let repository = &*context.repository;
+    let counts = match with_timeout(repository, repository.queues(now)).await {
+        Ok(queues) => with_timeout(repository, read(context, now, &queues, &mut observations))
             .await
             .map(|()| sum(&queues)),
         Err(failure) => Err(failure),
     };
     let maintained = match (context.repository.fault(), &counts) {
         (Some(fault), _) => Err(fault),
-        (None, Err(failure)) => Err(failure.clone()),
-        (None, Ok(_)) => maintain(context).await,
+        (None, Err(failure)) if !is_slow(failure) => Err(failure.clone()),
+        (None, Ok(_) | Err(_)) => maintain(context).await,
     };
     match &maintained {
+        Err(failure) if is_slow(failure) => debug!("the health check is incomplete: {failure}"),
         Ok(Maintenance { wal_kept }) => {
             observations.wal_kept = *wal_kept;
             context.outage.checked();
@@ -63,6 +65,11 @@ pub(super) async fn check(context: &SamplerContext) -> Checked {
         }
     }
     Checked { counts, observations }
+}
+
+/// `true` if storage works, but has not responded in time.
+const fn is_slow(failure: &RepositoryError) -> bool {
+    matches!(failure, RepositoryError::Busy | RepositoryError::TimedOut { .. })
 }
 
 /// Runs the periodic maintenance of storage; during an outage only after a test write. Without an outage the renewal of

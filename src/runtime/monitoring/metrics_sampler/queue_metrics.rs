@@ -8,9 +8,9 @@ use super::context::SamplerContext;
 use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::values::name::QueueName;
-use crate::storage::repository::RepositoryError;
+use crate::storage::repository::{JobRepository, RepositoryError};
 
-/// Time after which storage counts as unreachable.
+/// Maximum time of a read.
 pub(super) const STORAGE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The stored queues, and configured queues that have no jobs yet.
@@ -36,14 +36,21 @@ pub(super) fn with_workers(context: &SamplerContext, mut stored: Vec<StoredQueue
     queues.collect()
 }
 
-/// The response of storage, or an error after [`STORAGE_TIMEOUT`].
+/// The response of storage, or an error after [`STORAGE_TIMEOUT`]: a storage that can be written then is only busy.
 pub(super) async fn with_timeout<T>(
+    repository: &dyn JobRepository,
     response: impl Future<Output = Result<T, RepositoryError>>,
 ) -> Result<T, RepositoryError> {
-    timeout(STORAGE_TIMEOUT, response).await.unwrap_or_else(|_| {
-        Err(RepositoryError::Unavailable {
+    if let Ok(response) = timeout(STORAGE_TIMEOUT, response).await {
+        return response;
+    }
+    let pinged = timeout(STORAGE_TIMEOUT, repository.ping()).await;
+    Err(match pinged {
+        Ok(Ok(())) => RepositoryError::Busy,
+        Ok(Err(failure)) => failure,
+        Err(_) => RepositoryError::Unavailable {
             reason: format!("no response within {} s", STORAGE_TIMEOUT.as_secs()),
-        })
+        },
     })
 }
 

@@ -62,7 +62,7 @@ impl SeaRepository {
             // while another commit has locked it.
             let sql = "UPDATE webhook_endpoint_version SET version = version \
                        WHERE id IN (SELECT id FROM webhook_endpoint_version FOR UPDATE SKIP LOCKED)";
-            return self.readers().execute_unprepared(sql).await.map(drop);
+            return self.pools.internal().execute_unprepared(sql).await.map(drop);
         }
         let transaction = self.writer().begin().await?;
         // A number for programs, which this one does not use. Setting it writes the page that it stands in.

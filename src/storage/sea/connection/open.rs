@@ -11,7 +11,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::file_watch::FileWatch;
-use super::links::{Links, shares};
+use super::links::{INTERNAL_MAX, Links, shares};
 use super::options::{ConnectError, Durability, SeaOptions, plain};
 use super::pool::Link;
 use super::pools::{Pools, ReadTimes};
@@ -176,6 +176,12 @@ impl SeaRepository {
         try_write(&writer, file).await?;
         let (reading, scanning) = shares(max_connections, expensive_reads);
         let readers = Link::sqlite_readers(pool(reading, false).await.map_err(refused)?, reading, read_time);
+        // More of them cost no server anything.
+        let internal = Link::sqlite_readers(
+            pool(INTERNAL_MAX, false).await.map_err(refused)?,
+            INTERNAL_MAX,
+            read_time,
+        );
         let scanners = Link::direct(pool(scanning, false).await.map_err(refused)?);
         let files = watched_files(file).await?;
         let watch = Arc::clone(&files.watch);
@@ -187,6 +193,7 @@ impl SeaRepository {
         let links = Links {
             writer,
             readers,
+            internal,
             scanners,
             canceller: None,
         };

@@ -1,4 +1,4 @@
-//! The pools of connections: one for writes, one for reads, and one for expensive reads.
+//! The pools of connections: for writes, for reads of callers, for reads of the server itself, and for expensive reads.
 //!
 //! On PostgreSQL every call has a timeout. A broken network stays silent for a quarter of an hour, during which a
 //! server would stand still; after a timeout the pools are replaced, with all calls in progress. Those may have been
@@ -17,6 +17,7 @@ use super::options::WRITE_GRACE;
 use super::pool::Link;
 use super::postgres::{CONNECT_PATIENCE, Opening, PostgresSource};
 use crate::storage::outage::StorageOutage;
+use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::RepositoryError;
 
 /// [`WRITE_GRACE`] of reads, which may have waited for a connection before.
@@ -82,12 +83,24 @@ impl Pools {
         self.links.read().unwrap_or_else(PoisonError::into_inner).writer.clone()
     }
 
+    /// The connections for the reads of this task.
     pub(crate) fn readers(&self) -> Link {
-        self.links
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .readers
-            .clone()
+        match ReadLane::current() {
+            ReadLane::Internal => self.internal(),
+            ReadLane::Caller(_) => self.callers_readers(),
+        }
+    }
+
+    /// The connections for reads of callers.
+    pub(crate) fn callers_readers(&self) -> Link {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.readers.clone()
+    }
+
+    /// The connections for reads of the server itself.
+    pub(crate) fn internal(&self) -> Link {
+        let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+        links.internal.clone()
     }
 
     pub(crate) fn scanners(&self) -> Link {

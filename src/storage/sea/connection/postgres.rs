@@ -9,7 +9,7 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
 use sea_orm::sqlx::{self, Connection, Executor, Postgres};
 use sea_orm::{ConnectOptions, Database, DbErr};
 
-use super::links::{Links, shares};
+use super::links::{Links, cheap_shares, shares};
 use super::options::{Durability, plain};
 use super::pool::Link;
 
@@ -63,9 +63,11 @@ impl PostgresSource {
     /// All pools.
     pub(crate) async fn open(&self, opening: Opening) -> Result<Links, DbErr> {
         let (reading, scanning) = shares(self.max_connections, self.expensive_reads);
+        let (reading, internal) = cheap_shares(reading);
         Ok(Links {
             writer: self.pool(1, Use::Writing, opening).await?,
             readers: self.pool(reading, Use::Reading, opening).await?,
+            internal: self.pool(internal, Use::Reading, opening).await?,
             scanners: self.pool(scanning, Use::Scanning, Opening::WhenNeeded).await?,
             canceller: Some(self.pool(1, Use::Cancelling, Opening::WhenNeeded).await?),
         })

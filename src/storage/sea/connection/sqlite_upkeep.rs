@@ -74,9 +74,10 @@ impl SeaRepository {
     /// Closes all connections. SQLite's database is one file then, with everything in it.
     pub(crate) async fn close_all(&self) {
         self.outage.closed();
-        let (readers, writer, scanners) = (self.readers(), self.writer(), self.pools.scanners());
-        let both = async { tokio::join!(readers.close(), scanners.close()) };
-        if tokio::time::timeout(CLOSE_PATIENCE, both).await.is_err() {
+        let (readers, internal) = (self.pools.callers_readers(), self.pools.internal());
+        let (writer, scanners) = (self.writer(), self.pools.scanners());
+        let all = async { tokio::join!(readers.close(), internal.close(), scanners.close()) };
+        if tokio::time::timeout(CLOSE_PATIENCE, all).await.is_err() {
             warn!(
                 "reads of the database have not ended within {} s",
                 CLOSE_PATIENCE.as_secs()

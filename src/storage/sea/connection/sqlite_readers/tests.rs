@@ -6,6 +6,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tempfile::TempDir;
 
 use crate::storage::query::{JobFilter, Order, Page};
+use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::{JobStore, RepositoryError};
 use crate::storage::sea::error::unavailable;
 use crate::storage::sea::{SeaOptions, SeaRepository};
@@ -96,6 +97,8 @@ async fn a_read_fails_while_all_connections_are_busy() {
         other => panic!("no connection is free: {other:?}"),
     }
     assert!(!repository.outage.is_ongoing());
+    let of_server = ReadLane::Internal.scope(list(&repository)).await;
+    assert_eq!(of_server.expect("a list"), 0, "the server has connections of its own");
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! Callers whose reads occupy connections delay neither the server itself nor each other.
+
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
+use serde_json::json;
+
+use crate::harness::eventually;
+use crate::harness::server::{Server, Site, Storage, query_sql};
+
+const CONFIG: &str = r#"
+[realtime]
+system_metrics_interval = "00:00:00.1"
+[health]
+min_disk_free = 0
+[job_types.Noop]
+handler = "noop"
+[[api.keys]]
+name = "busy"
+key = "tq_busy-key-for-tests"
+scopes = ["tickerq:read", "tickerq:write"]
+[[api.keys]]
+name = "other"
+key = "tq_other-key-for-tests"
+scopes = ["tickerq:read", "tickerq:write"]
+"#;
+
+/// Number of concurrent reads, more than there are connections.
+const READS: usize = 20;
+
+/// Reads of histories wait until it ends.
+async fn locked_histories(site: &Site) -> DatabaseTransaction {
+    let mut options = ConnectOptions::new(site.database_url().to_owned());
+    options.max_connections(1).sqlx_logging(false);
+    let connection = Database::connect(options).await.expect("a connection");
+    let transaction = connection.begin().await.expect("a transaction");
+    let lock = "LOCK TABLE attempts IN ACCESS EXCLUSIVE MODE";
+    transaction.execute_unprepared(lock).await.expect("a lock");
+    transaction
+}
+
+/// Number of connections that wait for the lock.
+fn waiting(site: &Site) -> usize {
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    query_sql(site.database_url(), sql).parse().expect("a number")
+}
+
+fn assert_no_outage(server: &Server) {
+    let log = server.log();
+    assert!(
+        !log.contains("storage is unavailable") && !log.contains("unhealthy"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn the_server_reads_while_callers_occupy_their_connections() {
+    let site = Site::new(Storage::Postgres, CONFIG);
+    let server = site.start();
+    let client = server.client().with_token("tq_busy-key-for-tests");
+    let job = client.create_of_type("Noop").await;
+    client.wait_finished(&job).await;
+    let lock = locked_histories(&site).await;
+    let path = format!("/jobs/{job}");
+    let reads = join_all((0..READS).map(|_| client.get(&path)));
+    let beside = async {
+        eventually("reads occupy connections", || async {
+            (waiting(&site) >= 2).then_some(())
+        })
+        .await;
+        client.create(json!({ "type": "Noop", "delay": "01:00:00" })).await;
+        // Both are read for the server, and again and again.
+        eventually("the server's metrics are current", || async {
+            let metrics = client.get("/metrics/system").await.json();
+            assert_eq!(metrics["systemHealth"], "healthy", "{metrics}");
+            (metrics["totalJobs"] == 2).then_some(())
+        })
+        .await;
+        let ready = client.send(client.at_root(Method::GET, "/readyz")).await;
+        assert_eq!(ready.status, StatusCode::OK, "{}", ready.text);
+        assert!(waiting(&site) >= 2, "the reads wait all the while");
+        lock.rollback().await.expect("the lock goes");
+    };
+    let (answers, ()) = tokio::join!(reads, beside);
+    assert!(answers.iter().any(|answer| answer.status == StatusCode::OK));
+    assert_no_outage(&server);
+}
