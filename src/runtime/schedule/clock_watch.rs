@@ -84,8 +84,12 @@ impl ClockWatchDeps {
     async fn set_back_jobs(&self, step: Option<TimeDelta>) -> Result<usize, CheckError> {
         let mut total = 0;
         loop {
+            let found = self
+                .repository
+                .reckoned_after(self.clock.now() + STEP_MIN, BATCH)
+                .await?;
+            // Read again: the storage may respond late, and jobs that were stored meanwhile are not ahead.
             let now = self.clock.now();
-            let found = self.repository.reckoned_after(now + STEP_MIN, BATCH).await?;
             let changes: Vec<Change> = found
                 .into_iter()
                 .filter_map(|before| {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, SpawnHandle, Supervised, WrapFuture};
+use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 use tracing::{debug, error};
 
@@ -149,8 +150,9 @@ impl Writer {
         self.deps.load.begin();
         let repository = Arc::clone(&self.deps.repository);
         let outbox = self.deps.outbox.clone();
+        let now = self.deps.clock.now();
         let commit = async move {
-            let (commit, replies) = together(batch, &outbox);
+            let (commit, replies) = together(batch, &outbox, now);
             let started = Instant::now();
             let outcome = repository.commit(&commit).await;
             (commit.changes, replies, outcome, started.elapsed())
@@ -256,7 +258,7 @@ impl Writer {
 }
 
 /// One commit of these writes, and the receivers of their results with the number of their changes.
-fn together(batch: Vec<Write>, outbox: &OutboxBuilder) -> (Commit, Vec<(WriteReply, usize)>) {
+fn together(batch: Vec<Write>, outbox: &OutboxBuilder, now: DateTime<Utc>) -> (Commit, Vec<(WriteReply, usize)>) {
     let mut commit = Commit {
         changes: Vec::with_capacity(batch.len()),
         ..Commit::default()
@@ -266,6 +268,11 @@ fn together(batch: Vec<Write>, outbox: &OutboxBuilder) -> (Commit, Vec<(WriteRep
         let first = commit.changes.len();
         replies.push((write.reply, write.changes.len()));
         commit.changes.extend(write.changes);
+        if write.priority != WritePriority::Client {
+            commit.changes[first..]
+                .iter_mut()
+                .for_each(|change| change.set_time(now));
+        }
         commit.audit.extend(write.audit.into_iter().map(|entry| AuditEntry {
             change: first + entry.change,
             ..entry

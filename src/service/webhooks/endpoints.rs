@@ -100,7 +100,7 @@ impl Webhooks {
 
     /// All endpoints, oldest first.
     pub async fn list(&self, caller: &Caller) -> Result<Vec<EndpointView>, ServiceError> {
-        caller.require(Scope::Read)?;
+        caller.require_any(&[Scope::Read, Scope::Admin])?;
         let mut stored = self.repository.endpoints().await?;
         stored.sort_by_key(|stored| (stored.endpoint.created_at, stored.endpoint.id));
         Ok(stored.into_iter().map(view).collect())

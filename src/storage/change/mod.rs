@@ -27,6 +27,8 @@ pub use self::recurring::{Fire, RecurringChange};
 pub use self::webhook::WebhookChange;
 pub use self::worker::WorkerChange;
 pub use super::applied::{Applied, ChangeError, Finished, Inserted};
+use chrono::{DateTime, Utc};
+
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
 
@@ -55,6 +57,13 @@ pub enum Change {
 }
 
 impl Change {
+    /// Sets the current time of a change that compares stored times with it: the change may have waited for its commit.
+    pub(crate) fn set_time(&mut self, time: DateTime<Utc>) {
+        if let Self::Webhook(WebhookChange::SetBack { now, .. }) = self {
+            *now = time;
+        }
+    }
+
     /// `true` if it selects its rows among all that the other changes of the commit leave.
     pub fn selects(&self) -> bool {
         match self {

@@ -206,7 +206,9 @@ fn needed(method: &Method, path: &str) -> &'static [&'static str] {
     match path {
         "/healthz" | "/readyz" => &[],
         _ if path.contains("/audit") || path.contains("/nodes") || path.contains("/log-level") => &["admin"],
-        _ if path.ends_with("/webhooks/endpoints/{id}") && is_get => &["read", "admin"],
+        _ if (path.ends_with("/webhooks/endpoints/{id}") || path.ends_with("/webhooks/endpoints")) && is_get => {
+            &["read", "admin"]
+        }
         _ if path.contains("/webhooks/") && !is_get => &["admin"],
         _ if path.ends_with("/workers/{id}") && is_get => &["read", "write"],
         _ if is_get => &["read"],

@@ -10,6 +10,7 @@ pub(crate) mod memory;
 pub(crate) mod path_tricks;
 pub(crate) mod shutdown;
 pub(crate) mod slow_clients;
+pub(crate) mod slow_storage;
 pub(crate) mod startup_race;
 pub(crate) mod supervision;
 pub(crate) mod unread_changes;

@@ -172,7 +172,7 @@ pub fn options(clock: Clock) -> RuntimeOptions {
     }
 }
 
-fn rules() -> JobLimits {
+pub(super) fn rules() -> JobLimits {
     JobLimits {
         defaults: Arc::default(),
         unknown_job_types: UnknownJobTypes::Accept,

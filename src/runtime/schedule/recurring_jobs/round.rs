@@ -92,10 +92,11 @@ impl RecurringSchedulerDeps {
     /// Corrects the next run of recurring jobs that was calculated by a clock that was ahead. Returns `false` if this node no
     /// longer leads.
     pub(super) async fn set_back(&self, token: FencingToken) -> Result<bool, RoundError> {
-        let now = self.clock.now();
         let mut after = None;
         loop {
             let found = self.repository.recurring_after(after, CORRECTED_BATCH_SIZE).await?;
+            // Recurring jobs that were stored while the storage responded are not ahead.
+            let now = self.clock.now();
             let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
             after = found.last().map(|last| last.id).or(after);
             let changes: Vec<Change> = found
