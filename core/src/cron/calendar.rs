@@ -8,7 +8,8 @@
 use chrono::{DateTime, NaiveDateTime, TimeDelta};
 use cron::Schedule;
 
-use super::field::{CronField, FieldSpec, Values};
+use super::field::CronField;
+use super::field_syntax::{FieldSpec, Values};
 
 /// The parsed fields of an expression.
 #[derive(Clone, Copy, Debug)]

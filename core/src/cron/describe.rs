@@ -4,7 +4,8 @@
 //! effect.
 
 use super::calendar::Fields;
-use super::field::{CronField, Values};
+use super::field::CronField;
+use super::field_syntax::Values;
 use super::{CronExpression, TimeZoneName};
 
 const MONTHS: [&str; 12] = [

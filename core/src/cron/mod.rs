@@ -27,6 +27,7 @@ mod calendar;
 pub(super) mod clock_change;
 mod describe;
 mod field;
+mod field_syntax;
 mod invalid;
 
 use std::fmt;
@@ -38,7 +39,7 @@ use jiff::tz::TimeZone;
 use self::calendar::{Calendar, Fields};
 use self::clock_change::{first_change, first_moment_of, local_at, offset_at};
 pub use self::field::CronField;
-use self::field::{FieldSpec, cut};
+use self::field_syntax::{FieldSpec, cut};
 pub use self::invalid::{FieldMistake, InvalidCron};
 use super::values::time_zone::TimeZoneName;
 
