@@ -9,6 +9,7 @@ pub mod priority;
 pub mod retry;
 pub mod state_machine;
 pub mod status;
+mod trace;
 
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use self::attempt::Attempt;
 use self::priority::Priority;
 use self::retry::RetryPolicy;
 use self::status::JobStatus;
-use super::recurring::RecurringId;
+use super::recurring::id::RecurringId;
 use super::values::id::{JobId, NodeId};
 use super::values::json::Json;
 use super::values::name::{JobName, JobType, QueueName, UniqueKey};

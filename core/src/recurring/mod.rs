@@ -3,22 +3,20 @@
 //! Each due time becomes at most one occurrence, a job. An occurrence is identified by the recurring job and the due
 //! time, which storage keeps unique. [`self::planner`] decides which due times become occurrences.
 
+pub(super) mod id;
 pub mod misfire;
 pub mod overlap;
 pub mod planner;
 
-use std::fmt;
-
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
+pub use self::id::RecurringId;
 use self::misfire::{MisfirePolicy, ON_TIME};
 use self::overlap::OverlapPolicy;
 use super::cron::CronExpression;
 use super::job::new_job::{Due, JobDefaults, NewJob};
 use super::job::priority::Priority;
 use super::job::{Job, Occurrence};
-use super::values::id::{InvalidId, JobId};
 use super::values::json::Json;
 use super::values::name::{JobName, JobType, QueueName, RecurringKey};
 use super::values::time_span::TimeSpan;
@@ -30,49 +28,6 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(10);
 
 /// Maximum number of next due times of a recurring job that its views contain.
 pub const NEXT_RUNS_MAX: usize = 5;
-
-/// The id of a recurring job: a UUID version 7, like a job's.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RecurringId(JobId);
-
-impl RecurringId {
-    /// The id of a recurring job that is created at `created_at`; `random` as in [`JobId::new`].
-    pub fn new(created_at: DateTime<Utc>, random: u128) -> Self {
-        Self(JobId::new(created_at, random))
-    }
-
-    /// Parses an id, in any of the usual notations of a UUID.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        JobId::parse(text).map(Self)
-    }
-
-    /// The creation time in the id, to the millisecond.
-    pub fn created_at(self) -> Option<DateTime<Utc>> {
-        self.0.created_at()
-    }
-
-    /// An id from storage.
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(JobId::from_uuid(uuid))
-    }
-
-    /// The id for storage.
-    pub const fn as_uuid(self) -> Uuid {
-        self.0.as_uuid()
-    }
-}
-
-impl fmt::Display for RecurringId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for RecurringId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// Schedule of a recurring job.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,6 @@ use std::fmt;
 use std::num::{NonZeroU64, NonZeroU128};
 
 use super::id::JobId;
-use crate::job::Job;
 
 /// The id of a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,13 +184,12 @@ pub struct JobTrace {
 }
 
 impl JobTrace {
-    /// The trace of a job. The sampling decision of a creating request applies; other jobs are sampled by `ratio`.
-    pub fn of(job: &Job, ratio: SamplingRatio) -> Self {
-        let caller = job.trace_parent;
-        let own = NonZeroU128::new(job.id.as_uuid().as_u128()).unwrap_or(NonZeroU128::MAX);
+    /// The trace of this job. The sampling decision of a creating request applies; other jobs are sampled by `ratio`.
+    pub(crate) fn new(job_id: JobId, caller: Option<TraceParent>, ratio: SamplingRatio) -> Self {
+        let own = NonZeroU128::new(job_id.as_uuid().as_u128()).unwrap_or(NonZeroU128::MAX);
         let trace_id = caller.map_or(TraceId(own), |caller| caller.trace_id);
         Self {
-            job_id: job.id,
+            job_id,
             caller,
             trace_id,
             is_sampled: caller.map_or_else(|| ratio.includes(trace_id), |caller| caller.is_sampled),
