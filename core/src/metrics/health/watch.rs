@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use super::{Health, HealthReason, HealthRules};
+use super::reason::HealthReason;
+use super::report::Health;
+use super::rules::HealthRules;
 
 /// A problem found by an evaluation.
 #[derive(Clone, Debug)]
