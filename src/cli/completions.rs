@@ -1,9 +1,8 @@
 //! `tickerq completions`: prints a completion script.
 
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::Arguments;
 use super::error::CliError;
 use super::output::Output;
 
@@ -17,9 +16,10 @@ pub(super) struct CompletionsArguments {
     shell: Shell,
 }
 
-pub(super) fn run(arguments: &CompletionsArguments, output: &mut Output) -> Result<(), CliError> {
+/// Prints the script for `command`, the whole command line.
+pub(super) fn run(arguments: &CompletionsArguments, mut command: Command, output: &mut Output) -> Result<(), CliError> {
     // Written to memory first: the generator panics if its writer fails.
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "tickerq", &mut script);
+    clap_complete::generate(arguments.shell, &mut command, "tickerq", &mut script);
     output.bytes(&script)
 }

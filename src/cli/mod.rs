@@ -163,7 +163,7 @@ fn run(command: Command, output: &mut Output) -> Result<(), CliError> {
         Command::LogLevel(arguments) => log_level::run(arguments, output),
         Command::Key(command) => key::run(command, output),
         Command::Cron(arguments) => cron::run(arguments, output),
-        Command::Completions(arguments) => completions::run(&arguments, output),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command(), output),
     }
 }
 

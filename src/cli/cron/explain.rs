@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::ExpressionArguments;
+use super::expression::ExpressionArguments;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 

@@ -1,6 +1,7 @@
 //! `tickerq cron`: cron expressions, without a server.
 
 mod explain;
+mod expression;
 mod next;
 mod zones;
 
@@ -10,8 +11,6 @@ use super::error::CliError;
 use super::output::Output;
 use super::settings::ConfigArguments;
 use crate::config::zoneinfo;
-use crate::domain::cron::CronExpression;
-use crate::domain::values::time_zone::TimeZoneName;
 
 #[derive(Debug, Args)]
 pub(super) struct CronArguments {
@@ -27,17 +26,6 @@ enum CronCommand {
     Explain(explain::ExplainArguments),
     /// Print the version and source of the time zone database.
     Zones(zones::ZonesArguments),
-}
-
-/// The common arguments.
-#[derive(Debug, Args)]
-struct ExpressionArguments {
-    /// The expression, as one argument: five fields, six with seconds first, or a macro such as @daily.
-    #[arg(value_name = "EXPRESSION", value_parser = CronExpression::parse)]
-    expression: CronExpression,
-    /// The time zone of the expression, such as Europe/Berlin.
-    #[arg(long, value_name = "ZONE", default_value_t, value_parser = TimeZoneName::parse)]
-    time_zone: TimeZoneName,
 }
 
 /// Selects the time zone database of this folder's server, before arguments refer to zones.

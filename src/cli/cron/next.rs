@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 
-use super::ExpressionArguments;
+use super::expression::ExpressionArguments;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::output::time::parse_time;

@@ -3,7 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 
-use super::{IdArgument, Session};
+use super::id_argument::IdArgument;
+use super::session::Session;
 use crate::cli::api_client::api_types::Job;
 use crate::cli::error::CliError;
 

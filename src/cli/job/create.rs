@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::Session;
+use super::session::Session;
 use super::wait::WaitArguments;
 use crate::cli::error::CliError;
 use crate::cli::output::time::parse_time;

@@ -3,8 +3,10 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::id_argument::IdArgument;
+use super::print;
+use super::session::Session;
 use super::wait::WaitArguments;
-use super::{IdArgument, Session, print};
 use crate::cli::error::CliError;
 use crate::domain::values::time_span::TimeSpan;
 

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::{Session, print};
+use super::print;
+use super::session::Session;
 use crate::cli::error::CliError;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::{JobType, QueueName};

@@ -3,9 +3,11 @@
 mod cancel;
 mod create;
 mod execute;
+mod id_argument;
 mod list;
 mod print;
 mod retry;
+mod session;
 mod show;
 mod wait;
 
@@ -13,13 +15,11 @@ use clap::{Args, Subcommand};
 
 pub(super) use self::create::read_parameters;
 pub(super) use self::print::PRIORITIES;
-
+use self::session::Session;
 use super::api_client;
-use super::api_client::api_types::Job;
-use super::api_client::{Answer, Client, ClientArguments};
+use super::api_client::{Client, ClientArguments};
 use super::error::CliError;
 use super::output::Output;
-use crate::domain::values::id::JobId;
 
 #[derive(Debug, Args)]
 pub(super) struct JobArguments {
@@ -45,21 +45,6 @@ enum JobCommand {
     Execute(execute::ExecuteArguments),
 }
 
-/// The argument of subcommands for one job.
-#[derive(Debug, Args)]
-struct IdArgument {
-    /// The job's id.
-    #[arg(value_parser = JobId::parse)]
-    id: JobId,
-}
-
-/// The client and the output of a subcommand.
-struct Session<'a> {
-    client: Client,
-    as_json: bool,
-    output: &'a mut Output,
-}
-
 pub(super) fn run(arguments: JobArguments, output: &mut Output) -> Result<(), CliError> {
     let JobArguments { command, client } = arguments;
     let mut session = Session {
@@ -77,23 +62,4 @@ pub(super) fn run(arguments: JobArguments, output: &mut Output) -> Result<(), Cl
             JobCommand::Execute(arguments) => execute::run(&arguments, &mut session).await,
         }
     })
-}
-
-impl Session<'_> {
-    /// Prints the result of a change: one line, or the complete JSON.
-    fn print_change(&mut self, answer: &Answer, done: &str) -> Result<(), CliError> {
-        if self.as_json {
-            return self.output.line(answer.text.trim_end());
-        }
-        let job: Job = answer.read()?;
-        let job_type = job.job_type.as_ref().map(|job_type| format!(" ({job_type})"));
-        self.output.line(&format!(
-            "{done} {}{}, {}",
-            job.id,
-            job_type.unwrap_or_default(),
-            print::summary(&job)
-        ))?;
-        let mut warnings = job.warnings.iter();
-        warnings.try_for_each(|warning| self.output.line(&format!("warning: {warning}")))
-    }
 }

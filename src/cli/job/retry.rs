@@ -3,8 +3,9 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::id_argument::IdArgument;
+use super::session::Session;
 use super::wait::WaitArguments;
-use super::{IdArgument, Session};
 use crate::cli::error::CliError;
 
 #[derive(Debug, Args)]

@@ -2,7 +2,9 @@
 
 use clap::Args;
 
-use super::{IdArgument, Session, print};
+use super::id_argument::IdArgument;
+use super::print;
+use super::session::Session;
 use crate::cli::error::CliError;
 
 #[derive(Debug, Args)]

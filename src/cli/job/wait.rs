@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Session, print};
+use super::print;
+use super::session::Session;
 use crate::cli::api_client::Answer;
 use crate::cli::api_client::api_types::Job;
 use crate::cli::error::CliError;

@@ -89,7 +89,9 @@ fn source() -> PathBuf {
 
 /// The production part of a file: what stands before its tests.
 fn production(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod ").next().unwrap_or(text)
+    let starts = ["#[cfg(test)]\nmod ", "#[cfg(all(test, "];
+    let start = starts.iter().filter_map(|start| text.find(start)).min();
+    &text[..start.unwrap_or(text.len())]
 }
 
 #[test]
