@@ -7,10 +7,13 @@ use std::sync::Arc;
 use actix::System;
 use tracing::warn;
 
+use super::embedded::Embedded;
+use super::error::ServerError;
 use super::exposed_files;
 use super::handlers::HandlerError;
+use super::http_server::Server;
+use super::options::ServerOptions;
 use super::system_thread::SystemThread;
-use super::{Embedded, Server, ServerError, ServerOptions};
 use crate::api::auth::Authenticator;
 use crate::config;
 use crate::config::loader::source::{ConfigError, ConfigErrors};
@@ -89,6 +92,13 @@ pub struct Builder {
     database_url: Option<String>,
     on_job_event: Option<JobHook>,
     log: Option<LogControl>,
+}
+
+impl Server {
+    /// A builder for a server within a program.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
 }
 
 impl Builder {

@@ -6,9 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 use tracing::{info, warn};
 
+use super::error::ServerError;
 use super::facades::Facades;
+use super::options::ServerOptions;
 use super::system_thread::SystemThread;
-use super::{ServerError, ServerOptions};
 use crate::api::auth::Authenticator;
 use crate::api::graphql::{GraphQl, Services};
 use crate::api::memory::RequestMemory;
