@@ -1,6 +1,7 @@
 //! Where jobs are kept: the trait that every storage implements, and the implementations.
 
 pub mod applied;
+pub(crate) mod caller_line;
 pub mod change;
 pub mod cluster_message;
 pub mod commit;

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 
+use crate::domain::access::caller::Caller;
 use crate::domain::access::caller_key::CallerKey;
 
 /// The origin of a read.
@@ -34,6 +35,16 @@ impl ReadLane {
                 Self::Caller(None)
             }
         })
+    }
+
+    /// The lane of this caller.
+    pub fn of(caller: &Caller) -> Self {
+        Self::Caller(Some(CallerKey::of(caller)))
+    }
+
+    /// Polls a read in this lane.
+    pub fn sync_scope<T>(&self, poll: impl FnOnce() -> T) -> T {
+        LANE.sync_scope(self.clone(), poll)
     }
 
     /// Reads in this lane.

@@ -20,6 +20,7 @@ use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::values::id::JobId;
 use crate::service::error::ServiceError;
 use crate::service::jobs::Jobs;
+use crate::service::limits::ReadLane;
 use crate::storage::query::JobText;
 
 /// Exceeds the size of any page: all keys of one step of a request are loaded batching.
@@ -108,9 +109,9 @@ impl Loaders {
         };
         let requested = RequestedKeys::default();
         Self {
-            attempts: batching(attempts, requested.clone()),
-            jobs: batching(jobs, requested.clone()),
-            texts: batching(texts, requested.clone()),
+            attempts: batching(attempts, caller, requested.clone()),
+            jobs: batching(jobs, caller, requested.clone()),
+            texts: batching(texts, caller, requested.clone()),
             requested,
         }
     }
@@ -118,12 +119,13 @@ impl Loaders {
 
 /// Loader of one batch per step, without a delay: a long list is resolved in many turns of its task, and its keys are
 /// loaded after turns without new keys.
-fn batching<L: Send + Sync + 'static>(loader: L, requested: RequestedKeys) -> DataLoader<L> {
+fn batching<L: Send + Sync + 'static>(loader: L, caller: &Caller, requested: RequestedKeys) -> DataLoader<L> {
+    let lane = ReadLane::of(caller);
     let spawn = move |load: BoxFuture<'static, ()>| {
-        let requested = requested.clone();
+        let (lane, requested) = (lane.clone(), requested.clone());
         actix_web::rt::spawn(async move {
             requested.settled().await;
-            load.await;
+            lane.scope(load).await;
         })
     };
     DataLoader::new(loader, spawn)

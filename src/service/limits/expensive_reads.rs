@@ -4,17 +4,15 @@
 //! reads are in a queue of bounded length, with a limit per caller; callers take turns. So reads of single jobs, queues
 //! and metrics have connections of their own, whatever other callers search for.
 
-mod line;
-
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-use self::line::{Entered, Full, Line};
 use crate::domain::access::caller::Caller;
 use crate::domain::access::caller_key::CallerKey;
 use crate::service::error::ServiceError;
+use crate::storage::caller_line::{Entered, Full, Line};
 use crate::storage::held::holding;
 use crate::storage::repository::RepositoryError;
 

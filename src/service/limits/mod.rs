@@ -7,3 +7,5 @@ pub mod job_limits;
 pub mod large_texts;
 pub(crate) mod read_cost;
 pub(crate) mod turns;
+
+pub(crate) use crate::storage::read_lane::ReadLane;

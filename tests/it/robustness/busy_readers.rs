@@ -1,5 +1,7 @@
 //! Callers whose reads occupy connections delay neither the server itself nor each other.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
@@ -83,5 +85,42 @@ async fn the_server_reads_while_callers_occupy_their_connections() {
     };
     let (answers, ()) = tokio::join!(reads, beside);
     assert!(answers.iter().any(|answer| answer.status == StatusCode::OK));
+    assert_no_outage(&server);
+}
+
+#[tokio::test]
+async fn a_caller_with_many_reads_leaves_a_connection_to_another_one() {
+    let site = Site::new(Storage::Postgres, CONFIG);
+    let server = site.start();
+    let client = server.client().with_token("tq_busy-key-for-tests");
+    let other = server.client().with_token("tq_other-key-for-tests");
+    let job = client.create_of_type("Noop").await;
+    client.wait_finished(&job).await;
+    let lock = locked_histories(&site).await;
+    let done = AtomicUsize::new(0);
+    let path = format!("/jobs/{job}");
+    let query = json!({ "query": format!("{{ job(id: \"{job}\") {{ attempts {{ error }} }} }}") });
+    let over_rest = join_all((0..READS).map(|_| async {
+        client.get(&path).await;
+        done.fetch_add(1, Ordering::Relaxed);
+    }));
+    let over_graphql = join_all((0..READS).map(|_| async {
+        client.graphql(&query).await;
+        done.fetch_add(1, Ordering::Relaxed);
+    }));
+    let beside = async {
+        eventually("reads occupy connections", || async {
+            (waiting(&site) == 2).then_some(())
+        })
+        .await;
+        for path in ["/queues", "/jobs", "/metrics/performance"] {
+            let answer = other.get(path).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+        }
+        assert_eq!(waiting(&site), 2, "of three connections");
+        assert_eq!(done.load(Ordering::Relaxed), 0, "the other caller's reads come first");
+        lock.rollback().await.expect("the lock goes");
+    };
+    tokio::join!(over_rest, over_graphql, beside);
     assert_no_outage(&server);
 }

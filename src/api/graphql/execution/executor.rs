@@ -33,6 +33,7 @@ use crate::api::problem::{Problem, ProblemKind};
 use crate::api::strict_json::Strict;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::service::facade_metrics::operations::{OperationKind, OperationOutcome, Operations};
+use crate::service::limits::ReadLane;
 
 /// Text of a JSON object.
 #[derive(Debug)]
@@ -82,6 +83,7 @@ pub(crate) struct Operation {
     bytes: usize,
     shape: Shape,
     budget: Arc<Budget>,
+    lane: ReadLane,
 }
 
 /// Failure of the server to execute a request.
@@ -247,6 +249,7 @@ impl Engine {
             bytes,
             shape,
             budget: Arc::clone(budget),
+            lane: ReadLane::of(caller),
         })
     }
 
@@ -277,6 +280,7 @@ impl Engine {
             bytes,
             shape,
             budget,
+            lane,
         } = operation;
         let request = request.data(Deadline(Instant::now() + self.timeout));
         if budget.begin(kind, bytes).is_err() {
@@ -284,7 +288,7 @@ impl Engine {
                 may_have_changed: false,
             });
         }
-        let work = AssertUnwindSafe(budget.watch(self.schema.execute(request))).catch_unwind();
+        let work = AssertUnwindSafe(budget.watch(lane.scope(self.schema.execute(request)))).catch_unwind();
         let timed_out = ExecutionError::TimedOut { timeout: self.timeout };
         let result = actix_web::rt::time::timeout(self.timeout, work)
             .await
@@ -308,6 +312,7 @@ impl Engine {
             bytes: _,
             shape,
             budget,
+            lane,
         } = operation;
         let engine = self.clone();
         // A subscription that its client ends has succeeded.
@@ -319,7 +324,7 @@ impl Engine {
             if has_ended {
                 return Poll::Ready(None);
             }
-            let polled = responses.poll_next_unpin(cx);
+            let polled = lane.sync_scope(|| responses.poll_next_unpin(cx));
             match watched.stopped() {
                 Some(stopped) => {
                     has_ended = true;

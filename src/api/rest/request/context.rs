@@ -19,6 +19,7 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{QueueName, RecurringKey};
 use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
+use crate::service::limits::ReadLane;
 
 /// A request with the state of its route.
 pub(crate) struct RequestContext {
@@ -327,7 +328,7 @@ where
             let change = (!request.method().is_safe()).then_some(policy.memory);
             let answer = match answer {
                 Ok((answer, is_reduced, caller)) => {
-                    let answer = answer.await;
+                    let answer = ReadLane::of(&caller).scope(answer).await;
                     let answer = if is_reduced { answer.and_then(reduce) } else { answer };
                     answer.and_then(|answer| counted(&answers, &caller, answer, change))
                 }

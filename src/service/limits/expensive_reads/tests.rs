@@ -6,11 +6,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use proptest::prelude::{prop_assert, prop_assert_eq, proptest};
 
-use super::line::{Entered, Full, Line};
 use super::{Charge, ExpensiveReads, ReadLimits};
 use crate::domain::access::caller::{Caller, CallerKind, Scopes};
 use crate::domain::access::caller_key::CallerKey;
 use crate::service::error::ServiceError;
+use crate::storage::caller_line::{Entered, Full, Line};
 use crate::storage::held::held;
 use crate::storage::repository::RepositoryError;
 

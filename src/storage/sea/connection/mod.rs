@@ -1,5 +1,6 @@
 //! Connections: options, pools, the SQLite file, health and migrations.
 
+pub(crate) mod caller_turns;
 pub(crate) mod expensive_read;
 pub(crate) mod file_watch;
 pub(crate) mod found_fault;

@@ -11,7 +11,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::file_watch::FileWatch;
-use super::links::{INTERNAL_MAX, Links, shares};
+use super::links::{INTERNAL_MAX, Links, cheap_shares, shares};
 use super::options::{ConnectError, Durability, SeaOptions, plain};
 use super::pool::Link;
 use super::pools::{Pools, ReadTimes};
@@ -57,6 +57,7 @@ impl SeaRepository {
         try_postgres(&url).await.map_err(refused)?;
         // A pooler would deliver notifications to the current user of its server connection.
         let listen_url = listen_url.or_else(|| (!pgbouncer).then(|| url.clone()));
+        let (callers, _) = cheap_shares(shares(max_connections, expensive_reads).0);
         let source = PostgresSource {
             url,
             max_connections,
@@ -77,7 +78,7 @@ impl SeaRepository {
         };
         Ok(Self {
             backend: DbBackend::Postgres,
-            pools: Pools::new(links, Some(source), outage.clone(), None, times),
+            pools: Pools::new(links, Some(source), outage.clone(), None, times, callers),
             listen_url,
             shard,
             expensive_read_time,
@@ -199,7 +200,7 @@ impl SeaRepository {
         };
         Ok(Self {
             backend: DbBackend::Sqlite,
-            pools: Pools::new(links, None, outage.clone(), Some(watch), times),
+            pools: Pools::new(links, None, outage.clone(), Some(watch), times, reading),
             sqlite: Some(files),
             listen_url: None,
             shard,

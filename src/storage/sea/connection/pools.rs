@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio::sync::watch;
 
+use super::caller_turns::CallerTurns;
 use super::file_watch::FileWatch;
 use super::found_fault::FoundFault;
 use super::links::Links;
@@ -46,6 +47,8 @@ pub(crate) struct Pools {
     /// The files of SQLite's database.
     watch: Option<Arc<FileWatch>>,
     times: ReadTimes,
+    /// Turns of callers on their connections.
+    turns: CallerTurns,
 }
 
 impl Pools {
@@ -55,7 +58,14 @@ impl Pools {
         outage: StorageOutage,
         watch: Option<Arc<FileWatch>>,
         times: ReadTimes,
+        callers_connections: u32,
     ) -> Self {
+        // As long as for a connection.
+        let patience = if source.is_some() {
+            CONNECT_PATIENCE
+        } else {
+            times.cheap
+        };
         Self {
             links: RwLock::new(links),
             source,
@@ -65,6 +75,7 @@ impl Pools {
             found_fault: FoundFault::default(),
             watch,
             times,
+            turns: CallerTurns::new(callers_connections, patience),
         }
     }
 
@@ -130,14 +141,15 @@ impl Pools {
         }
     }
 
-    /// Waits for a read, up to its timeout and until the pools are replaced.
+    /// Waits for a turn and then for a read, up to its timeout and until the pools are replaced.
     pub(crate) async fn read<T>(
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
-        let answer = match &self.source {
-            Some(source) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
-            None => self.read_known_file(call).await,
+        let answer = match (self.turns.place().await, &self.source) {
+            (Err(busy), _) => Err(busy),
+            (Ok(_place), Some(source)) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
+            (Ok(_place), None) => self.read_known_file(call).await,
         };
         self.noted(answer, self.times.cheap).await
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tempfile::TempDir;
 
+use crate::domain::access::caller::{Caller, CallerKind, Scopes};
 use crate::storage::query::{JobFilter, Order, Page};
 use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::{JobStore, RepositoryError};
@@ -13,11 +14,15 @@ use crate::storage::sea::{SeaOptions, SeaRepository};
 
 const TIME: Duration = Duration::from_millis(100);
 
-/// With one connection for cheap reads.
+/// With one connection for callers' cheap reads.
 async fn opened(time: Duration) -> (TempDir, SeaRepository) {
+    opened_with(3, time).await
+}
+
+async fn opened_with(max_connections: u32, time: Duration) -> (TempDir, SeaRepository) {
     let folder = tempfile::tempdir().expect("a folder");
     let options = SeaOptions {
-        max_connections: 3,
+        max_connections,
         read_time: time,
         ..SeaOptions::new(format!("sqlite:{}", folder.path().join("test.db").display()))
     };
@@ -99,6 +104,26 @@ async fn a_read_fails_while_all_connections_are_busy() {
     assert!(!repository.outage.is_ongoing());
     let of_server = ReadLane::Internal.scope(list(&repository)).await;
     assert_eq!(of_server.expect("a list"), 0, "the server has connections of its own");
+}
+
+#[tokio::test]
+async fn a_caller_leaves_a_connection_to_others() {
+    let (_folder, repository) = opened_with(5, Duration::from_secs(3_600)).await;
+    let lane = |name: &str| ReadLane::of(&Caller::new(name, CallerKind::Key, Scopes::all(), Default::default()));
+    let busy = async {
+        let reads = (0..3).map(|_| lane("busy").scope(read_endlessly(&repository)));
+        futures_util::future::join_all(reads).await
+    };
+    let other = async {
+        // The first reads have a turn before this one.
+        tokio::task::yield_now().await;
+        lane("other").scope(list(&repository)).await
+    };
+    tokio::select! {
+        biased;
+        _ = busy => panic!("they run for hours"),
+        listed = other => assert_eq!(listed.expect("a list"), 0),
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The queue of expensive reads.
+//! The queue of reads in which callers take turns.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::domain::access::caller_key::CallerKey;
 
 /// A read is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
+pub(crate) enum Full {
     /// The queue is full.
     OfAll,
     /// The caller has reached its share of the queue.
@@ -17,11 +17,11 @@ pub(super) enum Full {
 
 /// An accepted read.
 #[derive(Debug)]
-pub(super) struct Entered {
-    pub(super) id: u64,
-    pub(super) key: CallerKey,
+pub(crate) struct Entered {
+    pub(crate) id: u64,
+    pub(crate) key: CallerKey,
     /// Completes when the read may start.
-    pub(super) turn: oneshot::Receiver<()>,
+    pub(crate) turn: oneshot::Receiver<()>,
 }
 
 struct Waiter {
@@ -31,7 +31,7 @@ struct Waiter {
 }
 
 /// The running and the waiting reads.
-pub(super) struct Line {
+pub(crate) struct Line {
     running_max: usize,
     waiting_max: usize,
     /// Number of running reads by caller.
@@ -45,7 +45,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(running_max: usize, waiting_max: usize) -> Self {
+    pub(crate) fn new(running_max: usize, waiting_max: usize) -> Self {
         Self {
             running_max: running_max.max(1),
             waiting_max,
@@ -67,7 +67,7 @@ impl Line {
         self.waiting_max.div_ceil(4)
     }
 
-    pub(super) fn enter(&mut self, key: CallerKey) -> Result<Entered, Full> {
+    pub(crate) fn enter(&mut self, key: CallerKey) -> Result<Entered, Full> {
         let (sender, turn) = oneshot::channel();
         let id = self.next_id;
         self.next_id += 1;
@@ -94,7 +94,7 @@ impl Line {
     }
 
     /// Releases a running or waiting read.
-    pub(super) fn leave(&mut self, id: u64, key: &CallerKey) {
+    pub(crate) fn leave(&mut self, id: u64, key: &CallerKey) {
         if let Some(index) = self.waiting.iter().position(|waiter| waiter.id == id) {
             self.waiting.remove(index);
         } else if let Some(running) = self.running.get_mut(key) {
