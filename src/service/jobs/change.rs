@@ -53,9 +53,14 @@ pub enum CancelOutcome {
 }
 
 impl Jobs {
-    /// A changed job with its large texts and its history, for the response to its change.
+    /// A changed job with its large texts and its history, for the response to its change. Callers without the read scope
+    /// receive the job as it was changed, which may be brief, without its history.
     pub async fn changed(&self, caller: &Caller, job: &Arc<Job>) -> Result<ChangedJob, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
+        if !caller.may(Scope::Read) {
+            // The response has ids and statuses only.
+            return Ok(ChangedJob::new(job));
+        }
         let permit = if job.is_brief || job.attempt > FEW_ATTEMPTS {
             Some(self.large_texts.for_read().await?)
         } else {
