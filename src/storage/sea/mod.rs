@@ -293,11 +293,15 @@ impl WebhookStore for SeaRepository {
     }
 
     async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
-        self.pools.read(self.read_feed(after, limit, FeedJobs::Whole)).await
+        self.pools
+            .read(Box::pin(self.read_feed(after, limit, FeedJobs::Whole)))
+            .await
     }
 
     async fn feed_in_brief(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {
-        self.pools.read(self.read_feed(after, limit, FeedJobs::InBrief)).await
+        self.pools
+            .read(Box::pin(self.read_feed(after, limit, FeedJobs::InBrief)))
+            .await
     }
 
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
