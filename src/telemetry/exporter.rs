@@ -25,6 +25,7 @@ use super::metrics::{ExportError, Meters};
 use super::spans::span_of;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::trace_context::SamplingRatio;
+use crate::service::limits::ReadLane;
 use crate::service::traces::{TraceReport, Traces};
 
 /// Capacity of a destination's queue, in spans.
@@ -174,7 +175,7 @@ fn schedule_metrics(meters: &Arc<Meters>, is_time: &Arc<Notify>, every: Duration
         loop {
             ticks.tick().await;
             let Some(meters) = meters.upgrade() else { return };
-            if let Err(failure) = meters.refresh().await {
+            if let Err(failure) = ReadLane::Internal.scope(meters.refresh()).await {
                 debug!("failed to read gauge snapshot: {failure}");
             }
             is_time.notify_waiters();

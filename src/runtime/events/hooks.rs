@@ -17,7 +17,7 @@ type OnJobEvent = dyn Fn(JobEventKind, &Arc<Job>) + Send + Sync;
 /// It runs on the writer's thread, after the replies to the callers of the commit, and must return quickly. It receives the
 /// events of this node only, and a crash between commit and call loses them; a program that must not miss any reads the
 /// change feed. A job that was changed without reading its large texts ([`Job::is_brief`]: by a remote worker, the recovery of
-/// orphans or a bulk operation) comes without them.
+/// orphans or a bulk operation, or because they are larger than 32 KiB) comes without them.
 #[derive(Clone)]
 pub struct JobHook(Arc<OnJobEvent>);
 

@@ -270,6 +270,9 @@ impl CommitEffects {
         self.outbox.add(&endpoints);
         self.outbox.is_changed |= newer.is_some();
         self.events = events;
+        if self.collected == Collected::OfQueues {
+            self.events.retain(|event| matches!(event, Event::Queue { .. }));
+        }
         self.collected = Collected::Nothing;
         newer
     }

@@ -62,7 +62,7 @@ impl Jobs {
             return Ok(ChangedJob::new(job));
         }
         let permit = if job.is_brief || job.attempt > FEW_ATTEMPTS {
-            Some(self.large_texts.for_read().await?)
+            Some(self.large_texts.for_read(caller).await?)
         } else {
             None
         };
@@ -223,11 +223,14 @@ impl Jobs {
         // Held until the change is committed, if it needs large texts.
         let mut permit = None;
         for tries in 0..TRIES {
-            let _turn = self.turns.take(id.as_uuid(), tries).await;
+            let mut turn = self.turns.take(id.as_uuid(), tries).await;
             let mut job = self.read_matching(id, if_match).await?;
             if job.is_brief && needs_texts(&job) {
                 if permit.is_none() {
+                    // The holders of permits may wait for this turn.
+                    drop(turn);
                     permit = Some(self.large_texts.for_change().await?);
+                    turn = self.turns.take(id.as_uuid(), tries).await;
                 }
                 job = matching(self.read(id).await?, if_match)?;
             }
@@ -235,6 +238,7 @@ impl Jobs {
             if let Some(job) = self.update(caller, action, job, after).await? {
                 return Ok(job);
             }
+            drop(turn);
         }
         Err(ServiceError::Contended)
     }

@@ -158,7 +158,7 @@ impl Jobs {
     /// A job with all its attempts.
     pub async fn detail(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
         caller.require(Scope::Read)?;
-        let (job, permit) = self.read_within_limits(id).await?;
+        let (job, permit) = self.read_within_limits(caller, id).await?;
         let attempts = self.history(&job).await?;
         let reports = if job.attempt == 0 {
             JobReports::default()
@@ -184,13 +184,17 @@ impl Jobs {
     }
 
     /// A whole job, with a permit if it or its history is large.
-    pub(super) async fn read_within_limits(&self, id: JobId) -> Result<(Arc<Job>, Option<TextPermit>), ServiceError> {
+    pub(super) async fn read_within_limits(
+        &self,
+        caller: &Caller,
+        id: JobId,
+    ) -> Result<(Arc<Job>, Option<TextPermit>), ServiceError> {
         let found = self.repository.job_if_small(id, SMALL_BYTES).await?;
         let job = found.ok_or(ServiceError::NoSuchJob { id })?;
         if !job.is_brief && job.attempt <= FEW_ATTEMPTS {
             return Ok((job, None));
         }
-        let permit = self.large_texts.for_read().await?;
+        let permit = self.large_texts.for_read(caller).await?;
         Ok((self.read(id).await?, Some(permit)))
     }
 

@@ -1,10 +1,15 @@
 //! Limits on the number of jobs with large texts in memory.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
+use crate::domain::access::caller::Caller;
+use crate::domain::access::caller_key::CallerKey;
 use crate::service::error::ServiceError;
+use crate::storage::caller_line::{Entered, Full, Line};
 
 /// Maximum size of the texts of a job that is read without a permit, in bytes.
 pub(crate) const SMALL_BYTES: u32 = 32 << 10;
@@ -15,24 +20,59 @@ pub(crate) const FEW_ATTEMPTS: u32 = 4;
 /// Maximum number of concurrent reads of large jobs, each until its response is serialized.
 const READS_MAX: usize = 8;
 
+/// Maximum number of waiting reads, a quarter of them for one caller.
+const WAITING_MAX: usize = 4_096;
+
 /// Maximum number of concurrent changes that hold large texts, each until it is committed.
 const CHANGES_MAX: usize = 32;
 
+/// Timeout of the wait for a permit.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Suggested delay before a retry.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// Permits for large texts. Clones share them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct LargeTexts {
-    reads: Arc<Semaphore>,
+    /// Callers take turns: one caller leaves a permit to others.
+    reads: Arc<Mutex<Line>>,
     changes: Arc<Semaphore>,
 }
 
 /// A permit to hold large texts, until its last clone is dropped.
 #[derive(Clone, Debug)]
-pub struct TextPermit(#[expect(dead_code, reason = "it is held, not read")] Arc<OwnedSemaphorePermit>);
+pub struct TextPermit(#[expect(dead_code, reason = "it is held, not read")] Arc<Held>);
+
+#[derive(Debug)]
+enum Held {
+    Read(#[expect(dead_code, reason = "it is held, not read")] Place),
+    Change(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit),
+}
+
+/// A place among the running and waiting reads, until it is dropped.
+struct Place {
+    line: Arc<Mutex<Line>>,
+    id: u64,
+    key: CallerKey,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.line).leave(self.id, &self.key);
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Place({})", self.id)
+    }
+}
 
 impl Default for LargeTexts {
     fn default() -> Self {
         Self {
-            reads: Arc::new(Semaphore::new(READS_MAX)),
+            reads: Arc::new(Mutex::new(Line::new(READS_MAX, WAITING_MAX))),
             changes: Arc::new(Semaphore::new(CHANGES_MAX)),
         }
     }
@@ -40,22 +80,60 @@ impl Default for LargeTexts {
 
 impl LargeTexts {
     /// A permit to read a large job. The caller must not hold another one.
-    pub(crate) async fn for_read(&self) -> Result<TextPermit, ServiceError> {
-        permit_of(&self.reads).await
+    pub(crate) async fn for_read(&self, caller: &Caller) -> Result<TextPermit, ServiceError> {
+        let entered = lock(&self.reads).enter(CallerKey::of(caller));
+        let Entered { id, key, turn } = entered.map_err(|full| busy(full == Full::OfCaller))?;
+        let line = Arc::clone(&self.reads);
+        let place = Place { line, id, key };
+        // A dropped sender has granted the turn.
+        match timeout(PATIENCE, turn).await {
+            Ok(_) => Ok(TextPermit(Arc::new(Held::Read(place)))),
+            Err(_) => Err(busy(false)),
+        }
     }
 
-    /// A permit for a change that holds large texts. The caller must not hold another one.
+    /// A permit for a change that holds large texts. The caller must hold neither another one nor a turn.
     pub(crate) async fn for_change(&self) -> Result<TextPermit, ServiceError> {
-        permit_of(&self.changes).await
+        match timeout(PATIENCE, Arc::clone(&self.changes).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(TextPermit(Arc::new(Held::Change(permit)))),
+            // The semaphore is never closed.
+            Ok(Err(_)) | Err(_) => Err(busy(false)),
+        }
     }
 }
 
-async fn permit_of(semaphore: &Arc<Semaphore>) -> Result<TextPermit, ServiceError> {
-    let permit = Arc::clone(semaphore).acquire_owned().await;
-    // The semaphores are never closed.
-    permit
-        .map(|permit| TextPermit(Arc::new(permit)))
-        .map_err(|closed| ServiceError::Internal {
-            reason: closed.to_string(),
-        })
+fn busy(is_own: bool) -> ServiceError {
+    ServiceError::ReadsBusy {
+        is_own,
+        retry_after: RETRY_AFTER,
+    }
+}
+
+fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
+    // Every change of the queue is complete before anything can panic.
+    line.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::domain::access::caller::{CallerKind, Scopes};
+
+    #[tokio::test]
+    async fn a_caller_with_many_reads_leaves_a_permit_to_others() {
+        let texts = LargeTexts::default();
+        let caller = |name: &str| Caller::new(name, CallerKind::Key, Scopes::all(), Arc::default());
+        let (busy, other) = (caller("busy"), caller("other"));
+        let mut held = Vec::new();
+        while let Some(permit) = texts.for_read(&busy).now_or_never() {
+            held.push(permit.expect("a permit"));
+        }
+        assert_eq!(held.len(), READS_MAX - 1);
+        let permit = texts.for_read(&other).now_or_never();
+        assert!(permit.is_some_and(|permit| permit.is_ok()));
+        held.pop();
+        assert!(texts.for_read(&busy).now_or_never().is_some());
+    }
 }

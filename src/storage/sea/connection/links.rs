@@ -16,8 +16,11 @@ pub(crate) struct Links {
     pub(crate) canceller: Option<Link>,
 }
 
+/// Minimum number of connections for the server's own reads, if callers keep as many.
+pub(crate) const INTERNAL_MIN: u32 = 2;
+
 /// Maximum number of connections for the server's own reads.
-pub(crate) const INTERNAL_MAX: u32 = 2;
+const INTERNAL_MAX: u32 = 16;
 
 /// Number of connections for cheap reads and for expensive reads: the latter are at most half of those beside the writing one.
 /// Each pool has at least one.
@@ -30,7 +33,9 @@ pub(crate) fn shares(max_connections: u32, expensive_reads: u32) -> (u32, u32) {
 /// Number of callers' connections and of the server's own among those for cheap reads. If there is only one, the server's is
 /// one more.
 pub(crate) fn cheap_shares(reading: u32) -> (u32, u32) {
-    let internal = (reading / 2).clamp(1, INTERNAL_MAX);
+    let internal = (reading / 4)
+        .clamp(INTERNAL_MIN, INTERNAL_MAX)
+        .min((reading / 2).max(1));
     (reading.saturating_sub(internal).max(1), internal)
 }
 
@@ -46,7 +51,7 @@ mod tests {
             (5, (1, 1)),
             (6, (2, 1)),
             (8, (3, 2)),
-            (50, (45, 2)),
+            (50, (36, 11)),
         ] {
             let (reading, _) = shares(max_connections, 2);
             assert_eq!(cheap_shares(reading), expected, "{max_connections}");

@@ -11,7 +11,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::file_watch::FileWatch;
-use super::links::{INTERNAL_MAX, Links, cheap_shares, shares};
+use super::links::{INTERNAL_MIN, Links, cheap_shares, shares};
 use super::options::{ConnectError, Durability, SeaOptions, plain};
 use super::pool::Link;
 use super::pools::{Pools, ReadTimes};
@@ -179,8 +179,8 @@ impl SeaRepository {
         let readers = Link::sqlite_readers(pool(reading, false).await.map_err(refused)?, reading, read_time);
         // More of them cost no server anything.
         let internal = Link::sqlite_readers(
-            pool(INTERNAL_MAX, false).await.map_err(refused)?,
-            INTERNAL_MAX,
+            pool(INTERNAL_MIN, false).await.map_err(refused)?,
+            INTERNAL_MIN,
             read_time,
         );
         let scanners = Link::direct(pool(scanning, false).await.map_err(refused)?);

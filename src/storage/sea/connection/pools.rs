@@ -146,10 +146,11 @@ impl Pools {
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
-        let answer = match (self.turns.place().await, &self.source) {
-            (Err(busy), _) => Err(busy),
-            (Ok(_place), Some(source)) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
-            (Ok(_place), None) => self.read_known_file(call).await,
+        // A read without a turn says nothing of the database.
+        let _place = self.turns.place().await?;
+        let answer = match &self.source {
+            Some(source) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
+            None => self.read_known_file(call).await,
         };
         self.noted(answer, self.times.cheap).await
     }

@@ -196,7 +196,7 @@ impl SeaRepository {
                    WHERE waiting IS NOT NULL AND NOT EXISTS \
                    (SELECT 1 FROM jobs WHERE jobs.recurring_id = recurring_jobs.id AND jobs.recurring_id IS NOT NULL \
                    AND jobs.status IN (0, 1)) LIMIT $2";
-        let mut unreadable: u32 = 0;
+        let (mut unreadable, mut bytes_max) = (0_u32, DUE_RECURRING_BYTES_MAX);
         loop {
             let wanted = limit.saturating_add(unreadable);
             let values: [Value; 2] = [micros(now).into(), i64::from(wanted).into()];
@@ -207,7 +207,7 @@ impl SeaRepository {
             for row in &found {
                 let (id, length) = id_and_length(row).map_err(|error| unavailable(&error))?;
                 bytes = bytes.saturating_add(u64::try_from(length).unwrap_or_default());
-                if bytes > DUE_RECURRING_BYTES_MAX && !ids.is_empty() {
+                if bytes > bytes_max && !ids.is_empty() {
                     break;
                 }
                 ids.push(id);
@@ -230,6 +230,7 @@ impl SeaRepository {
             }
             // As many more, so that the number of readable ones is the requested one.
             unreadable = count;
+            bytes_max = bytes_max.saturating_add(DUE_RECURRING_BYTES_MAX);
         }
     }
 
