@@ -183,7 +183,7 @@ async fn a_node_that_was_paused_for_longer_than_its_lease_changes_nothing_when_i
     assert_eq!(job["executionHistory"][1]["status"], "completed", "{job}");
     stopped.signal(Signal::CONT);
     eventually("the stopped node finds out", || async {
-        stopped.log().contains("lost its lease").then_some(())
+        stopped.log().contains("(lease lost)").then_some(())
     })
     .await;
     let after = other.client().job(&id).await;
