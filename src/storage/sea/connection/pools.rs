@@ -146,7 +146,7 @@ impl Pools {
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
-        // A read without a turn says nothing of the database.
+        // A read without a turn does not reach the database.
         let _place = self.turns.place().await?;
         let answer = match &self.source {
             Some(source) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,

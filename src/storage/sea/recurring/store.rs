@@ -215,8 +215,7 @@ impl SeaRepository {
             if ids.is_empty() {
                 return Ok(DueRecurring::default());
             }
-            let is_limited = ids.len() < found.len();
-            let read = ids.len();
+            let (read, is_limited) = (ids.len(), ids.len() < found.len());
             let rows = self.recurring_with_ids(ids).await?;
             let mut due = self.unreadable.leave_out(rows.iter().map(read_row))?;
             let is_all = !is_limited && found.len() < usize::try_from(wanted).unwrap_or(usize::MAX);
