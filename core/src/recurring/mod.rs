@@ -157,7 +157,7 @@ pub struct RecurringJob {
 }
 
 impl NewRecurringJob {
-    /// The recurring job created from this request at `now`; `random` as in [`JobId::new`].
+    /// The recurring job created from this request at `now`; `random` as in [`JobId::new`](crate::values::id::JobId::new).
     pub fn into_recurring_job(self, now: DateTime<Utc>, random: u128) -> RecurringJob {
         let created_at = timestamp::truncate_to_millis(now);
         let Self {
