@@ -49,7 +49,7 @@ pub(crate) struct Usual {
     /// Changes of the counters if every change is applied.
     counters: Counters,
     is_all: bool,
-    /// The version of the endpoints by which nothing is announced of these changes; on PostgreSQL alone.
+    /// The version of the endpoints for which these changes have no outbox entries; on PostgreSQL only.
     version: Option<i64>,
 }
 
@@ -314,10 +314,10 @@ impl Usual {
                 .map(|(_, step)| format!("SELECT id, queue, job_type FROM {step}"))
                 .collect();
             let source = marks.postgres_part(&mut values);
-            // Before the counters, which the exact way writes first.
+            // Before the counters, which the slow path writes first.
             steps.extend(postgres_steps(&source, &changed.join(" UNION ALL "), has_reasons));
         }
-        // In the order of the exact way: nodes that count in the same rows wait for each other, and no more.
+        // In the order of the slow path: nodes that count in the same rows wait for each other without a deadlock.
         steps.push(format!(
             "counted AS (INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
              SELECT queue, job_type, status, priority, $1::smallint, SUM(by) FROM ({}) AS c \

@@ -331,7 +331,7 @@ pub(crate) fn reasons_sql(source: &str) -> String {
 }
 
 /// The parts of a PostgreSQL statement that add up what jobs add whose rows `changed` gives (`id`, `queue`, `job_type`), by
-/// rows of [`MARK`]; `$1` is the shard. Rows are locked in the order of their keys, tables in the order of the exact way,
+/// rows of [`MARK`]; `$1` is the shard. Rows are locked in the order of their keys, tables in the order of the slow path,
 /// which PostgreSQL runs from the last part to the first.
 pub(crate) fn postgres_steps(marks: &str, changed: &str, has_reasons: bool) -> Vec<String> {
     let mut steps = vec![format!(

@@ -90,7 +90,7 @@ impl SeaRepository {
             }
             // A single statement is a transaction.
             let Some(refused) = usual.write_postgres(&self.writer(), self.shard).await? else {
-                // Another node has changed endpoints: the exact way announces to them.
+                // Another node has changed endpoints: the slow path writes their outbox entries.
                 return Ok(None);
             };
             return match self.usual_results(&commit.changes, &refused, &self.writer()).await {

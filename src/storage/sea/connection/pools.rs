@@ -60,7 +60,7 @@ impl Pools {
         times: ReadTimes,
         callers_connections: u32,
     ) -> Self {
-        // As long as for a connection.
+        // As long as for a connection; on SQLite as long as for the read itself.
         let patience = if source.is_some() {
             CONNECT_PATIENCE
         } else {
