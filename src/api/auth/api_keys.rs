@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
 
-use super::auth_throttle::SeenAt;
+use super::auth_throttle::AcceptedAddresses;
 use super::granted_scopes::granted;
 use super::rate_limit::Meter;
 use crate::domain::access::caller::{Caller, CallerKind, ScopeNames, Scopes};
@@ -34,11 +34,12 @@ pub(super) struct KnownKey {
     pub(super) rate: Option<Rate>,
     /// Shared by keys of one name: they belong to one caller and count together.
     pub(super) meter: Arc<Meter>,
-    pub(super) seen: SeenAt,
+    /// Addresses from which the key was accepted.
+    pub(super) accepted_from: AcceptedAddresses,
 }
 
 impl ApiKeys {
-    pub(super) fn new(keys: Vec<ApiKey>, everybody: Scopes, scope_names: &Arc<ScopeNames>) -> Self {
+    pub(super) fn new(keys: Vec<ApiKey>, all_callers: Scopes, scope_names: &Arc<ScopeNames>) -> Self {
         let mut meters: HashMap<String, Arc<Meter>> = HashMap::new();
         let known = keys.into_iter().map(|key| {
             let ApiKey {
@@ -47,14 +48,14 @@ impl ApiKeys {
                 scopes,
                 rate,
             } = key;
-            let scopes = granted(&scopes, everybody, scope_names);
+            let scopes = granted(&scopes, all_callers, scope_names);
             let meter = Arc::clone(meters.entry(name.clone()).or_default());
             KnownKey {
                 digest,
                 caller: Caller::new(name, CallerKind::Key, scopes, Arc::clone(scope_names)),
                 rate,
                 meter,
-                seen: SeenAt::default(),
+                accepted_from: AcceptedAddresses::default(),
             }
         });
         Self(known.collect())

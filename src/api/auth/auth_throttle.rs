@@ -63,20 +63,20 @@ impl AuthThrottle {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         let full_at = failures.entry(&client_prefix(address), now, || 0);
         *full_at = FAILURES.count(*full_at, now).unwrap_or(*full_at);
-        let is_braked = FAILURES.quota(*full_at, now).remaining == 0;
+        let is_throttled = FAILURES.quota(*full_at, now).remaining == 0;
         self.is_used.store(true, Ordering::Relaxed);
-        is_braked
+        is_throttled
     }
 }
 
 /// Addresses from which credentials were accepted lately, as keyed hashes.
 #[derive(Debug, Default)]
-pub(super) struct SeenAt {
+pub(super) struct AcceptedAddresses {
     addresses: [AtomicU64; 8],
     next: AtomicUsize,
 }
 
-impl SeenAt {
+impl AcceptedAddresses {
     /// True if the credentials were accepted from this address.
     pub(super) fn contains(&self, address: IpAddr) -> bool {
         let number = number(address);
@@ -84,13 +84,13 @@ impl SeenAt {
     }
 
     /// Records that the credentials were accepted from this address.
-    pub(super) fn note(&self, address: IpAddr) {
+    pub(super) fn insert(&self, address: IpAddr) {
         let number = number(address);
         if self.addresses.iter().any(|seen| seen.load(Ordering::Relaxed) == number) {
             return;
         }
-        let place = self.next.fetch_add(1, Ordering::Relaxed) % self.addresses.len();
-        if let Some(seen) = self.addresses.get(place) {
+        let slot = self.next.fetch_add(1, Ordering::Relaxed) % self.addresses.len();
+        if let Some(seen) = self.addresses.get(slot) {
             seen.store(number, Ordering::Relaxed);
         }
     }
@@ -150,15 +150,15 @@ mod tests {
 
     #[test]
     fn a_few_addresses_are_remembered() {
-        let seen = SeenAt::default();
-        assert!(!seen.contains(address(1)));
+        let accepted = AcceptedAddresses::default();
+        assert!(!accepted.contains(address(1)));
         for number in 1..=8 {
-            seen.note(address(number));
-            seen.note(address(number));
+            accepted.insert(address(number));
+            accepted.insert(address(number));
         }
-        assert!((1..=8).all(|number| seen.contains(address(number))));
-        seen.note(address(9));
-        assert!(seen.contains(address(9)));
-        assert!(!seen.contains(address(1)), "the oldest one is evicted");
+        assert!((1..=8).all(|number| accepted.contains(address(number))));
+        accepted.insert(address(9));
+        assert!(accepted.contains(address(9)));
+        assert!(!accepted.contains(address(1)), "the oldest one is evicted");
     }
 }

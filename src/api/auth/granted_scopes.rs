@@ -3,8 +3,8 @@
 use crate::domain::access::caller::{ScopeNames, Scopes};
 
 /// The scopes with these names, and those granted to all authenticated callers.
-pub(super) fn granted(names: &[String], everybody: Scopes, scope_names: &ScopeNames) -> Scopes {
+pub(super) fn granted(names: &[String], all_callers: Scopes, scope_names: &ScopeNames) -> Scopes {
     names
         .iter()
-        .fold(everybody, |scopes, name| scopes.and(scope_names.named(name)))
+        .fold(all_callers, |scopes, name| scopes.and(scope_names.named(name)))
 }

@@ -6,7 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{AuthFailure, Authenticator, Credentials};
+use super::authenticator::Authenticator;
+use super::credentials::Credentials;
+use super::failure::AuthFailure;
 use crate::domain::access::caller::Scope;
 
 /// Interval of the checks of an open connection.

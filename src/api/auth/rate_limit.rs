@@ -1,11 +1,15 @@
 //! Rate limits of callers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::two_generation_cache::TwoGenerationCache;
 use crate::domain::access::allowance::{Allowance, RateExceeded};
 use crate::domain::values::rate::{Quota, Rate};
+
+/// Maximum number of token subjects in a generation whose requests are counted.
+const SUBJECTS_MAX: usize = 5_000;
 
 /// Nanoseconds since the process started counting.
 pub(super) fn now() -> u64 {
@@ -43,6 +47,24 @@ impl Meter {
             let used = full_at.saturating_sub(now).saturating_add(rate.time_of(many));
             Duration::from_nanos(used.saturating_sub(rate.window()))
         })
+    }
+}
+
+/// Buckets of the subjects of tokens.
+#[derive(Debug)]
+pub(super) struct SubjectMeters(Mutex<TwoGenerationCache<Arc<str>, Arc<Meter>>>);
+
+impl SubjectMeters {
+    pub(super) fn new(rate: Option<Rate>) -> Self {
+        let lifetime = rate.map_or(0, |rate| rate.window());
+        Self(Mutex::new(TwoGenerationCache::new(SUBJECTS_MAX, lifetime)))
+    }
+
+    /// The bucket of a subject.
+    pub(super) fn of(&self, subject: &Arc<str>, now: u64) -> Arc<Meter> {
+        // The map stays consistent when a holder of the lock panics.
+        let mut subjects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(subjects.entry(subject, now, Arc::default))
     }
 }
 

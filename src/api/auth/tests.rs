@@ -1,11 +1,15 @@
 //! Accepted and rejected requests, and their responses.
 
+use std::time::Duration;
+
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, ORIGIN};
 use actix_web::test::TestRequest;
+use actix_web::{HttpMessage, HttpRequest};
+use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::domain::access::caller::Scope;
+use crate::domain::access::caller::{CallerKind, Scope, Scopes};
 
 const KEY: &str = "tq_a-key-for-these-tests-only";
 
@@ -24,7 +28,7 @@ fn authenticator(keys: Vec<ApiKey>) -> Authenticator {
         keys,
         ..AuthOptions::default()
     })
-    .expect("a gate")
+    .expect("an authenticator")
 }
 
 fn reader() -> Authenticator {
@@ -53,7 +57,7 @@ fn missing_and_wrong_credentials_are_rejected() {
     let authenticator = reader();
     let nothing = TestRequest::get().to_http_request();
     assert_eq!(
-        authenticator.authenticate(&nothing).expect_err("refused"),
+        authenticator.authenticate(&nothing).expect_err("rejected"),
         AuthFailure::Missing
     );
     for token in [
@@ -62,10 +66,10 @@ fn missing_and_wrong_credentials_are_rejected() {
         "tq_a-key-for-these-tests-only2",
         "a.b.c",
     ] {
-        let refused = authenticator
+        let rejected = authenticator
             .authenticate(&request(token, "192.0.2.1"))
-            .expect_err("refused");
-        assert_eq!(refused, AuthFailure::Invalid("invalid API key"), "{token}");
+            .expect_err("rejected");
+        assert_eq!(rejected, AuthFailure::Invalid("invalid API key"), "{token}");
     }
 }
 
@@ -77,7 +81,7 @@ fn a_scope_without_a_name_is_granted_to_every_caller() {
         keys: vec![key("any", KEY, &["tickerq:admin"], None)],
         ..AuthOptions::default()
     })
-    .expect("a gate");
+    .expect("an authenticator");
     let caller = authenticator
         .authenticate(&request(KEY, "192.0.2.1"))
         .expect("accepted");
@@ -91,34 +95,34 @@ fn a_token_in_the_query_opens_streams_and_nothing_else() {
     let in_query = TestRequest::with_uri(&uri).to_http_request();
     assert!(authenticator.authenticate_stream(&in_query).is_ok());
     assert_eq!(
-        authenticator.authenticate(&in_query).expect_err("refused"),
+        authenticator.authenticate(&in_query).expect_err("rejected"),
         AuthFailure::Missing
     );
     let twice = TestRequest::with_uri(&uri)
         .insert_header((AUTHORIZATION, format!("Bearer {KEY}")))
         .to_http_request();
-    for refused in [
+    for rejected in [
         authenticator.authenticate_stream(&twice),
         authenticator.authenticate(&twice),
     ] {
-        assert!(matches!(refused, Err(AuthFailure::Malformed(_))));
+        assert!(matches!(rejected, Err(AuthFailure::Malformed(_))));
     }
     let foreign = TestRequest::with_uri(&uri)
         .insert_header((ORIGIN, "https://evil.example"))
         .to_http_request();
     assert_eq!(
-        authenticator.authenticate_stream(&foreign).expect_err("refused"),
+        authenticator.authenticate_stream(&foreign).expect_err("rejected"),
         AuthFailure::ForeignOrigin
     );
 }
 
 #[test]
 fn without_authentication_every_caller_is_accepted_but_foreign_pages() {
-    let authenticator = Authenticator::new(AuthOptions::default()).expect("a gate");
-    let anybody = TestRequest::get()
+    let authenticator = Authenticator::new(AuthOptions::default()).expect("an authenticator");
+    let any_caller = TestRequest::get()
         .insert_header((AUTHORIZATION, "Bearer whatever"))
         .to_http_request();
-    let caller = authenticator.authenticate(&anybody).expect("accepted");
+    let caller = authenticator.authenticate(&any_caller).expect("accepted");
     assert_eq!(caller.kind(), CallerKind::Anonymous);
     assert!(Scope::ALL.into_iter().all(|scope| caller.may(scope)));
     let foreign = |method: Method| {
@@ -136,7 +140,7 @@ fn without_authentication_every_caller_is_accepted_but_foreign_pages() {
         Method::DELETE,
     ] {
         assert_eq!(
-            authenticator.authenticate(&foreign(method)).expect_err("refused"),
+            authenticator.authenticate(&foreign(method)).expect_err("rejected"),
             AuthFailure::ForeignOrigin
         );
     }
@@ -153,7 +157,7 @@ fn without_authentication_every_caller_is_accepted_but_foreign_pages() {
 }
 
 #[test]
-fn an_address_that_guesses_waits_but_a_key_that_was_seen_there_works_on() {
+fn an_address_that_guesses_waits_but_a_key_that_was_accepted_there_still_works() {
     let keys = vec![
         key("known here", KEY, &["tickerq:read"], None),
         key("new here", "tq_another-key-for-tests", &["tickerq:read"], None),
@@ -161,15 +165,15 @@ fn an_address_that_guesses_waits_but_a_key_that_was_seen_there_works_on() {
     let authenticator = authenticator(keys);
     assert!(authenticator.authenticate(&request(KEY, "192.0.2.1")).is_ok());
     for guess in 0..10 {
-        let refused = authenticator.authenticate(&request(&format!("guess-number-{guess}"), "192.0.2.1"));
-        assert!(matches!(refused, Err(AuthFailure::Invalid(_))));
+        let rejected = authenticator.authenticate(&request(&format!("guess-number-{guess}"), "192.0.2.1"));
+        assert!(matches!(rejected, Err(AuthFailure::Invalid(_))));
     }
     for token in ["guess-number-11", "tq_another-key-for-tests", "a.signed.token"] {
-        let refused = authenticator
+        let rejected = authenticator
             .authenticate(&request(token, "192.0.2.1"))
-            .expect_err("braked");
-        let AuthFailure::Throttled { retry_after } = refused else {
-            panic!("{refused:?} for {token}");
+            .expect_err("throttled");
+        let AuthFailure::Throttled { retry_after } = rejected else {
+            panic!("{rejected:?} for {token}");
         };
         assert!(retry_after <= Duration::from_secs(6) && !retry_after.is_zero());
     }
@@ -185,7 +189,7 @@ fn an_address_that_guesses_waits_but_a_key_that_was_seen_there_works_on() {
 }
 
 #[test]
-fn a_key_may_make_as_many_requests_as_it_may() {
+fn a_key_is_rate_limited() {
     let rate = Rate {
         capacity: 3,
         per: Duration::from_secs(3_600),
@@ -198,14 +202,14 @@ fn a_key_may_make_as_many_requests_as_it_may() {
         let request = request(KEY, "192.0.2.1");
         assert!(authenticator.authenticate(&request).is_ok());
         let quota = request.extensions().get::<CallerRate>().map(CallerRate::quota);
-        let quota = quota.expect("word of it");
+        let quota = quota.expect("the quota");
         assert_eq!(quota.remaining, left);
     }
     let request_too_many = request(KEY, "192.0.2.9");
-    let refused = authenticator.authenticate(&request_too_many).expect_err("too many");
-    assert!(matches!(refused, AuthFailure::TooMany { .. }));
+    let rejected = authenticator.authenticate(&request_too_many).expect_err("too many");
+    assert!(matches!(rejected, AuthFailure::TooMany { .. }));
     assert!(
-        refused
+        rejected
             .retry_after()
             .is_some_and(|wait| wait > Duration::from_secs(1_000))
     );

@@ -6,32 +6,33 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::auth_throttle::SeenAt;
+use super::auth_throttle::AcceptedAddresses;
 use crate::domain::access::caller::Caller;
 
 /// Maximum number of cached tokens.
 const TOKENS_MAX: usize = 4_096;
 /// Lifetime of an entry, in nanoseconds.
-const REMEMBERED: u64 = 60_000_000_000;
+const LIFETIME: u64 = 60_000_000_000;
 
 /// The cache. See the module.
-pub(super) struct KnownTokens(Mutex<HashMap<[u8; 32], Arc<KnownToken>>>);
+pub(super) struct TokenCache(Mutex<HashMap<[u8; 32], Arc<CachedToken>>>);
 
 /// A verified token.
-pub(super) struct KnownToken {
+pub(super) struct CachedToken {
     pub(super) caller: Caller,
-    pub(super) seen: SeenAt,
+    /// Addresses from which the token was accepted.
+    pub(super) accepted_from: AcceptedAddresses,
     until: u64,
     keys: u64,
 }
 
-impl KnownTokens {
+impl TokenCache {
     pub(super) fn new() -> Self {
         Self(Mutex::new(HashMap::new()))
     }
 
     /// The token with this digest, if it is cached, has not expired and was verified with this set of keys.
-    pub(super) fn find(&self, digest: &[u8; 32], keys: u64, now: u64) -> Option<Arc<KnownToken>> {
+    pub(super) fn find(&self, digest: &[u8; 32], keys: u64, now: u64) -> Option<Arc<CachedToken>> {
         // The map stays consistent when a holder of the lock panics.
         let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = tokens.get(digest);
@@ -48,12 +49,12 @@ impl KnownTokens {
         valid_for: Duration,
         keys: u64,
         now: u64,
-    ) -> Arc<KnownToken> {
+    ) -> Arc<CachedToken> {
         let valid_for = u64::try_from(valid_for.as_nanos()).unwrap_or(u64::MAX);
-        let token = Arc::new(KnownToken {
+        let token = Arc::new(CachedToken {
             caller,
-            seen: SeenAt::default(),
-            until: now.saturating_add(valid_for.min(REMEMBERED)),
+            accepted_from: AcceptedAddresses::default(),
+            until: now.saturating_add(valid_for.min(LIFETIME)),
             keys,
         });
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,20 +82,20 @@ mod tests {
 
     #[test]
     fn a_token_is_cached_until_it_expires_and_for_at_most_a_minute() {
-        let tokens = KnownTokens::new();
+        let tokens = TokenCache::new();
         tokens.insert(digest(1), Caller::local(), Duration::from_secs(5), 7, 0);
         tokens.insert(digest(2), Caller::local(), Duration::from_secs(3_600), 7, 0);
         assert!(tokens.find(&digest(1), 7, 4_999_999_999).is_some());
         assert!(tokens.find(&digest(1), 7, 5_000_000_000).is_none());
-        assert!(tokens.find(&digest(2), 7, REMEMBERED - 1).is_some());
-        assert!(tokens.find(&digest(2), 7, REMEMBERED).is_none());
+        assert!(tokens.find(&digest(2), 7, LIFETIME - 1).is_some());
+        assert!(tokens.find(&digest(2), 7, LIFETIME).is_none());
         assert!(tokens.find(&digest(3), 7, 0).is_none());
         assert!(tokens.find(&digest(2), 8, 0).is_none(), "the keys have changed since");
     }
 
     #[test]
     fn the_cache_is_bounded() {
-        let tokens = KnownTokens::new();
+        let tokens = TokenCache::new();
         for number in 0..20_000 {
             tokens.insert(digest(number), Caller::local(), Duration::from_secs(60), 0, 0);
             assert!(tokens.find(&digest(number), 0, 0).is_some());

@@ -8,6 +8,13 @@
 //! (used by some issuers). Each of them may be a text or a list of texts. A claim's name with a leading `/` is a JSON
 //! pointer: `/realm_access/roles`.
 
+pub(super) mod key_set;
+pub(super) mod public_key;
+mod ring_provider;
+#[cfg(test)]
+mod tests;
+pub(super) mod token;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,8 +23,8 @@ use jsonwebtoken::{Validation, decode, decode_header, get_current_timestamp};
 use serde_json::Value;
 
 use self::key_set::{JwtKeyError, JwtKeySource, JwtKeys, VerifyingKey};
-use super::Rate;
 use crate::domain::values::name::is_name_character;
+use crate::domain::values::rate::Rate;
 
 /// Maximum length of a caller's name, in characters.
 const NAME_LENGTH_MAX: usize = 200;
@@ -200,10 +207,3 @@ fn reason(kind: &ErrorKind) -> &'static str {
     let found = reasons.iter().find(|(is_it, _)| *is_it);
     found.map_or("the token is malformed", |(_, reason)| reason)
 }
-
-pub(crate) mod key_set;
-pub(crate) mod public_key;
-pub(crate) mod ring_provider;
-#[cfg(test)]
-mod tests;
-pub(crate) mod token;
