@@ -99,7 +99,7 @@ impl Server {
                 .configure(rest::configure_unknown)
                 .wrap({
                     let authenticator = facades.rest.authenticator.clone();
-                    from_fn(move |request, next| connection::answer_refused(authenticator.clone(), request, next))
+                    from_fn(move |request, next| connection::respond_to_refused(authenticator.clone(), request, next))
                 })
                 .wrap(from_fn(move |request, next| {
                     security_headers::mark(Rc::clone(&marks), request, next)
@@ -117,7 +117,7 @@ impl Server {
                     let access = facades.access.clone();
                     from_fn(move |request, next| access_log::write(access.clone(), request, next))
                 })
-                .wrap(from_fn(connection::mark_answered))
+                .wrap(from_fn(connection::mark_responded))
         };
         let mut http = actix_web::dev::Server::build()
             .workers(workers)

@@ -13,7 +13,7 @@ use crate::api::auth::Authenticator;
 use crate::api::rest::{Unreadable, unreadable};
 
 /// Responds to the placeholder of a rejected request, and to requests whose body or connection is rejected.
-pub(crate) async fn answer_refused(
+pub(crate) async fn respond_to_refused(
     authenticator: Authenticator,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -34,14 +34,14 @@ pub(crate) async fn answer_refused(
             Refusal::TooSlow => Unreadable::TooSlow,
             Refusal::Full => Unreadable::Full,
         };
-        let answer = unreadable(request.request(), why);
-        return Ok(request.into_response(answer));
+        let response = unreadable(request.request(), why);
+        return Ok(request.into_response(response));
     }
-    let answer = next.call(request).await?;
+    let response = next.call(request).await?;
     // The route reports the interrupted body as malformed.
-    if shared.is_body_late() && answer.status().is_client_error() {
-        let answer_late = unreadable(answer.request(), Unreadable::BodyTooSlow);
-        return Ok(answer.into_response(answer_late));
+    if shared.is_body_late() && response.status().is_client_error() {
+        let late_response = unreadable(response.request(), Unreadable::BodyTooSlow);
+        return Ok(response.into_response(late_response));
     }
-    Ok(answer.map_into_boxed_body())
+    Ok(response.map_into_boxed_body())
 }

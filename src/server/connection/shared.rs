@@ -25,8 +25,8 @@ use crate::api::memory::Ending;
 pub(crate) struct Shared {
     place: Place,
     /// Number of requests passed on, and number of responses.
-    handed_on: Cell<u64>,
-    answered: Cell<u64>,
+    passed_on: Cell<u64>,
+    responded: Cell<u64>,
     /// Woken when the next request may be passed on.
     waker: RefCell<Option<Waker>>,
     /// Reason why the last request is a placeholder.
@@ -61,8 +61,8 @@ impl Shared {
     pub(super) fn new(place: Place) -> Self {
         Self {
             place,
-            handed_on: Cell::default(),
-            answered: Cell::default(),
+            passed_on: Cell::default(),
+            responded: Cell::default(),
             waker: RefCell::default(),
             refusal: Cell::default(),
             wants_continue: Cell::default(),
@@ -81,20 +81,20 @@ impl Shared {
 
     /// `true` if all requests have a response; otherwise the task is woken when they have.
     pub(super) fn is_next_due(&self, cx: &Context<'_>) -> bool {
-        let is_due = self.handed_on.get() == self.answered.get();
+        let is_due = self.passed_on.get() == self.responded.get();
         if !is_due {
             *self.waker.borrow_mut() = Some(cx.waker().clone());
         }
         is_due
     }
 
-    pub(super) fn handed_on(&self) {
+    pub(super) fn passed_on(&self) {
         self.is_stream.set(false);
-        self.handed_on.set(self.handed_on.get() + 1);
+        self.passed_on.set(self.passed_on.get() + 1);
     }
 
-    pub(super) fn answered(&self) {
-        self.answered.set(self.answered.get() + 1);
+    pub(super) fn responded(&self) {
+        self.responded.set(self.responded.get() + 1);
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
         }
@@ -112,7 +112,7 @@ impl Shared {
     /// Takes the request for `100 Continue`; `false` if its request has a response by now.
     pub(super) fn take_continue(&self) -> bool {
         let wanted = self.wants_continue.take();
-        wanted.is_some_and(|request| request > self.answered.get())
+        wanted.is_some_and(|request| request > self.responded.get())
     }
 
     /// Sets the progress of the current request's body.
@@ -132,12 +132,12 @@ impl Shared {
 
     /// `true` if all requests have a response, and none is a stream.
     pub(super) fn is_idle(&self) -> bool {
-        self.handed_on.get() == self.answered.get() && !self.is_stream.get()
+        self.passed_on.get() == self.responded.get() && !self.is_stream.get()
     }
 
     /// `true` if all requests have a response.
-    pub(super) fn is_answered(&self) -> bool {
-        self.handed_on.get() == self.answered.get()
+    pub(super) fn has_responded(&self) -> bool {
+        self.passed_on.get() == self.responded.get()
     }
 
     /// `true` if the response is a stream and may stay open.
@@ -155,7 +155,7 @@ impl Shared {
         if !self.place.is_of_proxy() || self.place.is_health(path) {
             return Ok(());
         }
-        self.not_counted_for_client();
+        self.uncount_for_client();
         let counted = self.place.proxied(client());
         self.proxied.replace(counted.map_err(|()| {
             self.place.refused();
@@ -165,14 +165,14 @@ impl Shared {
     }
 
     /// The request has its response and no longer counts for its client.
-    pub(super) fn not_counted_for_client(&self) {
+    pub(super) fn uncount_for_client(&self) {
         self.proxied.replace(None);
     }
 }
 
 /// Notifies the connection of responses and of bodies that need `100 Continue`. Must be the outermost middleware: the
 /// head of the response is written right after it.
-pub(crate) async fn mark_answered<B: MessageBody>(
+pub(crate) async fn mark_responded<B: MessageBody>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
@@ -183,51 +183,51 @@ pub(crate) async fn mark_answered<B: MessageBody>(
         let mut expectations = request.headers().get_all(EXPECT);
         let is_expected = |value: &HeaderValue| value.as_bytes().windows(EXPECTS.len()).any(|part| part == EXPECTS);
         let is_held_back = expectations.any(is_expected);
-        let payload = watched(request.take_payload(), Rc::clone(&shared), is_held_back);
+        let payload = abortable(request.take_payload(), Rc::clone(&shared), is_held_back);
         request.set_payload(Payload::Stream {
             payload: Box::pin(payload),
         });
     }
-    let mut answer = next.call(request).await;
-    if let Ok(answer) = &mut answer {
+    let mut response = next.call(request).await;
+    if let Ok(response) = &mut response {
         shared.is_stream.set(
-            answer.status() == StatusCode::SWITCHING_PROTOCOLS
-                || answer.response().body().size() == BodySize::Stream
-                    && !answer.response().extensions().contains::<Ending>(),
+            response.status() == StatusCode::SWITCHING_PROTOCOLS
+                || response.response().body().size() == BodySize::Stream
+                    && !response.response().extensions().contains::<Ending>(),
         );
         if shared.is_last.get() {
-            answer
+            response
                 .response_mut()
                 .head_mut()
                 .set_connection_type(ConnectionType::Close);
         }
     }
-    shared.answered();
-    answer
+    shared.responded();
+    response
 }
 
 /// A body whose rest may be given up. One that the client holds back is requested at the first read, unless a part of
 /// it has arrived already.
-fn watched(
+fn abortable(
     payload: Payload,
     shared: Rc<Shared>,
     is_held_back: bool,
 ) -> impl Stream<Item = Result<Bytes, PayloadError>> {
     let mut payload = payload;
-    let mut is_asked = !is_held_back;
+    let mut is_requested = !is_held_back;
     stream::poll_fn(move |cx| {
         let next = payload.poll_next_unpin(cx);
         if next.is_ready() {
-            is_asked = true;
+            is_requested = true;
             return next;
         }
         if shared.is_body_late() {
             return Poll::Ready(Some(Err(PayloadError::Io(ErrorKind::TimedOut.into()))));
         }
-        if !is_asked {
-            shared.wants_continue.set(Some(shared.handed_on.get()));
+        if !is_requested {
+            shared.wants_continue.set(Some(shared.passed_on.get()));
         }
-        is_asked = true;
+        is_requested = true;
         *shared.body_waker.borrow_mut() = Some(cx.waker().clone());
         Poll::Pending
     })
