@@ -11,7 +11,7 @@ use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 use super::contract::field_values::Object;
-use super::memory::{MemoryBudget, held};
+use super::memory::{MemoryBudget, counted_bytes};
 use super::problem::{PartError, Problem, ProblemKind};
 use super::strict_json;
 use super::strict_json::Strict;
@@ -72,9 +72,9 @@ async fn read_all(
     };
     let (memory, caller) = memory;
     let memory = memory.of(caller);
-    let mut reservation = memory.nothing();
+    let mut reservation = memory.empty_reservation();
     let mut count = |length: usize| {
-        let more = length.min(memory.whole()).saturating_sub(reservation.bytes());
+        let more = length.min(memory.size()).saturating_sub(reservation.bytes());
         more == 0 || reservation.grow(more.max(COUNTED_STEP)) || reservation.grow(more)
     };
     if !count(first.len()) {
@@ -96,7 +96,7 @@ async fn read_all(
         next = payload.next().await;
     }
     reservation.shrink_to(bytes.capacity());
-    Ok(held(bytes, reservation))
+    Ok(counted_bytes(bytes, reservation))
 }
 
 /// Parses a JSON object.

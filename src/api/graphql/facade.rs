@@ -30,7 +30,7 @@ impl GraphQl {
         options: GraphQlOptions,
     ) -> Self {
         Self {
-            engine: Engine::new(services, operations, memory.answers.clone(), &options),
+            engine: Engine::new(services, operations, memory.responses.clone(), &options),
             authenticator,
             realtime,
             memory,

@@ -19,7 +19,7 @@ use futures_util::{Stream, StreamExt, stream};
 use super::head::EXPECTS;
 use super::places::{Place, ProxiedRequest};
 use super::refusal::Refusal;
-use crate::api::memory::Ending;
+use crate::api::memory::FiniteStream;
 
 /// The shared state.
 pub(crate) struct Shared {
@@ -193,7 +193,7 @@ pub(crate) async fn mark_responded<B: MessageBody>(
         shared.is_stream.set(
             response.status() == StatusCode::SWITCHING_PROTOCOLS
                 || response.response().body().size() == BodySize::Stream
-                    && !response.response().extensions().contains::<Ending>(),
+                    && !response.response().extensions().contains::<FiniteStream>(),
         );
         if shared.is_last.get() {
             response

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::api::graphql::errors;
-use crate::api::memory::{LeaseBudget, MemoryBudget, Reservation, held};
+use crate::api::memory::{LeaseBudget, MemoryBudget, Reservation, counted_bytes};
 use crate::api::problem::{Problem, ProblemKind};
 
 /// Overhead of an object's member beside its name and its text, in bytes: its slots in a map and in the map's index.
@@ -83,7 +83,7 @@ impl Budget {
                 complete: 0,
                 values: 0,
                 read: 0,
-                reservation: memory.nothing(),
+                reservation: memory.empty_reservation(),
                 deadline: None,
                 charges: 0,
                 stopped: None,
@@ -168,7 +168,7 @@ impl Budget {
         }
         let room = self
             .memory
-            .reserve(bytes.saturating_mul(DECODE_FACTOR).min(self.memory.whole()));
+            .reserve(bytes.saturating_mul(DECODE_FACTOR).min(self.memory.size()));
         if room.is_none() {
             state.stopped = Some(Stopped::OutOfMemory);
         }
@@ -205,7 +205,7 @@ impl Budget {
         let mut writer = Writer {
             // The charge of a value exceeds the size of its JSON in most cases.
             bytes: Vec::with_capacity(values.min(max) / 2),
-            reservation: self.memory.nothing(),
+            reservation: self.memory.empty_reservation(),
             max,
             deadline,
             next_look: BYTES_PER_CLOCK_READ,
@@ -224,7 +224,7 @@ impl Budget {
             (Err(_), None) => Ok(Bytes::new()),
             (Ok(()), None) => {
                 reservation.shrink_to(bytes.capacity());
-                Ok(held(bytes, reservation))
+                Ok(counted_bytes(bytes, reservation))
             }
         }
     }

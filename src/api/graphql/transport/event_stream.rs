@@ -14,7 +14,7 @@ use super::response::EncodedResponse;
 use crate::api::auth::{LiveCredentials, RECHECK_INTERVAL};
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::ExecutionError;
-use crate::api::memory::{Ending, MemoryBudget, Turn, paced};
+use crate::api::memory::{FiniteStream, MemoryBudget, SendWindow, paced};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::realtime::Realtime;
 use crate::api::realtime::connections::Permit;
@@ -178,7 +178,7 @@ pub(crate) fn respond(
         .insert_header(("X-Accel-Buffering", "no"))
         .streaming(Box::pin(parts));
     if !is_subscription {
-        response.extensions_mut().insert(Ending);
+        response.extensions_mut().insert(FiniteStream);
     }
-    paced(response, memory, Turn::default())
+    paced(response, memory, SendWindow::default())
 }

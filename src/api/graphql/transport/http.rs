@@ -26,7 +26,7 @@ use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::{ExecutionError, GraphQlRequest, Operation};
 use crate::api::graphql::execution::operation_count;
 use crate::api::graphql::facade::GraphQl;
-use crate::api::memory::HeldBody;
+use crate::api::memory::CountedBody;
 use crate::api::problem::{PartError, Problem, ProblemKind};
 use crate::api::realtime::handshake;
 use crate::api::request_body;
@@ -228,7 +228,7 @@ async fn respond(
     let mut http_response = GraphQLResponse::from(response.head()).respond_to(request);
     let content_type = HeaderValue::from_static(form.of_one_response().content_type());
     http_response.headers_mut().insert(CONTENT_TYPE, content_type);
-    Ok(http_response.set_body(HeldBody::boxed(response.json().clone())))
+    Ok(http_response.set_body(CountedBody::boxed(response.json().clone())))
 }
 
 fn stream_of(
@@ -257,7 +257,7 @@ fn stream_of(
         Form::Multipart => Framing::Multipart,
         Form::EventStream | Form::Json | Form::GraphQlResponse => Framing::Events,
     };
-    let (realtime, memory) = (&graphql.realtime, graphql.memory.answers.of(caller));
+    let (realtime, memory) = (&graphql.realtime, graphql.memory.responses.of(caller));
     Ok(event_stream::respond(
         realtime,
         &memory,
@@ -273,7 +273,7 @@ fn with_body(status: StatusCode, form: Form, json: Bytes) -> HttpResponse {
     let form = form.of_one_response();
     HttpResponse::build(status)
         .insert_header((CONTENT_TYPE, form.content_type()))
-        .body(HeldBody::boxed(json))
+        .body(CountedBody::boxed(json))
 }
 
 fn accepted_form(headers: &HeaderMap) -> Result<Form, Problem> {

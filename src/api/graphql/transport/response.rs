@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::budget::{Budget, Stopped};
 use crate::api::graphql::scalars::Wire;
-use crate::api::memory::held;
+use crate::api::memory::counted_bytes;
 
 /// Maximum number of errors in one response.
 const ERRORS_MAX: usize = 100;
@@ -160,7 +160,7 @@ impl EncodedResponse {
             json.extend_from_slice(&response.json);
         }
         json.push(b']');
-        held(json, reservation)
+        counted_bytes(json, reservation)
     }
 }
 

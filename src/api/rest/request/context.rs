@@ -101,11 +101,11 @@ impl RequestContext {
         if bytes > max {
             return Err(Problem::answer_too_large(max));
         }
-        let answers = self.api.memory.answers.of(&self.caller);
+        let memory = self.api.memory.responses.of(&self.caller);
         // Copies of the texts: from storage, decoded, and in the response.
-        answers
-            .reserve(bytes.saturating_mul(3).min(answers.whole()))
-            .ok_or_else(|| answers.exhausted())
+        memory
+            .reserve(bytes.saturating_mul(3).min(memory.size()))
+            .ok_or_else(|| memory.exhausted())
     }
 
     /// A JSON response with a list of possibly large items, bounded in size.
@@ -311,8 +311,8 @@ where
 {
     let api = Rc::clone(api);
     web::to(move |request: HttpRequest, payload: web::Payload| {
-        let answers = api.memory.answers.clone();
-        let answer = caller_of(&request, &api, policy).and_then(|caller| {
+        let memory = api.memory.responses.clone();
+        let response = caller_of(&request, &api, policy).and_then(|caller| {
             let is_reduced = !request.method().is_safe() && !policy.disclosure.is_whole_for(&caller);
             let context = RequestContext {
                 request: request.clone(),
@@ -326,28 +326,32 @@ where
         });
         async move {
             let change = (!request.method().is_safe()).then_some(policy.memory);
-            let answer = match answer {
-                Ok((answer, is_reduced, caller)) => {
-                    let answer = ReadLane::of(&caller).scope(answer).await;
-                    let answer = if is_reduced { answer.and_then(reduce) } else { answer };
-                    answer.and_then(|answer| counted(&answers, &caller, answer, change))
+            let response = match response {
+                Ok((response, is_reduced, caller)) => {
+                    let response = ReadLane::of(&caller).scope(response).await;
+                    let response = if is_reduced {
+                        response.and_then(reduce)
+                    } else {
+                        response
+                    };
+                    response.and_then(|response| counted(&memory, &caller, response, change))
                 }
                 Err(problem) => Err(problem),
             };
-            answer.unwrap_or_else(|problem| problem.answer(&request))
+            response.unwrap_or_else(|problem| problem.answer(&request))
         }
     })
 }
 
 /// A response whose body counts until it is sent. The response to a change that took effect is always sent.
-fn counted(answers: &MemoryBudget, caller: &Caller, response: HttpResponse, change: Option<ChangeMemory>) -> ApiResult {
-    count_body(answers, caller, response).or_else(|response| match change {
-        None | Some(ChangeMemory::Repeatable) => Err(answers.of(caller).exhausted()),
+fn counted(memory: &MemoryBudget, caller: &Caller, response: HttpResponse, change: Option<ChangeMemory>) -> ApiResult {
+    count_body(memory, caller, response).or_else(|response| match change {
+        None | Some(ChangeMemory::Repeatable) => Err(memory.of(caller).exhausted()),
         Some(ChangeMemory::Admitted) => {
             let reduced = reduce(response)?;
-            Ok(count_body_anyway(answers, caller, reduced))
+            Ok(count_body_anyway(memory, caller, reduced))
         }
-        Some(ChangeMemory::AdmittedWhole | ChangeMemory::Reserved) => Ok(count_body_anyway(answers, caller, response)),
+        Some(ChangeMemory::AdmittedWhole | ChangeMemory::Reserved) => Ok(count_body_anyway(memory, caller, response)),
     })
 }
 
@@ -362,7 +366,7 @@ fn caller_of(request: &HttpRequest, api: &RestApi, policy: RoutePolicy) -> Resul
         Access::Known => {
             let caller = api.authenticator.authenticate(request)?;
             if request.method().is_safe() {
-                api.memory.answers.admit()?;
+                api.memory.responses.admit()?;
                 return Ok(caller);
             }
             // The use case checks it as well, but after the body was read, which may be large.
@@ -371,7 +375,7 @@ fn caller_of(request: &HttpRequest, api: &RestApi, policy: RoutePolicy) -> Resul
                 ChangeMemory::Admitted | ChangeMemory::AdmittedWhole => {
                     let length = announced(request.headers()).unwrap_or_default();
                     let length = usize::try_from(length).unwrap_or(usize::MAX);
-                    api.memory.answers.admit_change_of(&caller, length)?;
+                    api.memory.responses.admit_change_of(&caller, length)?;
                 }
                 ChangeMemory::Reserved | ChangeMemory::Repeatable => {}
             }

@@ -143,7 +143,7 @@ pub(in super::super) async fn lease_jobs(mut context: RequestContext) -> ApiResu
     let LeaseRequest { max, wait } = context.optional_body().await?;
     let wait = wait.map_or(TimeSpan::ZERO, |Parsed(wait)| wait);
     // Half of the maximum response is for the other fields of the jobs.
-    let budget = context.api.memory.answers.of(&context.caller);
+    let budget = context.api.memory.responses.of(&context.caller);
     let memory = Arc::new(LeaseBudget::new(budget, context.api.options.response_bytes_max / 2));
     let leased = context.api.workers.lease(&context.caller, id, max, wait, memory);
     let Leased {

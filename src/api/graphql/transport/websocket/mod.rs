@@ -37,7 +37,7 @@ use crate::api::graphql::errors;
 use crate::api::graphql::execution::executor::{ExecutionError, GraphQlRequest};
 use crate::api::graphql::execution::operation_count;
 use crate::api::graphql::facade::GraphQl;
-use crate::api::memory::{Turn, paced};
+use crate::api::memory::{SendWindow, paced};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::realtime::close_reason::close_reason;
 use crate::api::realtime::connections::{Owner, Permit, Superseded};
@@ -76,18 +76,18 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
         fragments: Fragments::new(options.message_bytes_max),
         violated: Violated::default(),
         liveness: Liveness::new(Instant::now()),
-        turn: Turn::default(),
+        window: SendWindow::default(),
         permit,
         superseded: Some(superseded),
     };
-    let turn = session.turn.clone();
+    let window = session.window.clone();
     let frames = FrameRules::new(payload, options.message_bytes_max, session.violated.clone());
     let names: Vec<&str> = protocol.iter().map(|protocol| protocol.name()).collect();
     WsResponseBuilder::new(session, request, frames)
         .protocols(&names)
         .frame_size(options.message_bytes_max)
         .start()
-        .map(|response| paced(response, &graphql.memory.answers, turn))
+        .map(|response| paced(response, &graphql.memory.responses, window))
         .map_err(|error| Problem::new(ProblemKind::Malformed, format!("invalid WebSocket handshake: {error}")))
 }
 
@@ -133,7 +133,7 @@ struct Session {
     fragments: Fragments,
     violated: Violated,
     liveness: Liveness,
-    turn: Turn,
+    window: SendWindow,
     /// Permit of the connection, which counts when the caller is known.
     permit: Permit,
     /// Taken when it is awaited.
@@ -373,7 +373,7 @@ impl ActorFuture<Session> for Running {
         cx: &mut task::Context<'_>,
     ) -> Poll<()> {
         loop {
-            if !session.turn.has_room() {
+            if !session.window.has_room() {
                 return Poll::Pending;
             }
             let next = task::ready!(self.responses.poll_next_unpin(cx));
@@ -384,7 +384,7 @@ impl ActorFuture<Session> for Running {
                 }
                 Some(Ok(response)) => {
                     let message = message::next(protocol, id, &response);
-                    session.turn.add(message.len());
+                    session.window.add(message.len());
                     ctx.text(message);
                     continue;
                 }
