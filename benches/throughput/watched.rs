@@ -10,8 +10,9 @@ use tickerq::service::facade_metrics::Traffic;
 use tickerq::service::metrics::Metrics;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
-use tickerq::telemetry::exporter::{Identity, TelemetryExport, TelemetryOptions};
+use tickerq::telemetry::exporter::TelemetryExport;
 use tickerq::telemetry::exporters::DestinationOptions;
+use tickerq::telemetry::options::{Identity, TelemetryOptions};
 use tickerq::telemetry::pipeline::{Exports, Watched};
 
 use super::database::Database;

@@ -24,7 +24,7 @@ use crate::service::limits::job_limits::JobLimits;
 use crate::service::log_level::LogControl;
 use crate::service::recurring::DeclaredRecurringJob;
 use crate::storage::sea::SeaRepository;
-use crate::telemetry::exporter::TelemetryOptions;
+use crate::telemetry::options::TelemetryOptions;
 
 /// The options of a server.
 #[derive(Clone)]

@@ -9,8 +9,10 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
 use super::dropped_spans::DroppedSpans;
-use super::instruments::{Instruments, Snapshot, show, show_dropped_spans, show_traffic};
+use super::gauges::{Snapshot, create_gauges};
+use super::instruments::Instruments;
 use super::metric_reader::SharedReader;
+use super::traffic_instruments::{create_dropped_spans_counter, create_traffic_instruments};
 use crate::domain::access::caller::Caller;
 use crate::service::error::ServiceError;
 use crate::service::facade_metrics::Traffic;
@@ -64,9 +66,9 @@ impl Meters {
         let provider = provider.build();
         let meter = provider.meter("tickerq");
         let snapshot = Snapshot::default();
-        show(&meter, &snapshot);
-        show_traffic(&meter, traffic);
-        show_dropped_spans(&meter, lost);
+        create_gauges(&meter, &snapshot);
+        create_traffic_instruments(&meter, traffic);
+        create_dropped_spans_counter(&meter, lost);
         let mut instruments = Instruments::new(&meter, snapshot.labels());
         let mut commits = metrics
             .commits()

@@ -3,8 +3,9 @@
 use opentelemetry_sdk::Resource;
 
 use super::dropped_spans::DroppedSpans;
-use super::exporter::{TelemetryExport, TelemetryOptions, readers};
+use super::exporter::{TelemetryExport, readers};
 use super::metrics::{ExportError, Meters};
+use super::options::TelemetryOptions;
 use super::prometheus;
 use super::prometheus::PrometheusExport;
 use crate::domain::values::id::NodeId;

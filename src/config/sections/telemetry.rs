@@ -11,8 +11,8 @@ use crate::domain::values::ratio::Ratio;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::SamplingRatio;
 use crate::runtime::monitoring::job_spans::Traces;
-use crate::telemetry::exporter::{Identity, TelemetryOptions};
 use crate::telemetry::exporters::DestinationOptions;
+use crate::telemetry::options::{Identity, TelemetryOptions};
 
 /// Maximum length of a service's name, in characters.
 const NAME_LENGTH_MAX: usize = 200;
