@@ -4,7 +4,7 @@
 //! reads are in a queue of bounded length, with a limit per caller; callers take turns. So reads of single jobs, queues
 //! and metrics have connections of their own, whatever other callers search for.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::domain::access::caller::Caller;
 use crate::domain::access::caller_key::CallerKey;
 use crate::service::error::ServiceError;
-use crate::storage::caller_line::{Entered, Full, Line};
+use crate::storage::caller_line::{CallerLine, Full};
 use crate::storage::held::holding;
 use crate::storage::repository::RepositoryError;
 
@@ -44,11 +44,9 @@ impl Default for ReadLimits {
 
 /// The expensive reads of a server. Clones share the limits.
 #[derive(Clone)]
-pub struct ExpensiveReads(Arc<Inner>);
-
-struct Inner {
+pub struct ExpensiveReads {
     limits: ReadLimits,
-    line: Mutex<Line>,
+    line: CallerLine,
 }
 
 impl Default for ExpensiveReads {
@@ -69,15 +67,10 @@ pub(crate) enum Charge {
 impl ExpensiveReads {
     /// Reads with these limits.
     pub fn new(limits: ReadLimits) -> Self {
-        let ReadLimits {
-            running_max,
-            waiting_max,
-            time: _,
-        } = limits;
-        Self(Arc::new(Inner {
+        Self {
             limits,
-            line: Mutex::new(Line::new(running_max, waiting_max)),
-        }))
+            line: CallerLine::new(limits.running_max, limits.waiting_max),
+        }
     }
 
     /// Runs a read when its turn comes. `advice` describes how to narrow a read that times out; it is stopped on
@@ -89,56 +82,26 @@ impl ExpensiveReads {
         advice: &'static str,
         read: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, ServiceError> {
-        let time = self.0.limits.time;
-        let Entered { id, key, turn } = self.enter(caller)?;
-        let place = Arc::new(Place {
-            reads: self.clone(),
-            id,
-            key,
-        });
+        let time = self.limits.time;
+        let entered = self.line.enter(CallerKey::of(caller));
+        let entry = entered.map_err(|full| self.busy(full == Full::OfCaller))?;
         if charge == Charge::Full {
             caller.charge_cost(COST)?;
         }
-        // A dropped sender has granted the turn.
-        if timeout(time, turn).await.is_err() {
-            return Err(self.busy(false));
-        }
+        let place = entry.turn(time).await.ok_or_else(|| self.busy(false))?;
         // A connection that is still busy after the read was dropped keeps the place occupied.
-        match timeout(time, holding(place, read)).await {
+        match timeout(time, holding(Arc::new(place), read)).await {
             Ok(Err(RepositoryError::TimedOut { time })) => Err(ServiceError::ReadTimedOut { time, advice }),
             Ok(read) => Ok(read?),
             Err(_) => Err(ServiceError::ReadTimedOut { time, advice }),
         }
     }
 
-    fn enter(&self, caller: &Caller) -> Result<Entered, ServiceError> {
-        let entered = self.line().enter(CallerKey::of(caller));
-        entered.map_err(|full| self.busy(full == Full::OfCaller))
-    }
-
     fn busy(&self, is_own: bool) -> ServiceError {
         ServiceError::ReadsBusy {
             is_own,
-            retry_after: self.0.limits.time.clamp(Duration::from_secs(1), COME_BACK_MAX),
+            retry_after: self.limits.time.clamp(Duration::from_secs(1), COME_BACK_MAX),
         }
-    }
-
-    fn line(&self) -> std::sync::MutexGuard<'_, Line> {
-        // Every change of the queue is complete before anything can panic.
-        self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A place among the running and waiting reads, until it is dropped.
-struct Place {
-    reads: ExpensiveReads,
-    id: u64,
-    key: CallerKey,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.reads.line().leave(self.id, &self.key);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Limits on the number of jobs with large texts in memory.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::domain::access::caller::Caller;
 use crate::domain::access::caller_key::CallerKey;
 use crate::service::error::ServiceError;
-use crate::storage::caller_line::{Entered, Full, Line};
+use crate::storage::caller_line::{CallerLine, Full, Place};
 
 /// Maximum size of the texts of a job that is read without a permit, in bytes.
 pub(crate) const SMALL_BYTES: u32 = 32 << 10;
@@ -36,7 +36,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct LargeTexts {
     /// Callers take turns: one caller leaves a permit to others.
-    reads: Arc<Mutex<Line>>,
+    reads: CallerLine,
     changes: Arc<Semaphore>,
 }
 
@@ -50,29 +50,10 @@ enum Held {
     Change(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit),
 }
 
-/// A place among the running and waiting reads, until it is dropped.
-struct Place {
-    line: Arc<Mutex<Line>>,
-    id: u64,
-    key: CallerKey,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        lock(&self.line).leave(self.id, &self.key);
-    }
-}
-
-impl std::fmt::Debug for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Place({})", self.id)
-    }
-}
-
 impl Default for LargeTexts {
     fn default() -> Self {
         Self {
-            reads: Arc::new(Mutex::new(Line::new(READS_MAX, WAITING_MAX))),
+            reads: CallerLine::new(READS_MAX, WAITING_MAX),
             changes: Arc::new(Semaphore::new(CHANGES_MAX)),
         }
     }
@@ -81,15 +62,10 @@ impl Default for LargeTexts {
 impl LargeTexts {
     /// A permit to read a large job. The caller must not hold another one.
     pub(crate) async fn for_read(&self, caller: &Caller) -> Result<TextPermit, ServiceError> {
-        let entered = lock(&self.reads).enter(CallerKey::of(caller));
-        let Entered { id, key, turn } = entered.map_err(|full| busy(full == Full::OfCaller))?;
-        let line = Arc::clone(&self.reads);
-        let place = Place { line, id, key };
-        // A dropped sender has granted the turn.
-        match timeout(PATIENCE, turn).await {
-            Ok(_) => Ok(TextPermit(Arc::new(Held::Read(place)))),
-            Err(_) => Err(busy(false)),
-        }
+        let entered = self.reads.enter(CallerKey::of(caller));
+        let entry = entered.map_err(|full| busy(full == Full::OfCaller))?;
+        let place = entry.turn(PATIENCE).await.ok_or_else(|| busy(false))?;
+        Ok(TextPermit(Arc::new(Held::Read(place))))
     }
 
     /// A permit for a change that holds large texts. The caller must hold neither another one nor a turn.
@@ -107,11 +83,6 @@ fn busy(is_own: bool) -> ServiceError {
         is_own,
         retry_after: RETRY_AFTER,
     }
-}
-
-fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
-    // Every change of the queue is complete before anything can panic.
-    line.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

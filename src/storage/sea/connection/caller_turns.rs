@@ -4,12 +4,11 @@
 //! are two, and of the waiting reads the one whose caller has waited the longest for a turn comes next. The server's own reads
 //! have connections of their own and take no turns.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::domain::access::caller::Caller;
 use crate::domain::access::caller_key::CallerKey;
-use crate::storage::caller_line::{Entered, Line};
+use crate::storage::caller_line::{CallerLine, Place};
 use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::RepositoryError;
 
@@ -18,22 +17,9 @@ const WAITING_MAX: usize = 8_192;
 
 /// The reads of callers that run and wait.
 pub(crate) struct CallerTurns {
-    line: Arc<Mutex<Line>>,
+    line: CallerLine,
     /// Timeout of the wait for a turn.
     patience: Duration,
-}
-
-/// A place among the reads, until it is dropped.
-pub(crate) struct Place {
-    line: Arc<Mutex<Line>>,
-    id: u64,
-    key: CallerKey,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        lock(&self.line).leave(self.id, &self.key);
-    }
 }
 
 impl CallerTurns {
@@ -41,7 +27,7 @@ impl CallerTurns {
     pub(crate) fn new(connections: u32, patience: Duration) -> Self {
         let running_max = usize::try_from(connections).unwrap_or(usize::MAX);
         Self {
-            line: Arc::new(Mutex::new(Line::new(running_max, WAITING_MAX))),
+            line: CallerLine::new(running_max, WAITING_MAX),
             patience,
         }
     }
@@ -52,19 +38,8 @@ impl CallerTurns {
             return Ok(None);
         };
         let key = key.unwrap_or_else(|| CallerKey::of(&Caller::unknown()));
-        let entered = lock(&self.line).enter(key);
-        let Entered { id, key, turn } = entered.map_err(|_| RepositoryError::Busy)?;
-        let line = Arc::clone(&self.line);
-        let place = Place { line, id, key };
-        // A dropped sender has granted the turn.
-        match tokio::time::timeout(self.patience, turn).await {
-            Ok(_) => Ok(Some(place)),
-            Err(_) => Err(RepositoryError::Busy),
-        }
+        let entry = self.line.enter(key).map_err(|_| RepositoryError::Busy)?;
+        let place = entry.turn(self.patience).await;
+        place.map(Some).ok_or(RepositoryError::Busy)
     }
-}
-
-fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
-    // Every change of the queue is complete before anything can panic.
-    line.lock().unwrap_or_else(PoisonError::into_inner)
 }
