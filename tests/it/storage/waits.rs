@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use tickerq::domain::access::caller::{Caller, CallerKind, Scopes};
 use tickerq::domain::job::Job;
 use tickerq::domain::values::id::NodeId;
 use tickerq::domain::values::name::{JobType, QueueName};
@@ -13,6 +14,7 @@ use tickerq::storage::change::{Applied, Change, Claim, ClusterChange, JobChange}
 use tickerq::storage::commit::Commit;
 use tickerq::storage::held::holding;
 use tickerq::storage::query::{JobFilter, Order, Page};
+use tickerq::storage::read_lane::ReadLane;
 use tickerq::storage::repository::{JobStore, RepositoryError, WebhookStore};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
@@ -121,6 +123,33 @@ async fn a_cheap_read_without_a_free_connection_is_busy_and_no_outage() {
     lock.rollback().await.expect("the lock goes");
     busy.await.expect("it ends").expect("a cheap read");
     repository.jobs(&JobFilter::default(), PAGE).await.expect("a list");
+}
+
+#[tokio::test]
+async fn a_dropped_cheap_read_keeps_its_turn_until_its_statement_ends() {
+    let url = new_postgres_database("");
+    // Three connections for callers.
+    let options = SeaOptions::new(url.clone());
+    let repository = SeaRepository::connect(options).await.expect("the database opens");
+    repository.migrate_up().await.expect("tables");
+    let other = Database::connect(&url).await.expect("a connection");
+    let lock = locked(&other, "LOCK TABLE webhook_endpoints IN ACCESS EXCLUSIVE MODE").await;
+    let lane = |name: &str| ReadLane::of(&Caller::new(name, CallerKind::Key, Scopes::all(), Arc::default()));
+    for _ in 0..4 {
+        let read = lane("leaving").scope(repository.endpoints());
+        let left = tokio::time::timeout(Duration::from_millis(300), read).await;
+        assert!(left.is_err(), "the table is locked");
+    }
+    assert_eq!(waiting(&url, "webhook_endpoints"), "2", "of three connections");
+    let read = lane("other").scope(async { repository.jobs(&JobFilter::default(), PAGE).await });
+    let listed = tokio::time::timeout(Duration::from_secs(2), read).await;
+    listed.expect("a connection is free").expect("a list");
+    assert_eq!(waiting(&url, "webhook_endpoints"), "2", "its statements still run");
+    lock.rollback().await.expect("the lock goes");
+    for _ in 0..4 {
+        let read = lane("leaving").scope(repository.endpoints());
+        read.await.expect("its turns are free again");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,8 @@
 //! The connections of a database by purpose.
 
+use std::sync::Arc;
+
+use super::caller_turns::CallerTurns;
 use super::pool::Link;
 
 /// The pools of a database.
@@ -14,6 +17,8 @@ pub(crate) struct Links {
     pub(crate) scanners: Link,
     /// Cancels expensive reads; `None` on SQLite, which needs no connection for it.
     pub(crate) canceller: Option<Link>,
+    /// Turns of callers on `readers`.
+    pub(crate) turns: Arc<CallerTurns>,
 }
 
 /// Minimum number of connections for the server's own reads, if callers keep as many.

@@ -12,6 +12,7 @@ pub(crate) mod options;
 pub(crate) mod pool;
 pub(crate) mod pools;
 pub(crate) mod postgres;
+pub(crate) mod postgres_readers;
 pub(crate) mod sqlite_file;
 pub(crate) mod sqlite_files;
 pub(crate) mod sqlite_readers;

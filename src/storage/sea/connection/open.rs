@@ -10,8 +10,9 @@ use sea_orm::sqlx::{self, ConnectOptions as _, Connection};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend};
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::caller_turns::CallerTurns;
 use super::file_watch::FileWatch;
-use super::links::{INTERNAL_MIN, Links, cheap_shares, shares};
+use super::links::{INTERNAL_MIN, Links, shares};
 use super::options::{ConnectError, Durability, SeaOptions, plain};
 use super::pool::Link;
 use super::pools::{Pools, ReadTimes};
@@ -57,7 +58,6 @@ impl SeaRepository {
         try_postgres(&url).await.map_err(refused)?;
         // A pooler would deliver notifications to the current user of its server connection.
         let listen_url = listen_url.or_else(|| (!pgbouncer).then(|| url.clone()));
-        let (callers, _) = cheap_shares(shares(max_connections, expensive_reads).0);
         let source = PostgresSource {
             url,
             max_connections,
@@ -78,7 +78,7 @@ impl SeaRepository {
         };
         Ok(Self {
             backend: DbBackend::Postgres,
-            pools: Pools::new(links, Some(source), outage.clone(), None, times, callers),
+            pools: Pools::new(links, Some(source), outage.clone(), None, times),
             listen_url,
             shard,
             expensive_read_time,
@@ -197,10 +197,12 @@ impl SeaRepository {
             internal,
             scanners,
             canceller: None,
+            // As long as for the read itself.
+            turns: Arc::new(CallerTurns::new(reading, read_time)),
         };
         Ok(Self {
             backend: DbBackend::Sqlite,
-            pools: Pools::new(links, None, outage.clone(), Some(watch), times, reading),
+            pools: Pools::new(links, None, outage.clone(), Some(watch), times),
             sqlite: Some(files),
             listen_url: None,
             shard,

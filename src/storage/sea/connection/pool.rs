@@ -13,11 +13,11 @@ use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::{self, Postgres, Sqlite};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Values,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
-use sea_query_sqlx::SqlxValues;
 use tokio::sync::Mutex;
 
+use super::postgres_readers::{PostgresQuery, PostgresReaders, postgres_query};
 use super::sqlite_readers::SqliteReaders;
 
 /// A pool of connections to a database.
@@ -26,8 +26,15 @@ pub(crate) struct Link {
     connection: DatabaseConnection,
     /// Statements at the start of a transaction behind a pooler; `None` without one.
     begin: Option<Arc<str>>,
-    /// Executes SQLite's cheap reads.
-    readers: Option<Arc<SqliteReaders>>,
+    /// Executes cheap reads.
+    readers: Option<Readers>,
+}
+
+/// Connections for cheap reads.
+#[derive(Clone)]
+enum Readers {
+    Sqlite(Arc<SqliteReaders>),
+    Postgres(Arc<PostgresReaders>),
 }
 
 /// A transaction. Dropped without a commit it is rolled back.
@@ -60,7 +67,18 @@ impl Link {
         Self {
             connection,
             begin: None,
-            readers: Some(Arc::new(SqliteReaders::new(pool, connections, time))),
+            readers: Some(Readers::Sqlite(Arc::new(SqliteReaders::new(pool, connections, time)))),
+        }
+    }
+
+    /// The same connections to PostgreSQL for callers' cheap reads, which hold their turns until a statement has ended,
+    /// or for this time.
+    pub(crate) fn for_callers(self, time: Duration) -> Self {
+        let pool = self.connection.get_postgres_connection_pool().clone();
+        let readers = PostgresReaders::new(pool, self.begin.clone(), time);
+        Self {
+            readers: Some(Readers::Postgres(Arc::new(readers))),
+            ..self
         }
     }
 
@@ -90,7 +108,7 @@ impl Link {
 
     /// Closes the connections once they are unused.
     pub(crate) async fn close(&self) {
-        if let Some(readers) = &self.readers {
+        if let Some(Readers::Sqlite(readers)) = &self.readers {
             readers.close().await;
         }
         // An error of a closed connection is irrelevant.
@@ -141,14 +159,31 @@ fn query_failed(error: sqlx::Error) -> DbErr {
 }
 
 /// The statement as one without a name.
-fn unnamed(statement: Statement) -> sqlx::query::Query<'static, Postgres, SqlxValues> {
-    let Statement {
-        sql,
-        values,
-        db_backend: _,
-    } = statement;
-    let values = values.unwrap_or(Values(Vec::new()));
-    sqlx::query_with(sqlx::AssertSqlSafe(sql), SqlxValues(values)).persistent(false)
+fn unnamed(statement: Statement) -> PostgresQuery {
+    postgres_query(statement).persistent(false)
+}
+
+impl Readers {
+    async fn execute(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        match self {
+            Self::Sqlite(readers) => readers.execute(statement).await,
+            Self::Postgres(readers) => readers.execute(statement).await,
+        }
+    }
+
+    async fn query_one(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        match self {
+            Self::Sqlite(readers) => readers.query_one(statement).await,
+            Self::Postgres(readers) => readers.query_one(statement).await,
+        }
+    }
+
+    async fn query_all(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        match self {
+            Self::Sqlite(readers) => readers.query_all(statement).await,
+            Self::Postgres(readers) => readers.query_all(statement).await,
+        }
+    }
 }
 
 #[async_trait]
@@ -228,7 +263,8 @@ impl ConnectionTrait for Link {
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
         if let Some(readers) = &self.readers {
-            return readers.execute(Statement::from_string(DbBackend::Sqlite, sql)).await;
+            let statement = Statement::from_string(self.get_database_backend(), sql);
+            return readers.execute(statement).await;
         }
         let Some(begin) = &self.begin else {
             return self.connection.execute_unprepared(sql).await;
@@ -270,7 +306,9 @@ impl ConnectionTrait for Link {
 impl Link {
     /// All connections for cheap reads at once.
     pub(crate) async fn all_places(&self) -> impl Drop + '_ {
-        let readers = self.readers.as_ref().expect("SQLite's readers");
+        let Some(Readers::Sqlite(readers)) = &self.readers else {
+            panic!("they are SQLite's");
+        };
         readers.all_places().await
     }
 }

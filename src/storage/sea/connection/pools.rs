@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tokio::sync::watch;
 
-use super::caller_turns::CallerTurns;
 use super::file_watch::FileWatch;
 use super::found_fault::FoundFault;
 use super::links::Links;
 use super::options::WRITE_GRACE;
 use super::pool::Link;
 use super::postgres::{CONNECT_PATIENCE, Opening, PostgresSource};
+use crate::storage::held::{Held, holding_if};
 use crate::storage::outage::StorageOutage;
 use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::RepositoryError;
@@ -47,8 +47,6 @@ pub(crate) struct Pools {
     /// The files of SQLite's database.
     watch: Option<Arc<FileWatch>>,
     times: ReadTimes,
-    /// Turns of callers on their connections.
-    turns: CallerTurns,
 }
 
 impl Pools {
@@ -58,14 +56,7 @@ impl Pools {
         outage: StorageOutage,
         watch: Option<Arc<FileWatch>>,
         times: ReadTimes,
-        callers_connections: u32,
     ) -> Self {
-        // As long as for a connection; on SQLite as long as for the read itself.
-        let patience = if source.is_some() {
-            CONNECT_PATIENCE
-        } else {
-            times.cheap
-        };
         Self {
             links: RwLock::new(links),
             source,
@@ -75,7 +66,6 @@ impl Pools {
             found_fault: FoundFault::default(),
             watch,
             times,
-            turns: CallerTurns::new(callers_connections, patience),
         }
     }
 
@@ -146,13 +136,30 @@ impl Pools {
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
-        // A read without a turn does not reach the database.
-        let _place = self.turns.place().await?;
+        // A read without a turn does not reach the database. A connection that is still busy after the read was dropped
+        // keeps the turn.
+        let call = holding_if(self.turn().await?, call);
         let answer = match &self.source {
             Some(source) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
             None => self.read_known_file(call).await,
         };
         self.noted(answer, self.times.cheap).await
+    }
+
+    /// Waits for a turn of this task's caller, from the start if the pools are replaced meanwhile.
+    async fn turn(&self) -> Result<Option<Held>, RepositoryError> {
+        let mut given_up = self.given_up.subscribe();
+        loop {
+            let turns = {
+                let links = self.links.read().unwrap_or_else(PoisonError::into_inner);
+                Arc::clone(&links.turns)
+            };
+            tokio::select! {
+                biased;
+                place = turns.place() => return Ok(place?.map(|place| -> Held { Arc::new(place) })),
+                _ = given_up.changed() => {}
+            }
+        }
     }
 
     /// The same for what is read over the connection that writes, which must not wait for it longer than for a commit.

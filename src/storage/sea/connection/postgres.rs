@@ -9,8 +9,9 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener};
 use sea_orm::sqlx::{self, Connection, Executor, Postgres};
 use sea_orm::{ConnectOptions, Database, DbErr};
 
+use super::caller_turns::CallerTurns;
 use super::links::{Links, cheap_shares, shares};
-use super::options::{Durability, plain};
+use super::options::{Durability, WRITE_GRACE, plain};
 use super::pool::Link;
 
 /// Timeout of a connection to PostgreSQL.
@@ -64,12 +65,15 @@ impl PostgresSource {
     pub(crate) async fn open(&self, opening: Opening) -> Result<Links, DbErr> {
         let (reading, scanning) = shares(self.max_connections, self.expensive_reads);
         let (reading, internal) = cheap_shares(reading);
+        let readers = self.pool(reading, Use::Reading, opening).await?;
         Ok(Links {
             writer: self.pool(1, Use::Writing, opening).await?,
-            readers: self.pool(reading, Use::Reading, opening).await?,
+            readers: readers.for_callers(self.read_patience + WRITE_GRACE),
             internal: self.pool(internal, Use::Reading, opening).await?,
             scanners: self.pool(scanning, Use::Scanning, Opening::WhenNeeded).await?,
             canceller: Some(self.pool(1, Use::Cancelling, Opening::WhenNeeded).await?),
+            // As long as for a connection.
+            turns: Arc::new(CallerTurns::new(reading, CONNECT_PATIENCE)),
         })
     }
 
