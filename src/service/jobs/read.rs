@@ -11,6 +11,7 @@ use crate::domain::job::attempt;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::service::error::ServiceError;
+use crate::service::limits::ReadLane;
 use crate::service::limits::expensive_reads::Charge;
 use crate::service::limits::large_texts::{FEW_ATTEMPTS, SMALL_BYTES, TextPermit};
 use crate::service::limits::read_cost::{is_counted_one_by_one, is_expensive_page};
@@ -53,23 +54,26 @@ impl Jobs {
     /// A page of jobs, and the number of matching jobs.
     pub async fn list(&self, caller: &Caller, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
         caller.require(Scope::Read)?;
-        let is_expensive_page = is_expensive_page(&*self.repository, filter, page).await?;
-        let is_expensive_count = is_counted_one_by_one(filter);
-        let ((jobs, has_more), total_count) = if is_expensive_page || is_expensive_count {
-            // Both reads count as one expensive read.
-            let both = async {
-                let page = self.read_page(filter, page, is_expensive_page).await?;
-                Ok((page, self.read_count(filter, is_expensive_count).await?))
+        let read = async {
+            let is_expensive_page = is_expensive_page(&*self.repository, filter, page).await?;
+            let is_expensive_count = is_counted_one_by_one(filter);
+            let ((jobs, has_more), total_count) = if is_expensive_page || is_expensive_count {
+                // Both reads count as one expensive read.
+                let both = async {
+                    let page = self.read_page(filter, page, is_expensive_page).await?;
+                    Ok((page, self.read_count(filter, is_expensive_count).await?))
+                };
+                self.reads.run(caller, Charge::Full, NARROW_JOBS, both).await?
+            } else {
+                tokio::try_join!(self.read_page(filter, page, false), self.read_count(filter, false))?
             };
-            self.reads.run(caller, Charge::Full, NARROW_JOBS, both).await?
-        } else {
-            tokio::try_join!(self.read_page(filter, page, false), self.read_count(filter, false))?
+            Ok(JobPage {
+                jobs,
+                total_count,
+                has_more,
+            })
         };
-        Ok(JobPage {
-            jobs,
-            total_count,
-            has_more,
-        })
+        ReadLane::of(caller).scope(read).await
     }
 
     /// A page of jobs, and whether more follow.
@@ -80,21 +84,27 @@ impl Jobs {
         page: Page,
     ) -> Result<(Vec<JobSummary>, bool), ServiceError> {
         caller.require(Scope::Read)?;
-        if !is_expensive_page(&*self.repository, filter, page).await? {
-            return Ok(self.read_page(filter, page, false).await?);
-        }
-        let read = self.read_page(filter, page, true);
-        self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await
+        let read = async {
+            if !is_expensive_page(&*self.repository, filter, page).await? {
+                return Ok(self.read_page(filter, page, false).await?);
+            }
+            let read = self.read_page(filter, page, true);
+            self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await
+        };
+        ReadLane::of(caller).scope(read).await
     }
 
     /// Number of matching jobs.
     pub async fn count(&self, caller: &Caller, filter: &JobFilter) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
-        if !is_counted_one_by_one(filter) {
-            return Ok(self.read_count(filter, false).await?);
-        }
-        let read = self.read_count(filter, true);
-        self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await
+        let read = async {
+            if !is_counted_one_by_one(filter) {
+                return Ok(self.read_count(filter, false).await?);
+            }
+            let read = self.read_count(filter, true);
+            self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await
+        };
+        ReadLane::of(caller).scope(read).await
     }
 
     pub(super) async fn read_page(
@@ -129,13 +139,15 @@ impl Jobs {
     /// One job without its attempts, in brief if its texts are large.
     pub async fn get(&self, caller: &Caller, id: JobId) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Read)?;
-        self.read_matching(id, None).await
+        let read = async { self.read_matching(id, None).await };
+        ReadLane::of(caller).scope(read).await
     }
 
     /// Those of these jobs that exist; large texts may be missing.
     pub async fn in_brief(&self, caller: &Caller, ids: &[JobId]) -> Result<Vec<Arc<Job>>, ServiceError> {
         caller.require(Scope::Read)?;
-        Ok(self.repository.jobs_in_brief(ids).await?)
+        let read = async { Ok(self.repository.jobs_in_brief(ids).await?) };
+        ReadLane::of(caller).scope(read).await
     }
 
     /// A large text of each of these jobs that has one.
@@ -146,41 +158,47 @@ impl Jobs {
         ids: &[JobId],
     ) -> Result<Vec<(JobId, Arc<str>)>, ServiceError> {
         caller.require(Scope::Read)?;
-        Ok(self.repository.job_texts(text, ids).await?)
+        let read = async { Ok(self.repository.job_texts(text, ids).await?) };
+        ReadLane::of(caller).scope(read).await
     }
 
     /// Size of these texts, in bytes.
     pub async fn size_of_texts(&self, caller: &Caller, text: JobText, ids: &[JobId]) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
-        Ok(self.repository.size_of(StoredTexts::OfJobs(text, ids)).await?)
+        let read = async { Ok(self.repository.size_of(StoredTexts::OfJobs(text, ids)).await?) };
+        ReadLane::of(caller).scope(read).await
     }
 
     /// A job with all its attempts.
     pub async fn detail(&self, caller: &Caller, id: JobId) -> Result<JobDetail, ServiceError> {
         caller.require(Scope::Read)?;
-        let (job, permit) = self.read_within_limits(caller, id).await?;
-        let attempts = self.history(&job).await?;
-        let reports = if job.attempt == 0 {
-            JobReports::default()
-        } else {
-            self.repository.reports(id).await?
+        let read = async {
+            let (job, permit) = self.read_within_limits(caller, id).await?;
+            let attempts = self.history(&job).await?;
+            let reports = if job.attempt == 0 {
+                JobReports::default()
+            } else {
+                self.repository.reports(id).await?
+            };
+            let workers = self.workers_of(&attempts).await?;
+            let warnings = self.runtime.handled.warnings(&job).await;
+            Ok(JobDetail {
+                warnings,
+                job,
+                attempts,
+                reports,
+                workers,
+                permit,
+            })
         };
-        let workers = self.workers_of(&attempts).await?;
-        let warnings = self.runtime.handled.warnings(&job).await;
-        Ok(JobDetail {
-            warnings,
-            job,
-            attempts,
-            reports,
-            workers,
-            permit,
-        })
+        ReadLane::of(caller).scope(read).await
     }
 
     /// Revision of a job, for a caller that changes it.
     pub async fn revision(&self, caller: &Caller, id: JobId) -> Result<u32, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
-        Ok(self.read_matching(id, None).await?.revision)
+        let read = async { Ok(self.read_matching(id, None).await?.revision) };
+        ReadLane::of(caller).scope(read).await
     }
 
     /// A whole job, with a permit if it or its history is large.

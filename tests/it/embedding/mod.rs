@@ -2,4 +2,5 @@
 
 mod jobs_only_storage;
 pub(crate) mod program;
+mod read_lanes;
 pub(crate) mod server;
