@@ -1,12 +1,14 @@
 //! Callers whose reads occupy connections delay neither the server itself nor each other.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
 use serde_json::json;
 
+use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage, query_sql};
 
@@ -21,6 +23,10 @@ handler = "noop"
 name = "busy"
 key = "tq_busy-key-for-tests"
 scopes = ["tickerq:read", "tickerq:write"]
+[[api.keys]]
+name = "writer"
+key = "tq_writer-key-for-tests"
+scopes = ["tickerq:write"]
 [[api.keys]]
 name = "other"
 key = "tq_other-key-for-tests"
@@ -89,6 +95,32 @@ async fn the_server_reads_while_callers_occupy_their_connections() {
 }
 
 #[tokio::test]
+async fn a_caller_that_closes_its_connections_leaves_a_connection_to_another_one() {
+    let site = Site::new(Storage::Postgres, CONFIG);
+    let server = site.start();
+    let client = server.client().with_token("tq_busy-key-for-tests");
+    let other = server.client().with_token("tq_other-key-for-tests");
+    let job = client.create_of_type("Noop").await;
+    client.wait_finished(&job).await;
+    let lock = locked_histories(&site).await;
+    let path = format!("/jobs/{job}");
+    let leaving = Duration::from_millis(300);
+    for _ in 0..4 {
+        let reads = join_all((0..READS).map(|_| tokio::time::timeout(leaving, client.get(&path))));
+        assert!(reads.await.iter().all(Result::is_err), "the table is locked");
+    }
+    assert_eq!(waiting(&site), 2, "of three connections");
+    for path in ["/queues", "/jobs", "/metrics/performance"] {
+        let answer = other.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+    }
+    assert_eq!(waiting(&site), 2, "its statements still run");
+    lock.rollback().await.expect("the lock goes");
+    assert_eq!(client.get(&path).await.status, StatusCode::OK);
+    assert_no_outage(&server);
+}
+
+#[tokio::test]
 async fn a_caller_with_many_reads_leaves_a_connection_to_another_one() {
     let site = Site::new(Storage::Postgres, CONFIG);
     let server = site.start();
@@ -123,4 +155,42 @@ async fn a_caller_with_many_reads_leaves_a_connection_to_another_one() {
     };
     tokio::join!(over_rest, over_graphql, beside);
     assert_no_outage(&server);
+}
+
+#[tokio::test]
+async fn changes_of_a_caller_without_the_read_scope_read_no_history() {
+    let site = Site::new(Storage::Postgres, CONFIG);
+    let server = site.start();
+    let client = server.client().with_token("tq_busy-key-for-tests");
+    let writer = server.client().with_token("tq_writer-key-for-tests");
+    let job = client.create_of_type("Noop").await;
+    client.wait_finished(&job).await;
+    let delayed = json!({ "delay": "01:00:00" });
+    let executed = client.post(&format!("/jobs/{job}/execute"), delayed).await;
+    assert_eq!(executed.status, StatusCode::OK, "{}", executed.text);
+    let lock = locked_histories(&site).await;
+    let path = format!("/jobs/{job}");
+    let rename = |client: &Client| client.request(Method::PATCH, &path).json(&json!({ "name": "renamed" }));
+    let read = client.send(rename(&client));
+    let beside = async {
+        eventually("the history is read for a reader", || async {
+            (waiting(&site) == 1).then_some(())
+        })
+        .await;
+        let renamed = writer.send(rename(&writer)).await;
+        assert_eq!(renamed.status, StatusCode::OK, "{}", renamed.text);
+        let update = format!(
+            "mutation {{ updateJob(id: \"{job}\", input: {{name: \"again\"}}) {{ id status attempts {{ error }} }} }}"
+        );
+        let updated = writer.graphql(&json!({ "query": update })).await;
+        assert_eq!(updated["errors"][0]["extensions"]["code"], "forbidden", "{updated}");
+        let negotiated = writer.post_empty("/hub/negotiate?negotiateVersion=1").await;
+        assert_eq!(negotiated.status, StatusCode::FORBIDDEN, "{}", negotiated.text);
+        let cancelled = writer.post_empty(&format!("/jobs/{job}/cancel")).await;
+        assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
+        assert_eq!(waiting(&site), 1, "the writer's requests do not wait");
+        lock.rollback().await.expect("the lock goes");
+    };
+    let (read, ()) = tokio::join!(read, beside);
+    assert_eq!(read.json()["executionHistory"].as_array().map(Vec::len), Some(1));
 }

@@ -8,6 +8,7 @@ pub(crate) mod hostile_names;
 pub(crate) mod large_jobs_at_once;
 pub(crate) mod memory;
 pub(crate) mod path_tricks;
+pub(crate) mod permits;
 pub(crate) mod shutdown;
 pub(crate) mod slow_clients;
 pub(crate) mod slow_storage;

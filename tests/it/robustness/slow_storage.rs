@@ -1,7 +1,7 @@
 //! Storage that responds late.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,11 +9,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tickerq::domain::access::caller::Caller;
 use tickerq::domain::job::Job;
 use tickerq::domain::job::new_job::{Due, NewJob};
+use tickerq::domain::metrics::health::HealthState;
+use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::values::name::JobType;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::runtime::Runtime;
 use tickerq::runtime::actor::clock::Clock;
+use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
+use tickerq::runtime::{Runtime, RuntimeOptions};
+use tickerq::service::health::{Health, Readiness};
 use tickerq::service::jobs::Jobs;
+use tickerq::service::metrics::Metrics;
 use tickerq::storage::delegating::{
     DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
 };
@@ -91,5 +96,76 @@ async fn jobs_that_are_created_while_due_times_are_checked_keep_their_due_times(
     .await;
     let stored = repository.job(created.id).await.expect("storage").expect("the job");
     assert_eq!((stored.due_at, stored.revision), (created.due_at, created.revision));
+    runtime.stop(Duration::from_secs(5)).await;
+}
+
+/// A storage whose connections for reads may all be busy.
+struct Busy {
+    inner: SeaRepository,
+    is_busy: AtomicBool,
+    checks: AtomicUsize,
+}
+
+impl DelegatingRepository for Busy {
+    fn inner(&self) -> &dyn JobRepository {
+        &self.inner
+    }
+}
+
+#[async_trait]
+impl DelegatingJobs for Busy {
+    async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
+        if self.is_busy.load(Ordering::SeqCst) {
+            self.checks.fetch_add(1, Ordering::SeqCst);
+            return Err(RepositoryError::Busy);
+        }
+        self.inner.queues(now).await
+    }
+}
+
+impl DelegatingRecurring for Busy {}
+impl DelegatingCluster for Busy {}
+impl DelegatingWebhooks for Busy {}
+impl DelegatingMetrics for Busy {}
+
+#[actix::test]
+async fn busy_connections_are_no_outage() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let inner = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
+    inner.migrate_up().await.expect("tables");
+    let busy = Arc::new(Busy {
+        inner,
+        is_busy: AtomicBool::new(false),
+        checks: AtomicUsize::new(0),
+    });
+    let repository: Arc<dyn JobRepository> = Arc::clone(&busy) as Arc<dyn JobRepository>;
+    let options = RuntimeOptions {
+        sampler: SamplerOptions {
+            system_every: Duration::from_millis(100),
+            ..SamplerOptions::default()
+        },
+        ..options(Clock::system())
+    };
+    let runtime = Runtime::start(Arc::clone(&repository), options)
+        .await
+        .expect("a runtime");
+    let metrics = Metrics::new(Arc::clone(&repository), runtime.handle().clone());
+    let health = Health::new(Arc::clone(&repository), runtime.handle().clone());
+    let before = metrics.system(&Caller::local()).await.expect("metrics");
+    assert_eq!(before.metrics.health, HealthState::Healthy);
+    busy.is_busy.store(true, Ordering::SeqCst);
+    eventually("several checks find the connections busy", async || {
+        (busy.checks.load(Ordering::SeqCst) > 3).then_some(())
+    })
+    .await;
+    let report = metrics.system(&Caller::local()).await.expect("metrics");
+    assert_eq!(
+        (report.metrics.health, report.health.reasons),
+        (HealthState::Healthy, Vec::new())
+    );
+    assert!(!busy.inner.outage().expect("it has one").is_ongoing());
+    let readiness = health.readiness().await;
+    assert!(matches!(readiness, Readiness::Ready { .. }), "{readiness:?}");
     runtime.stop(Duration::from_secs(5)).await;
 }

@@ -1,0 +1,195 @@
+//! Requests for large jobs, which hold permits, beside waits for turns and for connections.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use tickerq::domain::access::caller::Caller;
+use tickerq::domain::job::Job;
+use tickerq::domain::job::new_job::{Due, NewJob};
+use tickerq::domain::job::state_machine::JobUpdate;
+use tickerq::domain::values::id::JobId;
+use tickerq::domain::values::json::Json;
+use tickerq::domain::values::name::JobType;
+use tickerq::domain::values::time_span::TimeSpan;
+use tickerq::runtime::Runtime;
+use tickerq::runtime::actor::clock::Clock;
+use tickerq::service::jobs::Jobs;
+use tickerq::storage::delegating::{
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+};
+use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
+use tickerq::storage::sea::{SeaOptions, SeaRepository};
+use tokio::sync::Semaphore;
+
+use super::supervision::{options, rules};
+use crate::harness::eventually;
+use crate::harness::server::{Site, Storage};
+
+/// Number of permits for changes of large jobs.
+const PERMITS: usize = 32;
+
+/// Maximum time of requests that wait for each other, less than the timeout of the wait for a permit.
+const TIME: Duration = Duration::from_secs(20);
+
+/// A storage in which the first change of a job reads a small and outdated job, waits in its second try, and the next
+/// changes read an outdated job under their permits.
+struct Contended {
+    inner: SeaRepository,
+    is_contended: AtomicBool,
+    brief_reads: AtomicUsize,
+    whole_reads: AtomicUsize,
+    second_try: Semaphore,
+}
+
+impl DelegatingRepository for Contended {
+    fn inner(&self) -> &dyn JobRepository {
+        &self.inner
+    }
+}
+
+/// A job before another change.
+fn outdated(job: &Job) -> Job {
+    Job {
+        revision: job.revision + 1_000,
+        ..job.clone()
+    }
+}
+
+#[async_trait]
+impl DelegatingJobs for Contended {
+    async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
+        let found = self.inner.job(id).await?;
+        let is_contended = self.is_contended.load(Ordering::SeqCst);
+        if is_contended && self.whole_reads.fetch_add(1, Ordering::SeqCst) < PERMITS {
+            return Ok(found.map(|job| Arc::new(outdated(&job))));
+        }
+        Ok(found)
+    }
+
+    async fn job_if_small(&self, id: JobId, bytes_max: u32) -> Result<Option<Arc<Job>>, RepositoryError> {
+        if !self.is_contended.load(Ordering::SeqCst) {
+            return self.inner.job_if_small(id, bytes_max).await;
+        }
+        match self.brief_reads.fetch_add(1, Ordering::SeqCst) {
+            0 => {
+                let found = self.inner.job(id).await?;
+                return Ok(found.map(|job| {
+                    Arc::new(Job {
+                        parameters: Json::null(),
+                        ..outdated(&job)
+                    })
+                }));
+            }
+            1 => drop(self.second_try.acquire().await),
+            _ => {}
+        }
+        self.inner.job_if_small(id, bytes_max).await
+    }
+}
+
+impl DelegatingRecurring for Contended {}
+impl DelegatingCluster for Contended {}
+impl DelegatingWebhooks for Contended {}
+impl DelegatingMetrics for Contended {}
+
+fn large() -> Json {
+    Json::from_valid(format!("\"{}\"", "x".repeat(40_000)))
+}
+
+#[actix::test]
+async fn a_change_holds_no_turn_while_it_waits_for_a_permit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let inner = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
+    inner.migrate_up().await.expect("tables");
+    let contended = Arc::new(Contended {
+        inner,
+        is_contended: AtomicBool::new(false),
+        brief_reads: AtomicUsize::new(0),
+        whole_reads: AtomicUsize::new(0),
+        second_try: Semaphore::new(0),
+    });
+    let repository: Arc<dyn JobRepository> = Arc::clone(&contended) as Arc<dyn JobRepository>;
+    let runtime = Runtime::start(Arc::clone(&repository), options(Clock::system()))
+        .await
+        .expect("a runtime");
+    let jobs = Jobs::new(repository, runtime.handle().clone(), Arc::new(rules()));
+    let new = NewJob {
+        due: Due::After(TimeSpan::from_secs(3_600)),
+        parameters: large(),
+        ..NewJob::of_type(JobType::parse("NoopJob").expect("a type"))
+    };
+    let scheduled = jobs.schedule(&Caller::local(), new, None).await.expect("a job");
+    let id = scheduled.jobs[0].job.id;
+    contended.is_contended.store(true, Ordering::SeqCst);
+    let caller = Caller::local();
+    let change = || {
+        let update = JobUpdate {
+            parameters: Some(large()),
+            ..JobUpdate::default()
+        };
+        jobs.patch(&caller, id, update, None)
+    };
+    let first = change();
+    let others = async {
+        eventually("the first change has a turn", async || {
+            (contended.brief_reads.load(Ordering::SeqCst) == 2).then_some(())
+        })
+        .await;
+        join_all((0..PERMITS).map(|_| change())).await
+    };
+    let release = async {
+        eventually("the others have all permits", async || {
+            (contended.whole_reads.load(Ordering::SeqCst) == PERMITS).then_some(())
+        })
+        .await;
+        contended.second_try.add_permits(1);
+    };
+    let all = async { tokio::join!(first, others, release) };
+    let (first, others, ()) = tokio::time::timeout(TIME, all).await.expect("none waits for another");
+    first.expect("the first change");
+    for other in others {
+        other.expect("a change");
+    }
+    runtime.stop(Duration::from_secs(5)).await;
+}
+
+#[tokio::test]
+async fn requests_of_two_callers_for_large_jobs_complete_over_one_connection() {
+    let key = |name: &str| {
+        format!(
+            "[[api.keys]]\nname = \"{name}\"\nkey = \"tq_{name}-key-for-tests\"\n\
+             scopes = [\"tickerq:read\", \"tickerq:write\"]\n"
+        )
+    };
+    let config = format!("[database]\nmax_connections = 3\n{}{}", key("one"), key("two"));
+    let site = Site::new(Storage::Postgres, &config);
+    let server = site.start();
+    let clients = ["one", "two"].map(|name| server.client().with_token(&format!("tq_{name}-key-for-tests")));
+    let parameters = "x".repeat(100_000);
+    let job = json!({ "type": "Unhandled", "delay": "01:00:00", "parameters": parameters });
+    let created = clients[0].create(job).await;
+    let path = format!("/jobs/{}", created["id"].as_str().expect("an id"));
+    let requests = clients.iter().flat_map(|client| {
+        let path = &path;
+        (0..30).map(move |number| {
+            let request = if number % 3 == 0 {
+                let update = json!({ "name": format!("name {number}") });
+                client.request(Method::PATCH, path).json(&update)
+            } else {
+                client.request(Method::GET, path)
+            };
+            client.send(request)
+        })
+    });
+    let answers = tokio::time::timeout(TIME, join_all(requests)).await;
+    for answer in answers.expect("none waits for another") {
+        assert_eq!(answer.status, StatusCode::OK, "{:.300}", answer.text);
+        assert!(answer.text.len() > parameters.len());
+    }
+}
