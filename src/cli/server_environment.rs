@@ -2,17 +2,25 @@
 //!
 //! A command handler removes `TICKERQ_…` variables from its program's environment, but a program of the same user can
 //! read the initial environment of its parent in `/proc/PID/environ`, whatever the parent removes later. Therefore
-//! `serve` executes itself again in the same process without these variables, and passes them in an anonymous file
-//! that is emptied when it is read. A database URL on the command line, which may contain a password and is readable
-//! by every user of the machine, is passed in the same way.
+//! `serve` executes itself again in the same process without these variables, and passes them in an anonymous file as
+//! its standard input, which it does not use otherwise and closes when it is read. A database URL on the command line,
+//! which may contain a password and is readable by every user of the machine, is passed in the same way.
 
 use std::ffi::OsString;
 
 #[cfg(target_os = "linux")]
 use crate::config::sections::database::DatabaseUrl;
 
-/// Number of the file descriptor with the settings of an earlier image of this process.
+/// Set if an earlier image of this process has passed settings.
 const HANDED_OVER: &str = "TICKERQ_HANDED_OVER";
+
+/// Name of the anonymous file.
+#[cfg(target_os = "linux")]
+const FILE_NAME: &str = "tickerq-settings";
+
+/// Standard input of this process.
+#[cfg(target_os = "linux")]
+const INPUT: &str = "/proc/self/fd/0";
 
 /// The flag whose value may contain a password.
 const DATABASE_URL: &str = "--database-url";
@@ -26,7 +34,6 @@ const KEPT: [&str; 1] = ["TICKERQ_CONFIG"];
 pub(crate) fn hand_over() {
     use std::fs::File;
     use std::io::Write;
-    use std::os::fd::AsRawFd;
     use std::os::unix::process::CommandExt;
     use std::process::Command;
 
@@ -39,8 +46,7 @@ pub(crate) fn hand_over() {
         return;
     }
     let Ok(program) = std::env::current_exe() else { return };
-    // Inherited by the new image.
-    let Ok(descriptor) = memfd_create("tickerq-settings", MemfdFlags::ALLOW_SEALING) else {
+    let Ok(descriptor) = memfd_create(FILE_NAME, MemfdFlags::CLOEXEC) else {
         return;
     };
     let mut file = File::from(descriptor);
@@ -52,9 +58,10 @@ pub(crate) fn hand_over() {
     for (name, _) in &settings {
         command.env_remove(name);
     }
-    command.env(HANDED_OVER, file.as_raw_fd().to_string());
+    command.env(HANDED_OVER, "1").stdin(file);
     // Returns only when it has failed.
     let _ = command.exec();
+    close_input();
 }
 
 /// Other systems hide the environment of a process from unprivileged processes.
@@ -107,48 +114,44 @@ fn settings() -> Vec<(OsString, OsString)> {
     std::env::vars_os().filter(|(name, _)| is_setting(name)).collect()
 }
 
-/// Reads the settings of an earlier image at the first call; the file is empty afterwards.
+/// Reads the settings of an earlier image at the first call; the file is gone afterwards.
+#[cfg(target_os = "linux")]
 #[expect(
     clippy::disallowed_methods,
-    reason = "the number of a descriptor is no configuration"
+    reason = "whether settings were passed is no configuration"
 )]
 fn handed_over() -> Option<Vec<(String, String)>> {
     use std::sync::OnceLock;
 
     static READ: OnceLock<Option<Vec<(String, String)>>> = OnceLock::new();
     READ.get_or_init(|| {
-        let descriptor: u32 = std::env::var(HANDED_OVER).ok()?.parse().ok()?;
-        read_and_empty(&format!("/proc/self/fd/{descriptor}")).ok()
+        std::env::var_os(HANDED_OVER)?;
+        // Another standard input than an earlier image has passed is left alone.
+        let file = std::fs::read_link(INPUT).ok()?;
+        if !file.to_string_lossy().starts_with(&format!("/memfd:{FILE_NAME}")) {
+            return None;
+        }
+        // Opened again, it is read from its start.
+        let bytes = std::fs::read(INPUT);
+        close_input();
+        Some(decode(&bytes.ok()?))
     })
     .clone()
 }
 
-fn read_and_empty(path: &str) -> std::io::Result<Vec<(String, String)>> {
-    use std::io::Read;
-
-    let mut file = std::fs::OpenOptions::new().read(true).write(true).open(path)?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    file.set_len(0)?;
-    seal(&file);
-    Ok(decode(&bytes))
-}
-
-/// The descriptor stays open in programs that the server starts: sealed and empty, the file can't pass data between
-/// them.
-#[cfg(target_os = "linux")]
-fn seal(file: &std::fs::File) {
-    use rustix::fs::{SealFlags, fcntl_add_seals};
-
-    // Fails for a file of another type, which no earlier image has created.
-    let _ = fcntl_add_seals(
-        file,
-        SealFlags::GROW | SealFlags::SHRINK | SealFlags::WRITE | SealFlags::SEAL,
-    );
-}
-
 #[cfg(not(target_os = "linux"))]
-fn seal(_: &std::fs::File) {}
+fn handed_over() -> Option<Vec<(String, String)>> {
+    None
+}
+
+/// Replaces standard input, so that no program that the server starts inherits it.
+#[cfg(target_os = "linux")]
+fn close_input() {
+    if let Ok(nothing) = std::fs::File::open("/dev/null") {
+        // Fails only without descriptors.
+        let _ = rustix::stdio::dup2_stdin(nothing);
+    }
+}
 
 /// `name=value` pairs, each terminated by NUL, which no variable contains.
 #[cfg(target_os = "linux")]
@@ -166,6 +169,7 @@ fn encode(settings: &[(OsString, OsString)]) -> Vec<u8> {
 }
 
 /// Invalid UTF-8 becomes a replacement character, which the configuration rejects.
+#[cfg(target_os = "linux")]
 fn decode(bytes: &[u8]) -> Vec<(String, String)> {
     let variables = bytes.split(|byte| *byte == 0).filter(|variable| !variable.is_empty());
     variables
