@@ -1,8 +1,11 @@
 //! Special-purpose networks, which are not part of the public internet.
 //!
-//! Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates, as of 2025-10), the IANA
-//! multicast registries, the IANA registry of the IPv6 address space, and the clouds' documentation of their metadata
-//! services.
+//! Sources: the IANA Special-Purpose Address Registries (RFC 6890) as of 2026-07-18,
+//! <https://www.iana.org/assignments/iana-ipv4-special-registry/iana-ipv4-special-registry-1.csv> and
+//! <https://www.iana.org/assignments/iana-ipv6-special-registry/iana-ipv6-special-registry-1.csv>, whose blocks the tests
+//! list; the IANA multicast registries, the IANA registry of the IPv6 address space, and the clouds' documentation of their
+//! metadata services. Blocks that the registries call globally reachable are anycast services, AS112 sinks and identifiers
+//! for protocols: none is a target of requests, and all are special here, but for translated IPv4 addresses.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -131,6 +134,74 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// The blocks of the registries that lie in no other of their blocks.
+    const REGISTERED_V4: &[(&str, u32)] = &[
+        ("0.0.0.0", 8),
+        ("10.0.0.0", 8),
+        ("100.64.0.0", 10),
+        ("127.0.0.0", 8),
+        ("169.254.0.0", 16),
+        ("172.16.0.0", 12),
+        ("192.0.0.0", 24),
+        ("192.0.2.0", 24),
+        ("192.31.196.0", 24),
+        ("192.52.193.0", 24),
+        ("192.88.99.0", 24),
+        ("192.168.0.0", 16),
+        ("192.175.48.0", 24),
+        ("198.18.0.0", 15),
+        ("198.51.100.0", 24),
+        ("203.0.113.0", 24),
+        ("240.0.0.0", 4),
+    ];
+
+    /// As above, without 2002::/16, 64:ff9b::/96 and ::ffff:0:0/96, whose embedded IPv4 address decides.
+    const REGISTERED_V6: &[(&str, u32)] = &[
+        ("::1", 128),
+        ("::", 128),
+        ("64:ff9b:1::", 48),
+        ("100::", 64),
+        ("100:0:0:1::", 64),
+        ("2001::", 23),
+        ("2001:db8::", 32),
+        ("2620:4f:8000::", 48),
+        ("3fff::", 20),
+        ("5f00::", 16),
+        ("fc00::", 7),
+        ("fe80::", 10),
+    ];
+
+    #[test]
+    fn each_block_of_the_registries_is_special_from_its_first_address_to_its_last() {
+        for (network, length) in REGISTERED_V4 {
+            let first: Ipv4Addr = network.parse().expect("an address");
+            let last = Ipv4Addr::from_bits(first.to_bits() | (u32::MAX >> length));
+            assert!(of_v4(first).is_some() && of_v4(last).is_some(), "{network}/{length}");
+        }
+        for (network, length) in REGISTERED_V6 {
+            let first: Ipv6Addr = network.parse().expect("an address");
+            let last = Ipv6Addr::from_bits(first.to_bits() | u128::MAX.checked_shr(*length).unwrap_or(0));
+            assert!(of_v6(first).is_some() && of_v6(last).is_some(), "{network}/{length}");
+        }
+    }
+
+    #[test]
+    fn addresses_beside_the_blocks_are_public() {
+        for text in [
+            "9.255.255.255",
+            "100.128.0.0",
+            "172.32.0.0",
+            "192.0.1.0",
+            "198.20.0.0",
+            "223.255.255.255",
+        ] {
+            assert_eq!(of_v4(text.parse().expect("an address")), None, "{text}");
+        }
+        for text in ["2001:200::", "2001:db9::", "2003::", "2620:4f:8001::", "3ffe::1"] {
+            assert_eq!(of_v6(text.parse().expect("an address")), None, "{text}");
+        }
+    }
 
     proptest! {
         #[test]
