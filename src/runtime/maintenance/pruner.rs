@@ -32,6 +32,8 @@ const BACKLOG_INTERVAL: Duration = Duration::from_millis(500);
 const KEY_RETENTION: TimeDelta = TimeDelta::hours(24);
 /// Retention of the counters behind a queue's throughput, which covers an hour.
 const THROUGHPUT_RETENTION: TimeDelta = TimeDelta::hours(2);
+/// Maximum number of removed workers whose names are kept.
+const REMOVED_WORKERS_MAX: u32 = 10_000;
 /// Retention of finished jobs and of records; `None` means permanent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -97,12 +99,17 @@ impl PrunerDeps {
             throughput_before: now - THROUGHPUT_RETENTION,
             limit: BATCH_SIZE,
         });
+        let workers = Change::Maintenance(MaintenanceChange::PruneWorkers {
+            kept: REMOVED_WORKERS_MAX,
+            limit: BATCH_SIZE,
+        });
         let sums = Change::Maintenance(MaintenanceChange::CompactRollups {
             by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
             rollups_before: before(metrics),
         });
         let mut kinds = vec![
             Kind::new("idempotency keys", bookkeeping),
+            Kind::new("workers", workers),
             // One batch deletes all unused queues.
             Kind {
                 what: "unused queues",

@@ -32,6 +32,14 @@ pub enum MaintenanceChange {
         /// Maximum number of keys in this step.
         limit: u32,
     },
+    /// Removes up to `limit` workers that are listed no more, the oldest heartbeats first, except for the `kept` last ones.
+    /// → [`Applied::Removed`].
+    PruneWorkers {
+        /// Number of workers whose names stay.
+        kept: u32,
+        /// Maximum number of workers in this step.
+        limit: u32,
+    },
     /// Removes the rollups of the oldest day, if it has expired, and adds up the oldest day that is kept by hours and may be
     /// kept as one: all of it becomes the day's first hour. → [`Applied::Removed`]: 1 if there was a day of either, and may
     /// be more.
@@ -73,6 +81,7 @@ impl MaintenanceChange {
             Self::PruneQueues => Applied::QueuesRemoved(Vec::new()),
             Self::PruneJobs { .. }
             | Self::PruneBookkeeping { .. }
+            | Self::PruneWorkers { .. }
             | Self::CompactRollups { .. }
             | Self::PruneAudit { .. }
             | Self::PruneDeliveries { .. }
@@ -84,6 +93,7 @@ impl MaintenanceChange {
     pub(super) fn rows(&self) -> usize {
         match self {
             Self::PruneJobs { limit, .. }
+            | Self::PruneWorkers { limit, .. }
             | Self::PruneAudit { limit, .. }
             | Self::PruneDeliveries { limit, .. }
             | Self::PruneFeed { limit, .. } => limit_rows(*limit),

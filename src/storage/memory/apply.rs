@@ -194,7 +194,7 @@ impl Tables {
                 job.queue == *queue && job.status == *status && job.id <= *up_to
             }))),
             Change::Queue(QueueChange::Delete { queue }) => Some(Ok(Applied::QueuesRemoved(self.delete_queue(queue)))),
-            Change::Maintenance(change) => Some(Ok(self.prune(change))),
+            Change::Maintenance(change) => Some(Ok(self.prune(change, now))),
             Change::Job(_)
             | Change::Queue(_)
             | Change::Recurring(_)
@@ -205,7 +205,7 @@ impl Tables {
         }
     }
 
-    fn prune(&mut self, change: &MaintenanceChange) -> Applied {
+    fn prune(&mut self, change: &MaintenanceChange, now: DateTime<Utc>) -> Applied {
         match change {
             MaintenanceChange::PruneJobs {
                 status,
@@ -225,6 +225,7 @@ impl Tables {
                 let keys = self.forget_keys(*keys_before, *limit);
                 removed(keys + self.forget_completed(*throughput_before))
             }
+            MaintenanceChange::PruneWorkers { kept, limit } => removed(self.prune_workers(now, *kept, *limit)),
             MaintenanceChange::CompactRollups {
                 by_days_before,
                 rollups_before,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::tables::{Node, Tables};
 use crate::domain::cluster::remote_worker::{AttemptReport, LOG_LINES_KEPT, WorkerDeclaration};
@@ -70,6 +70,20 @@ impl Tables {
         let surplus = reports.log.len().saturating_sub(LOG_LINES_KEPT);
         reports.log.drain(..surplus);
         Applied::Reported(true)
+    }
+
+    /// Removes up to `limit` workers that are listed no more, except for the last ones.
+    pub(super) fn prune_workers(&mut self, now: DateTime<Utc>, kept: u32, limit: u32) -> usize {
+        let is_unlisted = |node: &Node| node.worker.is_some() && node.lease_until < now - TimeDelta::hours(1);
+        let gone = self.nodes.iter().filter(|(_, node)| is_unlisted(node));
+        let mut gone: Vec<(DateTime<Utc>, NodeId)> = gone.map(|(id, node)| (node.heartbeat_at, *id)).collect();
+        gone.sort_unstable();
+        let surplus = gone.len().saturating_sub(usize::try_from(kept).unwrap_or(usize::MAX));
+        gone.truncate(surplus.min(usize::try_from(limit).unwrap_or(usize::MAX)));
+        for (_, id) in &gone {
+            self.nodes.remove(id);
+        }
+        gone.len()
     }
 
     /// All remote workers by the time of their coming.

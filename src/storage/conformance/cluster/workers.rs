@@ -12,7 +12,7 @@ use crate::domain::job::Job;
 use crate::domain::job::outcome::Outcome;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, JobChange, WorkerChange};
+use crate::storage::change::{Applied, Change, ChangeError, ClusterChange, JobChange, MaintenanceChange, WorkerChange};
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample::{at, claim, completed, job, job_type, node, queue};
 use crate::storage::conformance::subject::Subject;
@@ -25,6 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_servers_heartbeat_ends_no_workers_lease,
         a_worker_that_has_left_is_renewed_no_more,
         workers_are_read_page_by_page_and_counted_by_owner,
+        the_oldest_removed_workers_are_pruned,
         reports_of_the_running_attempt_are_kept,
         the_last_log_lines_are_kept,
         reports_go_with_their_job,
@@ -223,6 +224,27 @@ async fn a_worker_that_has_left_is_renewed_no_more(storage: Subject) {
         Some(declaration().name),
         "its name stays"
     );
+}
+
+async fn the_oldest_removed_workers_are_pruned(storage: Subject) {
+    for number in 2..=6 {
+        let worker = register(&storage, number, TimeSpan::from_secs(3_600)).await;
+        // Heartbeats of their own, in milliseconds on SQLite.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        if number > 2 {
+            let leave = Change::Cluster(ClusterChange::Leave { node: worker });
+            assert_eq!(storage.apply(leave).await, Ok(Applied::Alive));
+        }
+    }
+    let prune = |kept, limit| Change::Maintenance(MaintenanceChange::PruneWorkers { kept, limit });
+    assert_eq!(storage.apply(prune(4, 10)).await, Ok(Applied::Removed(0)));
+    assert_eq!(storage.apply(prune(1, 2)).await, Ok(Applied::Removed(2)));
+    assert_eq!(storage.apply(prune(1, 2)).await, Ok(Applied::Removed(1)));
+    assert_eq!(storage.apply(prune(1, 2)).await, Ok(Applied::Removed(0)));
+    for (number, is_known) in [(2, true), (3, false), (4, false), (5, false), (6, true)] {
+        let known = storage.repository.worker(node(number)).await.expect("storage reads");
+        assert_eq!(known.is_some(), is_known, "{number}");
+    }
 }
 
 fn line(number: usize) -> LogLine {

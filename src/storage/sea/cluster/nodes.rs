@@ -34,7 +34,7 @@ const SCHEDULER: &str = "scheduler";
 pub(crate) const DEAD_SHOWN_MICROS: i64 = 3_600 * 1_000_000;
 /// How far in the future a heartbeat may seem to be: clocks are corrected by a little all the time.
 const FUTURE_MICROS: i64 = 1_000_000;
-/// Retention of the names of removed workers.
+/// Retention of the names of removed workers; the Pruner bounds their number.
 const WORKERS_KEPT_MICROS: i64 = 14 * 86_400 * 1_000_000;
 
 impl SeaRepository {

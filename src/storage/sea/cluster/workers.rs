@@ -234,6 +234,28 @@ impl CommitContext<'_> {
         Ok(Ok(Applied::Renewed(until)))
     }
 
+    /// Removes up to `limit` workers that are listed no more, except for those with the last heartbeats.
+    pub(crate) async fn prune_workers(&mut self, kept: u32, limit: u32) -> Result<u64, CommitFailure> {
+        let now = self.now_sql();
+        let unlisted = format!("worker IS NOT NULL AND lease_until < {now} - {DEAD_SHOWN_MICROS}");
+        let count = format!("SELECT CAST(COUNT(*) AS bigint) FROM nodes WHERE {unlisted}");
+        let count = Statement::from_string(self.backend(), count);
+        let unlisted_count: i64 = match self.transaction.query_one_raw(count).await? {
+            Some(row) => row.try_get_by_index(0)?,
+            None => 0,
+        };
+        let surplus = (unlisted_count - i64::from(kept)).min(i64::from(limit));
+        if surplus <= 0 {
+            return Ok(0);
+        }
+        let sql = format!(
+            "DELETE FROM nodes WHERE {unlisted} \
+             AND id IN (SELECT id FROM nodes WHERE {unlisted} ORDER BY heartbeat_at, id LIMIT $1)"
+        );
+        let statement = Statement::from_sql_and_values(self.backend(), sql, [surplus.into()]);
+        Ok(self.transaction.execute_raw(statement).await?.rows_affected())
+    }
+
     pub(crate) async fn note_report(
         &mut self,
         report: &AttemptReport,

@@ -173,6 +173,7 @@ impl CommitContext<'_> {
                 throughput_before,
                 limit,
             } => self.prune_bookkeeping(*keys_before, *throughput_before, *limit).await?,
+            MaintenanceChange::PruneWorkers { kept, limit } => self.prune_workers(*kept, *limit).await?,
             MaintenanceChange::CompactRollups {
                 by_days_before,
                 rollups_before,

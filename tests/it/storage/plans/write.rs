@@ -347,6 +347,10 @@ async fn work_elsewhere(probe: &Probe, running: &Job) {
         .await;
     probe.of("workers", Look::Up, probe.repository.workers()).await;
     probe.of("worker", Look::Up, probe.repository.worker(worker)).await;
+    let leave = Change::Cluster(ClusterChange::Leave { node: worker });
+    probe.commit("leave", Look::Up, vec![leave]).await;
+    let prune = Change::Maintenance(MaintenanceChange::PruneWorkers { kept: 0, limit: 500 });
+    probe.commit("prune workers", Look::Up, vec![prune]).await;
 }
 
 /// The result of a commit must not be a refusal, or the intended statement has not run as usual.
