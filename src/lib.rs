@@ -14,6 +14,7 @@ pub mod server;
 pub mod service;
 pub mod storage;
 pub mod telemetry;
+mod views;
 pub mod webhooks;
 
 pub use crate::server::Server;

@@ -1,10 +1,8 @@
 //! Requests and views of all resources, shared by the facades, which map names and shapes only.
 
-pub(crate) mod enumerations;
 pub(crate) mod field_error;
 pub(crate) mod field_values;
 pub(crate) mod filters;
 pub(crate) mod idempotency_key;
-pub(crate) mod json_values;
 pub(crate) mod request;
 pub(crate) mod view;

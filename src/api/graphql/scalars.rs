@@ -7,14 +7,10 @@ use std::sync::Arc;
 
 use async_graphql::{InputType, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use bytes::Bytes;
-use chrono::{DateTime as Time, Utc};
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
-use uuid::Uuid as Id;
 
-use crate::domain::values::json;
-use crate::domain::values::time_span::TimeSpan as Span;
-use crate::domain::values::timestamp;
+use crate::views::values::{Id, Raw, RawText, Span, Time};
 
 fn text<T: InputType + From<String>>(value: Value) -> InputValueResult<T> {
     if let Value::String(text) = value {
@@ -30,7 +26,7 @@ pub(super) enum DateTime {
     /// Text of a request.
     Given(String),
     /// Value of a response.
-    Told(Time<Utc>),
+    Told(Time),
 }
 
 impl DateTime {
@@ -38,7 +34,7 @@ impl DateTime {
     pub(super) fn into_text(self) -> String {
         match self {
             Self::Given(text) => text,
-            Self::Told(time) => timestamp::to_text(time),
+            Self::Told(time) => time.to_string(),
         }
     }
 }
@@ -62,8 +58,8 @@ impl From<String> for DateTime {
     }
 }
 
-impl From<Time<Utc>> for DateTime {
-    fn from(time: Time<Utc>) -> Self {
+impl From<Time> for DateTime {
+    fn from(time: Time) -> Self {
         Self::Told(time)
     }
 }
@@ -137,7 +133,7 @@ impl From<String> for Uuid {
 
 impl From<Id> for Uuid {
     fn from(id: Id) -> Self {
-        Self(id.as_hyphenated().to_string())
+        Self(id.to_string())
     }
 }
 
@@ -158,11 +154,6 @@ impl ScalarType for Json {
 }
 
 impl Json {
-    /// A text that is valid JSON.
-    pub(super) fn of_text(json: &str) -> Self {
-        Self(Value::Binary(Bytes::copy_from_slice(json.as_bytes())))
-    }
-
     /// A shared text that is valid JSON. It is not copied: one job may occur many times in a response.
     pub(super) fn of_shared(json: Arc<str>) -> Self {
         Self(Value::Binary(Bytes::from_owner(SharedText(json))))
@@ -174,10 +165,16 @@ impl Json {
     }
 }
 
-impl From<&json::Json> for Json {
-    fn from(json: &json::Json) -> Self {
+impl From<Raw<'_>> for Json {
+    fn from(Raw(json): Raw<'_>) -> Self {
         // Stored JSON was valid when it was stored.
         Self::of_shared(Arc::clone(json.as_arc()))
+    }
+}
+
+impl From<RawText<'_>> for Json {
+    fn from(RawText(json): RawText<'_>) -> Self {
+        Self::of_shared(Arc::clone(json))
     }
 }
 

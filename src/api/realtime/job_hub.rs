@@ -163,10 +163,10 @@ impl Form for MessagePackCall {
 fn call(event: &Event, protocol: Protocol) -> Bytes {
     match EventView::of(event) {
         Some(EventView::Job(details)) => {
-            let arguments = (details.job_id().to_string(), details.status(), &details);
+            let arguments = (details.job.id.to_string(), details.status_word(), &details);
             protocol.invocation("JobStatusChanged", &arguments)
         }
-        Some(EventView::Report(report)) => protocol.invocation("JobProgress", &(report.job_id().to_string(), &report)),
+        Some(EventView::Report(report)) => protocol.invocation("JobProgress", &(report.job_id.to_string(), &report)),
         Some(EventView::Queue(metrics)) => protocol.invocation("QueueMetricsUpdated", &(metrics,)),
         Some(EventView::System(metrics)) => protocol.invocation("MetricsUpdated", &(metrics,)),
         Some(EventView::Health(alert)) => protocol.invocation("SystemHealthAlert", &(alert,)),

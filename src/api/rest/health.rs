@@ -6,13 +6,13 @@ use tracing::debug;
 use utoipa::ToSchema;
 
 use super::request::context::{ApiResult, RequestContext, json};
-use crate::api::contract::enumerations::HealthWord;
-use crate::api::contract::view::metrics::ReasonView;
 use crate::api::problem::Problem;
 use crate::domain::access::caller::Scope;
 use crate::domain::metrics::health::HealthReason;
 use crate::domain::values::time_zone::ZoneDatabase;
 use crate::service::health::Readiness;
+use crate::views::health::ReasonView;
+use crate::views::words::HealthWord;
 
 /// Health of the server.
 #[derive(Serialize, ToSchema)]

@@ -4,15 +4,12 @@ use std::rc::Rc;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::ServiceConfig;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::api::RestApi;
 use super::request::context::{ApiResult, RequestContext, json, route, route_with_query};
 use super::request::parameters::Parameters;
-use crate::api::contract::enumerations::GranularityWord;
 use crate::api::contract::filters::{parse_period_bound, parse_types};
-use crate::api::contract::view::metrics::{ReasonView, SystemMetricsView};
+use crate::api::contract::view::metrics::SystemOverview;
 use crate::api::contract::view::performance::{JobTypeAnalytics, PerformanceMetrics};
 use crate::api::problem::{PartError, Problem};
 use crate::api::routing::resource;
@@ -20,8 +17,8 @@ use crate::domain::metrics::time_range::{Granularity, PeriodRequest};
 use crate::domain::values::name::QueueName;
 use crate::domain::values::time_zone::TimeZoneName;
 use crate::service::error::ServiceError;
-use crate::service::metrics::SystemReport;
 use crate::storage::query::RollupFilter;
+use crate::views::words::GranularityWord;
 
 const PERFORMANCE_PARAMETERS: &[&str] = &["from", "to", "timeZone", "granularity", "queue", "type"];
 const JOB_TYPES_PARAMETERS: &[&str] = &["from", "to", "timeZone", "queue", "type"];
@@ -48,16 +45,6 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
     ));
 }
 
-/// System metrics with the causes of the health status.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct SystemOverview {
-    #[serde(flatten)]
-    metrics: SystemMetricsView,
-    /// Causes of the health status; empty if it is healthy.
-    health_reasons: Vec<ReasonView>,
-}
-
 /// Get system metrics
 #[utoipa::path(
     get,
@@ -68,12 +55,8 @@ pub(super) struct SystemOverview {
     responses((status = 200, description = "The system metrics", body = SystemOverview))
 )]
 pub(super) async fn get_system_metrics(context: RequestContext) -> ApiResult {
-    let SystemReport { metrics, health } = context.api.metrics.system(&context.caller).await?;
-    let overview = SystemOverview {
-        metrics: SystemMetricsView::from(&*metrics),
-        health_reasons: health.reasons.iter().map(ReasonView::from).collect(),
-    };
-    json(StatusCode::OK, &overview)
+    let report = context.api.metrics.system(&context.caller).await?;
+    json(StatusCode::OK, &SystemOverview::from(&report))
 }
 
 /// Get job statistics of a period

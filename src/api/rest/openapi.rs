@@ -21,11 +21,11 @@ use utoipa_swagger_ui::Config;
 use super::api::{Docs, RestApi, RestOptions};
 use super::request::context::{ApiResult, RequestContext, document_route, open_route};
 use super::{audit, health, jobs, log_level, metrics, nodes, queues, recurring, webhooks, workers};
-use crate::api::contract::enumerations;
 use crate::api::problem::response::ProblemDocument;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::routing::resource;
 use crate::domain::access::caller::Scope;
+use crate::views::words;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -89,7 +89,7 @@ use crate::domain::access::caller::Scope;
         metrics::get_performance_metrics,
         metrics::get_job_type_metrics,
     ),
-    components(schemas(ProblemDocument, enumerations::GranularityWord))
+    components(schemas(ProblemDocument, words::GranularityWord))
 )]
 struct VersionedRoutes;
 

@@ -11,9 +11,8 @@ use utoipa::ToSchema;
 use super::api::RestApi;
 use super::request::context::{ApiResult, RequestContext, json, route};
 use crate::api::contract::request::queue::ClearRequest;
-use crate::api::contract::view::queue::QueueDocument;
+use crate::api::contract::view::queue::{ClearedView, QueueDocument};
 use crate::api::routing::resource;
-use crate::service::queues::Cleared;
 
 /// Adds the routes of queues.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
@@ -47,21 +46,6 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
 pub(super) struct QueueList {
     /// The queues, sorted by name.
     queues: Vec<QueueDocument>,
-}
-
-/// A cleared queue, and the numbers of deleted jobs.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ClearedQueue {
-    /// The queue.
-    #[serde(flatten)]
-    queue: QueueDocument,
-    /// Number of deleted pending jobs.
-    #[schema(example = 25)]
-    cleared_pending: u64,
-    /// Number of deleted failed jobs.
-    #[schema(example = 0)]
-    cleared_failed: u64,
 }
 
 /// List queues
@@ -159,7 +143,7 @@ pub(super) async fn resume_queue(mut context: RequestContext) -> ApiResult {
     params(("name" = String, Path, description = "The queue's name", example = "default")),
     request_body(content = Option<ClearRequest>),
     responses(
-        (status = 200, description = "The queue, and the numbers of deleted jobs", body = ClearedQueue),
+        (status = 200, description = "The queue, and the numbers of deleted jobs", body = ClearedView),
         (status = 404, description = "Queue not found"),
         (status = 413, description = "Body too large"),
         (status = 415, description = "Content type is not JSON"),
@@ -169,13 +153,8 @@ pub(super) async fn clear_queue(mut context: RequestContext) -> ApiResult {
     let name = context.queue_name()?;
     let (clear_pending, clear_failed) = context.optional_body::<ClearRequest>().await?.into_statuses()?;
     let queues = &context.api.queues;
-    let (Cleared { pending, failed }, view) = queues
+    let cleared = queues
         .clear(&context.caller, &name, clear_pending, clear_failed)
         .await?;
-    let cleared = ClearedQueue {
-        queue: view.into(),
-        cleared_pending: pending,
-        cleared_failed: failed,
-    };
-    json(StatusCode::OK, &cleared)
+    json(StatusCode::OK, &ClearedView::from(cleared))
 }

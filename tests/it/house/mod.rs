@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 /// A module, and the modules of this crate that it may use. `domain` is a crate of its own that every module may use.
 const ARROWS: &[(&str, &[&str])] = &[
     ("storage", &[]),
+    ("views", &["storage::query"]),
     ("handlers", &["webhooks"]),
-    ("webhooks", &[]),
+    ("webhooks", &["views"]),
     ("runtime", &["storage", "handlers", "webhooks"]),
     // Reads go to storage; every write is a message to the runtime's Writer.
     ("service", &["storage", "runtime"]),
     // Its queries are written in the words of storage's `query`.
-    ("api", &["service", "storage::query"]),
+    ("api", &["service", "storage::query", "views"]),
     ("telemetry", &["service"]),
     // A section yields the options of the part that it configures; no part imports the configuration.
     (

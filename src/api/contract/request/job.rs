@@ -5,7 +5,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::contract::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
 use crate::api::contract::field_error::FieldError;
 use crate::api::contract::field_values::{CatchUpCount, MisfireWord, Object, Parsed, PriorityValue, RetryCount};
 use crate::domain::cron::CronExpression;
@@ -16,6 +15,7 @@ use crate::domain::values::json::Json;
 use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
+use crate::views::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
 
 /// A job to schedule. All fields but `type` may be omitted or `null`; defaults come from the configuration of the job's
 /// type.

@@ -6,12 +6,12 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::job::{due, json_of, spans};
-use crate::api::contract::enumerations::PriorityWord;
 use crate::api::contract::field_error::FieldError;
 use crate::api::contract::field_values::{Parsed, PriorityValue, RetryCount};
 use crate::domain::job::state_machine::JobUpdate;
 use crate::domain::values::name::{JobName, QueueName};
 use crate::domain::values::time_span::TimeSpan;
+use crate::views::words::PriorityWord;
 
 /// Changes of a pending job. Omitted or `null` fields are not changed.
 #[derive(Debug, Default, Deserialize, ToSchema)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod endpoint;
 pub(crate) mod job;
+pub(crate) mod job_action;
 pub(crate) mod job_update;
 pub(crate) mod queue;
 pub(crate) mod recurring;

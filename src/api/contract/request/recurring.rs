@@ -5,7 +5,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::contract::enumerations::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
 use crate::api::contract::field_error::FieldError;
 use crate::api::contract::field_values::{CatchUpCount, MisfireWord, Parsed, PriorityValue, RetryCount};
 use crate::api::contract::request::job::{json_of, spans};
@@ -15,6 +14,7 @@ use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
 use crate::domain::values::name::{JobName, JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
+use crate::views::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
 
 /// Changes of a recurring job. Omitted or `null` fields are not changed.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]

@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::contract::enumerations::{FailureOutcomeWord, LogLineLevelWord};
 use crate::api::contract::field_error::FieldError;
 use crate::api::contract::field_values::{Parsed, from_text};
 use crate::domain::cluster::remote_worker::{LogLevel, LogLine, Progress, WorkerDeclaration};
@@ -19,6 +18,7 @@ use crate::domain::values::json::Json;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 use crate::service::workers::{HeldAttempt, JOBS_MAX, ReportedEnd};
+use crate::views::words::{FailureOutcomeWord, LogLineLevelWord};
 
 /// Default number of jobs that a worker runs at the same time.
 const CONCURRENCY: NonZeroU32 = match NonZeroU32::new(10) {
@@ -82,6 +82,14 @@ pub(crate) struct LeaseRequest {
     /// Maximum wait for the first job, at most 30 seconds; zero by default.
     #[schema(value_type = Option<String>, example = "00:00:30")]
     pub(crate) wait: Option<Parsed<TimeSpan>>,
+}
+
+impl LeaseRequest {
+    /// The maximum number of jobs, and the maximum wait.
+    pub(crate) fn into_parts(self) -> (Option<u32>, TimeSpan) {
+        let Self { max, wait } = self;
+        (max, wait.map_or(TimeSpan::ZERO, |Parsed(wait)| wait))
+    }
 }
 
 /// All running jobs of a worker, with its reports.

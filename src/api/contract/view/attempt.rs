@@ -3,10 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::contract::enumerations::{AttemptStatusWord, LogLineLevelWord};
-use crate::api::contract::json_values::{Span, Time};
-use crate::domain::cluster::remote_worker::{LogLine, Progress};
-use crate::domain::job::attempt::Attempt;
+use crate::domain::cluster::remote_worker::{LogLevel, LogLine, Progress};
+use crate::domain::job::attempt::{Attempt, AttemptStatus};
+use crate::views::values::{Id, Span, Time};
+use crate::views::words::{AttemptStatusWord, LogLineLevelWord, Word};
 
 /// Progress of an attempt.
 #[derive(Serialize, ToSchema)]
@@ -16,13 +16,13 @@ pub(crate) struct ProgressView<'a> {
     // Omitted in reports, which have it themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = true, example = 1)]
-    attempt: Option<u32>,
+    pub(crate) attempt: Option<u32>,
     /// Percentage, 0 to 100.
     #[schema(example = 62.5)]
-    percent: f64,
+    pub(crate) percent: f64,
     /// Description of the current step.
     #[schema(example = "page 5 of 8")]
-    message: Option<&'a str>,
+    pub(crate) message: Option<&'a str>,
 }
 
 impl<'a> From<&'a (u32, Progress)> for ProgressView<'a> {
@@ -53,16 +53,16 @@ pub(crate) struct LogLineView<'a> {
     // Omitted in reports, which have it themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = u32, required = true, example = 1)]
-    attempt: Option<u32>,
+    pub(crate) attempt: Option<u32>,
     /// Time of the line.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
-    at: Time,
+    pub(crate) at: Time,
     /// `debug`, `info`, `warning` or `error`.
     #[schema(value_type = LogLineLevelWord)]
-    level: &'static str,
+    pub(crate) level: Word<LogLevel>,
     /// Text of the line.
     #[schema(example = "sent to 10 recipients")]
-    message: &'a str,
+    pub(crate) message: &'a str,
 }
 
 impl<'a> From<&'a LogLine> for LogLineView<'a> {
@@ -76,7 +76,7 @@ impl<'a> From<&'a LogLine> for LogLineView<'a> {
         Self {
             attempt: Some(*attempt),
             at: Time(*at),
-            level: level.as_str(),
+            level: Word(*level),
             message,
         }
     }
@@ -99,27 +99,27 @@ impl<'a> LogLineView<'a> {
 pub(crate) struct AttemptView<'a> {
     /// Number of the attempt, counted from 1.
     #[schema(example = 1)]
-    attempt: u32,
+    pub(crate) attempt: u32,
     /// Time of its start.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:31:00Z")]
-    started_at: Time,
+    pub(crate) started_at: Time,
     /// Time of its end; `null` while it runs.
     #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
-    completed_at: Option<Time>,
+    pub(crate) completed_at: Option<Time>,
     /// `running`, `completed`, `failed`, `cancelled`, `interrupted` (its server shut down) or `lost` (its server
     /// terminated unexpectedly).
     #[schema(value_type = AttemptStatusWord)]
-    status: &'static str,
+    pub(crate) status: Word<AttemptStatus>,
     /// Duration: `[d.]hh:mm:ss[.fffffff]`.
     #[schema(value_type = Option<String>, example = "00:00:30")]
-    duration: Option<Span>,
+    pub(crate) duration: Option<Span>,
     /// Error message, in one line.
-    error: Option<&'a str>,
+    pub(crate) error: Option<&'a str>,
     /// Details of the error.
-    error_detail: Option<&'a str>,
+    pub(crate) error_detail: Option<&'a str>,
     /// Id of the node or remote worker that ran it.
-    #[schema(format = Uuid)]
-    node: String,
+    #[schema(value_type = String, format = Uuid)]
+    pub(crate) node: Id,
     /// Name of the remote worker that ran it; omitted if a server did.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "mailer-3")]
@@ -143,11 +143,11 @@ impl<'a> From<&'a Attempt> for AttemptView<'a> {
             attempt: *number,
             started_at: Time(*started_at),
             completed_at: ended_at.map(Time),
-            status: status.as_str(),
+            status: Word(*status),
             duration: duration.map(Span),
             error: error.as_deref(),
             error_detail: error_detail.as_deref(),
-            node: node.to_string(),
+            node: Id::from(*node),
             worker: None,
         }
     }

@@ -1,11 +1,14 @@
 //! View of audit records.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use crate::api::contract::json_values::{Id, Time};
-use crate::domain::access::audit::AuditRecord;
+use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::access::caller::CallerKind;
+use crate::views::values::{Id, Time};
+use crate::views::words::Word;
 
 /// A change by a caller: its time, author, target and outcome.
 #[derive(Serialize, ToSchema)]
@@ -13,31 +16,31 @@ use crate::domain::access::audit::AuditRecord;
 #[schema(as = AuditRecord)]
 pub(crate) struct AuditView<'a> {
     /// Id of the record.
-    #[schema(value_type = Uuid)]
-    id: Uuid,
+    #[schema(value_type = uuid::Uuid)]
+    pub(crate) id: Id,
     /// Time of the change.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
-    at: Option<Time>,
+    pub(crate) at: Option<Time>,
     /// Caller that made the change.
-    actor: ActorView<'a>,
+    pub(crate) actor: ActorView<'a>,
     /// Address from which the request came; `null` if it did not come over a network.
-    #[schema(example = "192.0.2.7")]
-    address: Option<String>,
+    #[schema(value_type = Option<String>, example = "192.0.2.7")]
+    pub(crate) address: Option<IpAddr>,
     /// Type of the change.
-    #[schema(example = "job.cancel")]
-    action: &'static str,
+    #[schema(value_type = String, example = "job.cancel")]
+    pub(crate) action: Word<AuditAction>,
     /// Id of the changed job or recurring job; `null` for a batch or a queue.
     #[schema(value_type = Option<Uuid>)]
-    job_id: Option<Id>,
+    pub(crate) job_id: Option<Id>,
     /// Name of the changed queue, or of the job's queue; `null` for a batch over several queues.
     #[schema(example = "default")]
-    queue: Option<&'a str>,
+    pub(crate) queue: Option<&'a str>,
     /// Number of jobs that were created, changed or deleted; a recurring job counts as one.
     #[schema(example = 1)]
-    jobs: u64,
+    pub(crate) jobs: u64,
     /// Outcome of the change.
-    #[schema(example = "cancelled")]
-    outcome: &'static str,
+    #[schema(value_type = String, example = "cancelled")]
+    pub(crate) outcome: Word<AuditOutcome>,
 }
 
 /// Caller that made a change.
@@ -47,10 +50,10 @@ pub(crate) struct AuditView<'a> {
 pub(crate) struct ActorView<'a> {
     /// Name of its key, or subject of its token.
     #[schema(example = "billing-service")]
-    name: &'a str,
+    pub(crate) name: &'a str,
     /// `key`, `token`, `anonymous` (authentication is disabled) or `local` (the program that embeds the server).
-    #[schema(example = "key")]
-    kind: &'static str,
+    #[schema(value_type = String, example = "key")]
+    pub(crate) kind: Word<CallerKind>,
 }
 
 impl<'a> From<&'a AuditRecord> for AuditView<'a> {
@@ -67,18 +70,18 @@ impl<'a> From<&'a AuditRecord> for AuditView<'a> {
             outcome,
         } = record;
         Self {
-            id: id.as_uuid(),
+            id: Id::from(*id),
             at: id.at().map(Time),
             actor: ActorView {
                 name: actor,
-                kind: actor_kind.as_str(),
+                kind: Word(*actor_kind),
             },
-            address: address.map(|address| address.to_string()),
-            action: action.as_str(),
-            job_id: job_id.map(Id),
+            address: *address,
+            action: Word(*action),
+            job_id: job_id.map(Id::from),
             queue: queue.as_ref().map(|queue| queue.as_str()),
             jobs: *jobs,
-            outcome: outcome.as_str(),
+            outcome: Word(*outcome),
         }
     }
 }

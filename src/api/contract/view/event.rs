@@ -4,22 +4,21 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::attempt::{LogLineView, ProgressView};
-use super::job::JobItem;
-use super::metrics::{ReasonView, SystemMetricsView};
+use super::metrics::SystemMetricsView;
 use super::queue::QueueDocument;
-use crate::api::contract::json_values::Id;
 use crate::domain::cluster::remote_worker::AttemptReport;
 use crate::domain::events::event::{Event, JobEventKind};
 use crate::domain::job::Job;
-use crate::domain::metrics::health::{Health, HealthChange};
-use crate::domain::values::id::JobId;
-use crate::domain::values::timestamp;
-use crate::storage::query::JobSummary;
+use crate::domain::job::status::JobStatus;
+use crate::views::health::HealthAlertView;
+use crate::views::job::JobItem;
+use crate::views::values::{Id, Time};
+use crate::views::words::Word;
 
 /// An event with all its published fields.
 pub(crate) enum EventView<'a> {
     /// An event of a job.
-    Job(Box<JobStatusView>),
+    Job(Box<JobStatusView<'a>>),
     /// A report of a running attempt.
     Report(JobReportView<'a>),
     /// Metrics of a queue.
@@ -46,50 +45,51 @@ impl<'a> EventView<'a> {
 }
 
 /// An event of a job: the summary of the job, without large fields, and the event.
-pub(crate) struct JobStatusView {
-    kind: JobEventKind,
-    summary: JobSummary,
+pub(crate) struct JobStatusView<'a> {
+    pub(crate) event: Word<JobEventKind>,
+    pub(crate) job: JobItem<'a>,
 }
 
-impl JobStatusView {
-    fn new(kind: JobEventKind, job: &Job) -> Self {
+impl<'a> JobStatusView<'a> {
+    /// An event of a job.
+    pub(crate) fn new(kind: JobEventKind, job: &'a Job) -> Self {
         Self {
-            kind,
-            summary: JobSummary::from(job),
+            event: Word(kind),
+            job: JobItem::from(job),
         }
     }
 
-    /// Id of the job.
-    pub(crate) const fn job_id(&self) -> JobId {
-        self.summary.id
-    }
-
-    /// Status after the event; `deleted` if the job was deleted.
-    pub(crate) const fn status(&self) -> &'static str {
-        match self.kind {
-            JobEventKind::Deleted => "deleted",
+    /// Status after the event; `None` if the job was deleted.
+    pub(crate) const fn status(&self) -> Option<JobStatus> {
+        match self.event.0 {
+            JobEventKind::Deleted => None,
             JobEventKind::Created
             | JobEventKind::Started
             | JobEventKind::Completed
             | JobEventKind::Failed
             | JobEventKind::Retrying
             | JobEventKind::Cancelled
-            | JobEventKind::Changed => self.summary.status.as_str(),
+            | JobEventKind::Changed => Some(self.job.status.0),
         }
+    }
+
+    /// The word of the status; `deleted` if the job was deleted.
+    pub(crate) fn status_word(&self) -> &'static str {
+        self.status().map_or("deleted", JobStatus::as_str)
     }
 }
 
-impl Serialize for JobStatusView {
+impl Serialize for JobStatusView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let job = JobItem::from(&self.summary);
+        let Self { event, job } = self;
         let mut fields = serializer.serialize_struct("JobStatus", 17)?;
-        fields.serialize_field("event", self.kind.as_str())?;
+        fields.serialize_field("event", event)?;
         fields.serialize_field("jobId", &job.job_id)?;
-        fields.serialize_field("status", self.status())?;
+        fields.serialize_field("status", self.status_word())?;
         fields.serialize_field("name", job.name)?;
         fields.serialize_field("type", job.job_type)?;
         fields.serialize_field("queue", job.queue)?;
-        fields.serialize_field("priority", job.priority)?;
+        fields.serialize_field("priority", &job.priority)?;
         fields.serialize_field("createdAt", &job.created_at)?;
         fields.serialize_field("runAt", &job.run_at)?;
         fields.serialize_field("executedAt", &job.executed_at)?;
@@ -108,66 +108,37 @@ impl Serialize for JobStatusView {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JobReportView<'a> {
-    job_id: Id,
+    pub(crate) job_id: Id,
     #[serde(rename = "type")]
-    job_type: &'a str,
-    queue: &'a str,
-    attempt: u32,
+    pub(crate) job_type: &'a str,
+    pub(crate) queue: &'a str,
+    pub(crate) attempt: u32,
     /// `null` if it is unchanged.
-    progress: Option<ProgressView<'a>>,
-    log: Vec<LogLineView<'a>>,
+    pub(crate) progress: Option<ProgressView<'a>>,
+    pub(crate) log: Vec<LogLineView<'a>>,
+    // An event has its time beside its data.
+    #[serde(skip)]
+    pub(crate) at: Time,
 }
 
 impl<'a> JobReportView<'a> {
-    fn new(job: &'a Job, report: &'a AttemptReport) -> Self {
+    /// A report of a job's attempt.
+    pub(crate) fn new(job: &'a Job, report: &'a AttemptReport) -> Self {
         let AttemptReport {
             job_id,
             attempt,
-            at: _,
+            at,
             progress,
             log,
         } = report;
         Self {
-            job_id: Id(*job_id),
+            job_id: Id::from(*job_id),
             job_type: job.job_type.as_str(),
             queue: job.queue.as_str(),
             attempt: *attempt,
             progress: progress.as_ref().map(ProgressView::of_report),
             log: log.iter().map(LogLineView::of_report).collect(),
-        }
-    }
-
-    /// Id of the job.
-    pub(crate) const fn job_id(&self) -> JobId {
-        self.job_id.0
-    }
-}
-
-/// A change of the server's health.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct HealthAlertView {
-    /// `healthy`, `degraded` or `unhealthy`.
-    status: &'static str,
-    previous_status: &'static str,
-    /// Time since which the previous status held.
-    previous_since: String,
-    /// Causes of the status; empty on recovery.
-    reasons: Vec<ReasonView>,
-}
-
-impl From<&HealthChange> for HealthAlertView {
-    fn from(change: &HealthChange) -> Self {
-        let HealthChange {
-            before,
-            before_since,
-            after: Health { state, reasons },
-        } = change;
-        Self {
-            status: state.as_str(),
-            previous_status: before.as_str(),
-            previous_since: timestamp::to_text(*before_since),
-            reasons: reasons.iter().map(ReasonView::from).collect(),
+            at: Time(*at),
         }
     }
 }

@@ -4,14 +4,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::metrics::one_decimal;
-use crate::api::contract::json_values::Span;
 use crate::domain::metrics::histogram::{Histogram, Percentiles};
 use crate::domain::metrics::rollup::{RollupCounts, percentage};
 use crate::domain::metrics::time_range::{Part, Period};
 use crate::domain::values::name::JobType;
-use crate::domain::values::timestamp;
 use crate::service::metrics::{JobTypesReport, PerformanceReport};
 use crate::storage::query::TypeRollup;
+use crate::views::values::{Span, Time};
 
 /// Period of the statistics.
 #[derive(Serialize, ToSchema)]
@@ -19,21 +18,21 @@ use crate::storage::query::TypeRollup;
 #[schema(as = Period)]
 pub(crate) struct PeriodView {
     /// First second.
-    #[schema(format = DateTime, example = "2024-01-01T00:00:00Z")]
-    from: String,
+    #[schema(value_type = String, format = DateTime, example = "2024-01-01T00:00:00Z")]
+    pub(crate) from: Time,
     /// Last second.
-    #[schema(format = DateTime, example = "2024-01-15T23:59:59Z")]
-    to: String,
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T23:59:59Z")]
+    pub(crate) to: Time,
     /// IANA time zone in which days begin.
     #[schema(example = "UTC")]
-    time_zone: &'static str,
+    pub(crate) time_zone: &'static str,
 }
 
 impl From<&Period> for PeriodView {
     fn from(period: &Period) -> Self {
         Self {
-            from: timestamp::to_text(period.start()),
-            to: timestamp::to_text(period.last_second()),
+            from: Time(period.start()),
+            to: Time(period.last_second()),
             time_zone: period.time_zone.as_str(),
         }
     }
@@ -43,11 +42,11 @@ impl From<&Period> for PeriodView {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PerformanceMetrics {
     /// Period of the statistics.
-    period: PeriodView,
+    pub(crate) period: PeriodView,
     /// Total of the period.
-    summary: SummaryView,
+    pub(crate) summary: SummaryView,
     /// Days or hours of the period, up to now.
-    trends: Vec<TrendView>,
+    pub(crate) trends: Vec<TrendView>,
 }
 
 /// Job statistics.
@@ -57,34 +56,34 @@ pub(crate) struct PerformanceMetrics {
 pub(crate) struct SummaryView {
     /// Number of jobs that completed, or failed with no retries left.
     #[schema(example = 50000)]
-    total_jobs: u64,
+    pub(crate) total_jobs: u64,
     /// Number of jobs that completed.
     #[schema(example = 48500)]
-    successful_jobs: u64,
+    pub(crate) successful_jobs: u64,
     /// Number of jobs that failed with no retries left.
     #[schema(example = 1500)]
-    failed_jobs: u64,
+    pub(crate) failed_jobs: u64,
     /// Number of jobs that were cancelled; not included in `totalJobs`.
     #[schema(example = 12)]
-    cancelled_jobs: u64,
+    pub(crate) cancelled_jobs: u64,
     /// Number of attempts that failed, including those followed by a retry.
     #[schema(example = 1730)]
-    failed_attempts: u64,
+    pub(crate) failed_attempts: u64,
     /// Share of `totalJobs` that completed, in percent; 100 if there are none.
     #[schema(example = 97.0)]
-    success_rate: f64,
+    pub(crate) success_rate: f64,
     /// Average duration of an attempt.
     #[schema(value_type = String, example = "00:00:45")]
-    average_execution_time: Span,
+    pub(crate) average_execution_time: Span,
     /// Percentiles of the duration of attempts.
-    execution_time: PercentilesView,
+    pub(crate) execution_time: PercentilesView,
     /// Average time from a job's due time to its start.
     #[schema(value_type = String, example = "00:00:00.0420000")]
-    average_wait_time: Span,
+    pub(crate) average_wait_time: Span,
     /// Percentiles of the time from a job's due time to its start.
-    wait_time: PercentilesView,
+    pub(crate) wait_time: PercentilesView,
     /// Throughput.
-    throughput: PeriodThroughput,
+    pub(crate) throughput: PeriodThroughput,
 }
 
 /// Percentiles with a relative error of at most 41 %; `00:00:00` without measurements. Statistics older than three days
@@ -93,11 +92,11 @@ pub(crate) struct SummaryView {
 #[schema(as = Percentiles)]
 pub(crate) struct PercentilesView {
     #[schema(value_type = String, example = "00:00:31")]
-    p50: Span,
+    pub(crate) p50: Span,
     #[schema(value_type = String, example = "00:01:52")]
-    p95: Span,
+    pub(crate) p95: Span,
     #[schema(value_type = String, example = "00:03:10")]
-    p99: Span,
+    pub(crate) p99: Span,
 }
 
 impl From<&Histogram> for PercentilesView {
@@ -117,10 +116,10 @@ impl From<&Histogram> for PercentilesView {
 pub(crate) struct PeriodThroughput {
     /// `totalJobs` per day of the period up to now, as an integer; a period of less than a day counts as one.
     #[schema(example = 3333)]
-    jobs_per_day: u64,
+    pub(crate) jobs_per_day: u64,
     /// Number of jobs in the busiest hour.
     #[schema(example = 250)]
-    peak_jobs_per_hour: u64,
+    pub(crate) peak_jobs_per_hour: u64,
 }
 
 /// Job statistics of a day or an hour.
@@ -130,16 +129,16 @@ pub(crate) struct PeriodThroughput {
 pub(crate) struct TrendView {
     /// The day, or the start of the hour.
     #[schema(example = "2024-01-01")]
-    date: String,
+    pub(crate) date: String,
     /// Number of jobs that completed, or failed with no retries left.
     #[schema(example = 3200)]
-    jobs_executed: u64,
+    pub(crate) jobs_executed: u64,
     /// Share of them that completed, in percent; 100 if there are none.
     #[schema(example = 96.5)]
-    success_rate: f64,
+    pub(crate) success_rate: f64,
     /// Average duration of an attempt.
     #[schema(value_type = String, example = "00:00:42")]
-    average_execution_time: Span,
+    pub(crate) average_execution_time: Span,
 }
 
 impl TrendView {
@@ -195,9 +194,9 @@ impl From<&PerformanceReport> for PerformanceMetrics {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct JobTypeAnalytics {
     /// Period of the statistics, in complete hours.
-    period: PeriodView,
+    pub(crate) period: PeriodView,
     /// Types, those with the most executions first.
-    job_types: Vec<JobTypeView>,
+    pub(crate) job_types: Vec<JobTypeView>,
 }
 
 impl From<&JobTypesReport> for JobTypeAnalytics {
@@ -219,31 +218,31 @@ impl From<&JobTypesReport> for JobTypeAnalytics {
 pub(crate) struct JobTypeView {
     #[serde(rename = "type")]
     #[schema(example = "EmailNotificationJob")]
-    job_type: String,
+    pub(crate) job_type: String,
     /// Number of attempts that completed or failed.
     #[schema(example = 15000)]
-    total_executions: u64,
+    pub(crate) total_executions: u64,
     /// Share of them that completed, in percent; 100 if there are none.
     #[schema(example = 98.5)]
-    success_rate: f64,
+    pub(crate) success_rate: f64,
     /// Average duration of an attempt.
     #[schema(value_type = String, example = "00:00:15")]
-    average_execution_time: Span,
+    pub(crate) average_execution_time: Span,
     /// Percentiles of the duration of attempts.
-    execution_time: PercentilesView,
+    pub(crate) execution_time: PercentilesView,
     /// Average time from a job's due time to its start.
     #[schema(value_type = String, example = "00:00:00.0420000")]
-    average_wait_time: Span,
+    pub(crate) average_wait_time: Span,
     /// Percentiles of the time from a job's due time to its start.
-    wait_time: PercentilesView,
+    pub(crate) wait_time: PercentilesView,
     /// Number of jobs that failed with no retries left.
     #[schema(example = 40)]
-    failed_jobs: u64,
+    pub(crate) failed_jobs: u64,
     /// Number of jobs that were cancelled.
     #[schema(example = 2)]
-    cancelled_jobs: u64,
+    pub(crate) cancelled_jobs: u64,
     /// Reasons of failed attempts, most frequent first, at most ten.
-    failure_reasons: Vec<FailureReasonView>,
+    pub(crate) failure_reasons: Vec<FailureReasonView>,
 }
 
 /// Reason of failed attempts.
@@ -252,13 +251,13 @@ pub(crate) struct JobTypeView {
 pub(crate) struct FailureReasonView {
     /// Error message with numbers, ids and quoted values replaced.
     #[schema(example = "SMTP timeout")]
-    reason: String,
+    pub(crate) reason: String,
     /// Number of attempts.
     #[schema(example = 150)]
-    count: u64,
+    pub(crate) count: u64,
     /// Share of `totalExecutions`, in percent.
     #[schema(example = 1.0)]
-    percentage: f64,
+    pub(crate) percentage: f64,
 }
 
 impl JobTypeView {

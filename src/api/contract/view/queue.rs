@@ -3,10 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::contract::enumerations::QueueStatusWord;
 use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{StatusCounts, Throughput};
-use crate::service::queues::QueueView;
+use crate::service::queues::{Cleared, QueueView};
+use crate::views::words::{QueueStatus, QueueStatusWord, Word};
 
 /// A queue.
 #[derive(Serialize, ToSchema)]
@@ -15,30 +15,30 @@ use crate::service::queues::QueueView;
 pub(crate) struct QueueDocument {
     /// Name.
     #[schema(example = "default")]
-    name: String,
+    pub(crate) name: String,
     /// `running`, or `paused`: it starts no jobs.
     #[schema(value_type = QueueStatusWord)]
-    status: &'static str,
+    pub(crate) status: Word<QueueStatus>,
     /// Number of jobs that wait for their due time, for a worker, or for a retry.
     #[schema(example = 25)]
-    pending_jobs: u64,
+    pub(crate) pending_jobs: u64,
     /// Number of running jobs.
     #[schema(example = 5)]
-    running_jobs: u64,
+    pub(crate) running_jobs: u64,
     /// Number of stored completed jobs.
     #[schema(example = 1250)]
-    completed_jobs: u64,
+    pub(crate) completed_jobs: u64,
     /// Number of stored failed jobs.
     #[schema(example = 12)]
-    failed_jobs: u64,
+    pub(crate) failed_jobs: u64,
     /// Number of stored cancelled jobs.
     #[schema(example = 3)]
-    cancelled_jobs: u64,
+    pub(crate) cancelled_jobs: u64,
     /// Number of workers on each node.
     #[schema(example = 10)]
-    workers: u32,
+    pub(crate) workers: u32,
     /// Recent throughput.
-    throughput: ThroughputDocument,
+    pub(crate) throughput: ThroughputDocument,
 }
 
 /// Numbers of recently completed jobs.
@@ -48,10 +48,36 @@ pub(crate) struct QueueDocument {
 pub(crate) struct ThroughputDocument {
     /// Completed in the last 60 seconds.
     #[schema(example = 15)]
-    jobs_per_minute: u64,
+    pub(crate) jobs_per_minute: u64,
     /// Completed in the last hour.
     #[schema(example = 930)]
-    jobs_per_hour: u64,
+    pub(crate) jobs_per_hour: u64,
+}
+
+/// A cleared queue, and the numbers of deleted jobs.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ClearedQueue)]
+pub(crate) struct ClearedView {
+    /// The queue.
+    #[serde(flatten)]
+    pub(crate) queue: QueueDocument,
+    /// Number of deleted pending jobs.
+    #[schema(example = 25)]
+    pub(crate) cleared_pending: u64,
+    /// Number of deleted failed jobs.
+    #[schema(example = 0)]
+    pub(crate) cleared_failed: u64,
+}
+
+impl From<(Cleared, QueueView)> for ClearedView {
+    fn from((Cleared { pending, failed }, queue): (Cleared, QueueView)) -> Self {
+        Self {
+            queue: queue.into(),
+            cleared_pending: pending,
+            cleared_failed: failed,
+        }
+    }
 }
 
 impl From<&QueueMetrics> for QueueDocument {
@@ -79,7 +105,7 @@ impl From<QueueView> for QueueDocument {
         let Throughput { last_minute, last_hour } = throughput;
         Self {
             name: name.to_string(),
-            status: if is_paused { "paused" } else { "running" },
+            status: Word(QueueStatus::of(is_paused)),
             pending_jobs: pending,
             running_jobs: running,
             completed_jobs: completed,

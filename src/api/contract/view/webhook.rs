@@ -3,70 +3,70 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::contract::enumerations::{DeliveryStatusWord, DisabledReasonWord, EndpointSourceWord};
-use crate::api::contract::json_values::{Id, RawText, Span, Time};
 use crate::domain::values::id::NodeId;
-use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, Message};
-use crate::domain::webhooks::endpoint::Endpoint;
+use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
+use crate::domain::webhooks::endpoint::{DisabledReason, Endpoint, EndpointSource};
 use crate::service::webhooks::EndpointView;
+use crate::views::values::{Id, RawText, Span, Text, Time};
+use crate::views::words::{DeliveryStatusWord, DisabledReasonWord, EndpointSourceWord, Word};
 
 /// A webhook endpoint.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = WebhookEndpoint)]
-pub(crate) struct EndpointItem<'a> {
+pub(crate) struct EndpointItem {
     /// Id, a UUID.
-    #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
-    id: String,
+    #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    pub(crate) id: Id,
     /// Display name.
     #[schema(example = "billing")]
-    name: &'a str,
+    pub(crate) name: String,
     /// Address, with the values of its query hidden.
     #[schema(example = "https://api.example.com/tickerq/webhook")]
-    url: String,
+    pub(crate) url: String,
     /// Subscribed events.
     #[schema(example = json!(["job.completed", "job.failed"]))]
-    events: Vec<&'a str>,
+    pub(crate) events: Vec<String>,
     /// True if events are delivered to it.
     #[schema(example = true)]
-    enabled: bool,
+    pub(crate) enabled: bool,
     /// `asked`, `gone` (it responded with 410) or `failing` (for too long); `null` while it is enabled.
     #[schema(value_type = Option<DisabledReasonWord>)]
-    disabled_reason: Option<&'static str>,
+    pub(crate) disabled_reason: Option<Word<DisabledReason>>,
     /// Time since which it is disabled.
     #[schema(value_type = Option<String>, format = DateTime)]
-    disabled_at: Option<Time>,
+    pub(crate) disabled_at: Option<Time>,
     /// Time since which all deliveries have failed.
     #[schema(value_type = Option<String>, format = DateTime)]
-    failing_since: Option<Time>,
+    pub(crate) failing_since: Option<Time>,
     /// Retry policy of its deliveries.
-    retry_policy: RetryPolicyView,
+    pub(crate) retry_policy: RetryPolicyView,
     /// `configuration` or `api`: origin of the endpoint, where it can be changed.
     #[schema(value_type = EndpointSourceWord)]
-    source: &'static str,
+    pub(crate) source: Word<EndpointSource>,
     /// Time until which deliveries are also signed with the previous secret; `null` if the configuration has a
     /// `previous_secret`.
     #[schema(value_type = Option<String>, format = DateTime)]
-    previous_secret_until: Option<Time>,
+    pub(crate) previous_secret_until: Option<Time>,
     /// Node that sends its deliveries.
-    #[schema(format = Uuid)]
-    node: Option<String>,
+    #[schema(value_type = Option<String>, format = Uuid)]
+    pub(crate) node: Option<Id>,
     /// Time since which no live node's configuration contains the endpoint, if it came from one; `null` otherwise.
     #[schema(value_type = Option<String>, format = DateTime)]
-    unconfigured_since: Option<Time>,
+    pub(crate) unconfigured_since: Option<Time>,
     /// Time of its creation.
     #[schema(value_type = String, format = DateTime)]
-    created_at: Time,
+    pub(crate) created_at: Time,
     /// Time of the last change by a caller.
     #[schema(value_type = String, format = DateTime)]
-    updated_at: Time,
+    pub(crate) updated_at: Time,
     /// Revision, which grows with every change; its `ETag`.
     #[schema(example = 1)]
-    revision: u32,
+    pub(crate) revision: u32,
     /// Secret, returned once: when the endpoint is created, or its secret is rotated.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
-    secret: Option<&'a str>,
+    pub(crate) secret: Option<String>,
 }
 
 /// Retry policy of webhook deliveries.
@@ -76,14 +76,14 @@ pub(crate) struct EndpointItem<'a> {
 pub(crate) struct RetryPolicyView {
     /// Maximum number of retries of a delivery.
     #[schema(example = 3)]
-    max_retries: u32,
+    pub(crate) max_retries: u32,
     /// Backoff before the first retry; it doubles with each further one.
     #[schema(value_type = String, example = "00:00:30")]
-    retry_delay: Span,
+    pub(crate) retry_delay: Span,
 }
 
-impl<'a> EndpointItem<'a> {
-    pub(crate) fn new(endpoint: &'a Endpoint, node: Option<NodeId>) -> Self {
+impl EndpointItem {
+    pub(crate) fn new(endpoint: &Endpoint, node: Option<NodeId>) -> Self {
         let Endpoint {
             id,
             name,
@@ -101,21 +101,21 @@ impl<'a> EndpointItem<'a> {
             revision,
         } = endpoint;
         Self {
-            id: id.to_string(),
-            name,
+            id: Id::from(*id),
+            name: name.to_string(),
             url: endpoint.display_url(),
-            events: events.patterns().collect(),
+            events: events.patterns().map(str::to_owned).collect(),
             enabled: disabled.is_none(),
-            disabled_reason: disabled.map(|disabled| disabled.reason.as_str()),
+            disabled_reason: disabled.map(|disabled| Word(disabled.reason)),
             disabled_at: disabled.map(|disabled| Time(disabled.at)),
             failing_since: failing_since.map(Time),
             retry_policy: RetryPolicyView {
                 max_retries: *max_retries,
                 retry_delay: Span(*retry_delay),
             },
-            source: source.as_str(),
+            source: Word(*source),
             previous_secret_until: previous_secret.as_ref().and_then(|previous| previous.until).map(Time),
-            node: node.map(|node| node.to_string()),
+            node: node.map(Id::from),
             unconfigured_since: None,
             created_at: Time(*created_at),
             updated_at: Time(*updated_at),
@@ -125,16 +125,16 @@ impl<'a> EndpointItem<'a> {
     }
 
     /// The same with the secret, for the caller that created it.
-    pub(crate) fn with_secret(endpoint: &'a Endpoint) -> Self {
+    pub(crate) fn with_secret(endpoint: &Endpoint) -> Self {
         Self {
-            secret: Some(endpoint.secret.expose()),
+            secret: Some(endpoint.secret.expose().to_owned()),
             ..Self::new(endpoint, None)
         }
     }
 }
 
-impl<'a> From<&'a EndpointView> for EndpointItem<'a> {
-    fn from(view: &'a EndpointView) -> Self {
+impl From<&EndpointView> for EndpointItem {
+    fn from(view: &EndpointView) -> Self {
         let EndpointView {
             endpoint,
             node,
@@ -150,9 +150,9 @@ impl<'a> From<&'a EndpointView> for EndpointItem<'a> {
 /// All webhook endpoints, oldest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookEndpointList)]
-pub(crate) struct EndpointListView<'a> {
+pub(crate) struct EndpointListView {
     /// The endpoints.
-    pub endpoints: Vec<EndpointItem<'a>>,
+    pub(crate) endpoints: Vec<EndpointItem>,
 }
 
 /// A webhook delivery.
@@ -161,45 +161,45 @@ pub(crate) struct EndpointListView<'a> {
 #[schema(as = WebhookDelivery)]
 pub(crate) struct DeliveryItem<'a> {
     /// Id, a number as text; newer deliveries have greater ids.
-    #[schema(example = "4711")]
-    id: String,
+    #[schema(value_type = String, example = "4711")]
+    pub(crate) id: Text<DeliveryId>,
     /// Id of the endpoint.
-    #[schema(format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
-    endpoint_id: String,
+    #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    pub(crate) endpoint_id: Id,
     /// Header `webhook-id`: the same for every attempt.
     #[schema(example = "msg_01963b5e7d3a7c1e9f430d2f6b1a9c55")]
-    webhook_id: String,
+    pub(crate) webhook_id: String,
     /// Name of the event.
     #[schema(example = "job.completed")]
-    event: &'a str,
+    pub(crate) event: &'a str,
     /// Time of the event.
     #[schema(value_type = String, format = DateTime)]
-    timestamp: Time,
+    pub(crate) timestamp: Time,
     /// Job of the event.
     #[schema(value_type = Option<String>, format = Uuid)]
-    job_id: Option<Id>,
+    pub(crate) job_id: Option<Id>,
     /// `pending`, `delivered` or `failed`.
     #[schema(value_type = DeliveryStatusWord)]
-    status: &'static str,
+    pub(crate) status: Word<DeliveryStatus>,
     /// Number of attempts since the delivery was last requested.
     #[schema(example = 1)]
-    attempts: u32,
+    pub(crate) attempts: u32,
     /// Time of the next attempt, while it is pending.
     #[schema(value_type = Option<String>, format = DateTime)]
-    next_attempt_at: Option<Time>,
+    pub(crate) next_attempt_at: Option<Time>,
     /// Time of the last attempt.
     #[schema(value_type = Option<String>, format = DateTime)]
-    last_attempt_at: Option<Time>,
+    pub(crate) last_attempt_at: Option<Time>,
     /// Duration of the last attempt.
     #[schema(value_type = Option<String>, example = "00:00:00.0123")]
-    duration: Option<Span>,
+    pub(crate) duration: Option<Span>,
     /// The request.
-    request: DeliveryRequest<'a>,
+    pub(crate) request: DeliveryRequest<'a>,
     /// Response of the endpoint to the last attempt.
-    response: Option<DeliveryResponse<'a>>,
+    pub(crate) response: Option<DeliveryResponse<'a>>,
     /// Error message of the last attempt, if it failed.
     #[schema(example = json!(null))]
-    error: Option<&'a str>,
+    pub(crate) error: Option<&'a str>,
 }
 
 /// Request of a delivery.
@@ -208,7 +208,7 @@ pub(crate) struct DeliveryItem<'a> {
 pub(crate) struct DeliveryRequest<'a> {
     /// Body of the request, before it is signed.
     #[schema(value_type = serde_json::Value)]
-    body: RawText<'a>,
+    pub(crate) body: RawText<'a>,
 }
 
 /// Response of a webhook endpoint.
@@ -217,9 +217,9 @@ pub(crate) struct DeliveryRequest<'a> {
 pub(crate) struct DeliveryResponse<'a> {
     /// HTTP status.
     #[schema(example = 500)]
-    status: u16,
+    pub(crate) status: u16,
     /// First 1,024 bytes of the body.
-    body: Option<&'a str>,
+    pub(crate) body: Option<&'a str>,
 }
 
 impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
@@ -260,13 +260,13 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
             }
         };
         Self {
-            id: id.to_string(),
-            endpoint_id: endpoint_id.to_string(),
+            id: Text(*id),
+            endpoint_id: Id::from(*endpoint_id),
             webhook_id: message.webhook_id(),
             event,
             timestamp: Time(*at),
-            job_id: job_id.map(Id),
-            status: status.as_str(),
+            job_id: job_id.map(Id::from),
+            status: Word(*status),
             attempts: *attempts,
             next_attempt_at: delivery.next_attempt_at().map(Time),
             last_attempt_at: last_at.map(Time),
@@ -284,10 +284,10 @@ impl<'a> From<&'a Delivery> for DeliveryItem<'a> {
 #[schema(as = WebhookDeliveryList)]
 pub(crate) struct DeliveryListView<'a> {
     /// The deliveries.
-    pub deliveries: Vec<DeliveryItem<'a>>,
+    pub(crate) deliveries: Vec<DeliveryItem<'a>>,
     /// True if older deliveries follow: pass the id of the last one as `after`.
     #[schema(example = false)]
-    pub has_more: bool,
+    pub(crate) has_more: bool,
 }
 
 /// Result of a redelivery.
@@ -296,7 +296,7 @@ pub(crate) struct DeliveryListView<'a> {
 pub(crate) struct RedeliveredView {
     /// Number of pending deliveries.
     #[schema(example = 12)]
-    pub redelivered: u64,
+    pub(crate) redelivered: u64,
 }
 
 /// A pending test event.
@@ -306,5 +306,5 @@ pub(crate) struct RedeliveredView {
 pub(crate) struct TestView {
     /// Header `webhook-id` of the test event.
     #[schema(example = "msg_01963b5e7d3a7c1e9f430d2f6b1a9c55")]
-    pub webhook_id: String,
+    pub(crate) webhook_id: String,
 }

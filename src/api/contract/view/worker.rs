@@ -1,17 +1,18 @@
 //! Views of remote workers and their leased jobs.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::api::contract::enumerations::{PriorityWord, WorkerStatusWord};
-use crate::api::contract::json_values::{Id, Raw, Span, Time};
-use crate::domain::cluster::remote_worker::WorkerDeclaration;
+use crate::domain::cluster::remote_worker::{WorkerDeclaration, WorkerStatus};
 use crate::domain::cluster::worker_access::LeaseToken;
 use crate::domain::job::Job;
+use crate::domain::job::priority::Priority;
 use crate::domain::values::name::JobType;
 use crate::domain::values::trace_context::TraceParent;
 use crate::service::workers::{Finished, HeartbeatResponse, HeartbeatResult, WorkerDetail, Workers};
 use crate::storage::query::StoredWorker;
+use crate::views::values::{Id, Raw, Span, Text, Time};
+use crate::views::words::{PriorityWord, Word, WorkerStatusWord};
 
 /// A remote worker.
 #[derive(Serialize, ToSchema)]
@@ -19,52 +20,52 @@ use crate::storage::query::StoredWorker;
 #[schema(as = Worker)]
 pub(crate) struct WorkerView {
     /// Id of the registration: a worker that registers again has another one.
-    #[schema(format = Uuid)]
-    id: String,
+    #[schema(value_type = String, format = Uuid)]
+    pub(crate) id: Id,
     /// Display name.
     #[schema(example = "mailer-3")]
-    name: String,
+    pub(crate) name: String,
     /// `live`; `lost`, if its lease has expired and its jobs were recovered; or `left`.
     #[schema(value_type = WorkerStatusWord)]
-    status: &'static str,
+    pub(crate) status: Word<WorkerStatus>,
     /// Job types that it runs.
     #[schema(example = json!(["EmailNotificationJob"]))]
-    types: Vec<String>,
+    pub(crate) types: Vec<String>,
     /// Queues from which it leases jobs; empty for all.
     #[schema(example = json!(["default"]))]
-    queues: Vec<String>,
+    pub(crate) queues: Vec<String>,
     /// Number of jobs that it runs at the same time.
     #[schema(example = 10)]
-    concurrency: u32,
+    pub(crate) concurrency: u32,
     /// Number of its running jobs.
     #[schema(example = 3)]
-    running_jobs: u64,
+    pub(crate) running_jobs: u64,
     /// Time of its registration.
     #[schema(value_type = String, format = DateTime)]
-    registered_at: Time,
+    pub(crate) registered_at: Time,
     /// Time of its last heartbeat, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
-    last_heartbeat_at: Time,
+    pub(crate) last_heartbeat_at: Time,
     /// Expiry of its lease, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
-    lease_until: Time,
+    pub(crate) lease_until: Time,
     /// Time by which a heartbeat extends its lease.
     #[schema(value_type = String, example = "00:00:30")]
-    lease: Span,
+    pub(crate) lease: Span,
     /// Recommended interval of its heartbeats.
     #[schema(value_type = String, example = "00:00:05")]
-    heartbeat_interval: Span,
+    pub(crate) heartbeat_interval: Span,
     /// Its job types that it may not lease, because a server has a handler for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["EmailNotificationJob"]))]
-    refused_types: Option<Vec<String>>,
+    pub(crate) refused_types: Option<Vec<String>>,
 }
 
 impl WorkerView {
     /// A worker with this server's settings.
     pub(crate) fn new(worker: WorkerDetail, workers: &Workers) -> Self {
         let WorkerDetail { worker, refused } = worker;
-        let status = worker.status().as_str();
+        let status = Word(worker.status());
         let StoredWorker {
             id,
             declaration,
@@ -82,7 +83,7 @@ impl WorkerView {
             concurrency,
         } = declaration;
         Self {
-            id: id.to_string(),
+            id: Id::from(id),
             name: name.to_string(),
             status,
             types: job_types.iter().map(ToString::to_string).collect(),
@@ -126,6 +127,23 @@ pub(crate) struct LeasedList<'a> {
     pub(crate) refused_types: Option<Vec<String>>,
 }
 
+/// A lease token in a response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LeaseTokenText(LeaseToken);
+
+impl LeaseTokenText {
+    /// The text of the token. It is a secret, which `Display` would expose in logs.
+    pub(crate) fn expose(self) -> String {
+        self.0.to_text()
+    }
+}
+
+impl Serialize for LeaseTokenText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.expose())
+    }
+}
+
 /// A leased job: it is running, and belongs to the worker until the worker reports its result or loses its lease.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -133,54 +151,54 @@ pub(crate) struct LeasedList<'a> {
 pub(crate) struct LeasedView<'a> {
     /// Id of the job.
     #[schema(value_type = String, format = Uuid)]
-    job_id: Id,
+    pub(crate) job_id: Id,
     /// Lease token, which reports of this attempt have to contain.
-    #[schema(example = "1.0196a1b20c7d7e3f8a4b5c6d7e8f9a0b")]
-    lease_token: String,
+    #[schema(value_type = String, example = "1.0196a1b20c7d7e3f8a4b5c6d7e8f9a0b")]
+    pub(crate) lease_token: LeaseTokenText,
     /// Display name.
-    name: &'a str,
+    pub(crate) name: &'a str,
     /// Type of the job, which selects its handler.
     #[serde(rename = "type")]
     #[schema(example = "EmailNotificationJob")]
-    job_type: &'a str,
+    pub(crate) job_type: &'a str,
     /// Name of its queue.
     #[schema(example = "default")]
-    queue: &'a str,
+    pub(crate) queue: &'a str,
     /// `low`, `normal`, `high` or `critical`.
     #[schema(value_type = PriorityWord)]
-    priority: &'static str,
+    pub(crate) priority: Word<Priority>,
     /// Number of this attempt, counted from 1.
     #[schema(example = 1)]
-    attempt: u32,
+    pub(crate) attempt: u32,
     /// Number of retries among the attempts before it.
     #[schema(example = 0)]
-    retry_count: u32,
+    pub(crate) retry_count: u32,
     /// Maximum number of retries.
     #[schema(example = 3)]
-    max_retries: u32,
+    pub(crate) max_retries: u32,
     /// Input of the handler.
     #[schema(value_type = serde_json::Value, example = json!({"recipientEmail": "user@example.com"}))]
-    parameters: Raw<'a>,
+    pub(crate) parameters: Raw<'a>,
     /// Time of the job's creation.
     #[schema(value_type = String, format = DateTime)]
-    created_at: Time,
+    pub(crate) created_at: Time,
     /// Timeout of the attempt.
     #[schema(value_type = String, example = "00:30:00")]
-    timeout: Span,
+    pub(crate) timeout: Span,
     /// Id of the recurring job, if the job is an occurrence.
     #[schema(value_type = Option<String>, format = Uuid)]
-    recurring_job_id: Option<String>,
+    pub(crate) recurring_job_id: Option<Id>,
     /// Header `traceparent` of the handler's requests: the span of this attempt.
-    #[schema(example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
-    trace_parent: String,
+    #[schema(value_type = String, example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+    pub(crate) trace_parent: Text<TraceParent>,
     /// Header `tracestate` of the handler's requests, from the request that created the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "rojo=00f067aa0ba902b7")]
-    trace_state: Option<&'a str>,
+    pub(crate) trace_state: Option<&'a str>,
     /// Header `baggage` of the handler's requests, from the request that created the job.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "userId=alice")]
-    baggage: Option<&'a str>,
+    pub(crate) baggage: Option<&'a str>,
 }
 
 impl<'a> LeasedView<'a> {
@@ -188,20 +206,20 @@ impl<'a> LeasedView<'a> {
     pub(crate) fn new(job: &'a Job, token: LeaseToken, place: TraceParent) -> Self {
         let propagated = job.propagated.as_deref();
         Self {
-            job_id: Id(job.id),
-            lease_token: token.to_text(),
+            job_id: Id::from(job.id),
+            lease_token: LeaseTokenText(token),
             name: job.name.as_str(),
             job_type: job.job_type.as_str(),
             queue: job.queue.as_str(),
-            priority: job.priority.as_str(),
+            priority: Word(job.priority),
             attempt: job.attempt,
             retry_count: job.retry_count,
             max_retries: job.max_retries,
             parameters: Raw(&job.parameters),
             created_at: Time(job.created_at),
             timeout: Span(job.timeout),
-            recurring_job_id: job.occurrence.map(|occurrence| occurrence.recurring_id.to_string()),
-            trace_parent: place.to_string(),
+            recurring_job_id: job.occurrence.map(|occurrence| Id::from(occurrence.recurring_id)),
+            trace_parent: Text(place),
             trace_state: propagated.and_then(|propagated| propagated.trace_state.as_deref()),
             baggage: propagated.and_then(|propagated| propagated.baggage.as_deref()),
         }
@@ -215,18 +233,18 @@ impl<'a> LeasedView<'a> {
 pub(crate) struct BeatView {
     /// Expiry of its lease, by the database's clock.
     #[schema(value_type = String, format = DateTime)]
-    lease_until: Time,
+    pub(crate) lease_until: Time,
     /// Jobs whose cancellation was requested: the worker should stop them soon.
     #[schema(value_type = Vec<String>)]
-    cancelled: Vec<Id>,
+    pub(crate) cancelled: Vec<Id>,
     /// Jobs that the worker has lost: they timed out, or its lease had expired. It should stop them; further reports of
     /// them are rejected.
     #[schema(value_type = Vec<String>)]
-    lost: Vec<Id>,
+    pub(crate) lost: Vec<Id>,
     /// Job types of the worker that it may not lease, because a server has a handler for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = json!(["EmailNotificationJob"]))]
-    refused_types: Option<Vec<String>>,
+    pub(crate) refused_types: Option<Vec<String>>,
 }
 
 impl From<HeartbeatResult> for BeatView {
@@ -238,8 +256,8 @@ impl From<HeartbeatResult> for BeatView {
         } = beat;
         Self {
             lease_until: Time(lease_until),
-            cancelled: cancelled.into_iter().map(Id).collect(),
-            lost: lost.into_iter().map(Id).collect(),
+            cancelled: cancelled.into_iter().map(Id::from).collect(),
+            lost: lost.into_iter().map(Id::from).collect(),
             refused_types: type_names(&refused),
         }
     }
@@ -251,17 +269,17 @@ impl From<HeartbeatResult> for BeatView {
 pub(crate) struct EndedView {
     /// Number of stored results.
     #[schema(example = 100)]
-    stored: usize,
+    pub(crate) stored: usize,
     /// Jobs that the worker had lost: they were not changed.
     #[schema(value_type = Vec<String>)]
-    lost: Vec<Id>,
+    pub(crate) lost: Vec<Id>,
 }
 
 impl From<Finished> for EndedView {
     fn from(Finished { stored, lost }: Finished) -> Self {
         Self {
             stored,
-            lost: lost.into_iter().map(Id).collect(),
+            lost: lost.into_iter().map(Id::from).collect(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, Object, Result};
 
+use crate::api::contract::request::job_action::RetryRequest;
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::job::bulk::ChangedJobs;
 use crate::api::graphql::types::job::filter::JobFilterInput;
@@ -43,9 +44,8 @@ impl BulkMutations {
         let filter = filter.into_filter()?;
         let limit = scalar_parsing::count("limit", limit, BULK_MAX, BULK_MAX)?;
         let jobs = &services(ctx)?.jobs;
-        let changed = jobs
-            .retry_all(caller(ctx)?, &filter, reset_retry_count.unwrap_or(false), limit)
-            .await?;
+        let resets = RetryRequest { reset_retry_count }.resets_retry_count();
+        let changed = jobs.retry_all(caller(ctx)?, &filter, resets, limit).await?;
         Ok(Some(changed.into()))
     }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use super::idempotency::key_of;
-use crate::api::contract::request::job::due;
+use crate::api::contract::request::job_action::{ExecuteRequest, RetryRequest};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, TimeSpan};
@@ -75,7 +75,7 @@ impl JobMutations {
             missing,
         } = batch;
         Ok(Some(ScheduledJobs {
-            created: int(u64::try_from(created).unwrap_or(u64::MAX)),
+            created: int(created),
             jobs: jobs.into_iter().map(ScheduledJob::from).collect(),
             missing: missing.into_iter().map(|id| ID(id.to_string())).collect(),
         }))
@@ -124,14 +124,15 @@ impl JobMutations {
     ) -> Result<Option<Job>> {
         let id = scalar_parsing::job_id("id", &id)?;
         let place = Place::arguments();
-        let (delay, run_at) = (place.span("delay", delay)?, place.time("runAt", run_at)?);
-        let due = due(delay, run_at)?;
+        let request = ExecuteRequest {
+            priority: scalar_parsing::priority(priority),
+            delay: place.span("delay", delay)?,
+            run_at: place.time("runAt", run_at)?,
+        };
+        let (priority, due) = request.into_parts()?;
         let revision = scalar_parsing::revision(expected_revision)?;
         let jobs = &services(ctx)?.jobs;
-        let priority = priority.map(Into::into);
-        let job = jobs
-            .execute(caller(ctx)?, id, priority, due.unwrap_or_default(), revision)
-            .await?;
+        let job = jobs.execute(caller(ctx)?, id, priority, due, revision).await?;
         Ok(Some(job.into()))
     }
 
@@ -161,9 +162,8 @@ impl JobMutations {
         let id = scalar_parsing::job_id("id", &id)?;
         let revision = scalar_parsing::revision(expected_revision)?;
         let jobs = &services(ctx)?.jobs;
-        let job = jobs
-            .retry(caller(ctx)?, id, reset_retry_count.unwrap_or(false), revision)
-            .await?;
+        let resets = RetryRequest { reset_retry_count }.resets_retry_count();
+        let job = jobs.retry(caller(ctx)?, id, resets, revision).await?;
         Ok(Some(job.into()))
     }
 }

@@ -7,8 +7,7 @@ use async_graphql::{Context, ID, Object, Result};
 use chrono::TimeDelta;
 use serde_json::value::RawValue;
 
-use crate::api::contract::field_values::Parsed;
-use crate::api::contract::request::worker::{CompleteRequest, FailRequest, HeartbeatRequest};
+use crate::api::contract::request::worker::{CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest};
 use crate::api::graphql::context::{Deadline, caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::budget::Budget;
@@ -57,9 +56,12 @@ impl WorkerMutations {
         wait: Option<TimeSpan>,
     ) -> Result<Option<Vec<LeasedJob>>> {
         let id = scalar_parsing::worker_id("workerId", &worker_id)?;
-        let max = max.map(|max| scalar_parsing::count("max", Some(max), JOBS_MAX, JOBS_MAX));
-        let wait = Place::arguments().span("wait", wait)?;
-        let wait = wait.map_or(Span::ZERO, |Parsed(wait)| wait);
+        let count = |max| scalar_parsing::count("max", Some(max), JOBS_MAX, JOBS_MAX);
+        let request = LeaseRequest {
+            wait: Place::arguments().span("wait", wait)?,
+            max: max.map(count).transpose()?,
+        };
+        let (max, wait) = request.into_parts();
         // Jobs leased to a request that has timed out never reach the worker. Other fields of the request may precede
         // and follow: they have half of the remaining time.
         let Deadline(deadline) = *ctx.data::<Deadline>()?;
@@ -74,7 +76,7 @@ impl WorkerMutations {
         let times = field.selection_set().filter(|field| field.name() == "parameters");
         let times = times.count();
         let memory = Arc::new(ctx.data::<Arc<Budget>>()?.for_lease(times));
-        let leased = workers.lease(caller(ctx)?, id, max.transpose()?, wait, memory);
+        let leased = workers.lease(caller(ctx)?, id, max, wait, memory);
         let Leased {
             jobs,
             refused,
@@ -94,10 +96,13 @@ impl WorkerMutations {
         #[graphql(desc = "Running jobs of the worker; none by default.")] jobs: Option<Vec<HeldJobInput>>,
     ) -> Result<Option<WorkerHeartbeat>> {
         let id = scalar_parsing::worker_id("workerId", &worker_id)?;
-        let jobs = jobs.unwrap_or_default().into_iter().enumerate();
-        let jobs = jobs.map(|(index, job)| job.into_request(&Place::item("jobs", index)));
+        let requests = |jobs: Vec<HeldJobInput>| {
+            let jobs = jobs.into_iter().enumerate();
+            let jobs = jobs.map(|(index, job)| job.into_request(&Place::item("jobs", index)));
+            jobs.collect::<Result<_>>()
+        };
         let request = HeartbeatRequest {
-            jobs: Some(jobs.collect::<Result<_>>()?),
+            jobs: jobs.map(requests).transpose()?,
         };
         let workers = &services(ctx)?.workers;
         let held = request.into_held(workers.now())?;

@@ -42,7 +42,7 @@ impl WebhookQueries {
     ) -> Result<Option<WebhookEndpointConnection>> {
         let endpoints = services(ctx)?.webhooks.list(caller(ctx)?).await?;
         let endpoints = endpoints.into_iter().map(WebhookEndpoint::from).collect();
-        let part = Part::of_list(endpoints, |endpoint| &endpoint.id, first, after.as_ref())?;
+        let part = Part::of_list(endpoints, WebhookEndpoint::cursor, first, after.as_ref())?;
         Ok(Some(part.into()))
     }
 

@@ -1,11 +1,13 @@
 //! Events of jobs.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use async_graphql::{Context, ID, InputObject, Result, SimpleObject, Subscription};
 use futures_util::Stream;
 
 use super::event_stream::{results, subscribe};
+use crate::api::contract::view::event::JobStatusView;
 use crate::api::graphql::scalars::DateTime;
 use crate::api::graphql::types::enums::{JobEvent, JobStatus};
 use crate::api::graphql::types::job::Job;
@@ -14,6 +16,7 @@ use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::domain::events::event::{Event, JobEventKind, Topic};
 use crate::domain::events::filter::EventClause;
+use crate::views::values::Time;
 
 /// Conditions on changes of jobs. All given conditions must hold; an empty filter matches all.
 #[derive(Debug, Default, InputObject)]
@@ -92,13 +95,13 @@ impl JobStatusChange {
         let Event::Job { kind, at, job } = event else {
             return None;
         };
-        let status = (*kind != JobEventKind::Deleted).then(|| job.status.into());
+        let view = JobStatusView::new(*kind, job);
         Some(Self {
-            event: (*kind).into(),
-            at: (*at).into(),
-            job_id: ID(job.id.to_string()),
-            status,
-            job: std::sync::Arc::clone(job).into(),
+            event: view.event.0.into(),
+            at: Time(*at).into(),
+            job_id: view.job.id.into(),
+            status: view.status().map(Into::into),
+            job: Arc::clone(job).into(),
         })
     }
 }
@@ -157,7 +160,7 @@ impl JobEventSubscriptions {
         let clause = filter.into_clause()?;
         let events = subscribe(ctx, clause.unwrap_or_else(|| EventClause::all_of(Topic::Jobs))).await?;
         Ok(results(events, |event| match event {
-            Event::JobReport { report, .. } => Some(JobReport::from(&**report)),
+            Event::JobReport { at: _, job, report } => Some(JobReport::new(job, report)),
             Event::Job { .. }
             | Event::Queue { .. }
             | Event::QueueMetrics { .. }

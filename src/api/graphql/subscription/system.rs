@@ -10,6 +10,8 @@ use crate::api::graphql::types::queue::Queue;
 use crate::api::graphql::types::scalar_parsing;
 use crate::domain::events::event::{Event, Topic};
 use crate::domain::events::filter::EventClause;
+use crate::views::health::HealthAlertView;
+use crate::views::values::Time;
 
 #[derive(Default)]
 pub(super) struct StateSubscriptions;
@@ -55,7 +57,7 @@ impl StateSubscriptions {
     async fn system_health_alert(&self, ctx: &Context<'_>) -> Result<impl Stream<Item = Result<HealthAlert>>> {
         let events = subscribe(ctx, EventClause::all_of(Topic::SystemHealth)).await?;
         Ok(results(events, |event| match event {
-            Event::SystemAlert { at, change } => Some(HealthAlert::new(*at, change)),
+            Event::SystemAlert { at, change } => Some(HealthAlert::new(Time(*at), HealthAlertView::from(&**change))),
             Event::Job { .. }
             | Event::JobReport { .. }
             | Event::Queue { .. }

@@ -1,6 +1,6 @@
 //! The audit log.
 
-use async_graphql::{ID, InputObject, Result, SimpleObject};
+use async_graphql::{ID, InputObject, Object, Result};
 
 use super::connection::{Part, connection};
 use super::enums::{ActorKind, AuditAction, AuditOutcome};
@@ -9,6 +9,7 @@ use super::scalar_parsing;
 use super::scalar_parsing::Place;
 use crate::api::contract::filters::check_range;
 use crate::api::contract::filters::parse_actor;
+use crate::api::contract::view::audit::AuditView;
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::domain::access::audit::AuditRecord as DomainAuditRecord;
@@ -16,57 +17,77 @@ use crate::domain::values::id::JobId;
 use crate::service::audit::AuditRecords;
 use crate::storage::query::AuditFilter;
 
-/// A change by a caller: its time, author, target and outcome.
-#[derive(Debug, SimpleObject)]
-pub(in super::super) struct AuditRecord {
-    /// Id of the record; the value of `after` in the list.
-    #[graphql(owned)]
-    pub(in super::super) id: ID,
-    /// Time of the change.
-    at: Option<DateTime>,
-    /// Caller that made the change: the name of its key, or the subject of its token.
-    actor: String,
-    /// Method of authentication of the caller.
-    actor_kind: ActorKind,
-    /// Address from which the request came; null if it did not come over a network.
-    address: Option<String>,
-    /// Type of the change.
-    action: AuditAction,
-    /// Id of the changed job, recurring job or webhook endpoint; null for a batch or a queue.
-    job_id: Option<Uuid>,
-    /// Name of the changed queue, or of the job's queue; null for a batch over several queues.
-    queue: Option<String>,
-    /// Number of jobs that were created, changed or deleted; a recurring job counts as one.
-    jobs: i32,
-    /// Outcome of the change.
-    outcome: AuditOutcome,
-}
+/// An audit record.
+pub(in super::super) struct AuditRecord(DomainAuditRecord);
 
 impl From<DomainAuditRecord> for AuditRecord {
     fn from(record: DomainAuditRecord) -> Self {
-        let DomainAuditRecord {
-            id,
-            actor,
-            actor_kind,
-            address,
-            action,
-            job_id,
-            queue,
-            jobs,
-            outcome,
-        } = record;
-        Self {
-            id: ID(id.as_uuid().to_string()),
-            at: id.at().map(DateTime::from),
-            actor: actor.to_string(),
-            actor_kind: actor_kind.into(),
-            address: address.map(|address| address.to_string()),
-            action: action.into(),
-            job_id: job_id.map(|id| id.as_uuid().into()),
-            queue: queue.map(|queue| queue.to_string()),
-            jobs: int(jobs),
-            outcome: outcome.into(),
-        }
+        Self(record)
+    }
+}
+
+impl AuditRecord {
+    fn view(&self) -> AuditView<'_> {
+        AuditView::from(&self.0)
+    }
+
+    /// Its cursor in a list.
+    fn cursor(&self) -> String {
+        self.view().id.to_string()
+    }
+}
+
+/// A change by a caller: its time, author, target and outcome.
+#[Object]
+impl AuditRecord {
+    /// Id of the record; the value of `after` in the list.
+    pub(super) async fn id(&self) -> ID {
+        self.view().id.into()
+    }
+
+    /// Time of the change.
+    async fn at(&self) -> Option<DateTime> {
+        self.view().at.map(DateTime::from)
+    }
+
+    /// Caller that made the change: the name of its key, or the subject of its token.
+    async fn actor(&self) -> &str {
+        self.view().actor.name
+    }
+
+    /// Method of authentication of the caller.
+    async fn actor_kind(&self) -> ActorKind {
+        self.view().actor.kind.0.into()
+    }
+
+    /// Address from which the request came; null if it did not come over a network.
+    async fn address(&self) -> Option<String> {
+        self.view().address.map(|address| address.to_string())
+    }
+
+    /// Type of the change.
+    async fn action(&self) -> AuditAction {
+        self.view().action.0.into()
+    }
+
+    /// Id of the changed job, recurring job or webhook endpoint; null for a batch or a queue.
+    async fn job_id(&self) -> Option<Uuid> {
+        self.view().job_id.map(Uuid::from)
+    }
+
+    /// Name of the changed queue, or of the job's queue; null for a batch over several queues.
+    async fn queue(&self) -> Option<&str> {
+        self.view().queue
+    }
+
+    /// Number of jobs that were created, changed or deleted; a recurring job counts as one.
+    async fn jobs(&self) -> i32 {
+        int(self.view().jobs)
+    }
+
+    /// Outcome of the change.
+    async fn outcome(&self) -> AuditOutcome {
+        self.view().outcome.0.into()
     }
 }
 

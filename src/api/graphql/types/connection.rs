@@ -7,7 +7,6 @@ use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::api::graphql::errors;
 
 /// A part of a list.
-#[derive(Debug)]
 pub(in super::super) struct Part<T> {
     /// Entries of the part.
     pub(in super::super) nodes: Vec<T>,
@@ -21,7 +20,7 @@ impl<T> Part<T> {
     /// The part of a complete list that starts after an entry.
     pub(in super::super) fn of_list(
         list: Vec<T>,
-        id_of: impl Fn(&T) -> &ID,
+        cursor_of: impl Fn(&T) -> String,
         first: Option<i32>,
         after: Option<&ID>,
     ) -> Result<Self> {
@@ -29,7 +28,7 @@ impl<T> Part<T> {
         let size = usize::try_from(size).unwrap_or(usize::MAX);
         let start = match after {
             None => 0,
-            Some(after) => match list.iter().position(|entry| id_of(entry) == after) {
+            Some(after) => match list.iter().position(|entry| cursor_of(entry) == **after) {
                 Some(place) => place + 1,
                 None => {
                     let given: String = after.chars().take(64).collect();
@@ -48,7 +47,7 @@ impl<T> Part<T> {
 }
 
 /// Position of a page in its list.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(crate) struct PageInfo {
     /// True if more entries follow. Defined if `first` or `before` is given.
     pub(crate) has_next_page: bool,
@@ -63,15 +62,13 @@ pub(crate) struct PageInfo {
 /// Number of entries of a page, for the complexity of a request; values out of range are rejected later.
 pub(crate) fn page_size(first: Option<i32>, last: Option<i32>) -> usize {
     let size = first.or(last).and_then(|size| usize::try_from(size).ok());
-    let (default, max) = (50, 1_000);
-    size.unwrap_or(default).min(max)
+    size.unwrap_or(LIMIT_DEFAULT as usize).min(LIMIT_MAX as usize)
 }
 
-/// Generates the types of a connection for a type with an `id`.
+/// Generates the types of a connection for a type with a `cursor`.
 macro_rules! connection {
     ($(#[doc = $doc:literal])* $connection:ident, $edge:ident, $node:ident, { $($more:tt)* }) => {
         $(#[doc = $doc])*
-        #[derive(Debug)]
         pub(crate) struct $connection($crate::api::graphql::types::connection::Part<$node>);
 
         impl From<$crate::api::graphql::types::connection::Part<$node>> for $connection {
@@ -95,7 +92,7 @@ macro_rules! connection {
 
             /// Position of the page in the list.
             async fn page_info(&self) -> $crate::api::graphql::types::connection::PageInfo {
-                let cursor = |entry: Option<&$node>| entry.map(|entry| entry.id.to_string());
+                let cursor = |entry: Option<&$node>| entry.map($node::cursor);
                 $crate::api::graphql::types::connection::PageInfo {
                     has_next_page: self.0.has_next,
                     has_previous_page: self.0.has_previous,
@@ -108,7 +105,6 @@ macro_rules! connection {
         }
 
         /// An entry with its cursor.
-        #[derive(Debug)]
         pub(crate) struct $edge<'a>(&'a $node);
 
         /// An entry with its cursor.
@@ -116,7 +112,7 @@ macro_rules! connection {
         impl<'a> $edge<'a> {
             /// Cursor of the entry, for `after`.
             async fn cursor(&self) -> String {
-                self.0.id.to_string()
+                self.0.cursor()
             }
 
             /// The entry.
@@ -136,7 +132,9 @@ mod tests {
     #[test]
     fn a_list_is_read_in_parts() {
         let list = || ["a", "b", "c"].map(ID::from).to_vec();
-        let part = |first, after: Option<&str>| Part::of_list(list(), |id| id, first, after.map(ID::from).as_ref());
+        let part = |first, after: Option<&str>| {
+            Part::of_list(list(), |id| id.to_string(), first, after.map(ID::from).as_ref())
+        };
         let read = |first, after| {
             let part = part(first, after).expect("a part");
             let names: Vec<String> = part.nodes.iter().map(|id| id.to_string()).collect();

@@ -16,6 +16,7 @@ use crate::domain::recurring::misfire::MisfirePolicy as DomainMisfirePolicy;
 use crate::domain::recurring::overlap::OverlapPolicy as DomainOverlapPolicy;
 use crate::domain::webhooks::delivery::DeliveryStatus;
 use crate::domain::webhooks::endpoint::{DisabledReason, EndpointSource};
+use crate::views::words::QueueStatus as QueueState;
 
 /// Status of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
@@ -89,18 +90,12 @@ pub(in super::super) enum JobEvent {
 
 /// Status of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "QueueState")]
 pub(in super::super) enum QueueStatus {
     /// The queue starts jobs.
     Running,
     /// The queue starts no jobs until it is resumed; running jobs continue.
     Paused,
-}
-
-impl QueueStatus {
-    /// The status of a queue.
-    pub(super) const fn of(is_paused: bool) -> Self {
-        if is_paused { Self::Paused } else { Self::Running }
-    }
 }
 
 /// Health status of a server.

@@ -1,59 +1,67 @@
 //! Changes of the server's health.
 
-use async_graphql::SimpleObject;
-use chrono::{DateTime as Time, Utc};
+use async_graphql::Object;
 
 use super::enums::HealthState;
 use crate::api::graphql::scalars::DateTime;
-use crate::domain::metrics::health::{Health, HealthChange, HealthReason as DomainHealthReason};
+use crate::views::health::{HealthAlertView, ReasonView};
+use crate::views::values::Time;
 
-/// A change of the server's health.
-#[derive(Debug, SimpleObject)]
+/// A change of the server's health, and its time.
 pub(in super::super) struct HealthAlert {
-    /// Time of the change.
-    at: DateTime,
-    /// Health status after the change.
-    status: HealthState,
-    /// Health status before the change.
-    previous_status: HealthState,
-    /// Time since which the previous status held.
-    previous_since: DateTime,
-    /// Causes of the status; empty if it is healthy.
-    reasons: Vec<HealthReason>,
-}
-
-/// Cause of a health status.
-#[derive(Debug, SimpleObject)]
-pub(in super::super) struct HealthReason {
-    /// Code for programs: `storage-unavailable`, `actors-restarted` or `writes-pile-up`.
-    code: String,
-    /// Description for users.
-    message: String,
-}
-
-impl From<&DomainHealthReason> for HealthReason {
-    fn from(reason: &DomainHealthReason) -> Self {
-        Self {
-            code: reason.code().to_owned(),
-            message: reason.message(),
-        }
-    }
+    at: Time,
+    alert: HealthAlertView,
 }
 
 impl HealthAlert {
     /// A change at this time.
-    pub(in super::super) fn new(at: Time<Utc>, change: &HealthChange) -> Self {
-        let HealthChange {
-            before,
-            before_since,
-            after: Health { state, reasons },
-        } = change;
-        Self {
-            at: at.into(),
-            status: (*state).into(),
-            previous_status: (*before).into(),
-            previous_since: (*before_since).into(),
-            reasons: reasons.iter().map(HealthReason::from).collect(),
-        }
+    pub(in super::super) fn new(at: Time, alert: HealthAlertView) -> Self {
+        Self { at, alert }
+    }
+}
+
+/// A change of the server's health.
+#[Object]
+impl HealthAlert {
+    /// Time of the change.
+    async fn at(&self) -> DateTime {
+        self.at.into()
+    }
+
+    /// Health status after the change.
+    async fn status(&self) -> HealthState {
+        self.alert.status.0.into()
+    }
+
+    /// Health status before the change.
+    async fn previous_status(&self) -> HealthState {
+        self.alert.previous_status.0.into()
+    }
+
+    /// Time since which the previous status held.
+    async fn previous_since(&self) -> DateTime {
+        self.alert.previous_since.into()
+    }
+
+    /// Causes of the status; empty if it is healthy.
+    async fn reasons(&self) -> Vec<HealthReason<'_>> {
+        self.alert.reasons.iter().map(HealthReason).collect()
+    }
+}
+
+/// Cause of a health status.
+pub(in super::super) struct HealthReason<'a>(pub(super) &'a ReasonView);
+
+/// Cause of a health status.
+#[Object]
+impl HealthReason<'_> {
+    /// Code for programs: `storage-unavailable`, `actors-restarted` or `writes-pile-up`.
+    async fn code(&self) -> &str {
+        self.0.code
+    }
+
+    /// Description for users.
+    async fn message(&self) -> &str {
+        &self.0.message
     }
 }

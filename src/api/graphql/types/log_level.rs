@@ -5,6 +5,7 @@ use async_graphql::SimpleObject;
 use crate::api::graphql::scalars::Uuid;
 use crate::domain::values::id::NodeId;
 use crate::log_level::LogLevel as Level;
+use crate::views::values::Id;
 
 /// Log level of a server.
 #[derive(Debug, SimpleObject)]
@@ -20,7 +21,7 @@ impl LogLevel {
     pub(in super::super) fn new(level: &Level, node: NodeId) -> Self {
         Self {
             level: level.to_string(),
-            node_id: node.as_uuid().into(),
+            node_id: Id::from(node).into(),
         }
     }
 }

@@ -1,115 +1,151 @@
 //! System metrics.
 
-use async_graphql::SimpleObject;
+use async_graphql::Object;
 
 use super::enums::HealthState;
 use super::health::HealthReason;
 use super::int::int;
-use crate::api::contract::view::metrics::{one_decimal, size};
+use crate::api::contract::view::metrics::{
+    CpuView, MemoryView, Size, SystemMetricsView, SystemOverview as OverviewView,
+};
 use crate::api::graphql::scalars::DateTime;
-use crate::domain::metrics::{SystemMetrics as DomainSystemMetrics, Usage};
+use crate::domain::metrics::SystemMetrics as DomainSystemMetrics;
 use crate::service::metrics::SystemReport;
+use crate::views::health::ReasonView;
+
+/// System metrics.
+pub(in super::super) struct SystemMetrics(SystemMetricsView);
+
+impl From<&DomainSystemMetrics> for SystemMetrics {
+    fn from(metrics: &DomainSystemMetrics) -> Self {
+        Self(SystemMetricsView::from(metrics))
+    }
+}
 
 /// System metrics. Jobs are those of all nodes that share the storage; memory and CPU are those of the server that
 /// responds.
-#[derive(Debug, SimpleObject)]
-pub(in super::super) struct SystemMetrics {
+#[Object]
+impl SystemMetrics {
     /// Time of the reading.
-    timestamp: DateTime,
+    async fn timestamp(&self) -> DateTime {
+        self.0.timestamp.into()
+    }
+
     /// Health status of the server.
-    system_health: HealthState,
+    async fn system_health(&self) -> HealthState {
+        self.0.system_health.0.into()
+    }
+
     /// Number of stored jobs of any status.
-    total_jobs: i32,
+    async fn total_jobs(&self) -> i32 {
+        int(self.0.total_jobs)
+    }
+
     /// Number of workers that run a job.
-    active_workers: i32,
+    async fn active_workers(&self) -> i32 {
+        int(self.0.active_workers)
+    }
+
     /// Number of pending jobs.
-    queue_length: i32,
+    async fn queue_length(&self) -> i32 {
+        int(self.0.queue_length)
+    }
+
     /// Memory usage of the process.
-    memory_usage: MemoryUsage,
+    async fn memory_usage(&self) -> MemoryUsage<'_> {
+        MemoryUsage(&self.0.memory_usage)
+    }
+
     /// CPU usage of the process.
-    cpu_usage: CpuUsage,
+    async fn cpu_usage(&self) -> CpuUsage<'_> {
+        CpuUsage(&self.0.cpu_usage)
+    }
 }
 
 /// System metrics with the causes of the health status.
-#[derive(Debug, SimpleObject)]
 pub(in super::super) struct SystemOverview {
-    /// System metrics.
-    #[graphql(flatten)]
     metrics: SystemMetrics,
-    /// Causes of the health status; empty if it is healthy.
-    health_reasons: Vec<HealthReason>,
+    health_reasons: Vec<ReasonView>,
 }
 
 impl From<SystemReport> for SystemOverview {
     fn from(report: SystemReport) -> Self {
-        let SystemReport { metrics, health } = report;
+        let OverviewView {
+            metrics,
+            health_reasons,
+        } = OverviewView::from(&report);
         Self {
-            metrics: SystemMetrics::from(&*metrics),
-            health_reasons: health.reasons.iter().map(HealthReason::from).collect(),
+            metrics: SystemMetrics(metrics),
+            health_reasons,
         }
     }
 }
+
+/// System metrics with the causes of the health status.
+#[Object]
+impl SystemOverview {
+    /// System metrics.
+    #[graphql(flatten)]
+    async fn metrics(&self) -> &SystemMetrics {
+        &self.metrics
+    }
+
+    /// Causes of the health status; empty if it is healthy.
+    async fn health_reasons(&self) -> Vec<HealthReason<'_>> {
+        self.health_reasons.iter().map(HealthReason).collect()
+    }
+}
+
+/// Memory usage.
+pub(in super::super) struct MemoryUsage<'a>(&'a MemoryView);
 
 /// Memory usage of the server's process.
-#[derive(Debug, SimpleObject)]
-pub(in super::super) struct MemoryUsage {
+#[Object]
+impl MemoryUsage<'_> {
     /// Used memory, such as `512MB`.
-    used: String,
+    async fn used(&self) -> String {
+        self.0.used.to_string()
+    }
+
     /// Memory limit, such as `2GB`: the machine's memory, or the limit of its container.
-    available: String,
+    async fn available(&self) -> String {
+        self.0.available.to_string()
+    }
+
     /// Used memory, in bytes.
-    used_bytes: f64,
+    async fn used_bytes(&self) -> f64 {
+        bytes(self.0.used)
+    }
+
     /// Memory limit, in bytes.
-    available_bytes: f64,
+    async fn available_bytes(&self) -> f64 {
+        bytes(self.0.available)
+    }
+
     /// Used share of the memory limit, in percent with one decimal.
-    percentage: f64,
+    async fn percentage(&self) -> f64 {
+        self.0.percentage
+    }
 }
+
+/// CPU usage.
+pub(in super::super) struct CpuUsage<'a>(&'a CpuView);
 
 /// CPU usage of the server's process.
-#[derive(Debug, SimpleObject)]
-pub(in super::super) struct CpuUsage {
+#[Object]
+impl CpuUsage<'_> {
     /// Recent usage of all cores together, in percent with one decimal.
-    percentage: f64,
+    async fn percentage(&self) -> f64 {
+        self.0.percentage
+    }
+
     /// Number of cores.
-    cores: i32,
+    async fn cores(&self) -> i32 {
+        int(self.0.cores)
+    }
 }
 
-impl From<&DomainSystemMetrics> for SystemMetrics {
-    fn from(metrics: &DomainSystemMetrics) -> Self {
-        let DomainSystemMetrics {
-            at,
-            health,
-            total_jobs,
-            active_workers,
-            queue_length,
-            usage,
-        } = metrics;
-        let Usage {
-            memory_used,
-            memory_available,
-            cpu_percentage,
-            cores,
-            cpu_time: _,
-            started_at: _,
-        } = *usage;
-        Self {
-            timestamp: (*at).into(),
-            system_health: (*health).into(),
-            total_jobs: int(*total_jobs),
-            active_workers: int(*active_workers),
-            queue_length: int(*queue_length),
-            memory_usage: MemoryUsage {
-                used: size(memory_used),
-                available: size(memory_available),
-                // Exact up to 2^53 bytes.
-                used_bytes: memory_used as f64,
-                available_bytes: memory_available as f64,
-                percentage: one_decimal(usage.memory_percentage()),
-            },
-            cpu_usage: CpuUsage {
-                percentage: one_decimal(cpu_percentage),
-                cores: i32::try_from(cores).unwrap_or(i32::MAX),
-            },
-        }
-    }
+/// A number of bytes as a `Float`, which is exact up to 2^53.
+const fn bytes(Size(bytes): Size) -> f64 {
+    bytes as f64
 }

@@ -11,7 +11,7 @@ use super::webhook::endpoint::WebhookEndpoint;
 use super::worker::Worker;
 
 /// An object that can be read by its id.
-#[derive(Debug, Interface)]
+#[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "Id among all objects."))]
 pub(in super::super) enum Node {
     /// A job.

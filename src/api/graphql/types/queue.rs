@@ -4,17 +4,12 @@ use async_graphql::{ID, Object, SimpleObject};
 
 use super::enums::QueueStatus;
 use super::int::int;
+use crate::api::contract::view::queue::{ClearedView, QueueDocument, ThroughputDocument};
 use crate::domain::metrics::QueueMetrics;
-use crate::domain::queue::{StatusCounts, Throughput as DomainThroughput};
-use crate::domain::values::name::QueueName;
 use crate::service::queues::{Cleared, QueueView};
 
 /// Prefix of a queue's global id. A delivery's id is a number, all other ids are UUIDs.
 const ID_PREFIX: &str = "queue:";
-
-fn queue_id(name: &QueueName) -> ID {
-    ID(format!("{ID_PREFIX}{name}"))
-}
 
 /// The queue name in a global id, if it is the id of a queue.
 pub(in super::super) fn queue_of(ID(id): &ID) -> Option<&str> {
@@ -22,18 +17,17 @@ pub(in super::super) fn queue_of(ID(id): &ID) -> Option<&str> {
 }
 
 /// A queue with its metrics.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Queue(QueueView);
+pub(in super::super) struct Queue(QueueDocument);
 
 impl From<QueueView> for Queue {
     fn from(view: QueueView) -> Self {
-        Self(view)
+        Self(view.into())
     }
 }
 
 impl From<&QueueMetrics> for Queue {
     fn from(metrics: &QueueMetrics) -> Self {
-        Self(metrics.clone().into())
+        Self(metrics.into())
     }
 }
 
@@ -43,42 +37,42 @@ impl From<&QueueMetrics> for Queue {
 impl Queue {
     /// Id among all objects; other fields and REST use the name.
     pub(super) async fn id(&self) -> ID {
-        queue_id(&self.0.name)
+        ID(format!("{ID_PREFIX}{}", self.0.name))
     }
 
     /// Name.
     async fn name(&self) -> &str {
-        self.0.name.as_str()
+        &self.0.name
     }
 
     /// Status.
     async fn status(&self) -> QueueStatus {
-        QueueStatus::of(self.0.is_paused)
+        self.0.status.0.into()
     }
 
     /// Number of jobs that wait for their due time, for a worker, or for a retry.
     async fn pending_jobs(&self) -> i32 {
-        int(self.counts().pending)
+        int(self.0.pending_jobs)
     }
 
     /// Number of running jobs.
     async fn running_jobs(&self) -> i32 {
-        int(self.counts().running)
+        int(self.0.running_jobs)
     }
 
     /// Number of completed jobs.
     async fn completed_jobs(&self) -> i32 {
-        int(self.counts().completed)
+        int(self.0.completed_jobs)
     }
 
     /// Number of failed jobs.
     async fn failed_jobs(&self) -> i32 {
-        int(self.counts().failed)
+        int(self.0.failed_jobs)
     }
 
     /// Number of cancelled jobs.
     async fn cancelled_jobs(&self) -> i32 {
-        int(self.counts().cancelled)
+        int(self.0.cancelled_jobs)
     }
 
     /// Number of workers on each node.
@@ -87,32 +81,30 @@ impl Queue {
     }
 
     /// Recent throughput.
-    async fn throughput(&self) -> Throughput {
-        let DomainThroughput { last_minute, last_hour } = self.0.throughput;
-        Throughput {
-            jobs_per_minute: int(last_minute),
-            jobs_per_hour: int(last_hour),
-        }
+    async fn throughput(&self) -> Throughput<'_> {
+        Throughput(&self.0.throughput)
     }
 }
 
-impl Queue {
-    const fn counts(&self) -> &StatusCounts {
-        &self.0.counts
-    }
-}
+/// Throughput of a queue.
+pub(in super::super) struct Throughput<'a>(&'a ThroughputDocument);
 
 /// Numbers of recently completed jobs.
-#[derive(Debug, SimpleObject)]
-pub(in super::super) struct Throughput {
+#[Object]
+impl Throughput<'_> {
     /// Completed in the last 60 seconds.
-    jobs_per_minute: i32,
+    async fn jobs_per_minute(&self) -> i32 {
+        int(self.0.jobs_per_minute)
+    }
+
     /// Completed in the last hour.
-    jobs_per_hour: i32,
+    async fn jobs_per_hour(&self) -> i32 {
+        int(self.0.jobs_per_hour)
+    }
 }
 
 /// A cleared queue, and the numbers of deleted jobs.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(in super::super) struct ClearedQueue {
     /// The queue.
     queue: Queue,
@@ -123,11 +115,16 @@ pub(in super::super) struct ClearedQueue {
 }
 
 impl From<(Cleared, QueueView)> for ClearedQueue {
-    fn from((Cleared { pending, failed }, view): (Cleared, QueueView)) -> Self {
+    fn from(cleared: (Cleared, QueueView)) -> Self {
+        let ClearedView {
+            queue,
+            cleared_pending,
+            cleared_failed,
+        } = cleared.into();
         Self {
-            queue: view.into(),
-            cleared_pending: int(pending),
-            cleared_failed: int(failed),
+            queue: Queue(queue),
+            cleared_pending: int(cleared_pending),
+            cleared_failed: int(cleared_failed),
         }
     }
 }

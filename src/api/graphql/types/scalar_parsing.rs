@@ -179,6 +179,6 @@ pub(in super::super) fn revision(given: Option<i32>) -> Result<Option<u32>> {
 }
 
 /// A priority as in REST.
-pub(super) fn priority(priority: Option<Priority>) -> Option<PriorityValue> {
+pub(in super::super) fn priority(priority: Option<Priority>) -> Option<PriorityValue> {
     priority.map(|priority| PriorityValue(priority.into()))
 }

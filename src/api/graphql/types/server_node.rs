@@ -1,64 +1,74 @@
 //! A node of the cluster.
 
-use async_graphql::SimpleObject;
+use async_graphql::Object;
 
 use super::int::int;
+use crate::api::contract::view::node::{NodeDocument, NodeRole};
 use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::domain::values::id::NodeId;
 use crate::storage::query::StoredNode;
+use crate::views::words::Word;
 
-/// A node: one run of a server process. A restarted server is another node.
-#[derive(Debug, SimpleObject)]
-pub(in super::super) struct ServerNode {
-    /// Id of the node.
-    id: Uuid,
-    /// Display name: `cluster.node_name` of its configuration, the machine's name by default.
-    name: String,
-    /// True if its lease is valid; otherwise its jobs are recovered by other nodes.
-    is_live: bool,
-    /// True if it starts no new jobs, because a drain was requested or it shuts down.
-    is_draining: bool,
-    /// True if it is the leader, which creates the occurrences of recurring jobs.
-    is_scheduler: bool,
-    /// Time of its start, by its own clock.
-    started_at: DateTime,
-    /// Time of its last heartbeat, by the database's clock.
-    last_heartbeat_at: DateTime,
-    /// Expiry of its lease, by the database's clock.
-    lease_until: DateTime,
-    /// Number of its running jobs.
-    running_jobs: i32,
-    /// True if it is the server that responds.
-    is_self: bool,
-}
+/// A node of the cluster.
+pub(in super::super) struct ServerNode(NodeDocument);
 
 impl ServerNode {
-    /// A node, and whether it is the node `own`.
+    /// A node; `own` is the server that responds.
     pub(in super::super) fn new(node: StoredNode, own: NodeId) -> Self {
-        let StoredNode {
-            id,
-            name,
-            started_at,
-            heartbeat_at,
-            lease_until,
-            is_live,
-            is_leader,
-            is_draining,
-            running_jobs,
-            job_types: _,
-            remote_types: _,
-        } = node;
-        Self {
-            id: id.as_uuid().into(),
-            name,
-            is_live,
-            is_draining,
-            is_scheduler: is_leader,
-            started_at: started_at.into(),
-            last_heartbeat_at: heartbeat_at.into(),
-            lease_until: lease_until.into(),
-            running_jobs: int(running_jobs),
-            is_self: id == own,
-        }
+        Self(NodeDocument::new(node, own))
+    }
+}
+
+/// A node: one run of a server process. A restarted server is another node.
+#[Object]
+impl ServerNode {
+    /// Id of the node.
+    async fn id(&self) -> Uuid {
+        self.0.id.into()
+    }
+
+    /// Display name: `cluster.node_name` of its configuration, the machine's name by default.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// True if its lease is valid; otherwise its jobs are recovered by other nodes.
+    async fn is_live(&self) -> bool {
+        self.0.status.0.is_live
+    }
+
+    /// True if it starts no new jobs, because a drain was requested or it shuts down.
+    async fn is_draining(&self) -> bool {
+        self.0.status.0.is_draining
+    }
+
+    /// True if it is the leader, which creates the occurrences of recurring jobs.
+    async fn is_scheduler(&self) -> bool {
+        self.0.roles.contains(&Word(NodeRole::Scheduler))
+    }
+
+    /// Time of its start, by its own clock.
+    async fn started_at(&self) -> DateTime {
+        self.0.started_at.into()
+    }
+
+    /// Time of its last heartbeat, by the database's clock.
+    async fn last_heartbeat_at(&self) -> DateTime {
+        self.0.last_heartbeat_at.into()
+    }
+
+    /// Expiry of its lease, by the database's clock.
+    async fn lease_until(&self) -> DateTime {
+        self.0.lease_until.into()
+    }
+
+    /// Number of its running jobs.
+    async fn running_jobs(&self) -> i32 {
+        int(self.0.running_jobs)
+    }
+
+    /// True if it is the server that responds.
+    async fn is_self(&self) -> bool {
+        self.0.is_self
     }
 }

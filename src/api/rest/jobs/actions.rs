@@ -2,44 +2,14 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::detail::show;
-use crate::api::contract::enumerations::PriorityWord;
-use crate::api::contract::field_values::{Parsed, PriorityValue};
-use crate::api::contract::request::job::due;
+use crate::api::contract::request::job_action::{ExecuteRequest, RetryRequest};
 use crate::api::contract::request::job_update::PatchRequest;
 use crate::api::contract::view::job::JobView;
 use crate::api::request_body;
 use crate::api::rest::request::context::{ApiResult, RequestContext};
-use crate::domain::values::time_span::TimeSpan;
 use crate::service::jobs::CancelOutcome;
-
-/// Options of an execution. All fields may be omitted.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in super::super) struct ExecuteRequest {
-    /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3. The job's own by default.
-    #[schema(value_type = Option<PriorityWord>)]
-    priority: Option<PriorityValue>,
-    /// Time until it is due. Mutually exclusive with `runAt`.
-    #[schema(value_type = Option<String>, example = "00:05:00")]
-    delay: Option<Parsed<TimeSpan>>,
-    /// Time when it is due (RFC 3339). Mutually exclusive with `delay`.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    run_at: Option<Parsed<DateTime<Utc>>>,
-}
-
-/// Options of a retry.
-#[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in super::super) struct RetryRequest {
-    /// True to reset the job's retry count; false by default.
-    #[schema(example = false)]
-    reset_retry_count: Option<bool>,
-}
 
 /// Update a pending job
 #[utoipa::path(
@@ -116,13 +86,7 @@ pub(in super::super) async fn delete_job(context: RequestContext) -> ApiResult {
 )]
 pub(in super::super) async fn execute_job(mut context: RequestContext) -> ApiResult {
     let id = context.job_id()?;
-    let ExecuteRequest {
-        priority,
-        delay,
-        run_at,
-    } = context.optional_body().await?;
-    let due = due(delay, run_at)?.unwrap_or_default();
-    let priority = priority.map(|PriorityValue(priority)| priority);
+    let (priority, due) = context.optional_body::<ExecuteRequest>().await?.into_parts()?;
     let revision = context.expected_revision(id).await?;
     let job = context
         .api
@@ -185,12 +149,8 @@ pub(in super::super) async fn cancel_job(mut context: RequestContext) -> ApiResu
 )]
 pub(in super::super) async fn retry_job(mut context: RequestContext) -> ApiResult {
     let id = context.job_id()?;
-    let RetryRequest { reset_retry_count } = context.optional_body().await?;
+    let resets = context.optional_body::<RetryRequest>().await?.resets_retry_count();
     let revision = context.expected_revision(id).await?;
-    let job = context
-        .api
-        .jobs
-        .retry(&context.caller, id, reset_retry_count.unwrap_or(false), revision)
-        .await?;
+    let job = context.api.jobs.retry(&context.caller, id, resets, revision).await?;
     show(&context, StatusCode::OK, &job).await
 }

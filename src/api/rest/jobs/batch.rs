@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use crate::api::contract::json_values::Id;
 use crate::api::contract::request::job::JobRequest;
-use crate::api::contract::view::job::JobItem;
 use crate::api::problem::{PartError, Problem};
 use crate::api::request_body;
 use crate::api::rest::request::context::{ApiResult, RequestContext, json_with};
@@ -19,7 +17,8 @@ use crate::api::strict_json;
 use crate::domain::job::new_job::NewJob;
 use crate::service::error::ServiceError;
 use crate::service::jobs::ScheduledBatch;
-use crate::storage::query::JobSummary;
+use crate::views::job::JobItem;
+use crate::views::values::Id;
 
 /// Jobs to schedule, all or none.
 #[derive(Deserialize, ToSchema)]
@@ -79,15 +78,13 @@ pub(in super::super) async fn create_jobs(mut context: RequestContext) -> ApiRes
         is_replay,
         missing,
     } = batch;
-    let summaries: Vec<JobSummary> = jobs.iter().map(|scheduled| JobSummary::from(&*scheduled.job)).collect();
     let view = BatchView {
-        jobs: summaries
+        jobs: jobs
             .iter()
-            .zip(&jobs)
-            .map(|(summary, scheduled)| JobItem::from(summary).warned(&scheduled.warnings))
+            .map(|scheduled| JobItem::from(&*scheduled.job).warned(&scheduled.warnings))
             .collect(),
         created,
-        missing: missing.into_iter().map(Id).collect(),
+        missing: missing.into_iter().map(Id::from).collect(),
     };
     let mut response = HttpResponse::build(StatusCode::CREATED);
     if is_replay {

@@ -3,14 +3,14 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::contract::json_values::Id;
-use crate::api::contract::view::job::JobItem;
 use crate::api::rest::request::context::{ApiResult, RequestContext};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::webhooks::change_feed::{FeedCursor, InvalidFeedCursor};
 use crate::service::change_feed::ReadFrom;
-use crate::storage::query::{FeedPage, JobSummary};
+use crate::storage::query::FeedPage;
+use crate::views::job::JobItem;
+use crate::views::values::Id;
 
 /// The query parameters.
 pub(super) const PARAMETERS: &[&str] = &["after", "limit"];
@@ -73,17 +73,13 @@ pub(in super::super) async fn list_job_changes(context: RequestContext) -> ApiRe
         has_more,
         has_gap: _,
     } = context.api.changes.read(&context.caller, from, limit).await?;
-    let summaries: Vec<(Id, Option<JobSummary>)> = jobs
-        .iter()
-        .map(|(id, job)| (Id(*id), job.as_ref().map(|job| JobSummary::from(&**job))))
-        .collect();
     let view = JobChanges {
-        changes: summaries
+        changes: jobs
             .iter()
-            .map(|(Id(id), job)| JobChange {
-                id: Id(*id),
+            .map(|(id, job)| JobChange {
+                id: Id::from(*id),
                 deleted: job.is_none(),
-                job: job.as_ref().map(JobItem::from),
+                job: job.as_deref().map(JobItem::from),
             })
             .collect(),
         cursor: cursor.to_string(),

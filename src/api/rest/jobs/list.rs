@@ -5,7 +5,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::contract::filters::{check_range, parse_bound, parse_end, parse_search, parse_types};
-use crate::api::contract::view::job::JobItem;
 use crate::api::rest::request::context::{ApiResult, RequestContext};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
@@ -15,6 +14,7 @@ use crate::domain::recurring::RecurringId;
 use crate::domain::values::name::QueueName;
 use crate::service::jobs::JobPage;
 use crate::storage::query::JobFilter;
+use crate::views::job::JobItem;
 
 /// Query parameters of the list.
 pub(super) const PARAMETERS: &[&str] = &[

@@ -57,7 +57,7 @@ pub(in super::super) async fn create_webhook_endpoint(mut context: RequestContex
     json_with(response, &EndpointItem::with_secret(&endpoint))
 }
 
-fn answer(revision: u32, view: &EndpointItem<'_>) -> ApiResult {
+fn answer(revision: u32, view: &EndpointItem) -> ApiResult {
     let mut response = HttpResponse::build(StatusCode::OK);
     response.insert_header((ETAG, etag::of_revision(revision)));
     json_with(response, view)

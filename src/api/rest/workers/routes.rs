@@ -6,7 +6,6 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 
-use crate::api::contract::field_values::Parsed;
 use crate::api::contract::filters::LIMIT_MAX;
 use crate::api::contract::request::worker::{
     CompleteRequest, FailRequest, HeartbeatRequest, LeaseRequest, WorkerRequest,
@@ -21,7 +20,6 @@ use crate::api::rest::request::context::{ApiResult, RequestContext, json, json_w
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::time_span::TimeSpan;
 use crate::service::workers::{Leased, ReportedEnd, WorkersRead};
 use crate::storage::query::WorkerPage;
 
@@ -140,8 +138,7 @@ pub(in super::super) async fn deregister_worker(context: RequestContext) -> ApiR
 )]
 pub(in super::super) async fn lease_jobs(mut context: RequestContext) -> ApiResult {
     let id = context.worker_id()?;
-    let LeaseRequest { max, wait } = context.optional_body().await?;
-    let wait = wait.map_or(TimeSpan::ZERO, |Parsed(wait)| wait);
+    let (max, wait) = context.optional_body::<LeaseRequest>().await?.into_parts();
     // Half of the maximum response is for the other fields of the jobs.
     let budget = context.api.memory.responses.of(&context.caller);
     let memory = Arc::new(LeaseBudget::new(budget, context.api.options.response_bytes_max / 2));

@@ -15,12 +15,14 @@ use async_graphql::{Context, ID, Object, Result};
 use self::attempt::Attempt;
 use self::report::{JobLogLine, JobProgress};
 use super::enums::{JobStatus, Priority};
+use crate::api::contract::view::job::JobView;
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::loader;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan, Uuid};
 use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job as DomainJob;
 use crate::storage::query::{JobSummary, JobText};
+use crate::views::job::JobItem;
 
 /// A job, as a summary or with more fields. Fields that a summary lacks are loaded when they are selected, for all jobs
 /// of a request together; large texts are loaded separately, so that none is read that the response does not contain.
@@ -75,6 +77,11 @@ impl Job {
         &self.summary
     }
 
+    /// The view of the summary.
+    fn item(&self) -> JobItem<'_> {
+        JobItem::from(&self.summary)
+    }
+
     /// Reports of its attempts: none before the first attempt.
     async fn reports(&self, ctx: &Context<'_>) -> Result<JobReports> {
         if self.summary.attempt == 0 {
@@ -94,6 +101,12 @@ impl Job {
             drop(self.brief.set(Arc::clone(job)));
         }
         Ok(loaded)
+    }
+
+    /// Reads a field of the job's view; `None` if the job was deleted after its summary was read.
+    async fn read<T>(&self, ctx: &Context<'_>, field: impl FnOnce(JobView<'_>) -> T) -> Result<Option<T>> {
+        let job = self.brief(ctx).await?;
+        Ok(job.map(|job| field(JobView::new(&job, &[]))))
     }
 
     /// One of its large texts, if it exists.
@@ -120,83 +133,83 @@ impl Job {
 impl Job {
     /// Id, a UUID of version 7: the same as in REST.
     pub(super) async fn id(&self) -> ID {
-        ID(self.summary.id.to_string())
+        self.item().id.into()
     }
 
     /// Display name.
     async fn name(&self) -> &str {
-        self.summary.name.as_str()
+        self.item().name
     }
 
     /// Type, which selects the handler.
     #[graphql(name = "type")]
     async fn job_type(&self) -> &str {
-        self.summary.job_type.as_str()
+        self.item().job_type
     }
 
     /// Name of its queue.
     async fn queue(&self) -> &str {
-        self.summary.queue.as_str()
+        self.item().queue
     }
 
     /// Status.
     async fn status(&self) -> JobStatus {
-        self.summary.status.into()
+        self.item().status.0.into()
     }
 
     /// Priority.
     async fn priority(&self) -> Priority {
-        self.summary.priority.into()
+        self.item().priority.0.into()
     }
 
     /// Time of its creation.
     async fn created_at(&self) -> DateTime {
-        self.summary.created_at.into()
+        self.item().created_at.into()
     }
 
     /// Time when it is due.
     async fn run_at(&self) -> DateTime {
-        self.summary.due_at.into()
+        self.item().run_at.into()
     }
 
     /// Start time of its last attempt.
     async fn executed_at(&self) -> Option<DateTime> {
-        self.summary.started_at.map(DateTime::from)
+        self.item().executed_at.map(DateTime::from)
     }
 
     /// Time when it completed, failed or was cancelled.
     async fn completed_at(&self) -> Option<DateTime> {
-        self.summary.finished_at.map(DateTime::from)
+        self.item().completed_at.map(DateTime::from)
     }
 
     /// Duration of its last attempt; null before the attempt's end.
     async fn duration(&self) -> Option<TimeSpan> {
-        self.summary.duration().map(TimeSpan::from)
+        self.item().duration.map(TimeSpan::from)
     }
 
     /// Number of attempts that were started.
     async fn attempt(&self) -> u32 {
-        self.summary.attempt
+        self.item().attempt
     }
 
     /// Number of retries since the count was last reset.
     async fn retry_count(&self) -> u32 {
-        self.summary.retry_count
+        self.item().retry_count
     }
 
     /// Maximum number of retries.
     async fn max_retries(&self) -> u32 {
-        self.summary.max_retries
+        self.item().max_retries
     }
 
     /// Error message of the last attempt, in one line.
     async fn error(&self) -> Option<&str> {
-        self.summary.error.as_deref()
+        self.item().error
     }
 
     /// Id of the recurring job, if the job is an occurrence.
     async fn recurring_job_id(&self) -> Option<Uuid> {
-        self.summary.recurring_id.map(|id| id.as_uuid().into())
+        self.item().recurring_job_id.map(Uuid::from)
     }
 
     /// The last 200 attempts, first to last, including the running one.
@@ -214,14 +227,14 @@ impl Job {
     #[graphql(complexity = "20 + child_complexity")]
     async fn progress(&self, ctx: &Context<'_>) -> Result<Option<JobProgress>> {
         let JobReports { progress, log: _ } = self.reports(ctx).await?;
-        Ok(progress.map(|(attempt, progress)| JobProgress::new(attempt, &progress)))
+        Ok(progress.map(|(attempt, progress)| JobProgress(attempt, progress)))
     }
 
     /// Last log lines of its attempts, oldest first, at most 200.
     #[graphql(complexity = "20 + 10 * child_complexity")]
     async fn log(&self, ctx: &Context<'_>) -> Result<Vec<JobLogLine>> {
         let JobReports { progress: _, log } = self.reports(ctx).await?;
-        Ok(log.iter().map(JobLogLine::from).collect())
+        Ok(log.into_iter().map(JobLogLine).collect())
     }
 
     /// Input of the handler.
@@ -246,48 +259,48 @@ impl Job {
     /// Timeout of an attempt; null if the job was deleted during the request.
     #[graphql(complexity = 3)]
     async fn timeout(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
-        Ok(self.brief(ctx).await?.map(|job| job.timeout.into()))
+        self.read(ctx, |job| job.timeout.into()).await
     }
 
     /// Backoff before the first retry; it doubles with each further one. Null if the job was deleted during the
     /// request.
     #[graphql(complexity = 3)]
     async fn retry_delay(&self, ctx: &Context<'_>) -> Result<Option<TimeSpan>> {
-        Ok(self.brief(ctx).await?.map(|job| job.retry_policy.delay.into()))
+        self.read(ctx, |job| job.retry_delay.into()).await
     }
 
     /// Backoffs before the first, second, … retry, which replace `retryDelay`; empty if there is no such list. Null if
     /// the job was deleted during the request.
     #[graphql(complexity = 3)]
     async fn retry_intervals(&self, ctx: &Context<'_>) -> Result<Option<Vec<TimeSpan>>> {
-        let job = self.brief(ctx).await?;
-        Ok(job.map(|job| job.retry_policy.intervals.iter().copied().map(TimeSpan::from).collect()))
+        self.read(ctx, |job| job.retry_intervals.iter().map(TimeSpan::from).collect())
+            .await
     }
 
     /// Unique key: at most one unfinished job has it.
     #[graphql(complexity = 3)]
     async fn unique_key(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        let job = self.brief(ctx).await?;
-        Ok(job.and_then(|job| job.unique_key.as_ref().map(|key| key.as_str().to_owned())))
+        let key = self.read(ctx, |job| job.unique_key.map(str::to_owned)).await?;
+        Ok(key.flatten())
     }
 
     /// Due time of the recurring job for which it was created.
     #[graphql(complexity = 3)]
     async fn occurrence_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
-        let job = self.brief(ctx).await?;
-        Ok(job.and_then(|job| job.occurrence.map(|occurrence| occurrence.due_at.into())))
+        let time = self.read(ctx, |job| job.occurrence_at.map(DateTime::from)).await?;
+        Ok(time.flatten())
     }
 
     /// True if it runs and its cancellation was requested; null if the job was deleted during the request.
     #[graphql(complexity = 3)]
     async fn cancel_requested(&self, ctx: &Context<'_>) -> Result<Option<bool>> {
-        Ok(self.brief(ctx).await?.map(|job| job.cancel_requested))
+        self.read(ctx, |job| job.cancel_requested).await
     }
 
     /// Revision, which grows with every change; the value of `expectedRevision` in mutations. Null if the job was
     /// deleted during the request.
     #[graphql(complexity = 3)]
     async fn revision(&self, ctx: &Context<'_>) -> Result<Option<u32>> {
-        Ok(self.brief(ctx).await?.map(|job| job.revision))
+        self.read(ctx, |job| job.revision).await
     }
 }

@@ -17,35 +17,32 @@ use async_graphql::{ContextSelectionSet, Name, OutputType, Positioned, ServerRes
 use super::Job;
 use crate::api::graphql::execution::budget::{Budget, size_of_object};
 use crate::api::graphql::types::enums::{JobStatus, Priority};
-use crate::domain::values::timestamp;
-use crate::storage::query::JobSummary;
+use crate::views::job::JobItem;
 
 /// The jobs of a list: an ordinary list in the schema.
 pub(crate) struct JobNodes<'a>(pub &'a [Job]);
 
-/// Reads a field of a job's summary, like the field of the same name of [`Job`].
-type Read = fn(&JobSummary) -> Value;
+/// Reads a field of a job's view, like the field of the same name of [`Job`].
+type Read = fn(&JobItem<'_>) -> Value;
 
 /// Fields of every summary.
 const PLAIN: [(&str, Read); 16] = [
     ("id", |job| text(job.id)),
-    ("name", |job| text(job.name.as_str())),
-    ("type", |job| text(job.job_type.as_str())),
-    ("queue", |job| text(job.queue.as_str())),
-    ("status", |job| enum_value(JobStatus::from(job.status))),
-    ("priority", |job| enum_value(Priority::from(job.priority))),
-    ("createdAt", |job| text(timestamp::to_text(job.created_at))),
-    ("runAt", |job| text(timestamp::to_text(job.due_at))),
-    ("executedAt", |job| some(job.started_at.map(timestamp::to_text))),
-    ("completedAt", |job| some(job.finished_at.map(timestamp::to_text))),
-    ("duration", |job| some(job.duration())),
+    ("name", |job| text(job.name)),
+    ("type", |job| text(job.job_type)),
+    ("queue", |job| text(job.queue)),
+    ("status", |job| enum_value(JobStatus::from(job.status.0))),
+    ("priority", |job| enum_value(Priority::from(job.priority.0))),
+    ("createdAt", |job| text(job.created_at)),
+    ("runAt", |job| text(job.run_at)),
+    ("executedAt", |job| some(job.executed_at)),
+    ("completedAt", |job| some(job.completed_at)),
+    ("duration", |job| some(job.duration)),
     ("attempt", |job| Value::from(job.attempt)),
     ("retryCount", |job| Value::from(job.retry_count)),
     ("maxRetries", |job| Value::from(job.max_retries)),
-    ("error", |job| some(job.error.as_deref())),
-    ("recurringJobId", |job| {
-        some(job.recurring_id.map(|id| id.as_uuid().as_hyphenated().to_string()))
-    }),
+    ("error", |job| some(job.error)),
+    ("recurringJobId", |job| some(job.recurring_job_id)),
 ];
 
 fn text(text: impl ToString) -> Value {
@@ -96,9 +93,10 @@ impl OutputType for JobNodes<'_> {
             return resolve_list(ctx, field, *jobs, Some(jobs.len())).await;
         };
         let object = |job: &Job| {
+            let view = JobItem::from(job.summary());
             let mut members = IndexMap::with_capacity(plan.len());
             for (key, read) in &plan {
-                members.insert(Name::clone(key), read(job.summary()));
+                members.insert(Name::clone(key), read(&view));
             }
             Value::Object(members)
         };

@@ -8,6 +8,7 @@ use async_graphql::{ID, Object, SimpleObject};
 
 use super::enums::{MisfirePolicy, OverlapPolicy, Priority};
 use super::int::int;
+use crate::api::contract::view::recurring::RecurringView;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::domain::recurring::RecurringJob as DomainRecurringJob;
 use crate::service::recurring::RecurringList;
@@ -22,151 +23,157 @@ impl From<Arc<DomainRecurringJob>> for RecurringJob {
     }
 }
 
+impl RecurringJob {
+    fn view(&self) -> RecurringView<'_> {
+        RecurringView::from(&*self.0)
+    }
+}
+
 /// A cron expression, a time zone and a template: each due time becomes an occurrence, which is a job. Fields that are
 /// defined by the configuration of the job's type are null.
 #[Object]
 impl RecurringJob {
     /// Id, a UUID of version 7: the same as in REST.
     pub(super) async fn id(&self) -> ID {
-        ID(self.0.id.to_string())
+        self.view().id.into()
     }
 
     /// Key under which it was declared.
     async fn key(&self) -> Option<&str> {
-        self.0.key.as_ref().map(|key| key.as_str())
+        self.view().key
     }
 
     /// Display name of it and of its occurrences.
     async fn name(&self) -> &str {
-        self.0.template.name.as_str()
+        self.view().name
     }
 
     /// Type of its occurrences, which selects their handler.
     #[graphql(name = "type")]
     async fn job_type(&self) -> &str {
-        self.0.template.job_type.as_str()
+        self.view().job_type
     }
 
     /// Cron expression.
     async fn cron_expression(&self) -> &str {
-        self.0.schedule.cron.as_str()
+        self.view().cron_expression
     }
 
     /// Description of the cron expression in English.
     async fn description(&self) -> String {
-        self.0.schedule.cron.describe()
+        self.view().description.to_string()
     }
 
     /// IANA time zone of the cron expression.
     async fn time_zone(&self) -> &str {
-        self.0.schedule.time_zone.as_str()
+        self.view().time_zone
     }
 
     /// True if it creates occurrences.
     async fn enabled(&self) -> bool {
-        self.0.is_enabled
+        self.view().enabled
     }
 
     /// Policy for due times that passed while no server was running.
     async fn misfire_policy(&self) -> MisfirePolicy {
-        self.0.misfire_policy.into()
+        self.view().misfire_policy.0.into()
     }
 
     /// Maximum number of missed due times for which `CATCH_UP` creates occurrences; null for other policies.
     async fn catch_up_max(&self) -> Option<i32> {
-        self.0.misfire_policy.max().map(|max| i32::from(max.get()))
+        self.view().catch_up_max.map(int)
     }
 
     /// Policy for an occurrence that is due while an earlier one is unfinished.
     async fn overlap_policy(&self) -> OverlapPolicy {
-        self.0.overlap_policy.into()
+        self.view().overlap_policy.0.into()
     }
 
     /// Time before which it has no occurrences.
     async fn starts_at(&self) -> Option<DateTime> {
-        self.0.schedule.starts_at.map(DateTime::from)
+        self.view().starts_at.map(DateTime::from)
     }
 
     /// Time after which it has no occurrences.
     async fn ends_at(&self) -> Option<DateTime> {
-        self.0.schedule.ends_at.map(DateTime::from)
+        self.view().ends_at.map(DateTime::from)
     }
 
     /// Next due time; null if it is disabled or has ended.
     async fn next_run_at(&self) -> Option<DateTime> {
-        self.0.next_run_at.map(DateTime::from)
+        self.view().next_run_at.map(DateTime::from)
     }
 
     /// Next due times, at most five.
     #[graphql(complexity = 10)]
     async fn next_runs(&self) -> Vec<DateTime> {
-        self.0.next_runs().map(DateTime::from).collect()
+        self.view().next_runs.iter().map(DateTime::from).collect()
     }
 
     /// Last due time for which an occurrence was created.
     async fn last_run_at(&self) -> Option<DateTime> {
-        self.0.last_run_at.map(DateTime::from)
+        self.view().last_run_at.map(DateTime::from)
     }
 
     /// Number of due times that wait for an earlier occurrence to finish.
     async fn waiting(&self) -> i32 {
-        i32::try_from(self.0.waiting.len()).unwrap_or(i32::MAX)
+        int(self.view().waiting)
     }
 
     /// Input of the handler.
     async fn parameters(&self) -> Json {
-        Json::from(&self.0.template.parameters)
+        self.view().parameters.into()
     }
 
     /// Name of the queue of its occurrences.
     async fn queue(&self) -> Option<&str> {
-        self.0.template.queue.as_ref().map(|queue| queue.as_str())
+        self.view().queue
     }
 
     /// Priority of its occurrences.
     async fn priority(&self) -> Priority {
-        self.0.template.priority.into()
+        self.view().priority.0.into()
     }
 
     /// Maximum number of retries of an occurrence.
     async fn max_retries(&self) -> Option<u32> {
-        self.0.template.max_retries
+        self.view().max_retries
     }
 
     /// Timeout of an attempt.
     async fn timeout(&self) -> Option<TimeSpan> {
-        self.0.template.timeout.map(TimeSpan::from)
+        self.view().timeout.map(TimeSpan::from)
     }
 
     /// Backoff before the first retry.
     async fn retry_delay(&self) -> Option<TimeSpan> {
-        self.0.template.retry_delay.map(TimeSpan::from)
+        self.view().retry_delay.map(TimeSpan::from)
     }
 
     /// Backoffs before each retry.
     async fn retry_intervals(&self) -> Option<Vec<TimeSpan>> {
-        let intervals = self.0.template.retry_intervals.as_ref()?;
-        Some(intervals.iter().copied().map(TimeSpan::from).collect())
+        let intervals = self.view().retry_intervals?;
+        Some(intervals.iter().map(TimeSpan::from).collect())
     }
 
     /// Time of its creation.
     async fn created_at(&self) -> DateTime {
-        self.0.created_at.into()
+        self.view().created_at.into()
     }
 
     /// Time of the last change by a caller.
     async fn updated_at(&self) -> DateTime {
-        self.0.updated_at.into()
+        self.view().updated_at.into()
     }
 
     /// Revision, which grows with every change; the value of `expectedRevision` in mutations.
     async fn revision(&self) -> u32 {
-        self.0.revision
+        self.view().revision
     }
 }
 
 /// A page of recurring jobs, newest first.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub(in super::super) struct RecurringJobPage {
     /// The recurring jobs.
     nodes: Vec<RecurringJob>,

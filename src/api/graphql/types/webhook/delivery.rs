@@ -1,112 +1,123 @@
 //! Webhook deliveries.
 
-use async_graphql::{ID, SimpleObject};
+use async_graphql::{ID, Object};
 
+use crate::api::contract::view::webhook::{DeliveryItem, DeliveryResponse};
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan, Uuid};
 use crate::api::graphql::types::connection::{Part, connection};
 use crate::api::graphql::types::enums::WebhookDeliveryStatus;
 use crate::api::graphql::types::int::int;
-use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, Message};
+use crate::domain::webhooks::delivery::Delivery;
 use crate::service::webhooks::DeliveryList;
 
-/// An event for a webhook endpoint, and the state of its delivery.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct WebhookDelivery {
-    /// Id: the same as in REST. Newer deliveries have greater ids.
-    #[graphql(owned)]
-    pub(crate) id: ID,
-    /// Id of the endpoint.
-    endpoint_id: ID,
-    /// Header `webhook-id`: the same for every attempt.
-    webhook_id: String,
-    /// Name of the event, such as `job.completed`.
-    event: String,
-    /// Time of the event.
-    timestamp: DateTime,
-    /// Job of the event.
-    job_id: Option<Uuid>,
-    /// Status of the delivery.
-    status: WebhookDeliveryStatus,
-    /// Number of attempts since the delivery was last requested.
-    attempts: i32,
-    /// Time of the next attempt, while it is pending.
-    next_attempt_at: Option<DateTime>,
-    /// Time of the last attempt.
-    last_attempt_at: Option<DateTime>,
-    /// Duration of the last attempt.
-    duration: Option<TimeSpan>,
-    /// Body of the request, before it is signed.
-    body: Json,
-    /// Response of the endpoint to the last attempt.
-    response: Option<WebhookResponse>,
-    /// Error message of the last attempt, if it failed.
-    error: Option<String>,
-}
-
-/// Response of a webhook endpoint.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct WebhookResponse {
-    /// HTTP status.
-    status: i32,
-    /// First 1024 bytes of the body.
-    body: Option<String>,
-}
+/// A webhook delivery.
+pub(crate) struct WebhookDelivery(Delivery);
 
 impl From<Delivery> for WebhookDelivery {
     fn from(delivery: Delivery) -> Self {
-        let next_attempt_at = delivery.next_attempt_at();
-        let Delivery {
-            id,
-            endpoint_id,
-            message,
-            status,
-            attempts,
-            due_at: _,
-            last,
-        } = delivery;
-        let webhook_id = message.webhook_id();
-        let Message {
-            id: _,
-            event,
-            at,
-            ordering_key: _,
-            job_id,
-            trace_parent: _,
-            propagated: _,
-            body,
-        } = message;
-        let (last_at, duration, response, error) = match last {
-            None => (None, None, None, None),
-            Some(DeliveryAttempt {
-                at,
-                duration,
-                response_status,
-                response_body,
-                error,
-            }) => {
-                let response = response_status.map(|status| WebhookResponse {
-                    status: status.into(),
-                    body: response_body.map(|body| body.to_string()),
-                });
-                (Some(at.into()), Some(duration.into()), response, error)
-            }
-        };
-        Self {
-            id: ID(id.to_string()),
-            endpoint_id: ID(endpoint_id.to_string()),
-            webhook_id,
-            event: event.to_string(),
-            timestamp: at.into(),
-            job_id: job_id.map(|id| id.as_uuid().into()),
-            status: status.into(),
-            attempts: int(attempts.into()),
-            next_attempt_at: next_attempt_at.map(DateTime::from),
-            last_attempt_at: last_at,
-            duration,
-            body: Json::of_text(&body),
-            response,
-            error: error.map(|error| error.to_string()),
-        }
+        Self(delivery)
+    }
+}
+
+impl WebhookDelivery {
+    fn view(&self) -> DeliveryItem<'_> {
+        DeliveryItem::from(&self.0)
+    }
+
+    /// Its cursor in a list.
+    fn cursor(&self) -> String {
+        self.view().id.to_string()
+    }
+}
+
+/// An event for a webhook endpoint, and the state of its delivery.
+#[Object]
+impl WebhookDelivery {
+    /// Id: the same as in REST. Newer deliveries have greater ids.
+    pub(crate) async fn id(&self) -> ID {
+        self.view().id.into()
+    }
+
+    /// Id of the endpoint.
+    async fn endpoint_id(&self) -> ID {
+        self.view().endpoint_id.into()
+    }
+
+    /// Header `webhook-id`: the same for every attempt.
+    async fn webhook_id(&self) -> String {
+        self.view().webhook_id
+    }
+
+    /// Name of the event, such as `job.completed`.
+    async fn event(&self) -> &str {
+        self.view().event
+    }
+
+    /// Time of the event.
+    async fn timestamp(&self) -> DateTime {
+        self.view().timestamp.into()
+    }
+
+    /// Job of the event.
+    async fn job_id(&self) -> Option<Uuid> {
+        self.view().job_id.map(Uuid::from)
+    }
+
+    /// Status of the delivery.
+    async fn status(&self) -> WebhookDeliveryStatus {
+        self.view().status.0.into()
+    }
+
+    /// Number of attempts since the delivery was last requested.
+    async fn attempts(&self) -> i32 {
+        int(self.view().attempts)
+    }
+
+    /// Time of the next attempt, while it is pending.
+    async fn next_attempt_at(&self) -> Option<DateTime> {
+        self.view().next_attempt_at.map(DateTime::from)
+    }
+
+    /// Time of the last attempt.
+    async fn last_attempt_at(&self) -> Option<DateTime> {
+        self.view().last_attempt_at.map(DateTime::from)
+    }
+
+    /// Duration of the last attempt.
+    async fn duration(&self) -> Option<TimeSpan> {
+        self.view().duration.map(TimeSpan::from)
+    }
+
+    /// Body of the request, before it is signed.
+    async fn body(&self) -> Json {
+        self.view().request.body.into()
+    }
+
+    /// Response of the endpoint to the last attempt.
+    async fn response(&self) -> Option<WebhookResponse<'_>> {
+        self.view().response.map(WebhookResponse)
+    }
+
+    /// Error message of the last attempt, if it failed.
+    async fn error(&self) -> Option<&str> {
+        self.view().error
+    }
+}
+
+/// Response of a webhook endpoint.
+pub(crate) struct WebhookResponse<'a>(DeliveryResponse<'a>);
+
+/// Response of a webhook endpoint.
+#[Object]
+impl WebhookResponse<'_> {
+    /// HTTP status.
+    async fn status(&self) -> i32 {
+        int(self.0.status)
+    }
+
+    /// First 1024 bytes of the body.
+    async fn body(&self) -> Option<&str> {
+        self.0.body
     }
 }
 

@@ -2,53 +2,121 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, SimpleObject};
+use async_graphql::{ID, Object, SimpleObject};
 
+use crate::api::contract::view::webhook::{EndpointItem, RetryPolicyView};
 use crate::api::graphql::scalars::{DateTime, TimeSpan, Uuid};
 use crate::api::graphql::types::connection::connection;
 use crate::api::graphql::types::enums::{WebhookDisabledReason, WebhookEndpointSource};
 use crate::api::graphql::types::int::int;
-use crate::domain::values::id::NodeId;
 use crate::domain::webhooks::endpoint::Endpoint;
 use crate::service::webhooks::EndpointView;
 
+/// A webhook endpoint.
+pub(crate) struct WebhookEndpoint(EndpointItem);
+
+impl WebhookEndpoint {
+    /// Its cursor in a list.
+    pub(crate) fn cursor(&self) -> String {
+        self.0.id.to_string()
+    }
+}
+
+impl From<EndpointView> for WebhookEndpoint {
+    fn from(view: EndpointView) -> Self {
+        Self(EndpointItem::from(&view))
+    }
+}
+
+impl From<Arc<Endpoint>> for WebhookEndpoint {
+    fn from(endpoint: Arc<Endpoint>) -> Self {
+        Self(EndpointItem::new(&endpoint, None))
+    }
+}
+
 /// A subscriber to events over HTTP.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct WebhookEndpoint {
+#[Object]
+impl WebhookEndpoint {
     /// Id, a UUID: the same as in REST.
-    #[graphql(owned)]
-    pub(crate) id: ID,
+    pub(crate) async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
     /// Display name.
-    name: String,
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
     /// Address, with the values of its query hidden.
-    url: String,
+    async fn url(&self) -> &str {
+        &self.0.url
+    }
+
     /// Subscribed events: names such as `job.failed`, `job.*`, `queue.*`, `system.*`, or `*`.
-    events: Vec<String>,
+    async fn events(&self) -> &[String] {
+        &self.0.events
+    }
+
     /// True if events are delivered to it.
-    enabled: bool,
+    async fn enabled(&self) -> bool {
+        self.0.enabled
+    }
+
     /// Reason why it is disabled; null while it is enabled.
-    disabled_reason: Option<WebhookDisabledReason>,
+    async fn disabled_reason(&self) -> Option<WebhookDisabledReason> {
+        self.0.disabled_reason.map(|reason| reason.0.into())
+    }
+
     /// Time since which it is disabled.
-    disabled_at: Option<DateTime>,
+    async fn disabled_at(&self) -> Option<DateTime> {
+        self.0.disabled_at.map(DateTime::from)
+    }
+
     /// Time since which all deliveries have failed.
-    failing_since: Option<DateTime>,
+    async fn failing_since(&self) -> Option<DateTime> {
+        self.0.failing_since.map(DateTime::from)
+    }
+
     /// Retry policy of its deliveries.
-    retry_policy: WebhookRetryPolicy,
+    async fn retry_policy(&self) -> WebhookRetryPolicy<'_> {
+        WebhookRetryPolicy(&self.0.retry_policy)
+    }
+
     /// Origin of the endpoint, where it can be changed.
-    source: WebhookEndpointSource,
+    async fn source(&self) -> WebhookEndpointSource {
+        self.0.source.0.into()
+    }
+
     /// Time until which deliveries are also signed with the previous secret; null if the configuration has a
     /// `previous_secret`.
-    previous_secret_until: Option<DateTime>,
+    async fn previous_secret_until(&self) -> Option<DateTime> {
+        self.0.previous_secret_until.map(DateTime::from)
+    }
+
     /// Node that sends its deliveries; null if there is none, and in the results of mutations.
-    node: Option<Uuid>,
+    async fn node(&self) -> Option<Uuid> {
+        self.0.node.map(Uuid::from)
+    }
+
     /// Time since which no live node's configuration contains the endpoint, if it came from one; null otherwise.
-    unconfigured_since: Option<DateTime>,
+    async fn unconfigured_since(&self) -> Option<DateTime> {
+        self.0.unconfigured_since.map(DateTime::from)
+    }
+
     /// Time of its creation.
-    created_at: DateTime,
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
     /// Time of the last change by a caller.
-    updated_at: DateTime,
+    async fn updated_at(&self) -> DateTime {
+        self.0.updated_at.into()
+    }
+
     /// Revision, which grows with every change.
-    revision: i32,
+    async fn revision(&self) -> i32 {
+        int(self.0.revision)
+    }
 }
 
 connection! {
@@ -56,78 +124,20 @@ connection! {
     WebhookEndpointConnection, WebhookEndpointEdge, WebhookEndpoint, {}
 }
 
+/// Retry policy of an endpoint.
+pub(crate) struct WebhookRetryPolicy<'a>(&'a RetryPolicyView);
+
 /// Retry policy of webhook deliveries.
-#[derive(Debug, SimpleObject)]
-pub(crate) struct WebhookRetryPolicy {
+#[Object]
+impl WebhookRetryPolicy<'_> {
     /// Maximum number of retries of a delivery.
-    max_retries: i32,
+    async fn max_retries(&self) -> i32 {
+        int(self.0.max_retries)
+    }
+
     /// Backoff before the first retry; it doubles with each further one.
-    retry_delay: TimeSpan,
-}
-
-impl WebhookEndpoint {
-    /// An endpoint, and the node that sends its deliveries.
-    fn new(endpoint: &Endpoint, node: Option<NodeId>) -> Self {
-        let Endpoint {
-            id,
-            name,
-            url: _,
-            events,
-            secret: _,
-            previous_secret,
-            max_retries,
-            retry_delay,
-            source,
-            disabled,
-            failing_since,
-            created_at,
-            updated_at,
-            revision,
-        } = endpoint;
-        Self {
-            id: ID(id.to_string()),
-            name: name.to_string(),
-            url: endpoint.display_url(),
-            events: events.patterns().map(str::to_owned).collect(),
-            enabled: disabled.is_none(),
-            disabled_reason: disabled.map(|disabled| disabled.reason.into()),
-            disabled_at: disabled.map(|disabled| disabled.at.into()),
-            failing_since: failing_since.map(DateTime::from),
-            retry_policy: WebhookRetryPolicy {
-                max_retries: int((*max_retries).into()),
-                retry_delay: (*retry_delay).into(),
-            },
-            source: (*source).into(),
-            previous_secret_until: previous_secret
-                .as_ref()
-                .and_then(|previous| previous.until)
-                .map(DateTime::from),
-            node: node.map(|node| node.as_uuid().into()),
-            unconfigured_since: None,
-            created_at: (*created_at).into(),
-            updated_at: (*updated_at).into(),
-            revision: int((*revision).into()),
-        }
-    }
-}
-
-impl From<EndpointView> for WebhookEndpoint {
-    fn from(view: EndpointView) -> Self {
-        let EndpointView {
-            endpoint,
-            node,
-            unconfigured_since,
-        } = view;
-        Self {
-            unconfigured_since: unconfigured_since.map(DateTime::from),
-            ..Self::new(&endpoint, node)
-        }
-    }
-}
-
-impl From<Arc<Endpoint>> for WebhookEndpoint {
-    fn from(endpoint: Arc<Endpoint>) -> Self {
-        Self::new(&endpoint, None)
+    async fn retry_delay(&self) -> TimeSpan {
+        self.0.retry_delay.into()
     }
 }
 

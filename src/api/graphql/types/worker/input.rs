@@ -98,19 +98,22 @@ impl HeldJobInput {
             progress,
             log,
         } = self;
-        let lines = log.unwrap_or_default().into_iter().enumerate().map(|(index, line)| {
-            let LogLineInput { at, level, message } = line;
-            Ok(LogLineRequest {
-                at: Place::item(&place.field("log"), index).time("at", at)?,
-                level: level.map(|level| Parsed(level.into())),
-                message,
-            })
-        });
+        let lines = |log: Vec<LogLineInput>| {
+            let lines = log.into_iter().enumerate().map(|(index, line)| {
+                let LogLineInput { at, level, message } = line;
+                Ok(LogLineRequest {
+                    at: Place::item(&place.field("log"), index).time("at", at)?,
+                    level: level.map(|level| Parsed(level.into())),
+                    message,
+                })
+            });
+            lines.collect::<Result<_>>()
+        };
         Ok(HeldRequest {
             job_id: Parsed(scalar_parsing::job_id(&place.field("jobId"), &job_id)?),
             lease_token: Parsed(scalar_parsing::parse(&place.field("leaseToken"), &lease_token)?),
             progress: progress.map(|ProgressInput { percent, message }| ProgressRequest { percent, message }),
-            log: Some(lines.collect::<Result<_>>()?),
+            log: log.map(lines).transpose()?,
         })
     }
 }

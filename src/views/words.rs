@@ -1,20 +1,95 @@
-//! Enumerations as schemas of their own, from which generated clients make enum types.
+//! Words of enumerations in views, and their schemas, from which generated clients make enum types.
 
 use std::borrow::Cow;
 
+use serde::{Serialize, Serializer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::domain::access::audit::{AuditAction, AuditOutcome};
+use crate::domain::access::caller::CallerKind;
 use crate::domain::cluster::remote_worker::{LogLevel, WorkerStatus};
+use crate::domain::events::event::JobEventKind;
 use crate::domain::job::attempt::AttemptStatus;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::health::HealthState;
 use crate::domain::metrics::time_range::Granularity;
+use crate::domain::recurring::misfire::MisfirePolicy;
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::webhooks::delivery::DeliveryStatus;
 use crate::domain::webhooks::endpoint::{DisabledReason, EndpointSource};
+
+/// A value of an enumeration, which has a word in responses.
+pub(crate) trait Worded: Copy {
+    /// The word of the value.
+    fn word(self) -> &'static str;
+}
+
+macro_rules! worded {
+    ($($type:ty),+) => {$(
+        impl Worded for $type {
+            fn word(self) -> &'static str {
+                self.as_str()
+            }
+        }
+    )+};
+}
+
+worded!(
+    AttemptStatus,
+    AuditAction,
+    AuditOutcome,
+    CallerKind,
+    DeliveryStatus,
+    DisabledReason,
+    EndpointSource,
+    HealthState,
+    JobEventKind,
+    JobStatus,
+    LogLevel,
+    MisfirePolicy,
+    OverlapPolicy,
+    Priority,
+    QueueStatus,
+    WorkerStatus
+);
+
+/// A value of an enumeration, serialized as its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word<T>(pub T);
+
+impl<T: Worded> Serialize for Word<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.word())
+    }
+}
+
+/// Status of a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum QueueStatus {
+    /// It starts jobs.
+    Running,
+    /// It starts no jobs until it is resumed.
+    Paused,
+}
+
+impl QueueStatus {
+    const ALL: [Self; 2] = [Self::Running, Self::Paused];
+
+    /// The status of a queue.
+    pub(crate) const fn of(is_paused: bool) -> Self {
+        if is_paused { Self::Paused } else { Self::Running }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+        }
+    }
+}
 
 macro_rules! words {
     ($($(#[doc = $description:literal])+ $word:ident, $name:literal: $words:expr;)+) => {$(
@@ -52,7 +127,7 @@ words! {
     /// Policy for an occurrence that is due while an earlier one is unfinished: both run, it is skipped, or it waits.
     OverlapPolicyWord, "OverlapPolicy": OverlapPolicy::ALL.map(OverlapPolicy::as_str);
     /// Status of a queue: a paused one starts no jobs.
-    QueueStatusWord, "QueueStatus": ["running", "paused"];
+    QueueStatusWord, "QueueStatus": QueueStatus::ALL.map(QueueStatus::as_str);
     /// Status of a node: a draining one starts no new jobs, the lease of a lost one has expired.
     NodeStatusWord, "NodeStatus": ["live", "draining", "lost"];
     /// Status of a remote worker: the lease of a lost one has expired.
