@@ -13,12 +13,19 @@ use uuid::Uuid;
 
 use crate::domain::events::event::{Event, QueueEventKind};
 use crate::domain::job::Job;
-use crate::domain::metrics::health::{Health, HealthChange, HealthReason};
-use crate::domain::values::timestamp;
+use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::health::HealthState;
+use crate::domain::values::id::JobId;
+use crate::domain::values::json::Json;
 use crate::domain::webhooks::delivery::Message;
 use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::domain::webhooks::signature::sign;
+use crate::views::health::{HealthAlertView, ReasonView};
+use crate::views::job::JobItem;
+use crate::views::values::{Id, Span, Time};
+use crate::views::words::{QueueStatus, Word};
 
 /// Maximum size of a result in a payload; a larger one is available from the API.
 const RESULT_BYTES_MAX: usize = 64 * 1024;
@@ -29,7 +36,7 @@ pub const TEST_EVENT: &str = "webhook.test";
 #[derive(Serialize)]
 struct Body<'a, T: Serialize> {
     event: &'a str,
-    timestamp: String,
+    timestamp: Time,
     data: T,
 }
 
@@ -37,10 +44,10 @@ struct Body<'a, T: Serialize> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct JobData<'a> {
-    job_id: String,
+    job_id: Id,
     job_type: &'a str,
-    status: &'static str,
-    duration: Option<String>,
+    status: Word<JobStatus>,
+    duration: Option<Span>,
     result: Option<Box<RawValue>>,
     /// True if the result is too large for the payload.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -48,70 +55,41 @@ struct JobData<'a> {
     error: Option<&'a str>,
     name: &'a str,
     queue: &'a str,
-    priority: &'static str,
+    priority: Word<Priority>,
     attempt: u32,
     retry_count: u32,
     max_retries: u32,
-    created_at: String,
-    run_at: String,
-    executed_at: Option<String>,
-    completed_at: Option<String>,
-    recurring_job_id: Option<String>,
+    created_at: Time,
+    run_at: Time,
+    executed_at: Option<Time>,
+    completed_at: Option<Time>,
+    recurring_job_id: Option<Id>,
 }
 
 impl<'a> From<&'a Job> for JobData<'a> {
     fn from(job: &'a Job) -> Self {
-        let Job {
-            id,
-            name,
-            job_type,
-            queue,
-            priority,
-            status,
-            parameters: _,
-            result,
-            error,
-            error_detail: _,
-            created_at,
-            due_at,
-            due_from: _,
-            started_at,
-            finished_at,
-            attempt,
-            retry_count,
-            max_retries,
-            retry_policy: _,
-            timeout: _,
-            unique_key: _,
-            occurrence,
-            cancel_requested: _,
-            node: _,
-            revision: _,
-            trace_parent: _,
-            propagated: _,
-            is_brief: _,
-        } = job;
-        let result = result.as_ref().map(crate::domain::values::json::Json::as_str);
-        let told = result.filter(|result| result.len() <= RESULT_BYTES_MAX);
+        let view = JobItem::from(job);
+        let result = job.result.as_ref().map(Json::as_str);
+        let sent = result.filter(|result| result.len() <= RESULT_BYTES_MAX);
         Self {
-            job_id: id.to_string(),
-            job_type: job_type.as_str(),
-            status: status.as_str(),
-            duration: job.duration().map(|duration| duration.to_string()),
-            result: told.and_then(|result| RawValue::from_string(compact(result)).ok()),
-            result_omitted: result.is_some() && told.is_none(),
-            error: error.as_deref(),
-            name: name.as_str(),
-            queue: queue.as_str(),
-            priority: priority.as_str(),
-            attempt: *attempt,
-            retry_count: *retry_count,
-            max_retries: *max_retries,
-            created_at: timestamp::to_text(*created_at),
-            run_at: timestamp::to_text(*due_at),
-            executed_at: started_at.map(timestamp::to_text),
-            completed_at: finished_at.map(timestamp::to_text),
-            recurring_job_id: occurrence.map(|occurrence| occurrence.recurring_id.to_string()),
+            job_id: view.job_id,
+            job_type: view.job_type,
+            status: view.status,
+            duration: view.duration,
+            result: sent.and_then(|result| RawValue::from_string(compact(result)).ok()),
+            result_omitted: result.is_some() && sent.is_none(),
+            error: view.error,
+            name: view.name,
+            queue: view.queue,
+            priority: view.priority,
+            attempt: view.attempt,
+            retry_count: view.retry_count,
+            max_retries: view.max_retries,
+            created_at: view.created_at,
+            run_at: view.run_at,
+            executed_at: view.executed_at,
+            completed_at: view.completed_at,
+            recurring_job_id: view.recurring_job_id,
         }
     }
 }
@@ -120,37 +98,22 @@ impl<'a> From<&'a Job> for JobData<'a> {
 struct QueueData<'a> {
     queue: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<&'static str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct AlertData {
-    status: &'static str,
-    previous_status: &'static str,
-    previous_since: String,
-    reasons: Vec<Reason>,
-}
-
-#[derive(Serialize)]
-struct Reason {
-    code: &'static str,
-    message: String,
+    status: Option<Word<QueueStatus>>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct DisabledData {
-    status: &'static str,
-    reasons: Vec<Reason>,
-    endpoint_id: String,
+    status: Word<HealthState>,
+    reasons: Vec<ReasonView>,
+    endpoint_id: Id,
     endpoint_name: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct TestData {
-    endpoint_id: String,
+    endpoint_id: Id,
     message: &'static str,
 }
 
@@ -166,8 +129,8 @@ pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
         ),
         Event::Queue { kind: done, queue, .. } => {
             let status = match done {
-                QueueEventKind::Paused => Some("paused"),
-                QueueEventKind::Resumed => Some("running"),
+                QueueEventKind::Paused => Some(Word(QueueStatus::Paused)),
+                QueueEventKind::Resumed => Some(Word(QueueStatus::Running)),
                 QueueEventKind::Cleared => None,
             };
             let data = QueueData {
@@ -181,21 +144,7 @@ pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
             )
         }
         Event::SystemAlert { change, .. } => {
-            let HealthChange {
-                before,
-                before_since,
-                after: Health { state, reasons },
-            } = &**change;
-            let reason = |reason: &HealthReason| Reason {
-                code: reason.code(),
-                message: reason.message(),
-            };
-            let data = AlertData {
-                status: state.as_str(),
-                previous_status: before.as_str(),
-                previous_since: timestamp::to_text(*before_since),
-                reasons: reasons.iter().map(reason).collect(),
-            };
+            let data = HealthAlertView::from(&**change);
             (ordering_key_of("system", ""), None, body(kind.as_str(), at, data))
         }
         Event::JobReport { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => return None,
@@ -207,12 +156,12 @@ pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
 pub fn disabled_alert(endpoint: &Endpoint, why: String, at: DateTime<Utc>, id: Uuid) -> Message {
     let event = WebhookEvent::SystemAlert.as_str();
     let data = DisabledData {
-        status: "degraded",
-        reasons: vec![Reason {
+        status: Word(HealthState::Degraded),
+        reasons: vec![ReasonView {
             code: "webhook-endpoint-disabled",
             message: why,
         }],
-        endpoint_id: endpoint.id.to_string(),
+        endpoint_id: Id::from(endpoint.id),
         endpoint_name: endpoint.name.to_string(),
     };
     message(
@@ -228,7 +177,7 @@ pub fn disabled_alert(endpoint: &Endpoint, why: String, at: DateTime<Utc>, id: U
 /// The message of a test delivery.
 pub fn test_message(endpoint: EndpointId, at: DateTime<Utc>, id: Uuid) -> Message {
     let data = TestData {
-        endpoint_id: endpoint.to_string(),
+        endpoint_id: Id::from(endpoint),
         message: "this is a test",
     };
     // With an ordering key of its own, so that it waits for no other message.
@@ -240,7 +189,7 @@ fn message(
     event: &str,
     at: DateTime<Utc>,
     ordering_key: Uuid,
-    job_id: Option<crate::domain::values::id::JobId>,
+    job_id: Option<JobId>,
     body: String,
 ) -> Message {
     Message {
@@ -259,7 +208,7 @@ fn message(
 fn body<T: Serialize>(event: &str, at: DateTime<Utc>, data: T) -> String {
     let body = Body {
         event,
-        timestamp: timestamp::to_text(at),
+        timestamp: Time(at),
         data,
     };
     // Texts, numbers and valid JSON always serialise.

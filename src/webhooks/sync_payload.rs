@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde_json::value::RawValue;
 
 use crate::domain::job::Job;
 use crate::domain::values::id::JobId;
-use crate::domain::values::timestamp;
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::sync_field::SyncField;
+use crate::views::job::JobItem;
+use crate::views::values::{Id, Raw};
 
 #[derive(Serialize)]
 struct Batch<'a> {
@@ -27,37 +27,32 @@ struct ChangedJob<'a> {
 impl Serialize for ChangedJob<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", &self.id.to_string())?;
+        map.serialize_entry("id", &Id::from(self.id))?;
         let Some(job) = self.job else {
             map.serialize_entry("status", "deleted")?;
             return map.end();
         };
-        map.serialize_entry("status", job.status.as_str())?;
-        let raw = |json: &crate::domain::values::json::Json| -> Option<Box<RawValue>> {
-            RawValue::from_string(json.as_str().to_owned()).ok()
-        };
+        let view = JobItem::from(job);
+        map.serialize_entry("status", &view.status)?;
         for field in self.fields {
             let name = field.as_str();
             match field {
                 SyncField::Id | SyncField::Status => {}
-                SyncField::ExecutedAt => map.serialize_entry(name, &job.started_at.map(timestamp::to_text))?,
-                SyncField::Duration => map.serialize_entry(name, &job.duration().map(|span| span.to_string()))?,
-                SyncField::Name => map.serialize_entry(name, job.name.as_str())?,
-                SyncField::Type => map.serialize_entry(name, job.job_type.as_str())?,
-                SyncField::Queue => map.serialize_entry(name, job.queue.as_str())?,
-                SyncField::Priority => map.serialize_entry(name, job.priority.as_str())?,
-                SyncField::CreatedAt => map.serialize_entry(name, &timestamp::to_text(job.created_at))?,
-                SyncField::RunAt => map.serialize_entry(name, &timestamp::to_text(job.due_at))?,
-                SyncField::CompletedAt => map.serialize_entry(name, &job.finished_at.map(timestamp::to_text))?,
-                SyncField::Attempt => map.serialize_entry(name, &job.attempt)?,
-                SyncField::RetryCount => map.serialize_entry(name, &job.retry_count)?,
-                SyncField::Error => map.serialize_entry(name, &job.error.as_deref())?,
-                SyncField::Result => map.serialize_entry(name, &job.result.as_ref().and_then(raw))?,
-                SyncField::Parameters => map.serialize_entry(name, &raw(&job.parameters))?,
-                SyncField::RecurringJobId => {
-                    let id = job.occurrence.map(|occurrence| occurrence.recurring_id.to_string());
-                    map.serialize_entry(name, &id)?;
-                }
+                SyncField::ExecutedAt => map.serialize_entry(name, &view.executed_at)?,
+                SyncField::Duration => map.serialize_entry(name, &view.duration)?,
+                SyncField::Name => map.serialize_entry(name, view.name)?,
+                SyncField::Type => map.serialize_entry(name, view.job_type)?,
+                SyncField::Queue => map.serialize_entry(name, view.queue)?,
+                SyncField::Priority => map.serialize_entry(name, &view.priority)?,
+                SyncField::CreatedAt => map.serialize_entry(name, &view.created_at)?,
+                SyncField::RunAt => map.serialize_entry(name, &view.run_at)?,
+                SyncField::CompletedAt => map.serialize_entry(name, &view.completed_at)?,
+                SyncField::Attempt => map.serialize_entry(name, &view.attempt)?,
+                SyncField::RetryCount => map.serialize_entry(name, &view.retry_count)?,
+                SyncField::Error => map.serialize_entry(name, &view.error)?,
+                SyncField::Result => map.serialize_entry(name, &job.result.as_ref().map(Raw))?,
+                SyncField::Parameters => map.serialize_entry(name, &Raw(&job.parameters))?,
+                SyncField::RecurringJobId => map.serialize_entry(name, &view.recurring_job_id)?,
             }
         }
         map.end()

@@ -5,8 +5,7 @@ use crate::domain::events::event::JobEventKind;
 use crate::domain::job::new_job::{JobDefaults, NewJob};
 use crate::domain::job::outcome::Outcome;
 use crate::domain::job::retry::Jitter;
-use crate::domain::metrics::health::HealthState;
-use crate::domain::values::json::Json;
+use crate::domain::metrics::health::{Health, HealthChange, HealthReason};
 use crate::domain::values::name::{JobType, QueueName};
 
 fn at(seconds: i64) -> DateTime<Utc> {
