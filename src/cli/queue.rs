@@ -10,6 +10,7 @@ use super::error::CliError;
 use super::output;
 use super::output::Output;
 use super::output::table::{Column, Table};
+use crate::api::contract::request::queue::ClearRequest;
 use crate::domain::values::name::QueueName;
 
 #[derive(Debug, Args)]
@@ -70,13 +71,6 @@ struct ClearArguments {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ClearRequest {
-    clear_pending: bool,
-    clear_failed: bool,
-}
-
-#[derive(Serialize)]
 struct NoFields {}
 
 pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), CliError> {
@@ -126,8 +120,8 @@ async fn ask(client: &Client, command: &QueueCommand) -> Result<Answer, CliError
         QueueCommand::Delete(NameArgument { name }) => client.delete(&["queues", name.as_str()]).await,
         QueueCommand::Clear(arguments) => {
             let request = ClearRequest {
-                clear_pending: arguments.clears_pending(),
-                clear_failed: arguments.failed,
+                clear_pending: Some(arguments.clears_pending()),
+                clear_failed: Some(arguments.failed),
             };
             client
                 .post(&["queues", arguments.name.as_str(), "clear"], &request)

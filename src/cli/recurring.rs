@@ -1,8 +1,6 @@
 //! `tickerq recurring`: recurring jobs by their keys.
 
 use clap::{Args, Subcommand};
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::api_client;
 use super::api_client::api_types::RecurringJob;
@@ -11,8 +9,13 @@ use super::error::CliError;
 use super::job;
 use super::output;
 use super::output::Output;
+use crate::api::contract::field_values::{Parsed, PriorityValue, RetryCount};
+use crate::api::contract::request::job::JobRequest;
+use crate::domain::cron::CronExpression;
+use crate::domain::job::priority::Priority;
 use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey};
 use crate::domain::values::time_span::TimeSpan;
+use crate::domain::values::time_zone::TimeZoneName;
 
 #[derive(Debug, Args)]
 pub(super) struct RecurringArguments {
@@ -64,11 +67,11 @@ struct PutArguments {
     #[arg(value_name = "TYPE", value_parser = JobType::parse)]
     job_type: JobType,
     /// Schedule, as one argument: five fields, six with seconds first, or a macro such as @daily.
-    #[arg(value_name = "EXPRESSION")]
-    cron_expression: String,
+    #[arg(value_name = "EXPRESSION", value_parser = CronExpression::parse)]
+    cron_expression: CronExpression,
     /// Time zone of the expression, such as Europe/Berlin.
-    #[arg(long, value_name = "ZONE")]
-    time_zone: Option<String>,
+    #[arg(long, value_name = "ZONE", value_parser = TimeZoneName::parse)]
+    time_zone: Option<TimeZoneName>,
     /// Parameters of its jobs: JSON, @FILE, or - for standard input.
     #[arg(short, long, value_name = "JSON", allow_hyphen_values = true)]
     parameters: Option<String>,
@@ -79,8 +82,8 @@ struct PutArguments {
     #[arg(long, value_parser = QueueName::parse)]
     queue: Option<QueueName>,
     /// Priority of its jobs.
-    #[arg(long, value_parser = job::PRIORITIES, ignore_case = true)]
-    priority: Option<String>,
+    #[arg(long, value_parser = job::priority_parser(), ignore_case = true)]
+    priority: Option<Priority>,
     /// Maximum number of retries of a job.
     #[arg(long, value_name = "NUMBER")]
     max_retries: Option<u32>,
@@ -90,29 +93,6 @@ struct PutArguments {
     /// Create no jobs until it is enabled.
     #[arg(long)]
     disabled: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PutRequest<'a> {
-    #[serde(rename = "type")]
-    job_type: &'a str,
-    cron_expression: &'a str,
-    enabled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time_zone: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queue: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    priority: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_retries: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout: Option<String>,
 }
 
 pub(super) fn run(arguments: RecurringArguments, output: &mut Output) -> Result<(), CliError> {
@@ -170,17 +150,19 @@ async fn ask(client: &Client, command: &RecurringCommand) -> Result<Answer, CliE
                 timeout,
                 disabled,
             } = arguments;
-            let request = PutRequest {
-                job_type: job_type.as_str(),
-                cron_expression,
-                enabled: !disabled,
-                time_zone: time_zone.as_deref(),
-                parameters: parameters.as_deref().map(job::read_parameters).transpose()?,
-                name: name.as_ref().map(JobName::as_str),
-                queue: queue.as_ref().map(QueueName::as_str),
-                priority: priority.as_deref().map(str::to_ascii_lowercase),
-                max_retries: *max_retries,
-                timeout: timeout.map(|timeout| timeout.to_string()),
+            let parameters = parameters.as_deref().map(job::read_parameters).transpose()?;
+            let request = JobRequest {
+                job_type: Some(Parsed(job_type.clone())),
+                cron_expression: Some(Parsed(cron_expression.clone())),
+                enabled: Some(!disabled),
+                time_zone: time_zone.map(Parsed),
+                parameters: parameters.as_deref(),
+                name: name.clone().map(Parsed),
+                queue: queue.clone().map(Parsed),
+                priority: priority.map(PriorityValue),
+                max_retries: max_retries.map(RetryCount),
+                timeout: timeout.map(Parsed),
+                ..JobRequest::default()
             };
             client.put(&path(key), &request).await
         }

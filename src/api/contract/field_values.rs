@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use chrono::{DateTime, Datelike, Utc};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Unexpected, Visitor};
+use serde::{Serialize, Serializer};
 
 use crate::api::strict_json;
 use crate::domain::cluster::remote_worker::LogLevel;
@@ -18,10 +19,11 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
+use crate::domain::values::timestamp;
 use crate::service::limits::job_limits::MAX_RETRIES_MAX;
 
 /// A JSON object: a derived structure alone would also accept an array with its fields in their order.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -117,6 +119,42 @@ pub(crate) fn parse_time(text: &str) -> Result<DateTime<Utc>, String> {
         })
 }
 
+/// A value whose text a client sends, in the format that [`FromText`] parses.
+pub(crate) trait ToText {
+    /// Its text.
+    fn to_text(&self) -> String;
+}
+
+macro_rules! to_text {
+    ($($type:ty: $text:expr;)+) => {$(
+        impl ToText for $type {
+            fn to_text(&self) -> String {
+                $text(self)
+            }
+        }
+    )+};
+}
+
+to_text! {
+    JobType: ToString::to_string;
+    JobName: ToString::to_string;
+    QueueName: ToString::to_string;
+    UniqueKey: ToString::to_string;
+    RecurringKey: ToString::to_string;
+    TimeSpan: ToString::to_string;
+    CronExpression: ToString::to_string;
+    TimeZoneName: ToString::to_string;
+    MisfireWord: |word: &MisfireWord| word.0.as_str().to_owned();
+    OverlapPolicy: |policy: &OverlapPolicy| policy.as_str().to_owned();
+    DateTime<Utc>: |time: &DateTime<Utc>| timestamp::to_text(*time);
+}
+
+impl<T: ToText> Serialize for Parsed<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.to_text())
+    }
+}
+
 /// The name of a misfire policy; the maximum of `catch_up` is in a field of its own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct MisfireWord(MisfirePolicy);
@@ -140,6 +178,12 @@ impl MisfireWord {
 /// Maximum number of missed due times for which occurrences are created.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct CatchUpCount(pub CatchUpMax);
+
+impl Serialize for CatchUpCount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u16(self.0.get())
+    }
+}
 
 impl<'de> Deserialize<'de> for CatchUpCount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -175,6 +219,12 @@ impl<'de, T: FromText> Deserialize<'de> for Parsed<T> {
 /// A priority: its name, or its number in .NET's enum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct PriorityValue(pub Priority);
+
+impl Serialize for PriorityValue {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
 
 impl<'de> Deserialize<'de> for PriorityValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -218,7 +268,7 @@ impl<'de> Deserialize<'de> for PriorityValue {
 }
 
 /// Number of retries.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(crate) struct RetryCount(pub u32);
 
 impl<'de> Deserialize<'de> for RetryCount {

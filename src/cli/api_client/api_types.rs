@@ -1,5 +1,6 @@
-//! The parts of the server's responses that are displayed. Missing or unknown members are accepted: an older client
-//! works with a newer server.
+//! The parts of the server's responses that are displayed. They are types of their own, not the views of the contract:
+//! a row of a table is text, and missing members and unknown words are accepted, so that an older client works with a
+//! newer server, and a caller without the read scope with any.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -2,15 +2,18 @@
 
 use std::io::Read;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
-use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::priority_argument::priority_parser;
 use super::session::Session;
 use super::wait::WaitArguments;
+use crate::api::contract::field_values::{Parsed, PriorityValue, RetryCount};
+use crate::api::contract::request::job::JobRequest;
 use crate::cli::error::CliError;
 use crate::cli::output::time::parse_time;
+use crate::domain::job::priority::Priority;
 use crate::domain::values::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::domain::values::time_span::TimeSpan;
 
@@ -34,8 +37,8 @@ pub(super) struct CreateArguments {
     #[arg(long, value_parser = QueueName::parse)]
     queue: Option<QueueName>,
     /// Priority of the job.
-    #[arg(long, value_parser = super::print::PRIORITIES, ignore_case = true)]
-    priority: Option<String>,
+    #[arg(long, value_parser = priority_parser(), ignore_case = true)]
+    priority: Option<Priority>,
     /// Delay before it is due, such as 5m, 00:05:00 or PT5M.
     #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse, conflicts_with = "run_at")]
     delay: Option<TimeSpan>,
@@ -55,31 +58,6 @@ pub(super) struct CreateArguments {
     wait: WaitArguments,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CreateRequest {
-    #[serde(rename = "type")]
-    job_type: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    parameters: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    queue: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    priority: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delay: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_retries: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unique_key: Option<String>,
-}
-
 pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -> Result<(), CliError> {
     let CreateArguments {
         job_type,
@@ -94,17 +72,19 @@ pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -
         unique_key,
         wait,
     } = arguments;
-    let request = CreateRequest {
-        job_type: job_type.to_string(),
-        parameters: parameters.as_deref().map(read_parameters).transpose()?,
-        name: name.map(|name| name.to_string()),
-        queue: queue.map(|queue| queue.to_string()),
-        priority: priority.map(|priority| priority.to_ascii_lowercase()),
-        delay: delay.map(|delay| delay.to_string()),
-        run_at: run_at.map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
-        max_retries,
-        timeout: timeout.map(|timeout| timeout.to_string()),
-        unique_key: unique_key.map(|key| key.to_string()),
+    let parameters = parameters.as_deref().map(read_parameters).transpose()?;
+    let request = JobRequest {
+        job_type: Some(Parsed(job_type)),
+        name: name.map(Parsed),
+        queue: queue.map(Parsed),
+        parameters: parameters.as_deref(),
+        priority: priority.map(PriorityValue),
+        delay: delay.map(Parsed),
+        run_at: run_at.map(Parsed),
+        max_retries: max_retries.map(RetryCount),
+        timeout: timeout.map(Parsed),
+        unique_key: unique_key.map(Parsed),
+        ..JobRequest::default()
     };
     let answer = session.client.post(&["jobs"], &request).await?;
     // With a unique key it may be the existing job.

@@ -1,13 +1,15 @@
 //! `tickerq job execute`.
 
 use clap::Args;
-use serde::Serialize;
 
 use super::id_argument::IdArgument;
-use super::print;
+use super::priority_argument::priority_parser;
 use super::session::Session;
 use super::wait::WaitArguments;
+use crate::api::contract::field_values::{Parsed, PriorityValue};
+use crate::api::contract::request::job_action::ExecuteRequest;
 use crate::cli::error::CliError;
+use crate::domain::job::priority::Priority;
 use crate::domain::values::time_span::TimeSpan;
 
 #[derive(Debug, Args)]
@@ -18,21 +20,13 @@ pub(super) struct ExecuteArguments {
     #[command(flatten)]
     job: IdArgument,
     /// New priority of the job.
-    #[arg(long, value_parser = print::PRIORITIES, ignore_case = true)]
-    priority: Option<String>,
+    #[arg(long, value_parser = priority_parser(), ignore_case = true)]
+    priority: Option<Priority>,
     /// Delay before it is due, such as 5m, 00:05:00 or PT5M.
     #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse)]
     delay: Option<TimeSpan>,
     #[command(flatten)]
     wait: WaitArguments,
-}
-
-#[derive(Serialize)]
-struct ExecuteRequest {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    priority: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delay: Option<String>,
 }
 
 pub(super) async fn run(arguments: &ExecuteArguments, session: &mut Session<'_>) -> Result<(), CliError> {
@@ -43,8 +37,9 @@ pub(super) async fn run(arguments: &ExecuteArguments, session: &mut Session<'_>)
         wait,
     } = arguments;
     let request = ExecuteRequest {
-        priority: priority.as_ref().map(|word| word.to_ascii_lowercase()),
-        delay: delay.map(|delay| delay.to_string()),
+        priority: priority.map(PriorityValue),
+        delay: delay.map(Parsed),
+        run_at: None,
     };
     let answer = session
         .client

@@ -3,8 +3,10 @@
 use clap::Args;
 
 use super::print;
+use super::priority_argument::priority_parser;
 use super::session::Session;
 use crate::cli::error::CliError;
+use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::{JobType, QueueName};
 
@@ -24,8 +26,8 @@ pub(super) struct ListArguments {
     #[arg(long, value_parser = QueueName::parse)]
     queue: Option<QueueName>,
     /// Only jobs of this priority.
-    #[arg(long, value_parser = print::PRIORITIES, ignore_case = true)]
-    priority: Option<String>,
+    #[arg(long, value_parser = priority_parser(), ignore_case = true)]
+    priority: Option<Priority>,
     /// Only jobs with this text in their name or type.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
@@ -60,7 +62,7 @@ pub(super) async fn run(arguments: &ListArguments, session: &mut Session<'_>) ->
         ("status", Some(statuses.join(",")).filter(|text| !text.is_empty())),
         ("type", job_type.as_ref().map(ToString::to_string)),
         ("queue", queue.as_ref().map(ToString::to_string)),
-        ("priority", priority.as_ref().map(|word| word.to_ascii_lowercase())),
+        ("priority", priority.map(|priority| priority.as_str().to_owned())),
         ("search", search.clone()),
         ("from", from.clone()),
         ("to", to.clone()),

@@ -6,6 +6,7 @@ mod execute;
 mod id_argument;
 mod list;
 mod print;
+mod priority_argument;
 mod retry;
 mod session;
 mod show;
@@ -14,7 +15,7 @@ mod wait;
 use clap::{Args, Subcommand};
 
 pub(super) use self::create::read_parameters;
-pub(super) use self::print::PRIORITIES;
+pub(super) use self::priority_argument::priority_parser;
 use self::session::Session;
 use super::api_client;
 use super::api_client::{Client, ClientArguments};

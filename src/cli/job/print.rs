@@ -5,9 +5,6 @@ use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::output::table::{Column, Table};
 
-/// The names of priorities.
-pub(in crate::cli) const PRIORITIES: [&str; 4] = ["low", "normal", "high", "critical"];
-
 /// Maximum length of a text in a table.
 const CELL_LENGTH_MAX: usize = 60;
 

@@ -1,11 +1,11 @@
 //! `tickerq job retry`.
 
 use clap::Args;
-use serde::Serialize;
 
 use super::id_argument::IdArgument;
 use super::session::Session;
 use super::wait::WaitArguments;
+use crate::api::contract::request::job_action::RetryRequest;
 use crate::cli::error::CliError;
 
 #[derive(Debug, Args)]
@@ -22,12 +22,6 @@ pub(super) struct RetryArguments {
     wait: WaitArguments,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct RetryRequest {
-    reset_retry_count: bool,
-}
-
 pub(super) async fn run(arguments: &RetryArguments, session: &mut Session<'_>) -> Result<(), CliError> {
     let RetryArguments {
         job: IdArgument { id },
@@ -35,7 +29,7 @@ pub(super) async fn run(arguments: &RetryArguments, session: &mut Session<'_>) -
         wait,
     } = arguments;
     let request = RetryRequest {
-        reset_retry_count: *reset_retry_count,
+        reset_retry_count: Some(*reset_retry_count),
     };
     let answer = session
         .client

@@ -1,7 +1,7 @@
 //! A new job or recurring job, in both formats that clients send.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -19,80 +19,102 @@ use crate::views::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
 
 /// A job to schedule. All fields but `type` may be omitted or `null`; defaults come from the configuration of the job's
 /// type.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct JobRequest<'a> {
     /// Type of the job, which selects its handler.
     #[serde(rename = "type")]
     #[schema(value_type = String, required = true, min_length = 1, max_length = 200, example = "EmailNotificationJob")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) job_type: Option<Parsed<JobType>>,
     /// Display name; the type by default.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "Welcome Email")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<Parsed<JobName>>,
     /// Name of the queue.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = "^[A-Za-z0-9_.:-]+$", example = "default")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) queue: Option<Parsed<QueueName>>,
     /// Input of the handler: any JSON, preserved byte for byte.
     #[serde(borrow)]
     #[schema(value_type = Option<serde_json::Value>, example = json!({"recipientEmail": "newuser@example.com"}))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parameters: Option<&'a RawValue>,
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3, the values of .NET's enum.
     #[schema(value_type = Option<PriorityWord>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) priority: Option<PriorityValue>,
     /// Time until it is due: .NET's `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, or numbers with units such as
     /// `5m`. Mutually exclusive with `runAt`.
     #[schema(value_type = Option<String>, example = "00:00:00")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) delay: Option<Parsed<TimeSpan>>,
     /// Time when it is due (RFC 3339); a time in the past means now. Mutually exclusive with `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run_at: Option<Parsed<DateTime<Utc>>>,
     /// Maximum number of retries.
     #[schema(value_type = Option<u32>, maximum = 1000, example = 3)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_retries: Option<RetryCount>,
     /// Timeout of an attempt.
     #[schema(value_type = Option<String>, example = "00:30:00")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) timeout: Option<Parsed<TimeSpan>>,
     /// Backoff before the first retry; it doubles with each further one.
     #[schema(value_type = Option<String>, example = "00:00:10")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
     /// Backoffs before the first, second, … retry; the last one repeats. Replaces `retryDelay`.
     #[schema(value_type = Option<Vec<String>>, max_items = 100, example = json!(["00:00:10", "00:01:00"]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
     /// Unique key: at most one unfinished job has it. A request for another one returns the existing job and 200.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "welcome-4711")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unique_key: Option<Parsed<UniqueKey>>,
     /// Key of a recurring job, unique and immutable: see `PUT /jobs/recurring/by-key/{key}`.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "nightly-backup")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<Parsed<RecurringKey>>,
     /// Makes it a recurring job. Cron expression: five fields, six with seconds first, or a macro such as `@daily`.
     #[schema(value_type = Option<String>, example = "0 2 * * *")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cron_expression: Option<Parsed<CronExpression>>,
     /// IANA time zone of the `cronExpression`; UTC by default.
     #[schema(value_type = Option<String>, example = "Europe/Berlin")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) time_zone: Option<Parsed<TimeZoneName>>,
     /// True if a recurring job creates occurrences; true by default.
     #[schema(example = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) enabled: Option<bool>,
     /// Policy for due times that passed while no server was running: `fire_once` (one occurrence replaces them, the
     /// default), `skip`, or `catch_up`.
     #[schema(value_type = Option<MisfirePolicyWord>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) misfire_policy: Option<Parsed<MisfireWord>>,
     /// Maximum number of missed due times for which `catch_up` creates occurrences, the last ones; 100 by default.
     #[schema(value_type = Option<u16>, minimum = 1, maximum = 1000, example = 100)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) catch_up_max: Option<CatchUpCount>,
     /// Policy for an occurrence that is due while an earlier one is unfinished: `allow` (both run, the default), `skip`
     /// it, or `queue` it until the earlier one has finished.
     #[schema(value_type = Option<OverlapPolicyWord>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) overlap_policy: Option<Parsed<OverlapPolicy>>,
     /// Time before which a recurring job has no occurrences (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) starts_at: Option<Parsed<DateTime<Utc>>>,
     /// Time after which a recurring job has no occurrences (RFC 3339).
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ends_at: Option<Parsed<DateTime<Utc>>>,
     /// Nested alternative for the same fields, as the .NET client sends them. A field that is given in both places must
     /// have the same value.
     #[schema(value_type = Option<Object>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) options: Option<Box<Object<JobRequest<'a>>>>,
 }
 

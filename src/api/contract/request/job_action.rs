@@ -1,7 +1,7 @@
 //! Options of executing and of retrying a job.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::job::due;
@@ -13,17 +13,20 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::views::words::PriorityWord;
 
 /// Options of an execution. All fields may be omitted.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ExecuteRequest {
     /// `low`, `normal`, `high` or `critical`, in any case; or 0 to 3. The job's own by default.
     #[schema(value_type = Option<PriorityWord>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) priority: Option<PriorityValue>,
     /// Time until it is due. Mutually exclusive with `runAt`.
     #[schema(value_type = Option<String>, example = "00:05:00")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) delay: Option<Parsed<TimeSpan>>,
     /// Time when it is due (RFC 3339). Mutually exclusive with `delay`.
     #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) run_at: Option<Parsed<DateTime<Utc>>>,
 }
 
@@ -41,11 +44,12 @@ impl ExecuteRequest {
 }
 
 /// Options of a retry.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RetryRequest {
     /// True to reset the job's retry count; false by default.
     #[schema(example = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reset_retry_count: Option<bool>,
 }
 

@@ -1,20 +1,22 @@
 //! Requests of queues.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::contract::field_error::FieldError;
 
 /// Jobs of a queue to delete. Without fields the pending jobs are deleted; an omitted field is false if the other one
 /// is given.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ClearRequest {
     /// True to delete its pending jobs.
     #[schema(example = true)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) clear_pending: Option<bool>,
     /// True to delete its failed jobs.
     #[schema(example = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) clear_failed: Option<bool>,
 }
 
