@@ -39,7 +39,9 @@ use tickerq::runtime::maintenance::pruner::Retention;
 use tickerq::runtime::monitoring::job_spans::Traces;
 use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
 use tickerq::runtime::outbound::endpoint_sync::id_of;
-use tickerq::runtime::outbound::options::{ConfiguredEndpoint, OutboundClients, SyncOptions, WebhookOptions};
+use tickerq::runtime::outbound::options::{
+    ConfiguredEndpoint, DeliveryOptions, OutboundClients, SyncOptions, WebhookOptions,
+};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::limits::job_limits::{JobLimits, UnknownJobTypes};
@@ -105,12 +107,14 @@ fn options(endpoints: Vec<ConfiguredEndpoint>) -> RuntimeOptions {
         clock: Clock::system(),
         defaults: Arc::default(),
         webhooks: WebhookOptions {
-            enable: true,
-            endpoints,
-            timeout: Duration::from_secs(15),
-            disable_after: TimeSpan::from_secs(3_600),
-            remove_unconfigured_after: TimeSpan::from_secs(3_600),
-            concurrency: 32,
+            delivery: DeliveryOptions {
+                enable: true,
+                endpoints,
+                timeout: Duration::from_secs(15),
+                disable_after: TimeSpan::from_secs(3_600),
+                remove_unconfigured_after: TimeSpan::from_secs(3_600),
+                concurrency: 32,
+            },
             clients: OutboundClients::new(None).expect("clients"),
             calls: CallReporter::default(),
         },

@@ -178,7 +178,7 @@ impl Runtime {
             outbox: OutboxBuilder::new(
                 endpoints.clone(),
                 has_feed,
-                webhooks.enable && repository.is_shared(),
+                webhooks.delivery.enable && repository.is_shared(),
                 traces.clone(),
                 clock.clone(),
                 Arc::clone(&ids),
@@ -214,9 +214,9 @@ impl Runtime {
         };
         // First: jobs of a node without a lease are orphans.
         lease_renewer.renew().await?;
-        if webhooks.enable {
+        if webhooks.delivery.enable {
             // Before any event that the endpoints subscribe to.
-            NodeEndpoints::of(&webhooks, node)
+            NodeEndpoints::of(&webhooks.delivery, node)
                 .store(&*repository, &writer, &endpoints, &clock)
                 .await?;
         }
@@ -311,7 +311,7 @@ impl Runtime {
             clock: clock.clone(),
             ids: Arc::clone(&ids),
         };
-        let (outbound_clients, targets) = (webhooks.enable.then(|| webhooks.clients.clone()), sync.targets);
+        let (outbound_clients, targets) = (webhooks.delivery.enable.then(|| webhooks.clients.clone()), sync.targets);
         let outbound = Outbound::start(outbound_deps, webhooks, targets, dispatcher, &outbound_arbiter);
         let scheduler_deps = SchedulerDeps {
             repository: Arc::clone(&repository),

@@ -9,7 +9,8 @@ use crate::config::loader::value::Value;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::event::WebhookEvents;
-use crate::runtime::outbound::options::{ConfiguredEndpoint, OutboundClients, WebhookOptions};
+use crate::runtime::outbound::options::{ConfiguredEndpoint, DeliveryOptions, OutboundClients, WebhookOptions};
+use crate::service::webhooks::{MAX_RETRIES_DEFAULT, RETRY_DELAY_DEFAULT};
 use crate::webhooks::client::HttpClientError;
 use crate::webhooks::client_spans::CallReporter;
 use crate::webhooks::egress_policy::EgressPolicy;
@@ -17,20 +18,10 @@ use crate::webhooks::egress_policy::EgressPolicy;
 /// `[webhooks]`.
 #[derive(Clone, Debug)]
 pub struct WebhooksConfig {
-    /// Deliver events.
-    pub enable: bool,
-    /// Timeout of a delivery.
-    pub timeout: TimeSpan,
-    /// Time of consecutive failures after which an endpoint is disabled.
-    pub disable_after: TimeSpan,
-    /// Time after which an endpoint is removed that is in no live node's configuration.
-    pub remove_unconfigured_after: TimeSpan,
-    /// Maximum number of concurrent deliveries to one endpoint.
-    pub concurrency: u32,
+    /// The options of deliveries.
+    pub delivery: DeliveryOptions,
     /// Endpoints may be in private networks; by default, configured ones may.
     pub allow_private_networks: Option<bool>,
-    /// `[[webhooks.endpoints]]`.
-    pub endpoints: Vec<ConfiguredEndpoint>,
 }
 
 impl Setting for WebhookEvents {
@@ -56,29 +47,27 @@ impl WebhooksConfig {
         );
         let remove_unconfigured_after =
             section.get_if("remove_unconfigured_after", hour, between(TimeSpan::ZERO, DURATION_MAX));
-        let concurrency = section.get_if("concurrency", 32, between(1, 1_000));
+        let concurrency = section.get_if("concurrency", 32_u32, between(1, 1_000));
         let allow_private_networks = section.optional("allow_private_networks");
+        // Last, because their tables follow in the rendered configuration.
+        let endpoints = read_endpoints(section, policy_of(allow_private_networks));
         Self {
-            enable,
-            timeout,
-            disable_after,
-            remove_unconfigured_after,
-            concurrency,
+            delivery: DeliveryOptions {
+                enable,
+                endpoints,
+                timeout: timeout.to_std(),
+                disable_after,
+                remove_unconfigured_after,
+                concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
+            },
             allow_private_networks,
-            // Last, because their tables follow in the rendered configuration.
-            endpoints: read_endpoints(section, policy_of(allow_private_networks)),
         }
     }
 
     /// The options of the runtime, which reports its requests to `calls`.
     pub(crate) fn options(&self, calls: CallReporter) -> Result<WebhookOptions, HttpClientError> {
         Ok(WebhookOptions {
-            enable: self.enable,
-            endpoints: self.endpoints.clone(),
-            timeout: self.timeout.to_std(),
-            disable_after: self.disable_after,
-            remove_unconfigured_after: self.remove_unconfigured_after,
-            concurrency: usize::try_from(self.concurrency).unwrap_or(usize::MAX),
+            delivery: self.delivery.clone(),
             clients: OutboundClients::new(self.allow_private_networks)?,
             calls,
         })
@@ -119,10 +108,10 @@ fn read_endpoints(section: &mut Section<'_>, egress_policy: EgressPolicy) -> Vec
             "[webhooks.endpoints.retry_policy]".to_owned(),
             policy,
         );
-        let max_retries = retry.get_if("max_retries", 3, between(0, RETRIES_MAX));
+        let max_retries = retry.get_if("max_retries", MAX_RETRIES_DEFAULT, between(0, RETRIES_MAX));
         let retry_delay = retry.get_if(
             "retry_delay",
-            TimeSpan::from_secs(30),
+            RETRY_DELAY_DEFAULT,
             between(TimeSpan::ZERO, DURATION_MAX),
         );
         retry.finish();

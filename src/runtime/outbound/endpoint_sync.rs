@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use tracing::warn;
 
-use super::options::{ConfiguredEndpoint, WebhookOptions};
+use super::options::{ConfiguredEndpoint, DeliveryOptions};
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret};
@@ -66,7 +66,7 @@ pub struct NodeEndpoints {
 
 impl NodeEndpoints {
     /// The endpoints of these options.
-    pub fn of(options: &WebhookOptions, node: NodeId) -> Self {
+    pub fn of(options: &DeliveryOptions, node: NodeId) -> Self {
         Self {
             node,
             configured: options.endpoints.clone().into(),

@@ -81,7 +81,7 @@ impl Outbound {
                 repository: Arc::clone(&repository),
                 writer: writer.clone(),
                 client: webhooks.clients.of(EndpointSource::Configuration).clone(),
-                timeout: webhooks.timeout,
+                timeout: webhooks.delivery.timeout,
                 target,
                 node,
                 gate: gate.clone(),
@@ -90,7 +90,7 @@ impl Outbound {
             ActorSlot::new(data_sync::MAILBOX_CAPACITY)
                 .start(arbiter, "SyncSender", &supervisor, || SyncSender::new(parts));
         }
-        if !webhooks.enable {
+        if !webhooks.delivery.enable {
             return Self { dispatcher: None };
         }
         let parts = WebhookDispatcherDeps {
@@ -98,7 +98,7 @@ impl Outbound {
             writer,
             event_bus,
             endpoints,
-            configured: NodeEndpoints::of(&webhooks, node),
+            configured: NodeEndpoints::of(&webhooks.delivery, node),
             options: webhooks,
             node,
             gate,

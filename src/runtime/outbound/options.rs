@@ -20,6 +20,17 @@ use crate::webhooks::payload::test_message;
 /// Options of webhooks.
 #[derive(Clone, Debug)]
 pub struct WebhookOptions {
+    /// The configured options of deliveries.
+    pub delivery: DeliveryOptions,
+    /// HTTP clients.
+    pub clients: OutboundClients,
+    /// Reports outgoing calls.
+    pub calls: CallReporter,
+}
+
+/// Options of deliveries.
+#[derive(Clone, Debug)]
+pub struct DeliveryOptions {
     /// Webhooks are enabled.
     pub enable: bool,
     /// The configured endpoints.
@@ -32,22 +43,20 @@ pub struct WebhookOptions {
     pub remove_unconfigured_after: TimeSpan,
     /// Maximum number of concurrent deliveries to one endpoint.
     pub concurrency: usize,
-    /// HTTP clients.
-    pub clients: OutboundClients,
-    /// Reports outgoing calls.
-    pub calls: CallReporter,
 }
 
 impl WebhookOptions {
     /// Options without webhooks.
     pub fn off() -> Result<Self, HttpClientError> {
         Ok(Self {
-            enable: false,
-            endpoints: Vec::new(),
-            timeout: Duration::ZERO,
-            disable_after: TimeSpan::ZERO,
-            remove_unconfigured_after: TimeSpan::ZERO,
-            concurrency: 1,
+            delivery: DeliveryOptions {
+                enable: false,
+                endpoints: Vec::new(),
+                timeout: Duration::ZERO,
+                disable_after: TimeSpan::ZERO,
+                remove_unconfigured_after: TimeSpan::ZERO,
+                concurrency: 1,
+            },
             clients: OutboundClients::new(None)?,
             calls: CallReporter::default(),
         })

@@ -186,7 +186,7 @@ impl WebhookSender {
             }
             return;
         }
-        while self.in_flight < self.parts.options.concurrency {
+        while self.in_flight < self.parts.options.delivery.concurrency {
             let Some(first) = self.ready.front() else { return };
             let late = self.parts.clock.now() - first.message.at;
             if !self.parts.throttle.may_begin(late.to_std().unwrap_or_default()) {
@@ -196,7 +196,7 @@ impl WebhookSender {
             let Some(due) = self.ready.pop_front() else { return };
             self.in_flight += 1;
             let client = self.parts.options.clients.of(self.endpoint.source).clone();
-            let (endpoint, wait) = (Arc::clone(&self.endpoint), self.parts.options.timeout);
+            let (endpoint, wait) = (Arc::clone(&self.endpoint), self.parts.options.delivery.timeout);
             let now = self.parts.clock.now();
             let calls = self.parts.options.calls.clone();
             let sent = async move {

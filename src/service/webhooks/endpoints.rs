@@ -23,6 +23,10 @@ use crate::storage::change::{Applied, Change, ChangeError, WebhookChange};
 use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::JobRepository;
 
+/// Default maximum number of retries of a delivery.
+pub const MAX_RETRIES_DEFAULT: u32 = 3;
+/// Default delay before the first retry of a delivery.
+pub const RETRY_DELAY_DEFAULT: TimeSpan = TimeSpan::from_secs(30);
 /// Maximum number of tries of a change with concurrent changes.
 const TRIES: usize = 8;
 /// Maximum number of endpoints: every commit evaluates each of them.

@@ -5,4 +5,6 @@ mod deliveries;
 mod endpoints;
 
 pub use self::deliveries::DeliveryList;
-pub use self::endpoints::{EndpointDraft, EndpointPatch, EndpointView, Webhooks};
+pub use self::endpoints::{
+    EndpointDraft, EndpointPatch, EndpointView, MAX_RETRIES_DEFAULT, RETRY_DELAY_DEFAULT, Webhooks,
+};

@@ -23,7 +23,7 @@ use tickerq::runtime::actor::clock::Clock;
 use tickerq::runtime::maintenance::pruner::Retention;
 use tickerq::runtime::monitoring::job_spans::Traces;
 use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
-use tickerq::runtime::outbound::options::{OutboundClients, SyncOptions, WebhookOptions};
+use tickerq::runtime::outbound::options::{DeliveryOptions, OutboundClients, SyncOptions, WebhookOptions};
 use tickerq::runtime::{Runtime, RuntimeOptions};
 use tickerq::service::jobs::Jobs;
 use tickerq::service::limits::job_limits::{JobLimits, UnknownJobTypes};
@@ -157,12 +157,14 @@ pub fn options(clock: Clock) -> RuntimeOptions {
         clock,
         defaults: Arc::default(),
         webhooks: WebhookOptions {
-            enable: true,
-            endpoints: Vec::new(),
-            timeout: Duration::from_secs(1),
-            disable_after: TimeSpan::from_secs(60),
-            remove_unconfigured_after: TimeSpan::from_secs(3_600),
-            concurrency: 1,
+            delivery: DeliveryOptions {
+                enable: true,
+                endpoints: Vec::new(),
+                timeout: Duration::from_secs(1),
+                disable_after: TimeSpan::from_secs(60),
+                remove_unconfigured_after: TimeSpan::from_secs(3_600),
+                concurrency: 1,
+            },
             clients: OutboundClients::new(None).expect("clients"),
             calls: CallReporter::default(),
         },

@@ -9,12 +9,8 @@ use crate::api::contract::field_values::{Parsed, RetryCount};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::event::WebhookEvents;
-use crate::service::webhooks::{EndpointDraft, EndpointPatch};
+use crate::service::webhooks::{EndpointDraft, EndpointPatch, MAX_RETRIES_DEFAULT, RETRY_DELAY_DEFAULT};
 
-/// Default maximum number of retries of a delivery.
-const MAX_RETRIES_DEFAULT: u32 = 3;
-/// Default backoff before the first retry.
-const RETRY_DELAY_DEFAULT: TimeSpan = TimeSpan::from_secs(30);
 /// Default time for which a replaced secret is used.
 const OVERLAP_DEFAULT: TimeSpan = TimeSpan::from_secs(24 * 3600);
 

@@ -45,7 +45,7 @@ impl WebhookSender {
                 let since = self.failing_since.map_or(now, |since| since.min(now));
                 self.failing_since = Some(since);
                 self.health = EndpointHealth::FailingSince(since);
-                if Endpoint::is_given_up(since, self.parts.options.disable_after, now) {
+                if Endpoint::is_given_up(since, self.parts.options.delivery.disable_after, now) {
                     self.give_up(DisabledReason::Failing, now);
                 }
             }
