@@ -261,6 +261,18 @@ pub enum ServiceError {
         /// Suggested delay.
         retry_after: Duration,
     },
+    /// All connections for reads are in use.
+    #[error("all connections to storage are busy; retry in {} s", retry_after.as_secs())]
+    StorageBusy {
+        /// Suggested delay.
+        retry_after: Duration,
+    },
+    /// Too many changes of jobs with large texts are in progress.
+    #[error("too many changes of large jobs are in progress; retry in {} s", retry_after.as_secs())]
+    ChangesBusy {
+        /// Suggested delay.
+        retry_after: Duration,
+    },
     /// The cost of the request exceeds the caller's rate limit.
     #[error(transparent)]
     RateLimited(#[from] RateExceeded),
@@ -316,6 +328,22 @@ impl ServiceError {
         }
     }
 
+    /// True if the same request may succeed later.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Busy { .. }
+                | Self::StorageBusy { .. }
+                | Self::ChangesBusy { .. }
+                | Self::ReadsBusy { .. }
+                | Self::ReadTimedOut { .. }
+                | Self::RateLimited(_)
+                | Self::Contended
+                | Self::Unavailable { .. }
+                | Self::StorageFault { .. }
+        )
+    }
+
     /// Error of a result that storage must not return for a change.
     pub(super) fn unexpected(applied: &Applied) -> Self {
         Self::Internal {
@@ -356,7 +384,7 @@ impl From<RepositoryError> for ServiceError {
             RepositoryError::Unavailable { reason } => Self::Unavailable { reason },
             RepositoryError::Fault { fault, reason } => Self::StorageFault { fault, reason },
             RepositoryError::Corrupt { reason } => Self::Internal { reason },
-            RepositoryError::Busy => Self::Busy {
+            RepositoryError::Busy => Self::StorageBusy {
                 retry_after: RETRY_AFTER,
             },
             RepositoryError::TimedOut { time } => Self::ReadTimedOut {

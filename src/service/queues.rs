@@ -153,7 +153,7 @@ impl Queues {
 
     async fn switch(&self, caller: &Caller, name: &QueueName, is_paused: bool) -> Result<QueueView, ServiceError> {
         caller.require(Scope::Write)?;
-        self.read(name).await?;
+        let before = self.read(name).await?;
         let change = Change::Queue(QueueChange::Set {
             queue: name.clone(),
             is_paused: Some(is_paused),
@@ -169,7 +169,8 @@ impl Queues {
         let Applied::QueueSet { changed: _ } = applied else {
             return Err(ServiceError::unexpected(&applied));
         };
-        self.read(name).await
+        // The change took effect, even if storage can't be read now.
+        Ok(self.read(name).await.unwrap_or(QueueView { is_paused, ..before }))
     }
 
     /// Deletes the pending jobs of a queue, the failed ones, or both: those that exist at the start. Returns the queue
@@ -182,7 +183,7 @@ impl Queues {
         clear_failed: bool,
     ) -> Result<(Cleared, QueueView), ServiceError> {
         caller.require(Scope::Write)?;
-        self.read(name).await?;
+        let mut before = self.read(name).await?;
         // One record for all steps, which update it under its id.
         let entry = self
             .audit
@@ -196,7 +197,9 @@ impl Queues {
         if clear_failed {
             cleared.failed = self.remove(name, JobStatus::Failed, up_to, entry.as_ref()).await?;
         }
-        Ok((cleared, self.read(name).await?))
+        before.counts.pending = before.counts.pending.saturating_sub(cleared.pending);
+        before.counts.failed = before.counts.failed.saturating_sub(cleared.failed);
+        Ok((cleared, self.read(name).await.unwrap_or(before)))
     }
 
     async fn remove(

@@ -70,6 +70,8 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::Busy { .. }
         | ServiceError::RateLimited(_)
         | ServiceError::ReadsBusy { .. }
+        | ServiceError::StorageBusy { .. }
+        | ServiceError::ChangesBusy { .. }
         | ServiceError::ReadTimedOut { .. }
         | ServiceError::Unavailable { .. }
         | ServiceError::StorageFault { .. }

@@ -64,9 +64,10 @@ impl Problem {
             ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
             ServiceError::QueueFull { .. } | ServiceError::NoLeaseMemory => (ProblemKind::Busy, Some(COME_BACK)),
-            ServiceError::Busy { retry_after } | ServiceError::ReadsBusy { retry_after, .. } => {
-                (ProblemKind::Busy, Some(retry_after))
-            }
+            ServiceError::Busy { retry_after }
+            | ServiceError::StorageBusy { retry_after }
+            | ServiceError::ChangesBusy { retry_after }
+            | ServiceError::ReadsBusy { retry_after, .. } => (ProblemKind::Busy, Some(retry_after)),
             ServiceError::RateLimited(RateExceeded::Now { retry_after, .. }) => {
                 (ProblemKind::TooManyRequests, Some(retry_after))
             }

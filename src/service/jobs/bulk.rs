@@ -37,6 +37,16 @@ pub struct Changed {
     pub has_more: bool,
 }
 
+/// Result of changing the jobs of a page.
+struct ChangedPage {
+    /// The last job of the page.
+    last: Option<JobId>,
+    /// True if more jobs may follow.
+    is_full: bool,
+    /// Number of changed jobs.
+    count: u64,
+}
+
 /// The change of one job, and its audited action.
 type Step = (Change, AuditedAction);
 
@@ -121,32 +131,54 @@ impl Jobs {
                 after,
                 order: Order::NewestFirst,
             };
-            let found = if is_expensive_page(&*self.repository, &filter, page).await? {
-                let read = self.repository.expensive_jobs(&filter, page);
-                // A call is charged once, however many steps it takes.
-                let charge = std::mem::replace(&mut charge, Charge::Nothing);
-                match self.reads.run(caller, charge, NARROW_JOBS, read).await {
-                    // The jobs changed so far are reported; the caller continues with the rest.
-                    Err(ServiceError::ReadsBusy { .. } | ServiceError::ReadTimedOut { .. }) if changed.count > 0 => {
-                        changed.has_more = true;
-                        return Ok(changed);
-                    }
-                    found => found?,
+            match self.change_page(caller, &filter, page, &mut charge, &rule).await {
+                Ok(ChangedPage { last: None, .. }) => {
+                    changed.has_more = false;
+                    break;
                 }
-            } else {
-                self.repository.jobs(&filter, page).await?
-            };
-            let ids: Vec<JobId> = found.iter().map(|job| job.id).collect();
-            changed.has_more = ids.len() == usize::try_from(page.limit).unwrap_or(usize::MAX);
-            let Some(last) = ids.last().copied() else { break };
-            changed.count += self.change_these(caller, ids, &filter, &rule).await?;
+                Ok(ChangedPage { last, is_full, count }) => {
+                    changed.count += count;
+                    changed.has_more = is_full;
+                    after = last;
+                }
+                // The jobs changed so far are reported; the caller continues with the rest.
+                Err(failure) if changed.count > 0 && failure.is_transient() => {
+                    changed.has_more = true;
+                    return Ok(changed);
+                }
+                Err(failure) => return Err(failure),
+            }
             if !changed.has_more {
                 break;
             }
-            after = Some(last);
             left -= page.limit;
         }
         Ok(changed)
+    }
+
+    /// Changes the jobs of a page.
+    async fn change_page(
+        &self,
+        caller: &Caller,
+        filter: &JobFilter,
+        page: Page,
+        charge: &mut Charge,
+        rule: impl Fn(&Arc<Job>) -> Option<Step>,
+    ) -> Result<ChangedPage, ServiceError> {
+        let found = if is_expensive_page(&*self.repository, filter, page).await? {
+            let read = self.repository.expensive_jobs(filter, page);
+            // A call is charged once, however many steps it takes.
+            let charge = std::mem::replace(charge, Charge::Nothing);
+            self.reads.run(caller, charge, NARROW_JOBS, read).await?
+        } else {
+            self.repository.jobs(filter, page).await?
+        };
+        let ids: Vec<JobId> = found.iter().map(|job| job.id).collect();
+        Ok(ChangedPage {
+            last: ids.last().copied(),
+            is_full: ids.len() == usize::try_from(page.limit).unwrap_or(usize::MAX),
+            count: self.change_these(caller, ids, filter, rule).await?,
+        })
     }
 
     async fn change_these(
@@ -158,7 +190,12 @@ impl Jobs {
     ) -> Result<u64, ServiceError> {
         let mut count = 0;
         for _ in 0..MAX_TRIES {
-            let jobs = self.repository.jobs_in_brief(&ids).await?;
+            let jobs = match self.repository.jobs_in_brief(&ids).await {
+                Ok(jobs) => jobs,
+                // The others stay as concurrent changes have left them.
+                Err(_) if count > 0 => break,
+                Err(failure) => return Err(failure.into()),
+            };
             let mut changes = Vec::with_capacity(jobs.len());
             ids.clear();
             for job in jobs.iter().filter(|job| filter.matches(job)) {
@@ -173,7 +210,11 @@ impl Jobs {
             if changes.is_empty() {
                 break;
             }
-            let results = self.audit.write_all(changes).await?;
+            let results = match self.audit.write_all(changes).await {
+                Ok(results) => results,
+                Err(_) if count > 0 => break,
+                Err(failure) => return Err(failure.into()),
+            };
             let mut again = Vec::new();
             for (id, result) in ids.iter().zip(results) {
                 match result {

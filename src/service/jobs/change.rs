@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tracing::debug;
+
 use super::use_cases::Jobs;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::job::Job;
@@ -30,6 +32,8 @@ pub struct ChangedJob {
     pub attempts: Vec<Attempt>,
     /// Held while a large job is in memory.
     pub permit: Option<TextPermit>,
+    /// True if its texts and its history could not be read: the response has ids and statuses only.
+    pub is_reduced: bool,
 }
 
 impl ChangedJob {
@@ -39,6 +43,7 @@ impl ChangedJob {
             job: Arc::clone(job),
             attempts: Vec::new(),
             permit: None,
+            is_reduced: false,
         }
     }
 }
@@ -54,13 +59,24 @@ pub enum CancelOutcome {
 
 impl Jobs {
     /// A changed job with its large texts and its history, for the response to its change. Callers without the read scope
-    /// receive the job as it was changed, which may be brief, without its history.
+    /// receive the job as it was changed, which may be brief, without its history; so do others if it can't be read now,
+    /// because the change took effect.
     pub async fn changed(&self, caller: &Caller, job: &Arc<Job>) -> Result<ChangedJob, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
         if !caller.may(Scope::Read) {
             // The response has ids and statuses only.
             return Ok(ChangedJob::new(job));
         }
+        Ok(self.with_texts(caller, job).await.unwrap_or_else(|failure| {
+            debug!(job.id = %job.id, "failed to read the changed job {}: {failure}", job.id);
+            ChangedJob {
+                is_reduced: true,
+                ..ChangedJob::new(job)
+            }
+        }))
+    }
+
+    async fn with_texts(&self, caller: &Caller, job: &Arc<Job>) -> Result<ChangedJob, ServiceError> {
         let permit = if job.is_brief || job.attempt > FEW_ATTEMPTS {
             Some(self.large_texts.for_read(caller).await?)
         } else {
@@ -80,7 +96,12 @@ impl Jobs {
             });
         }
         let attempts = self.history(&job).await?;
-        Ok(ChangedJob { job, attempts, permit })
+        Ok(ChangedJob {
+            job,
+            attempts,
+            permit,
+            is_reduced: false,
+        })
     }
 
     /// Cancels a pending job; requests cancellation of a running one.
@@ -179,16 +200,21 @@ impl Jobs {
     ) -> Result<Arc<Job>, ServiceError> {
         caller.require(Scope::Write)?;
         self.limits.check_patch(&patch)?;
-        if let Some(queue) = &patch.queue {
-            self.admission.check_queue(caller, queue, None).await?;
-        }
-        self.change(
+        let new_queue = match &patch.queue {
+            Some(queue) => self.admission.check_queue(caller, queue).await?,
+            None => None,
+        };
+        let changed = self.change(
             caller,
             (AuditedAction::UPDATE, id, if_match),
             |_| patch.parameters.is_some(),
             |job| job.patch(patch.clone(), self.runtime.clock.now()),
-        )
-        .await
+        );
+        let changed = changed.await?;
+        if let Some(new_queue) = new_queue {
+            new_queue.stored();
+        }
+        Ok(changed)
     }
 
     /// Deletes a finished job with its history.

@@ -137,7 +137,7 @@ impl Jobs {
         };
         let is_new_key =
             |(job, inserted): &(&Arc<Job>, &Inserted)| job.unique_key.is_some() && **inserted == Inserted::New;
-        admitted.used_unique_keys(jobs.iter().zip(&inserted).filter(is_new_key).count());
+        admitted.stored(jobs.iter().zip(&inserted).filter(is_new_key).count());
         let mut scheduled = Vec::with_capacity(jobs.len());
         for (job, inserted) in jobs.into_iter().zip(inserted) {
             scheduled.push(match inserted {

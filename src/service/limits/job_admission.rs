@@ -1,14 +1,16 @@
 //! Admission of new jobs by the limits of queues: the number of queues, and their pending jobs.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 
 use super::caller_limits::{CallerLimits, SharedResource};
+use super::charge::Charge;
 use super::job_limits::JobLimits;
+use super::known_queues::{KnownQueues, NewQueues};
 use crate::domain::access::caller::{Caller, CallerKind};
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
@@ -46,9 +48,11 @@ pub(crate) struct JobAdmission {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     limits: Arc<JobLimits>,
-    /// Known queues in addition to the configured ones, so that queues are only counted when a new one is used.
-    known_queues: std::sync::RwLock<HashSet<QueueName>>,
+    /// The queues in addition to the configured ones, so that queues are only counted when a new one is used.
+    known_queues: Arc<KnownQueues>,
     caller_limits: Arc<CallerLimits>,
+    /// Held while a request with new queues is admitted.
+    creating: Mutex<()>,
     /// Held while unused queues are removed.
     pruned: Mutex<Option<LastPrune>>,
     /// The queues with a limit of pending jobs.
@@ -64,30 +68,32 @@ struct PendingLimit {
     turn: Arc<RwLock<()>>,
 }
 
-/// Permission to write jobs into limited queues, and the unique keys charged for them. Held until the jobs are written.
+/// Permission to write jobs, and the resources charged for them. Held until the jobs are written.
 pub(crate) struct Admitted {
     _reservations: Vec<Reservation>,
-    charge: Charge,
-}
-
-/// Unique keys charged for a request; unused ones are returned.
-struct Charge {
-    limits: Arc<CallerLimits>,
-    caller: Caller,
-    unique_keys: usize,
+    /// `None` for a request that was made before.
+    unique_keys: Option<Charge>,
+    new_queues: Option<NewQueues>,
 }
 
 impl Admitted {
-    /// Keeps the charge for `count` new jobs with a unique key.
-    pub(crate) fn used_unique_keys(&mut self, count: usize) {
-        self.charge.unique_keys = self.charge.unique_keys.saturating_sub(count);
+    /// Permission for a request that was made before: it creates nothing.
+    fn replay() -> Self {
+        Self {
+            _reservations: Vec::new(),
+            unique_keys: None,
+            new_queues: None,
+        }
     }
-}
 
-impl Drop for Charge {
-    fn drop(&mut self) {
-        self.limits
-            .give_back(&self.caller, SharedResource::UniqueKeys, self.unique_keys);
+    /// Keeps the charges: the jobs are stored, `unique_keys` of them new with a unique key.
+    pub(crate) fn stored(&mut self, unique_keys: usize) {
+        if let Some(charge) = &mut self.unique_keys {
+            charge.keep(unique_keys);
+        }
+        if let Some(new_queues) = self.new_queues.take() {
+            new_queues.stored();
+        }
     }
 }
 
@@ -127,7 +133,8 @@ impl JobAdmission {
         Self {
             repository,
             runtime: runtime.clone(),
-            known_queues: std::sync::RwLock::default(),
+            known_queues: Arc::default(),
+            creating: Mutex::default(),
             caller_limits: Arc::new(CallerLimits::new(
                 limits.new_queues_per_caller,
                 limits.unique_keys_per_caller,
@@ -148,8 +155,8 @@ impl JobAdmission {
         Ok(())
     }
 
-    /// Admits the jobs, or fails with the full queue; `first_index` is their index in a batch. `request` is the
-    /// idempotency key in storage.
+    /// Admits the jobs, or fails with the limit that they exceed; `first_index` is their index in a batch. `request` is the
+    /// idempotency key in storage: no limit rejects a request that was made before.
     pub(crate) async fn admit(
         &self,
         caller: &Caller,
@@ -157,59 +164,79 @@ impl JobAdmission {
         request: Option<&str>,
         first_index: Option<usize>,
     ) -> Result<Admitted, ServiceError> {
-        let charge = self.charge(caller, jobs, request).await?;
-        self.check_queues(caller, jobs.iter().map(|job| &job.queue), first_index)
-            .await?;
-        let mut reservations = Vec::new();
-        if self.pending_limits.is_empty() {
-            return Ok(Admitted {
-                _reservations: reservations,
-                charge,
-            });
+        match (self.admit_new(caller, jobs, first_index).await, request) {
+            (Err(refused), Some(request)) if is_limit(&refused) => {
+                if self.repository.is_known_request(request).await? {
+                    Ok(Admitted::replay())
+                } else {
+                    Err(refused)
+                }
+            }
+            (admitted, _) => admitted,
         }
+    }
+
+    async fn admit_new(
+        &self,
+        caller: &Caller,
+        jobs: &[Arc<Job>],
+        first_index: Option<usize>,
+    ) -> Result<Admitted, ServiceError> {
+        let unique_keys = Some(self.charge(caller, jobs).await?);
+        let new_queues = self
+            .check_queues(caller, jobs.iter().map(|job| &job.queue), first_index)
+            .await?;
+        let reservations = match self.reserve_all(jobs.iter()).await {
+            Err(ServiceError::QueueFull { .. }) if jobs.iter().any(|job| job.unique_key.is_some()) => {
+                let taken = self.taken_keys(jobs).await?;
+                let is_new = |job: &&Arc<Job>| job.unique_key.as_ref().is_none_or(|key| !taken.contains(key));
+                self.reserve_all(jobs.iter().filter(is_new)).await?
+            }
+            reserved => reserved?,
+        };
+        Ok(Admitted {
+            _reservations: reservations,
+            unique_keys,
+            new_queues,
+        })
+    }
+
+    /// The unique keys of the jobs that unfinished jobs have.
+    async fn taken_keys(&self, jobs: &[Arc<Job>]) -> Result<HashSet<UniqueKey>, ServiceError> {
+        let keys: HashSet<&UniqueKey> = jobs.iter().filter_map(|job| job.unique_key.as_ref()).collect();
+        let keys: Vec<UniqueKey> = keys.into_iter().cloned().collect();
+        Ok(self.repository.taken_unique_keys(&keys).await?)
+    }
+
+    /// Charges the unique keys of new jobs. Existing keys are only looked up if the charge would exceed the limit.
+    async fn charge(&self, caller: &Caller, jobs: &[Arc<Job>]) -> Result<Charge, ServiceError> {
+        let keys: HashSet<&UniqueKey> = jobs.iter().filter_map(|job| job.unique_key.as_ref()).collect();
+        let take = |count| Charge::take(&self.caller_limits, caller, SharedResource::UniqueKeys, count);
+        match take(keys.len()) {
+            Err(refused) => match self.taken_keys(jobs).await?.len() {
+                0 => Err(refused),
+                existing => take(keys.len().saturating_sub(existing)),
+            },
+            taken => taken,
+        }
+    }
+
+    /// Reserves places in the queues with a limit.
+    async fn reserve_all(&self, jobs: impl Iterator<Item = &Arc<Job>>) -> Result<Vec<Reservation>, ServiceError> {
         // In the order of their names, so that two requests for the same queues can't deadlock.
         let mut wanted: BTreeMap<&QueueName, u64> = BTreeMap::new();
-        for job in jobs {
-            *wanted.entry(&job.queue).or_default() += 1;
+        if !self.pending_limits.is_empty() {
+            for job in jobs {
+                *wanted.entry(&job.queue).or_default() += 1;
+            }
         }
+        let mut reservations = Vec::new();
         for (queue, jobs) in wanted {
             if let Some(limit) = self.pending_limits.get(queue) {
                 reservations.push(self.reserve(queue, limit, jobs).await?);
             }
         }
-        Ok(Admitted {
-            _reservations: reservations,
-            charge,
-        })
-    }
-
-    /// Charges the unique keys of new jobs. Existing keys are only looked up if the charge would exceed the limit.
-    async fn charge(&self, caller: &Caller, jobs: &[Arc<Job>], request: Option<&str>) -> Result<Charge, ServiceError> {
-        let keys: HashSet<&UniqueKey> = jobs.iter().filter_map(|job| job.unique_key.as_ref()).collect();
-        let mut count = keys.len();
-        let taken = self.caller_limits.take(caller, SharedResource::UniqueKeys, count);
-        if let Err(refused) = taken {
-            let is_known = match request {
-                Some(request) => self.repository.is_known_request(request).await?,
-                None => false,
-            };
-            if is_known {
-                count = 0;
-            } else {
-                let keys: Vec<UniqueKey> = keys.into_iter().cloned().collect();
-                let existing = self.repository.taken_unique_keys(&keys).await?.len();
-                if existing == 0 {
-                    return Err(refused);
-                }
-                count -= existing.min(count);
-                self.caller_limits.take(caller, SharedResource::UniqueKeys, count)?;
-            }
-        }
-        Ok(Charge {
-            limits: Arc::clone(&self.caller_limits),
-            caller: caller.clone(),
-            unique_keys: count,
-        })
+        Ok(reservations)
     }
 
     async fn reserve(
@@ -250,14 +277,13 @@ impl JobAdmission {
         Ok(self.repository.count(&filter).await?)
     }
 
-    /// Checks that a queue exists or may be created; `index` is its index in a batch.
+    /// Checks that a queue exists or may be created. The result is held until it is written.
     pub(crate) async fn check_queue(
         &self,
         caller: &Caller,
         queue: &QueueName,
-        index: Option<usize>,
-    ) -> Result<(), ServiceError> {
-        self.check_queues(caller, std::iter::once(queue), index).await
+    ) -> Result<Option<NewQueues>, ServiceError> {
+        self.check_queues(caller, std::iter::once(queue), None).await
     }
 
     async fn check_queues<'a>(
@@ -265,37 +291,32 @@ impl JobAdmission {
         caller: &Caller,
         queues: impl Iterator<Item = &'a QueueName> + Clone,
         first_index: Option<usize>,
-    ) -> Result<(), ServiceError> {
-        let are_known = |known: &HashSet<QueueName>| {
-            queues
-                .clone()
-                .all(|queue| known.contains(queue) || self.limits.queues.contains(queue))
-        };
-        // The set stays consistent if a thread panics while holding the lock.
-        if are_known(&self.known_queues.read().unwrap_or_else(PoisonError::into_inner)) {
-            return Ok(());
+    ) -> Result<Option<NewQueues>, ServiceError> {
+        let unconfigured = || queues.clone().filter(|queue| !self.limits.queues.contains(*queue));
+        if self.known_queues.are_stored(unconfigured()) {
+            return Ok(None);
         }
+        let stored = self.stored_queues().await?.names;
+        let new: HashSet<&QueueName> = unconfigured().filter(|queue| !stored.contains(*queue)).collect();
+        self.known_queues.replace(stored);
+        if new.is_empty() {
+            return Ok(None);
+        }
+        let charge = Charge::take(&self.caller_limits, caller, SharedResource::NewQueues, new.len())?;
+        let _creating = self.creating.lock().await;
         let max = self.limits.queues_max;
-        let is_new = |known: &HashSet<QueueName>, queue: &QueueName| {
-            !known.contains(queue) && !self.limits.queues.contains(queue)
-        };
-        let StoredQueues {
-            names: mut known,
-            is_any_empty,
-        } = self.stored_queues().await?;
-        let new: HashSet<&QueueName> = queues.clone().filter(|queue| is_new(&known, queue)).collect();
-        self.caller_limits.take(caller, SharedResource::NewQueues, new.len())?;
-        if known.len() + new.len() > max {
-            // Removing unused queues makes room for new ones.
-            if is_any_empty && self.prune_queues().await? {
-                known = self.stored_queues().await?.names;
-            }
+        let mut used = self.used_queues().await?;
+        let missing = new.iter().filter(|queue| !used.names.contains(**queue)).count();
+        // Removing unused queues makes room for new ones.
+        if used.names.len() + missing > max && used.is_any_empty && self.prune_queues().await? {
+            used = self.used_queues().await?;
         }
+        let mut names = used.names;
         for (index, queue) in queues.enumerate() {
-            if !is_new(&known, queue) {
+            if !new.contains(queue) || names.contains(queue) {
                 continue;
             }
-            if known.len() >= max {
+            if names.len() >= max {
                 return Err(ServiceError::Invalid {
                     field: "queue",
                     index: first_index.map(|first| first + index),
@@ -305,10 +326,18 @@ impl JobAdmission {
                     ),
                 });
             }
-            known.insert(queue.clone());
+            names.insert(queue.clone());
         }
-        *self.known_queues.write().unwrap_or_else(PoisonError::into_inner) = known;
-        Ok(())
+        let new = new.into_iter().cloned().collect();
+        Ok(Some(self.known_queues.admit(new, charge)))
+    }
+
+    /// The queues in storage, and those of admitted requests.
+    async fn used_queues(&self) -> Result<StoredQueues, ServiceError> {
+        let admitted = self.known_queues.admitted();
+        let mut used = self.stored_queues().await?;
+        used.names.extend(admitted);
+        Ok(used)
     }
 
     /// Removes unused queues, unless a recent removal found none. Returns true if there may be fewer queues since this
@@ -346,4 +375,15 @@ impl JobAdmission {
             names: stored.into_iter().map(|queue| queue.name).collect(),
         })
     }
+}
+
+/// True if the request exceeds a limit that a repeated request does not use.
+fn is_limit(error: &ServiceError) -> bool {
+    matches!(
+        error,
+        ServiceError::QueueFull { .. }
+            | ServiceError::CallerLimit { .. }
+            | ServiceError::OverCallerLimit { .. }
+            | ServiceError::Invalid { field: "queue", .. }
+    )
 }

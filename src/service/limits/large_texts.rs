@@ -73,7 +73,9 @@ impl LargeTexts {
         match timeout(PATIENCE, Arc::clone(&self.changes).acquire_owned()).await {
             Ok(Ok(permit)) => Ok(TextPermit(Arc::new(Held::Change(permit)))),
             // The semaphore is never closed.
-            Ok(Err(_)) | Err(_) => Err(busy(false)),
+            Ok(Err(_)) | Err(_) => Err(ServiceError::ChangesBusy {
+                retry_after: RETRY_AFTER,
+            }),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Limits of this server: of jobs, of queues, of callers on shared resources, and of reads.
 
 pub(crate) mod caller_limits;
+mod charge;
 pub mod expensive_reads;
 pub(crate) mod job_admission;
 pub mod job_limits;
+pub(crate) mod known_queues;
 pub mod large_texts;
 pub(crate) mod read_cost;
 pub(crate) mod turns;

@@ -18,6 +18,7 @@ use crate::service::error::ServiceError;
 use crate::service::idempotency::IdempotencyKey;
 use crate::service::limits::job_admission::JobAdmission;
 use crate::service::limits::job_limits::{JobLimits, check_due};
+use crate::service::limits::known_queues::NewQueues;
 use crate::service::limits::large_texts::LargeTexts;
 use crate::service::limits::turns::Turns;
 use crate::storage::change::{Applied, Change, ChangeError, RecurringChange};
@@ -88,7 +89,8 @@ impl Recurring {
     ) -> Result<(Arc<RecurringJob>, bool), ServiceError> {
         caller.require(Scope::Write)?;
         self.admission.check_running(caller)?;
-        self.check(caller, &new).await?;
+        self.check(&new)?;
+        let new_queue = self.check_queue(caller, &new).await?;
         let now = self.runtime.clock.now();
         // Expressions that never match are rejected when they are parsed.
         if new.schedule.next_after(now).is_none() {
@@ -118,6 +120,9 @@ impl Recurring {
         let Applied::RecurringStored = applied else {
             return Err(ServiceError::unexpected(&applied));
         };
+        if let Some(new_queue) = new_queue {
+            new_queue.stored();
+        }
         Ok((recurring, false))
     }
 
@@ -198,7 +203,8 @@ impl Recurring {
                 key: kept_key(&before, wanted.key.as_ref())?,
                 ..wanted
             };
-            self.check(caller, &wanted).await?;
+            self.check(&wanted)?;
+            let new_queue = self.check_queue(caller, &wanted).await?;
             if wanted == before.as_new() {
                 return Ok(before);
             }
@@ -210,7 +216,12 @@ impl Recurring {
             let entry = self.audit.entry(caller, action);
             let entry = entry.map(|entry| audit_writer::of_recurring(entry, &after));
             match self.audit.write(update, entry).await? {
-                Ok(Applied::RecurringStored) => return Ok(after),
+                Ok(Applied::RecurringStored) => {
+                    if let Some(new_queue) = new_queue {
+                        new_queue.stored();
+                    }
+                    return Ok(after);
+                }
                 Ok(other) => return Err(ServiceError::unexpected(&other)),
                 Err(ChangeError::Conflict) => {}
                 Err(refused) => return Err(refused.into()),
@@ -280,9 +291,12 @@ impl Recurring {
             });
             // Held until the job is written or rejected.
             let admitted = self.admission.admit(caller, std::slice::from_ref(&job), None, None);
-            let _admitted = admitted.await?;
+            let mut admitted = admitted.await?;
             match self.audit.write(trigger, entry).await? {
-                Ok(Applied::Fired(fired)) if fired == [true] => return Ok(job),
+                Ok(Applied::Fired(fired)) if fired == [true] => {
+                    admitted.stored(0);
+                    return Ok(job);
+                }
                 Ok(Applied::Fired(_)) => apart = rand::random_range(1..1_000),
                 // It was deleted or changed concurrently.
                 Err(ChangeError::Conflict) => {}
@@ -323,13 +337,15 @@ impl Recurring {
         }
     }
 
-    async fn check(&self, caller: &Caller, new: &NewRecurringJob) -> Result<(), ServiceError> {
-        let occurrence = new.template.new_job(Due::Now);
-        self.limits.check(&occurrence, None)?;
-        let by_default = &self.limits.defaults.of(&occurrence.job_type).queue;
-        self.admission
-            .check_queue(caller, occurrence.queue.as_ref().unwrap_or(by_default), None)
-            .await?;
+    /// Checks that the queue of the occurrences exists or may be created.
+    async fn check_queue(&self, caller: &Caller, new: &NewRecurringJob) -> Result<Option<NewQueues>, ServiceError> {
+        let Template { job_type, queue, .. } = &new.template;
+        let queue = queue.as_ref().unwrap_or(&self.limits.defaults.of(job_type).queue);
+        self.admission.check_queue(caller, queue).await
+    }
+
+    fn check(&self, new: &NewRecurringJob) -> Result<(), ServiceError> {
+        self.limits.check(&new.template.new_job(Due::Now), None)?;
         if let (Some(starts_at), Some(ends_at)) = (new.schedule.starts_at, new.schedule.ends_at)
             && starts_at > ends_at
         {

@@ -98,19 +98,27 @@ impl Webhooks {
         let delivery = self.read_delivery(id).await?;
         // A delivery of a deleted endpoint can't be sent.
         self.read(delivery.endpoint_id).await?;
-        if delivery.status != DeliveryStatus::Pending {
-            let again = Change::Webhook(WebhookChange::Redeliver {
-                which: Redelivery::One(id),
-                now: self.runtime.clock.now(),
-            });
-            let entry = self.audit.entry(caller, AuditedAction::REDELIVER);
-            let entry = entry.map(|entry| audit_writer::of_endpoint(entry, delivery.endpoint_id));
-            let applied = self.audit.write(again, entry).await??;
-            let Applied::Removed(_) = applied else {
-                return Err(ServiceError::unexpected(&applied));
-            };
+        if delivery.status == DeliveryStatus::Pending {
+            return Ok(delivery);
         }
-        self.read_delivery(id).await
+        let now = self.runtime.clock.now();
+        let again = Change::Webhook(WebhookChange::Redeliver {
+            which: Redelivery::One(id),
+            now,
+        });
+        let entry = self.audit.entry(caller, AuditedAction::REDELIVER);
+        let entry = entry.map(|entry| audit_writer::of_endpoint(entry, delivery.endpoint_id));
+        let applied = self.audit.write(again, entry).await??;
+        let Applied::Removed(_) = applied else {
+            return Err(ServiceError::unexpected(&applied));
+        };
+        // The change took effect, even if storage can't be read now.
+        Ok(self.read_delivery(id).await.unwrap_or(Delivery {
+            status: DeliveryStatus::Pending,
+            attempts: 0,
+            due_at: now,
+            ..delivery
+        }))
     }
 
     /// Requeues all failed deliveries of an endpoint whose event is not older than `since`; returns their number.

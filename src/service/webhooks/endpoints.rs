@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
 
 use super::checks::{
     NAME_LENGTH_MAX, address, checked_name, checked_overlap, checked_retries, checked_secret, checked_wait,
@@ -81,6 +82,8 @@ pub struct Webhooks {
     pub(super) repository: Arc<dyn JobRepository>,
     pub(super) runtime: RuntimeHandle,
     pub(super) audit: AuditWriter,
+    /// Held while an endpoint is created, so that concurrent requests count it.
+    creating: Arc<Mutex<()>>,
 }
 
 impl Webhooks {
@@ -89,6 +92,7 @@ impl Webhooks {
         Self {
             repository,
             audit: AuditWriter::new(runtime.clone(), false),
+            creating: Arc::default(),
             runtime,
         }
     }
@@ -139,6 +143,7 @@ impl Webhooks {
             Some(name) => checked_name(&name)?,
             None => Arc::from(url.shown().chars().take(NAME_LENGTH_MAX).collect::<String>()),
         };
+        let _creating = self.creating.lock().await;
         if self.repository.endpoints().await?.len() >= ENDPOINTS_MAX {
             return Err(ServiceError::TooManyEndpoints { max: ENDPOINTS_MAX });
         }

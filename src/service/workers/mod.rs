@@ -209,13 +209,14 @@ impl Workers {
         }
         let now = self.runtime.clock.now();
         let worker = NodeId::new(now);
+        let access = WorkerAccess {
+            owner: WorkerOwner::of(caller),
+            key: LeaseKey::new(rand::random()),
+        };
         let change = Change::Worker(WorkerChange::Register {
             worker,
-            declaration: Arc::new(declaration),
-            access: Arc::new(WorkerAccess {
-                owner: WorkerOwner::of(caller),
-                key: LeaseKey::new(rand::random()),
-            }),
+            declaration: Arc::new(declaration.clone()),
+            access: Arc::new(access.clone()),
             registered_at: now,
             lease: self.lease_time(),
         });
@@ -225,7 +226,17 @@ impl Workers {
             return Err(ServiceError::unexpected(&applied));
         };
         self.runtime.handled.forget();
-        let worker = self.read(worker).await?;
+        // The registration took effect, even if storage can't be read now.
+        let worker = self.read(worker).await.unwrap_or_else(|_| StoredWorker {
+            id: worker,
+            declaration,
+            access: Some(access),
+            registered_at: now,
+            heartbeat_at: now,
+            lease_until: now + self.lease_time().to_delta(),
+            is_live: true,
+            running_jobs: 0,
+        });
         Ok(WorkerDetail { worker, refused })
     }
 

@@ -140,6 +140,74 @@ async fn a_queue_rejects_jobs_beyond_its_limit_of_pending_jobs() {
 }
 
 #[tokio::test]
+async fn a_full_queue_rejects_no_request_that_creates_nothing() {
+    let (_site, server) = Server::with_config(&format!("{NOOP}[[queues]]\nname = \"small\"\nmax_pending = 2\n"));
+    let client = server.client();
+    let keyed = |key: &str, body: &Value| {
+        client
+            .request(Method::POST, "/jobs")
+            .header("idempotency-key", key)
+            .json(body)
+    };
+    let job = json!({ "type": "Waits", "queue": "small" });
+    let unique = json!({ "type": "Waits", "queue": "small", "uniqueKey": "nightly" });
+    let first = client.send(keyed("first", &job)).await;
+    assert_eq!(first.status, StatusCode::CREATED);
+    let nightly = client.create(unique.clone()).await;
+    client.post("/jobs", job.clone()).await.problem(503);
+    let again = client.send(keyed("first", &job)).await;
+    assert_eq!(
+        (again.status, again.json()["id"].clone()),
+        (StatusCode::CREATED, first.json()["id"].clone())
+    );
+    let existing = client.post("/jobs", unique.clone()).await;
+    assert_eq!(
+        (existing.status, existing.json()["id"].clone()),
+        (StatusCode::OK, nightly["id"].clone())
+    );
+    client.send(keyed("other", &job)).await.problem(503);
+    client.post("/jobs/batch", json!([unique, job])).await.problem(503);
+    assert_eq!(count(&client, "small", "pendingJobs").await, 2);
+}
+
+async fn concurrent_requests_create_no_more_queues_than_allowed(storage: Storage) {
+    let site = Site::new(
+        storage,
+        &format!("{NOOP}[jobs]\nmax_queues = 3\nnew_queues_per_caller = \"100/h\"\n"),
+    );
+    let server = site.start();
+    let client = server.client();
+    let queues: Vec<String> = (0..60).map(|number| format!("q{number}")).collect();
+    let answers = join_all(
+        queues
+            .iter()
+            .map(|queue| client.post("/jobs", json!({ "type": "Waits", "queue": queue }))),
+    )
+    .await;
+    let created = answers.iter().filter(|answer| answer.status == StatusCode::CREATED);
+    assert_eq!(created.count(), 3);
+    // The rejected ones do not count against the caller's limit of new queues.
+    for _ in 0..100 {
+        client
+            .post("/jobs", json!({ "type": "Waits", "queue": "one-more" }))
+            .await
+            .problem(400);
+    }
+    let listed = client.get("/queues").await.json();
+    assert_eq!(listed["queues"].as_array().map(Vec::len), Some(4), "{listed}");
+}
+
+#[tokio::test]
+async fn concurrent_requests_create_no_more_queues_than_allowed_on_sqlite() {
+    concurrent_requests_create_no_more_queues_than_allowed(Storage::Sqlite).await;
+}
+
+#[tokio::test]
+async fn concurrent_requests_create_no_more_queues_than_allowed_on_postgresql() {
+    concurrent_requests_create_no_more_queues_than_allowed(Storage::Postgres).await;
+}
+
+#[tokio::test]
 async fn a_queue_starts_no_more_jobs_than_its_rate_lets_through() {
     let (_site, server) = Server::with_config(&format!("{NOOP}[[queues]]\nname = \"slow\"\nrate_limit = \"20/s\"\n"));
     let client = server.client();

@@ -13,6 +13,7 @@ use crate::api::contract::view::recurring::RecurringView;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::request_body;
 use crate::api::rest::recurring;
+use crate::api::rest::reduced::reduce;
 use crate::api::rest::request::context::{ApiResult, RequestContext, json_with};
 use crate::api::rest::request::etag;
 use crate::api::rest::request::field_pointer::field_pointer;
@@ -69,7 +70,12 @@ pub(in super::super) async fn create_job(mut context: RequestContext) -> ApiResu
         tracing::error!("a request for one job created {} jobs", jobs.len());
         return Err(Problem::new(ProblemKind::Internal, detail));
     };
-    let ChangedJob { job, attempts, permit } = if scheduled.is_new {
+    let ChangedJob {
+        job,
+        attempts,
+        permit,
+        is_reduced,
+    } = if scheduled.is_new {
         ChangedJob::new(&scheduled.job)
     } else {
         context.api.jobs.changed(&context.caller, &scheduled.job).await?
@@ -90,5 +96,9 @@ pub(in super::super) async fn create_job(mut context: RequestContext) -> ApiResu
     }
     let response = json_with(response, &JobView::new(&job, &attempts).warned(&scheduled.warnings));
     drop(permit);
-    response
+    if is_reduced {
+        response.and_then(reduce)
+    } else {
+        response
+    }
 }

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ETAG};
 
 use crate::api::contract::view::job::JobView;
+use crate::api::rest::reduced::reduce;
 use crate::api::rest::request::context::{ApiResult, RequestContext, json_with};
 use crate::api::rest::request::etag;
 use crate::domain::job::Job;
@@ -49,11 +50,20 @@ pub(in super::super) async fn get_job(context: RequestContext) -> ApiResult {
 
 /// The response with a changed job.
 pub(in super::super) async fn show(context: &RequestContext, status: StatusCode, job: &Arc<Job>) -> ApiResult {
-    let ChangedJob { job, attempts, permit } = context.api.jobs.changed(&context.caller, job).await?;
+    let ChangedJob {
+        job,
+        attempts,
+        permit,
+        is_reduced,
+    } = context.api.jobs.changed(&context.caller, job).await?;
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, etag::of_revision(job.revision)));
     let warnings = context.api.jobs.warnings(&job).await;
     let response = json_with(response, &JobView::new(&job, &attempts).warned(&warnings));
     drop(permit);
-    response
+    if is_reduced {
+        response.and_then(reduce)
+    } else {
+        response
+    }
 }
