@@ -24,9 +24,12 @@ impl LogLevel {
                 "'{shown}…' is longer than {LENGTH_MAX} characters, the maximum of a level"
             ));
         }
-        if text.chars().any(char::is_control) {
-            // It would be written to the log unchanged.
-            return Err(format!("a level must not contain control characters; {ALLOWED}"));
+        if text
+            .chars()
+            .any(|character| !character.is_ascii() || character.is_control())
+        {
+            // It is written to the log unchanged.
+            return Err(format!("a level contains only printable ASCII characters; {ALLOWED}"));
         }
         // An unknown word would be parsed as a target with all levels enabled.
         let wrong_word = text.split(',').find(|part| {
@@ -75,7 +78,13 @@ mod tests {
         for level in ["inof", "info,", "tickerq=loud", "=", "", &"info,".repeat(1_000)] {
             assert!(LogLevel::parse(level).is_err(), "{level} was accepted");
         }
-        assert!(LogLevel::parse("a\nb=info").is_err(), "a line of its own in the log");
+        for character in ['\n', '\u{202E}', '\u{2028}', '\u{200B}'] {
+            let level = format!("info,a{character}b=debug");
+            assert!(
+                LogLevel::parse(&level).is_err(),
+                "{character:?} would be written to the log"
+            );
+        }
         // As a regular expression it would have 2^30 states.
         let costly = format!("[x{{f=[ab]*a{}}}]=info", "[ab]".repeat(30));
         assert!(LogLevel::parse(&costly).is_ok());

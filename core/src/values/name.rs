@@ -133,12 +133,12 @@ fn is_ignorable(character: char) -> bool {
     )
 }
 
-/// Invisible characters that are neither ignorable nor spaces: annotation marks, the format controls and blanks of
-/// Egyptian hieroglyphs, the blank pattern of Braille, the filler of Khitan, the empty note head.
+/// Invisible characters that are neither ignorable nor spaces: annotation marks, the placeholder of objects, the format
+/// controls and blanks of Egyptian hieroglyphs, the blank pattern of Braille, the filler of Khitan, the empty note head.
 fn is_blank(character: char) -> bool {
     matches!(
         character,
-        '\u{2800}' | '\u{FFF9}'..='\u{FFFB}' | '\u{13430}'..='\u{1343F}' | '\u{13441}'..='\u{13442}' | '\u{16FE4}' | '\u{1D159}'
+        '\u{2800}' | '\u{FFF9}'..='\u{FFFC}' | '\u{13430}'..='\u{1343F}' | '\u{13441}'..='\u{13442}' | '\u{16FE4}' | '\u{1D159}'
     )
 }
 
@@ -291,6 +291,7 @@ mod tests {
             '\u{3164}',
             '\u{FEFF}',
             '\u{FFFB}',
+            '\u{FFFC}',
             '\u{E0041}',
         ] {
             let text = format!("a{character}b");
