@@ -38,6 +38,8 @@ pub(super) fn run(arguments: ServeArguments) -> Result<(), CliError> {
     let log = start_log(&config.log);
     if config.has_command_handlers() {
         close_memory();
+        // Files that this process has inherited are not for the programs that it starts.
+        close_fds::set_fds_cloexec(3, &[]);
     }
     actix_web::rt::System::new().block_on(async move {
         let mut signals =
