@@ -255,7 +255,7 @@ impl Jobs {
                 if permit.is_none() {
                     // The holders of permits may wait for this turn.
                     drop(turn);
-                    permit = Some(self.large_texts.for_change().await?);
+                    permit = Some(self.large_texts.for_change(caller).await?);
                     turn = self.turns.take(id.as_uuid(), tries).await;
                 }
                 job = matching(self.read(id).await?, if_match)?;

@@ -3,9 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
-
 use crate::domain::access::caller::Caller;
 use crate::domain::access::caller_key::CallerKey;
 use crate::service::error::ServiceError;
@@ -20,7 +17,7 @@ pub(crate) const FEW_ATTEMPTS: u32 = 4;
 /// Maximum number of concurrent reads of large jobs, each until its response is serialized.
 const READS_MAX: usize = 8;
 
-/// Maximum number of waiting reads, a quarter of them for one caller.
+/// Maximum number of waiting reads and of waiting changes, a quarter of them for one caller.
 const WAITING_MAX: usize = 4_096;
 
 /// Maximum number of concurrent changes that hold large texts, each until it is committed.
@@ -37,24 +34,18 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct LargeTexts {
     /// Callers take turns: one caller leaves a permit to others.
     reads: CallerLine,
-    changes: Arc<Semaphore>,
+    changes: CallerLine,
 }
 
 /// A permit to hold large texts, until its last clone is dropped.
 #[derive(Clone, Debug)]
-pub struct TextPermit(#[expect(dead_code, reason = "it is held, not read")] Arc<Held>);
-
-#[derive(Debug)]
-enum Held {
-    Read(#[expect(dead_code, reason = "it is held, not read")] Place),
-    Change(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit),
-}
+pub struct TextPermit(#[expect(dead_code, reason = "it is held, not read")] Arc<Place>);
 
 impl Default for LargeTexts {
     fn default() -> Self {
         Self {
             reads: CallerLine::new(READS_MAX, WAITING_MAX),
-            changes: Arc::new(Semaphore::new(CHANGES_MAX)),
+            changes: CallerLine::new(CHANGES_MAX, WAITING_MAX),
         }
     }
 }
@@ -65,18 +56,17 @@ impl LargeTexts {
         let entered = self.reads.enter(CallerKey::of(caller));
         let entry = entered.map_err(|full| busy(full == Full::OfCaller))?;
         let place = entry.turn(PATIENCE).await.ok_or_else(|| busy(false))?;
-        Ok(TextPermit(Arc::new(Held::Read(place))))
+        Ok(TextPermit(Arc::new(place)))
     }
 
     /// A permit for a change that holds large texts. The caller must hold neither another one nor a turn.
-    pub(crate) async fn for_change(&self) -> Result<TextPermit, ServiceError> {
-        match timeout(PATIENCE, Arc::clone(&self.changes).acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(TextPermit(Arc::new(Held::Change(permit)))),
-            // The semaphore is never closed.
-            Ok(Err(_)) | Err(_) => Err(ServiceError::ChangesBusy {
-                retry_after: RETRY_AFTER,
-            }),
-        }
+    pub(crate) async fn for_change(&self, caller: &Caller) -> Result<TextPermit, ServiceError> {
+        let busy = || ServiceError::ChangesBusy {
+            retry_after: RETRY_AFTER,
+        };
+        let entry = self.changes.enter(CallerKey::of(caller)).map_err(|_| busy())?;
+        let place = entry.turn(PATIENCE).await.ok_or_else(busy)?;
+        Ok(TextPermit(Arc::new(place)))
     }
 }
 
@@ -94,10 +84,26 @@ mod tests {
     use super::*;
     use crate::domain::access::caller::{CallerKind, Scopes};
 
+    fn caller(name: &str) -> Caller {
+        Caller::new(name, CallerKind::Key, Scopes::all(), Arc::default())
+    }
+
+    #[tokio::test]
+    async fn a_caller_with_many_changes_leaves_a_permit_to_others() {
+        let texts = LargeTexts::default();
+        let (busy, other) = (caller("busy"), caller("other"));
+        let mut held = Vec::new();
+        while let Some(permit) = texts.for_change(&busy).now_or_never() {
+            held.push(permit.expect("a permit"));
+        }
+        assert_eq!(held.len(), CHANGES_MAX - 1);
+        let permit = texts.for_change(&other).now_or_never();
+        assert!(permit.is_some_and(|permit| permit.is_ok()));
+    }
+
     #[tokio::test]
     async fn a_caller_with_many_reads_leaves_a_permit_to_others() {
         let texts = LargeTexts::default();
-        let caller = |name: &str| Caller::new(name, CallerKind::Key, Scopes::all(), Arc::default());
         let (busy, other) = (caller("busy"), caller("other"));
         let mut held = Vec::new();
         while let Some(permit) = texts.for_read(&busy).now_or_never() {

@@ -194,7 +194,7 @@ impl Recurring {
         change: impl Fn(NewRecurringJob) -> NewRecurringJob,
     ) -> Result<Arc<RecurringJob>, ServiceError> {
         caller.require(Scope::Write)?;
-        let _permit = self.large_texts.for_change().await?;
+        let _permit = self.large_texts.for_change(caller).await?;
         for tries in 0..TRIES {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let before = self.get_matching(id, if_match).await?;
@@ -265,7 +265,7 @@ impl Recurring {
         if let Some((field, detail)) = check_due(Some(due)) {
             return Err(ServiceError::invalid(field, detail));
         }
-        let _permit = self.large_texts.for_change().await?;
+        let _permit = self.large_texts.for_change(caller).await?;
         let mut apart = 0_u16;
         for _ in 0..TRIES {
             let before = self.get_matching(id, if_match).await?;
@@ -310,7 +310,7 @@ impl Recurring {
     /// Deletes a recurring job; its occurrences remain.
     pub async fn delete(&self, caller: &Caller, id: RecurringId, if_match: Option<u32>) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
-        let _permit = self.large_texts.for_change().await?;
+        let _permit = self.large_texts.for_change(caller).await?;
         for tries in 0..TRIES {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let recurring = self.get_matching(id, if_match).await?;
