@@ -1,6 +1,6 @@
-//! Builds the web pages in `dashboard/` with npm and lets the program carry them.
+//! Builds the web pages in `dashboard/` with npm and embeds them.
 //!
-//! Without npm, or when npm fails, the program is built all the same; its pages then say how to get them.
+//! Without npm, or when it fails, the build succeeds without them; a placeholder page then states how to include them.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -14,7 +14,7 @@ mod dashboard {
     use std::process::{Command, Output};
     use std::{env, fs, io};
 
-    /// What the pages are made from, without what npm itself writes there: cargo would see it change at every build.
+    /// Inputs of the pages. Files that npm writes are excluded: they would trigger a rebuild each time.
     const SOURCES: [&str; 6] = [
         "package.json",
         "package-lock.json",
@@ -30,7 +30,7 @@ mod dashboard {
 
     #[expect(
         clippy::disallowed_methods,
-        reason = "cargo tells a build script where to write in no other way"
+        reason = "cargo passes the output folder in a variable only"
     )]
     pub(super) fn build() {
         let folder = Path::new("dashboard");
@@ -39,17 +39,17 @@ mod dashboard {
         }
         let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
         let pages = out.join("pages");
-        // What an earlier build has left must not be taken for what this one makes.
+        // Files of an earlier build would be embedded as well.
         drop(fs::remove_dir_all(&pages));
         if let Err(reason) = make(folder, &pages) {
             println!("cargo:warning=built without web pages: {reason}");
-            // A file that is never there: the next build tries again.
+            // A file that never exists: the next build tries again.
             println!("cargo:rerun-if-changed={}", out.join("try-again").display());
             drop(fs::remove_dir_all(&pages));
         }
         let embedded = fs::create_dir_all(&pages).and_then(|()| static_files::resource_dir(&pages).build());
         if let Err(error) = embedded {
-            println!("cargo:error=the web pages can not be embedded: {error}");
+            println!("cargo:error=failed to embed the web pages: {error}");
             std::process::exit(1);
         }
     }
@@ -65,7 +65,7 @@ mod dashboard {
         run(build.current_dir(folder).env("PAGES_FOLDER", pages), "npm run build")
     }
 
-    /// Whether npm has installed what the lock file names; npm writes this file last.
+    /// `true` if npm has installed the packages of the lock file. npm writes `.package-lock.json` last.
     fn is_installed(folder: &Path) -> bool {
         let time_of = |file: &Path| fs::metadata(folder.join(file)).and_then(|metadata| metadata.modified());
         match (
@@ -80,18 +80,18 @@ mod dashboard {
     fn run(command: &mut Command, what: &str) -> Result<(), String> {
         let not_started = |error: io::Error| {
             if error.kind() == io::ErrorKind::NotFound {
-                "npm is not there (Node.js 20 or later has it)".to_owned()
+                "npm is not installed (Node.js 20 or later includes it)".to_owned()
             } else {
-                format!("`{what}` could not be started: {error}")
+                format!("failed to start `{what}`: {error}")
             }
         };
         let Output { status, stdout, stderr } = command.output().map_err(not_started)?;
         if status.success() {
             return Ok(());
         }
-        let said = [stdout, stderr].concat();
-        let said = String::from_utf8_lossy(&said);
-        let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        let output = [stdout, stderr].concat();
+        let output = String::from_utf8_lossy(&output);
+        let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines[lines.len().saturating_sub(5)..].join(" | ");
         Err(format!("`{what}` in dashboard/ failed ({status}): {last}"))
     }

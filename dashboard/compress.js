@@ -1,5 +1,5 @@
-// Every browser takes gzip, and the pages are a third of their size with it: what the server embeds is the packed form only,
-// under the names of the originals.
+// Every browser supports gzip, which reduces the pages to a third: the server embeds only the compressed files,
+// under the original names.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { constants, gzipSync } from "node:zlib";

@@ -1,4 +1,4 @@
-// The pane of examples: a click opens one in a tab of its own.
+// The pane of examples: a click opens one in a new tab.
 import { type GraphiQLPlugin, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
 
 import { Kind, parse } from "graphql";
@@ -24,7 +24,7 @@ function Content() {
     updateActiveTabValues({ query: example.query, variables });
     queryEditor?.setValue(example.query);
     variableEditor?.setValue(variables);
-    // The editor reads the text a moment later; until then it would ask for the operation of the tab before.
+    // The editor parses the text asynchronously; until then it would run the previous tab's operation.
     const documentAST = parse(example.query);
     const operations = documentAST.definitions.filter((definition) => definition.kind === Kind.OPERATION_DEFINITION);
     const operationName = operations[0]?.name?.value;

@@ -1,5 +1,5 @@
-// What is useful to try first. Each runs as it stands on a server without any configuration; the server's tests check them
-// against the schema.
+// Examples. Each runs unchanged on a server without configuration; the server's tests check them against
+// the schema.
 export interface Example {
   title: string;
   about: string;

@@ -1,4 +1,4 @@
-// How the page reaches the server: the address of GraphQL is beside the page's own, whatever stands before both.
+// Requests to the server. The GraphQL address is relative to the page's, so that any prefix applies to both.
 import { createGraphiQLFetcher, type Fetcher } from "@graphiql/toolkit";
 import { createClient } from "graphql-ws";
 
@@ -9,7 +9,7 @@ endpoint.hash = "";
 const live = new URL(endpoint);
 live.protocol = endpoint.protocol === "https:" ? "wss:" : "ws:";
 
-/** A fetcher for this caller. A new one is made when the token changes, with a connection of its own. */
+/** A fetcher for this token, with its own connection. It is replaced when the token changes. */
 export function connect(token: string): Fetcher {
   const authorization: Record<string, string> = token === "" ? {} : { Authorization: `Bearer ${token}` };
   return createGraphiQLFetcher({

@@ -1,4 +1,4 @@
-// GraphiQL with what a user of the server needs beside it: a field for the token, and examples that run as they are.
+// GraphiQL with a field for the token and with examples.
 import "graphiql/setup-workers/vite";
 import "graphiql/style.css";
 import "@graphiql/plugin-explorer/style.css";

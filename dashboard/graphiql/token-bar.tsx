@@ -1,4 +1,4 @@
-// Who is calling: an API key or a signed token, sent with every request and at the start of every subscription.
+// The credentials: an API key or a signed token, sent with every request and subscription.
 import { type FormEvent, useState } from "react";
 
 export function TokenBar({ token, onChange }: { token: string; onChange(token: string): void }) {

@@ -1,4 +1,4 @@
-// The token lives as long as the tab: it is not written to a place that outlives it.
+// The token lives as long as the tab: it is not persisted.
 const KEY = "tickerq:token";
 
 export function rememberedToken(): string {

@@ -1,4 +1,4 @@
-//! An attempt of a job that has ended.
+//! A finished attempt of a job.
 
 use sea_orm::entity::prelude::*;
 
@@ -18,10 +18,10 @@ pub struct Model {
     pub started_at: i64,
     /// End, in microseconds since 1970.
     pub ended_at: i64,
-    /// Why it failed, in a line.
+    /// Error in one line.
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
-    /// More of the failure.
+    /// Error detail.
     #[sea_orm(column_type = "Text", nullable)]
     pub error_detail: Option<String>,
     /// The node that ran it.

@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_records")]
 pub struct Model {
-    /// A UUID version 7: the time of the change is in it.
+    /// UUID version 7 with the time of the change.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// The name of the caller's key, or the subject of its token.
@@ -17,11 +17,11 @@ pub struct Model {
     pub address: Option<String>,
     /// The action.
     pub action: i16,
-    /// The job that it was done to.
+    /// The affected job.
     pub job_id: Option<Uuid>,
-    /// The queue that it was done to, or the job's.
+    /// The affected queue, or the job's queue.
     pub queue: Option<String>,
-    /// Number of jobs that were created, changed or removed.
+    /// Number of created, changed or deleted jobs.
     pub jobs: i64,
     /// The outcome.
     pub outcome: i16,

@@ -1,4 +1,4 @@
-//! Why attempts have failed, by hours, older ones by days.
+//! Failure reasons of attempts by hour, older ones by day.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,16 +9,16 @@ pub struct Model {
     /// Number of the hour since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub hour: i64,
-    /// In which queue.
+    /// Queue.
     #[sea_orm(primary_key, auto_increment = false)]
     pub queue: String,
-    /// Of which type.
+    /// Job type.
     #[sea_orm(primary_key, auto_increment = false)]
     pub job_type: String,
     /// The reason, with numbers, ids and quoted values folded.
     #[sea_orm(primary_key, auto_increment = false)]
     pub reason: String,
-    /// As counted by this group of nodes.
+    /// Shard: the group of nodes that maintains this row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
     /// Number of failures.

@@ -1,4 +1,4 @@
-//! A request that must not take effect twice.
+//! Idempotency keys of requests.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,12 +6,12 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub struct Model {
-    /// The caller's key, with what it belongs to.
+    /// The key with its caller and operation.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
     /// SHA-256 of the request.
     pub fingerprint: Vec<u8>,
-    /// The jobs that the request made: their ids, 16 bytes each.
+    /// Ids of the created jobs, 16 bytes each.
     pub job_ids: Vec<u8>,
     /// Creation, in microseconds since 1970.
     pub created_at: i64,

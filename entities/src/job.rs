@@ -6,14 +6,14 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "jobs")]
 pub struct Model {
-    /// A UUID version 7, which holds the time of creation.
+    /// UUID version 7 with the time of creation.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// Display name.
     pub name: String,
     /// Job type, which selects the handler.
     pub job_type: String,
-    /// The lane it waits in.
+    /// Queue.
     pub queue: String,
     /// 0 low, 1 normal, 2 high, 3 critical.
     pub priority: i16,
@@ -25,10 +25,10 @@ pub struct Model {
     /// JSON text.
     #[sea_orm(column_type = "Text", nullable)]
     pub result: Option<String>,
-    /// Why the last attempt failed, in a line.
+    /// Error of the last attempt in one line.
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
-    /// More of the failure.
+    /// Error detail.
     #[sea_orm(column_type = "Text", nullable)]
     pub error_detail: Option<String>,
     /// Due time, in microseconds since 1970.
@@ -45,13 +45,13 @@ pub struct Model {
     pub retry_count: i32,
     /// Maximum number of retries.
     pub max_retries: i32,
-    /// The wait before the first retry, in microseconds.
+    /// Delay before the first retry, in microseconds.
     pub retry_delay: i64,
-    /// The waits before each retry, in microseconds, separated by commas.
+    /// Delays before each retry, in microseconds, separated by commas.
     pub retry_intervals: Option<String>,
     /// Timeout of one attempt, in microseconds.
     pub timeout: i64,
-    /// At most one unfinished job has it.
+    /// Unique key: at most one unfinished job has it.
     pub unique_key: Option<String>,
     /// The recurring job of which it is an occurrence.
     pub recurring_id: Option<Uuid>,
@@ -59,11 +59,11 @@ pub struct Model {
     pub occurrence_at: Option<i64>,
     /// The `traceparent` of the request that has created it.
     pub trace_parent: Option<String>,
-    /// `true` if its cancellation was requested while it ran.
+    /// `true` if its cancellation was requested while it was running.
     pub cancel_requested: bool,
     /// The node that runs it, or ran its last attempt.
     pub node: Option<Uuid>,
-    /// Grows with every change.
+    /// Revision: grows with every change.
     pub revision: i32,
 }
 

@@ -6,22 +6,23 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "job_counters")]
 pub struct Model {
-    /// Of this queue,
+    /// Queue.
     #[sea_orm(primary_key, auto_increment = false)]
     pub queue: String,
-    /// of this type,
+    /// Job type.
     #[sea_orm(primary_key, auto_increment = false)]
     pub job_type: String,
-    /// in this status,
+    /// Status.
     #[sea_orm(primary_key, auto_increment = false)]
     pub status: i16,
-    /// of this priority,
+    /// Priority.
     #[sea_orm(primary_key, auto_increment = false)]
     pub priority: i16,
-    /// as counted by this group of nodes: a count is the sum over all, and one of them may be negative.
+    /// Shard: the group of nodes that maintains this row. A count is the sum over all shards; that of one may be
+    /// negative.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
-    /// so many.
+    /// Number of jobs.
     pub count: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Outcomes of jobs in each quarter of an hour.
+//! Outcomes of jobs per 15 minutes.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,16 +6,16 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "job_rollups")]
 pub struct Model {
-    /// Number of the quarter of an hour since 1970.
+    /// Number of the 15-minute bucket since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub slot: i64,
-    /// In which queue.
+    /// Queue.
     #[sea_orm(primary_key, auto_increment = false)]
     pub queue: String,
-    /// Of which type.
+    /// Job type.
     #[sea_orm(primary_key, auto_increment = false)]
     pub job_type: String,
-    /// As counted by this group of nodes.
+    /// Shard: the group of nodes that maintains this row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
     /// Attempts that have started.
@@ -32,7 +32,7 @@ pub struct Model {
     pub jobs_cancelled: i64,
     /// Total duration of the attempts that completed or failed.
     pub run_micros: i64,
-    /// Total time that jobs waited for their start.
+    /// Total wait time of started jobs.
     pub wait_micros: i64,
 }
 

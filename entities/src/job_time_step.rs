@@ -1,4 +1,4 @@
-//! Histograms of run and wait times by job type, by hours, older ones by days.
+//! Histograms of run and wait times by job type, by hour, older ones by day.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,19 +9,19 @@ pub struct Model {
     /// Number of the hour since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub hour: i64,
-    /// In which queue.
+    /// Queue.
     #[sea_orm(primary_key, auto_increment = false)]
     pub queue: String,
-    /// Of which type.
+    /// Job type.
     #[sea_orm(primary_key, auto_increment = false)]
     pub job_type: String,
     /// The measured time: run or wait.
     #[sea_orm(primary_key, auto_increment = false)]
     pub measure: i16,
-    /// The step of time.
+    /// Bucket of the histogram.
     #[sea_orm(primary_key, auto_increment = false)]
     pub bucket: i16,
-    /// As counted by this group of nodes.
+    /// Shard: the group of nodes that maintains this row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
     /// Number of measurements.

@@ -1,7 +1,7 @@
-//! The tables of a TickerQ database, a file a table.
+//! The tables of a TickerQ database, one per file.
 //!
 //! Times and durations are whole microseconds (times since 1970, UTC), so that both databases compare and index them
-//! alike; statuses and priorities are small numbers; parameters and results are JSON as text, byte for byte as they came.
+//! alike; statuses and priorities are small integers; parameters and results are JSON text, unchanged to the byte.
 
 pub mod attempt;
 pub mod audit_record;

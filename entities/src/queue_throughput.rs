@@ -1,4 +1,4 @@
-//! Number of jobs that a queue has completed in each few seconds of the last hours.
+//! Completed jobs of each queue per time bucket of a few seconds, for the last hours.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,7 +12,7 @@ pub struct Model {
     /// Number of the time bucket since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub bucket: i64,
-    /// As counted by this group of nodes.
+    /// Shard: the group of nodes that maintains this row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
     /// Number of completed jobs.

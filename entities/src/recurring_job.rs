@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "recurring_jobs")]
 pub struct Model {
-    /// A UUID version 7, which holds the time of creation.
+    /// UUID version 7 with the time of creation.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// Its key, unique; NULL for none.
@@ -15,7 +15,7 @@ pub struct Model {
     pub name: String,
     /// Job type of the occurrences, which selects the handler.
     pub job_type: String,
-    /// The lane that they wait in; NULL for the type's.
+    /// Queue of the occurrences; NULL for the type's.
     pub queue: Option<String>,
     /// JSON text.
     #[sea_orm(column_type = "Text")]
@@ -50,11 +50,11 @@ pub struct Model {
     pub next_run_at: Option<i64>,
     /// The last due time that became an occurrence.
     pub last_run_at: Option<i64>,
-    /// Due times that wait for an earlier occurrence to end, separated by commas; NULL for none.
+    /// Due times that wait for an earlier occurrence to finish, separated by commas; NULL for none.
     pub waiting: Option<String>,
     /// Last change over the API.
     pub updated_at: i64,
-    /// Grows with every change.
+    /// Revision: grows with every change.
     pub revision: i32,
 }
 

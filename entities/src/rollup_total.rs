@@ -1,4 +1,4 @@
-//! Outcomes of all jobs in each quarter of an hour.
+//! Outcomes of all jobs per 15 minutes.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,10 +6,10 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "rollup_totals")]
 pub struct Model {
-    /// Number of the quarter of an hour since 1970.
+    /// Number of the 15-minute bucket since 1970.
     #[sea_orm(primary_key, auto_increment = false)]
     pub slot: i64,
-    /// As counted by this group of nodes.
+    /// Shard: the group of nodes that maintains this row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
     /// Attempts that have started.
@@ -26,7 +26,7 @@ pub struct Model {
     pub jobs_cancelled: i64,
     /// Total duration of the attempts that completed or failed.
     pub run_micros: i64,
-    /// Total time that jobs waited for their start.
+    /// Total wait time of started jobs.
     pub wait_micros: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Histograms of the run and wait times of all jobs, by hours, older ones by days.
+//! Histograms of the run and wait times of all jobs, by hour, older ones by day.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,10 +12,10 @@ pub struct Model {
     /// The measured time: run or wait.
     #[sea_orm(primary_key, auto_increment = false)]
     pub measure: i16,
-    /// The step of time.
+    /// Bucket of the histogram.
     #[sea_orm(primary_key, auto_increment = false)]
     pub bucket: i16,
-    /// As counted by this group of nodes.
+    /// Shard: the group of nodes that maintains this row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub shard: i16,
     /// Number of measurements.

@@ -9,7 +9,7 @@ pub struct Model {
     /// Grows in the order in which a job's events were stored.
     #[sea_orm(primary_key)]
     pub seq: i64,
-    /// To whom.
+    /// The endpoint.
     pub endpoint_id: Uuid,
     /// Message id: the same for all endpoints that receive the event.
     pub message_id: Uuid,
@@ -17,7 +17,7 @@ pub struct Model {
     pub event: String,
     /// Time of the event, in microseconds since 1970.
     pub at: i64,
-    /// Those of one lane are sent one after the other.
+    /// Ordering key: deliveries with the same key are sent in sequence.
     pub lane: Uuid,
     /// The job that it is about.
     pub job_id: Option<Uuid>,
@@ -36,12 +36,12 @@ pub struct Model {
     pub last_at: Option<i64>,
     /// Duration of the last attempt, in microseconds.
     pub duration: Option<i64>,
-    /// The status of the answer.
+    /// Status of the response.
     pub response_status: Option<i64>,
-    /// The start of the answer's body.
+    /// Start of the response's body.
     #[sea_orm(column_type = "Text", nullable)]
     pub response_body: Option<String>,
-    /// Why it was no success.
+    /// Error.
     #[sea_orm(column_type = "Text", nullable)]
     pub error: Option<String>,
 }

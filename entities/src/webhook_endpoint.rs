@@ -19,11 +19,11 @@ pub struct Model {
     pub secret: String,
     /// Previous signing secret, while it is valid.
     pub previous_secret: Option<String>,
-    /// Until when, in microseconds since 1970.
+    /// End of its validity, in microseconds since 1970.
     pub previous_until: Option<i64>,
     /// Maximum number of retries of a delivery.
     pub max_retries: i32,
-    /// The wait before the first retry, in microseconds.
+    /// Delay before the first retry, in microseconds.
     pub retry_delay: i64,
     /// 0 configuration, 1 API.
     pub source: i16,
@@ -31,7 +31,7 @@ pub struct Model {
     pub disabled_at: Option<i64>,
     /// 1 by a client, 2 gone, 3 failing.
     pub disabled_reason: Option<i16>,
-    /// Since when it fails.
+    /// Time since which it has been failing.
     pub failing_since: Option<i64>,
     /// Creation.
     pub created_at: i64,
@@ -43,9 +43,9 @@ pub struct Model {
     pub is_deleted: bool,
     /// The node that sends its deliveries, or did so last.
     pub holder: Option<Uuid>,
-    /// Since when no live node's configuration names it.
+    /// Time since which no live node's configuration has named it.
     pub unnamed_since: Option<i64>,
-    /// `true` if it receives no new events because the configuration of no live node has named it for too long.
+    /// `true` if it is retired: no live node's configuration has named it for too long, and it receives no new events.
     pub is_retired: bool,
 }
 

@@ -1,7 +1,7 @@
-//! The steps that make and change a TickerQ database, a file a step.
+//! Migrations of the TickerQ database schema, one per file.
 //!
-//! The steps are SQL as each database writes it: partial indexes, storage parameters and tables without a row id are
-//! what makes the difference, and no builder has them all.
+//! Each migration is SQL in the dialect of its database: no query builder supports partial indexes, storage parameters
+//! and tables without a row id.
 
 mod m0001_jobs;
 mod m0002_audit;
@@ -25,7 +25,7 @@ mod m0019_deliveries_by_status;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
-/// All steps, in order.
+/// All migrations, in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {

@@ -1,13 +1,13 @@
-//! Jobs, their attempts, and what is counted of them.
+//! Jobs, attempts and counters.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// `{uuid}` and the like are replaced by what the database calls it.
+/// `{uuid}` and other placeholders are replaced by the database's own syntax.
 const UP: &[&str] = &[
     "CREATE TABLE jobs (
         id {uuid} NOT NULL PRIMARY KEY,
@@ -34,13 +34,13 @@ const UP: &[&str] = &[
         node {uuid},
         revision integer NOT NULL DEFAULT 1
     ){row_space}",
-    // Lists: by one condition, the newest first. Without a condition the primary key serves.
+    // Lists by one condition, newest first. Without a condition the primary key suffices.
     "CREATE INDEX jobs_by_status ON jobs (status, id)",
     "CREATE INDEX jobs_by_type ON jobs (job_type, id)",
     "CREATE INDEX jobs_by_queue ON jobs (queue, id)",
-    // Claims: each priority of a queue is a range, ordered as jobs are started.
+    // Claims: each priority of a queue is a range in the order of starts.
     "CREATE INDEX jobs_to_start ON jobs (queue, priority, due_at, id) WHERE status = 0",
-    // What a node that died has left.
+    // Orphans of a dead node.
     "CREATE INDEX jobs_running ON jobs (node) WHERE status = 1",
     "CREATE UNIQUE INDEX jobs_unique_key ON jobs (unique_key) WHERE unique_key IS NOT NULL AND status IN (0, 1)",
     "CREATE TABLE attempts (
@@ -104,9 +104,8 @@ const TABLES: &[&str] = &[
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_postgres = manager.get_database_backend() == DbBackend::Postgres;
-        // On PostgreSQL the rows that change all the time keep room for their next version on the same page, and are
-        // vacuumed after thousands of changes instead of a fifth of the table. On SQLite a table whose key is all that
-        // is ever looked up is stored in the order of that key.
+        // PostgreSQL: a low fill factor keeps updates of busy rows on the same page, and vacuum runs after thousands of
+        // changes instead of a fifth of the table. SQLite: a table that is only read by its key is stored in key order.
         let words = if is_postgres {
             [
                 ("{uuid}", "uuid"),

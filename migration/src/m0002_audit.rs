@@ -3,11 +3,11 @@
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// `{uuid}` and `{clustered}` are replaced by what the database calls it.
+/// `{uuid}` and `{clustered}` are replaced by the database's own syntax.
 const UP: &[&str] = &[
     "CREATE TABLE audit_records (
         id {uuid} NOT NULL PRIMARY KEY,
@@ -20,10 +20,10 @@ const UP: &[&str] = &[
         jobs bigint NOT NULL,
         outcome smallint NOT NULL
     ){clustered}",
-    // Lists by one condition, the newest first. Without a condition the primary key serves.
+    // Lists by one condition, newest first. Without a condition the primary key suffices.
     "CREATE INDEX audit_records_by_actor ON audit_records (actor, id)",
     "CREATE INDEX audit_records_by_job ON audit_records (job_id, id) WHERE job_id IS NOT NULL",
-    // Most records are of jobs that were created (0): they are found without an index, which therefore stays small.
+    // Most records are created jobs (0), which are found without an index: leaving them out keeps it small.
     "CREATE INDEX audit_records_by_action ON audit_records (action, id) WHERE action <> 0",
 ];
 

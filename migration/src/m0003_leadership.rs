@@ -1,9 +1,9 @@
-//! The leader, with a fencing token.
+//! The leader and its fencing token.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

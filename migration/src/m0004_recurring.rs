@@ -1,9 +1,9 @@
-//! Recurring jobs, and which of them a job is an occurrence of.
+//! Recurring jobs, and the recurring job of each occurrence.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -37,7 +37,7 @@ const UP: &[&str] = &[
     "CREATE INDEX recurring_jobs_waiting ON recurring_jobs (id) WHERE waiting IS NOT NULL",
     "ALTER TABLE jobs ADD COLUMN recurring_id {uuid}",
     "ALTER TABLE jobs ADD COLUMN occurrence_at bigint",
-    // Partial: jobs that are no occurrences cost nothing here.
+    // Partial: jobs that are not occurrences have no entry.
     "CREATE UNIQUE INDEX jobs_occurrence ON jobs (recurring_id, occurrence_at) WHERE recurring_id IS NOT NULL",
     "CREATE INDEX jobs_by_recurring ON jobs (recurring_id, id) WHERE recurring_id IS NOT NULL",
     "CREATE INDEX jobs_open_occurrences ON jobs (recurring_id) WHERE recurring_id IS NOT NULL AND status IN (0, 1)",

@@ -1,13 +1,12 @@
 //! Lists by priority.
 //!
-//! Most jobs have the normal priority: they are found anywhere in the list of all jobs. An index of the
-//! others alone costs such a job nothing, neither when it is inserted nor later, as a priority changes only on
-//! request; a job of another priority costs one entry more.
+//! Most jobs have normal priority and are dense in the list of all jobs. A partial index of the other priorities costs
+//! normal jobs nothing.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

@@ -1,9 +1,9 @@
-//! Webhook endpoints and their deliveries; the feed of changed jobs and its readers.
+//! Webhook endpoints and deliveries; the change feed and its consumers.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -47,12 +47,12 @@ const UP: &[&str] = &[
         error text
     ){hot}",
     "CREATE INDEX webhook_deliveries_by_endpoint ON webhook_deliveries (endpoint_id, seq)",
-    // What waits, in the order in which it is sent; and what may overtake what.
+    // Pending deliveries in sending order, and those of each ordering key.
     "CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint_id, due_at, seq) WHERE status = 0",
     "CREATE INDEX webhook_deliveries_lanes ON webhook_deliveries (endpoint_id, lane, seq) WHERE status = 0",
     "CREATE INDEX webhook_deliveries_failed ON webhook_deliveries (endpoint_id, seq) WHERE status = 2",
-    // On PostgreSQL transactions become visible in another order than they have drawn their numbers in. The transaction's
-    // own number shows which changes can still come before others; SQLite has one writer and needs none.
+    // PostgreSQL transactions become visible in another order than they allocate sequence numbers. The transaction id
+    // shows which changes can still precede others; SQLite has one writer and does not need it.
     "CREATE TABLE job_changes (
         seq {number}{feed_key}{next},
         transaction_id bigint NOT NULL DEFAULT {transaction},
@@ -91,7 +91,7 @@ impl MigrationTrait for Migration {
                 ("{uuid}", "blob"),
                 ("{false}", "0"),
                 ("{number}", "integer"),
-                // Numbers of rows that are gone are not given again.
+                // AUTOINCREMENT: numbers of deleted rows are not reused.
                 ("{next}", " AUTOINCREMENT"),
                 ("{transaction}", "0"),
                 ("{feed_key}", " PRIMARY KEY"),

@@ -1,9 +1,9 @@
-//! Rollups of starts and ends of jobs: counts by quarters of an hour, steps of time and reasons by hours.
+//! Rollups of starts and completions: counts per 15 minutes, histograms and failure reasons per hour.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -47,7 +47,7 @@ const UP: &[&str] = &[
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // As for the other tables of counts: rows that change all the time keep room for their next version.
+        // A low fill factor, as for the other counters.
         let hot = if manager.get_database_backend() == DbBackend::Postgres {
             " WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)"
         } else {

@@ -1,14 +1,14 @@
-//! Remote workers, and what attempts report while they run.
+//! Remote workers, and progress and log lines of running attempts.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
 const UP: &[&str] = &[
-    // A worker holds its lease as a server does; its description of itself distinguishes it.
+    // A worker is a node with a description of itself.
     "ALTER TABLE nodes ADD COLUMN worker text",
     "CREATE TABLE job_progress (
         job_id {uuid} NOT NULL PRIMARY KEY,

@@ -1,14 +1,14 @@
-//! Span contexts of jobs and of their webhook deliveries.
+//! Span contexts of jobs and webhook deliveries.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
 const UP: &[&str] = &[
-    // Without a default: no row is written for it.
+    // Without a default, so that no row is rewritten.
     "ALTER TABLE jobs ADD COLUMN trace_parent text",
     "ALTER TABLE webhook_deliveries ADD COLUMN trace_parent text",
 ];

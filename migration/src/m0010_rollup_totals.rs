@@ -1,12 +1,12 @@
-//! The sums of `job_rollups` and `job_time_steps` over all queues and types: the most frequent requests need a constant number of rows,
-//! for any number of queues and types.
+//! Totals of `job_rollups` and `job_time_steps` over all queues and types: the most frequent requests read a constant
+//! number of rows.
 //!
-//! A server of an older version would not maintain them: all servers of a database are stopped before it.
+//! Older servers do not maintain them: all servers of a database must be stopped for this migration.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
@@ -43,7 +43,7 @@ const UP: &[&str] = &[
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // As in m0007.
+        // A low fill factor, as in m0007.
         let hot = if manager.get_database_backend() == DbBackend::Postgres {
             " WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000)"
         } else {

@@ -1,10 +1,10 @@
-//! Nodes whose configuration names a webhook endpoint, the time since which none of them lives, and a number that grows with every
-//! change of an endpoint: a commit checks by it whether its node knows all endpoints.
+//! Nodes whose configuration names a webhook endpoint, the time since which none of them is alive, and the version of
+//! the set of endpoints, by which a commit checks that its node's cache is current.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

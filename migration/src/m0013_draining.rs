@@ -1,9 +1,9 @@
-//! Servers that drain: they run to the end what they run, and start nothing more.
+//! Draining servers: they finish running jobs and start no others.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

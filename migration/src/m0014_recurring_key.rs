@@ -1,13 +1,13 @@
-//! Keys of recurring jobs: a deployment that declares one twice makes one.
+//! Keys of recurring jobs: a repeated declaration creates no second one.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-// NULL, which a unique index does not count, is a recurring job without a key.
+// NULL is a recurring job without a key; a unique index allows any number of them.
 const UP: [&str; 2] = [
     "ALTER TABLE recurring_jobs ADD COLUMN key text",
     "CREATE UNIQUE INDEX recurring_jobs_by_key ON recurring_jobs (key)",

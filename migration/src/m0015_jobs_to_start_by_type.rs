@@ -1,15 +1,16 @@
 //! Claims by type.
 //!
-//! A claim in the order of due times passes over the due jobs of types that its node or worker does not run. An index by type
-//! finds the wanted ones among any number of others.
+//! A claim in the order of due times skips due jobs of types that its node or worker does not run. An index by type
+//! finds matching jobs among any number of others.
 //!
-//! All steps and their marks are one transaction, in which PostgreSQL builds no index concurrently: writes to the table wait
-//! for it. On a large table the index can be created beforehand with `CREATE INDEX CONCURRENTLY`, under the same name.
+//! All migrations run in one transaction, in which PostgreSQL cannot build an index concurrently: writes to the table
+//! are blocked meanwhile. On a large table, create the index beforehand with `CREATE INDEX CONCURRENTLY` under the same
+//! name.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

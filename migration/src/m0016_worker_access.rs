@@ -1,13 +1,13 @@
-//! The caller that a remote worker belongs to, the key of its lease tokens, and the types that servers leave to workers too.
+//! Owners of remote workers, keys of their lease tokens, and the types that servers share with workers.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-// Without defaults: NULL is a worker or a server of a version that does not have them.
+// Without defaults: NULL is a worker or server of an older version.
 const COLUMNS: [(&str, &str); 4] = [
     ("owner_kind", "smallint"),
     ("owner", "text"),

@@ -1,10 +1,10 @@
-//! Webhook endpoints that receive no new events because no live node's configuration names them. Their events stay in the row:
-//! an earlier version of the server, which may run beside this one, reads an endpoint without events as corrupt.
+//! Retired webhook endpoints, which receive no new events because no live node's configuration names them. The row
+//! keeps their events: older servers, which may run at the same time, read an endpoint without events as corrupt.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

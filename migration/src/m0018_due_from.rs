@@ -1,16 +1,16 @@
-//! The time that a job's due time was calculated from, so that a wrong clock can be corrected later.
+//! The time from which a job's due time was computed, so that a clock error can be corrected later.
 //!
-//! On PostgreSQL the table is locked for reads and writes while it is read once for the index, which is empty then.
+//! PostgreSQL locks the table while it scans it for the index, which is initially empty.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-// New jobs without a delay have no such time, and no entry in the index. SQLite prefers an index of all jobs to one without
-// the status.
+// New jobs without a delay have no such time and no index entry. The status is included because SQLite would otherwise
+// prefer an index of all jobs.
 const UP: [&str; 2] = [
     "ALTER TABLE jobs ADD COLUMN due_from bigint",
     "CREATE INDEX jobs_reckoned ON jobs (status, due_from) WHERE status = 0 AND due_from IS NOT NULL",

@@ -1,14 +1,14 @@
 //! Lists of webhook deliveries by status, and failed deliveries by time.
 //!
-//! One index with the status serves each status, and all of them together. It replaces the indexes of all deliveries and of
-//! failed ones, so that a delivery has as many index entries as before.
+//! One index with the status serves lists of one status and of all. It replaces the indexes of all and of failed
+//! deliveries, so that the number of index entries is unchanged.
 //!
-//! On a large table of PostgreSQL they can be created beforehand, see `m0015_jobs_to_start_by_type`.
+//! On a large PostgreSQL table they can be created beforehand, see `m0015_jobs_to_start_by_type`.
 
 use sea_orm_migration::prelude::{DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait};
 use sea_orm_migration::sea_orm::ConnectionTrait;
 
-/// See the module.
+/// The migration.
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 

@@ -1,5 +1,5 @@
 // Generates the types of the four SDKs from the API's OpenAPI document: node sdk/generate/types.mjs openapi.json FOLDER
-// FOLDER is the `sdk` folder that the files are written below. `tests/it/sdk/types.rs` compares them with those in the
+// FOLDER is the `sdk` folder of the output. `tests/it/sdk/types.rs` compares them with those in the
 // repository; `TICKERQ_UPDATE_SDK=1 cargo test --test it sdk::types` updates them.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,12 +10,12 @@ const document = JSON.parse(readFileSync(source, 'utf8'));
 const schemas = document.components.schemas;
 const HEAD = 'Generated from the OpenAPI document by sdk/generate/types.mjs; do not edit.';
 
-// Errors have classes of their own in every SDK; `CreatedJob` is a job or a recurring job, by the method that was called.
+// Every SDK has its own error classes; `CreatedJob` is a job or a recurring job, depending on the method.
 const LEFT_OUT = new Set(['Problem', 'PartError', 'Place', 'CreatedJob']);
-// Members of answers that may be absent; the others that the document calls optional are there, as `null`.
+// Members of responses that may be absent; other optional members are present as `null`.
 const MAY_BE_ABSENT = new Set(['Attempt.worker', 'Job.progress', 'WebhookEndpoint.secret', 'LeasedJob.traceState', 'LeasedJob.baggage', 'Worker.refusedTypes', 'LeasedJobs.refusedTypes', 'Heartbeat.refusedTypes']);
 const ALL_MAY_BE_ABSENT = new Set(['HealthView']);
-// Text whose values are fixed, where the document does not list them.
+// Strings with fixed values that the document does not list.
 const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'];
 const VALUES = {
   priority: ['low', 'normal', 'high', 'critical'],
@@ -27,7 +27,7 @@ const VALUES = {
 // Query parameters that take several values, separated by commas.
 const SEVERAL = new Set(['status', 'type']);
 
-// Parts of requests that methods take as options. `required` members are parameters of their own.
+// Parts of requests that methods take as options. `required` members are separate parameters.
 const RECURRING = ['cronExpression', 'timeZone', 'enabled', 'misfirePolicy', 'catchUpMax', 'overlapPolicy', 'startsAt', 'endsAt'];
 const VIEWS = [
   { name: 'JobOptions', of: 'JobRequest', omit: ['type', 'parameters', 'options', ...RECURRING] },
@@ -46,7 +46,7 @@ const FILTERS = [
   { name: 'DeliveryFilter', of: 'list_webhook_deliveries' },
 ];
 
-// Objects that stand inside of requests, and are given as they are.
+// Nested objects of requests, which are passed unchanged.
 const PARTS = new Set(['CompletedJob', 'FailedJob', 'HeldJob', 'ProgressRequest', 'LogLineRequest', 'WebhookRetryPolicyRequest']);
 
 const operations = Object.values(document.paths).flatMap((item) => Object.values(item)).filter(({ operationId }) => operationId);
@@ -54,7 +54,7 @@ const nameOf = (ref) => ref.split('/').pop();
 const isSpan = (text) => typeof text === 'string' && /^(\d+\.)?\d\d:\d\d:\d\d/.test(text);
 const isRequest = (name) => schemas[name].additionalProperties === false || name === 'WebhookRetryPolicyRequest';
 
-/** What a schema means: `{kind, nullable, …}`. */
+/** A parsed schema: `{kind, nullable, …}`. */
 function typeOf(schema, owner, name) {
   const choices = schema.oneOf ?? schema.anyOf;
   if (choices !== undefined) {
@@ -224,10 +224,10 @@ function cSharp() {
   return `${lines.join('\n')}\n`;
 }
 
-// Rust: answers, and the requests that need no conversion. Values of the domain have the types of the `tickerq-core` crate.
+// Rust: responses, and requests that need no conversion. Values of the domain have the types of the `tickerq-core` crate.
 
 const RUST_NAMES = { JobList: 'JobPage', RecurringListView: 'RecurringPage', Worker: 'WorkerInfo', RedeliveredView: 'Redelivered' };
-// Callers that may not read receive the id and the status of these.
+// Callers without `read` receive the id and the status of these.
 const RUST_REDUCED = new Set(['Job', 'JobItem', 'RecurringJob', 'Queue', 'ClearedQueue']);
 const RUST_DEFAULTS = new Set(['Throughput']);
 const RUST_REQUESTS = new Set(['WebhookRetryPolicyRequest', 'WebhookEndpointOptions', 'WebhookEndpointUpdate']);

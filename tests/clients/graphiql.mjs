@@ -1,7 +1,7 @@
 // A user in a browser at GraphiQL: node graphiql.mjs URL [TOKEN]
 //
-// Runs a query, a mutation and a subscription, and sees the live result. Nothing may be loaded from another host, and nothing
-// may fail to load.
+// Runs a query, a mutation and a subscription with its live result. Nothing may be loaded from another host, and no load
+// may fail.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,7 +13,7 @@ const home = new URL(url);
 const profile = mkdtempSync(join(tmpdir(), "tickerq-browser-"));
 const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    // As root there is no sandbox; the rest keeps the browser from calling its maker.
+    // As root there is no sandbox; the other options disable background requests of the browser.
     args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync"],
 });
@@ -39,7 +39,7 @@ try {
     const response = page.locator(".graphiql-response .view-lines").first();
     const execute = page.getByRole("button", { name: "Execute query" });
 
-    /** Waits until an editor shows what is wanted. It writes spaces that do not break. */
+    /** Waits until an editor shows this text. It renders non-breaking spaces. */
     async function shows(selector, pattern) {
         const isShown = ([selector, source]) => {
             const text = document.querySelector(`${selector} .view-lines`)?.textContent ?? "";
@@ -53,13 +53,13 @@ try {
     }
     const answers = (pattern) => shows(".graphiql-response", pattern);
 
-    /** Opens an example in a tab of its own. */
+    /** Opens an example in a new tab. */
     async function open(title, operation) {
         const show = page.getByRole("button", { name: "Show Examples" });
         if (await show.isVisible()) await show.click();
         await page.getByRole("region", { name: "Examples" }).getByRole("button", { name: title }).click();
         await shows(".graphiql-query-editor", new RegExp(operation));
-        // The tab has the operation's name once the editor has read the text.
+        // The tab has the operation's name once the editor has parsed the text.
         await page.locator(".graphiql-tab-active", { hasText: operation.split(" ")[1] }).waitFor();
     }
 
@@ -95,7 +95,7 @@ try {
     await execute.click();
     await answers(/"isNew": true/);
 
-    // The schema has come: without it the explorer has nothing to show.
+    // The explorer requires the schema.
     await page.getByRole("button", { name: "Show GraphiQL Explorer" }).click();
     await page.locator(".graphiql-explorer-root, .docExplorerWrap").first().getByText("scheduleJob").first().waitFor();
 

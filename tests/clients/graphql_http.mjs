@@ -1,9 +1,9 @@
-// The audits of the npm package graphql-http, each of which must say that all is well: node graphql_http.mjs URL
+// The audits of the npm package graphql-http, all of which must pass: node graphql_http.mjs URL
 import assert from "node:assert/strict";
 import { serverAudits } from "graphql-http";
 
 const [url] = process.argv.slice(2);
-// A GET needs a header that no page of another site can send.
+// A GET requires a header that cross-site pages can't send.
 const fetchFn = (address, init) =>
   fetch(address, { ...init, headers: { ...init?.headers, "apollo-require-preflight": "1" } });
 const audits = serverAudits({ url: `${url}/graphql`, fetchFn });

@@ -15,12 +15,12 @@ async function until(what, holds) {
   }
 }
 
-// Both clients as one: `subscribe` gives how to stop.
+// Common interface of both clients: `subscribe` returns a function that stops it.
 function connect() {
   if (protocol === "graphql-transport-ws") {
     const client = createClient({ url: address, webSocketImpl: WebSocket, lazy: false, retryAttempts: 0, keepAlive: 1_000 });
     const pongs = [];
-    client.on("pong", (received) => received && pongs.push(received));
+    client.on("pong", (isReceived) => isReceived && pongs.push(received));
     return {
       subscribe: (payload, sink) => client.subscribe(payload, sink),
       lives: () => until("a ping was answered", () => pongs.length > 0),
@@ -42,13 +42,13 @@ function connect() {
 }
 
 function collect(client, payload) {
-  const heard = { results: [], error: undefined, isComplete: false };
-  heard.stop = client.subscribe(payload, {
-    next: (result) => heard.results.push(result),
-    error: (error) => (heard.error = error ?? "an error"),
-    complete: () => (heard.isComplete = true),
+  const received = { results: [], error: undefined, isComplete: false };
+  received.stop = client.subscribe(payload, {
+    next: (result) => received.results.push(result),
+    error: (error) => (received.error = error ?? "an error"),
+    complete: () => (received.isComplete = true),
   });
-  return heard;
+  return received;
 }
 
 const client = connect();
@@ -59,9 +59,9 @@ const changes = collect(client, {
   variables: { type: ["NoopJob"] },
 });
 // A query and a mutation over the same connection.
-const asked = collect(client, { query: "{ __typename }" });
-await until("the query was answered", () => asked.isComplete);
-assert.deepEqual(asked.results, [{ data: { __typename: "Query" } }]);
+const query = collect(client, { query: "{ __typename }" });
+await until("the query completes", () => query.isComplete);
+assert.deepEqual(query.results, [{ data: { __typename: "Query" } }]);
 
 const scheduled = collect(client, {
   query: `mutation { scheduleJob(input: { type: "NoopJob", name: "Grüße ✓", delay: "00:00:01" }) { job { id } } }`,
@@ -72,12 +72,12 @@ const watched = collect(client, {
   query: "subscription Watch($id: ID!) { job(id: $id) { status attempts { number } } }",
   variables: { id },
 });
-await until("the job was told of to its end", () => watched.isComplete);
+await until("all events of the job arrive", () => watched.isComplete);
 const statuses = watched.results.map((result) => result.data.job.status);
 assert.equal(statuses[0], "PENDING");
 assert.deepEqual(statuses.slice(-2), ["RUNNING", "COMPLETED"]);
 assert.deepEqual(watched.results.at(-1).data.job.attempts, [{ number: 1 }]);
-await until("all was told", () => changes.results.length >= 3);
+await until("all events arrive", () => changes.results.length >= 3);
 assert.deepEqual(
   changes.results.map(({ data: { jobStatusChanged: change } }) => [change.event, change.status, change.jobId]),
   [
@@ -89,15 +89,15 @@ assert.deepEqual(
 assert.equal(changes.results[2].data.jobStatusChanged.job.name, "Grüße ✓");
 assert.deepEqual(changes.results[2].data.jobStatusChanged.job.attempts, [{ number: 1, status: "COMPLETED" }]);
 
-// What is wrong with an operation is that operation's error, and the connection stays.
+// An error of an operation does not end the connection.
 const wrong = collect(client, { query: "subscription { nonsense }" });
-await until("the mistake was told", () => wrong.error !== undefined);
+await until("the error arrives", () => wrong.error !== undefined);
 assert.match(JSON.stringify([wrong.error].flat().map((error) => error.message)), /nonsense/);
 const none = collect(client, { query: 'subscription { job(id: "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55") { id } }' });
-await until("it was told that there is no job", () => none.isComplete);
+await until("the subscription of an unknown job completes", () => none.isComplete);
 assert.equal(none.results[0].errors[0].extensions.code, "not-found");
 
-// Nothing comes after the client has stopped listening.
+// No event arrives after the client has unsubscribed.
 changes.stop();
 const again = collect(client, { query: `mutation { scheduleJob(input: { type: "NoopJob" }) { job { id } } }` });
 await until("the second mutation was answered", () => again.isComplete);

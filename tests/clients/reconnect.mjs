@@ -1,6 +1,6 @@
 // The official SignalR client while its server is restarted: node reconnect.mjs URL TRANSPORT
 //
-// Each line on standard output is something that has happened; the test restarts the server in between.
+// Each line of standard output is an event; the test restarts the server in between.
 import * as signalR from "@microsoft/signalr";
 
 const [url, transport] = process.argv.slice(2);
@@ -10,10 +10,10 @@ const connection = new signalR.HubConnectionBuilder()
   .configureLogging(signalR.LogLevel.None)
   .build();
 
-connection.on("JobStatusChanged", (jobId, status) => console.log(`told ${jobId} ${status}`));
+connection.on("JobStatusChanged", (jobId, status) => console.log(`received ${jobId} ${status}`));
 connection.onreconnecting(() => console.log("reconnecting"));
 connection.onreconnected(async () => {
-  // Groups end with the connection.
+  // Group memberships end with the connection.
   await connection.invoke("JoinGroup", "job-updates");
   console.log("reconnected");
 });

@@ -5,7 +5,7 @@ import { MessagePackHubProtocol } from "@microsoft/signalr-protocol-msgpack";
 
 const [url, transport, protocol] = process.argv.slice(2);
 
-// Waits until `holds` does, and gives up far later than it can take.
+// Waits until `holds` returns true, with a generous timeout.
 async function until(what, holds) {
   const end = Date.now() + 30_000;
   while (!holds()) {
@@ -17,7 +17,7 @@ async function until(what, holds) {
 let builder = new signalR.HubConnectionBuilder()
   .withUrl(`${url}/api/tickerq/hub`, {
     transport: signalR.HttpTransportType[transport],
-    // Sent in a header where that is possible, and in the query where it is not.
+    // Sent in a header if possible, otherwise in the query.
     accessTokenFactory: () => "a token",
   })
   .configureLogging(signalR.LogLevel.Warning);
@@ -25,7 +25,7 @@ if (protocol === "messagepack") builder = builder.withHubProtocol(new MessagePac
 const connection = builder.build();
 
 if (transport === "ServerSentEvents" && protocol === "messagepack") {
-  // The server offers no binary format over this transport, and the client knows by itself that it can't connect.
+  // The server offers no binary format over this transport: the client rejects the connection itself.
   await assert.rejects(connection.start(), /does not support Binary/);
   process.exit(0);
 }
@@ -43,7 +43,7 @@ connection.onclose((error) => (closed = { error }));
 
 await connection.start();
 assert.ok(connection.connectionId, "the connection has an id");
-// As the reference does it: both in one tick.
+// As in the dashboard API: both in one tick.
 await Promise.all([connection.invoke("JoinGroup", "job-updates"), connection.invoke("JoinGroup", "system-metrics")]);
 
 const created = await fetch(`${url}/api/tickerq/jobs`, {
@@ -52,7 +52,7 @@ const created = await fetch(`${url}/api/tickerq/jobs`, {
   body: JSON.stringify({ type: "NoopJob", name: "Grüße ✓" }),
 });
 const { jobId } = await created.json();
-await until("the whole life of the job was told", () => statuses.length >= 3);
+await until("all events of the job arrive", () => statuses.length >= 3);
 assert.deepEqual(
   statuses.map(({ jobId, status }) => [jobId, status]),
   ["pending", "running", "completed"].map((status) => [jobId, status]),
@@ -60,11 +60,11 @@ assert.deepEqual(
 assert.equal(statuses[2].details.event, "job.completed");
 assert.equal(statuses[2].details.name, "Grüße ✓");
 assert.equal(statuses[2].details.duration.slice(0, 6), "00:00:");
-await until("metrics were told", () => metrics.length >= 1);
+await until("metrics arrive", () => metrics.length >= 1);
 assert.equal(metrics[0].systemHealth, "healthy");
 assert.equal(typeof metrics[0].cpuUsage.percentage, "number");
 
-// Errors are the call's, not the connection's.
+// An error of a call does not end the connection.
 await assert.rejects(connection.invoke("Foo", 1, 2), /Unknown hub method 'Foo'/);
 await assert.rejects(connection.invoke("JoinGroup"), /takes 1 argument/);
 await assert.rejects(connection.invoke("JoinGroup", "weather"), /Unknown group 'weather'/);
@@ -73,16 +73,16 @@ await assert.rejects(
   new Promise((complete, error) => connection.stream("JoinGroup", "job-updates").subscribe({ next() {}, complete, error })),
   /does not stream/,
 );
-// Group names and methods in any case that clients write them; nothing comes after the group was left.
+// Names of groups and methods are case-insensitive; no event arrives after leaving the group.
 await connection.invoke("leavegroup", "job-updates");
-const heard = statuses.length;
+const count = statuses.length;
 await fetch(`${url}/api/tickerq/jobs`, {
   method: "POST",
   headers: { "Content-Type": "application/json" },
   body: JSON.stringify({ type: "NoopJob" }),
 });
 await connection.invoke("JoinGroup", "queue:nobody");
-assert.equal(statuses.length, heard);
+assert.equal(statuses.length, count);
 assert.equal(connection.state, signalR.HubConnectionState.Connected);
 await connection.stop();
 assert.deepEqual(closed, { error: undefined });

@@ -1,6 +1,6 @@
-// The reference's WebSocket snippet, as it is printed but for the address: node websocket.mjs URL
+// The WebSocket snippet of the dashboard API, unchanged except for the address: node websocket.mjs URL
 //
-// Standard output has a line for each message that the snippet handles.
+// Each handled message is a line of standard output.
 import WebSocket from "ws";
 
 const [url] = process.argv.slice(2);

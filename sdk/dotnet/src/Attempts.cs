@@ -17,7 +17,7 @@ namespace TickerQ.Client
         {
             var others = _running.Keys.Where(other => other.JobId == job.JobId).ToList();
             if (others.Any(other => other.Job.LeaseToken == job.LeaseToken)) return false;
-            // The server has started another attempt: the earlier ones are over.
+            // The server has started another attempt: earlier ones are abandoned.
             foreach (var other in others) Lose(other);
             var context = new JobContext(job);
             _running[context] = true;
@@ -112,7 +112,7 @@ namespace TickerQ.Client
             else Log($"{job} failed: {result["errorDetail"]}");
         }
 
-        /// <summary>Whether an error is about the content of the request: the response's, or that of writing it. Any other
+        /// <summary>True if an error concerns the content of the request: a rejection, or an error of its serialization. Any other
         /// failure may pass.</summary>
         private static bool IsVerdict(Exception error)
         {

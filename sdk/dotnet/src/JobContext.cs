@@ -6,7 +6,7 @@ using System.Threading;
 
 namespace TickerQ.Client
 {
-    /// <summary>Throw it in a handler when another attempt can't help: the job fails permanently.</summary>
+    /// <summary>Thrown in a handler, it fails the job permanently, without retries.</summary>
     public sealed class PermanentJobException : Exception
     {
         /// <summary>With a reason.</summary>
@@ -36,7 +36,7 @@ namespace TickerQ.Client
     public sealed class JobContext
     {
         private const int LogLinesMax = 200;
-        /// <summary>The server keeps no more of a line.</summary>
+        /// <summary>Maximum length of a stored log line.</summary>
         private const int LineLengthMax = 1024;
 
         private readonly object _lock = new object();
@@ -85,10 +85,10 @@ namespace TickerQ.Client
 
         private static string Shorten(string text) => text != null && text.Length > LineLengthMax ? text.Substring(0, LineLengthMax) : text;
 
-        /// <summary>The lease is over, or the server has started another attempt: nothing of this one is reported any more.</summary>
+        /// <summary>The lease has expired, or the server has started another attempt: this one reports nothing further.</summary>
         internal bool IsLost { get => _isLost; set => _isLost = value; }
 
-        /// <summary>The handler has ended.</summary>
+        /// <summary>The handler has finished.</summary>
         internal bool IsEnded { get => _isEnded; set => _isEnded = value; }
 
         internal Dictionary<string, object> Held() => new Dictionary<string, object> { ["jobId"] = JobId, ["leaseToken"] = Job.LeaseToken };

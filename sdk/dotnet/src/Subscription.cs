@@ -224,7 +224,7 @@ namespace TickerQ.Client
             try { _handler(type, data); } catch (Exception error) { Log($"live updates: the handler of '{type}' failed: {error}"); }
         }
 
-        /// <summary>Logs a failed connection; one that repeats is logged once.</summary>
+        /// <summary>Logs a failed connection; repetitions are logged once.</summary>
         private void Failed(string reason)
         {
             if (Interlocked.Exchange(ref _trouble, reason) != reason) Log($"live updates: {reason}; reconnecting");
@@ -232,7 +232,7 @@ namespace TickerQ.Client
 
         private void Log(string text)
         {
-            // There is no other place to report an error of the logger.
+            // An error of the logger can't be reported elsewhere.
             try { _logger(text); } catch (Exception) { }
         }
     }

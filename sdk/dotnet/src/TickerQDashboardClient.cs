@@ -96,7 +96,7 @@ namespace TickerQ.Client
                     wait = Backoff(attempt);
                     if (error.RetryAfter > wait) wait = error.RetryAfter.Value;
                     var again = error is ConnectionException ? isSafe
-                        // `busy` means that nothing was done; `unavailable` leaves it open.
+                        // `busy` means that the request had no effect; with `unavailable` that is unknown.
                         : error.Status == 429 || error.Code == "busy" || (error.Status == 503 && isSafe);
                     if (attempt >= (retries ?? _retries) || wait > WaitMax || !again) throw;
                 }
@@ -145,7 +145,7 @@ namespace TickerQ.Client
             }
             catch (JsonException)
             {
-                // Of a proxy, mostly.
+                // Usually the response of a proxy.
                 throw new ServerException($"{what}: the response is not JSON: {answer.Substring(0, Math.Min(answer.Length, 80))}", status, null, null);
             }
         }
@@ -235,13 +235,13 @@ namespace TickerQ.Client
         /// <summary>Deletes a recurring job; its occurrences stay.</summary>
         public Task DeleteRecurringJobAsync(string id) => SendAsync(HttpMethod.Delete, "/jobs/recurring" + At(id));
 
-        /// <summary>The recurring job that has this key.</summary>
+        /// <summary>The recurring job with this key.</summary>
         public Task<RecurringJob> GetRecurringJobByKeyAsync(string key) => Get<RecurringJob>("/jobs/recurring/by-key" + At(key));
 
-        /// <summary>Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one.</summary>
+        /// <summary>Creates the recurring job with this key, or replaces it: a repeated deployment creates no second one.</summary>
         public Task<RecurringJob> PutRecurringJobByKeyAsync(string key, string type, string cronExpression, RecurringOptions options = null, int? revision = null) => Change<RecurringJob>(HttpMethod.Put, "/jobs/recurring/by-key" + At(key), Recurring(type, cronExpression, options), revision);
 
-        /// <summary>Deletes the recurring job that has this key; its occurrences stay.</summary>
+        /// <summary>Deletes the recurring job with this key; its occurrences stay.</summary>
         public Task DeleteRecurringJobByKeyAsync(string key) => SendAsync(HttpMethod.Delete, "/jobs/recurring/by-key" + At(key));
 
         /// <summary>Resumes the occurrences of a recurring job.</summary>
@@ -311,7 +311,7 @@ namespace TickerQ.Client
         /// <summary>Liveness.</summary>
         public async Task<ServerHealth> GetHealthAsync() => Wire.Answer<ServerHealth>(await SendAsync(HttpMethod.Get, "/healthz", atBase: true).ConfigureAwait(false));
 
-        /// <summary>Readiness and the reasons against it; does not fail while the server is unhealthy.</summary>
+        /// <summary>Readiness and the reasons against it; also succeeds while the server is unhealthy.</summary>
         public async Task<ServerHealth> GetReadinessAsync()
         {
             try
@@ -352,7 +352,7 @@ namespace TickerQ.Client
         /// <summary>Disables an endpoint.</summary>
         public Task<WebhookEndpoint> DisableWebhookEndpointAsync(string id) => Post<WebhookEndpoint>($"/webhooks/endpoints{At(id)}/disable", safe: true);
 
-        /// <summary>Replaces an endpoint's secret; the old one remains valid for the overlap. The answer has the new <c>Secret</c>.</summary>
+        /// <summary>Replaces an endpoint's secret; the old one remains valid for the overlap. The response contains the new <c>Secret</c>.</summary>
         public Task<WebhookEndpoint> RotateWebhookSecretAsync(string id, string secret = null, TimeSpan? overlap = null, int? revision = null)
         {
             var body = new Dictionary<string, object>();

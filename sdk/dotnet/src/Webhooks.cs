@@ -8,7 +8,7 @@ namespace TickerQ.Client
     /// <summary>Verifies webhooks.</summary>
     public static class Webhooks
     {
-        /// <summary>The HMAC-SHA256 of a body's exact bytes in lower-case hex, as the header holds it.</summary>
+        /// <summary>The HMAC-SHA256 of a body's exact bytes in lower-case hex, as in the header.</summary>
         public static string ComputeHmacSha256(byte[] body, string secret)
         {
             using var hmac = new HMACSHA256(Encoding.UTF8.GetBytes(secret));
@@ -17,7 +17,7 @@ namespace TickerQ.Client
             return text.ToString();
         }
 
-        /// <summary>Whether a body (its exact bytes, as they came) has this <c>X-TickerQ-Signature</c>. Compares in constant
+        /// <summary>True if this <c>X-TickerQ-Signature</c> signs the exact bytes of a body. Compares in constant
         /// time.</summary>
         public static bool Verify(byte[] body, string signature, string secret)
         {

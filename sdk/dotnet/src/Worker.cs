@@ -1,4 +1,4 @@
-// A worker: leases jobs, runs them with functions of this program, and reports their results.
+// A worker: leases jobs, runs them with handlers of this program, and reports their results.
 
 using System;
 using System.Collections.Concurrent;
@@ -12,15 +12,15 @@ using System.Threading.Tasks;
 
 namespace TickerQ.Client
 {
-    /// <summary>Runs jobs with functions of this program.</summary>
+    /// <summary>Runs jobs with handlers of this program.</summary>
     public sealed partial class TickerQWorker : IDisposable, IAsyncDisposable
     {
         private static readonly TimeSpan LeaseWait = TimeSpan.FromSeconds(30);
         private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(5);
-        /// <summary>The time that a registration may take that a stop finds in progress: a worker that is registered is
+        /// <summary>Time that a stop waits for a registration in progress, so that the worker is
         /// unregistered.</summary>
         private static readonly TimeSpan RegisterGrace = TimeSpan.FromSeconds(2);
-        /// <summary>Heartbeats that a proxy answers with 404 before the worker registers again: as long as a lease.</summary>
+        /// <summary>Number of heartbeats with a proxy's 404, one lease long, after which the worker registers again.</summary>
         private const int UnknownMax = 3;
 
         private readonly TickerQDashboardClient _client;
@@ -30,14 +30,14 @@ namespace TickerQ.Client
         private readonly TimeSpan? _heartbeatEvery;
         private readonly bool _keepSubscriptions;
         private readonly Dictionary<string, Func<JobContext, Task<object>>> _handlers = new Dictionary<string, Func<JobContext, Task<object>>>();
-        /// <summary>All attempts that run or whose result is not reported yet. A job may have two of them for a moment.</summary>
+        /// <summary>Running attempts and those with an unreported result. A job may briefly have two.</summary>
         private readonly ConcurrentDictionary<JobContext, bool> _running = new ConcurrentDictionary<JobContext, bool>();
         private readonly CancellationTokenSource _stopping = new CancellationTokenSource();
         private readonly CancellationTokenSource _registering = new CancellationTokenSource();
-        /// <summary>Ends the requests that are left when the worker has stopped.</summary>
+        /// <summary>Aborts remaining requests when the worker has stopped.</summary>
         private readonly CancellationTokenSource _left = new CancellationTokenSource();
         private readonly SemaphoreSlim _free;
-        /// <summary>Held during a heartbeat, which carries progress and log: they must arrive before the result of their job.</summary>
+        /// <summary>Held during a heartbeat: its progress and log lines must precede the result of their job.</summary>
         private readonly SemaphoreSlim _beating = new SemaphoreSlim(1);
         private TimeSpan _beatEvery;
         private Task _starting;
@@ -59,23 +59,23 @@ namespace TickerQ.Client
             _keepSubscriptions = keepSubscriptions;
         }
 
-        /// <summary>The id of this run of the worker; null before it is registered.</summary>
+        /// <summary>The id of this worker process; null before its registration.</summary>
         public string Id { get; private set; }
 
-        /// <summary>Receives failed requests and errors of handlers as text; the standard error by default.</summary>
+        /// <summary>Receives failed requests and errors of handlers as text; standard error by default.</summary>
         public Action<string> Logger { get; set; } = text => Console.Error.WriteLine(text);
 
-        /// <summary>Registers a function for a job type; its result is the job's.</summary>
+        /// <summary>Registers a handler of a job type.</summary>
         public TickerQWorker Handle(string type, Func<JobContext, Task<object>> handler)
         {
             _handlers[type] = handler;
             return this;
         }
 
-        /// <summary>Registers a function for the jobs whose type is the name of the class of their data.</summary>
+        /// <summary>Registers a handler of the job type with the name of the data's class.</summary>
         public TickerQWorker Handle<T>(Func<T, JobContext, Task<object>> handler) => Handle(typeof(T).Name, context => handler(context.Parameters<T>(), context));
 
-        /// <summary>Registers and starts to work. Waits for a server that is not reachable yet; <see cref="StopAsync"/> ends
+        /// <summary>Registers and starts. Waits for an unreachable server; <see cref="StopAsync"/> ends
         /// the wait.</summary>
         public Task StartAsync() => _starting ??= RegisterWhenReachableAsync();
 
@@ -102,7 +102,7 @@ namespace TickerQ.Client
             }
         }
 
-        /// <summary>Leases no more jobs, waits the grace time for those that run, releases the others, unregisters, and closes
+        /// <summary>Leases no more jobs, waits the grace time for running ones, releases the others, unregisters, and closes
         /// the subscriptions of the client.</summary>
         public async Task StopAsync(TimeSpan grace)
         {
@@ -131,16 +131,16 @@ namespace TickerQ.Client
         /// <summary>Stops within 30 seconds; see <see cref="StopAsync"/>.</summary>
         public async ValueTask DisposeAsync() => await StopAsync(TimeSpan.FromSeconds(30)).ConfigureAwait(false);
 
-        /// <summary>The same for programs without <c>await using</c>.</summary>
+        /// <summary>The synchronous form.</summary>
         public void Dispose() => Task.Run(() => StopAsync(TimeSpan.FromSeconds(30))).GetAwaiter().GetResult();
 
         private void Log(string text)
         {
-            // There is no other place to report an error of the logger.
+            // An error of the logger can't be reported elsewhere.
             try { Logger?.Invoke($"worker {_name}: {text}"); } catch (Exception) { }
         }
 
-        /// <summary>Logs a failed request; one that repeats is logged once.</summary>
+        /// <summary>Logs a failed request; repetitions are logged once.</summary>
         private void Failed(string what, Exception error)
         {
             var text = $"{what}: {TextOf(error)}";
@@ -204,7 +204,7 @@ namespace TickerQ.Client
                 }
                 catch (Exception error)
                 {
-                    // Whatever a proxy responds, the loop goes on.
+                    // The loop continues after any response of a proxy.
                     Failed("could not lease jobs", error);
                     if (error is NotFoundException || error is ConflictException) await BeatAsync().ConfigureAwait(false);
                     await PauseAsync(tries, error).ConfigureAwait(false);
@@ -226,7 +226,7 @@ namespace TickerQ.Client
             }
         }
 
-        /// <summary>One heartbeat; only if a job has progress or log lines to send, where one is given.</summary>
+        /// <summary>Sends a heartbeat; with a job, only if it has progress or log lines to send.</summary>
         private async Task BeatAsync(JobContext ended = null)
         {
             await _beating.WaitAsync().ConfigureAwait(false);
@@ -246,7 +246,7 @@ namespace TickerQ.Client
 
         private async Task BeatAloneAsync()
         {
-            // A job's attempt that another one has replaced is not named: the response names jobs.
+            // An attempt that another one of its job has replaced is omitted: the response names jobs only.
             var named = _running.Keys.Where(context => !context.IsLost).ToList();
             try
             {
@@ -264,16 +264,16 @@ namespace TickerQ.Client
             catch (NotFoundException error)
             {
                 Failed("heartbeat failed", error);
-                // A 404 without its problem is a proxy's, unless it lasts.
+                // A 404 without a problem comes from a proxy, unless it persists.
                 _unknown += 1;
                 if ((error.Code == null && _unknown < UnknownMax) || _stopping.IsCancellationRequested) return;
-                // The server does not know this worker any more, nor its leases.
+                // The server no longer knows this worker and its leases.
                 foreach (var context in named) Lose(context);
                 try { await RegisterAsync(default, 0).ConfigureAwait(false); } catch (Exception failure) { Failed("could not register", failure); }
             }
         }
 
-        /// <summary>Renews the lease. Progress and log lines that the server refuses are dropped: they must not cost the
+        /// <summary>Renews the lease. Rejected progress and log lines are dropped: they must not cost the
         /// lease.</summary>
         private async Task<Heartbeat> HeartbeatAsync(List<JobContext> named)
         {

@@ -38,7 +38,7 @@ public static class Scenarios
         throw new Exception(typeof(T).Name + " expected");
     }
 
-    /// <summary>Polls until the answer is not null; a minute is the limit.</summary>
+    /// <summary>Polls until the result is not null, for at most a minute.</summary>
     private static async Task<T> Eventually<T>(Func<Task<T>> ask) where T : class
     {
         for (var end = DateTime.UtcNow.AddMinutes(1); DateTime.UtcNow < end; await Task.Delay(20))
@@ -50,7 +50,7 @@ public static class Scenarios
 
     private static async Task ScheduleReadWait()
     {
-        // The reference's own calls.
+        // Calls of the dashboard API.
         string jobId = await client.ScheduleJobAsync(new NoopJob { To = "ann" });
         JobDetails details = await client.GetJobAsync(jobId);
         Check(details.Type == "NoopJob" && details.Parameters.GetProperty("to").GetString() == "ann", "the parameters come back");
@@ -94,7 +94,7 @@ public static class Scenarios
         await Fails<NotFoundException>(404, () => client.GetJobAsync(job.Id));
         var running = await client.CreateJobAsync("SleepJob", null);
         while ((await client.GetJobAsync(running.Id)).Status != "running") await Task.Delay(10);
-        Check((await client.CancelJobAsync(running.Id)).CancelRequested, "it was asked to stop");
+        Check((await client.CancelJobAsync(running.Id)).CancelRequested, "its cancellation was requested");
         Check((await client.WaitForJobAsync(running.Id)).Status == "cancelled", "it has stopped");
     }
 
@@ -146,7 +146,7 @@ public static class Scenarios
     private static async Task WebhookEndpoints()
     {
         var since = DateTimeOffset.UtcNow.AddMinutes(-1);
-        // The server's own address, which accepts no webhooks: each delivery fails.
+        // The server's own address accepts no webhooks: each delivery fails.
         var made = await client.CreateWebhookEndpointAsync(url + "/none", new WebhookEndpointOptions
         {
             Name = "scenario",
@@ -179,7 +179,7 @@ public static class Scenarios
         await Fails<TooLargeException>(413, () => client.CreateJobAsync("A", new string('x', 200_000)));
         var slow = new TickerQDashboardClient(url, "slow-slow-slow-slow", retries: 0);
         await slow.GetQueuesAsync();
-        Check((await Fails<RateLimitedException>(429, () => slow.GetQueuesAsync())).RetryAfter > TimeSpan.Zero, "it says when to come back");
+        Check((await Fails<RateLimitedException>(429, () => slow.GetQueuesAsync())).RetryAfter > TimeSpan.Zero, "it has a Retry-After");
         var impatient = new TickerQDashboardClient(url, Key, retries: 0);
         await impatient.CreateJobAsync("OtherJob", null, new JobOptions { Queue = "full" });
         Check((await Fails<UnavailableException>(503, () => impatient.CreateJobAsync("OtherJob", null, new JobOptions { Queue = "full" }))).Code == "busy", "it is busy");
@@ -207,7 +207,7 @@ public static class Scenarios
             if (received.Count == 3) done.TrySetResult(true);
         }, new { type = "NoopJob" }, limit.Token))
         {
-            // It is subscribed: nothing of this job is missed.
+            // The subscription is active: all events of this job are received.
             id = (await client.CreateJobAsync("NoopJob")).Id;
             await done.Task;
         }
@@ -225,7 +225,7 @@ public static class Scenarios
         Check(!Webhooks.Verify(body, good, "x") && !Webhooks.Verify(body, null, "x") && !Webhooks.Verify(new byte[1], good, "webhook-secret-key"), "no other is");
     }
 
-    /// <summary>The place in a trace that a handler has received.</summary>
+    /// <summary>The span context that a handler has received.</summary>
     private static async Task<string> Traced()
     {
         using var http = new HttpClient(new HttpClientHandler { UseProxy = false });
@@ -244,16 +244,16 @@ public static class Scenarios
     private static async Task AHandlerThatThrows()
     {
         var logged = new ConcurrentQueue<string>();
-        var told = new ConcurrentQueue<string>();
+        var events = new ConcurrentQueue<string>();
         var subscribing = client.SubscribeAsync(new[] { "job-status" }, (type, data) =>
         {
-            told.Enqueue(type == "job-status-changed" ? data.GetProperty("status").GetString() : type);
+            events.Enqueue(type == "job-status-changed" ? data.GetProperty("status").GetString() : type);
             throw new InvalidOperationException("a mistake");
         }, logger: logged.Enqueue);
         Check(await Task.WhenAny(subscribing, Task.Delay(20_000)) == subscribing, "it subscribes");
         await using var subscription = await subscribing;
         await client.WaitForJobAsync((await client.CreateJobAsync("NoopJob")).Id);
-        await Eventually(() => Task.FromResult(told.Contains("completed") ? told : null));
+        await Eventually(() => Task.FromResult(events.Contains("completed") ? events : null));
         Check(logged.Any(line => line.Contains("a mistake")), string.Join("\n", logged));
     }
 

@@ -1,18 +1,18 @@
-// One attempt of a job: what its handler receives, throws and returns, as the server accepts it.
+// An attempt of a job: the handler's context, its errors and its result in the form that the server accepts.
 
 import { timeSpan } from './client.js';
 
 const LOG_LINES_MAX = 200;
-/** The server keeps no more of a line. */
+/** Maximum length of a stored log line. */
 const LINE_LENGTH_MAX = 1024;
-/** Ten years, the longest wait that the server accepts. */
+/** Ten years, the maximum delay. */
 const WAIT_MAX = 3653 * 86_400_000;
 
-/** Throw it in a handler when another attempt can't help: the job fails permanently. */
+/** Thrown in a handler, it fails the job permanently, without retries. */
 export class PermanentError extends Error {}
 
 /**
- * Throw it in a handler to set the wait before the next attempt: `new RetryLaterError(1500)` or
+ * Thrown in a handler, it sets the delay of the next attempt: `new RetryLaterError(1500)` or
  * `new RetryLaterError('rate limited', 1500)`, in milliseconds; at most ten years.
  */
 export class RetryLaterError extends Error {
@@ -39,12 +39,12 @@ function clamp(value, least, most) {
   return Math.min(Math.max(value, least), most);
 }
 
-/** Text that the server can store: half of a surrogate pair is replaced. */
+/** Text that the server can store: unpaired surrogates are replaced. */
 function wellFormed(text, length = Infinity) {
   return String(text).slice(0, length).replace(/[\ud800-\udfff]/gu, '\ufffd');
 }
 
-/** The text of anything that can be thrown. */
+/** The text of any thrown value. */
 export function textOf(error) {
   try {
     const text = error?.message;
@@ -62,11 +62,11 @@ function stackOf(error) {
   }
 }
 
-/** A leased job, from its lease until its result is reported. */
+/** A leased job until its result is reported. */
 export class Attempt {
-  /** The lease is over, or the server has started another attempt: nothing of this one is reported any more. */
+  /** The lease has expired, or the server has started another attempt: this one reports nothing further. */
   isLost = false;
-  /** The handler has ended. */
+  /** The handler has finished. */
   isEnded = false;
   #progress;
   #log = [];
@@ -81,7 +81,7 @@ export class Attempt {
     return { jobId, leaseToken };
   }
 
-  /** Whether both are of the same lease. */
+  /** `true` if both have the same lease. */
   is({ jobId, leaseToken }) {
     return this.job.jobId === jobId && this.job.leaseToken === leaseToken;
   }
@@ -117,10 +117,10 @@ export class Attempt {
     };
   }
 
-  /** The report of a success. A result that can't be written as JSON fails this job alone, permanently. */
+  /** The report of a success. A result that can't be serialized as JSON fails only this job, permanently. */
   completed(result) {
     try {
-      // `undefined` and functions have no JSON: then there is no result.
+      // `undefined` and functions have no JSON form: the job then has no result.
       const text = JSON.stringify(result);
       const held = JSON.stringify(this.held);
       return { kind: 'complete', text: text === undefined ? held : `${held.slice(0, -1)},"result":${text}}` };
@@ -129,12 +129,12 @@ export class Attempt {
     }
   }
 
-  /** The report of an end that is no success. */
+  /** The report of a failed, cancelled or released job. */
   failed(fields) {
     return { kind: 'fail', text: JSON.stringify({ ...this.held, ...fields }), retry: fields.retry, outcome: fields.outcome };
   }
 
-  /** The report of what a handler has thrown. */
+  /** The report of an error that a handler has thrown. */
   thrown(error) {
     const kind = this.stop.signal.reason?.kind;
     if (kind === 'cancelled') return this.failed({ outcome: 'cancelled' });

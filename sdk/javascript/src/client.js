@@ -41,7 +41,7 @@ function withDurations(options) {
   return given;
 }
 
-/** A client of one server. `timeout` and all other numbers of time are milliseconds. */
+/** A client of one server. `timeout` and all other times are in milliseconds. */
 export class TickerQClient {
   #http;
   #subscriptions = new Set();
@@ -169,7 +169,7 @@ export class TickerQClient {
     return this.#ask('GET', `/jobs/recurring/by-key${at(key)}`);
   }
 
-  /** Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one. */
+  /** Creates the recurring job with this key, or replaces it: a repeated deployment creates no second one. */
   putRecurringJobByKey(key, recurring, { revision } = {}) {
     const body = withDurations(recurring);
     return this.#ask('PUT', `/jobs/recurring/by-key${at(key)}`, { body, headers: ifMatch(revision) });
@@ -275,7 +275,7 @@ export class TickerQClient {
     return this.#ask('GET', '/healthz', { atBase: true });
   }
 
-  /** Readiness and the reasons against it; does not fail while the server is unhealthy. */
+  /** Readiness and the reasons against it; also succeeds while the server is unhealthy. */
   async getReadiness() {
     try {
       return await this.#ask('GET', '/readyz', { atBase: true, retries: 0 });
@@ -291,7 +291,7 @@ export class TickerQClient {
     return (await this.#ask('GET', '/webhooks/endpoints')).endpoints;
   }
 
-  /** Creates an endpoint: `{url, events, …}`. The answer alone has its `secret`. */
+  /** Creates an endpoint: `{url, events, …}`. Only this response contains its `secret`. */
   createWebhookEndpoint(endpoint) {
     return this.#ask('POST', '/webhooks/endpoints', { body: withDurations(endpoint) });
   }
@@ -317,7 +317,7 @@ export class TickerQClient {
     return this.#ask('POST', `/webhooks/endpoints${at(id)}/disable`, { headers: ifMatch(revision), safe: true });
   }
 
-  /** Replaces an endpoint's secret; the old one remains valid for `overlap`. The answer has the new `secret`. */
+  /** Replaces an endpoint's secret; the old one remains valid for `overlap`. The response contains the new `secret`. */
   rotateWebhookSecret(id, { revision, ...options } = {}) {
     const body = withDurations(options);
     return this.#ask('POST', `/webhooks/endpoints${at(id)}/rotate-secret`, { body, headers: ifMatch(revision) });

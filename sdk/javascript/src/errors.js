@@ -18,7 +18,7 @@ export class TickerQError extends Error {
     return typeof this.problem?.type === 'string' ? this.problem.type.split(':').pop() : null;
   }
 
-  /** The parts of the request that are wrong. */
+  /** The invalid parts of the request. */
   get errors() {
     return this.problem?.errors ?? [];
   }

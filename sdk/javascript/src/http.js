@@ -21,12 +21,12 @@ export function sleep(milliseconds, signal) {
   });
 }
 
-/** The wait before a retry, in milliseconds: exponential, with jitter. */
+/** The delay before a retry, in milliseconds: exponential, with jitter. */
 export function backoff(attempt) {
   return Math.min(FIRST_WAIT * 2 ** attempt, WAIT_MAX) * (0.5 + Math.random() / 2);
 }
 
-/** Makes requests to one server. */
+/** Sends requests to one server. */
 export class Http {
   constructor(baseUrl, apiKey, options = {}) {
     this.base = String(baseUrl).replace(/\/+$/, '');
@@ -77,7 +77,7 @@ export class Http {
     } catch (cause) {
       if (signal?.aborted) throw signal.reason;
       const why = over.signal.aborted ? over.signal.reason : cause;
-      // `fetch` itself reports no more than that it failed.
+      // The error of `fetch` has no details; its cause does.
       const reason = why.cause?.message || why.cause?.code || why.message;
       throw new ConnectionError(`${method} ${url}: ${reason}`, { cause: why });
     } finally {
@@ -94,14 +94,14 @@ function dataOf(answer, what, status) {
   try {
     return JSON.parse(answer);
   } catch (cause) {
-    // Of a proxy, mostly.
+    // Usually the response of a proxy.
     throw new ServerError(`${what}: the response is not JSON: ${answer.slice(0, 80)}`, { status, cause });
   }
 }
 
 function isWorthAnother(error, isSafe) {
   if (error instanceof ConnectionError) return isSafe;
-  // `busy` means that nothing was done; `unavailable` leaves it open.
+  // `busy` means that the request had no effect; with `unavailable` that is unknown.
   if (error.status === 429 || error.code === 'busy') return true;
   return error.status === 503 && isSafe;
 }

@@ -209,7 +209,7 @@ export interface SubscribeOptions {
 }
 
 export declare class Subscription {
-  /** The error of a server that has refused the subscription, which has ended it. */
+  /** The rejection that has ended the subscription. */
   readonly error: Error | null;
   close(): void;
 }
@@ -246,7 +246,7 @@ export declare class Worker {
   readonly id: string | null;
   constructor(client: TickerQClient, options?: WorkerOptions);
   handle<P = any, R = any>(type: string, handler: Handler<P, R>): this;
-  /** Registers and starts to work. Waits for a server that is not reachable yet; `stop` ends the wait. */
+  /** Registers and starts. Waits for an unreachable server; `stop` ends the wait. */
   start(): Promise<this>;
   /** `grace` is in milliseconds; 30,000 by default. */
   stop(options?: { grace?: number }): Promise<void>;

@@ -1,4 +1,4 @@
-// A client and a worker of a TickerQ job server.
+// Client and worker of a TickerQ job server.
 
 export { TickerQClient, milliseconds, timeSpan } from './client.js';
 export * from './errors.js';

@@ -1,4 +1,4 @@
-// A WebSocket (RFC 6455) for Node versions that have none: as much of the browsers' interface as `Subscription` uses.
+// A WebSocket (RFC 6455) for Node versions without one: the part of the browser interface that `Subscription` uses.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { request as http } from 'node:http';
@@ -7,7 +7,7 @@ import { request as https } from 'node:https';
 import { ConnectionError, errorOf } from './errors.js';
 
 const MESSAGE_MAX = 64 * 1024 * 1024;
-/** The part of a refusal's body that is read, in characters. */
+/** Maximum length of a rejection's body, in characters. */
 const PROBLEM_MAX = 65_536;
 
 export class NodeWebSocket extends EventTarget {
@@ -126,7 +126,7 @@ export class NodeWebSocket extends EventTarget {
     this.#socket.write(Buffer.concat([head, mask, masked]));
   }
 
-  /** `refusal` is the error of a response that opens no WebSocket; browsers do not have it. */
+  /** `refusal` is the error of a response that rejects the WebSocket; browsers do not provide it. */
   #end(code, reason, refusal) {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -135,7 +135,7 @@ export class NodeWebSocket extends EventTarget {
   }
 }
 
-/** The first frame in some bytes; `null` when it is not whole yet. */
+/** The first frame; `null` if it is incomplete. */
 function frameOf(bytes) {
   if (bytes.length < 2) return null;
   let length = bytes[1] & 0x7f;

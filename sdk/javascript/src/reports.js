@@ -5,12 +5,12 @@ import { textOf } from './attempt.js';
 import { backoff, sleep } from './http.js';
 
 const REPORTS_MAX = 1000;
-/** The statuses that are about the reported results; any other failure may pass. */
+/** Statuses that concern the reported results; other failures are transient. */
 const VERDICTS = new Set([400, 413, 415, 422]);
-/** Failures that concern every request: smaller batches do not help. */
+/** Failures of every request: smaller batches do not help. */
 const COMMON = new Set([0, 401, 429, 503]);
 
-/** Whether an error is about the content of the request: the response's, or its own, such as a text that is too long. */
+/** `true` if an error concerns the content of the request: a rejection, or a text that is too long. */
 export function isVerdict(error) {
   return !(error instanceof TickerQError) || VERDICTS.has(error.status);
 }
@@ -31,7 +31,7 @@ export class Reports {
     this.#signal = signal;
   }
 
-  /** Resolves when the report is stored, when its lease is lost, or when it is given up. */
+  /** Resolves when the report is stored or dropped, or when its lease is lost. */
   send(attempt, report) {
     return new Promise((resolve) => {
       this.#waiting.push({ ...report, attempt, resolve });
@@ -50,14 +50,14 @@ export class Reports {
     this.#isSending = false;
   }
 
-  /** The first request of a batch. Its retries keep no later batch waiting. */
+  /** The first request of a batch. Its retries do not delay later batches. */
   async #first(batch) {
     const reports = wanted(batch);
     const error = await this.#once(reports);
     if (error !== null) this.#retry(reports, error, 0);
   }
 
-  /** Sends reports of one kind; returns the error, or `null` when they are done. */
+  /** Sends reports of one kind; returns the error, or `null` on success. */
   async #once(reports) {
     if (reports.length === 0) return null;
     try {
@@ -87,7 +87,7 @@ export class Reports {
     await Promise.all(parts.map((part) => this.#deliver(part, tries + 1)));
   }
 
-  /** Waits before a retry, no longer than one of the leases is held. */
+  /** Waits before a retry, as long as one of the leases is valid. */
   async #pause(reports, wait) {
     for (const end = Date.now() + wait; Date.now() < end && wanted(reports).length > 0; ) {
       await sleep(Math.min(end - Date.now(), 500), this.#signal).catch(() => {});
@@ -110,7 +110,7 @@ export class Reports {
   }
 }
 
-/** The reports whose leases are held; the others are done. */
+/** The reports whose leases are valid; the others are finished. */
 function wanted(reports) {
   return reports.filter(({ attempt, resolve }) => {
     if (attempt.isLost) resolve();

@@ -12,7 +12,7 @@ async function webSocket() {
   return (await import('./node-websocket.js')).NodeWebSocket;
 }
 
-/** A subscription to live updates, made by `TickerQClient.subscribe`. */
+/** A subscription to live updates, created by `TickerQClient.subscribe`. */
 export class Subscription {
   #root;
   #apiKey;
@@ -27,7 +27,7 @@ export class Subscription {
   #trouble = null;
   #closed;
 
-  /** The error of a server that has refused the subscription, which has ended it. */
+  /** The rejection that has ended the subscription. */
   error = null;
 
   constructor(root, apiKey, topics, handlers, options = {}, closed = () => {}) {
@@ -54,7 +54,7 @@ export class Subscription {
   get #url() {
     const url = new URL(`${this.#root}/ws`);
     url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    // A browser can't set a header here.
+    // Browsers can't set headers here.
     if (this.#apiKey) url.searchParams.set('access_token', this.#apiKey);
     return url.href;
   }
@@ -66,7 +66,7 @@ export class Subscription {
       if (this.#isClosed) return;
       socket = new Kind(this.#url);
     } catch (error) {
-      // Such as a URL that is none: another try does not help.
+      // For example an invalid URL: retries do not help.
       this.#refuse(error);
       return;
     }
@@ -88,12 +88,12 @@ export class Subscription {
       this.#timer = setTimeout(() => this.#connect(given), this.reconnectAfter(this.#tries));
       this.#tries += 1;
     };
-    // No `close` event comes of a connection whose other end is gone, or late.
+    // A dead connection fires its `close` event late or never.
     const isGone = () => {
       over({ code: 1006, reason: 'no response', refusal: new ConnectionError('no response') });
       socket.close();
     };
-    // Browsers do not expose pings. The same request adds no subscription, and every server responds to it.
+    // Browsers do not expose pings. A repeated request changes nothing, and every server responds to it.
     const probe = () => {
       socket.send(this.#request);
       silence = setTimeout(isGone, this.#pingInterval / 2);
@@ -144,19 +144,19 @@ export class Subscription {
     this.#trouble = null;
   }
 
-  /** Ends the subscription if the server has refused the handshake: another try would be refused as well. */
+  /** Ends the subscription if the server has rejected the handshake: retries would be rejected as well. */
   async #checkHandshake(refusal) {
     const error = refusal ?? (await this.#askWhy());
     if (this.#isClosed || !(error?.status >= 400 && error.status < 500)) return;
     if (error.status !== 408 && error.status !== 429) this.#refuse(error);
   }
 
-  /** The refusal of a handshake, which browsers do not show: the same request without an upgrade has the same. */
+  /** The rejection of a handshake, which browsers hide: the same request without an upgrade gets the same response. */
   async #askWhy() {
     try {
       const headers = this.#apiKey ? { authorization: `Bearer ${this.#apiKey}` } : {};
       const response = await fetch(`${this.#root}/ws`, { headers, signal: AbortSignal.timeout(CONNECT_MAX) });
-      // An upgrade is required: there is no other objection.
+      // Only the upgrade is missing: the request would be accepted.
       return response.ok || response.status === 426 ? null : errorOf(response.status, await response.text(), response.headers);
     } catch (cause) {
       return new ConnectionError(String(cause?.message ?? cause), { cause });
@@ -171,7 +171,7 @@ export class Subscription {
     this.#emit('error', error);
   }
 
-  /** Logs a failed connection; one that repeats is logged once. */
+  /** Logs a failed connection; repetitions are logged once. */
   #failed(reason) {
     if (this.#trouble !== reason) this.#log('warn', `live updates: ${reason}; reconnecting`);
     this.#trouble = reason;
@@ -181,7 +181,7 @@ export class Subscription {
     try {
       this.#logger?.[level]?.(text);
     } catch {
-      // There is no other place to report it.
+      // It can't be reported elsewhere.
     }
   }
 
@@ -197,7 +197,7 @@ export class Subscription {
   }
 }
 
-/** The error of an `error` message that answers the subscription. */
+/** The error of an `error` message in response to the subscription. */
 function refusalOf(data) {
   const problem = { type: `urn:tickerq:problem:${data?.code ?? 'invalid'}`, status: 400, detail: data?.message };
   return errorOf(400, JSON.stringify(problem), new Headers());

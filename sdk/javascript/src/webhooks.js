@@ -1,4 +1,4 @@
-// Webhooks: whether it was the server that sent a request.
+// Verification of webhooks.
 
 const encoder = new TextEncoder();
 
@@ -17,7 +17,7 @@ function isSame(one, other) {
 const bytesOf = (data) => (typeof data === 'string' ? encoder.encode(data) : new Uint8Array(data));
 
 /**
- * Whether a body (its exact bytes, as they came) has this `X-TickerQ-Signature`. Compares in constant time.
+ * `true` if this `X-TickerQ-Signature` signs the exact bytes of a body. Compares in constant time.
  */
 export async function verifyWebhook(body, signature, secret) {
   if (typeof signature !== 'string') return false;
@@ -27,8 +27,8 @@ export async function verifyWebhook(body, signature, secret) {
 }
 
 /**
- * Whether a request has the signature of Standard Webhooks (`webhook-id`, `webhook-timestamp`, `webhook-signature`) and
- * is no older, and no newer, than `tolerance` milliseconds.
+ * `true` if a request has a valid Standard Webhooks signature (`webhook-id`, `webhook-timestamp`, `webhook-signature`) and
+ * its time differs by at most `tolerance` milliseconds.
  */
 export async function verifyStandardWebhook(body, headers, secret, { tolerance = 300_000, now = Date.now() } = {}) {
   const get = (name) => (typeof headers.get === 'function' ? headers.get(name) : headers[name]);

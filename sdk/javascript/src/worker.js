@@ -1,4 +1,4 @@
-// A worker: leases jobs, runs them with functions of this program, and reports their results.
+// A worker: leases jobs, runs them with handlers of this program, and reports their results.
 
 import { Attempt, RetryLaterError, StopReason, textOf } from './attempt.js';
 import { milliseconds } from './client.js';
@@ -11,9 +11,9 @@ export { PermanentError, RetryLaterError, StopReason } from './attempt.js';
 const LEASE_WAIT = 30_000;
 /** The time after which a stopped handler is abandoned. */
 const STOP_GRACE = 1000;
-/** The time that a registration may take that `stop` finds in progress: a worker that is registered is unregistered. */
+/** Time that `stop` waits for a registration in progress, so that the worker is unregistered. */
 const REGISTER_GRACE = 2000;
-/** Heartbeats that a proxy answers with 404 before the worker registers again: as long as a lease. */
+/** Number of heartbeats with a proxy's 404, one lease long, after which the worker registers again. */
 const UNKNOWN_MAX = 3;
 const SILENT = { info() {}, warn() {}, error() {} };
 
@@ -22,10 +22,10 @@ export class Worker {
   #options;
   #handlers = new Map();
   #id = null;
-  /** All attempts that run or whose result is not reported yet. A job may have two of them for a moment. */
+  /** Running attempts and those with an unreported result. A job may briefly have two. */
   #running = new Set();
   #stopping = new AbortController();
-  /** Ends the requests that are left when the worker has stopped. */
+  /** Aborts remaining requests when the worker has stopped. */
   #ended = new AbortController();
   #reports;
   #free = null;
@@ -62,18 +62,18 @@ export class Worker {
     for (const [type, handler] of Object.entries(handlers)) this.handle(type, handler);
   }
 
-  /** Registers a function for a job type. It receives the parameters and a context; its return value is the result. */
+  /** Registers a handler of a job type. It receives the parameters and a context; its return value is the result. */
   handle(type, handler) {
     this.#handlers.set(type, handler);
     return this;
   }
 
-  /** The id of this run of the worker; `null` before it is registered. */
+  /** The id of this worker process; `null` before its registration. */
   get id() {
     return this.#id;
   }
 
-  /** Registers and starts to work. Waits for a server that is not reachable yet; `stop` ends the wait. */
+  /** Registers and starts. Waits for an unreachable server; `stop` ends the wait. */
   start() {
     this.#starting ??= this.#start();
     return this.#starting;
@@ -98,7 +98,7 @@ export class Worker {
   }
 
   /**
-   * Leases no more jobs, waits `grace` milliseconds for those that run, releases the others, unregisters, and closes the
+   * Leases no more jobs, waits `grace` milliseconds for running ones, releases the others, unregisters, and closes the
    * subscriptions of the client, unless `keepSubscriptions` is set.
    */
   async stop({ grace = 30_000 } = {}) {
@@ -131,11 +131,11 @@ export class Worker {
     try {
       this.#options.logger[level]?.(`worker ${this.#options.name}: ${text}`, ...more);
     } catch {
-      // There is no other place to report it.
+      // It can't be reported elsewhere.
     }
   }
 
-  /** Logs a failed request; one that repeats is logged once. */
+  /** Logs a failed request; repetitions are logged once. */
   #failed(what, error) {
     const text = `${what}: ${textOf(error)}`;
     if (this.#trouble !== text) this.#log('warn', text);
@@ -200,7 +200,7 @@ export class Worker {
     }
   }
 
-  /** Heartbeats carry progress and log, and are sent one after the other. */
+  /** Heartbeats contain progress and log lines, and are sent in sequence. */
   #inTurn(beat) {
     const turn = this.#beating.then(beat);
     this.#beating = turn.catch(() => {});
@@ -212,7 +212,7 @@ export class Worker {
   }
 
   async #beatAlone() {
-    // A job's attempt that another one has replaced is not named: the response names jobs.
+    // An attempt that another one of its job has replaced is omitted: the response names jobs only.
     const named = [...this.#running].filter(({ isLost }) => !isLost);
     try {
       const { cancelled, lost, refusedTypes } = await this.#heartbeat(named, named.map((attempt) => attempt.report()));
@@ -226,7 +226,7 @@ export class Worker {
       if (this.#ended.signal.aborted) return;
       this.#failed('heartbeat failed', error);
       if (!this.#isUnknown(error) || this.#stopping.signal.aborted) return;
-      // The server does not know this worker any more, nor its leases.
+      // The server no longer knows this worker and its leases.
       for (const attempt of named) this.#lose(attempt);
       await this.#register().catch((failure) => this.#failed('could not register', failure));
     }
@@ -237,7 +237,7 @@ export class Worker {
     this.#refused = types;
   }
 
-  /** Renews the lease. Progress and log lines that the server refuses are dropped: they must not cost the lease. */
+  /** Renews the lease. Rejected progress and log lines are dropped: they must not cost the lease. */
   async #heartbeat(named, reports) {
     const options = { signal: this.#ended.signal };
     try {
@@ -249,7 +249,7 @@ export class Worker {
     }
   }
 
-  /** Whether the server does not know the worker. A 404 without its problem is a proxy's, unless it lasts. */
+  /** ``True`` if the server does not know the worker. A 404 without a problem comes from a proxy, unless it persists. */
   #isUnknown(error) {
     if (!(error instanceof NotFoundError)) return false;
     this.#unknown += 1;
@@ -267,7 +267,7 @@ export class Worker {
   #run(job) {
     const others = [...this.#running].filter(({ job: { jobId } }) => jobId === job.jobId);
     if (others.some((attempt) => attempt.is(job))) return;
-    // The server has started another attempt: the earlier ones are over.
+    // The server has started another attempt: earlier ones are abandoned.
     for (const attempt of others) this.#lose(attempt);
     const attempt = new Attempt(job);
     this.#running.add(attempt);
@@ -331,7 +331,7 @@ export class Worker {
   }
 }
 
-/** Whether a later registration may succeed. */
+/** ``True`` if a later registration may succeed. */
 function isTemporary(error) {
   if (error instanceof ConnectionError || error instanceof ServerError) return true;
   return [408, 421, 425, 429].includes(error.status) || error.status >= 500;

@@ -20,7 +20,7 @@ async function fails(kind, status, promise, more = (/** @type {any} */ _) => {})
   more(error);
 }
 
-/** Polls until the answer is true; a minute is the limit. */
+/** Polls until the result is true, for at most a minute. */
 async function eventually(ask) {
   for (const end = Date.now() + 60_000; Date.now() < end; ) {
     const answer = await ask();
@@ -202,7 +202,7 @@ const scenarios = {
 
   async 'webhook endpoints'() {
     const since = new Date(Date.now() - 60_000);
-    // The server's own address, which accepts no webhooks: each delivery fails.
+    // The server's own address accepts no webhooks: each delivery fails.
     const made = await client.createWebhookEndpoint({
       url: `${url}/none`, name: 'scenario', events: ['job.completed'], retryPolicy: { maxRetries: 0, retryDelay: 1_000 },
     });
@@ -259,16 +259,16 @@ const scenarios = {
   },
 
   async 'live updates'() {
-    const told = [];
+    const events = [];
     let job;
     await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`told ${told}`)), 20_000);
+      const timer = setTimeout(() => reject(new Error(`events ${events}`)), 20_000);
       const subscription = client.subscribe('job-status', {
         async connected() {
           job = await client.scheduleJob('NoopJob');
         },
         'job-status-changed'({ jobId, status }) {
-          told.push(`${jobId} ${status}`);
+          events.push(`${jobId} ${status}`);
           if (status !== 'completed') return;
           clearTimeout(timer);
           subscription.close();
@@ -276,7 +276,7 @@ const scenarios = {
         },
       }, { filter: { type: ['NoopJob'] } });
     });
-    assert.deepEqual(told, ['pending', 'running', 'completed'].map((status) => `${job.id} ${status}`));
+    assert.deepEqual(events, ['pending', 'running', 'completed'].map((status) => `${job.id} ${status}`));
   },
 
   async 'webhooks'() {
@@ -371,7 +371,7 @@ const scenarios = {
     const closed = new Promise((resolve) => client.subscribe('job-status', { disconnected: () => resolve(undefined), connected: () => started() }));
     let started;
     await new Promise((resolve) => (started = resolve));
-    // One that runs when the worker stops is handed back.
+    // A job that runs when the worker stops is released.
     cancelled = undefined;
     const back = await run('Patient');
     while (cancelled === undefined) await new Promise((resolve) => setTimeout(resolve, 10));

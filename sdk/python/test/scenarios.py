@@ -34,7 +34,7 @@ def fails(kind, status, call, *arguments, **named):
 
 
 def eventually(ask):
-    """Polls until the answer is true; a minute is the limit."""
+    """Polls until the result is true, for at most a minute."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
         answer = ask()
@@ -159,7 +159,7 @@ def changes():
 
 def webhook_endpoints():
     since = datetime.now(timezone.utc) - timedelta(minutes=1)
-    # The server's own address, which accepts no webhooks: each delivery fails.
+    # The server's own address accepts no webhooks: each delivery fails.
     made = client.create_webhook_endpoint(
         f"{url}/none",
         name="scenario",
@@ -213,16 +213,16 @@ def a_lost_answer_does_no_harm():
 
 
 def live_updates():
-    told, job = [], {}
+    events, job = [], {}
     with client.subscribe("job-status", filter={"type": ["NoopJob"]}) as subscription:
         for message in subscription:
             if message.type == "connected":
                 job = client.schedule_job("NoopJob")
             if message.type == "job-status-changed":
-                told.append((message.data["jobId"], message.data["status"]))
+                events.append((message.data["jobId"], message.data["status"]))
                 if message.data["status"] == "completed":
                     break
-    assert told == [(job["id"], status) for status in ("pending", "running", "completed")], told
+    assert events == [(job["id"], status) for status in ("pending", "running", "completed")], events
 
 
 def webhooks():
@@ -353,7 +353,7 @@ def a_worker():
 
     threading.Thread(target=watch, daemon=True).start()
     assert subscribed.wait(20)
-    # One that runs when the worker stops is handed back.
+    # A job that runs when the worker stops is released.
     back = run("Patient")
     next_context()
     worker.stop(grace=0.05)

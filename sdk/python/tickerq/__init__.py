@@ -1,4 +1,4 @@
-"""A client and a worker of a TickerQ job server."""
+"""Client and worker of a TickerQ job server."""
 
 from ._http import parse_time_span, time_span
 from .aio import AsyncSubscription, AsyncTickerQClient

@@ -1,4 +1,4 @@
-"""One attempt of a job: what its handler receives, raises and returns, as the server accepts it."""
+"""An attempt of a job: the handler's context, its errors and its result in the form that the server accepts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .client import JsonObject
 from .types import HeldJob, LeasedJob
 
 _LOG_LINES_MAX = 200
-#: The server keeps no more of a line.
+#: Maximum length of a stored log line.
 _LINE_LENGTH_MAX = 1024
 #: The longest wait that the server accepts: ten years.
 _WAIT_MAX = timedelta(days=3653)
@@ -24,11 +24,11 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class PermanentError(Exception):
-    """Raise it in a handler when another attempt can't help: the job fails permanently."""
+    """Raised in a handler, it fails the job permanently, without retries."""
 
 
 class RetryLaterError(Exception):
-    """Raise it in a handler to set the wait before the next attempt: ``RetryLaterError("rate limited", 1.5)`` or
+    """Raised in a handler, it sets the delay of the next attempt: ``RetryLaterError("rate limited", 1.5)`` or
     ``RetryLaterError(1.5)``, in seconds or as a ``timedelta``; at most ten years."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Report(NamedTuple):
 
 
 def well_formed(text: str, length: Optional[int] = None) -> str:
-    """Text that the server can store: half of a surrogate pair is replaced."""
+    """Text that the server can store: unpaired surrogates are replaced."""
     return _SURROGATES.sub("\ufffd", text[:length])
 
 
@@ -78,7 +78,7 @@ def text_of(error: BaseException) -> str:
 
 
 class JobContext:
-    """What a handler receives beside the parameters."""
+    """The context of a handler, in addition to the parameters."""
 
     def __init__(self, job: LeasedJob) -> None:
         #: The leased job: ``jobId``, ``type``, ``attempt``, ``parameters`` …
@@ -91,7 +91,7 @@ class JobContext:
         self._log: List[JsonObject] = []
         self._on_stop: Optional[Callable[[], None]] = None
         self._is_ended = False
-        # The lease is over, or the server has started another attempt: nothing of this one is reported any more.
+        # The lease has expired, or the server has started another attempt: this one reports nothing further.
         self._is_lost = False
         self._timer: Optional[threading.Timer] = None
 
@@ -158,7 +158,7 @@ class JobContext:
             return is_first
 
     def _completed(self, result: Any) -> Report:
-        """The report of a success. Raises what JSON can't hold: NaN, cycles, values of other types."""
+        """The report of a success. Raises an error for values that JSON can't represent: NaN, cycles, other types."""
         held = json.dumps(self._held())
         if result is None:
             return Report(True, held)
@@ -190,11 +190,11 @@ class JobContext:
         return self._failed({"outcome": "released"})
 
     def _unwritable(self, error: BaseException) -> Report:
-        """The report of a result that can't be written as JSON: this job alone fails, permanently."""
+        """The report of a result that can't be serialized as JSON: only this job fails, permanently."""
         return self._failed({"error": f"the result can't be written as JSON: {text_of(error)}", "retry": False})
 
     def _refused(self, report: Report, error: BaseException) -> Report:
-        """The report in place of one that the server does not accept."""
+        """The report that replaces one that the server has rejected."""
         what = "result" if report.is_success else "error"
         fields: JsonObject = {"error": f"the {what} was not accepted: {text_of(error)}"}
         if report.is_success or report.retry is False:

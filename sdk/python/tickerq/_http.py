@@ -21,7 +21,7 @@ _IDLE_MAX = 4.0
 
 
 def backoff(attempt: int) -> float:
-    """The wait before a retry, in seconds: exponential, with jitter."""
+    """The delay before a retry, in seconds: exponential, with jitter."""
     return min(_FIRST_WAIT * 2.0**attempt, _WAIT_MAX) * random.uniform(0.5, 1)
 
 
@@ -47,7 +47,7 @@ def parse_time_span(text: str) -> timedelta:
 
 
 def plain(value: Any) -> Any:
-    """A value that JSON has no type for, in the server's notation."""
+    """A value without a JSON type, in the server's notation."""
     if isinstance(value, timedelta):
         return time_span(value)
     if isinstance(value, datetime):
@@ -69,7 +69,7 @@ def _query(query: Optional[Mapping[str, Any]]) -> str:
 
 
 class Http:
-    """Makes requests to one server. Each thread has a connection of its own."""
+    """Sends requests to one server, with a connection per thread."""
 
     def __init__(
         self,
@@ -186,7 +186,7 @@ def _json(text: bytes, what: str, status: int) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
-        # Of a proxy, mostly.
+        # Usually the response of a proxy.
         start = text[:80].decode(errors="replace")
         raise ServerError(f"{what}: the response is not JSON: {start}", status) from error
 
@@ -194,7 +194,7 @@ def _json(text: bytes, what: str, status: int) -> Any:
 def _is_worth_another(error: TickerQError, is_safe: bool) -> bool:
     if isinstance(error, ConnectionFailed):
         return is_safe
-    # `busy` means that nothing was done; `unavailable` leaves it open.
+    # `busy` means that the request had no effect; with `unavailable` that is unknown.
     if error.status == 429 or error.code == "busy":
         return True
     return error.status == 503 and is_safe

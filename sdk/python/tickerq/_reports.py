@@ -12,14 +12,14 @@ from ._http import backoff
 from .errors import ConflictError, TickerQError
 
 _REPORTS_MAX = 1000
-#: The statuses that are about the reported results; any other failure may pass.
+#: Statuses that concern the reported results; other failures are transient.
 _VERDICTS = frozenset((400, 413, 415, 422))
-#: Failures that concern every request: smaller batches do not help.
+#: Failures of every request: smaller batches do not help.
 _COMMON = frozenset((0, 401, 429, 503))
 
 
 def is_verdict(error: Exception) -> bool:
-    """Whether an error is about the content of the request: the response's, or that of writing it."""
+    """`True` if an error concerns the content of the request: a rejection, or an error of its serialization."""
     return not isinstance(error, TickerQError) or error.status in _VERDICTS
 
 
@@ -29,7 +29,7 @@ class _Waiting(NamedTuple):
 
 
 class _Batch:
-    """Reports of one kind that are sent together, and when."""
+    """Reports of one kind that are sent in one request, and its time."""
 
     def __init__(self, waiting: Sequence[_Waiting], due: float = -math.inf, tries: int = 0) -> None:
         self.waiting = list(waiting)
@@ -38,7 +38,7 @@ class _Batch:
 
 
 class Reports:
-    """Sends reports, one request at a time, in a thread of its own (``run``)."""
+    """Sends reports, one request at a time, in a separate thread (``run``)."""
 
     def __init__(
         self,
@@ -57,13 +57,13 @@ class Reports:
         self._is_closed = False
 
     def send(self, context: JobContext, report: Report) -> None:
-        """Sends a report, together with others of the same moment."""
+        """Queues a report; concurrent reports share a request."""
         with self._changed:
             self._new.append(_Waiting(context, report))
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Ends ``run`` after the request that is being made; reports that are left are given up."""
+        """Ends ``run`` after the current request; remaining reports are dropped."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
@@ -76,7 +76,7 @@ class Reports:
                 break
             try:
                 self._send(batch)
-            except Exception as error:  # The thread must go on for the other results.
+            except Exception as error:  # The thread must continue for the other results.
                 self._drop(batch.waiting, error)
         left = [waiting for batch in self._batches for waiting in batch.waiting] + self._new
         self._drop(left, TickerQError("the worker has stopped"))
@@ -95,13 +95,13 @@ class Reports:
                 if first is not None and first.due <= now:
                     self._batches.remove(first)
                     return first
-                # The lease of one that waits may be lost meanwhile.
+                # Its lease may be lost while it waits.
                 self._changed.wait(None if first is None else min(first.due - now, 0.5))
                 self._batches = [batch for batch in self._batches if self._wanted(batch.waiting)]
         return None
 
     def _wanted(self, waiting: List[_Waiting]) -> List[_Waiting]:
-        """Those whose leases are held; the others are done."""
+        """The reports whose leases are valid; the others are finished."""
         for one in waiting:
             if one.context._is_lost:
                 self._done(one.context)

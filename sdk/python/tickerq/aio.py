@@ -178,8 +178,8 @@ class AsyncTickerQClient:
         return await asyncio.to_thread(self.sync.schedule_job, job_type, parameters, idempotency_key=idempotency_key, **options)
 
     async def schedule_jobs(self, jobs: Sequence[NewJob], *, idempotency_key: Optional[str] = None) -> Batch:
-        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``. ``missing`` of the answer: with a
-        repeated ``idempotency_key``, the jobs that have been removed since."""
+        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``. ``missing`` in the response: with a
+        repeated ``idempotency_key``, the jobs that have been deleted since."""
         return await asyncio.to_thread(self.sync.schedule_jobs, jobs, idempotency_key=idempotency_key)
 
     async def get_job(self, job_id: str) -> Job:
@@ -272,7 +272,7 @@ class AsyncTickerQClient:
         await asyncio.to_thread(self.sync.delete_recurring_job, recurring_id, revision=revision)
 
     async def get_recurring_job_by_key(self, key: str) -> RecurringJob:
-        """The recurring job that has this key."""
+        """The recurring job with this key."""
         return await asyncio.to_thread(self.sync.get_recurring_job_by_key, key)
 
     async def put_recurring_job_by_key(
@@ -284,11 +284,11 @@ class AsyncTickerQClient:
         revision: Optional[int] = None,
         **options: Unpack[RecurringOptions]
     ) -> RecurringJob:
-        """Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one."""
+        """Creates the recurring job with this key, or replaces it: a repeated deployment creates no second one."""
         return await asyncio.to_thread(self.sync.put_recurring_job_by_key, recurring_key, job_type, cron_expression, revision=revision, **options)
 
     async def delete_recurring_job_by_key(self, key: str, *, revision: Optional[int] = None) -> None:
-        """Deletes the recurring job that has this key; its occurrences stay."""
+        """Deletes the recurring job with this key; its occurrences stay."""
         await asyncio.to_thread(self.sync.delete_recurring_job_by_key, key, revision=revision)
 
     async def enable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
@@ -382,7 +382,7 @@ class AsyncTickerQClient:
         return await asyncio.to_thread(self.sync.get_health)
 
     async def get_readiness(self) -> HealthView:
-        """Readiness and the reasons against it; does not fail while the server is unhealthy."""
+        """Readiness and the reasons against it; also succeeds while the server is unhealthy."""
         return await asyncio.to_thread(self.sync.get_readiness)
 
     async def get_webhook_endpoints(self) -> List[WebhookEndpoint]:
@@ -390,7 +390,7 @@ class AsyncTickerQClient:
         return await asyncio.to_thread(self.sync.get_webhook_endpoints)
 
     async def create_webhook_endpoint(self, url: str, **options: Unpack[WebhookEndpointOptions]) -> WebhookEndpoint:
-        """Creates an endpoint. Options: ``name``, ``events``, ``secret``, ``retry_policy``. The answer alone has its
+        """Creates an endpoint. Options: ``name``, ``events``, ``secret``, ``retry_policy``. Only this response contains its
         ``secret``."""
         return await asyncio.to_thread(self.sync.create_webhook_endpoint, url, **options)
 
@@ -428,7 +428,7 @@ class AsyncTickerQClient:
         overlap: Optional[Duration] = None,
         revision: Optional[int] = None,
     ) -> WebhookEndpoint:
-        """Replaces an endpoint's secret; the old one remains valid for ``overlap``. The answer has the new ``secret``."""
+        """Replaces an endpoint's secret; the old one remains valid for ``overlap``. The response contains the new ``secret``."""
         return await asyncio.to_thread(self.sync.rotate_webhook_secret, endpoint_id, secret=secret, overlap=overlap, revision=revision)
 
     async def test_webhook_endpoint(self, endpoint_id: str) -> WebhookTest:

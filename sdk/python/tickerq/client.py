@@ -76,7 +76,7 @@ def _if_match(revision: Optional[int]) -> Dict[str, str]:
 
 
 def _camel(fields: Mapping[str, Any]) -> JsonObject:
-    """``retry_delay=…`` by its name on the wire; ``None`` is left out."""
+    """``retry_delay=…`` under its wire name; ``None`` is omitted."""
     named = {}
     for name, value in fields.items():
         head, *rest = name.split("_")
@@ -90,7 +90,7 @@ def _filter(filter: Mapping[str, Any]) -> JsonObject:
 
 
 class TickerQClient:
-    """A client of one server. It may be used by several threads at the same time.
+    """A client of one server. It is thread-safe.
 
     ``with TickerQClient(…) as client`` closes its connections and subscriptions at the end. ``timeout`` and all other
     numbers of time are seconds.
@@ -190,8 +190,8 @@ class TickerQClient:
         return job
 
     def schedule_jobs(self, jobs: Sequence[NewJob], *, idempotency_key: Optional[str] = None) -> Batch:
-        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``. ``missing`` of the answer: with a
-        repeated ``idempotency_key``, the jobs that have been removed since."""
+        """Creates several jobs, all or none: ``[{"type": …, "parameters": …}]``. ``missing`` in the response: with a
+        repeated ``idempotency_key``, the jobs that have been deleted since."""
         batch: Batch = self._create("/jobs/batch", {"jobs": [_camel(job) for job in jobs]}, idempotency_key)
         return batch
 
@@ -298,7 +298,7 @@ class TickerQClient:
         self.request("DELETE", f"/jobs/recurring{_at(recurring_id)}", headers=_if_match(revision))
 
     def get_recurring_job_by_key(self, key: str) -> RecurringJob:
-        """The recurring job that has this key."""
+        """The recurring job with this key."""
         answer: RecurringJob = self.request("GET", f"/jobs/recurring/by-key{_at(key)}")
         return answer
 
@@ -311,14 +311,14 @@ class TickerQClient:
         revision: Optional[int] = None,
         **options: Unpack[RecurringOptions],
     ) -> RecurringJob:
-        """Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one."""
+        """Creates the recurring job with this key, or replaces it: a repeated deployment creates no second one."""
         body = {"type": job_type, "cronExpression": cron_expression, **_camel(options)}
         path = f"/jobs/recurring/by-key{_at(recurring_key)}"
         answer: RecurringJob = self.request("PUT", path, body=body, headers=_if_match(revision))
         return answer
 
     def delete_recurring_job_by_key(self, key: str, *, revision: Optional[int] = None) -> None:
-        """Deletes the recurring job that has this key; its occurrences stay."""
+        """Deletes the recurring job with this key; its occurrences stay."""
         self.request("DELETE", f"/jobs/recurring/by-key{_at(key)}", headers=_if_match(revision))
 
     def enable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
@@ -437,7 +437,7 @@ class TickerQClient:
         return health
 
     def get_readiness(self) -> HealthView:
-        """Readiness and the reasons against it; does not fail while the server is unhealthy."""
+        """Readiness and the reasons against it; also succeeds while the server is unhealthy."""
         try:
             health: HealthView = self.request("GET", "/readyz", at_base=True, retries=0)
             return health
@@ -458,7 +458,7 @@ class TickerQClient:
         return endpoints
 
     def create_webhook_endpoint(self, url: str, **options: Unpack[WebhookEndpointOptions]) -> WebhookEndpoint:
-        """Creates an endpoint. Options: ``name``, ``events``, ``secret``, ``retry_policy``. The answer alone has its
+        """Creates an endpoint. Options: ``name``, ``events``, ``secret``, ``retry_policy``. Only this response contains its
         ``secret``."""
         endpoint: WebhookEndpoint = self.request("POST", "/webhooks/endpoints", body={"url": url, **_camel(options)})
         return endpoint
@@ -500,7 +500,7 @@ class TickerQClient:
         overlap: Optional[Duration] = None,
         revision: Optional[int] = None,
     ) -> WebhookEndpoint:
-        """Replaces an endpoint's secret; the old one remains valid for ``overlap``. The answer has the new ``secret``."""
+        """Replaces an endpoint's secret; the old one remains valid for ``overlap``. The response contains the new ``secret``."""
         path = f"/webhooks/endpoints{_at(endpoint_id)}/rotate-secret"
         body = _camel({"secret": secret, "overlap": overlap})
         answer: WebhookEndpoint = self.request("POST", path, body=body, headers=_if_match(revision))
@@ -584,8 +584,8 @@ class TickerQClient:
         filter: Optional[Mapping[str, Any]] = None,
         ping_interval: float = 30.0,
     ) -> Subscription:
-        """Subscribes to live updates: an iterator of messages that reconnects by itself and ends with ``close``. A refused
-        handshake or topic raises its error. After ``ping_interval`` seconds of silence the connection is checked."""
+        """Subscribes to live updates: an iterator of messages that reconnects automatically and ends with ``close``. A
+        rejected handshake or topic raises its error. After ``ping_interval`` seconds of silence the connection is checked."""
         http = self._http
         subscription = Subscription(
             http.url, http.root, http.api_key, topics, filter, http.ssl_context, ping_interval=ping_interval

@@ -32,7 +32,7 @@ class TickerQError(Exception):
 
     @property
     def errors(self) -> List[Dict[str, str]]:
-        """The parts of the request that are wrong."""
+        """The invalid parts of the request."""
         return list((self.problem or {}).get("errors", []))
 
 
@@ -113,7 +113,7 @@ def error_of(status: int, text: bytes, retry_after: Optional[str]) -> TickerQErr
         pass  # A proxy's response has no problem.
     detail = (problem or {}).get("detail") or (problem or {}).get("title") or f"the server answered {status}"
     kind = _BY_STATUS.get(status, ServerError if status >= 500 else TickerQError)
-    # A date, and a delay that is no number, are not used.
+    # Dates and invalid delays are ignored.
     is_delay = retry_after is not None and retry_after.strip().isdecimal()
     seconds = min(float(retry_after or 0), _RETRY_AFTER_MAX) if is_delay else None
     return kind(str(detail), status, problem, seconds)

@@ -76,7 +76,7 @@ class _Connection:
             raise OSError("the response opens no WebSocket")
 
     def _rest(self, headers: Mapping[str, str]) -> bytes:
-        """The body of a refusal, as much as comes of it."""
+        """The body of a rejection, as far as it arrives."""
         length = headers.get("content-length", "")
         size = min(int(length) if length.isdigit() else _PROBLEM_MAX, _PROBLEM_MAX)
         try:
@@ -113,7 +113,7 @@ class _Connection:
         return data
 
     def _probe(self) -> None:
-        """Sends a ping after a silence: without any answer the other end is gone."""
+        """Sends a ping after a silence: without a response the connection is dead."""
         self.send(9, b"")
         self._socket.settimeout(self._ping_interval / 2)
         try:
@@ -155,8 +155,8 @@ class _Connection:
 
 
 class Subscription:
-    """A subscription to live updates. Iterate it; :meth:`close` ends the iteration, from any thread. It reconnects by
-    itself; a server that refuses the handshake or the topics ends it with a :class:`TickerQError`."""
+    """A subscription to live updates. Iterate it; :meth:`close` ends the iteration, from any thread. It reconnects
+    automatically; a server that rejects the handshake or the topics ends it with a :class:`TickerQError`."""
 
     def __init__(
         self,
@@ -239,7 +239,7 @@ class Subscription:
             connection.close()
 
     def _failed(self, reason: str) -> None:
-        """Logs a failed connection; one that repeats is logged once."""
+        """Logs a failed connection; repetitions are logged once."""
         if self._trouble != reason:
             _logger.warning("live updates: %s; reconnecting", reason)
         self._trouble = reason
@@ -251,7 +251,7 @@ class Subscription:
 
 
 def _refusal(data: Any) -> TickerQError:
-    """The error of an ``error`` message that answers the subscription."""
+    """The error of an ``error`` message in response to the subscription."""
     given: Dict[str, Any] = data if isinstance(data, dict) else {}
     code, detail = given.get("code", "invalid"), given.get("message")
     problem = {"type": f"urn:tickerq:problem:{code}", "status": 400, "detail": detail}

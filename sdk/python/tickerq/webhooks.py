@@ -11,7 +11,7 @@ from typing import Mapping, Optional, Union
 
 
 def verify_webhook(body: Union[bytes, str], signature: Optional[str], secret: str) -> bool:
-    """Whether a body (its exact bytes, as they came) has this ``X-TickerQ-Signature``. Compares in constant time."""
+    """``True`` if this ``X-TickerQ-Signature`` signs the exact bytes of a body. Compares in constant time."""
     if not signature:
         return False
     data = body.encode() if isinstance(body, str) else body
@@ -27,7 +27,7 @@ def verify_standard_webhook(
     tolerance: float = 300.0,
     now: Optional[float] = None,
 ) -> bool:
-    """Whether a request has the signature of Standard Webhooks and is neither older nor newer than ``tolerance``
+    """``True`` if a request has a valid Standard Webhooks signature and its time differs by at most ``tolerance``
     seconds."""
     given = {name.lower(): value for name, value in headers.items()}
     try:

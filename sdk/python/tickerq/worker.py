@@ -1,4 +1,4 @@
-"""A worker: leases jobs, runs them with functions of this program, and reports their results."""
+"""A worker: leases jobs, runs them with handlers of this program, and reports their results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["JobContext", "PermanentError", "RetryLater", "RetryLaterError", "Sto
 _LEASE_WAIT = 30.0
 #: The time after which a stopped handler is abandoned, in seconds.
 _STOP_GRACE = 1.0
-#: The heartbeats that a proxy answers with 404 before the worker registers again: as long as a lease.
+#: The heartbeats that a proxy responds with 404 before the worker registers again: as long as a lease.
 _UNKNOWN_MAX = 3
 
 _logger = logging.getLogger("tickerq.worker")
@@ -70,12 +70,12 @@ class Worker:
         self._heartbeat_every = heartbeat_every
         self._keep_subscriptions = keep_subscriptions
         self._handlers: Dict[str, Callable[..., Any]] = {}
-        # All attempts that run or whose result is not reported yet. A job may have two of them for a moment.
+        # Running attempts and those with an unreported result. A job may briefly have two.
         self._running: List[JobContext] = []
         self._changed = threading.Condition()
         self._reports = Reports(self._post_reports, self._failed, self._forget, self._gave_up)
         self._stopping = threading.Event()
-        # Held while the worker starts or stops; a signal handler may stop it while it starts.
+        # Held while the worker starts or stops; a signal handler may stop it during its start.
         self._lifecycle = threading.RLock()
         self._is_started = False
         self._threads: List[threading.Thread] = []
@@ -83,13 +83,13 @@ class Worker:
         self._unknown = 0
         self._refused: List[str] = []
         self._beat_every = 5.0
-        # Held during a heartbeat, which carries progress and log: they must arrive before the result of their job.
+        # Held during a heartbeat: its progress and log lines must precede the result of their job.
         self._beating = threading.RLock()
         #: The id of this run of the worker; empty before it is registered.
         self.id: str = ""
 
     def handler(self, job_type: str) -> Callable[[F], F]:
-        """Registers a function for a job type. It receives the parameters and a :class:`JobContext`; its return value
+        """Registers a handler of a job type. It receives the parameters and a :class:`JobContext`; its return value
         is the result."""
 
         def register(function: F) -> F:
@@ -99,14 +99,14 @@ class Worker:
         return register
 
     def start(self) -> "Worker":
-        """Registers and starts to work, in threads of its own. Waits for a server that is not reachable yet;
+        """Registers and starts, in separate threads. Waits for an unreachable server;
         :meth:`stop` ends the wait."""
         with self._lifecycle:
             if self._is_started or not self._register_when_reachable():
                 return self
             self._is_started = True
             if self._stopping.is_set():
-                # It was stopped while it registered.
+                # It was stopped during its registration.
                 self._unregister()
                 return self
             for work in (self._lease_loop, self._beat_loop, self._reports.run):
@@ -116,7 +116,7 @@ class Worker:
         return self
 
     def run(self) -> None:
-        """Works until SIGINT or SIGTERM, and stops then."""
+        """Runs until SIGINT or SIGTERM, then stops."""
 
         def stop(number: int, frame: Optional[FrameType]) -> None:
             self._stopping.set()
@@ -140,7 +140,7 @@ class Worker:
         await asyncio.to_thread(self.stop)
 
     def stop(self, grace: float = 30.0) -> None:
-        """Leases no more jobs, waits ``grace`` seconds for those that run, releases the others, unregisters, and closes
+        """Leases no more jobs, waits ``grace`` seconds for running ones, releases the others, unregisters, and closes
         the subscriptions of the client, unless ``keep_subscriptions`` is set."""
         self._stopping.set()
         with self._changed:
@@ -161,13 +161,13 @@ class Worker:
         with self._changed:
             self._changed.wait_for(lambda: not self._running, 5 * _STOP_GRACE)
         self._reports.close()
-        # The lease thread is not waited for: unregistering ends its request.
+        # The lease thread is not joined: unregistration ends its request.
         self._threads[2].join(10)
         self._threads = []
         self._unregister()
 
     def _unregister(self) -> None:
-        # A heartbeat that is being sent may register the worker again.
+        # A concurrent heartbeat may register the worker again.
         is_quiet = self._beating.acquire(timeout=10)
         try:
             self._client.remove_worker(self.id)
@@ -178,14 +178,14 @@ class Worker:
                 self._beating.release()
 
     def _failed(self, what: str, error: Exception) -> None:
-        """Logs a failed request; one that repeats is logged once."""
+        """Logs a failed request; repetitions are logged once."""
         text = f"{what}: {text_of(error)}"
         if self._trouble != text:
             _logger.warning("worker %s: %s", self._name, text)
         self._trouble = text
         try:
             self._on_error(error)
-        except Exception:  # An error of the program's function must not end a loop.
+        except Exception:  # An error of the program's logger must not end a loop.
             _logger.exception("worker %s: on_error failed", self._name)
 
     def _recovered(self) -> None:
@@ -231,7 +231,7 @@ class Worker:
                     self._begin(job)
                 self._recovered()
                 tries = 0
-            except Exception as error:  # Whatever a proxy responds, the loop goes on.
+            except Exception as error:  # The loop continues after any response of a proxy.
                 if self._stopping.is_set():
                     return
                 self._failed("could not lease jobs", error)
@@ -249,8 +249,8 @@ class Worker:
             self._beat()
 
     def _contexts(self) -> List[JobContext]:
-        """The attempts whose leases are held. One that another attempt of its job has replaced is not named in
-        heartbeats: their responses name jobs."""
+        """The attempts with valid leases. An attempt that another one of its job has replaced is omitted from
+        heartbeats, whose responses name jobs only."""
         with self._changed:
             return [context for context in self._running if not context._is_lost]
 
@@ -272,11 +272,11 @@ class Worker:
             if refused and refused != self._refused:
                 _logger.warning("worker %s: servers run jobs of %s and lease none of them", self._name, ", ".join(refused))
             self._refused = refused
-        except Exception as error:  # Whatever a proxy responds, the loop goes on.
+        except Exception as error:  # The loop continues after any response of a proxy.
             self._failed("heartbeat failed", error)
             if not self._is_unknown(error) or self._stopping.is_set():
                 return
-            # The server does not know this worker any more, nor its leases.
+            # The server no longer knows this worker and its leases.
             for context in contexts:
                 self._lose(context)
             try:
@@ -285,7 +285,7 @@ class Worker:
                 self._failed("could not register", failure)
 
     def _heartbeat(self, contexts: Sequence[JobContext], reports: Sequence[HeldJob]) -> Heartbeat:
-        """Renews the lease. Progress and log lines that the server refuses are dropped: they must not cost the lease."""
+        """Renews the lease. Rejected progress and log lines are dropped: they must not cost the lease."""
         try:
             return self._client.heartbeat(self.id, reports)
         except Exception as error:
@@ -295,7 +295,7 @@ class Worker:
             return self._client.heartbeat(self.id, [context._held() for context in contexts])
 
     def _is_unknown(self, error: Exception) -> bool:
-        """Whether the server does not know the worker. A 404 without its problem is a proxy's, unless it lasts."""
+        """``True`` if the server does not know the worker. A 404 without a problem comes from a proxy, unless it persists."""
         if not isinstance(error, NotFoundError):
             return False
         self._unknown += 1
@@ -320,7 +320,7 @@ class Worker:
                 return
             context = JobContext(job)
             self._running.append(context)
-        # The server has started another attempt: the earlier ones are over.
+        # The server has started another attempt: earlier ones are abandoned.
         for other in others:
             self._lose(other)
         threading.Thread(target=self._attempt, args=(context,), daemon=True).start()
@@ -372,7 +372,7 @@ class Worker:
             return
         try:
             self._report(context, report)
-        except BaseException as error:  # Otherwise the attempt would occupy its place without an end.
+        except BaseException as error:  # Otherwise the attempt would occupy its slot permanently.
             self._gave_up(f"could not report attempt of job {context.job['jobId']}: {text_of(error)}")
             self._forget(context)
 
@@ -410,7 +410,7 @@ class Worker:
 
 
 def _is_temporary(error: TickerQError) -> bool:
-    """Whether a later registration may succeed."""
+    """``True`` if a later registration may succeed."""
     if isinstance(error, (ConnectionFailed, ServerError)):
         return True
     return error.status in (408, 421, 425, 429) or error.status >= 500
@@ -424,7 +424,7 @@ async def _run_async(handler: Callable[..., Coroutine[Any, Any, Any]], context: 
         try:
             loop.call_soon_threadsafe(task.cancel)
         except RuntimeError:
-            pass  # The loop has just ended.
+            pass  # The loop has ended.
 
     context._on_stop = stop
     if context.stopped.is_set():
