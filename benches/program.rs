@@ -1,4 +1,4 @@
-//! The server program that benchmarks start: built before its first use, in the profile of the benchmark.
+//! The server program of benchmarks: built before its first use, in the profile of the benchmark.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! A server within a program: Rust functions run its jobs, with typed parameters.
+//! An embedded server: Rust functions with typed parameters run its jobs.
 //!
 //! ```sh
 //! cargo run --example embedded
@@ -27,7 +27,7 @@ struct Resized {
     pixels: u64,
 }
 
-/// The program's own errors are retried by the job's policy. A [`Failure`] decides itself whether it is retried.
+/// Other errors are retried by the job's policy. A [`Failure`] determines whether it is retried.
 #[derive(Debug, thiserror::Error)]
 #[error("the image server is busy")]
 struct Busy;
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .handler("WatchJob", in_process::function(watch))
         .start()
         .await?;
-    // The program schedules jobs without the network.
+    // The program schedules jobs directly, without HTTP.
     server.schedule("UploadJob", &()).await?;
     let watch = server.jobs().request("WatchJob").delay(Duration::from_secs(5));
     watch.unique_key("watch").schedule().await?;

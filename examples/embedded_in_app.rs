@@ -1,4 +1,4 @@
-//! A server within a program's app of actix-web: its facades and the program's routes share one port.
+//! A server within an actix-web app: its API and the program's routes share one port.
 //!
 //! ```sh
 //! cargo run --example embedded_in_app

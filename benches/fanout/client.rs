@@ -1,4 +1,4 @@
-//! Many WebSocket clients that only read, as cheaply as they can: the server is measured, not they.
+//! Many cheap WebSocket clients that only read: the server is measured, not they.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use super::server::Server;
 
 /// Time limit for the last messages to arrive.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Open connections, subscribed to all job events.
 pub(crate) struct Clients {
@@ -32,7 +32,7 @@ pub(crate) struct Latencies {
 }
 
 impl Clients {
-    /// Connects and subscribes so many, and waits until all are.
+    /// Connects and subscribes this number of clients.
     pub(crate) fn connect(server: &Server, count: usize) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -44,7 +44,7 @@ impl Clients {
             let mut connecting = JoinSet::new();
             let mut streams = Vec::with_capacity(count);
             for _ in 0..count {
-                // Not all at once: the system keeps only so many waiting.
+                // In batches: the system's backlog is limited.
                 if connecting.len() >= 64 {
                     streams.extend(connecting.join_next().await.map(|stream| stream.expect("a client")));
                 }
@@ -56,7 +56,7 @@ impl Clients {
         Self { runtime, streams }
     }
 
-    /// Creates jobs at this rate for this time, and measures until every client has been told of all their events.
+    /// Creates jobs at this rate for this time, and measures until every client has received all their events.
     pub(crate) fn measure(self, server: &Server, jobs_per_second: u32, seconds: u32, events_per_job: u32) -> Latencies {
         let Self { runtime, streams } = self;
         let expected = streams.len() as u64 * u64::from(jobs_per_second * seconds * events_per_job);
@@ -69,12 +69,12 @@ impl Clients {
         let jobs = runtime.spawn(create_jobs(server.address, jobs_per_second, seconds));
         runtime.block_on(async {
             jobs.await.expect("jobs");
-            let end = Instant::now() + PATIENCE;
+            let end = Instant::now() + TIMEOUT;
             while arrived.load(Ordering::Relaxed) < expected && Instant::now() < end {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         });
-        // The readers end, and give what they have measured.
+        // The readers end and return their measurements.
         runtime.shutdown_timeout(Duration::from_secs(5));
         let mut latencies = Vec::new();
         while let Ok(mut some) = receiver.try_recv() {
@@ -91,7 +91,7 @@ impl Clients {
     }
 }
 
-/// A frame of text as clients send them: short, and masked with nothing.
+/// A short client frame with a zero mask.
 fn frame(text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len()).expect("a short text");
     assert!(length < 126, "a short text");
@@ -119,7 +119,7 @@ async fn subscribe(address: SocketAddr) -> TcpStream {
     stream
 }
 
-/// Gives what was measured when the reader ends, which it does by being dropped.
+/// Returns the measurements when the reader is dropped.
 struct Measured {
     latencies: Vec<u64>,
     to: mpsc::UnboundedSender<Vec<u64>>,
@@ -155,7 +155,7 @@ async fn read(mut stream: TcpStream, arrived: Arc<AtomicU64>, to: mpsc::Unbounde
     }
 }
 
-/// The first frame: whether it is text, its payload, and its whole length. The server's frames are not masked.
+/// The first frame: `true` if it is text, its payload, and its length. The server's frames are not masked.
 fn next_frame(bytes: &[u8]) -> Option<(bool, &[u8], usize)> {
     let [first, second, ..] = bytes else { return None };
     let (head, length) = match second {
@@ -167,7 +167,7 @@ fn next_frame(bytes: &[u8]) -> Option<(bool, &[u8], usize)> {
     Some((first & 0x0f == 1, payload, head + length))
 }
 
-/// The time since the one that is written in a message.
+/// Time since the timestamp in a message.
 fn micros_since(message: &[u8], now: DateTime<Utc>) -> u64 {
     const BEFORE: &[u8] = br#"{"type":"job-status-changed","timestamp":""#;
     let rest = message.strip_prefix(BEFORE).expect("a job event");

@@ -1,8 +1,8 @@
 //! Cost of many WebSocket subscribers: memory while idle, and the time until all have received an event.
 //!
-//! `cargo bench --bench fanout` starts the real server as a process of its own; the clients live in this one, on the same
-//! machine. Goals: 5,000 idle subscribers take less than 150 MB of the server's memory; with 1,000 subscribers to all job
-//! events, 20 jobs a second (three events each) arrive within 100 ms at the 99th percentile.
+//! `cargo bench --bench fanout` starts the server as a separate process; the clients are in this one, on the same
+//! machine. Goals: 5,000 idle subscribers take less than 150 MB of the server's memory; with 1,000 subscribers to all
+//! job events, 20 jobs a second (three events each) arrive within 100 ms at the 99th percentile.
 
 #![expect(
     clippy::expect_used,
@@ -65,7 +65,7 @@ fn verdict(is_met: bool) -> &'static str {
 /// Growth of the server's memory by its subscribers.
 fn idle_memory() -> u64 {
     let server = Server::start();
-    // Whatever is made once is not the subscribers'.
+    // Warm-up: memory that is allocated once does not belong to the subscribers.
     let warm = Clients::connect(&server, 10);
     drop(warm);
     let before = server.memory();

@@ -1,4 +1,4 @@
-//! The real server as a process of its own.
+//! The server as a separate process.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -49,7 +49,7 @@ impl Server {
         self.child.id()
     }
 
-    /// Its resident memory, in bytes.
+    /// Resident memory in bytes.
     pub(crate) fn memory(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a process");
         let line = status

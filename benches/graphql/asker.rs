@@ -1,10 +1,10 @@
-//! Asks one question again and again, and notes how long the answers take.
+//! Repeats one request and records the response times.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// A connection that asks one question again and again.
+/// A connection that repeats one request.
 pub(crate) struct Asker {
     stream: TcpStream,
     request: Vec<u8>,
@@ -27,7 +27,7 @@ impl Asker {
         }
     }
 
-    /// Asks, and gives the answer.
+    /// Sends the request and returns the response.
     pub(crate) fn ask(&mut self) -> Vec<u8> {
         let started = Instant::now();
         self.stream.write_all(&self.request).expect("a request");
@@ -45,7 +45,7 @@ impl Asker {
         body
     }
 
-    /// The middle of all times, and the one that 99 of 100 stay below.
+    /// Median and 99th percentile.
     pub(crate) fn percentiles(&mut self) -> (Duration, Duration) {
         self.times.sort_unstable();
         let at = |share: usize| self.times[self.times.len() * share / 100];
@@ -53,7 +53,7 @@ impl Asker {
     }
 }
 
-/// The body of an answer that has come whole.
+/// The body of a complete response.
 fn whole_body(answer: &[u8]) -> Option<&[u8]> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&answer[..end]).expect("a head of text");

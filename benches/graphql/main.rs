@@ -1,7 +1,7 @@
-//! The list of 50 jobs by REST and by GraphQL, side by side in one run: the same members of the same jobs, asked for in
-//! turns over one connection each, so that whatever else the machine does slows both down.
+//! The list of 50 jobs over REST and GraphQL, alternating in one run: the same members of the same jobs over one
+//! connection each, so that other load affects both equally.
 //!
-//! `cargo bench --bench graphql` prints a table; `-- --rounds 5000` changes how often each is asked.
+//! `cargo bench --bench graphql` prints a table; `-- --rounds 5000` sets the number of requests.
 
 #![expect(
     clippy::expect_used,
@@ -36,7 +36,7 @@ fn main() {
     let rounds: usize = rounds.unwrap_or(3_000);
     rustls::crypto::ring::default_provider().install_default().ok();
     let folder = tempfile::tempdir().expect("a folder");
-    let (tell, told) = mpsc::channel();
+    let (report, subscribed) = mpsc::channel();
     let file = folder.path().join("tickerq.toml");
     let database = folder.path().join("jobs.db");
     let config = format!(
@@ -58,11 +58,11 @@ fn main() {
                 .start()
                 .await
                 .expect("a server");
-            tell.send(server.addresses()[0]).expect("the receiver is alive");
+            report.send(server.addresses()[0]).expect("the receiver is alive");
             std::future::pending::<()>().await;
         });
     });
-    let address = told.recv().expect("the server starts");
+    let address = subscribed.recv().expect("the server starts");
     fill(address);
 
     let query =
@@ -82,7 +82,7 @@ fn main() {
     {
         assert_eq!((&one["id"], &one["duration"]), (&other["id"], &other["duration"]));
     }
-    // The first ones are not counted: connections, caches and branches are cold.
+    // Warm-up, not counted: connections, caches and branch prediction.
     for _ in 0..rounds / 10 {
         rest.ask();
         graphql.ask();
@@ -93,7 +93,7 @@ fn main() {
         rest.ask();
         graphql.ask();
     }
-    println!("the list of {LIST} of {JOBS} jobs, {rounds} times each, one after the other\n");
+    println!("the list of {LIST} of {JOBS} jobs, {rounds} times each, alternating\n");
     let (rest_p50, rest_p99) = rest.percentiles();
     let (graphql_p50, graphql_p99) = graphql.percentiles();
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
@@ -110,7 +110,7 @@ fn main() {
     );
 }
 
-/// Has the jobs run.
+/// Runs the jobs.
 fn fill(address: SocketAddr) {
     let jobs: Vec<Value> = (0..JOBS)
         .map(|number| json!({"type": "NoopJob", "name": format!("Job number {number}")}))

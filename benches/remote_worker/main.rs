@@ -1,8 +1,8 @@
 //! Throughput of one remote worker over HTTP.
 //!
-//! `cargo bench --bench remote_worker` starts the real server as a process of its own (SQLite, durability full), stores
-//! noop jobs and runs them in this process as a worker does: lease a batch, complete it, on a few connections at the same
-//! time. Goal: 8,000 jobs/s in batches of 100, everything on one machine. `-- --jobs 20000 --loops 2` changes the run.
+//! `cargo bench --bench remote_worker` starts the server as a separate process (SQLite, full durability), stores
+//! noop jobs and runs them in this process like a worker: it leases and completes batches on a few concurrent
+//! connections. Goal: 8,000 jobs/s in batches of 100 on one machine. `-- --jobs 20000 --loops 2` changes the run.
 
 #![expect(
     clippy::expect_used,
@@ -68,7 +68,7 @@ async fn measure(jobs: usize, loops: usize) {
         post(&client, &format!("{base}/jobs/batch"), &json!({ "jobs": batch })).await;
     }
     let before = processor_time(server.pid());
-    let begun = Instant::now();
+    let start = Instant::now();
     let beating = {
         let (client, url) = (client.clone(), format!("{base}/workers/{id}/heartbeat"));
         tokio::spawn(async move {
@@ -85,7 +85,7 @@ async fn measure(jobs: usize, loops: usize) {
     for work in working {
         done += work.await.expect("a worker");
     }
-    let took = begun.elapsed();
+    let took = start.elapsed();
     beating.abort();
     assert_eq!(done, jobs / 1_000 * 1_000, "every job is run once");
     let queue = client
@@ -105,7 +105,7 @@ async fn measure(jobs: usize, loops: usize) {
     );
 }
 
-/// Leases and completes until nothing is left.
+/// Leases and completes until no jobs are left.
 async fn work(client: Client, worker: String) -> usize {
     let (lease, complete) = (format!("{worker}/lease"), format!("{worker}/complete"));
     let mut done = 0;

@@ -1,10 +1,10 @@
-//! Reads of operators, with few and with very many jobs in storage: numbers, queues, and lists of jobs by each filter, on
-//! the first page and far behind it. They should take the same time however many jobs there are.
+//! Reads of operators with few and with very many jobs in storage: metrics, queues, and lists of jobs by each filter,
+//! on the first page and deep ones. Their time should not depend on the number of jobs.
 //!
-//! `cargo bench --bench scale` asks with 10⁴ and 10⁶ jobs on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an
-//! empty database. `-- --jobs 10000,1000000,10000000` chooses other numbers (ten million take 6 GB of disk), `--rounds 200`
-//! asks each question more often, `--no-sqlite` leaves SQLite out. Goals: p99 below 10 ms, and less than one and a half times
-//! as long as with the fewest jobs.
+//! `cargo bench --bench scale` measures with 10⁴ and 10⁶ jobs on SQLite, and on PostgreSQL when
+//! `TICKERQ_BENCH_POSTGRES` names an empty database. `-- --jobs 10000,1000000,10000000` sets other numbers (ten million
+//! take 6 GB of disk), `--rounds 200` the number of requests, `--no-sqlite` omits SQLite. Goals: p99 below 10 ms, and
+//! less than 1.5 times the time with the fewest jobs.
 
 #![expect(
     clippy::expect_used,
@@ -33,9 +33,9 @@ use tickerq::storage::sea::Durability;
 use asker::Asker;
 use database::Database;
 
-/// Everything below this is quick enough.
+/// Times below this always pass.
 const P99_MAX: Duration = Duration::from_millis(10);
-/// A question whose answers take longer than this together is asked less often.
+/// Time budget of one request; a slower one is repeated less often.
 const QUESTION_MAX: Duration = Duration::from_secs(5);
 /// Allowed ratio of a read's time to its time with the fewest jobs.
 const GROWTH_MAX: f64 = 1.5;
@@ -75,7 +75,7 @@ fn main() {
     }
 }
 
-/// Asks all questions of a server with that many jobs.
+/// Sends all requests to a server with this number of jobs.
 async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
     let fresh = database.fresh(Durability::Full).await;
     let connection = database::plain_connection(&fresh.url, Durability::Normal).await;
@@ -86,13 +86,13 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
         database.name(),
         started.elapsed().as_secs_f64()
     );
-    // As the server does once an hour: of older days steps of time and reasons are kept by days.
+    // As the server does hourly: histograms and failure reasons of older days are compacted into days.
     let age = Change::Maintenance(MaintenanceChange::CompactRollups {
         by_days_before: Utc::now() - TimeDelta::days(DAYS_KEPT_BY_HOUR),
         rollups_before: None,
     });
     drop(fresh.repository.commit(&[age].into()).await.expect("sums by days"));
-    // The server is alone with its database.
+    // The server is the only client of its database.
     let url = fresh.url;
     drop(fresh.repository);
     connection.close().await.expect("a connection that closes");
@@ -113,11 +113,11 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
         .await
         .expect("a server");
     let address = server.addresses()[0];
-    // On a thread of its own, as a client elsewhere would be.
+    // On a separate thread, like an external client.
     let asking = std::thread::spawn(move || {
         let ask = |(_, head): &(&str, String)| {
             let mut asker = Asker::new(address, head, "");
-            // The first ones are not counted: connections, caches and branches are cold.
+            // Warm-up, not counted: connections, caches and branch prediction.
             ask_for(&mut asker, rounds.div_ceil(5));
             asker.times.clear();
             ask_for(&mut asker, rounds);
@@ -134,7 +134,7 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
     times
 }
 
-/// Asks that often, or for as long as one question may take of the whole.
+/// Repeats a request this number of times, within its time budget.
 fn ask_for(asker: &mut Asker, rounds: usize) {
     let end = Instant::now() + QUESTION_MAX;
     for _ in 0..rounds {

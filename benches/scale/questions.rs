@@ -2,13 +2,13 @@
 
 use chrono::{TimeDelta, Utc};
 
-/// Name of each read, and the beginning of its request.
+/// Name and path of each read.
 pub(crate) fn all(jobs: u64) -> Vec<(&'static str, String)> {
     let day = |ago: i64| (Utc::now() - TimeDelta::days(ago)).format("%Y-%m-%d").to_string();
     let (from, to) = (day(8), day(7));
     let month_ago = day(30);
     let far = jobs / 2;
-    // No job has this id, but one of version 7 has a time.
+    // No job has this id, but a version 7 id has a time.
     let middle = (Utc::now() - TimeDelta::days(15)).timestamp_millis();
     let middle = format!("{:08x}-{:04x}-7000-8000-000000000000", middle >> 16, middle & 0xffff);
     let of = |path: String| format!("GET /api/tickerq{path}");

@@ -1,9 +1,9 @@
-//! Very many jobs, most of them ended, spread over the last thirty days, with what is counted and summed up of them.
+//! Very many jobs of the last thirty days, most of them finished, with their counters and rollups.
 
 use chrono::Utc;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
-/// Over how many days they are spread, whatever their number.
+/// Number of days that they are spread over.
 const DAYS: u64 = 30;
 const DAY_MICROS: u64 = 24 * 60 * 60 * 1_000_000;
 /// Number of jobs that one statement inserts.
@@ -17,7 +17,7 @@ const JOB_TYPE: &str = "CASE WHEN n % 2000 = 11 THEN 'RareJob' WHEN n % 3 = 0 TH
 const PRIORITY: &str = "CASE WHEN n % 5000 = 4 THEN 3 WHEN n % 50 = 9 THEN 2 WHEN n % 20 = 6 THEN 0 ELSE 1 END";
 const NAME: &str = "CASE WHEN n % 5000 = 17 THEN 'needle ' WHEN n % 4 = 0 THEN 'invoice ' ELSE 'letter ' END || n";
 
-/// The numbers of a range and expressions over them, in each database's SQL.
+/// The numbers of a range and expressions over them, in the dialect of each database.
 struct Words {
     numbers: &'static str,
     id: &'static str,
@@ -58,7 +58,7 @@ pub(crate) async fn fill(connection: &DatabaseConnection, jobs: u64) {
     for statement in SUMS {
         run(connection, statement).await;
     }
-    // As autovacuum and the server's own care do after so many rows.
+    // As autovacuum and the server's maintenance do after this number of rows.
     run(
         connection,
         if is_postgres {

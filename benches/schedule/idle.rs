@@ -1,5 +1,5 @@
-//! Wake-ups of the real server while nothing is due: sleeps and wake-ups of its threads, as the kernel
-//! counts it.
+//! Wake-ups of an idle server: sleeps and wake-ups of its threads as counted by
+//! the kernel.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The server has started and looked at everything.
+/// Time for the server to start and become idle.
 const SETTLED: Duration = Duration::from_secs(8);
 const WATCHED: Duration = Duration::from_secs(20);
 
 /// Activity of an idle server.
 pub(crate) struct Idle {
     pub(crate) per_second: f64,
-    /// In per cent of one processor.
+    /// In percent of one core.
     pub(crate) busy: f64,
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn wake_ups(url: &str) -> Idle {
 }
 
 struct Counted {
-    /// Each thread, and how often it has slept.
+    /// Each thread and its number of sleeps.
     by_thread: Vec<(String, u64)>,
     busy: Duration,
 }

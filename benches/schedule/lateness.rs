@@ -1,4 +1,4 @@
-//! From due to started, in a server in this process whose clock is set forward to when the jobs become due.
+//! Time from due to started, in a server in this process whose clock is set forward to the due times.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -21,9 +21,9 @@ use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
 use super::million::{job_type, queue};
 
-/// The server is up and has looked around before the first job is due.
+/// Time for the server to start and become idle before the first job is due.
 const BEFORE: Duration = Duration::from_secs(2);
-/// The first starts find nothing in any cache; they are not measured.
+/// Warm-up: the first starts are not measured.
 const WARM_UP: Duration = Duration::from_secs(1);
 const WORKERS: u32 = 50;
 
@@ -38,7 +38,7 @@ pub(crate) struct Measured {
     pub(crate) recurring: Lateness,
 }
 
-/// Does nothing but note how late it is.
+/// Records its lateness and does nothing else.
 struct Stopwatch {
     clock: Clock,
     measure_from: DateTime<Utc>,
@@ -50,7 +50,7 @@ impl JobHandler for Stopwatch {
     async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
         let now = self.clock.now();
         let JobContext { job, .. } = context;
-        // An occurrence is a job that is due when it is created; what was promised is the time of its schedule.
+        // An occurrence is a job that is due at its creation; the schedule defines its time.
         let due_at = job.occurrence.map_or(job.due_at, |occurrence| occurrence.due_at);
         if due_at >= self.measure_from {
             let late = (now - due_at).to_std().expect("no job starts before it is due");

@@ -1,9 +1,9 @@
-//! Lateness of starts: from the moment at which a job is due to the start of its handler, with a million delayed
-//! jobs in storage; and how often a server wakes that has nothing to do.
+//! Lateness of starts: from the due time of a job to the start of its handler, with a million delayed
+//! jobs in storage; and wake-ups of an idle server.
 //!
-//! `cargo bench --bench schedule` does it on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an empty
-//! database. `-- --jobs 100000` stores fewer jobs, `--seconds 20` measures for less than a minute, `--no-sqlite` leaves SQLite out. Goals, on an idle
-//! machine: p99 below 10 ms, and no polling loop that wakes an idle server more than once a second.
+//! `cargo bench --bench schedule` measures on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an empty
+//! database. `-- --jobs 100000` stores fewer jobs, `--seconds 20` shortens the measurement, `--no-sqlite` omits SQLite.
+//! Goals, on an idle machine: p99 below 10 ms, and no polling loop that wakes an idle server more than once a second.
 
 #![expect(
     clippy::expect_used,
@@ -29,7 +29,7 @@ use tickerq::storage::sea::Durability;
 use database::Database;
 use lateness::Lateness;
 
-/// Number of jobs that become due in a second.
+/// Number of jobs that become due per second.
 const DUE_PER_SECOND: u32 = 100;
 const P99_MAX: Duration = Duration::from_millis(10);
 
@@ -62,11 +62,11 @@ fn main() {
 
 async fn measure(database: &Database, jobs: u32, seconds: u32) {
     let fresh = database.fresh(Durability::Full).await;
-    // A day ahead, so that nothing is due while they are stored and while the idle server is watched. Later the clock of
-    // the server that is measured is set forward.
+    // A day ahead, so that nothing is due while they are stored and while the idle server is measured. The clock of
+    // the measured server is set forward later.
     let first_due = (Utc::now() + TimeDelta::days(1)).trunc_subsecs(0);
     million::store(&*fresh.repository, first_due, jobs).await;
-    // The server that is watched is alone with its database.
+    // The idle server is the only client of its database.
     drop(fresh.repository);
     let url = fresh.url;
     let idle = idle::wake_ups(&url).await;
@@ -95,10 +95,10 @@ fn show(what: &str, Lateness(mut times): Lateness) {
     );
 }
 
-/// Due time of the job with this number: evenly spread, and never on the second.
+/// Due time of the job with this number: evenly spread, and never on a full second.
 fn due_at(first_due: DateTime<Utc>, number: u32) -> DateTime<Utc> {
     let spread = 1_000_000_u64 / u64::from(DUE_PER_SECOND);
-    // Steps of a prime number of microseconds within each job's share of the second: no rhythm with any timer.
+    // Offsets by a prime number of microseconds within each job's interval: no correlation with timers.
     let offset = u64::from(number) * spread + u64::from(number) * 7_919 % spread;
     first_due + TimeDelta::microseconds(i64::try_from(offset).expect("a time"))
 }

@@ -55,7 +55,7 @@ pub(crate) async fn store(repository: &dyn JobRepository, first_due: DateTime<Ut
         .await;
     }
     for number in 0..RECURRING {
-        // As if it had been made a moment before the first job is due: until then there is nothing to catch up with.
+        // As if created just before the first job is due: nothing was missed until then.
         let made = first_due - TimeDelta::seconds(1);
         let recurring = recurring().into_recurring_job(made, u128::from(number));
         commit(

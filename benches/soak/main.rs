@@ -1,8 +1,8 @@
-//! That tables do not grow: half a million jobs go through a server that keeps finished jobs for a short while only.
+//! Tables do not grow: half a million jobs pass through a server with a short retention.
 //!
-//! `cargo bench --bench soak` does it on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an empty database.
-//! It shows the size of all tables and indexes as the jobs go by. Goal: once the first jobs have left, what is stored
-//! grows no more. `-- --jobs 100000 --per-second 2000` are fewer jobs, and how many come in a second; `--no-sqlite`.
+//! `cargo bench --bench soak` runs on SQLite, and on PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an empty database.
+//! It prints the size of all tables and indexes over time. Goal: no growth once the first jobs
+//! have been pruned. `-- --jobs 100000 --per-second 2000` sets the number and rate of jobs; `--no-sqlite` omits SQLite.
 
 #![expect(
     clippy::expect_used,
@@ -38,7 +38,7 @@ use size::Size;
 const KEPT: TimeSpan = TimeSpan::from_secs(10);
 const BATCH: usize = 50;
 const LOOK: Duration = Duration::from_secs(20);
-/// In the first part tables fill, are vacuumed for the first time, and find their size.
+/// In the first part tables fill, are vacuumed for the first time, and reach their size.
 const SETTLED: f64 = 0.5;
 /// Allowed growth at the end: a vacuum or a round of the Pruner may just be due.
 const GROWTH_MAX: f64 = 1.1;
@@ -114,7 +114,7 @@ async fn soak(database: &Database, count: usize, per_second: usize) {
                 size.megabytes(),
                 size.detail
             );
-            // The largest of each half: what comes and goes with each round does not count.
+            // The largest of each half: variation within a round does not count.
             let half = if (made as f64) < count as f64 * SETTLED {
                 &mut before
             } else {

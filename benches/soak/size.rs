@@ -1,4 +1,4 @@
-//! Size of a database, as it reports it.
+//! Size of a database as reported by itself.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
@@ -13,13 +13,13 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// Asks the database.
+    /// Queries the database.
     pub(crate) async fn of(url: &str) -> Self {
         let mut options = sea_orm::ConnectOptions::new(url);
         options.max_connections(1).sqlx_logging(false);
         let connection = sea_orm::Database::connect(options).await.expect("the database opens");
         let size = if url.starts_with("sqlite") {
-            // What was removed stays in the file as free pages, and is used again.
+            // Deleted rows remain in the file as free pages, which are reused.
             let page = number(&connection, "PRAGMA page_size").await;
             let pages = number(&connection, "PRAGMA page_count").await;
             let free = number(&connection, "PRAGMA freelist_count").await;
@@ -33,7 +33,7 @@ impl Size {
                 format!("SELECT CAST(pg_table_size('{name}') AS bigint), CAST(pg_indexes_size('{name}') AS bigint)")
             };
             let (jobs, attempts) = (of_table("jobs"), of_table("attempts"));
-            // A job's status is in its indexes: no update that changes it can be HOT. All others can.
+            // A job's status is indexed: updates of it can't be HOT, all others can.
             let hot = "SELECT CAST(COALESCE(100 * SUM(n_tup_hot_upd) / NULLIF(SUM(n_tup_upd), 0), 0) AS bigint) \
                        FROM pg_stat_user_tables WHERE relname <> 'jobs'";
             let all = "SELECT CAST(SUM(pg_total_relation_size(relid)) AS bigint) FROM pg_stat_user_tables";
@@ -61,7 +61,7 @@ impl Size {
         megabytes(self.bytes)
     }
 
-    /// Becomes the other one if that is larger.
+    /// Replaces it with the other one if that is larger.
     pub(crate) fn take_larger(&mut self, other: Self) {
         if other.bytes > self.bytes {
             *self = other;

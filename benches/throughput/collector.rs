@@ -1,9 +1,9 @@
-//! A collector of telemetry that takes everything, on a thread of its own.
+//! A telemetry collector that accepts everything, on a separate thread.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Listens on a free port until the program ends, and gives its address.
+/// Listens on a free port until the program ends, and returns its address.
 pub(crate) fn open() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.set_nonblocking(true).expect("a socket");

@@ -12,7 +12,7 @@ pub(crate) enum Database {
     Postgres(String),
 }
 
-/// A database that is gone when this is dropped.
+/// A database that is deleted on drop.
 pub(crate) struct Fresh {
     pub(crate) url: String,
     pub(crate) repository: Arc<SeaRepository>,
@@ -29,7 +29,7 @@ impl Database {
 
     /// An empty database with its tables.
     pub(crate) async fn fresh(&self, durability: Durability) -> Fresh {
-        // Beside the build, which is on a disk; the system's folder for temporary files may be in memory.
+        // On the disk of the build; the system's temporary folder may be in memory.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let url = match self {
             Self::Sqlite => format!("sqlite:{}", folder.path().join("bench.db").display()),
@@ -61,7 +61,7 @@ impl Database {
     }
 }
 
-/// A connection that writes as the server's does, and nothing else.
+/// A connection configured like the server's writer.
 pub(crate) async fn plain_connection(url: &str, durability: Durability) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);

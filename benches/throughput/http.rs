@@ -1,4 +1,4 @@
-//! Enqueue over HTTP: one job a request, 64 connections, the load generator in the same process on the same cores.
+//! Enqueue over HTTP: one job per request, 64 connections, and the load generator in the same process.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -28,12 +28,12 @@ use super::life_cycle::{Noop, PARAMETERS, options, rules};
 
 const CONNECTIONS: usize = 64;
 
-/// Authentication of the callers that enqueue.
+/// Authentication of the callers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Callers {
     /// None is required.
     Anonymous,
-    /// Each request shows a key, and each job that it creates is recorded as what the key's owner has done.
+    /// Each request has a key, and each created job an audit record.
     WithKey,
 }
 
@@ -41,13 +41,13 @@ const KEY: &str = "tq_a-key-for-this-benchmark-only";
 
 /// The result.
 pub(crate) struct Enqueued {
-    /// Accepted jobs a second.
+    /// Accepted jobs per second.
     pub(crate) per_second: f64,
-    /// The part of them that had run and was stored as completed when the last one was accepted.
+    /// Share of them that had completed when the last one was accepted.
     pub(crate) completed: f64,
 }
 
-/// Enqueues. While the queue is paused nothing is measured but accepting; otherwise the jobs run as well.
+/// Enqueues. With a paused queue only acceptance is measured; otherwise the jobs run as well.
 pub(crate) async fn measure(
     database: &Database,
     durability: Durability,
@@ -63,7 +63,7 @@ pub(crate) async fn measure(
     let address = server.addresses()[0];
     let left = Arc::new(AtomicUsize::new(count));
     let start = Instant::now();
-    // On a thread of its own, as a client elsewhere would be.
+    // On a separate thread, like an external client.
     let load = std::thread::spawn({
         let left = Arc::clone(&left);
         move || {
@@ -96,7 +96,7 @@ pub(crate) async fn measure(
     }
 }
 
-/// A server with nothing but what is measured.
+/// A server with only the measured parts.
 fn server_options(callers: Callers) -> ServerOptions {
     ServerOptions {
         closes_storage: true,
@@ -144,7 +144,7 @@ fn server_options(callers: Callers) -> ServerOptions {
     }
 }
 
-/// Pauses the queue, or lets it run, before the server starts.
+/// Pauses or resumes the queue before the server starts.
 async fn pause(fresh: &Fresh, is_paused: bool) {
     let queue = tickerq::domain::values::name::QueueName::parse("bench").expect("a queue");
     let change = Change::Queue(QueueChange::Set {
@@ -161,7 +161,7 @@ async fn pause(fresh: &Fresh, is_paused: bool) {
         .expect("a paused queue");
 }
 
-/// Posts jobs one after the other, and counts those that were accepted.
+/// Posts jobs in sequence and counts the accepted ones.
 async fn connection(address: SocketAddr, left: Arc<AtomicUsize>) -> usize {
     let body = format!(r#"{{"type":"NoopJob","queue":"bench","parameters":{PARAMETERS}}}"#);
     let request = format!(
@@ -191,7 +191,7 @@ async fn connection(address: SocketAddr, left: Arc<AtomicUsize>) -> usize {
     accepted
 }
 
-/// The status of an answer that has arrived whole.
+/// Status of a complete response.
 pub(crate) fn whole_answer(bytes: &[u8]) -> Option<u16> {
     let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&bytes[..head_end]).expect("a head of text");

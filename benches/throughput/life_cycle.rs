@@ -1,4 +1,4 @@
-//! The server's whole life cycle in process: enqueue, start, run, complete, everything committed.
+//! The full life cycle of jobs in one process: enqueue, start, run, complete, everything committed.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 
 use super::database::Database;
 
-/// The reference's own example.
+/// The example of the dashboard API.
 pub(crate) const PARAMETERS: &str = r#"{"recipientEmail":"newuser@example.com","templateId":"welcome-email"}"#;
 const WORKERS: u32 = 1_000;
 const PRODUCERS: usize = 16;
@@ -42,7 +42,7 @@ pub(crate) struct Latency {
     pub(crate) p99: Duration,
 }
 
-/// Does nothing but say when it was started.
+/// Reports its start and does nothing else.
 struct Stopwatch(mpsc::UnboundedSender<Instant>);
 
 #[async_trait::async_trait]
@@ -124,7 +124,7 @@ pub(crate) fn rules() -> JobLimits {
     }
 }
 
-/// Number of jobs that are stored as completed.
+/// Number of jobs stored as completed.
 pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     let filter = JobFilter {
         statuses: vec![JobStatus::Completed],
@@ -133,7 +133,7 @@ pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     usize::try_from(repository.count(&filter).await.expect("a count")).expect("a count")
 }
 
-/// Whole life cycles a second, with the observers that `watch` starts; they receive these traces.
+/// Full life cycles per second with the observers that `watch` starts, which receive these traces.
 pub(crate) async fn measure(
     database: &Database,
     durability: Durability,
@@ -183,7 +183,7 @@ pub(crate) async fn measure(
     per_second
 }
 
-/// From the answer that a job is accepted to the start of its handler, one job at a time.
+/// Time from the acceptance of a job to the start of its handler, one job at a time.
 pub(crate) async fn latency(database: &Database, durability: Durability, count: usize) -> Latency {
     let fresh = database.fresh(durability).await;
     let repository: Arc<dyn JobRepository> = fresh.repository.clone();
@@ -203,7 +203,7 @@ pub(crate) async fn latency(database: &Database, durability: Durability, count: 
             .lock()
             .expect("times")
             .push(start.saturating_duration_since(accepted));
-        // The server is idle again when the end of the job is stored.
+        // The server is idle again once the end of the job is stored.
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
     runtime.stop(Duration::from_secs(5)).await;

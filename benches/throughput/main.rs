@@ -1,8 +1,9 @@
-//! Throughput of the server beside that of its raw storage: everything in one run, on one machine.
+//! Throughput of the server compared with that of its storage alone, in one run on one machine.
 //!
-//! `cargo bench --bench throughput` prints a table for SQLite, and for PostgreSQL when `TICKERQ_BENCH_POSTGRES` names an
-//! empty database. After `--`: `--jobs 20000` changes how many jobs each line takes, `--database sqlite` (or `postgresql`)
-//! which database is measured, `--only raw` (or `life`, `watched`, `http`, `latency`, `memory`) what.
+//! `cargo bench --bench throughput` prints a table for SQLite, and for PostgreSQL when `TICKERQ_BENCH_POSTGRES` names
+//! an empty database. After `--`: `--jobs 20000` sets the number of jobs per line, `--database sqlite` (or
+//! `postgresql`) the measured database, `--only raw` (or `life`, `watched`, `http`, `latency`, `memory`) the
+//! measurement.
 
 #![expect(
     clippy::expect_used,
@@ -82,14 +83,14 @@ fn main() {
     }
 }
 
-/// Measures and prints what is so many a second.
+/// Measures and prints a rate.
 fn print_rates(wants: &impl Fn(&str) -> bool, jobs: usize, database: &Database, durability: Durability) {
     let mut raw = None;
-    let print = |what: &str, per_second: f64, raw: Option<f64>, note: &str| {
+    let print = |what: &str, per_second: f64, raw: Option<f64>, details: &str| {
         let ratio = raw
             .map(|raw| format!("{:.2} of raw", per_second / raw))
             .unwrap_or_default();
-        println!("  {what:<30} {per_second:>9.0} /s   {ratio}{note}");
+        println!("  {what:<30} {per_second:>9.0} /s   {ratio}{details}");
     };
     if wants("raw") {
         let raw::Raw { inserts, runs } = run(raw::measure(database, durability, jobs));
@@ -116,7 +117,7 @@ fn print_rates(wants: &impl Fn(&str) -> bool, jobs: usize, database: &Database, 
             cost.unwatched, cost.watched, cost.ratio
         );
     }
-    // Several nodes need a database that they can share.
+    // Several nodes require a shared database.
     if wants("nodes") && matches!(database, Database::Postgres(_)) {
         for (count, what) in [(1, "life cycle, one node"), (2, "two nodes"), (3, "three nodes")] {
             print(what, run(nodes::measure(database, durability, jobs, count)), raw, "");
@@ -125,8 +126,8 @@ fn print_rates(wants: &impl Fn(&str) -> bool, jobs: usize, database: &Database, 
     if wants("http") {
         let http = |what: &str, is_paused: bool, callers: Callers| {
             let Enqueued { per_second, completed } = run(http::measure(database, durability, jobs, is_paused, callers));
-            let note = format!(", {:.0} % of them completed meanwhile", completed * 100.0);
-            print(what, per_second, raw, if is_paused { "" } else { &note });
+            let details = format!(", {:.0} % of them completed meanwhile", completed * 100.0);
+            print(what, per_second, raw, if is_paused { "" } else { &details });
         };
         http("HTTP enqueue, queue paused", true, Callers::Anonymous);
         http("HTTP enqueue, key and record", true, Callers::WithKey);

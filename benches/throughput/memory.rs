@@ -1,4 +1,4 @@
-//! Memory of the server: the real program, idle, and with a million pending jobs.
+//! Memory of the server process, idle and with a million pending jobs.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -26,7 +26,7 @@ pub(crate) struct Memory {
     pub(crate) restarted: f64,
 }
 
-/// The program, ended when this is dropped.
+/// The process, killed on drop.
 struct Program {
     child: Child,
     address: String,
@@ -34,7 +34,7 @@ struct Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have exited already.
         self.child.kill().ok();
         self.child.wait().ok();
     }
@@ -78,7 +78,7 @@ fn start(folder: &Path, url: &str) -> Program {
         .args(["serve", "--config", "tickerq.toml", "--listen", "127.0.0.1:0"])
         .args(["--database-url", url])
         .current_dir(folder)
-        // The server would take it for a setting of its own.
+        // The server would interpret it as a setting.
         .env_remove("TICKERQ_BENCH_POSTGRES")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -1,4 +1,4 @@
-//! Throughput of one PostgreSQL: whole life cycles a second with one, two and three nodes on it, all on this machine.
+//! Throughput of one PostgreSQL: full life cycles per second with one, two and three nodes on this machine.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::life_cycle::{Noop, completed, new_job, options, rules};
 const PRODUCERS_PER_NODE: usize = 8;
 const BATCH: usize = 50;
 
-/// Whole life cycles a second of so many nodes together; each is given its share of the jobs.
+/// Full life cycles per second of this number of nodes, each with its share of the jobs.
 pub(crate) async fn measure(database: &Database, durability: Durability, count: usize, nodes: usize) -> f64 {
     let fresh = database.fresh(durability).await;
     let mut running = Vec::with_capacity(nodes);

@@ -1,4 +1,4 @@
-//! Raw storage: the same rows through SeaORM, in transactions of 500, with nothing around them.
+//! Storage alone: the same rows through SeaORM in transactions of 500.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use super::life_cycle::PARAMETERS;
 
 const BATCH: usize = 500;
 
-/// Rows a second.
+/// Rows per second.
 pub(crate) struct Raw {
     pub(crate) inserts: f64,
     pub(crate) runs: f64,

@@ -1,4 +1,4 @@
-//! Cost of observability: the life cycle with everything exported and with nothing, in turns.
+//! Cost of observability: life cycles with full and without any export, alternating.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,11 +24,11 @@ const ROUNDS: usize = 7;
 /// Interval of scrapes.
 const SCRAPE_EVERY: Duration = Duration::from_secs(1);
 
-/// Jobs a second: the medians without and with everything exported.
+/// Jobs per second: the medians without and with full export.
 pub(crate) struct Cost {
     pub(crate) unwatched: f64,
     pub(crate) watched: f64,
-    /// With over without, the median of the pairs.
+    /// Ratio of both, the median of the pairs.
     pub(crate) ratio: f64,
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn measure(database: &Database, durability: Durability, count: usize)
             let traces = Traces::exported(SamplingRatio::all());
             run(life_cycle::measure(database, durability, count, traces, watchers))
         };
-        // Who goes first changes: a machine is not the same for long.
+        // The order alternates: the machine's speed varies over time.
         let (off, on) = if round % 2 == 0 {
             let off = without();
             (off, with())
@@ -74,7 +74,7 @@ fn median(mut numbers: Vec<f64>) -> f64 {
     numbers[numbers.len() / 2]
 }
 
-/// Prometheus that scrapes, a collector of OpenTelemetry and Application Insights.
+/// Prometheus scrapes, an OpenTelemetry collector and Application Insights.
 fn watch(repository: &Arc<dyn JobRepository>, handle: &RuntimeHandle, collector: &str) -> TelemetryExport {
     let telemetry = TelemetryOptions {
         destinations: vec![

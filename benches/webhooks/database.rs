@@ -12,7 +12,7 @@ pub(crate) enum Database {
     Postgres(String),
 }
 
-/// A database that is gone when this is dropped.
+/// A database that is deleted on drop.
 pub(crate) struct Fresh {
     pub(crate) repository: Arc<SeaRepository>,
     _folder: TempDir,
@@ -28,7 +28,7 @@ impl Database {
 
     /// An empty database with its tables.
     pub(crate) async fn fresh(&self) -> Fresh {
-        // Beside the build, which is on a disk; the system's folder for temporary files may be in memory.
+        // On the disk of the build; the system's temporary folder may be in memory.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let url = match self {
             Self::Sqlite => format!("sqlite:{}", folder.path().join("bench.db").display()),

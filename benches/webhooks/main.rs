@@ -1,9 +1,9 @@
-//! Webhooks in numbers: deliveries a second to a fast receiver on the same machine, and what endpoints cost the jobs.
+//! Webhook throughput: deliveries per second to a fast receiver on the same machine, and the cost of endpoints to jobs.
 //!
 //! ```sh
 //! cargo bench --bench webhooks                                            # SQLite
 //! BENCH_POSTGRES=postgres://… cargo bench --bench webhooks                # and an empty PostgreSQL database
-//! BENCH_DELIVERIES=10000 BENCH_JOBS=20000 cargo bench --bench webhooks    # less of it
+//! BENCH_DELIVERIES=10000 BENCH_JOBS=20000 cargo bench --bench webhooks    # a smaller run
 //! ```
 
 #![expect(
@@ -124,12 +124,12 @@ fn options(endpoints: Vec<ConfiguredEndpoint>) -> RuntimeOptions {
     }
 }
 
-/// Deliveries a second, when so many wait already.
+/// Deliveries per second from this backlog.
 async fn drain(database: &Database, count: usize) -> f64 {
     let fresh = database.fresh().await;
     let repository: Arc<dyn JobRepository> = fresh.repository.clone();
     let (receiver, clock) = (Receiver::open().await, Clock::system());
-    let told = endpoint(&receiver, "one");
+    let subscribed = endpoint(&receiver, "one");
     let now = clock.now();
     for first in (0..count).step_by(1_000) {
         let messages = (first..count.min(first + 1_000)).map(|number| {
@@ -159,7 +159,7 @@ async fn drain(database: &Database, count: usize) -> f64 {
         assert!(posted.expect("storage").results[0].is_ok());
     }
     let start = Instant::now();
-    let runtime = Runtime::start(Arc::clone(&repository), options(vec![told]))
+    let runtime = Runtime::start(Arc::clone(&repository), options(vec![subscribed]))
         .await
         .expect("a runtime");
     all_have_come(&receiver, count).await;
@@ -179,14 +179,14 @@ async fn all_have_come(receiver: &Receiver, count: usize) {
     }
 }
 
-/// Jobs a second from their creation to their end, with so many endpoints that receive each event.
+/// Jobs per second from creation to completion, with this number of endpoints that receive each event.
 async fn jobs(database: &Database, count: usize, endpoints: usize) -> f64 {
     let fresh = database.fresh().await;
     let repository: Arc<dyn JobRepository> = fresh.repository.clone();
     let receiver = Receiver::open().await;
-    let told = ["one", "two", "three"].iter().take(endpoints);
-    let told = told.map(|name| endpoint(&receiver, name)).collect();
-    let runtime = Runtime::start(Arc::clone(&repository), options(told))
+    let subscribed = ["one", "two", "three"].iter().take(endpoints);
+    let subscribed = subscribed.map(|name| endpoint(&receiver, name)).collect();
+    let runtime = Runtime::start(Arc::clone(&repository), options(subscribed))
         .await
         .expect("a runtime");
     let rules = JobLimits {
@@ -231,9 +231,9 @@ async fn jobs(database: &Database, count: usize, endpoints: usize) -> f64 {
     }
     let per_second = count as f64 / start.elapsed().as_secs_f64();
     all_have_come(&receiver, count * endpoints).await;
-    let told = start.elapsed().as_secs_f64();
+    let elapsed = start.elapsed().as_secs_f64();
     runtime.stop(Duration::from_secs(5)).await;
-    println!("  {count} jobs, {endpoints} endpoints: {per_second:.0} jobs/s, all told after {told:.1} s");
+    println!("  {count} jobs, {endpoints} endpoints: {per_second:.0} jobs/s, all delivered after {elapsed:.1} s");
     per_second
 }
 

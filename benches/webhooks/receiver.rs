@@ -1,4 +1,4 @@
-//! A fast receiver: it reads requests, notes which it has got, and answers 200.
+//! A fast receiver: it counts requests and responds with 200.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Listens on a thread of its own, until the process ends.
+    /// Listens on a separate thread until the process ends.
     pub(crate) async fn open() -> Self {
         let got = Got::default();
         let (tell_port, port) = oneshot::channel();
@@ -41,7 +41,7 @@ impl Receiver {
         format!("http://127.0.0.1:{}/{path}", self.port)
     }
 
-    /// Number of different messages.
+    /// Number of distinct messages.
     pub(crate) fn count(&self) -> usize {
         self.got.lock().expect("messages").len()
     }
@@ -72,7 +72,7 @@ async fn converse(mut stream: TcpStream, got: Got) {
     }
 }
 
-/// The id and the length of the first request, if it has come whole.
+/// Id and length of the first request, if it is complete.
 fn request(bytes: &[u8]) -> Option<(String, usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;

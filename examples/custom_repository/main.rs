@@ -1,4 +1,4 @@
-//! A server with the program's own storage: jobs are stored in a SQLite file, and another system is notified of every
+//! A server with custom storage: jobs are stored in a SQLite file, and another system is notified of every
 //! stored job.
 //!
 //! ```sh
@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 
 use self::notifying::NotifyingRepository;
 
-/// Capacity of the queue of notifications; further ones are dropped.
+/// Capacity of the notification channel; further ones are dropped.
 const CAPACITY: usize = 10_000;
 
 /// Placeholder for a call to another system.

@@ -30,7 +30,7 @@ impl NotifyingRepository {
     }
 }
 
-/// The jobs that an applied change has stored; other changes store none.
+/// The jobs that an applied change has stored.
 fn saved(change: &Change, applied: &Applied) -> Vec<Arc<Job>> {
     match (change, applied) {
         (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {

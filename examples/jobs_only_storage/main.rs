@@ -1,5 +1,5 @@
-//! A server over a storage that implements jobs and queues only: it has no recurring jobs, remote workers, webhooks and
-//! metrics of the past.
+//! A server with a storage that implements jobs and queues only: without recurring jobs, remote workers, webhooks and
+//! past metrics.
 //!
 //! ```sh
 //! cargo run --example jobs_only_storage

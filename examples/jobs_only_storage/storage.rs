@@ -1,4 +1,4 @@
-//! A storage of jobs and queues in maps. It serves one server, whose jobs are gone when it ends.
+//! A storage of jobs and queues in memory, for one server.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ use tickerq::storage::repository::{
     ClusterStore, JobStore, MetricsStore, RecurringStore, RepositoryError, WebhookStore,
 };
 
-/// See the module.
+/// The storage.
 #[derive(Default)]
 pub(crate) struct JobsOnlyStorage {
     tables: Mutex<Tables>,
@@ -31,9 +31,9 @@ pub(crate) struct JobsOnlyStorage {
 struct Tables {
     jobs: BTreeMap<JobId, Arc<Job>>,
     attempts: BTreeMap<JobId, Vec<Attempt>>,
-    /// Each queue, and whether it is paused.
+    /// Queues; `true` for a paused one.
     queues: BTreeMap<QueueName, bool>,
-    /// For each idempotency key the fingerprint of its request and the jobs that it created.
+    /// Idempotency keys with the fingerprint of the request and the created jobs.
     requests: BTreeMap<String, ([u8; 32], Vec<JobId>)>,
 }
 
@@ -130,7 +130,7 @@ impl Tables {
             }) => Ok(self.remove_up_to(*limit, |job| {
                 job.status == *status && job.finished_at.is_some_and(|at| at < *finished_before)
             })),
-            // The server runs without these.
+            // Optional methods.
             Change::Job(JobChange::Report { .. })
             | Change::Recurring(_)
             | Change::Cluster(_)
@@ -150,7 +150,7 @@ impl Tables {
         Inserted::New
     }
 
-    /// Another unfinished job that has the unique key of an unfinished job.
+    /// The other unfinished job with the same unique key.
     fn holder_of(&self, job: &Job) -> Option<Arc<Job>> {
         let key = job.unique_key.as_ref().filter(|_| !job.status.is_finished())?;
         let mut others = self.jobs.values().filter(|other| other.id != job.id);
@@ -247,7 +247,7 @@ impl JobStore for JobsOnlyStorage {
     async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         let mut tables = self.tables();
         let mut results: Vec<Option<ChangeResult>> = vec![None; commit.changes.len()];
-        // Changes that select their jobs come after those that name them.
+        // Changes that select jobs follow those that name them.
         for is_selecting in [false, true] {
             for (change, result) in commit.changes.iter().zip(&mut results) {
                 if change.selects() == is_selecting {

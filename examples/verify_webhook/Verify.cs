@@ -1,4 +1,4 @@
-// A webhook receiver in C# (ASP.NET Core minimal API): the reference's controller, with the bytes as they came.
+// A webhook receiver in C# (ASP.NET Core minimal API): the controller of the dashboard API, with the exact bytes.
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;

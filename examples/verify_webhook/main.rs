@@ -33,15 +33,15 @@ async fn receive(request: HttpRequest, body: web::Bytes, secret: web::Data<Strin
     if !verify(&secret, &body, header("x-tickerq-signature").unwrap_or_default()) {
         return HttpResponse::Unauthorized().finish();
     }
-    let told: serde_json::Value = match serde_json::from_slice(&body) {
-        Ok(told) => told,
+    let payload: serde_json::Value = match serde_json::from_slice(&body) {
+        Ok(payload) => payload,
         Err(_) => return HttpResponse::BadRequest().finish(),
     };
     println!(
         "{} {} {}",
         header("webhook-id").unwrap_or_default(),
-        told["event"],
-        told["data"]["jobId"]
+        payload["event"],
+        payload["data"]["jobId"]
     );
     HttpResponse::NoContent().finish()
 }

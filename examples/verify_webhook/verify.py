@@ -14,7 +14,7 @@ SECRET = os.environ["TICKERQ_SECRET"]
 
 
 def verify(body: bytes, signature: str) -> bool:
-    """Whether `signature` is by this secret over the exact bytes of `body`."""
+    """`true` if `signature` signs the exact bytes of `body` with this secret."""
     expected = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     return hmac.compare_digest(expected.encode(), signature.encode())
 

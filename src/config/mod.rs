@@ -1,8 +1,8 @@
 //! The configuration, with the source of each value.
 //!
-//! Three layers override each other: the file, the environment (`TICKERQ_SECTION__KEY`), the flags. Every mistake in any of
-//! them is reported with its source before the server starts; nothing is ignored silently. A section yields the options of
-//! the part of the server that it configures.
+//! Three layers override each other: the file, the environment (`TICKERQ_SECTION__KEY`), the flags. Every mistake in
+//! any of them is reported with its source before the server starts; nothing is ignored silently. A section yields the
+//! options of the part of the server that it configures.
 
 pub mod loader;
 pub mod sections;
@@ -11,7 +11,7 @@ pub mod zoneinfo;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use self::loader::render::Shown;
+use self::loader::render::RenderedLine;
 use self::loader::section::{Findings, Section};
 use self::loader::source::{ConfigError, ConfigErrors};
 use self::loader::value::Table;
@@ -82,7 +82,7 @@ pub struct Config {
     pub time_zones: TimeZonesConfig,
     /// Ignored settings with their sources.
     pub warnings: Vec<ConfigError>,
-    shown: Vec<Shown>,
+    shown: Vec<RenderedLine>,
 }
 
 /// Sources of the configuration. Later ones override earlier ones.
@@ -158,7 +158,7 @@ impl Config {
 
     /// The files that secrets were read from.
     pub(crate) fn files_with_secrets(&self) -> Vec<&Path> {
-        let mut files: Vec<&Path> = self.shown.iter().filter_map(Shown::file_with_secret).collect();
+        let mut files: Vec<&Path> = self.shown.iter().filter_map(RenderedLine::file_with_secret).collect();
         files.dedup();
         files
     }

@@ -16,8 +16,8 @@ use crate::domain::values::json::Json;
 ///
 /// - Parameters of another type fail the job permanently; the error has the path of the invalid field.
 /// - The returned value is the result as JSON; `()` and `None` are no result.
-/// - An error is a [`Failure`], which includes advice about retries, or any [`std::error::Error`], which is retried by the
-///   job's policy.
+/// - An error is a [`Failure`], which includes advice about retries, or any [`std::error::Error`], which is retried by
+/// the   job's policy.
 /// - A long-running function should watch `context.cancellation`. It may be dropped at any `.await`.
 ///
 /// ```
@@ -189,16 +189,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_returned_unchanged() {
-        let told = Failure {
+        let failure = Failure {
             retry: RetryAdvice::NotBefore(crate::domain::values::time_span::TimeSpan::from_secs(9)),
             ..Failure::new("busy").with_detail("by others")
         };
-        let returned = told.clone();
+        let returned = failure.clone();
         let handler = function(move |_, (): ()| {
             let returned = returned.clone();
             async move { Err::<(), _>(returned) }
         });
-        assert_eq!(handler.run(context("null")).await, Err(told));
+        assert_eq!(handler.run(context("null")).await, Err(failure));
     }
 
     #[tokio::test]

@@ -191,12 +191,12 @@ impl Runtime {
         };
         writer_slot.start(&writer_arbiter, "Writer", &supervisor, || Writer::new(writer_deps));
 
-        let gate = SharedNodeLease::new(repository.is_shared());
+        let node_lease = SharedNodeLease::new(repository.is_shared());
         let lease_renewer = LeaseRenewerDeps {
             repository: Arc::clone(&repository),
             writer: writer.clone(),
             queues: queues.address(),
-            gate: gate.clone(),
+            node_lease: node_lease.clone(),
             node,
             node_name,
             started_at,
@@ -245,7 +245,7 @@ impl Runtime {
             MetricsSampler::new(sampler_context)
         });
 
-        let arrivals = JobWaiters::default();
+        let job_waiters = JobWaiters::default();
         let backlog = BacklogGauge::default();
         let registry_deps = QueueRegistryDeps {
             repository: Arc::clone(&repository),
@@ -264,9 +264,9 @@ impl Runtime {
             backlog: backlog.clone(),
             ready_memory: ReadyMemory::default(),
             own_address: queues.address(),
-            gate: gate.clone(),
+            node_lease: node_lease.clone(),
             notifier: cluster.as_ref().map(|cluster| cluster.notifier.clone()),
-            arrivals: arrivals.clone(),
+            job_waiters: job_waiters.clone(),
             due_types: DueTypes::new(Arc::clone(&repository), clock.clone()),
             traces: traces.clone(),
             blocked: blocked.clone(),
@@ -305,7 +305,7 @@ impl Runtime {
             event_bus: event_bus.clone(),
             endpoints,
             node,
-            gate,
+            node_lease,
             throttle: DeliveryThrottle::new(backlog, commit_load),
             supervisor: supervisor.clone(),
             clock: clock.clone(),
@@ -347,7 +347,7 @@ impl Runtime {
             repository,
             writer: writer.clone(),
             queues: queues.clone(),
-            arrivals,
+            job_waiters,
             handled: handled.clone(),
             limits: handler_limits,
             lease,

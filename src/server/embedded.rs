@@ -88,7 +88,7 @@ impl Embedded {
         if !auth.is_required && origins.are_any() {
             return Err(ServerError::AnyOrigin);
         }
-        let marks = ResponseHeaders {
+        let response_headers = ResponseHeaders {
             is_private: auth.is_required,
         };
         let authenticator = Authenticator::new(auth)?;
@@ -192,7 +192,7 @@ impl Embedded {
             graphql,
             pages,
             rest,
-            marks,
+            response_headers,
             origins,
             requests,
             connections: traffic.connections,

@@ -21,7 +21,7 @@ pub struct Facades {
     pub(super) graphql: GraphQl,
     pub(super) pages: PagesOptions,
     pub(super) rest: RestApi,
-    pub(super) marks: ResponseHeaders,
+    pub(super) response_headers: ResponseHeaders,
     pub(super) origins: AllowedOrigins,
     /// Counts requests, if enabled.
     pub(super) requests: Option<Requests>,

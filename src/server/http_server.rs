@@ -91,7 +91,7 @@ impl Server {
             Places::new(limits, trusted_proxies, health_paths, facades.connections.clone())
         };
         let app = move || {
-            let marks = Rc::new(facades.marks);
+            let response_headers = Rc::new(facades.response_headers);
             let AllowedOrigins(named) = &facades.origins;
             let requests = facades.requests.clone().unwrap_or_default();
             App::new()
@@ -102,7 +102,7 @@ impl Server {
                     from_fn(move |request, next| connection::respond_to_refused(authenticator.clone(), request, next))
                 })
                 .wrap(from_fn(move |request, next| {
-                    security_headers::mark(Rc::clone(&marks), request, next)
+                    security_headers::mark(Rc::clone(&response_headers), request, next)
                 }))
                 // The last is the outermost: a preflight stops there.
                 .wrap(Condition::new(

@@ -10,29 +10,26 @@ use super::error::ServiceError;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::events::filter::EventFilter;
 use crate::runtime::RuntimeHandle;
-use crate::runtime::events::event_bus::Listening;
-pub use crate::runtime::events::event_bus::{Form, Heard, Published};
+use crate::runtime::events::event_bus::Subscription;
+pub use crate::runtime::events::event_bus::{Form, Published, StreamItem};
 
 /// Use cases of events.
 #[derive(Clone)]
 pub struct Events {
     runtime: RuntimeHandle,
-    events_behind_max: usize,
+    event_buffer: usize,
 }
 
 /// A stream of events. Those of one job are in order; a stream that is read too slowly drops events and reports their
 /// number.
 pub struct EventStream {
-    listening: Listening,
+    subscription: Subscription,
 }
 
 impl Events {
-    /// The events of this runtime; `events_behind_max` is the buffer of each subscriber, in events.
-    pub fn new(runtime: RuntimeHandle, events_behind_max: usize) -> Self {
-        Self {
-            runtime,
-            events_behind_max,
-        }
+    /// The events of this runtime; `event_buffer` is the buffer of each subscriber, in events.
+    pub fn new(runtime: RuntimeHandle, event_buffer: usize) -> Self {
+        Self { runtime, event_buffer }
     }
 
     /// The current time, for timestamps of messages.
@@ -43,7 +40,7 @@ impl Events {
     /// A stream that is empty until [`EventStream::select`] is called.
     pub fn stream(&self) -> EventStream {
         EventStream {
-            listening: self.runtime.event_bus.listener(self.events_behind_max),
+            subscription: self.runtime.event_bus.subscribe(self.event_buffer),
         }
     }
 
@@ -60,9 +57,9 @@ impl EventStream {
     /// Replaces the filter of the stream. When the future completes, all later matching events are delivered; of
     /// several calls the last one wins.
     pub fn select(&self, filter: EventFilter) -> impl Future<Output = Result<(), ServiceError>> + use<> {
-        let listens = self.listening.listen_to(filter);
+        let selected = self.subscription.select(filter);
         async move {
-            if listens.await {
+            if selected.await {
                 Ok(())
             } else {
                 Err(ServiceError::Unavailable {
@@ -74,9 +71,9 @@ impl EventStream {
 }
 
 impl Stream for EventStream {
-    type Item = Heard;
+    type Item = StreamItem;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Heard>> {
-        self.listening.heard.poll_recv(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<StreamItem>> {
+        self.subscription.items.poll_recv(cx)
     }
 }

@@ -70,14 +70,14 @@ impl Log {
         caller.require(Scope::Admin)?;
         let control = self.control()?;
         // Logged under the level that allows it: the previous or the new one.
-        let is_said = tracing::enabled!(Level::WARN);
-        let say = || warn!("log level set to {level} by {}", caller.name());
-        if is_said {
-            say();
+        let is_logged = tracing::enabled!(Level::WARN);
+        let report = || warn!("log level set to {level} by {}", caller.name());
+        if is_logged {
+            report();
         }
         control.set(level);
-        if !is_said {
-            say();
+        if !is_logged {
+            report();
         }
         Ok(())
     }

@@ -55,7 +55,7 @@ pub struct Gauges {
     /// Longest wait of a message by kind of actor.
     pub lags: Vec<(&'static str, Duration)>,
     /// Number of commit reports that exporters did not receive.
-    pub commits_missed: u64,
+    pub commit_reports_dropped: u64,
 }
 
 /// Performance of jobs in a time range.
@@ -154,7 +154,7 @@ impl Metrics {
             blocked_handlers: self.runtime.blocked.count(),
             restarts: self.runtime.supervisor.restarts(),
             lags,
-            commits_missed: self.runtime.commit_reports.dropped(),
+            commit_reports_dropped: self.runtime.commit_reports.dropped(),
         })
     }
 

@@ -13,12 +13,12 @@ impl Shutdown {
     }
 
     /// True after the start of the shutdown.
-    pub fn has_begun(&self) -> bool {
+    pub fn has_started(&self) -> bool {
         self.0.is_cancelled()
     }
 
     /// Completes when the shutdown starts.
-    pub fn begun(&self) -> impl Future<Output = ()> + use<> {
+    pub fn started(&self) -> impl Future<Output = ()> + use<> {
         self.0.clone().cancelled_owned()
     }
 }

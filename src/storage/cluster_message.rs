@@ -73,7 +73,7 @@ pub struct JobSignal {
 
 /// A message from other nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum ClusterMessage {
     /// Signals, in the order in which one node has sent them.
     Signals {
         /// The sender.
@@ -86,4 +86,4 @@ pub enum Heard {
 }
 
 /// Messages of other nodes, until the connection is lost permanently.
-pub type SignalStream = Pin<Box<dyn Stream<Item = Result<Heard, RepositoryError>> + Send>>;
+pub type SignalStream = Pin<Box<dyn Stream<Item = Result<ClusterMessage, RepositoryError>> + Send>>;

@@ -9,7 +9,7 @@ use crate::domain::values::name::JobType;
 
 /// The reasons of the latest day, by type.
 #[derive(Debug, Default)]
-pub(crate) struct ReasonBook {
+pub(crate) struct FailureReasonLimiter {
     today: Mutex<Today>,
 }
 
@@ -19,7 +19,7 @@ struct Today {
     by_type: HashMap<JobType, HashSet<String>>,
 }
 
-impl ReasonBook {
+impl FailureReasonLimiter {
     /// The reason under which a failure is counted; `None` if there is no failure. Errors with ever new texts do not
     /// fill the storage: beyond the first reasons of a day they have a common one.
     pub(super) fn reason(&self, mark: &RollupEntry, error: Option<&str>) -> Option<String> {

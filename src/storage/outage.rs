@@ -28,7 +28,7 @@ enum State {
 
 #[derive(Debug)]
 struct Outage {
-    began: Instant,
+    started_at: Instant,
     last_failure: Instant,
     last_logged: Instant,
     failed_calls: u64,
@@ -53,7 +53,7 @@ impl StorageOutage {
             State::Available => {
                 error!(reason = code, "{failure}");
                 *state = State::Out(Outage {
-                    began: now,
+                    started_at: now,
                     last_failure: now,
                     last_logged: now,
                     failed_calls: 1,
@@ -69,7 +69,7 @@ impl StorageOutage {
                     error!(reason = code, "{failure}");
                 } else if now.duration_since(outage.last_logged) >= LOG_INTERVAL {
                     outage.last_logged = now;
-                    let seconds = now.duration_since(outage.began).as_secs();
+                    let seconds = now.duration_since(outage.started_at).as_secs();
                     let failed_calls = outage.failed_calls;
                     error!(
                         reason = code,
@@ -87,7 +87,7 @@ impl StorageOutage {
         if let State::Out(outage) = &*state
             && now.duration_since(outage.last_failure) >= QUIET
         {
-            let seconds = now.duration_since(outage.began).as_secs();
+            let seconds = now.duration_since(outage.started_at).as_secs();
             info!(
                 "storage is available again after {seconds} s; {} calls have failed",
                 outage.failed_calls

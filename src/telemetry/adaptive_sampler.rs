@@ -42,7 +42,7 @@ impl AdaptiveSampler {
     pub(super) fn adjust(&mut self, traces: &Traces) {
         let took = self.adjusted_at.elapsed().as_secs_f64().max(0.001);
         self.adjusted_at = Instant::now();
-        let dropped = traces.missed();
+        let dropped = traces.dropped();
         // An attempt has three reports: created, started and ended.
         let started = std::mem::take(&mut self.started) + (dropped - self.dropped) / 3;
         self.dropped = dropped;

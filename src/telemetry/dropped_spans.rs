@@ -30,6 +30,6 @@ impl DroppedSpans {
 
     /// The total number.
     pub(super) fn count(&self) -> u64 {
-        self.unsent.load(Ordering::Relaxed) + self.traces.missed()
+        self.unsent.load(Ordering::Relaxed) + self.traces.dropped()
     }
 }

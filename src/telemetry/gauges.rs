@@ -166,7 +166,7 @@ pub(super) fn create_gauges(meter: &Meter, snapshot: &Snapshot) {
         ),
     ] {
         counter(name, description)
-            .with_callback(snapshot.of_server(|gauges| gauges.commits_missed as f64))
+            .with_callback(snapshot.of_server(|gauges| gauges.commit_reports_dropped as f64))
             .build();
     }
     {

@@ -103,7 +103,7 @@ impl Instruments {
             changes,
             took,
             created,
-            marks,
+            entries,
             deliveries,
         } = report;
         self.commit_duration.record(took.as_secs_f64(), &[]);
@@ -115,8 +115,8 @@ impl Instruments {
             let operation = KeyValue::new("messaging.operation.name", "create");
             self.sent.add(1, &[system, queue, job_type, operation]);
         }
-        for mark in marks {
-            self.record_entry(&mark);
+        for entry in entries {
+            self.record_entry(&entry);
         }
         for DeliveryReport { endpoint, attempts } in deliveries {
             let endpoint = self.labels.of_endpoint(&endpoint);
@@ -129,7 +129,7 @@ impl Instruments {
         }
     }
 
-    fn record_entry(&mut self, mark: &RollupEntry) {
+    fn record_entry(&mut self, entry: &RollupEntry) {
         let RollupEntry {
             time_bucket: _,
             queue,
@@ -137,7 +137,7 @@ impl Instruments {
             counts,
             measured,
             has_failed,
-        } = mark;
+        } = entry;
         let RollupCounts {
             started,
             completed,

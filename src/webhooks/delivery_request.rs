@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | 2xx | delivered |
 //! | 410 | failed, and the endpoint is gone |
-//! | anything else, or none | retried by the endpoint's policy, and not before `Retry-After` |
+//! | any other response, or none | retried by the endpoint's policy, and not before `Retry-After` |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,27 +68,27 @@ pub async fn deliver(
     let body = with_signature(&message.body, endpoint.secret.expose());
     let secrets: Vec<&SigningSecret> = endpoint.secrets_at(now).collect();
     let id = message.webhook_id();
-    let letter = DeliveryRequest {
+    let delivery = DeliveryRequest {
         url: &endpoint.url,
         id: &id,
         secrets: &secrets,
         span_context,
         propagated: message.propagated.as_deref(),
     };
-    post(client, letter, body, wait, now).await
+    post(client, delivery, body, wait, now).await
 }
 
 /// Posts a signed body.
 pub async fn post(
     client: &HttpClient,
-    letter: DeliveryRequest<'_>,
+    delivery: DeliveryRequest<'_>,
     body: String,
     wait: Duration,
     now: DateTime<Utc>,
 ) -> DeliveryOutcome {
-    let began = Instant::now();
-    let answer = answer(client, letter, body, began + wait, now).await;
-    let duration = TimeSpan::from_micros(i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX));
+    let started_at = Instant::now();
+    let response = exchange(client, delivery, body, started_at + wait, now).await;
+    let duration = TimeSpan::from_micros(i64::try_from(started_at.elapsed().as_micros()).unwrap_or(i64::MAX));
     let attempt = |response_status, response_body, error: Option<String>| DeliveryAttempt {
         at: now,
         duration,
@@ -96,10 +96,10 @@ pub async fn post(
         response_body,
         error: error.map(|error| Arc::from(clean(&error))),
     };
-    match answer {
-        Ok(Answer { status, body, wait }) => {
+    match response {
+        Ok(Received { status, body, wait }) => {
             let code = status.as_u16();
-            let error = (!status.is_success()).then(|| said(status));
+            let error = (!status.is_success()).then(|| status_text(status));
             let reply = match status {
                 StatusCode::GONE => Reply::Gone,
                 _ if status.is_success() => Reply::Accepted,
@@ -120,26 +120,26 @@ pub async fn post(
     }
 }
 
-struct Answer {
+struct Received {
     status: StatusCode,
     body: Option<Arc<str>>,
     wait: Option<TimeSpan>,
 }
 
-async fn answer(
+async fn exchange(
     client: &HttpClient,
-    letter: DeliveryRequest<'_>,
+    delivery: DeliveryRequest<'_>,
     body: String,
     end: Instant,
     now: DateTime<Utc>,
-) -> Result<Answer, String> {
+) -> Result<Received, String> {
     let DeliveryRequest {
         url,
         id,
         secrets,
         span_context,
         propagated,
-    } = letter;
+    } = delivery;
     let url = Url::parse(url).map_err(|error| format!("invalid URL: {error}"))?;
     if let (Some(cause), "https") = (client.certificate_error(), url.scheme()) {
         return Err(format!("the system has no root certificates ({cause})"));
@@ -171,7 +171,7 @@ async fn answer(
     let (status, wait) = (response.status(), wait_of(response.headers(), now));
     // The status is sufficient: an incomplete body does not matter.
     let body = timeout_at(end, start_of_body(&mut response)).await.unwrap_or_default();
-    Ok(Answer { status, body, wait })
+    Ok(Received { status, body, wait })
 }
 
 fn wait_of(headers: &HeaderMap, now: DateTime<Utc>) -> Option<TimeSpan> {
@@ -206,7 +206,7 @@ fn clean(text: &str) -> String {
         .collect()
 }
 
-fn said(status: StatusCode) -> String {
+fn status_text(status: StatusCode) -> String {
     let name = status.canonical_reason().unwrap_or_default();
     let code = status.as_u16();
     let more = if status.is_redirection() {

@@ -1,6 +1,6 @@
-//! The server's promises, tested on the real binary, over a real port, a real SQLite file and a real PostgreSQL.
+//! Integration tests with the real program, real ports, SQLite files and PostgreSQL.
 //!
-//! One binary, because each further one would link the whole tree again. A folder a subject.
+//! One binary, because each additional one would link the whole tree again. One folder per subject.
 
 #![expect(
     unreachable_pub,

@@ -262,8 +262,8 @@ impl Caller {
         self
     }
 
-    /// The same caller with this rate limit, against which its request is counted already or, if `is_counted` is false, will
-    /// be.
+    /// The same caller with this rate limit, against which its request is counted already or, if `is_counted` is false,
+    /// will be.
     #[must_use]
     pub fn limited(mut self, allowance: Arc<dyn Allowance>, is_counted: bool) -> Self {
         self.allowance = Some(allowance);
@@ -278,8 +278,8 @@ impl Caller {
         self
     }
 
-    /// Counts this many requests more against its rate limit. A request that costs more than the whole limit is refused for
-    /// good.
+    /// Counts this many requests more against its rate limit. A request that costs more than the whole limit is
+    /// permanently rejected.
     pub fn charge(&self, requests: u32) -> Result<(), RateExceeded> {
         let Some(allowance) = self.allowance.as_ref().filter(|_| requests > 0) else {
             return Ok(());
@@ -301,8 +301,8 @@ impl Caller {
         Ok(())
     }
 
-    /// Counts a read that costs as much as this many requests, beside the one that is counted already. One read never costs
-    /// more than the caller may make at once.
+    /// Counts a read that costs as much as this many requests, beside the one that is counted already. One read never
+    /// costs more than the caller may make at once.
     pub fn charge_cost(&self, cost: u32) -> Result<(), RateExceeded> {
         let capacity = self.allowance.as_ref().map_or(cost, |allowance| allowance.capacity());
         self.charge(cost.min(capacity).saturating_sub(1))
@@ -355,9 +355,9 @@ mod tests {
     fn a_scope_includes_no_other() {
         for given in Scope::ALL {
             let caller = Caller::new("c", CallerKind::Key, Scopes::none().with(given), Arc::default());
-            for asked in Scope::ALL {
-                assert_eq!(caller.may(asked), asked == given);
-                assert_eq!(caller.require(asked).is_ok(), asked == given);
+            for scope in Scope::ALL {
+                assert_eq!(caller.may(scope), scope == given);
+                assert_eq!(caller.require(scope).is_ok(), scope == given);
             }
         }
     }

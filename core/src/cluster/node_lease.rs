@@ -65,30 +65,30 @@ mod tests {
         #[test]
         fn a_node_never_considers_its_lease_longer_than_the_database_does(
             renewals in vec((0_u64..8_000, 0_u64..20_000, 0_u64..20_000, any::<bool>(), any::<bool>()), 1..30),
-            looks in vec(0_u64..300_000, 30),
+            checks in vec(0_u64..300_000, 30),
         ) {
             let mut sent_at = Duration::ZERO;
             let mut stored: Vec<(Moment, Moment)> = Vec::new();
-            let mut answers: Vec<(Moment, Moment)> = Vec::new();
+            let mut responses: Vec<(Moment, Moment)> = Vec::new();
             for (pause, way, way_back, arrives, returns) in renewals {
                 sent_at += Duration::from_millis(pause);
                 let stored_at = sent_at + Duration::from_millis(way);
                 if arrives {
                     stored.push((stored_at, stored_at + LEASE));
                     if returns {
-                        answers.push((stored_at + Duration::from_millis(way_back), sent_at));
+                        responses.push((stored_at + Duration::from_millis(way_back), sent_at));
                     }
                 }
             }
-            for look in looks {
-                let now = Duration::from_millis(look);
+            for at in checks {
+                let now = Duration::from_millis(at);
                 let mut database = Database::default();
                 for (_, until) in stored.iter().filter(|(at, _)| *at <= now) {
                     database.lease_until = database.lease_until.max(*until);
                 }
                 let mut node = NodeLease::default();
-                answers.sort();
-                for (_, sent_at) in answers.iter().filter(|(arrived, _)| *arrived <= now) {
+                responses.sort();
+                for (_, sent_at) in responses.iter().filter(|(arrived, _)| *arrived <= now) {
                     let before = node.held_until();
                     node = node.renewed(*sent_at, LEASE);
                     prop_assert!(node.held_until() >= before, "it never goes back");

@@ -6,7 +6,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 /// Search interval for clock changes. No zone has changed its clocks twice within less than a week since 1970 (a test
 /// below checks all of them).
-const LOOK_EVERY: TimeDelta = TimeDelta::days(2);
+const SEARCH_STEP: TimeDelta = TimeDelta::days(2);
 
 /// The zone's offset from UTC at this moment.
 pub(crate) fn offset_at(zone: &TimeZone, at: DateTime<Utc>) -> TimeDelta {
@@ -70,7 +70,7 @@ pub(super) fn first_change(zone: &TimeZone, from: DateTime<Utc>, to: DateTime<Ut
             return None;
         }
         same = other;
-        other = to.min(other + LOOK_EVERY);
+        other = to.min(other + SEARCH_STEP);
     }
     while other - same > TimeDelta::seconds(1) {
         let middle = same + TimeDelta::seconds((other - same).num_seconds() / 2);

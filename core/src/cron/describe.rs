@@ -134,7 +134,8 @@ fn clock_times(seconds: Values, minutes: Values, hours: Values) -> Vec<String> {
     times
 }
 
-/// `every minute`, `every 15 minutes`, `at minute 5`, `at minutes 5, 10 to 20 and 40`, `at every 7th minute from 0 to 56`.
+/// `every minute`, `every 15 minutes`, `at minute 5`, `at minutes 5, 10 to 20 and 40`, `at every 7th minute from 0 to
+/// 56`.
 fn pattern(field: CronField, values: Values) -> String {
     let name = field.as_str();
     if values == field.all_values() {
@@ -344,12 +345,12 @@ mod tests {
     #[test]
     fn clock_changes_are_described_for_zones_that_may_have_them() {
         let berlin = TimeZoneName::parse("Europe/Berlin").expect("a zone");
-        let told = |text: &str, zone| {
+        let described = |text: &str, zone| {
             let expression = CronExpression::parse(text).expect("an expression");
             expression.describe_clock_changes(zone).unwrap_or("")
         };
-        assert!(told("0 2 * * *", berlin).contains("runs right after the change"));
-        assert!(told("0 * * * *", berlin).contains("follows real time"));
-        assert_eq!(told("0 2 * * *", TimeZoneName::UTC), "");
+        assert!(described("0 2 * * *", berlin).contains("runs right after the change"));
+        assert!(described("0 * * * *", berlin).contains("follows real time"));
+        assert_eq!(described("0 2 * * *", TimeZoneName::UTC), "");
     }
 }

@@ -335,12 +335,12 @@ fn a_fraction_of_a_second_is_ignored() {
 
 #[test]
 fn every_field_has_a_name_and_bounds() {
-    let told: Vec<String> = CronField::ALL
+    let described: Vec<String> = CronField::ALL
         .iter()
         .map(|field| format!("{}: {}", field.as_str(), field.values_in_words()))
         .collect();
-    assert_eq!(told[0], "second: 0-59");
-    assert_eq!(told[5], "day-of-week: 0-7 or SUN-SAT (0 and 7 are Sunday)");
+    assert_eq!(described[0], "second: 0-59");
+    assert_eq!(described[5], "day-of-week: 0-7 or SUN-SAT (0 and 7 are Sunday)");
 }
 
 proptest! {

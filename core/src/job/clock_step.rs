@@ -75,16 +75,16 @@ mod tests {
 
     #[test]
     fn delays_from_a_clock_that_was_ahead_end_as_by_a_correct_clock() {
-        let (began, now) = (at(0), at(5));
-        let ahead = began + TWO_HOURS;
+        let (created_at, now) = (at(0), at(5));
+        let ahead = created_at + TWO_HOURS;
         let hour = Due::After(TimeSpan::from_secs(3_600));
         for (job, due) in [
-            (made(hour, ahead), began + TimeDelta::hours(1)),
+            (made(hour, ahead), created_at + TimeDelta::hours(1)),
             (made(Due::Now, ahead), now),
             (interrupted(ahead), now),
         ] {
             let after = job.set_back(now, Some(TWO_HOURS)).expect("it is ahead");
-            assert_eq!((after.due_at, after.due_from), (due, Some(began)));
+            assert_eq!((after.due_at, after.due_from), (due, Some(created_at)));
             assert_eq!(after.revision, job.revision + 1);
             assert_eq!(after.set_back(now, Some(TWO_HOURS)), None, "it is set back once");
             // The amount by which the clock was ahead is unknown after a restart.

@@ -2,7 +2,7 @@
 //!
 //! The job runs again, immediately after the first loss. The job itself may be what kills its nodes (it exhausts
 //! memory, it aborts the process): after each further loss it waits longer, so that other jobs can finish in between,
-//! and in the end it fails.
+//! and finally fails.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

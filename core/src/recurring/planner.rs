@@ -18,7 +18,7 @@ use super::misfire::{MisfirePolicy, ON_TIME};
 use super::overlap::OverlapPolicy;
 
 /// Maximum number of due times that wait for an unfinished occurrence; further ones are skipped.
-pub const WAITING_MAX: usize = 100;
+pub const MAX_WAITING: usize = 100;
 
 /// Result of a tick.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl RecurringJob {
                 OverlapPolicy::Queue => {
                     if unfinished == 0 {
                         create(due_at, &mut unfinished);
-                    } else if after.waiting.len() < WAITING_MAX {
+                    } else if after.waiting.len() < MAX_WAITING {
                         after.waiting.push(due_at);
                     }
                 }
@@ -314,7 +314,7 @@ mod tests {
             for (step, unfinished) in steps {
                 now = (now + step).max(0);
                 let Some(tick) = job.tick(at(now), unfinished) else { continue };
-                prop_assert!(tick.occurrences.len() <= 1_000 + WAITING_MAX);
+                prop_assert!(tick.occurrences.len() <= 1_000 + MAX_WAITING);
                 for due_at in &tick.occurrences {
                     prop_assert!(seen.insert(*due_at), "{due_at} twice");
                     prop_assert!(*due_at <= at(now) || job.waiting.contains(due_at));

@@ -240,8 +240,8 @@ pub fn after_attempt(
         Reply::Rejected { .. } if attempts > max_retries => AfterAttempt::Failed,
         Reply::Rejected { wait } => {
             let by_policy = policy.next_attempt_at(now, attempts.saturating_sub(1), jitter);
-            let asked_for = wait.and_then(|wait| now.checked_add_signed(wait.to_delta()));
-            AfterAttempt::RetryAt(asked_for.map_or(by_policy, |asked_for| asked_for.max(by_policy)))
+            let requested = wait.and_then(|wait| now.checked_add_signed(wait.to_delta()));
+            AfterAttempt::RetryAt(requested.map_or(by_policy, |requested| requested.max(by_policy)))
         }
     }
 }

@@ -196,7 +196,7 @@ impl EndpointSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DisabledReason {
     /// A caller disabled it.
-    Asked = 1,
+    Requested = 1,
     /// It responded with 410 Gone.
     Gone = 2,
     /// It has failed for too long.
@@ -205,12 +205,12 @@ pub enum DisabledReason {
 
 impl DisabledReason {
     /// All reasons.
-    pub const ALL: [Self; 3] = [Self::Asked, Self::Gone, Self::Failing];
+    pub const ALL: [Self; 3] = [Self::Requested, Self::Gone, Self::Failing];
 
     /// The name in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Asked => "asked",
+            Self::Requested => "asked",
             Self::Gone => "gone",
             Self::Failing => "failing",
         }

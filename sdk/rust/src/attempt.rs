@@ -14,7 +14,7 @@ use crate::model::{Ended, Held, LogReport, ProgressReport};
 use crate::schemas::LeasedJob;
 
 const LOG_LINES_MAX: usize = 200;
-/// The server keeps no more of a line.
+/// Maximum length of a stored log line.
 const LINE_LENGTH_MAX: usize = 1_024;
 
 /// The reason why a job should stop.
@@ -71,8 +71,8 @@ impl<E: std::error::Error> From<E> for JobError {
     }
 }
 
-/// The lease of an attempt. A job may be leased twice for a moment: its next attempt may start before the response to the
-/// report of the last one arrives.
+/// The lease of an attempt. A job may be leased twice for a moment: its next attempt may start before the response to
+/// the report of the last one arrives.
 pub(crate) type Lease = (JobId, String);
 
 /// Context of a handler, beside the parameters.

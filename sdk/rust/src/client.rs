@@ -14,7 +14,7 @@ use tickerq_core::values::id::JobId;
 use tickerq_core::values::time_span::TimeSpan;
 
 use crate::error::Error;
-use crate::http::{Ask, ClientOptions, Http};
+use crate::http::{Call, ClientOptions, Http};
 use crate::json::Json;
 use crate::model::{Ended, Held, JobFilter, NewJob, NewRecurringJob};
 use crate::schemas::{
@@ -23,7 +23,7 @@ use crate::schemas::{
     Redelivered, SystemOverview, WebhookDelivery, WebhookDeliveryList, WebhookEndpoint, WebhookEndpointOptions,
     WebhookEndpointUpdate, WebhookTest, WorkerInfo,
 };
-use crate::subscription::{Subscription, SubscriptionParts, Subscriptions};
+use crate::subscription::{Subscription, SubscriptionOptions, Subscriptions};
 
 /// Jobs in a request. They are written directly: as a `Value` their JSON would lose its text.
 #[derive(Serialize)]
@@ -59,22 +59,22 @@ impl Client {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, Error> {
-        let ask = Ask::new(method, path).patience(Duration::from_secs(30), 0);
-        let ask = match body {
-            Some(body) => ask.body(body),
-            None => ask,
+        let call = Call::new(method, path).timeout(Duration::from_secs(30), 0);
+        let call = match body {
+            Some(body) => call.body(body),
+            None => call,
         };
-        self.http.send(ask).await
+        self.http.send(call).await
     }
 
     async fn get<T: DeserializeOwned>(&self, path: impl Into<String>) -> Result<T, Error> {
-        self.http.send(Ask::new(Method::GET, path)).await
+        self.http.send(Call::new(Method::GET, path)).await
     }
 
     /// A page of the jobs that match a filter, newest first.
     pub async fn jobs(&self, filter: &JobFilter) -> Result<JobPage, Error> {
         self.http
-            .send(Ask::new(Method::GET, "/jobs").query(filter.query()))
+            .send(Call::new(Method::GET, "/jobs").query(filter.query()))
             .await
     }
 
@@ -99,7 +99,7 @@ impl Client {
     pub async fn schedule(&self, job: NewJob) -> Result<Job, Error> {
         let key = job.idempotency_key.clone();
         self.http
-            .send(Ask::new(Method::POST, "/jobs").body(&job).once(key))
+            .send(Call::new(Method::POST, "/jobs").body(&job).once(key))
             .await
     }
 
@@ -115,8 +115,8 @@ impl Client {
     }
 
     async fn batch(&self, jobs: &[NewJob], idempotency_key: Option<String>) -> Result<Batch, Error> {
-        let ask = Ask::new(Method::POST, "/jobs/batch").body(&Jobs { jobs });
-        self.http.send(ask.once(idempotency_key)).await
+        let call = Call::new(Method::POST, "/jobs/batch").body(&Jobs { jobs });
+        self.http.send(call.once(idempotency_key)).await
     }
 
     /// A job with all its attempts.
@@ -137,13 +137,13 @@ impl Client {
 
     /// Changes a pending job; fails if it does not have the given `revision`.
     pub async fn update_job(&self, id: JobId, changes: &NewJob, revision: Option<u32>) -> Result<Job, Error> {
-        let ask = Ask::new(Method::PATCH, format!("/jobs/{id}")).body(changes);
-        self.http.send(ask.if_match(revision)).await
+        let call = Call::new(Method::PATCH, format!("/jobs/{id}")).body(changes);
+        self.http.send(call.if_match(revision)).await
     }
 
     /// Deletes a finished job and its history.
     pub async fn delete_job(&self, id: JobId) -> Result<(), Error> {
-        self.http.send(Ask::new(Method::DELETE, format!("/jobs/{id}"))).await
+        self.http.send(Call::new(Method::DELETE, format!("/jobs/{id}"))).await
     }
 
     /// Makes a pending job due, or queues a finished one again.
@@ -159,14 +159,14 @@ impl Client {
             ..NewJob::default()
         };
         self.http
-            .send(Ask::new(Method::POST, format!("/jobs/{id}/execute")).body(&how))
+            .send(Call::new(Method::POST, format!("/jobs/{id}/execute")).body(&how))
             .await
     }
 
     /// Cancels a pending job, or requests that a running one stops: then `cancel_requested` is true.
     pub async fn cancel_job(&self, id: JobId) -> Result<Job, Error> {
         self.http
-            .send(Ask::new(Method::POST, format!("/jobs/{id}/cancel")))
+            .send(Call::new(Method::POST, format!("/jobs/{id}/cancel")))
             .await
     }
 
@@ -174,7 +174,7 @@ impl Client {
     pub async fn retry_job(&self, id: JobId, reset_retry_count: bool) -> Result<Job, Error> {
         let body = json!({ "resetRetryCount": reset_retry_count });
         self.http
-            .send(Ask::new(Method::POST, format!("/jobs/{id}/retry")).body(&body))
+            .send(Call::new(Method::POST, format!("/jobs/{id}/retry")).body(&body))
             .await
     }
 
@@ -182,14 +182,14 @@ impl Client {
     pub async fn recurring_jobs(&self, limit: u32, offset: u64) -> Result<RecurringPage, Error> {
         let query = vec![("limit", limit.to_string()), ("offset", offset.to_string())];
         self.http
-            .send(Ask::new(Method::GET, "/jobs/recurring").query(query))
+            .send(Call::new(Method::GET, "/jobs/recurring").query(query))
             .await
     }
 
     /// Creates a recurring job.
     pub async fn schedule_recurring(&self, recurring: &NewRecurringJob) -> Result<RecurringJob, Error> {
         self.http
-            .send(Ask::new(Method::POST, "/jobs/recurring").body(recurring).once(None))
+            .send(Call::new(Method::POST, "/jobs/recurring").body(recurring).once(None))
             .await
     }
 
@@ -201,53 +201,53 @@ impl Client {
     /// Replaces a recurring job.
     pub async fn replace_recurring(&self, id: RecurringId, recurring: &NewRecurringJob) -> Result<RecurringJob, Error> {
         self.http
-            .send(Ask::new(Method::PUT, format!("/jobs/recurring/{id}")).body(recurring))
+            .send(Call::new(Method::PUT, format!("/jobs/recurring/{id}")).body(recurring))
             .await
     }
 
     /// Changes a recurring job.
     pub async fn update_recurring(&self, id: RecurringId, changes: &NewRecurringJob) -> Result<RecurringJob, Error> {
         self.http
-            .send(Ask::new(Method::PATCH, format!("/jobs/recurring/{id}")).body(changes))
+            .send(Call::new(Method::PATCH, format!("/jobs/recurring/{id}")).body(changes))
             .await
     }
 
     /// Deletes a recurring job; its occurrences stay.
     pub async fn delete_recurring(&self, id: RecurringId) -> Result<(), Error> {
         self.http
-            .send(Ask::new(Method::DELETE, format!("/jobs/recurring/{id}")))
+            .send(Call::new(Method::DELETE, format!("/jobs/recurring/{id}")))
             .await
     }
 
-    /// The recurring job that has this key.
+    /// The recurring job with this key.
     pub async fn recurring_job_by_key(&self, key: &str) -> Result<RecurringJob, Error> {
         self.get(path_of_key(key)).await
     }
 
-    /// Creates the recurring job with this key, or replaces it: a deployment that runs twice makes one.
+    /// Creates the recurring job with this key, or replaces it: a repeated deployment creates no second one.
     pub async fn put_recurring_by_key(&self, key: &str, recurring: &NewRecurringJob) -> Result<RecurringJob, Error> {
         self.http
-            .send(Ask::new(Method::PUT, path_of_key(key)).body(recurring))
+            .send(Call::new(Method::PUT, path_of_key(key)).body(recurring))
             .await
     }
 
-    /// Deletes the recurring job that has this key; its occurrences stay.
+    /// Deletes the recurring job with this key; its occurrences stay.
     pub async fn delete_recurring_by_key(&self, key: &str) -> Result<(), Error> {
-        self.http.send(Ask::new(Method::DELETE, path_of_key(key))).await
+        self.http.send(Call::new(Method::DELETE, path_of_key(key))).await
     }
 
     /// Resumes or suspends the occurrences of a recurring job.
     pub async fn enable_recurring(&self, id: RecurringId, is_enabled: bool) -> Result<RecurringJob, Error> {
         let what = if is_enabled { "enable" } else { "disable" };
         self.http
-            .send(Ask::new(Method::POST, format!("/jobs/recurring/{id}/{what}")).safe())
+            .send(Call::new(Method::POST, format!("/jobs/recurring/{id}/{what}")).safe())
             .await
     }
 
     /// Creates one occurrence of a recurring job now, and returns it.
     pub async fn trigger_recurring(&self, id: RecurringId) -> Result<Job, Error> {
         self.http
-            .send(Ask::new(Method::POST, format!("/jobs/recurring/{id}/trigger")))
+            .send(Call::new(Method::POST, format!("/jobs/recurring/{id}/trigger")))
             .await
     }
 
@@ -264,14 +264,14 @@ impl Client {
     /// Pauses a queue: no further job starts.
     pub async fn pause_queue(&self, name: &str) -> Result<Queue, Error> {
         self.http
-            .send(Ask::new(Method::POST, format!("/queues/{name}/pause")).safe())
+            .send(Call::new(Method::POST, format!("/queues/{name}/pause")).safe())
             .await
     }
 
     /// Resumes a queue.
     pub async fn resume_queue(&self, name: &str) -> Result<Queue, Error> {
         self.http
-            .send(Ask::new(Method::POST, format!("/queues/{name}/resume")).safe())
+            .send(Call::new(Method::POST, format!("/queues/{name}/resume")).safe())
             .await
     }
 
@@ -279,14 +279,14 @@ impl Client {
     pub async fn clear_queue(&self, name: &str, pending: bool, failed: bool) -> Result<ClearedQueue, Error> {
         let body = json!({ "clearPending": pending, "clearFailed": failed });
         self.http
-            .send(Ask::new(Method::POST, format!("/queues/{name}/clear")).body(&body))
+            .send(Call::new(Method::POST, format!("/queues/{name}/clear")).body(&body))
             .await
     }
 
     /// Deletes a queue that has no unfinished jobs and is not configured.
     pub async fn delete_queue(&self, name: &str) -> Result<(), Error> {
         self.http
-            .send(Ask::new(Method::DELETE, format!("/queues/{name}")))
+            .send(Call::new(Method::DELETE, format!("/queues/{name}")))
             .await
     }
 
@@ -298,7 +298,7 @@ impl Client {
     /// Outcomes and durations of jobs. Parameters: `from`, `to`, `timeZone`, `granularity`, `queue`, `type`.
     pub async fn performance_metrics(&self, period: Vec<(&'static str, String)>) -> Result<PerformanceMetrics, Error> {
         self.http
-            .send(Ask::new(Method::GET, "/metrics/performance").query(period))
+            .send(Call::new(Method::GET, "/metrics/performance").query(period))
             .await
     }
 
@@ -315,42 +315,42 @@ impl Client {
     /// Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue.
     pub async fn drain_node(&self, id: &str) -> Result<Node, Error> {
         self.http
-            .send(Ask::new(Method::POST, format!("/nodes/{id}/drain")).safe())
+            .send(Call::new(Method::POST, format!("/nodes/{id}/drain")).safe())
             .await
     }
 
     /// Resumes a node that drains.
     pub async fn resume_node(&self, id: &str) -> Result<Node, Error> {
         self.http
-            .send(Ask::new(Method::POST, format!("/nodes/{id}/resume")).safe())
+            .send(Call::new(Method::POST, format!("/nodes/{id}/resume")).safe())
             .await
     }
 
     /// The log level of this server.
     pub async fn log_level(&self) -> Result<LogLevel, Error> {
-        self.http.send(Ask::new(Method::GET, "/log-level")).await
+        self.http.send(Call::new(Method::GET, "/log-level")).await
     }
 
     /// Sets the log level of this server until it restarts.
     pub async fn set_log_level(&self, level: &str) -> Result<LogLevel, Error> {
         let body = serde_json::json!({ "level": level });
-        self.http.send(Ask::new(Method::PUT, "/log-level").body(&body)).await
+        self.http.send(Call::new(Method::PUT, "/log-level").body(&body)).await
     }
 
     /// The audit log. Parameters: `actor`, `action`, `jobId`, `from`, `to`, `limit`, `after`.
     pub async fn audit(&self, filter: Vec<(&'static str, String)>) -> Result<AuditList, Error> {
-        self.http.send(Ask::new(Method::GET, "/audit").query(filter)).await
+        self.http.send(Call::new(Method::GET, "/audit").query(filter)).await
     }
 
     /// Liveness.
     pub async fn health(&self) -> Result<HealthView, Error> {
-        self.http.send(Ask::new(Method::GET, "/healthz").at_base()).await
+        self.http.send(Call::new(Method::GET, "/healthz").at_base()).await
     }
 
     /// Readiness and the reasons against it; fails with [`Error::Unavailable`] while the server is unhealthy.
     pub async fn readiness(&self) -> Result<HealthView, Error> {
         self.http
-            .send(Ask::new(Method::GET, "/readyz").at_base().retries(0))
+            .send(Call::new(Method::GET, "/readyz").at_base().retries(0))
             .await
     }
 
@@ -360,7 +360,7 @@ impl Client {
         let limit = limit.map(|limit| ("limit", limit.to_string()));
         let query = after.into_iter().chain(limit).collect();
         self.http
-            .send(Ask::new(Method::GET, "/jobs/changes").query(query))
+            .send(Call::new(Method::GET, "/jobs/changes").query(query))
             .await
     }
 
@@ -378,7 +378,7 @@ impl Client {
         let mut body = serde_json::to_value(options).map_err(|error| Error::Answer(error.to_string()))?;
         body["url"] = url.into();
         self.http
-            .send(Ask::new(Method::POST, "/webhooks/endpoints").body(&body))
+            .send(Call::new(Method::POST, "/webhooks/endpoints").body(&body))
             .await
     }
 
@@ -394,14 +394,14 @@ impl Client {
         changes: &WebhookEndpointUpdate,
         revision: Option<u32>,
     ) -> Result<WebhookEndpoint, Error> {
-        let ask = Ask::new(Method::PATCH, format!("/webhooks/endpoints/{id}")).body(changes);
-        self.http.send(ask.if_match(revision)).await
+        let call = Call::new(Method::PATCH, format!("/webhooks/endpoints/{id}")).body(changes);
+        self.http.send(call.if_match(revision)).await
     }
 
     /// Deletes a webhook endpoint and its deliveries.
     pub async fn delete_webhook_endpoint(&self, id: &str) -> Result<(), Error> {
         self.http
-            .send(Ask::new(Method::DELETE, format!("/webhooks/endpoints/{id}")))
+            .send(Call::new(Method::DELETE, format!("/webhooks/endpoints/{id}")))
             .await
     }
 
@@ -409,7 +409,7 @@ impl Client {
     pub async fn enable_webhook_endpoint(&self, id: &str, is_enabled: bool) -> Result<WebhookEndpoint, Error> {
         let action = if is_enabled { "enable" } else { "disable" };
         self.http
-            .send(Ask::new(Method::POST, format!("/webhooks/endpoints/{id}/{action}")).safe())
+            .send(Call::new(Method::POST, format!("/webhooks/endpoints/{id}/{action}")).safe())
             .await
     }
 
@@ -420,14 +420,14 @@ impl Client {
             None => json!({}),
         };
         self.http
-            .send(Ask::new(Method::POST, format!("/webhooks/endpoints/{id}/rotate-secret")).body(&body))
+            .send(Call::new(Method::POST, format!("/webhooks/endpoints/{id}/rotate-secret")).body(&body))
             .await
     }
 
     /// Sends a test message to a webhook endpoint.
     pub async fn test_webhook_endpoint(&self, id: &str) -> Result<WebhookTest, Error> {
         self.http
-            .send(Ask::new(Method::POST, format!("/webhooks/endpoints/{id}/test")))
+            .send(Call::new(Method::POST, format!("/webhooks/endpoints/{id}/test")))
             .await
     }
 
@@ -438,7 +438,7 @@ impl Client {
         filter: Vec<(&'static str, String)>,
     ) -> Result<WebhookDeliveryList, Error> {
         let path = format!("/webhooks/endpoints/{endpoint}/deliveries");
-        self.http.send(Ask::new(Method::GET, path).query(filter)).await
+        self.http.send(Call::new(Method::GET, path).query(filter)).await
     }
 
     /// A webhook delivery.
@@ -449,14 +449,14 @@ impl Client {
     /// Sends one delivery again.
     pub async fn redeliver_webhook(&self, id: &str) -> Result<WebhookDelivery, Error> {
         self.http
-            .send(Ask::new(Method::POST, format!("/webhooks/deliveries/{id}/redeliver")))
+            .send(Call::new(Method::POST, format!("/webhooks/deliveries/{id}/redeliver")))
             .await
     }
 
     /// Sends all failed deliveries of an endpoint since a time again.
     pub async fn redeliver_failed_webhooks(&self, endpoint: &str, since: DateTime<Utc>) -> Result<Redelivered, Error> {
-        let ask = Ask::new(Method::POST, format!("/webhooks/endpoints/{endpoint}/redeliver"));
-        self.http.send(ask.body(&json!({ "since": since }))).await
+        let call = Call::new(Method::POST, format!("/webhooks/endpoints/{endpoint}/redeliver"));
+        self.http.send(call.body(&json!({ "since": since }))).await
     }
 
     /// The remote workers.
@@ -475,7 +475,7 @@ impl Client {
         name: &str,
         query: Vec<(&'static str, String)>,
     ) -> Result<Vec<T>, Error> {
-        let mut answer: BTreeMap<String, Json> = self.http.send(Ask::new(Method::GET, path).query(query)).await?;
+        let mut answer: BTreeMap<String, Json> = self.http.send(Call::new(Method::GET, path).query(query)).await?;
         let list = answer.remove(name).unwrap_or_default();
         list.parse().map_err(|error| Error::Answer(error.to_string()))
     }
@@ -489,24 +489,24 @@ impl Client {
         concurrency: usize,
     ) -> Result<WorkerInfo, Error> {
         let body = json!({ "name": name, "types": types, "queues": queues, "concurrency": concurrency });
-        self.http.send(Ask::new(Method::POST, "/workers").body(&body)).await
+        self.http.send(Call::new(Method::POST, "/workers").body(&body)).await
     }
 
     /// Leases due jobs to a worker; waits up to `wait`, at most 30 seconds, for the first.
     pub async fn lease_jobs(&self, worker: &str, max: usize, wait: Duration) -> Result<Vec<LeasedJob>, Error> {
         let span = TimeSpan::from_micros(i64::try_from(wait.as_micros()).unwrap_or(i64::MAX));
         let body = json!({ "max": max, "wait": span.to_string() });
-        let ask = Ask::new(Method::POST, format!("/workers/{worker}/lease")).body(&body);
-        let ask = ask.patience(wait + Duration::from_secs(30), 0);
+        let call = Call::new(Method::POST, format!("/workers/{worker}/lease")).body(&body);
+        let call = call.timeout(wait + Duration::from_secs(30), 0);
         // Workers log the refused types of their heartbeats.
-        let LeasedJobs { jobs, refused_types: _ } = self.http.send(ask).await?;
+        let LeasedJobs { jobs, refused_types: _ } = self.http.send(call).await?;
         Ok(jobs)
     }
 
     /// Renews a worker's lease, and reports progress.
     pub async fn heartbeat(&self, worker: &str, jobs: &[Held]) -> Result<Heartbeat, Error> {
-        let ask = Ask::new(Method::POST, format!("/workers/{worker}/heartbeat")).body(&Jobs { jobs });
-        self.http.send(ask.safe()).await
+        let call = Call::new(Method::POST, format!("/workers/{worker}/heartbeat")).body(&Jobs { jobs });
+        self.http.send(call.safe()).await
     }
 
     /// Reports completed jobs.
@@ -520,27 +520,28 @@ impl Client {
     }
 
     async fn end(&self, worker: &str, how: &str, jobs: &[Ended]) -> Result<EndedJobs, Error> {
-        let ask = Ask::new(Method::POST, format!("/workers/{worker}/{how}")).body(&Jobs { jobs });
-        self.http.send(ask.safe()).await
+        let call = Call::new(Method::POST, format!("/workers/{worker}/{how}")).body(&Jobs { jobs });
+        self.http.send(call.safe()).await
     }
 
     /// The same by its path, without retries: [`crate::Worker`] retries by itself.
     pub(crate) async fn report(&self, worker: &str, how: &str, jobs: &[Ended]) -> Result<EndedJobs, Error> {
-        let ask = Ask::new(Method::POST, format!("/workers/{worker}/{how}")).body(&Jobs { jobs });
-        self.http.send(ask.retries(0)).await
+        let call = Call::new(Method::POST, format!("/workers/{worker}/{how}")).body(&Jobs { jobs });
+        self.http.send(call.retries(0)).await
     }
 
     /// Unregisters a worker; its running jobs are requeued.
     pub async fn remove_worker(&self, worker: &str) -> Result<(), Error> {
         self.http
-            .send(Ask::new(Method::DELETE, format!("/workers/{worker}")))
+            .send(Call::new(Method::DELETE, format!("/workers/{worker}")))
             .await
     }
 
     /// Subscribes to live updates. Topics: `job-status`, `queue-metrics`, `system-health`; the filter has `jobId`,
-    /// `queue` and `type`, each a text or a list. The subscription reconnects by itself; a server that refuses it ends it.
+    /// `queue` and `type`, each a text or a list. The subscription reconnects by itself; a server that refuses it ends
+    /// it.
     pub fn subscribe(&self, topics: &[&str], filter: Option<Value>) -> Subscription {
-        Subscription::start(SubscriptionParts {
+        Subscription::start(SubscriptionOptions {
             root: &self.http.root,
             token: self.http.token.as_deref(),
             topics,

@@ -37,13 +37,13 @@ impl Default for ClientOptions {
     }
 }
 
-/// The wait before a retry: exponential, with jitter.
+/// The delay before a retry: exponential, with jitter.
 pub(crate) fn backoff(attempt: u32) -> Duration {
     let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(attempt)).min(WAIT_MAX);
     wait.mul_f64(rand::random_range(0.5..1.0))
 }
 
-/// Makes requests to one server.
+/// Sends requests to one server.
 #[derive(Clone)]
 pub(crate) struct Http {
     client: reqwest::Client,
@@ -54,7 +54,7 @@ pub(crate) struct Http {
 }
 
 /// One request.
-pub(crate) struct Ask {
+pub(crate) struct Call {
     method: Method,
     path: String,
     query: Vec<(&'static str, String)>,
@@ -66,7 +66,7 @@ pub(crate) struct Ask {
     at_base: bool,
 }
 
-impl Ask {
+impl Call {
     pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
         let is_safe = method != Method::POST;
         Self {
@@ -123,7 +123,7 @@ impl Ask {
         self
     }
 
-    pub(crate) fn patience(mut self, timeout: Duration, retries: u32) -> Self {
+    pub(crate) fn timeout(mut self, timeout: Duration, retries: u32) -> Self {
         self.timeout = Some(timeout);
         self.retries = Some(retries);
         self
@@ -149,11 +149,11 @@ impl Http {
 
     /// Sends a request and reads the JSON of the response. It is retried after a connection failure if it is
     /// idempotent, and when the server reports that it has done nothing.
-    pub(crate) async fn send<T: DeserializeOwned>(&self, ask: Ask) -> Result<T, Error> {
-        let last = ask.retries.unwrap_or(self.options.retries);
+    pub(crate) async fn send<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
+        let last = call.retries.unwrap_or(self.options.retries);
         let mut attempt = 0;
         loop {
-            let error = match self.send_once(&ask).await {
+            let error = match self.send_once(&call).await {
                 Ok(text) => {
                     let text = if text.is_empty() { "null" } else { &text };
                     return serde_json::from_str(text).map_err(|error| Error::Answer(error.to_string()));
@@ -161,7 +161,7 @@ impl Http {
                 Err(error) => error,
             };
             let wait = backoff(attempt).max(error.retry_after().unwrap_or_default());
-            if attempt >= last || wait > WAIT_MAX || !is_worth_another(&error, ask.is_safe) {
+            if attempt >= last || wait > WAIT_MAX || !is_worth_another(&error, call.is_safe) {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;
@@ -169,19 +169,19 @@ impl Http {
         }
     }
 
-    async fn send_once(&self, ask: &Ask) -> Result<String, Error> {
-        let url = format!("{}{}", if ask.at_base { &self.base } else { &self.root }, ask.path);
-        let mut request = self.client.request(ask.method.clone(), url);
+    async fn send_once(&self, call: &Call) -> Result<String, Error> {
+        let url = format!("{}{}", if call.at_base { &self.base } else { &self.root }, call.path);
+        let mut request = self.client.request(call.method.clone(), url);
         request = request
-            .timeout(ask.timeout.unwrap_or(self.options.timeout))
-            .query(&ask.query);
+            .timeout(call.timeout.unwrap_or(self.options.timeout))
+            .query(&call.query);
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        for (name, value) in &ask.headers {
+        for (name, value) in &call.headers {
             request = request.header(*name, value);
         }
-        if let Some(body) = &ask.body {
+        if let Some(body) = &call.body {
             let body = body.clone().map_err(Error::Answer)?;
             request = request.header("content-type", "application/json").body(body);
         }
@@ -218,7 +218,7 @@ fn is_worth_another(error: &Error, is_safe: bool) -> bool {
     match error {
         Error::Connection(_) => is_safe,
         Error::RateLimited { .. } => true,
-        // `busy` means that nothing was done; `unavailable` leaves it open.
+        // `busy` means that the request had no effect; with `unavailable` that is unknown.
         Error::Unavailable { problem, .. } => is_safe || problem.code() == "busy",
         Error::Answer(_)
         | Error::Validation(_)

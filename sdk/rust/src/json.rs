@@ -28,8 +28,8 @@ impl Json {
     ///
     /// # Errors
     ///
-    /// It does not fit the type, or the type cannot hold it: `serde_json::Value` has no `1e400` and no half of a surrogate
-    /// pair, and of integers beyond 64 bits it keeps the first digits.
+    /// It does not fit the type, or the type cannot hold it: `serde_json::Value` has no `1e400` and no half of a
+    /// surrogate pair, and of integers beyond 64 bits it keeps the first digits.
     pub fn parse<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_str(self.as_str())
     }
@@ -73,7 +73,7 @@ impl PartialEq for Json {
 
 impl Eq for Json {}
 
-/// The same value, whatever its text.
+/// Compares values, not their texts.
 impl PartialEq<Value> for Json {
     fn eq(&self, other: &Value) -> bool {
         self.parse::<Value>().is_ok_and(|value| value == *other)

@@ -1,4 +1,4 @@
-//! A client and a worker of a TickerQ job server.
+//! Client and worker of a TickerQ job server.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), tickerq_client::Error> {

@@ -25,7 +25,7 @@ pub(crate) struct Report {
     pub(crate) ended: Ended,
     /// A failure without what the server may not accept.
     pub(crate) is_plain: bool,
-    /// Dropped when the result is stored, its lease is lost, or it is given up.
+    /// Dropped when the result is stored or abandoned, or its lease is lost.
     pub(crate) _done: oneshot::Sender<()>,
 }
 
@@ -127,7 +127,7 @@ fn retry(shared: Arc<Shared>, mut reports: Vec<Report>, error: Error, tries: u32
     })
 }
 
-/// Waits before a retry, no longer than one of the leases is held.
+/// Waits before a retry, as long as one of the leases is valid.
 async fn pause(reports: &[Report], wait: Duration) {
     let end = Instant::now() + wait;
     while Instant::now() < end && reports.iter().any(|report| !report.context.is_lost()) {
@@ -135,8 +135,8 @@ async fn pause(reports: &[Report], wait: Duration) {
     }
 }
 
-/// The report in place of one that the server does not accept: a result fails its job permanently, a failure is reported
-/// by its reason alone.
+/// The report in place of one that the server does not accept: a result fails its job permanently, a failure is
+/// reported by its reason alone.
 fn refused(shared: &Shared, report: Report, error: &Error) -> Option<Report> {
     if report.is_plain || report.ended.outcome.is_some() {
         shared.gave_up(&report.context, error);

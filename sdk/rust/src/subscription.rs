@@ -20,7 +20,7 @@ use crate::http::backoff;
 /// The time that a connection may take until it is subscribed.
 const CONNECT_MAX: Duration = Duration::from_secs(30);
 /// The capacity of the buffer of a slow reader.
-const WAITING_MAX: usize = 1_024;
+const BUFFER_CAPACITY: usize = 1_024;
 
 /// A live update. Beside the server's types there are `connected` and `disconnected`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -54,11 +54,11 @@ pub struct Subscription {
     messages: mpsc::Receiver<Message>,
     closed: CancellationToken,
     refusal: Arc<OnceLock<Error>>,
-    _listening: AbortOnDropHandle<()>,
+    _task: AbortOnDropHandle<()>,
 }
 
 /// State of a subscription.
-pub(crate) struct SubscriptionParts<'a> {
+pub(crate) struct SubscriptionOptions<'a> {
     pub(crate) root: &'a str,
     pub(crate) token: Option<&'a str>,
     pub(crate) topics: &'a [&'a str],
@@ -68,20 +68,20 @@ pub(crate) struct SubscriptionParts<'a> {
 }
 
 impl Subscription {
-    pub(crate) fn start(parts: SubscriptionParts<'_>) -> Self {
-        let SubscriptionParts {
+    pub(crate) fn start(options: SubscriptionOptions<'_>) -> Self {
+        let SubscriptionOptions {
             root,
             token,
             topics,
             filter,
             closed,
             ping_interval,
-        } = parts;
+        } = options;
         let mut request = json!({ "action": "subscribe", "topics": topics });
         if let Some(filter) = filter {
             request["filter"] = filter;
         }
-        let (sender, messages) = mpsc::channel(WAITING_MAX);
+        let (sender, messages) = mpsc::channel(BUFFER_CAPACITY);
         let refusal: Arc<OnceLock<Error>> = Arc::default();
         let listener = Listener {
             url: format!("{}/ws", root.replacen("http", "ws", 1)),
@@ -92,7 +92,7 @@ impl Subscription {
             refusal: Arc::clone(&refusal),
         };
         let until = closed.clone();
-        let listening = async move {
+        let task = async move {
             until
                 .run_until_cancelled(Box::pin(listener.listen()))
                 .await
@@ -102,12 +102,12 @@ impl Subscription {
             messages,
             closed,
             refusal,
-            _listening: AbortOnDropHandle::new(tokio::spawn(listening)),
+            _task: AbortOnDropHandle::new(tokio::spawn(task)),
         }
     }
 
-    /// The next message; `None` after the subscription was closed. A server that refuses the handshake or a topic ends it:
-    /// the last message is an `error`, and [`Subscription::error`] has the reason.
+    /// The next message; `None` after the subscription was closed. A server that refuses the handshake or a topic ends
+    /// it: the last message is an `error`, and [`Subscription::error`] has the reason.
     pub async fn next(&mut self) -> Option<Message> {
         tokio::select! {
             message = self.messages.recv() => message,
@@ -148,9 +148,9 @@ struct Listener {
 impl Listener {
     async fn listen(self) {
         let mut tries = 0;
-        let mut trouble = None;
+        let mut reported_failure = None;
         loop {
-            let reason = match self.listen_once(&mut tries, &mut trouble).await {
+            let reason = match self.listen_once(&mut tries, &mut reported_failure).await {
                 Ended::Refused(error) => return self.refuse(error).await,
                 Ended::Unreachable(reason) => reason,
                 Ended::Lost(reason) => {
@@ -159,9 +159,9 @@ impl Listener {
                 }
             };
             // One that repeats is logged once.
-            if trouble.as_ref() != Some(&reason) {
+            if reported_failure.as_ref() != Some(&reason) {
                 tracing::warn!("live updates: {reason}; reconnecting");
-                trouble = Some(reason);
+                reported_failure = Some(reason);
             }
             tokio::time::sleep(backoff(tries)).await;
             tries = tries.saturating_add(1);
@@ -189,20 +189,20 @@ impl Listener {
     }
 
     /// Receives until the connection ends.
-    async fn listen_once(&self, tries: &mut u32, trouble: &mut Option<String>) -> Ended {
+    async fn listen_once(&self, tries: &mut u32, reported_failure: &mut Option<String>) -> Ended {
         let unreachable = |error: &dyn std::fmt::Display| Ended::Unreachable(error.to_string());
         let invalid = |error: &dyn std::fmt::Display| Ended::Refused(Error::Connection(error.to_string()));
-        let mut asked = match self.url.as_str().into_client_request() {
-            Ok(asked) => asked,
+        let mut handshake = match self.url.as_str().into_client_request() {
+            Ok(handshake) => handshake,
             Err(error) => return invalid(&error),
         };
         if let Some(token) = &self.token {
             match format!("Bearer {token}").parse() {
-                Ok(value) => drop(asked.headers_mut().insert("authorization", value)),
+                Ok(value) => drop(handshake.headers_mut().insert("authorization", value)),
                 Err(error) => return invalid(&error),
             }
         }
-        let mut socket = match timeout(CONNECT_MAX, tokio_tungstenite::connect_async(asked)).await {
+        let mut socket = match timeout(CONNECT_MAX, tokio_tungstenite::connect_async(handshake)).await {
             Ok(Ok((socket, _))) => socket,
             Ok(Err(tungstenite::Error::Http(response))) => return refused(&response),
             Ok(Err(error)) => return unreachable(&error),
@@ -250,7 +250,7 @@ impl Listener {
                 "subscribed" => {
                     is_subscribed = true;
                     *tries = 0;
-                    if trouble.take().is_some() {
+                    if reported_failure.take().is_some() {
                         tracing::info!("live updates: connected");
                     }
                     self.pass("connected", data).await;

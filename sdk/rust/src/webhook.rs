@@ -1,4 +1,4 @@
-//! Webhooks: whether it was the server that sent a request.
+//! Verification of webhooks.
 
 use std::time::Duration;
 

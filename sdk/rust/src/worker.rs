@@ -1,4 +1,4 @@
-//! A worker: leases jobs, runs them with functions of this program, and reports their results.
+//! A worker: leases jobs, runs them with handlers of this program, and reports their results.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -123,7 +123,7 @@ impl Worker {
             id: watch::channel(id).0,
             stopping: CancellationToken::new(),
             beating: tokio::sync::Mutex::default(),
-            trouble: Mutex::default(),
+            reported_failure: Mutex::default(),
             unknown: AtomicU32::new(0),
             refused: Mutex::default(),
             types,
@@ -199,7 +199,7 @@ pub(crate) struct Shared {
     /// Held during a heartbeat, which carries the progress and log of all running jobs.
     beating: tokio::sync::Mutex<()>,
     /// The last failed request, until one succeeds.
-    trouble: Mutex<Option<String>>,
+    reported_failure: Mutex<Option<String>>,
     /// Number of consecutive heartbeats with the response 404.
     unknown: AtomicU32,
     /// The types whose jobs servers refuse to lease, as they were logged last.
@@ -243,7 +243,7 @@ impl Shared {
 
     async fn beat_alone(&self) {
         let mut named = self.contexts();
-        // A job's attempt that another one has replaced is not named: the response names jobs.
+        // An attempt that another one of its job has replaced is omitted: the response names jobs only.
         named.retain(|context| !context.is_lost());
         let answer = match self.heartbeat(&named).await {
             Ok(answer) => answer,
@@ -257,10 +257,10 @@ impl Shared {
                 context.stop(StopReason::Cancelled);
             }
         }
-        self.note_refused(&answer.refused_types.unwrap_or_default().join(", "));
+        self.log_refused(&answer.refused_types.unwrap_or_default().join(", "));
     }
 
-    fn note_refused(&self, types: &str) {
+    fn log_refused(&self, types: &str) {
         let mut refused = lock(&self.refused);
         if !types.is_empty() && *refused != types {
             tracing::warn!(
@@ -271,7 +271,7 @@ impl Shared {
         types.clone_into(&mut refused);
     }
 
-    /// Renews the lease. Progress and log lines that the server refuses are dropped: they must not cost the lease.
+    /// Renews the lease. Rejected progress and log lines are dropped: they must not cost the lease.
     async fn heartbeat(&self, named: &[JobContext]) -> Result<Heartbeat, Error> {
         let held: Vec<Held> = named.iter().map(JobContext::report).collect();
         match self.client().heartbeat(&self.id(), &held).await {
@@ -289,7 +289,7 @@ impl Shared {
         let Error::NotFound(problem) = error else {
             return;
         };
-        // A 404 without its problem is a proxy's, unless it lasts.
+        // A 404 without a problem comes from a proxy, unless it persists.
         let times = self.unknown.fetch_add(1, Ordering::Relaxed) + 1;
         if (problem.kind.is_empty() && times < UNKNOWN_MAX) || self.stopping.is_cancelled() {
             return;
@@ -307,14 +307,14 @@ impl Shared {
         }
     }
 
-    /// Logs a failed request; one that repeats is logged once.
+    /// Logs a failed request; repetitions are logged once.
     pub(crate) fn failed(&self, what: &str, error: &Error) {
         let text = format!("{what}: {error}");
-        let mut trouble = lock(&self.trouble);
-        if trouble.as_ref() != Some(&text) {
+        let mut reported_failure = lock(&self.reported_failure);
+        if reported_failure.as_ref() != Some(&text) {
             tracing::warn!(worker = self.worker.name, "{text}");
         }
-        *trouble = Some(text);
+        *reported_failure = Some(text);
     }
 
     pub(crate) fn gave_up(&self, context: &JobContext, error: &Error) {
@@ -323,7 +323,7 @@ impl Shared {
     }
 
     fn recovered(&self) {
-        if lock(&self.trouble).take().is_some() {
+        if lock(&self.reported_failure).take().is_some() {
             tracing::info!(worker = self.worker.name, "connected");
         }
     }
@@ -438,25 +438,25 @@ impl Shared {
     }
 
     /// Begins an attempt, unless it runs already.
-    fn begin(self: &Arc<Self>, job: LeasedJob, permit: OwnedSemaphorePermit) {
+    fn start(self: &Arc<Self>, job: LeasedJob, permit: OwnedSemaphorePermit) {
         let context = JobContext::new(job);
         let lease = context.lease();
         if lock(&self.running).contains_key(&lease) {
             return;
         }
-        // The server has started another attempt: the earlier ones are over.
+        // The server has started another attempt: earlier ones are abandoned.
         for other in self.contexts() {
             if other.job.job_id == context.job.job_id {
                 self.lose(&other);
             }
         }
-        let (begin, begun) = oneshot::channel::<()>();
+        let (start, started) = oneshot::channel::<()>();
         let running = Arc::clone(self).run(context.clone());
         let owner = Arc::clone(self);
         let key = lease.clone();
         let task = spawn(async move {
             // After it is entered into `running`.
-            begun.await.ok();
+            started.await.ok();
             running.await;
             drop(permit);
             if let Some(Running { _task, .. }) = lock(&owner.running).remove(&key) {
@@ -466,7 +466,7 @@ impl Shared {
         });
         let running = Running { context, _task: task };
         lock(&self.running).insert(lease, running);
-        begin.send(()).ok();
+        start.send(()).ok();
     }
 }
 
@@ -491,7 +491,7 @@ async fn lease_loop(shared: Arc<Shared>) {
                 shared.recovered();
                 tries = 0;
                 for (job, permit) in jobs.into_iter().zip(permits) {
-                    shared.begin(job, permit);
+                    shared.start(job, permit);
                 }
             }
             Err(error) => {
@@ -529,7 +529,7 @@ impl WorkerHandle {
         self.shared.id()
     }
 
-    /// Leases no more jobs, waits `grace` for those that run, releases the others, unregisters, and closes the
+    /// Leases no more jobs, waits `grace` for running ones, releases the others, unregisters, and closes the
     /// subscriptions of the client unless [`Worker::keep_subscriptions`] was set.
     pub async fn stop(self, grace: Duration) -> Result<(), Error> {
         self.shared.stopping.cancel();
@@ -543,7 +543,7 @@ impl WorkerHandle {
             let stopped = Error::Connection("the worker has stopped".to_owned());
             self.shared.gave_up(&context, &stopped);
         }
-        // A heartbeat that is being sent may register the worker again.
+        // A concurrent heartbeat may register the worker again.
         let quiet = tokio::time::timeout(STOP_GRACE * 10, self.shared.beating.lock()).await;
         let removed = self.shared.client().remove_worker(&self.shared.id()).await;
         drop(quiet);

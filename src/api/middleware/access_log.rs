@@ -37,9 +37,9 @@ async fn write_access<B: MessageBody>(
     let client = authenticator
         .address(request.request())
         .map_or_else(|| "-".to_owned(), |address| address.to_string());
-    let began = Instant::now();
+    let started_at = Instant::now();
     let answer = write_debug(request, next).await;
-    let duration_us = micros(began.elapsed());
+    let duration_us = micros(started_at.elapsed());
     let (status, caller) = match &answer {
         Ok(response) => (response.status(), caller_of(response)),
         Err(error) => (error.as_response_error().status_code(), None),
@@ -76,9 +76,9 @@ async fn write_debug<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
         trace_id = trace.map(|place| tracing::field::display(place.trace_id))
     );
     async {
-        let began = Instant::now();
+        let started_at = Instant::now();
         let answer = next.call(request).await;
-        let took_us = micros(began.elapsed());
+        let took_us = micros(started_at.elapsed());
         match &answer {
             Ok(response) => {
                 let status = response.status().as_u16();

@@ -20,7 +20,7 @@ pub async fn count<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let began = Instant::now();
+    let started_at = Instant::now();
     let method = word(request.method());
     let answer = next.call(request).await?;
     let route = answer.request().match_pattern();
@@ -29,7 +29,7 @@ pub async fn count<B: MessageBody>(
         method,
         status: answer.status().as_u16(),
     };
-    requests.add(kind, began.elapsed());
+    requests.add(kind, started_at.elapsed());
     Ok(answer)
 }
 

@@ -1,5 +1,5 @@
-//! Problems: the one source of errors for callers. REST responds with them (RFC 9457), the other facades with their code
-//! and detail.
+//! Problems: the one source of errors for callers. REST responds with them (RFC 9457), the other facades with their
+//! code and detail.
 
 mod kind;
 mod part_error;
@@ -21,7 +21,7 @@ use super::contract::field_error::FieldError;
 /// Maximum number of invalid fields in one problem.
 const ERRORS_MAX: usize = 100;
 /// Time after which a caller should retry if a queue is full, or storage is unavailable.
-const COME_BACK: Duration = Duration::from_secs(5);
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// An error response.
 #[derive(Debug)]
@@ -108,14 +108,14 @@ impl Problem {
     /// Problem of a server that can't handle requests now.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(ProblemKind::Unavailable, detail);
-        problem.0.retry_after = Some(COME_BACK);
+        problem.0.retry_after = Some(RETRY_AFTER);
         problem
     }
 
     /// Problem of a limit that is reached for now.
     pub(crate) fn busy(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(ProblemKind::Busy, detail);
-        problem.0.retry_after = Some(COME_BACK);
+        problem.0.retry_after = Some(RETRY_AFTER);
         problem
     }
 

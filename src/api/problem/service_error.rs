@@ -2,7 +2,7 @@
 
 use tracing::{debug, error};
 
-use super::{COME_BACK, PartError, Problem, ProblemKind};
+use super::{PartError, Problem, ProblemKind, RETRY_AFTER};
 use crate::api::auth;
 use crate::api::auth::AuthFailure;
 use crate::domain::access::allowance::RateExceeded;
@@ -63,7 +63,7 @@ impl Problem {
             ServiceError::FeedGap | ServiceError::ReplayGone { .. } => (ProblemKind::Gone, None),
             ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
-            ServiceError::QueueFull { .. } | ServiceError::NoLeaseMemory => (ProblemKind::Busy, Some(COME_BACK)),
+            ServiceError::QueueFull { .. } | ServiceError::NoLeaseMemory => (ProblemKind::Busy, Some(RETRY_AFTER)),
             ServiceError::Busy { retry_after }
             | ServiceError::StorageBusy { retry_after }
             | ServiceError::ChangesBusy { retry_after }
@@ -77,11 +77,11 @@ impl Problem {
             ServiceError::CallerLimit { retry_after, .. } | ServiceError::TooManyWorkers { retry_after, .. } => {
                 (ProblemKind::TooManyRequests, Some(retry_after))
             }
-            ServiceError::Stopping => (ProblemKind::Unavailable, Some(COME_BACK)),
+            ServiceError::Stopping => (ProblemKind::Unavailable, Some(RETRY_AFTER)),
             // Storage failures are logged where they occur, once for all requests.
             ServiceError::Unavailable { reason } | ServiceError::StorageFault { fault: _, reason } => {
                 debug!("storage is unavailable: {reason}");
-                (ProblemKind::Unavailable, Some(COME_BACK))
+                (ProblemKind::Unavailable, Some(RETRY_AFTER))
             }
             ServiceError::Internal { reason } => {
                 error!("request failed: {reason}");

@@ -241,7 +241,7 @@ impl Drop for Permit {
 }
 
 fn check_running(shutdown: &Shutdown) -> Result<(), Problem> {
-    if shutdown.has_begun() {
+    if shutdown.has_started() {
         return Err(Problem::unavailable("the server is stopping"));
     }
     Ok(())

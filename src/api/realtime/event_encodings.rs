@@ -61,7 +61,7 @@ fn events() -> Vec<Event> {
             after,
         }),
     };
-    let trouble = Health {
+    let unhealthy = Health {
         state: HealthState::Unhealthy,
         reasons: vec![
             HealthReason::StorageUnavailable,
@@ -118,7 +118,7 @@ fn events() -> Vec<Event> {
             metrics: Arc::new(metrics),
         },
         Event::SystemMetrics(Arc::new(system)),
-        alert(HealthState::Healthy, trouble),
+        alert(HealthState::Healthy, unhealthy),
         alert(HealthState::Unhealthy, Health::healthy()),
     ]
 }

@@ -30,7 +30,7 @@ use crate::domain::events::filter::EventClause;
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
 use crate::service::error::ServiceError;
-use crate::service::events::{EventStream, Events, Form, Heard};
+use crate::service::events::{EventStream, Events, Form, StreamItem};
 
 /// Methods that clients can call.
 static METHODS: LazyLock<Methods<JobClient>> = LazyLock::new(|| {
@@ -100,11 +100,13 @@ impl Client for JobClient {
 
     fn poll_event(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Bytes> {
         match pin!(&mut self.stream).poll_next(cx) {
-            Poll::Ready(Some(Heard::Event(published))) => Poll::Ready(match protocol {
+            Poll::Ready(Some(StreamItem::Event(published))) => Poll::Ready(match protocol {
                 Protocol::Json => published.form::<JsonCall>(),
                 Protocol::MessagePack => published.form::<MessagePackCall>(),
             }),
-            Poll::Ready(Some(Heard::Lagged { missed })) => Poll::Ready(protocol.invocation("EventsMissed", &(missed,))),
+            Poll::Ready(Some(StreamItem::Lagged { dropped })) => {
+                Poll::Ready(protocol.invocation("EventsMissed", &(dropped,)))
+            }
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }

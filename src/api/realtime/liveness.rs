@@ -12,7 +12,7 @@ const LATE_TICK: Duration = Duration::from_secs(1);
 /// Times of the last message and of the last ping.
 #[derive(Debug)]
 pub(crate) struct Liveness {
-    heard_at: Instant,
+    received_at: Instant,
     pinged_at: Instant,
     ticked_at: Instant,
 }
@@ -37,7 +37,7 @@ impl Liveness {
     /// State of a new connection.
     pub(crate) fn new(now: Instant) -> Self {
         Self {
-            heard_at: now,
+            received_at: now,
             pinged_at: now,
             ticked_at: now,
         }
@@ -45,7 +45,7 @@ impl Liveness {
 
     /// Records a message of the client.
     pub(crate) fn record_message(&mut self, now: Instant) {
-        self.heard_at = now;
+        self.received_at = now;
     }
 
     /// Checks the elapsed time. While the client does not read and its socket is full, its connection does not tick,
@@ -55,11 +55,11 @@ impl Liveness {
         let was_blocked = now.saturating_duration_since(self.ticked_at) > interval * 2 + LATE_TICK;
         self.ticked_at = now;
         if was_blocked {
-            self.heard_at = now;
+            self.received_at = now;
             self.pinged_at = now;
             return Due::Ping;
         }
-        if now.saturating_duration_since(self.heard_at) > options.client_timeout {
+        if now.saturating_duration_since(self.received_at) > options.client_timeout {
             return Due::End;
         }
         if now.saturating_duration_since(self.pinged_at) + interval > options.ping_interval {

@@ -40,7 +40,7 @@ use crate::api::problem::{Problem, ProblemKind};
 use crate::domain::access::caller::Caller;
 use crate::domain::events::event::Event;
 use crate::domain::values::timestamp;
-use crate::service::events::{EventStream, Form, Heard};
+use crate::service::events::{EventStream, Form, StreamItem};
 use crate::service::facade_metrics::clients::ClientKind;
 
 /// Capacity of the mailbox; the actor receives no messages.
@@ -123,7 +123,7 @@ struct Topics<'a> {
 }
 
 #[derive(Serialize)]
-struct Missed {
+struct Lagged {
     missed: usize,
 }
 
@@ -147,10 +147,10 @@ impl Session {
         send(Envelope::write(kind, self.realtime.events.now(), data).into(), ctx);
     }
 
-    fn forward(&self, received: Heard, ctx: &mut Context) {
+    fn forward(&self, received: StreamItem, ctx: &mut Context) {
         match received {
-            Heard::Event(published) => send(published.form::<EventMessage>(), ctx),
-            Heard::Lagged { missed } => self.send("lagged", Missed { missed }, ctx),
+            StreamItem::Event(published) => send(published.form::<EventMessage>(), ctx),
+            StreamItem::Lagged { dropped } => self.send("lagged", Lagged { missed: dropped }, ctx),
         }
     }
 
@@ -245,7 +245,7 @@ impl Actor for Session {
         ctx.run_interval(tick_interval(&self.realtime.options), Self::tick);
         ctx.run_interval(RECHECK_INTERVAL, Self::recheck);
         ctx.spawn(ForwardEvents {
-            stopping: Box::pin(self.realtime.shutdown.begun()),
+            stopping: Box::pin(self.realtime.shutdown.started()),
         });
     }
 }

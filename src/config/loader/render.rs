@@ -7,7 +7,7 @@ use super::source::Source;
 
 /// A line of the resolved configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Shown {
+pub(crate) enum RenderedLine {
     /// `[server]`; omitted if it is empty.
     Header(String),
     /// A key, its path, its value as TOML, and its source.
@@ -22,7 +22,7 @@ pub(crate) enum Shown {
 /// Placeholder of a secret.
 const HIDDEN: &str = "***";
 
-impl Shown {
+impl RenderedLine {
     /// The file of this line, if it contains a secret.
     pub(crate) fn file_with_secret(&self) -> Option<&Path> {
         match self {
@@ -50,14 +50,14 @@ pub(crate) fn key(text: &str) -> String {
 }
 
 /// Source of the setting with this path, or of the first one below it.
-pub(crate) fn source_of<'a>(lines: &'a [Shown], wanted: &str) -> Option<&'a Source> {
+pub(crate) fn source_of<'a>(lines: &'a [RenderedLine], wanted: &str) -> Option<&'a Source> {
     lines.iter().find_map(|line| match line {
-        Shown::Setting {
+        RenderedLine::Setting {
             source: Source::Default,
             ..
         }
-        | Shown::Header(_) => None,
-        Shown::Setting { path, source, .. } => {
+        | RenderedLine::Header(_) => None,
+        RenderedLine::Setting { path, source, .. } => {
             let rest = path.strip_prefix(wanted)?;
             (rest.is_empty() || rest.starts_with(['.', '['])).then_some(source)
         }
@@ -65,13 +65,13 @@ pub(crate) fn source_of<'a>(lines: &'a [Shown], wanted: &str) -> Option<&'a Sour
 }
 
 /// The lines as one TOML document. Settings that are not defaults have their source as a comment.
-pub(crate) fn render(lines: &[Shown]) -> String {
+pub(crate) fn render(lines: &[RenderedLine]) -> String {
     let mut document = String::new();
     let mut header = None;
     for line in lines {
         match line {
-            Shown::Header(text) => header = Some(text),
-            Shown::Setting {
+            RenderedLine::Header(text) => header = Some(text),
+            RenderedLine::Setting {
                 key: name,
                 path: _,
                 value,

@@ -1,6 +1,6 @@
 //! Reads one table of the configuration key by key, and collects all errors instead of stopping at the first.
 
-use super::render::Shown;
+use super::render::RenderedLine;
 use super::source::{ConfigError, Source};
 use super::suggestion;
 use super::typed_value::{Check, Setting, Wrong};
@@ -11,7 +11,7 @@ use super::value::{Entry, Table, Value};
 pub(crate) struct Findings {
     pub(crate) errors: Vec<ConfigError>,
     pub(crate) warnings: Vec<ConfigError>,
-    pub(crate) shown: Vec<Shown>,
+    pub(crate) shown: Vec<RenderedLine>,
 }
 
 /// A table that is being read. Each known key is requested once; [`Section::finish`] reports the others.
@@ -52,7 +52,7 @@ impl<'a> Section<'a> {
             }
             None => None,
         };
-        self.findings.shown.push(Shown::Header(header));
+        self.findings.shown.push(RenderedLine::Header(header));
         Section {
             path,
             source: entry.map_or(Source::Default, |entry| entry.source.clone()),
@@ -198,7 +198,7 @@ impl<'a> Section<'a> {
 
     /// A line of `config show`.
     pub(crate) fn show(&mut self, key: &str, value: String, source: Source) {
-        self.findings.shown.push(Shown::Setting {
+        self.findings.shown.push(RenderedLine::Setting {
             path: self.path_of(key),
             key: key.to_owned(),
             value,

@@ -23,7 +23,7 @@ pub struct RealtimeConfig {
 
 /// Maximum of the setting.
 const CONNECTIONS_MAX: u32 = 1_000_000;
-/// Minimum share of a caller, if there are that many connections.
+/// Minimum share of a caller, limited by the number of connections.
 const SHARE_MIN: usize = 8;
 
 /// Default number of connections per caller: half of them, so that others remain available.

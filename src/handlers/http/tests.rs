@@ -305,25 +305,25 @@ async fn an_endpoint_without_tls_is_retried_with_the_reason() {
 async fn hanging_endpoint(answer: &'static str) -> (SocketAddr, oneshot::Receiver<()>, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (asked, was_asked) = oneshot::channel();
+    let (requested, was_requested) = oneshot::channel();
     let hung_up = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         read_request(&mut stream).await;
         stream.write_all(answer.as_bytes()).await.unwrap();
-        asked.send(()).unwrap();
+        requested.send(()).unwrap();
         // Either the end of the stream or a reset.
         let _ = stream.read(&mut [0]).await;
     });
-    (address, was_asked, hung_up)
+    (address, was_requested, hung_up)
 }
 
 #[tokio::test]
 async fn a_dropped_future_aborts_the_request() {
     for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"] {
-        let (address, was_asked, hung_up) = hanging_endpoint(answer).await;
+        let (address, was_requested, hung_up) = hanging_endpoint(answer).await;
         let handler = handler(format!("http://{address}/"));
         let running = tokio::spawn(async move { handler.run(context("{}")).await });
-        was_asked.await.unwrap();
+        was_requested.await.unwrap();
         running.abort();
         timeout(SOON, hung_up).await.expect("the client hangs up").unwrap();
     }
@@ -331,12 +331,12 @@ async fn a_dropped_future_aborts_the_request() {
 
 #[tokio::test]
 async fn a_cancelled_job_aborts_its_request() {
-    let (address, was_asked, hung_up) = hanging_endpoint("").await;
+    let (address, was_requested, hung_up) = hanging_endpoint("").await;
     let handler = handler(format!("http://{address}/"));
     let context = context("{}");
     let cancellation = context.cancellation.clone();
     let running = tokio::spawn(async move { handler.run(context).await });
-    was_asked.await.unwrap();
+    was_requested.await.unwrap();
     cancellation.cancel();
     let failure = timeout(SOON, running).await.unwrap().unwrap().unwrap_err();
     assert_eq!(&*failure.error, "the request was aborted: the job was cancelled");

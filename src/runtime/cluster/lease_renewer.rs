@@ -56,7 +56,7 @@ pub struct LeaseRenewerDeps {
     /// Interrupts running attempts.
     pub queues: Addr<QueueRegistry>,
     /// The lease that other actors check.
-    pub gate: SharedNodeLease,
+    pub node_lease: SharedNodeLease,
     /// This node.
     pub node: NodeId,
     /// Display name of the node.
@@ -85,8 +85,8 @@ impl LeaseRenewerDeps {
         });
         match self.writer.write_one(heartbeat, WritePriority::Internal).await? {
             Ok(_) => {
-                let had_expired = !self.gate.is_open();
-                self.gate.renewed(sent_at, self.lease.to_std());
+                let had_expired = !self.node_lease.is_open();
+                self.node_lease.renewed(sent_at, self.lease.to_std());
                 Ok(had_expired)
             }
             Err(refused) => Err(WriteError::Unavailable {
@@ -98,7 +98,7 @@ impl LeaseRenewerDeps {
 
 /// The actor.
 pub struct LeaseRenewer {
-    parts: LeaseRenewerDeps,
+    deps: LeaseRenewerDeps,
     /// Fires when the lease expires.
     expiry: Option<SpawnHandle>,
     /// Timer of the next renewal, or the renewal in progress.
@@ -112,9 +112,9 @@ pub struct LeaseRenewer {
 
 impl LeaseRenewer {
     /// A LeaseRenewer of a lease that was just renewed.
-    pub fn new(parts: LeaseRenewerDeps) -> Self {
+    pub fn new(deps: LeaseRenewerDeps) -> Self {
         Self {
-            parts,
+            deps,
             expiry: None,
             renewal: None,
             has_interrupted: false,
@@ -124,19 +124,19 @@ impl LeaseRenewer {
     }
 
     fn renew_later(&mut self, ctx: &mut Context<Self>) {
-        let wait = self.parts.lease.to_std() / RENEWALS_PER_LEASE;
-        self.renewal = Some(ctx.run_later(wait, |keeper, ctx| {
-            let parts = keeper.parts.clone();
-            let renewal = async move { parts.renew().await };
-            keeper.renewal = Some(ctx.spawn(renewal.into_actor(keeper).map(|renewed, keeper, ctx| {
-                keeper.is_out = renewed.as_ref().is_err_and(MaybeOutage::is_outage);
+        let wait = self.deps.lease.to_std() / RENEWALS_PER_LEASE;
+        self.renewal = Some(ctx.run_later(wait, |renewer, ctx| {
+            let deps = renewer.deps.clone();
+            let renewal = async move { deps.renew().await };
+            renewer.renewal = Some(ctx.spawn(renewal.into_actor(renewer).map(|renewed, renewer, ctx| {
+                renewer.is_out = renewed.as_ref().is_err_and(MaybeOutage::is_outage);
                 match renewed {
                     // The timer pauses while the machine sleeps, the lease does not.
-                    Ok(true) if !keeper.has_interrupted => keeper.verify(ctx),
-                    Ok(_) => keeper.renewed(ctx),
+                    Ok(true) if !renewer.has_interrupted => renewer.verify(ctx),
+                    Ok(_) => renewer.renewed(ctx),
                     Err(failure) => log_failure!(failure, "failed to renew node lease: {failure}"),
                 }
-                keeper.renew_later(ctx);
+                renewer.renew_later(ctx);
             })));
         }));
     }
@@ -144,11 +144,11 @@ impl LeaseRenewer {
     /// Stops attempts that other nodes recovered while the lease was expired. It is renewed, so no more can be
     /// recovered.
     fn verify(&mut self, ctx: &mut Context<Self>) {
-        let parts = self.parts.clone();
+        let deps = self.deps.clone();
         let check = async move {
             // While the QueueRegistry restarts, its attempts are unknown and can't be stopped individually.
-            let known = parts.queues.send(ReportAttempts).await.ok()?;
-            let stored = match parts.repository.running_on(parts.node).await {
+            let known = deps.queues.send(ReportAttempts).await.ok()?;
+            let stored = match deps.repository.running_on(deps.node).await {
                 Ok(stored) => stored,
                 Err(failure) => {
                     log_failure!(failure, "failed to read the jobs that run on this node: {failure}");
@@ -157,10 +157,10 @@ impl LeaseRenewer {
             };
             let own: HashSet<AttemptKey> = stored.into_iter().map(|job| (job.id, job.attempt)).collect();
             let taken: HashSet<AttemptKey> = known.difference(&own).copied().collect();
-            // Some finished here since they were reported. A job with that many attempts since then is no longer
+            // Some finished here since they were reported. A job with this number of attempts since then is no longer
             // running.
             let ids: Vec<JobId> = taken.iter().map(|(id, _)| *id).collect();
-            match parts.repository.last_attempts(&ids, RECENT_ATTEMPTS).await {
+            match deps.repository.last_attempts(&ids, RECENT_ATTEMPTS).await {
                 Ok(history) => Some(without_ended(taken, &history)),
                 Err(failure) => {
                     log_failure!(
@@ -171,63 +171,63 @@ impl LeaseRenewer {
                 }
             }
         };
-        ctx.spawn(check.into_actor(self).map(|taken, keeper, ctx| {
-            keeper.is_unverified = false;
+        ctx.spawn(check.into_actor(self).map(|taken, renewer, ctx| {
+            renewer.is_unverified = false;
             match taken {
                 Some(taken) => {
                     warn!("the node's lease expired while the process was paused and is renewed; {} of its attempts were recovered by other nodes and are stopped", taken.len());
                     if !taken.is_empty() {
                         let attempts = Arc::new(taken);
-                        deliver(&keeper.parts.queues, InterruptAttempts { attempts }, ctx);
+                        deliver(&renewer.deps.queues, InterruptAttempts { attempts }, ctx);
                     }
-                    deliver(&keeper.parts.queues, ResyncQueues, ctx);
+                    deliver(&renewer.deps.queues, ResyncQueues, ctx);
                 }
-                None if !keeper.has_interrupted => {
-                    keeper.interrupt_all(ctx);
-                    keeper.renewed(ctx);
+                None if !renewer.has_interrupted => {
+                    renewer.interrupt_all(ctx);
+                    renewer.renewed(ctx);
                 }
                 None => {}
             }
-            keeper.watch_expiry(ctx);
+            renewer.watch_expiry(ctx);
         }));
     }
 
     fn renewed(&mut self, ctx: &mut Context<Self>) {
         if std::mem::take(&mut self.has_interrupted) {
             info!("node lease renewed; accepting jobs");
-            deliver(&self.parts.queues, ResyncQueues, ctx);
+            deliver(&self.deps.queues, ResyncQueues, ctx);
         }
         self.watch_expiry(ctx);
     }
 
     /// Sets a timer for the expiry of the lease.
     fn watch_expiry(&mut self, ctx: &mut Context<Self>) {
-        let Some(open_for) = self.parts.gate.open_for() else {
+        let Some(open_for) = self.deps.node_lease.open_for() else {
             return;
         };
         if let Some(expiry) = self.expiry.take() {
             ctx.cancel_future(expiry);
         }
-        self.expiry = Some(ctx.run_later(open_for, |keeper, ctx| {
-            keeper.expiry = None;
-            if keeper.parts.gate.is_open() {
-                keeper.watch_expiry(ctx);
+        self.expiry = Some(ctx.run_later(open_for, |renewer, ctx| {
+            renewer.expiry = None;
+            if renewer.deps.node_lease.is_open() {
+                renewer.watch_expiry(ctx);
                 return;
             }
-            keeper.expired(ctx);
+            renewer.expired(ctx);
         }));
     }
 
     fn expired(&mut self, ctx: &mut Context<Self>) {
-        if self.parts.gate.closed_for() < PAUSE_THRESHOLD {
+        if self.deps.node_lease.closed_for() < PAUSE_THRESHOLD {
             self.interrupt_all(ctx);
             return;
         }
         // The renewal is due as well. If it fails, the running attempts are interrupted.
         self.is_unverified = true;
-        ctx.run_later(renewal_interval(self.parts.lease), |keeper, ctx| {
-            if keeper.is_unverified {
-                keeper.interrupt_all(ctx);
+        ctx.run_later(renewal_interval(self.deps.lease), |renewer, ctx| {
+            if renewer.is_unverified {
+                renewer.interrupt_all(ctx);
             }
         });
     }
@@ -240,7 +240,7 @@ impl LeaseRenewer {
         }
         self.has_interrupted = true;
         self.is_unverified = false;
-        deliver(&self.parts.queues, InterruptAll, ctx);
+        deliver(&self.deps.queues, InterruptAll, ctx);
     }
 }
 
@@ -259,7 +259,7 @@ impl Supervised for LeaseRenewer {
         // them.
         *self = Self {
             has_interrupted: true,
-            ..Self::new(self.parts.clone())
+            ..Self::new(self.deps.clone())
         };
     }
 }

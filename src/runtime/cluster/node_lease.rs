@@ -82,18 +82,18 @@ mod tests {
 
     #[test]
     fn where_storage_serves_one_node_alone_nothing_closes_the_gate() {
-        let gate = SharedNodeLease::new(false);
-        assert!(gate.is_open());
-        assert_eq!(gate.open_for(), None);
+        let lease = SharedNodeLease::new(false);
+        assert!(lease.is_open());
+        assert_eq!(lease.open_for(), None);
     }
 
     #[test]
     fn the_gate_is_open_from_a_renewal_on_for_a_lease() {
-        let gate = SharedNodeLease::new(true);
-        assert!(!gate.is_open());
-        gate.renewed(steady_now(), Duration::from_secs(60));
-        assert!(gate.is_open());
-        assert!(gate.open_for().is_some_and(|time| time > Duration::from_secs(50)));
+        let lease = SharedNodeLease::new(true);
+        assert!(!lease.is_open());
+        lease.renewed(steady_now(), Duration::from_secs(60));
+        assert!(lease.is_open());
+        assert!(lease.open_for().is_some_and(|time| time > Duration::from_secs(50)));
         let another = SharedNodeLease::new(true);
         another.renewed(
             steady_now().saturating_sub(Duration::from_secs(2)),

@@ -35,7 +35,7 @@ use crate::runtime::events::event_bus::EventBusHandle;
 use crate::runtime::schedule::due_jobs::Scheduler;
 use crate::runtime::schedule::messages::{RecurringChanged, ResyncDueTimes};
 use crate::runtime::schedule::recurring_jobs::RecurringScheduler;
-use crate::storage::cluster_message::{Heard, JobSignal, Signal};
+use crate::storage::cluster_message::{ClusterMessage, JobSignal, Signal};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Capacity of the mailbox.
@@ -77,25 +77,25 @@ pub struct NotifierDeps {
 
 /// The actor.
 pub struct Notifier {
-    parts: NotifierDeps,
+    deps: NotifierDeps,
     /// Queues with due jobs to announce, each once per message.
     due: BTreeSet<QueueName>,
     waiting: Vec<Signal>,
     is_sending: bool,
     interested: HashMap<NodeId, Instant>,
-    interest_said: Option<(bool, Instant)>,
+    published_interest: Option<(bool, Instant)>,
 }
 
 impl Notifier {
     /// A Notifier without pending signals.
-    pub fn new(parts: NotifierDeps) -> Self {
+    pub fn new(deps: NotifierDeps) -> Self {
         Self {
-            parts,
+            deps,
             due: BTreeSet::new(),
             waiting: Vec::new(),
             is_sending: false,
             interested: HashMap::new(),
-            interest_said: None,
+            published_interest: None,
         }
     }
 
@@ -109,7 +109,7 @@ impl Notifier {
             return;
         }
         self.is_sending = true;
-        let (repository, node) = (Arc::clone(&self.parts.repository), self.parts.node);
+        let (repository, node) = (Arc::clone(&self.deps.repository), self.deps.node);
         let sent = async move {
             let sent = repository.signal(node, &signals).await;
             tokio::time::sleep(SEND_INTERVAL).await;
@@ -125,28 +125,28 @@ impl Notifier {
 
     /// Listens to other nodes and reconnects whenever the connection is lost.
     fn listen(&self, ctx: &mut Context<Self>) {
-        let (repository, node, own) = (Arc::clone(&self.parts.repository), self.parts.node, ctx.address());
+        let (repository, node, own) = (Arc::clone(&self.deps.repository), self.deps.node, ctx.address());
         let listening = async move {
-            let Some(mut heard) = repository.signals(node).await? else {
+            let Some(mut messages) = repository.signals(node).await? else {
                 return Ok(false);
             };
             // Earlier messages were not received.
-            let mut next = Some(Ok(Heard::Gap));
-            while let Some(heard_now) = next {
+            let mut next = Some(Ok(ClusterMessage::Gap));
+            while let Some(message) = next {
                 // The actor has stopped.
-                match heard_now? {
-                    Heard::Signals { from, signals } => {
+                match message? {
+                    ClusterMessage::Signals { from, signals } => {
                         if own.send(Received { from, signals }).await.is_err() {
                             return Ok(true);
                         }
                     }
-                    Heard::Gap => {
+                    ClusterMessage::Gap => {
                         if own.send(Resync).await.is_err() {
                             return Ok(true);
                         }
                     }
                 }
-                next = heard.next().await;
+                next = messages.next().await;
             }
             Ok(true)
         };
@@ -172,24 +172,25 @@ impl Notifier {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        self.interested.retain(|_, heard_at| now - *heard_at < INTEREST_TTL);
-        self.note_foreign_interest();
-        let is_any = self.parts.event_bus.is_any_in(Topic::Jobs);
-        let is_said = self
-            .interest_said
-            .is_some_and(|(said, at)| said == is_any && (!is_any || now - at < INTEREST_INTERVAL));
-        if !is_said && (is_any || self.interest_said.is_some()) {
-            self.interest_said = Some((is_any, now));
-            self.tell(vec![Signal::Interest { is_any }], ctx);
+        self.interested
+            .retain(|_, received_at| now - *received_at < INTEREST_TTL);
+        self.update_remote_subscribers();
+        let is_any = self.deps.event_bus.is_any_in(Topic::Jobs);
+        let is_current = self
+            .published_interest
+            .is_some_and(|(published, at)| published == is_any && (!is_any || now - at < INTEREST_INTERVAL));
+        if !is_current && (is_any || self.published_interest.is_some()) {
+            self.published_interest = Some((is_any, now));
+            self.enqueue(vec![Signal::Interest { is_any }], ctx);
         }
     }
 
-    fn note_foreign_interest(&self) {
+    fn update_remote_subscribers(&self) {
         let is_any = !self.interested.is_empty();
-        self.parts.remote_subscribers.set(is_any);
+        self.deps.remote_subscribers.set(is_any);
     }
 
-    fn tell(&mut self, signals: Vec<Signal>, ctx: &mut Context<Self>) {
+    fn enqueue(&mut self, signals: Vec<Signal>, ctx: &mut Context<Self>) {
         for signal in signals {
             if let Signal::JobsDue { queue } = signal {
                 self.due.insert(queue);
@@ -212,7 +213,7 @@ impl Notifier {
 
     /// Reads the jobs that other nodes' signals refer to and publishes their events.
     fn publish(&self, jobs: Vec<JobSignal>, ctx: &mut Context<Self>) {
-        let repository = Arc::clone(&self.parts.repository);
+        let repository = Arc::clone(&self.deps.repository);
         let read = async move {
             let mut ids: Vec<JobId> = jobs.iter().map(|signal| signal.job_id).collect();
             ids.sort_unstable();
@@ -225,7 +226,7 @@ impl Notifier {
         // In sequence, so that the events of a job keep their order.
         ctx.wait(read.into_actor(self).map(|events, notifier, _| match events {
             Ok(events) if events.is_empty() => {}
-            Ok(events) => notifier.parts.event_bus.publish(events),
+            Ok(events) => notifier.deps.event_bus.publish(events),
             Err(failure) => log_failure!(
                 failure,
                 "failed to read changed jobs of other nodes; their events are dropped: {failure}"
@@ -234,9 +235,9 @@ impl Notifier {
     }
 
     fn publish_of_queue(&self, kind: QueueEventKind, queue: QueueName) {
-        if self.parts.event_bus.is_any_in(Topic::Queues) {
-            let at = self.parts.clock.now();
-            self.parts.event_bus.publish(vec![Event::Queue { kind, at, queue }]);
+        if self.deps.event_bus.is_any_in(Topic::Queues) {
+            let at = self.deps.clock.now();
+            self.deps.event_bus.publish(vec![Event::Queue { kind, at, queue }]);
         }
     }
 }
@@ -265,7 +266,7 @@ impl Actor for Notifier {
 
 impl Supervised for Notifier {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        *self = Self::new(self.parts.clone());
+        *self = Self::new(self.deps.clone());
     }
 }
 
@@ -275,7 +276,7 @@ impl Handler<Broadcast> for Notifier {
     type Result = ();
 
     fn handle(&mut self, Broadcast { signals }: Broadcast, ctx: &mut Context<Self>) {
-        self.tell(signals, ctx);
+        self.enqueue(signals, ctx);
     }
 }
 
@@ -284,9 +285,9 @@ impl Handler<Resync> for Notifier {
 
     fn handle(&mut self, Resync: Resync, ctx: &mut Context<Self>) {
         debug!("notification listener connected; resyncing");
-        deliver(&self.parts.queues, ResyncQueues, ctx);
-        deliver(&self.parts.scheduler, ResyncDueTimes, ctx);
-        deliver(&self.parts.recurring, RecurringChanged, ctx);
+        deliver(&self.deps.queues, ResyncQueues, ctx);
+        deliver(&self.deps.scheduler, ResyncDueTimes, ctx);
+        deliver(&self.deps.recurring, RecurringChanged, ctx);
     }
 }
 
@@ -297,7 +298,7 @@ impl Handler<Received> for Notifier {
         let mut jobs = Vec::new();
         for signal in signals {
             match signal {
-                Signal::JobsDue { queue } => deliver(&self.parts.queues, JobsAvailable { queue }, ctx),
+                Signal::JobsDue { queue } => deliver(&self.deps.queues, JobsAvailable { queue }, ctx),
                 Signal::QueueSwitched { queue, is_paused } => {
                     let kind = if is_paused {
                         QueueEventKind::Paused
@@ -305,7 +306,7 @@ impl Handler<Received> for Notifier {
                         QueueEventKind::Resumed
                     };
                     self.publish_of_queue(kind, queue.clone());
-                    deliver(&self.parts.queues, QueuePauseChanged { queue, is_paused }, ctx);
+                    deliver(&self.deps.queues, QueuePauseChanged { queue, is_paused }, ctx);
                 }
                 Signal::QueueCleared { queue } => self.publish_of_queue(QueueEventKind::Cleared, queue),
                 Signal::CancelAttempt { queue, job_id, attempt } => {
@@ -315,24 +316,24 @@ impl Handler<Received> for Notifier {
                         attempt,
                         node: None,
                     };
-                    deliver(&self.parts.queues, cancel, ctx);
+                    deliver(&self.deps.queues, cancel, ctx);
                 }
                 Signal::DrainSwitched { node, is_draining } => {
-                    deliver(&self.parts.queues, NodeDrainChanged { node, is_draining }, ctx);
+                    deliver(&self.deps.queues, NodeDrainChanged { node, is_draining }, ctx);
                 }
-                Signal::RecurringChanged => deliver(&self.parts.recurring, RecurringChanged, ctx),
+                Signal::RecurringChanged => deliver(&self.deps.recurring, RecurringChanged, ctx),
                 Signal::Job(job) => jobs.push(job),
                 Signal::Interest { is_any: true } => {
                     self.interested.insert(from, Instant::now());
-                    self.note_foreign_interest();
+                    self.update_remote_subscribers();
                 }
                 Signal::Interest { is_any: false } => {
                     self.interested.remove(&from);
-                    self.note_foreign_interest();
+                    self.update_remote_subscribers();
                 }
             }
         }
-        if !jobs.is_empty() && self.parts.event_bus.is_any_in(Topic::Jobs) {
+        if !jobs.is_empty() && self.deps.event_bus.is_any_in(Topic::Jobs) {
             self.publish(jobs, ctx);
         }
     }

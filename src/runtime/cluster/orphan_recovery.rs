@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
-use tracing::warn;
+use tracing::{trace, warn};
 
 use super::node_lease::steady_now;
 use super::renewal_interval::renewal_interval;
@@ -232,39 +232,42 @@ impl OrphanRecoveryDeps {
 
 /// The actor.
 pub struct OrphanRecovery {
-    parts: OrphanRecoveryDeps,
+    deps: OrphanRecoveryDeps,
     suspects: Suspects,
 }
 
 impl OrphanRecovery {
     /// An OrphanRecovery whose first round is its next tick.
-    pub fn new(parts: OrphanRecoveryDeps) -> Self {
+    pub fn new(deps: OrphanRecoveryDeps) -> Self {
         Self {
-            parts,
+            deps,
             suspects: Suspects::new(),
         }
     }
 
     fn tick_later(&self, ctx: &mut Context<Self>) {
-        let (wait, since) = (renewal_interval(self.parts.lease), steady_now());
+        let (wait, since) = (renewal_interval(self.deps.lease), steady_now());
         ctx.run_later(wait, move |rescuer, ctx| {
-            let parts = rescuer.parts.clone();
+            let deps = rescuer.deps.clone();
             let mut suspects = std::mem::take(&mut rescuer.suspects);
             // Only the timer is measured: a round over slow storage may take longer than a pause.
             if is_after_a_pause(steady_now().saturating_sub(since), wait) {
                 suspects.clear();
             }
             let round = async move {
-                parts.recover_orphans().await?;
+                deps.recover_orphans().await?;
                 // Signals of other nodes about paused, resumed or stored jobs may be lost, as may those of a local
                 // actor that stopped before it sent them.
-                let _ = parts.queues.send(ResyncQueues).await;
-                parts.read_drain().await?;
-                parts.recover_unacknowledged(suspects).await
+                let _ = deps.queues.send(ResyncQueues).await;
+                deps.read_drain().await?;
+                deps.recover_unacknowledged(suspects).await
             };
             ctx.spawn(round.into_actor(rescuer).map(|unknown, rescuer, ctx| {
                 match unknown {
-                    Ok(unknown) => rescuer.suspects = unknown,
+                    Ok(unknown) => {
+                        rescuer.suspects = unknown;
+                        trace!("orphan recovery finished");
+                    }
                     Err(failure) => log_failure!(failure, "orphan recovery failed: {failure}"),
                 }
                 rescuer.tick_later(ctx);
@@ -288,7 +291,7 @@ impl Actor for OrphanRecovery {
 
 impl Supervised for OrphanRecovery {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        *self = Self::new(self.parts.clone());
+        *self = Self::new(self.deps.clone());
     }
 }
 

@@ -32,7 +32,7 @@ pub struct AttemptContext {
     /// Time that a cancelled job has to finish.
     pub cancel_grace: Duration,
     /// Lease of the node, which running jobs depend on.
-    pub gate: SharedNodeLease,
+    pub node_lease: SharedNodeLease,
     /// Spans of jobs.
     pub traces: Traces,
 }
@@ -63,7 +63,7 @@ pub(crate) async fn run_attempt(
         return (Outcome::Failed(failure), None);
     };
     // The process may have been paused for longer than its lease since the job was started.
-    if !context.gate.is_open() {
+    if !context.node_lease.is_open() {
         return (Outcome::Interrupted, None);
     }
     let cancellation = CancellationToken::new();

@@ -1,7 +1,7 @@
 //! Progress and log lines of attempts that run in this process, on their way to storage.
 //!
-//! A handler may report a thousand times a second. Reports are merged while the last ones are written, so that an attempt
-//! writes at most once in [`INTERVAL`].
+//! A handler may report a thousand times a second. Reports are merged while the last ones are written, so that an
+//! attempt writes at most once in [`INTERVAL`].
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -55,7 +55,7 @@ struct Pending {
 
 impl Pending {
     /// Restores a report that could not be written, which is older than the pending ones.
-    fn put_back(&mut self, report: AttemptReport) {
+    fn restore(&mut self, report: AttemptReport) {
         self.progress = self.progress.take().or(report.progress);
         for line in report.log.into_iter().rev() {
             if self.log.len() < LOG_LINES_KEPT {
@@ -165,7 +165,7 @@ impl Shared {
         };
         let written = self.write(report.clone()).await;
         if written.is_err() {
-            self.with_pending(|pending| pending.put_back(report));
+            self.with_pending(|pending| pending.restore(report));
         }
         written.map(|()| true)
     }
@@ -238,14 +238,14 @@ mod tests {
             log: vec![line(1), line(2)],
         };
         let mut pending = Pending::default();
-        pending.put_back(report.clone());
+        pending.restore(report.clone());
         assert_eq!((pending.progress.clone(), pending.log.len()), (Some(progress(10)), 2));
         let mut pending = Pending {
             progress: Some(progress(20)),
             log: (3..LOG_LINES_KEPT + 2).map(line).collect(),
             ..Pending::default()
         };
-        pending.put_back(report);
+        pending.restore(report);
         assert_eq!(pending.progress, Some(progress(20)), "the newer one");
         assert_eq!(pending.log.len(), LOG_LINES_KEPT, "the oldest are left out");
         assert_eq!((&pending.log[0], &pending.log[1]), (&line(2), &line(3)));

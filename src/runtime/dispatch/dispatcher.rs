@@ -67,7 +67,7 @@ pub struct QueueDispatcherDeps {
     /// The time of day.
     pub clock: Clock,
     /// The node's lease.
-    pub gate: SharedNodeLease,
+    pub node_lease: SharedNodeLease,
     /// Notifies other nodes, if there are any.
     pub notifier: Option<Recipient<Broadcast>>,
     /// Counts queues with waiting jobs.
@@ -78,7 +78,7 @@ pub struct QueueDispatcherDeps {
 
 /// The actor.
 pub struct QueueDispatcher {
-    parts: QueueDispatcherDeps,
+    deps: QueueDispatcherDeps,
     is_paused: bool,
     is_draining: bool,
     /// The node is draining: it starts no jobs, and other nodes are notified of due ones.
@@ -106,31 +106,31 @@ pub struct QueueDispatcher {
 
 impl QueueDispatcher {
     /// A QueueDispatcher that claims from storage first.
-    pub fn new(parts: QueueDispatcherDeps) -> Self {
-        let workers = parts.workers.len();
+    pub fn new(deps: QueueDispatcherDeps) -> Self {
+        let workers = deps.workers.len();
         Self {
-            is_paused: parts.is_paused,
+            is_paused: deps.is_paused,
             is_draining: false,
-            is_drained: parts.is_drained,
+            is_drained: deps.is_drained,
             idle: Vec::with_capacity(workers),
             is_idle: vec![false; workers],
             reserved: 0,
             running: HashMap::new(),
-            ready: ReadyQueue::new((workers * 4).clamp(256, 16_384), parts.ready_memory.clone()),
+            ready: ReadyQueue::new((workers * 4).clamp(256, 16_384), deps.ready_memory.clone()),
             is_offered: false,
-            groups: ClaimGroup::of(&parts.job_types, &parts.type_limits),
+            groups: ClaimGroup::of(&deps.job_types, &deps.type_limits),
             next_group: 0,
             claims: 0,
             arrivals: 0,
-            bucket: parts
+            bucket: deps
                 .settings
                 .rate_limit
-                .map(|limit| TokenBucket::new(limit, parts.clock.now())),
+                .map(|limit| TokenBucket::new(limit, deps.clock.now())),
             waiting: None,
             is_about_to_dispatch: false,
             early_cancels: HashSet::new(),
-            backlog: parts.backlog.part(),
-            parts,
+            backlog: deps.backlog.part(),
+            deps,
         }
     }
 
@@ -154,21 +154,21 @@ impl QueueDispatcher {
     }
 
     fn start_what_may_start(&mut self, ctx: &mut Context<Self>) {
-        if !self.may_start() || self.waiting.is_some() || self.parts.job_types.is_empty() {
+        if !self.may_start() || self.waiting.is_some() || self.deps.job_types.is_empty() {
             return;
         }
         let free = self.idle.len().saturating_sub(self.reserved);
         if free == 0 {
             return;
         }
-        if !self.parts.gate.is_open() {
+        if !self.deps.node_lease.is_open() {
             self.wait(FAILURE_BACKOFF, ctx);
             return;
         }
         let allowed = match &mut self.bucket {
             None => free,
             Some(bucket) => {
-                let available = usize::try_from(bucket.available(self.parts.clock.now())).unwrap_or(usize::MAX);
+                let available = usize::try_from(bucket.available(self.deps.clock.now())).unwrap_or(usize::MAX);
                 if available == 0 {
                     let wait = bucket.time_to_next().to_std().unwrap_or_default();
                     self.wait(wait, ctx);
@@ -199,18 +199,18 @@ impl QueueDispatcher {
 
     /// Permits of a limited type were released: other queues may wait for them.
     fn notify_limit_freed(&self, ctx: &mut Context<Self>) {
-        let by = self.parts.settings.name.clone();
-        deliver_to(&self.parts.limit_freed, LimitFreed { by }, ctx);
+        let by = self.deps.settings.name.clone();
+        deliver_to(&self.deps.limit_freed, LimitFreed { by }, ctx);
     }
 
     /// Notifies other nodes if more jobs are due than this node has workers for, or jobs of types without a handler
     /// here. If the message is lost, they find the jobs by polling.
     fn offer_to_others(&self, has_foreign_types: bool) {
-        let Some(notifier) = &self.parts.notifier else { return };
+        let Some(notifier) = &self.deps.notifier else { return };
         let is_busy = self.is_drained || self.idle.len() <= self.reserved;
         let has_more = !self.ready.is_empty() || self.ready.source() == Source::Storage;
         if !self.is_paused && (has_foreign_types || (is_busy && has_more)) {
-            let queue = self.parts.settings.name.clone();
+            let queue = self.deps.settings.name.clone();
             drop(notifier.try_send(Broadcast {
                 signals: vec![Signal::JobsDue { queue }],
             }));
@@ -242,7 +242,7 @@ impl Actor for QueueDispatcher {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         // Workers report when they start; after a restart of this actor they have to be queried.
-        for (index, worker) in self.parts.workers.iter().enumerate() {
+        for (index, worker) in self.deps.workers.iter().enumerate() {
             let worker = worker.clone();
             ctx.spawn(
                 async move { worker.send(ReportState).await }
@@ -265,7 +265,7 @@ impl Actor for QueueDispatcher {
 
 impl QueueDispatcher {
     fn interrupt_workers(&self, ctx: &mut Context<Self>) {
-        for worker in self.parts.workers.iter() {
+        for worker in self.deps.workers.iter() {
             let worker = worker.clone();
             // The worker is gone only when the server stops.
             ctx.spawn(
@@ -303,7 +303,7 @@ impl Supervised for QueueDispatcher {
         *self = Self::new(QueueDispatcherDeps {
             is_paused,
             is_drained,
-            ..self.parts.clone()
+            ..self.deps.clone()
         });
         self.is_draining = is_draining;
     }

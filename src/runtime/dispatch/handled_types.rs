@@ -103,11 +103,11 @@ impl Logged {
         if self.types.contains(job_type) {
             return false;
         }
-        let (began, count) = match self.window {
-            Some((began, count)) if now.duration_since(began) < LOG_WINDOW => (began, count),
+        let (started_at, count) = match self.window {
+            Some((started_at, count)) if now.duration_since(started_at) < LOG_WINDOW => (started_at, count),
             Some(_) | None => (now, 0),
         };
-        self.window = Some((began, count + 1));
+        self.window = Some((started_at, count + 1));
         if count >= MAX_LOGGED {
             return false;
         }
@@ -140,7 +140,7 @@ struct Reading {
 }
 
 impl Reading {
-    fn is_over(&self) -> bool {
+    fn is_finished(&self) -> bool {
         self.end.has_changed().is_err()
     }
 }
@@ -175,7 +175,7 @@ impl Shared {
 }
 
 /// Result of a request for a read.
-enum Begun {
+enum Requested {
     Known(Arc<Elsewhere>),
     Failed(RepositoryError),
     Reading(Reading),
@@ -212,21 +212,21 @@ impl HandledTypes {
         max_age: Duration,
         timeout: Option<Duration>,
     ) -> Result<Option<Arc<Elsewhere>>, RepositoryError> {
-        let mut reading = match self.begin_reading(max_age) {
-            Begun::Known(elsewhere) => return Ok(Some(elsewhere)),
-            Begun::Failed(failure) => return Err(failure),
-            Begun::Reading(reading) => reading,
+        let mut reading = match self.request_read(max_age) {
+            Requested::Known(elsewhere) => return Ok(Some(elsewhere)),
+            Requested::Failed(failure) => return Err(failure),
+            Requested::Reading(reading) => reading,
         };
-        let began = reading.since;
+        let started_at = reading.since;
         // No value is sent: the channel closes when the read finishes.
-        let over = async move { while reading.end.changed().await.is_ok() {} };
+        let finished = async move { while reading.end.changed().await.is_ok() {} };
         match timeout {
-            Some(timeout) => drop(tokio::time::timeout_at(began + timeout, over).await),
-            None => over.await,
+            Some(timeout) => drop(tokio::time::timeout_at(started_at + timeout, finished).await),
+            None => finished.await,
         }
         let knowledge = self.0.knowledge();
         if let Some((at, failure)) = &knowledge.failed
-            && *at >= began
+            && *at >= started_at
         {
             return Err(failure.clone());
         }
@@ -254,20 +254,20 @@ impl HandledTypes {
     }
 
     /// The cached value if it is recent enough; otherwise the read in progress, which starts now if there is none.
-    fn begin_reading(&self, max_age: Duration) -> Begun {
+    fn request_read(&self, max_age: Duration) -> Requested {
         let mut knowledge = self.0.knowledge();
         if let Some((at, elsewhere)) = &knowledge.known
             && at.elapsed() < max_age
         {
-            return Begun::Known(Arc::clone(elsewhere));
+            return Requested::Known(Arc::clone(elsewhere));
         }
-        if let Some(reading) = knowledge.reading.as_ref().filter(|reading| !reading.is_over()) {
-            return Begun::Reading(reading.clone());
+        if let Some(reading) = knowledge.reading.as_ref().filter(|reading| !reading.is_finished()) {
+            return Requested::Reading(reading.clone());
         }
         if let Some((at, failure)) = &knowledge.failed
             && at.elapsed() < NEGATIVE_MAX_AGE
         {
-            return Begun::Failed(failure.clone());
+            return Requested::Failed(failure.clone());
         }
         let (sender, end) = watch::channel(());
         let since = Instant::now();
@@ -294,7 +294,7 @@ impl HandledTypes {
             drop(knowledge);
             drop(sender);
         });
-        Begun::Reading(reading)
+        Requested::Reading(reading)
     }
 
     /// A node or worker has registered or left: the cached value is outdated.
@@ -351,7 +351,7 @@ impl HandledTypes {
 
     /// Records a job that has become pending. [`check_pending`](Self::check_pending) checks whether its type has a
     /// handler.
-    pub fn note_pending(&self, job: &Job) {
+    pub fn record_pending(&self, job: &Job) {
         // Logged types are checked together with health.
         if self.is_own(&job.job_type) || self.logged().types.contains(&job.job_type) {
             return;
@@ -367,8 +367,8 @@ impl HandledTypes {
         loop {
             self.0.has_pending.notified().await;
             tokio::time::sleep(COLLECTION_TIME).await;
-            let noted = std::mem::take(&mut *self.0.pending.lock().unwrap_or_else(PoisonError::into_inner));
-            for (job_type, queue) in noted {
+            let recorded = std::mem::take(&mut *self.0.pending.lock().unwrap_or_else(PoisonError::into_inner));
+            for (job_type, queue) in recorded {
                 if let Err(failure) = self.runs(&job_type, &queue).await {
                     debug!("failed to read what runs jobs of type '{job_type}': {failure}");
                     break;

@@ -86,11 +86,11 @@ pub struct QueueRegistryDeps {
     /// Address of the QueueRegistry itself.
     pub own_address: Addr<QueueRegistry>,
     /// The node's lease.
-    pub gate: SharedNodeLease,
+    pub node_lease: SharedNodeLease,
     /// Notifies other nodes, if there are any.
     pub notifier: Option<Recipient<Broadcast>>,
     /// Remote workers that wait for jobs.
-    pub arrivals: JobWaiters,
+    pub job_waiters: JobWaiters,
     /// Due job types by queue, for workers that accept jobs of many queues.
     pub due_types: DueTypes,
     /// Spans of jobs.
@@ -107,7 +107,7 @@ struct RunningQueue {
 
 /// The actor.
 pub struct QueueRegistry {
-    parts: QueueRegistryDeps,
+    deps: QueueRegistryDeps,
     queues: HashMap<QueueName, RunningQueue>,
     paused: HashMap<QueueName, bool>,
     /// Number of changes of the paused state: a read that started before a change is outdated.
@@ -127,9 +127,9 @@ pub struct QueueRegistry {
 
 impl QueueRegistry {
     /// A registry without queues.
-    pub fn new(parts: QueueRegistryDeps) -> Self {
+    pub fn new(deps: QueueRegistryDeps) -> Self {
         Self {
-            parts,
+            deps,
             queues: HashMap::new(),
             paused: HashMap::new(),
             switches: 0,
@@ -144,8 +144,8 @@ impl QueueRegistry {
 
     /// Reads the queues and their paused state, and starts them.
     fn load(&mut self, ctx: &mut Context<Self>) {
-        let repository = Arc::clone(&self.parts.repository);
-        let now = self.parts.clock.now();
+        let repository = Arc::clone(&self.deps.repository);
+        let now = self.deps.clock.now();
         let switches_before = self.switches;
         let read = async move { repository.queues(now).await };
         ctx.spawn(
@@ -153,7 +153,7 @@ impl QueueRegistry {
                 .map(move |answer: Result<_, RepositoryError>, queues, ctx| match answer {
                     Ok(stored) => {
                         let mut named: Vec<QueueName> = queues
-                            .parts
+                            .deps
                             .configured
                             .iter()
                             .map(|settings| settings.name.clone())
@@ -192,7 +192,7 @@ impl QueueRegistry {
             deliver(&queue.address, SetPaused { is_paused }, ctx);
         }
         if !is_paused && was_paused == Some(true) {
-            self.parts.arrivals.notify(&announced, None);
+            self.deps.job_waiters.notify(&announced, None);
         }
     }
 
@@ -239,7 +239,7 @@ impl Handler<JobsDue> for QueueRegistry {
 
     fn handle(&mut self, JobsDue { by_queue }: JobsDue, ctx: &mut Context<Self>) {
         for (name, jobs) in by_queue {
-            self.parts.arrivals.notify(&name, Some(&jobs));
+            self.deps.job_waiters.notify(&name, Some(&jobs));
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, JobsReady { jobs }, ctx);
             }
@@ -252,7 +252,7 @@ impl Handler<QueuesDue> for QueueRegistry {
 
     fn handle(&mut self, QueuesDue { queues }: QueuesDue, ctx: &mut Context<Self>) {
         for name in queues {
-            self.parts.arrivals.notify(&name, None);
+            self.deps.job_waiters.notify(&name, None);
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, Poll, ctx);
             }
@@ -264,7 +264,7 @@ impl Handler<JobsAvailable> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, JobsAvailable { queue }: JobsAvailable, ctx: &mut Context<Self>) {
-        self.parts.arrivals.notify(&queue, None);
+        self.deps.job_waiters.notify(&queue, None);
         if let Some(queue) = self.queue(&queue) {
             deliver(&queue.address, PollWhenIdle, ctx);
         }

@@ -4,10 +4,10 @@
 //! never waits: a subscriber that can't keep up loses events, and receives their number with the next message that its
 //! channel has capacity for. A consumer that must not miss any reads storage and uses the bus as a wake-up.
 //!
-//! States (metrics, health: [`Topic::is_state`]) are not lost but coalesced: a slow subscriber receives the newest, and of
-//! many queues that change at once it receives a part per reading and the others in turns (`subscriber/turns.rs`). The bus
-//! keeps the newest of each for later subscribers; the metrics sampler, notified by [`TopicsSubscribed`], determines when
-//! they receive them.
+//! States (metrics, health: [`Topic::is_state`]) are not lost but coalesced: a slow subscriber receives the newest, and
+//! of many queues that change at once it receives a part per reading and the others in turns (`subscriber/turns.rs`).
+//! The bus keeps the newest of each for later subscribers; the metrics sampler, notified by [`TopicsSubscribed`],
+//! determines when they receive them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::monitoring::messages::TopicsSubscribed;
 
 pub use super::encoded_event::{Form, Published};
-pub use super::subscriber::Heard;
+pub use super::subscriber::StreamItem;
 
 /// Capacity of the mailbox: a message is the events of one commit.
 pub const MAILBOX_CAPACITY: usize = 1_024;
@@ -36,8 +36,8 @@ pub const MAILBOX_CAPACITY: usize = 1_024;
 /// Interval at which the bus retries subscribers with a backlog.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Number of queues that a new subscriber receives whose filter names none: those with the most unfinished jobs. The others
-/// follow when they change.
+/// Number of queues that a new subscriber receives whose filter names none: those with the most unfinished jobs. The
+/// others follow when they change.
 const FIRST_QUEUES: usize = 100;
 
 /// Bytes of a job's texts that are buffered for slow subscribers. Larger ones are read when they are sent.
@@ -105,8 +105,8 @@ impl EventBusHandle {
         self.interest.is_any_in(topic)
     }
 
-    /// Publishes events, in order. If the mailbox is full they are dropped, and subscribers receive their number: commits
-    /// never wait for subscribers.
+    /// Publishes events, in order. If the mailbox is full they are dropped, and subscribers receive their number:
+    /// commits never wait for subscribers.
     pub fn publish(&self, events: Vec<Event>) {
         let count = events.len();
         let events = events.into_iter().map(without_large_texts).collect();
@@ -132,40 +132,40 @@ impl EventBusHandle {
     }
 
     /// A subscription that receives nothing before its first filter. Its channel has this capacity.
-    pub fn listener(&self, events_behind_max: usize) -> Listening {
-        let (sender, heard) = mpsc::channel(events_behind_max.max(1));
-        Listening {
+    pub fn subscribe(&self, event_buffer: usize) -> Subscription {
+        let (sender, items) = mpsc::channel(event_buffer.max(1));
+        Subscription {
             id: self.next_subscriber.fetch_add(1, Ordering::Relaxed),
             bus: self.address.clone(),
             sender,
-            heard,
+            items,
         }
     }
 }
 
 /// A subscription, which ends when it is dropped.
-pub struct Listening {
+pub struct Subscription {
     id: u64,
     bus: Addr<EventBus>,
-    sender: mpsc::Sender<Heard>,
+    sender: mpsc::Sender<StreamItem>,
     /// Receives its messages.
-    pub heard: mpsc::Receiver<Heard>,
+    pub items: mpsc::Receiver<StreamItem>,
 }
 
-impl Listening {
-    /// Replaces the filter. The message is sent during the call, so that filters keep the order of the calls; the future
-    /// resolves when the filter is in effect, to `false` if the bus has stopped.
-    pub fn listen_to(&self, filter: EventFilter) -> impl Future<Output = bool> + use<> {
-        let told = self.bus.send(Subscribe {
+impl Subscription {
+    /// Replaces the filter. The message is sent during the call, so that filters keep the order of the calls; the
+    /// future resolves when the filter is in effect, to `false` if the bus has stopped.
+    pub fn select(&self, filter: EventFilter) -> impl Future<Output = bool> + use<> {
+        let subscribed = self.bus.send(Subscribe {
             id: self.id,
             sender: self.sender.clone(),
             filter,
         });
-        async move { told.await.is_ok() }
+        async move { subscribed.await.is_ok() }
     }
 }
 
-impl Drop for Listening {
+impl Drop for Subscription {
     fn drop(&mut self) {
         // If the mailbox is full, the bus removes the subscriber with its next event.
         drop(self.bus.try_send(Unsubscribe { id: self.id }));
@@ -195,7 +195,7 @@ pub struct PublishState {
 #[rtype(result = "()")]
 struct Subscribe {
     id: u64,
-    sender: mpsc::Sender<Heard>,
+    sender: mpsc::Sender<StreamItem>,
     filter: EventFilter,
 }
 
@@ -278,14 +278,14 @@ impl Handler<Subscribe> for EventBus {
             sender,
             filter,
             fresh: BTreeMap::new(),
-            missed: 0,
+            dropped: 0,
             held: BTreeMap::new(),
             turns: Turns::default(),
         };
         let old_filter = before.map_or_else(EventFilter::default, |before| {
             self.interest.leave(&before.filter);
             subscriber.fresh = before.fresh;
-            subscriber.missed = before.missed;
+            subscriber.dropped = before.dropped;
             subscriber.held = before.held;
             subscriber.turns = before.turns;
             before.filter
@@ -336,7 +336,7 @@ impl Handler<Publish> for EventBus {
             .collect();
         self.send_all(ctx, |subscriber| {
             if subscriber.filter.has(Topic::Jobs) || subscriber.filter.has(Topic::Queues) {
-                subscriber.missed += lost;
+                subscriber.dropped += lost;
             }
             for event in &published {
                 if subscriber.filter.wants(event.event()) {
@@ -388,8 +388,8 @@ impl Handler<PublishState> for EventBus {
             if let Some(before) = before {
                 let is_new = |event: &&Arc<Published>| !before.wants(event.event());
                 let mut first: Vec<&Arc<Published>> = states.extract_if(.., |event| is_new(event)).collect();
-                let missed = known.iter().filter(wanted).filter(is_new);
-                first.extend(missed.filter(|event| !published_now.iter().any(|state| Arc::ptr_eq(state, event))));
+                let others = known.iter().filter(wanted).filter(is_new);
+                first.extend(others.filter(|event| !published_now.iter().any(|state| Arc::ptr_eq(state, event))));
                 if first.len() > FIRST_QUEUES && !subscriber.filter.names_queues(topic) {
                     first.sort_by_key(|event| std::cmp::Reverse(unfinished_jobs(event.event())));
                     first.truncate(FIRST_QUEUES);

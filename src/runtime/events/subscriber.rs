@@ -15,13 +15,13 @@ use crate::domain::events::filter::EventFilter;
 
 /// A message to a subscriber.
 #[derive(Clone)]
-pub enum Heard {
+pub enum StreamItem {
     /// An event.
     Event(Arc<Published>),
     /// The subscriber was too slow: events were dropped.
     Lagged {
         /// Number of dropped events.
-        missed: usize,
+        dropped: usize,
     },
 }
 
@@ -30,12 +30,12 @@ pub(crate) struct Closed;
 
 /// A subscriber.
 pub(crate) struct Subscriber {
-    pub(crate) sender: mpsc::Sender<Heard>,
+    pub(crate) sender: mpsc::Sender<StreamItem>,
     pub(crate) filter: EventFilter,
     /// Topics whose state it has not received yet, with its filter before.
     pub(crate) fresh: BTreeMap<Topic, EventFilter>,
     /// Number of dropped events that it has not been notified of.
-    pub(crate) missed: usize,
+    pub(crate) dropped: usize,
     /// The newest states that its channel had no capacity for.
     pub(crate) held: BTreeMap<StateKey, Arc<Published>>,
     /// Changed queues that wait for a later reading.
@@ -50,7 +50,7 @@ impl Subscriber {
             self.set_aside(published);
             return Ok(());
         }
-        match self.sender.try_send(Heard::Event(Arc::clone(published))) {
+        match self.sender.try_send(StreamItem::Event(Arc::clone(published))) {
             Ok(()) => Ok(()),
             Err(TrySendError::Full(_)) => {
                 self.set_aside(published);
@@ -79,26 +79,26 @@ impl Subscriber {
             Some(key) => {
                 self.held.insert(key, Arc::clone(published));
             }
-            None => self.missed += 1,
+            None => self.dropped += 1,
         }
     }
 
     /// `true` if it has a backlog.
     pub(crate) fn is_behind(&self) -> bool {
-        self.missed > 0 || !self.held.is_empty()
+        self.dropped > 0 || !self.held.is_empty()
     }
 
     /// Sends the backlog, as far as the channel has capacity.
     pub(crate) fn catch_up(&mut self) -> Result<(), Closed> {
-        if self.missed > 0 {
-            match self.sender.try_send(Heard::Lagged { missed: self.missed }) {
-                Ok(()) => self.missed = 0,
+        if self.dropped > 0 {
+            match self.sender.try_send(StreamItem::Lagged { dropped: self.dropped }) {
+                Ok(()) => self.dropped = 0,
                 Err(TrySendError::Full(_)) => return Ok(()),
                 Err(TrySendError::Closed(_)) => return Err(Closed),
             }
         }
         while let Some(held) = self.held.first_entry() {
-            match self.sender.try_send(Heard::Event(Arc::clone(held.get()))) {
+            match self.sender.try_send(StreamItem::Event(Arc::clone(held.get()))) {
                 Ok(()) => {
                     held.remove();
                 }

@@ -207,19 +207,19 @@ struct Pruned {
 
 /// The actor.
 pub struct Pruner {
-    parts: PrunerDeps,
+    deps: PrunerDeps,
 }
 
 impl Pruner {
     /// A Pruner whose first round follows soon after its start.
-    pub fn new(parts: PrunerDeps) -> Self {
-        Self { parts }
+    pub fn new(deps: PrunerDeps) -> Self {
+        Self { deps }
     }
 
     fn tick_later(&self, wait: Duration, ctx: &mut Context<Self>) {
         ctx.run_later(wait, |pruner, ctx| {
-            let parts = pruner.parts.clone();
-            let round = async move { parts.prune().await };
+            let deps = pruner.deps.clone();
+            let round = async move { deps.prune().await };
             ctx.spawn(round.into_actor(pruner).map(|pruned, pruner, ctx| {
                 let Pruned { jobs, has_more } = pruned;
                 if jobs > 0 {

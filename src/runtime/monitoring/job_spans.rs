@@ -50,19 +50,19 @@ struct Exported {
     /// Sampling ratio of traces that no caller has started.
     ratio: SamplingRatio,
     /// Ratio of sampled traces that are exported.
-    told: Arc<Told>,
+    export_ratio: Arc<ExportRatio>,
     reports: ReportChannel<TraceReport>,
 }
 
 #[derive(Debug)]
-struct Told(AtomicU64);
+struct ExportRatio(AtomicU64);
 
 impl Traces {
     /// Traces with an exporter. `ratio` is the sampling ratio of traces that no caller has started.
     pub fn exported(ratio: SamplingRatio) -> Self {
         Self(Some(Exported {
             ratio,
-            told: Arc::new(Told(AtomicU64::new(SamplingRatio::all().number()))),
+            export_ratio: Arc::new(ExportRatio(AtomicU64::new(SamplingRatio::all().number()))),
             reports: ReportChannel::default(),
         }))
     }
@@ -73,7 +73,7 @@ impl Traces {
     }
 
     /// Number of dropped reports.
-    pub fn missed(&self) -> u64 {
+    pub fn dropped(&self) -> u64 {
         self.0.as_ref().map_or(0, |exported| exported.reports.dropped())
     }
 
@@ -85,7 +85,7 @@ impl Traces {
     /// Sets the ratio of sampled traces that are exported.
     pub fn set_sampling_ratio(&self, ratio: SamplingRatio) {
         if let Some(exported) = &self.0 {
-            exported.told.0.store(ratio.number(), Ordering::Relaxed);
+            exported.export_ratio.0.store(ratio.number(), Ordering::Relaxed);
         }
     }
 
@@ -96,7 +96,7 @@ impl Traces {
             Some(exported) => {
                 let exported = exported.clone();
                 CallReporter::new(move |call| {
-                    if exported.told().includes(call.span_context.trace_id) {
+                    if exported.export_ratio().includes(call.span_context.trace_id) {
                         exported.reports.try_send(TraceReport::Called(call));
                     }
                 })
@@ -142,36 +142,36 @@ impl Traces {
     }
 
     /// `true` if there is an exporter.
-    pub(crate) fn are_told(&self) -> bool {
+    pub(crate) fn have_subscriber(&self) -> bool {
         self.0
             .as_ref()
             .is_some_and(|exported| exported.reports.has_subscriber())
     }
 
     /// Reports an applied change, at this time.
-    pub(crate) fn note(&self, change: &Change, applied: &Applied, at: DateTime<Utc>) {
+    pub(crate) fn record(&self, change: &Change, applied: &Applied, at: DateTime<Utc>) {
         let Some(exported) = &self.0 else { return };
         match (change, applied) {
             (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
                 let new = jobs.iter().zip(inserted).filter(|(_, one)| **one == Inserted::New);
-                exported.tell_created(new.map(|(job, _)| job), at);
+                exported.report_created(new.map(|(job, _)| job), at);
             }
             (Change::Recurring(RecurringChange::Fire(fire)), Applied::Fired(fired)) => {
                 let new = fire.occurrences.iter().zip(fired).filter(|(_, is_new)| **is_new);
-                exported.tell_created(new.map(|(job, _)| job), at);
+                exported.report_created(new.map(|(job, _)| job), at);
             }
             (Change::Recurring(RecurringChange::Trigger { occurrence, .. }), Applied::Fired(fired))
                 if fired.contains(&true) =>
             {
-                exported.tell_created(std::iter::once(occurrence), at);
+                exported.report_created(std::iter::once(occurrence), at);
             }
             (Change::Job(JobChange::Start { jobs }), Applied::Started(started)) => {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
-                exported.tell_started(taken.map(|(job, _)| job));
+                exported.report_started(taken.map(|(job, _)| job));
             }
-            (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => exported.tell_started(jobs.iter()),
+            (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => exported.report_started(jobs.iter()),
             (Change::Job(JobChange::Finish { job, attempt, .. }), Applied::Finished(Finished::Stored))
-                if exported.tells(job) =>
+                if exported.exports(job) =>
             {
                 exported.reports.try_send(TraceReport::Ended {
                     job: Arc::clone(job),
@@ -185,24 +185,24 @@ impl Traces {
 }
 
 impl Exported {
-    fn told(&self) -> SamplingRatio {
-        SamplingRatio::from_number(self.told.0.load(Ordering::Relaxed))
+    fn export_ratio(&self) -> SamplingRatio {
+        SamplingRatio::from_number(self.export_ratio.0.load(Ordering::Relaxed))
     }
 
-    fn tells(&self, job: &Job) -> bool {
+    fn exports(&self, job: &Job) -> bool {
         let trace = JobTrace::of(job, self.ratio);
-        trace.is_sampled && self.told().includes(trace.trace_id)
+        trace.is_sampled && self.export_ratio().includes(trace.trace_id)
     }
 
-    fn tell_created<'a>(&self, jobs: impl Iterator<Item = &'a Arc<Job>>, at: DateTime<Utc>) {
-        for job in jobs.filter(|job| self.tells(job)) {
+    fn report_created<'a>(&self, jobs: impl Iterator<Item = &'a Arc<Job>>, at: DateTime<Utc>) {
+        for job in jobs.filter(|job| self.exports(job)) {
             let job = Arc::clone(job);
             self.reports.try_send(TraceReport::Created { job, at });
         }
     }
 
-    fn tell_started<'a>(&self, jobs: impl Iterator<Item = &'a Arc<Job>>) {
-        for job in jobs.filter(|job| self.tells(job)) {
+    fn report_started<'a>(&self, jobs: impl Iterator<Item = &'a Arc<Job>>) {
+        for job in jobs.filter(|job| self.exports(job)) {
             self.reports.try_send(TraceReport::Started(Arc::clone(job)));
         }
     }

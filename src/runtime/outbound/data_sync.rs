@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Supervised, WrapFuture};
-use tracing::{info, warn};
+use tracing::{info, trace, warn};
 
 use super::options::SyncTarget;
 use crate::domain::values::id::{JobId, NodeId};
@@ -55,7 +55,7 @@ pub struct SyncSenderDeps {
     /// This node.
     pub node: NodeId,
     /// The node's lease.
-    pub gate: SharedNodeLease,
+    pub node_lease: SharedNodeLease,
     /// The time of day.
     pub clock: Clock,
 }
@@ -74,7 +74,7 @@ enum Cut {
 impl SyncSenderDeps {
     /// Sends all pending changes if this node owns the target.
     async fn round(&self) -> Result<(), Cut> {
-        if !self.gate.is_open() {
+        if !self.node_lease.is_open() {
             return Ok(());
         }
         let hold = Change::Feed(FeedChange::Hold {
@@ -95,7 +95,7 @@ impl SyncSenderDeps {
             if has_gap {
                 warn!("sync target '{}' missed changes beyond retention", self.target.name);
             }
-            if jobs.is_empty() || !self.gate.is_open() {
+            if jobs.is_empty() || !self.node_lease.is_open() {
                 return Ok(());
             }
             let body = batch(&jobs, end, &self.target.fields);
@@ -147,7 +147,7 @@ impl SyncSenderDeps {
     async fn send(&self, id: &str, body: String) -> Result<(), Cut> {
         let secrets: Vec<&SigningSecret> = self.target.secret.iter().collect();
         let now = self.clock.now();
-        let letter = DeliveryRequest {
+        let delivery = DeliveryRequest {
             url: &self.target.url,
             id,
             secrets: &secrets,
@@ -155,7 +155,7 @@ impl SyncSenderDeps {
             span_context: None,
             propagated: None,
         };
-        let sent = post(&self.client, letter, body, self.timeout, now).await;
+        let sent = post(&self.client, delivery, body, self.timeout, now).await;
         let wait = match sent.reply {
             Reply::Accepted => return Ok(()),
             Reply::Gone => None,
@@ -173,35 +173,36 @@ impl SyncSenderDeps {
 
 /// The actor.
 pub struct SyncSender {
-    parts: SyncSenderDeps,
+    deps: SyncSenderDeps,
     /// Number of consecutive interrupted rounds.
     cuts: u32,
 }
 
 impl SyncSender {
     /// A sender that starts at once.
-    pub fn new(parts: SyncSenderDeps) -> Self {
-        Self { parts, cuts: 0 }
+    pub fn new(deps: SyncSenderDeps) -> Self {
+        Self { deps, cuts: 0 }
     }
 
-    fn begin(&self, ctx: &mut Context<Self>) {
-        let parts = self.parts.clone();
-        let round = async move { parts.round().await };
+    fn run_round(&self, ctx: &mut Context<Self>) {
+        let deps = self.deps.clone();
+        let round = async move { deps.round().await };
         ctx.spawn(round.into_actor(self).map(|ended, sender, ctx| {
             let wait = sender.wait_after(ended);
-            ctx.run_later(wait, |sender, ctx| sender.begin(ctx));
+            ctx.run_later(wait, |sender, ctx| sender.run_round(ctx));
         }));
     }
 
     fn wait_after(&mut self, ended: Result<(), Cut>) -> Duration {
-        let interval = self.parts.target.interval;
-        let name = &self.parts.target.name;
+        let interval = self.deps.target.interval;
+        let name = &self.deps.target.name;
         match ended {
             Ok(()) => {
                 if self.cuts > 0 {
                     info!("sync target '{name}' recovered");
                 }
                 self.cuts = 0;
+                trace!("sync target '{name}' is up to date");
                 interval
             }
             Err(cut) => {
@@ -230,7 +231,7 @@ impl Actor for SyncSender {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.begin(ctx);
+        self.run_round(ctx);
     }
 }
 

@@ -20,7 +20,7 @@ use actix::{
     StreamHandler, Supervised, WrapFuture,
 };
 use futures_util::stream;
-use tracing::{info, warn};
+use tracing::{info, trace, warn};
 
 use super::endpoint_sync::NodeEndpoints;
 use super::messages::{DrainDeliveries, OutboxUpdate, PollDeliveries, RefreshEndpoint, ReleaseEndpoint};
@@ -38,7 +38,7 @@ use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::actor::supervisor::{ActorSlot, Supervisor};
 use crate::runtime::cluster::node_lease::SharedNodeLease;
-use crate::runtime::events::event_bus::{EventBusHandle, Heard};
+use crate::runtime::events::event_bus::{EventBusHandle, StreamItem};
 use crate::runtime::writer::endpoint_cache::EndpointCache;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::repository::JobRepository;
@@ -69,7 +69,7 @@ pub struct WebhookDispatcherDeps {
     /// This node.
     pub node: NodeId,
     /// The node's lease.
-    pub gate: SharedNodeLease,
+    pub node_lease: SharedNodeLease,
     /// Limits the rate of deliveries.
     pub throttle: DeliveryThrottle,
     /// The arbiter of senders.
@@ -92,10 +92,10 @@ struct KeptSender {
 
 /// The actor.
 pub struct WebhookDispatcher {
-    parts: WebhookDispatcherDeps,
+    deps: WebhookDispatcherDeps,
     senders: HashMap<EndpointId, KeptSender>,
     is_polling: bool,
-    look_again: bool,
+    must_poll_again: bool,
     alerts: Vec<Event>,
     /// The last received change of health, which every new subscription receives again.
     last_alert: Option<Arc<HealthChange>>,
@@ -105,12 +105,12 @@ pub struct WebhookDispatcher {
 
 impl WebhookDispatcher {
     /// A dispatcher without endpoints.
-    pub fn new(parts: WebhookDispatcherDeps) -> Self {
+    pub fn new(deps: WebhookDispatcherDeps) -> Self {
         Self {
-            parts,
+            deps,
             senders: HashMap::new(),
             is_polling: false,
-            look_again: false,
+            must_poll_again: false,
             alerts: Vec::new(),
             last_alert: None,
             is_writing_alerts: false,
@@ -118,22 +118,25 @@ impl WebhookDispatcher {
         }
     }
 
-    fn look(&mut self, ctx: &mut Context<Self>) {
+    fn poll(&mut self, ctx: &mut Context<Self>) {
         if self.is_polling {
-            self.look_again = true;
+            self.must_poll_again = true;
             return;
         }
         self.is_polling = true;
-        let parts = self.parts.clone();
-        let look = async move { parts.owned_endpoints().await };
-        ctx.spawn(look.into_actor(self).map(|held, dispatcher, ctx| {
+        let deps = self.deps.clone();
+        let poll = async move { deps.owned_endpoints().await };
+        ctx.spawn(poll.into_actor(self).map(|held, dispatcher, ctx| {
             dispatcher.is_polling = false;
             match held {
-                Ok(held) => dispatcher.keep_senders(held),
+                Ok(held) => {
+                    trace!("read webhook endpoints");
+                    dispatcher.keep_senders(held);
+                }
                 Err(failure) => log_failure!(failure, "failed to read webhook endpoints: {failure}"),
             }
-            if std::mem::take(&mut dispatcher.look_again) {
-                dispatcher.look(ctx);
+            if std::mem::take(&mut dispatcher.must_poll_again) {
+                dispatcher.poll(ctx);
             }
         }));
     }
@@ -174,13 +177,13 @@ impl WebhookDispatcher {
                 options,
                 configured: _,
                 node: _,
-                gate,
+                node_lease,
                 throttle,
                 arbiter,
                 supervisor,
                 clock,
                 ids,
-            } = self.parts.clone();
+            } = self.deps.clone();
             if endpoint.secret.is_short() {
                 warn!(
                     "the secret of webhook endpoint '{}' has fewer than {} bytes and can be guessed; rotate it",
@@ -188,20 +191,20 @@ impl WebhookDispatcher {
                     SigningSecret::LENGTH_MIN
                 );
             }
-            let parts = WebhookSenderDeps {
+            let deps = WebhookSenderDeps {
                 repository,
                 writer,
                 endpoints,
                 options,
-                gate,
+                node_lease,
                 throttle,
                 clock,
                 ids,
             };
             let slot = ActorSlot::<WebhookSender>::new(sender::MAILBOX_CAPACITY);
-            let told = Arc::clone(&endpoint);
+            let subscribed = Arc::clone(&endpoint);
             let sender = slot.start(&arbiter, "WebhookSender", &supervisor, || {
-                WebhookSender::new(parts, told)
+                WebhookSender::new(deps, subscribed)
             });
             let sender = KeptSender {
                 endpoint: Arc::clone(&endpoint),
@@ -226,9 +229,9 @@ impl WebhookDispatcher {
         }
         let alerts = std::mem::take(&mut self.alerts);
         self.is_writing_alerts = true;
-        let parts = self.parts.clone();
+        let deps = self.deps.clone();
         let written = async move {
-            let written = parts.post_alerts(&alerts).await;
+            let written = deps.post_alerts(&alerts).await;
             (alerts, written)
         };
         ctx.spawn(written.into_actor(self).map(|(alerts, written), dispatcher, _| {
@@ -242,17 +245,17 @@ impl WebhookDispatcher {
     }
 
     fn listen(&self, ctx: &mut Context<Self>) {
-        let listening = self.parts.event_bus.listener(MAX_ALERTS);
-        let listens = listening.listen_to(EventFilter::all_of(Topic::SystemHealth));
-        ctx.spawn(listens.into_actor(self).map(move |_, _, ctx| {
-            ctx.add_stream(stream::unfold(listening, |mut listening| async move {
-                listening.heard.recv().await.map(|heard| (heard, listening))
+        let subscription = self.deps.event_bus.subscribe(MAX_ALERTS);
+        let selected = subscription.select(EventFilter::all_of(Topic::SystemHealth));
+        ctx.spawn(selected.into_actor(self).map(move |_, _, ctx| {
+            ctx.add_stream(stream::unfold(subscription, |mut subscription| async move {
+                subscription.items.recv().await.map(|item| (item, subscription))
             }));
         }));
     }
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        self.look(ctx);
+        self.poll(ctx);
         self.write_alerts(ctx);
     }
 }
@@ -262,7 +265,7 @@ impl Actor for WebhookDispatcher {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.listen(ctx);
-        self.look(ctx);
+        self.poll(ctx);
         ctx.run_interval(TICK, Self::tick);
     }
 }
@@ -271,7 +274,7 @@ impl Supervised for WebhookDispatcher {
     fn restarting(&mut self, _: &mut Context<Self>) {
         // The senders continue: a second one for an endpoint would send everything twice.
         self.is_polling = false;
-        self.look_again = false;
+        self.must_poll_again = false;
         self.is_writing_alerts = false;
     }
 }
@@ -281,14 +284,14 @@ report_mailbox_lag!(WebhookDispatcher);
 impl Handler<OutboxUpdate> for WebhookDispatcher {
     type Result = ();
 
-    fn handle(&mut self, news: OutboxUpdate, ctx: &mut Context<Self>) {
+    fn handle(&mut self, update: OutboxUpdate, ctx: &mut Context<Self>) {
         let OutboxUpdate {
             endpoints,
             is_any,
             is_changed,
-        } = news;
+        } = update;
         if is_changed {
-            self.look(ctx);
+            self.poll(ctx);
         }
         self.wake(|id| is_any || endpoints.contains(id));
     }
@@ -309,9 +312,9 @@ impl Handler<DrainDeliveries> for WebhookDispatcher {
     }
 }
 
-impl StreamHandler<Heard> for WebhookDispatcher {
-    fn handle(&mut self, heard: Heard, ctx: &mut Context<Self>) {
-        let Heard::Event(published) = heard else { return };
+impl StreamHandler<StreamItem> for WebhookDispatcher {
+    fn handle(&mut self, item: StreamItem, ctx: &mut Context<Self>) {
+        let StreamItem::Event(published) = item else { return };
         let event = published.event();
         let Event::SystemAlert { at: _, change } = event else {
             return;

@@ -153,15 +153,15 @@ impl NodeEndpoints {
     ) -> Result<(), EndpointSyncError> {
         let stored = repository.endpoints().await?;
         let mut changes = Vec::new();
-        for wanted in &*self.configured {
-            let id = id_of(&wanted.name);
+        for configured in &*self.configured {
+            let id = id_of(&configured.name);
             let before = stored
                 .iter()
                 .map(|stored| &stored.endpoint)
                 .find(|known| known.id == id);
             let after = match before {
-                Some(before) => changed(before, wanted, clock),
-                None => Some(new(id, wanted, clock)),
+                Some(before) => changed(before, configured, clock),
+                None => Some(new(id, configured, clock)),
             };
             changes.extend(after.map(|after| {
                 Change::Webhook(WebhookChange::Put {
@@ -185,7 +185,7 @@ impl NodeEndpoints {
     }
 }
 
-fn new(id: EndpointId, wanted: &ConfiguredEndpoint, clock: &Clock) -> Endpoint {
+fn new(id: EndpointId, configured: &ConfiguredEndpoint, clock: &Clock) -> Endpoint {
     let ConfiguredEndpoint {
         name,
         url,
@@ -194,7 +194,7 @@ fn new(id: EndpointId, wanted: &ConfiguredEndpoint, clock: &Clock) -> Endpoint {
         previous_secret,
         max_retries,
         retry_delay,
-    } = wanted.clone();
+    } = configured.clone();
     let now = crate::domain::values::timestamp::truncate_to_micros(clock.now());
     Endpoint {
         id,
@@ -220,7 +220,7 @@ fn configured_secret(secret: SigningSecret) -> PreviousSecret {
 }
 
 /// The endpoint as configured; `None` if it is unchanged. Its disabled state is kept.
-fn changed(before: &Endpoint, wanted: &ConfiguredEndpoint, clock: &Clock) -> Option<Endpoint> {
+fn changed(before: &Endpoint, configured: &ConfiguredEndpoint, clock: &Clock) -> Option<Endpoint> {
     let ConfiguredEndpoint {
         name,
         url,
@@ -229,7 +229,7 @@ fn changed(before: &Endpoint, wanted: &ConfiguredEndpoint, clock: &Clock) -> Opt
         previous_secret,
         max_retries,
         retry_delay,
-    } = wanted.clone();
+    } = configured.clone();
     let now = crate::domain::values::timestamp::truncate_to_micros(clock.now());
     let base = if before.secret == secret {
         before.changed(now)

@@ -1,5 +1,5 @@
-//! Webhooks and data sync. They run on a thread of their own, at a lower priority than jobs, and finish their deliveries
-//! before the server stops.
+//! Webhooks and data sync. They run on a thread of their own, at a lower priority than jobs, and finish their
+//! deliveries before the server stops.
 
 pub mod data_sync;
 pub mod dispatcher;
@@ -42,7 +42,7 @@ pub(super) struct OutboundDeps {
     pub(super) event_bus: EventBusHandle,
     pub(super) endpoints: EndpointCache,
     pub(super) node: NodeId,
-    pub(super) gate: SharedNodeLease,
+    pub(super) node_lease: SharedNodeLease,
     pub(super) throttle: DeliveryThrottle,
     pub(super) supervisor: Supervisor,
     pub(super) clock: Clock,
@@ -57,7 +57,7 @@ pub(super) struct Outbound {
 impl Outbound {
     /// Starts a sender for each sync target, and the dispatcher if webhooks are enabled.
     pub(super) fn start(
-        parts: OutboundDeps,
+        deps: OutboundDeps,
         webhooks: WebhookOptions,
         targets: Vec<SyncTarget>,
         slot: ActorSlot<WebhookDispatcher>,
@@ -70,30 +70,30 @@ impl Outbound {
             event_bus,
             endpoints,
             node,
-            gate,
+            node_lease,
             throttle,
             supervisor,
             clock,
             ids,
-        } = parts;
+        } = deps;
         for target in targets {
-            let parts = SyncSenderDeps {
+            let deps = SyncSenderDeps {
                 repository: Arc::clone(&repository),
                 writer: writer.clone(),
                 client: webhooks.clients.of(EndpointSource::Configuration).clone(),
                 timeout: webhooks.delivery.timeout,
                 target,
                 node,
-                gate: gate.clone(),
+                node_lease: node_lease.clone(),
                 clock: clock.clone(),
             };
             ActorSlot::new(data_sync::MAILBOX_CAPACITY)
-                .start(arbiter, "SyncSender", &supervisor, || SyncSender::new(parts));
+                .start(arbiter, "SyncSender", &supervisor, || SyncSender::new(deps));
         }
         if !webhooks.delivery.enable {
             return Self { dispatcher: None };
         }
-        let parts = WebhookDispatcherDeps {
+        let deps = WebhookDispatcherDeps {
             repository,
             writer,
             event_bus,
@@ -101,7 +101,7 @@ impl Outbound {
             configured: NodeEndpoints::of(&webhooks.delivery, node),
             options: webhooks,
             node,
-            gate,
+            node_lease,
             throttle,
             arbiter: arbiter.clone(),
             supervisor: supervisor.clone(),
@@ -109,7 +109,7 @@ impl Outbound {
             ids,
         };
         let dispatcher = slot.start(arbiter, "WebhookDispatcher", &supervisor, || {
-            WebhookDispatcher::new(parts)
+            WebhookDispatcher::new(deps)
         });
         Self {
             dispatcher: Some(dispatcher),

@@ -53,7 +53,7 @@ pub struct WebhookSenderDeps {
     /// The options.
     pub options: WebhookOptions,
     /// The node's lease.
-    pub gate: SharedNodeLease,
+    pub node_lease: SharedNodeLease,
     /// Limits the rate of deliveries.
     pub throttle: DeliveryThrottle,
     /// The time of day.
@@ -64,12 +64,12 @@ pub struct WebhookSenderDeps {
 
 /// The actor.
 pub struct WebhookSender {
-    parts: WebhookSenderDeps,
+    deps: WebhookSenderDeps,
     endpoint: Arc<Endpoint>,
     /// Deliveries in memory, in any state.
     known: HashSet<DeliveryId>,
     /// Outcomes that were recorded during a read, which may still have returned them as pending.
-    noted_meanwhile: Vec<DeliveryId>,
+    recorded_meanwhile: Vec<DeliveryId>,
     ready: VecDeque<DueDelivery>,
     in_flight: usize,
     outcomes: Vec<AttemptOutcome>,
@@ -78,7 +78,7 @@ pub struct WebhookSender {
     disable: Option<Disabled>,
     is_recording: bool,
     is_reading: bool,
-    look_again: bool,
+    must_poll_again: bool,
     paused_until: Option<Instant>,
     next_retry: Option<Instant>,
     is_retired: bool,
@@ -90,13 +90,13 @@ pub struct WebhookSender {
 
 impl WebhookSender {
     /// An idle sender.
-    pub fn new(parts: WebhookSenderDeps, endpoint: Arc<Endpoint>) -> Self {
+    pub fn new(deps: WebhookSenderDeps, endpoint: Arc<Endpoint>) -> Self {
         Self {
-            parts,
+            deps,
             failing_since: endpoint.failing_since,
             endpoint,
             known: HashSet::new(),
-            noted_meanwhile: Vec::new(),
+            recorded_meanwhile: Vec::new(),
             ready: VecDeque::new(),
             in_flight: 0,
             outcomes: Vec::new(),
@@ -104,7 +104,7 @@ impl WebhookSender {
             disable: None,
             is_recording: false,
             is_reading: false,
-            look_again: false,
+            must_poll_again: false,
             paused_until: None,
             next_retry: None,
             is_retired: false,
@@ -116,12 +116,12 @@ impl WebhookSender {
     /// `true` if a delivery may be sent now.
     fn may_send(&self) -> bool {
         let is_paused = self.paused_until.is_some_and(|until| Instant::now() < until);
-        !self.is_retired && !is_paused && self.parts.gate.is_open()
+        !self.is_retired && !is_paused && self.deps.node_lease.is_open()
     }
 
     fn read(&mut self, ctx: &mut Context<Self>) {
         if self.is_reading {
-            self.look_again = true;
+            self.must_poll_again = true;
             return;
         }
         if !self.may_send() || self.ready.len() > READ_SIZE / 2 || self.known.len() + READ_SIZE > MAX_KNOWN {
@@ -129,8 +129,8 @@ impl WebhookSender {
         }
         self.is_reading = true;
         let (repository, now, id) = (
-            Arc::clone(&self.parts.repository),
-            self.parts.clock.now(),
+            Arc::clone(&self.deps.repository),
+            self.deps.clock.now(),
             self.endpoint.id,
         );
         // Includes deliveries in memory, which are still due in storage.
@@ -142,7 +142,7 @@ impl WebhookSender {
                 Ok(due) => {
                     let new = due.into_iter().filter(|due| sender.known.insert(due.id));
                     sender.ready.extend(new);
-                    for id in std::mem::take(&mut sender.noted_meanwhile) {
+                    for id in std::mem::take(&mut sender.recorded_meanwhile) {
                         sender.known.remove(&id);
                     }
                     sender.send(ctx);
@@ -153,12 +153,12 @@ impl WebhookSender {
                         "failed to read deliveries to '{}': {failure}",
                         sender.endpoint.name
                     );
-                    for id in std::mem::take(&mut sender.noted_meanwhile) {
+                    for id in std::mem::take(&mut sender.recorded_meanwhile) {
                         sender.known.remove(&id);
                     }
                 }
             }
-            if std::mem::take(&mut sender.look_again) {
+            if std::mem::take(&mut sender.must_poll_again) {
                 sender.read(ctx);
             }
         }));
@@ -167,7 +167,7 @@ impl WebhookSender {
     /// Updates the endpoint from the cache. A change takes effect once its caller has the response: no delivery
     /// starts with the former secret, or to a disabled or deleted endpoint.
     fn refresh_endpoint(&mut self) -> bool {
-        let Some(endpoint) = self.parts.endpoints.enabled(self.endpoint.id) else {
+        let Some(endpoint) = self.deps.endpoints.enabled(self.endpoint.id) else {
             return false;
         };
         if endpoint.revision != self.endpoint.revision {
@@ -180,25 +180,25 @@ impl WebhookSender {
 
     fn send(&mut self, ctx: &mut Context<Self>) {
         if !self.refresh_endpoint() || !self.may_send() {
-            // Read again when they may be sent: another node may have sent them by then.
+            // Read again when they may be sent: another node may have sent them meanwhile.
             for due in self.ready.drain(..) {
                 self.known.remove(&due.id);
             }
             return;
         }
-        while self.in_flight < self.parts.options.delivery.concurrency {
+        while self.in_flight < self.deps.options.delivery.concurrency {
             let Some(first) = self.ready.front() else { return };
-            let late = self.parts.clock.now() - first.message.at;
-            if !self.parts.throttle.may_begin(late.to_std().unwrap_or_default()) {
+            let late = self.deps.clock.now() - first.message.at;
+            if !self.deps.throttle.may_start(late.to_std().unwrap_or_default()) {
                 self.send_later(ctx);
                 return;
             }
             let Some(due) = self.ready.pop_front() else { return };
             self.in_flight += 1;
-            let client = self.parts.options.clients.of(self.endpoint.source).clone();
-            let (endpoint, wait) = (Arc::clone(&self.endpoint), self.parts.options.delivery.timeout);
-            let now = self.parts.clock.now();
-            let calls = self.parts.options.calls.clone();
+            let client = self.deps.options.clients.of(self.endpoint.source).clone();
+            let (endpoint, wait) = (Arc::clone(&self.endpoint), self.deps.options.delivery.timeout);
+            let now = self.deps.clock.now();
+            let calls = self.deps.options.calls.clone();
             let sent = async move {
                 let place = span_context_of(&calls, &endpoint, &due);
                 let sent = deliver(&client, &endpoint, &due.message, place, wait, now).await;
@@ -207,7 +207,7 @@ impl WebhookSender {
             };
             ctx.spawn(sent.into_actor(self).map(|(due, sent), sender, ctx| {
                 sender.in_flight -= 1;
-                sender.settle(&due, sent, ctx);
+                sender.complete(&due, sent, ctx);
                 sender.send(ctx);
                 sender.flush(ctx);
             }));
@@ -226,7 +226,7 @@ impl WebhookSender {
 
     /// Polls at this time, unless an earlier poll is scheduled; later times are found by the dispatcher's ticks.
     fn poll_at(&mut self, at: DateTime<Utc>, ctx: &mut Context<Self>) {
-        let wait = (at - self.parts.clock.now()).to_std().unwrap_or_default();
+        let wait = (at - self.deps.clock.now()).to_std().unwrap_or_default();
         let at = Instant::now() + wait;
         if self.next_retry.is_some_and(|next| next <= at && Instant::now() < next) {
             return;
@@ -255,7 +255,7 @@ impl Actor for WebhookSender {
 impl Supervised for WebhookSender {
     fn restarting(&mut self, _: &mut Context<Self>) {
         // Deliveries in flight are still due and are sent again.
-        *self = Self::new(self.parts.clone(), Arc::clone(&self.endpoint));
+        *self = Self::new(self.deps.clone(), Arc::clone(&self.endpoint));
     }
 }
 

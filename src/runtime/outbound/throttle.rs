@@ -34,13 +34,13 @@ pub struct CommitLoad(Arc<Mutex<Commits>>);
 struct Commits {
     ended: Duration,
     /// Start of the commit in progress.
-    began_at: Option<Instant>,
+    started_at: Option<Instant>,
 }
 
 impl CommitLoad {
     /// Records the start of a commit.
-    pub(crate) fn begin(&self) {
-        self.begin_at(Instant::now());
+    pub(crate) fn start(&self) {
+        self.start_at(Instant::now());
     }
 
     /// Records the end of a commit, if there was one.
@@ -48,20 +48,23 @@ impl CommitLoad {
         self.end_at(Instant::now());
     }
 
-    fn begin_at(&self, now: Instant) {
-        self.commits().began_at = Some(now);
+    fn start_at(&self, now: Instant) {
+        self.commits().started_at = Some(now);
     }
 
     fn end_at(&self, now: Instant) {
         let mut commits = self.commits();
-        let took = commits.began_at.take().map(|began_at| now.duration_since(began_at));
+        let took = commits
+            .started_at
+            .take()
+            .map(|started_at| now.duration_since(started_at));
         commits.ended += took.unwrap_or_default();
     }
 
     /// The total at this time.
     fn total(&self, now: Instant) -> Duration {
         let commits = self.commits();
-        let running = commits.began_at.map(|began_at| now.duration_since(began_at));
+        let running = commits.started_at.map(|started_at| now.duration_since(started_at));
         commits.ended + running.unwrap_or_default()
     }
 
@@ -80,7 +83,7 @@ struct State {
     commits: CommitLoad,
     /// Total time spent on commits at the last measurement, and its time.
     measured: Duration,
-    looked_at: Instant,
+    measured_at: Instant,
     is_busy: bool,
     bucket: f64,
     filled_at: Instant,
@@ -94,7 +97,7 @@ impl DeliveryThrottle {
             backlog,
             measured: commits.total(now),
             commits,
-            looked_at: now,
+            measured_at: now,
             is_busy: false,
             bucket: BURST,
             filled_at: now,
@@ -102,14 +105,14 @@ impl DeliveryThrottle {
     }
 
     /// `true` if a delivery with this delay may start now; otherwise it should be retried a little later.
-    pub(crate) fn may_begin(&self, late: Duration) -> bool {
+    pub(crate) fn may_start(&self, late: Duration) -> bool {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        late >= MAX_DELAY || state.may_begin(Instant::now())
+        late >= MAX_DELAY || state.may_start(Instant::now())
     }
 }
 
 impl State {
-    fn may_begin(&mut self, now: Instant) -> bool {
+    fn may_start(&mut self, now: Instant) -> bool {
         self.measure(now);
         if !self.is_busy || !self.backlog.is_any() {
             return true;
@@ -117,22 +120,22 @@ impl State {
         let since = now.duration_since(self.filled_at).as_secs_f64();
         self.filled_at = now;
         self.bucket = (self.bucket + since * PER_SECOND).min(BURST);
-        let may_begin = self.bucket >= 1.0;
-        if may_begin {
+        let may_start = self.bucket >= 1.0;
+        if may_start {
             self.bucket -= 1.0;
         }
-        may_begin
+        may_start
     }
 
     /// Measures the load of commits.
     fn measure(&mut self, now: Instant) {
-        let passed = now.duration_since(self.looked_at);
+        let passed = now.duration_since(self.measured_at);
         if passed >= WINDOW {
             let total = self.commits.total(now);
             let took = total.saturating_sub(self.measured);
             self.is_busy = passed < STALE && took >= passed.mul_f64(BUSY);
             self.measured = total;
-            self.looked_at = now;
+            self.measured_at = now;
         }
     }
 }
@@ -155,37 +158,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn while_jobs_wait_behind_commits_few_may_begin_and_those_that_are_late() {
+    fn while_jobs_wait_behind_commits_few_deliveries_start_and_late_ones_always() {
         let (backlog, commits) = (BacklogGauge::default(), CommitLoad::default());
-        let pace = DeliveryThrottle::new(backlog.clone(), commits.clone());
+        let throttle = DeliveryThrottle::new(backlog.clone(), commits.clone());
         let start = Instant::now();
-        let begun_at = |millis| {
-            let mut state = pace.0.lock().expect("a state");
+        let started_at = |millis| {
+            let mut state = throttle.0.lock().expect("a state");
             let now = start + Duration::from_millis(millis);
-            (0..1_000).filter(|_| state.may_begin(now)).count()
+            (0..1_000).filter(|_| state.may_start(now)).count()
         };
         let committed = |from: u64, to: u64| {
-            commits.begin_at(start + Duration::from_millis(from));
+            commits.start_at(start + Duration::from_millis(from));
             commits.end_at(start + Duration::from_millis(to));
         };
         committed(0, 90);
-        assert_eq!(begun_at(100), 1_000, "no jobs wait");
+        assert_eq!(started_at(100), 1_000, "no jobs wait");
         let mut jobs = backlog.part();
         jobs.set(true);
         committed(100, 190);
-        assert_eq!(begun_at(200), 40);
-        assert_eq!(begun_at(210), 10, "1,000 per second");
-        assert!(pace.may_begin(MAX_DELAY));
+        assert_eq!(started_at(200), 40);
+        assert_eq!(started_at(210), 10, "1,000 per second");
+        assert!(throttle.may_start(MAX_DELAY));
         committed(250, 260);
-        assert_eq!(begun_at(300), 1_000, "storage is not busy");
+        assert_eq!(started_at(300), 1_000, "storage is not busy");
         // A commit in progress counts up to now.
-        commits.begin_at(start + Duration::from_millis(300));
-        assert_eq!(begun_at(400), 40);
-        assert_eq!(begun_at(500), 40);
+        commits.start_at(start + Duration::from_millis(300));
+        assert_eq!(started_at(400), 40);
+        assert_eq!(started_at(500), 40);
         jobs.set(false);
-        assert_eq!(begun_at(501), 1_000);
+        assert_eq!(started_at(501), 1_000);
         // An outdated measurement is discarded.
         jobs.set(true);
-        assert_eq!(begun_at(10_000), 1_000);
+        assert_eq!(started_at(10_000), 1_000);
     }
 }

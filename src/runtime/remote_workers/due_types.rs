@@ -24,7 +24,7 @@ pub struct DueTypes {
 }
 
 struct Reading {
-    began: Instant,
+    started_at: Instant,
     found: Arc<TypesByQueue>,
 }
 
@@ -42,17 +42,17 @@ impl DueTypes {
     pub async fn since(&self, moment: Instant) -> Result<Arc<TypesByQueue>, RepositoryError> {
         // Callers that arrive during a read wait here and share the next one.
         let mut latest = self.latest.lock().await;
-        if let Some(reading) = latest.as_ref().filter(|reading| reading.began >= moment) {
+        if let Some(reading) = latest.as_ref().filter(|reading| reading.started_at >= moment) {
             return Ok(Arc::clone(&reading.found));
         }
-        let began = Instant::now();
+        let started_at = Instant::now();
         let mut found = TypesByQueue::new();
         for (queue, job_type) in self.repository.due_types(self.clock.now()).await? {
             found.entry(queue).or_default().push(job_type);
         }
         let found = Arc::new(found);
         *latest = Some(Reading {
-            began,
+            started_at,
             found: Arc::clone(&found),
         });
         Ok(found)

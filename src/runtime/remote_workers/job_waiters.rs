@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_waiter_is_notified_of_its_types_in_its_queues_also_before_it_waits() {
-        let arrivals = JobWaiters::default();
+        let job_waiters = JobWaiters::default();
         let mail = JobType::parse("Mail").expect("a type");
         let of_type = |name: &str, number| {
             let new = NewJob::of_type(JobType::parse(name).expect("a type"));
@@ -114,18 +114,18 @@ mod tests {
                 number,
             ))]
         };
-        let waiter = arrivals.wait(std::slice::from_ref(&mail), &[queue("a")]);
-        arrivals.notify(&queue("b"), None);
-        arrivals.notify(&queue("a"), Some(&of_type("Other", 1)));
+        let waiter = job_waiters.wait(std::slice::from_ref(&mail), &[queue("a")]);
+        job_waiters.notify(&queue("b"), None);
+        job_waiters.notify(&queue("a"), Some(&of_type("Other", 1)));
         assert_eq!(waiter.arrived().now_or_never(), None);
-        arrivals.notify(&queue("a"), Some(&of_type("Mail", 2)));
+        job_waiters.notify(&queue("a"), Some(&of_type("Mail", 2)));
         assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
         assert_eq!(waiter.arrived().now_or_never(), None);
-        arrivals.notify(&queue("a"), None);
+        job_waiters.notify(&queue("a"), None);
         assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
         drop(waiter);
-        arrivals.notify(&queue("a"), None);
-        drop(arrivals.wait(&[mail], &[]));
-        assert_eq!(lock(&arrivals.waiting).len(), 1, "dropped waiters are removed");
+        job_waiters.notify(&queue("a"), None);
+        drop(job_waiters.wait(&[mail], &[]));
+        assert_eq!(lock(&job_waiters.waiting).len(), 1, "dropped waiters are removed");
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::trace;
 
 use super::error::RemoteWorkerError;
 use super::operations::{RemoteWorkers, lock};
@@ -75,8 +76,8 @@ impl RemoteWorkers {
         let end = since + wait;
         let memory_end = since + wait.max(MEMORY_TIMEOUT);
         // Before the first poll, so that no arrival is missed.
-        let waiter = self.deps.arrivals.wait(&job_types, &queues);
-        let mut asked = Arc::clone(&queues);
+        let waiter = self.deps.job_waiters.wait(&job_types, &queues);
+        let mut polled = Arc::clone(&queues);
         loop {
             self.keep_lease(worker).await?;
             // In every round: a server may have registered a handler while the worker waits.
@@ -92,14 +93,14 @@ impl RemoteWorkers {
             }
             // Held during the poll only: waiting workers hold none.
             let Some(LeaseRoom { bytes, held }) = memory.reserve(limit) else {
-                if Instant::now() >= memory_end || self.deps.arrivals.is_closed() {
+                if Instant::now() >= memory_end || self.deps.job_waiters.is_closed() {
                     return Err(RemoteWorkerError::NoMemory);
                 }
                 tokio::time::sleep(MEMORY_POLL_INTERVAL).await;
                 continue;
             };
             let from = LeaseFromQueues {
-                queues: asked,
+                queues: polled,
                 lease: LeaseJobs {
                     worker,
                     job_types: allowed,
@@ -111,7 +112,7 @@ impl RemoteWorkers {
                 },
                 since,
             };
-            let began = Instant::now();
+            let polled_at = Instant::now();
             // No jobs while the registry is being restarted.
             let leased = self
                 .deps
@@ -126,7 +127,7 @@ impl RemoteWorkers {
                     ages.age_of((job.id, job.attempt), Duration::ZERO, now);
                 }
             }
-            if !leased.jobs.is_empty() || Instant::now() >= end || self.deps.arrivals.is_closed() {
+            if !leased.jobs.is_empty() || Instant::now() >= end || self.deps.job_waiters.is_closed() {
                 return Ok(LeasedJobs {
                     jobs: leased.jobs,
                     refused,
@@ -140,10 +141,11 @@ impl RemoteWorkers {
                 .min(POLL_INTERVAL)
                 .min(self.renewal_interval());
             let next = end.min(Instant::now() + pause);
-            (asked, since) = match tokio::time::timeout_at(next, waiter.arrived()).await {
+            trace!(%worker, "no due jobs for the worker, waiting");
+            (polled, since) = match tokio::time::timeout_at(next, waiter.arrived()).await {
                 Ok(arrived) if !arrived.is_empty() => (arrived.into(), Instant::now()),
                 // Another worker may have polled meanwhile.
-                _ => (Arc::clone(&queues), began),
+                _ => (Arc::clone(&queues), polled_at),
             };
         }
     }

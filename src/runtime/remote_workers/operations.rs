@@ -33,7 +33,7 @@ pub struct RemoteWorkersDeps {
     /// Leases jobs.
     pub queues: Addr<QueueRegistry>,
     /// Workers that wait for jobs.
-    pub arrivals: JobWaiters,
+    pub job_waiters: JobWaiters,
     /// The job types that servers run themselves.
     pub handled: HandledTypes,
     /// Size limits of results and errors.

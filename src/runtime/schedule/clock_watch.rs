@@ -86,7 +86,7 @@ impl ClockWatchDeps {
         loop {
             let found = self
                 .repository
-                .reckoned_after(self.clock.now() + STEP_MIN, BATCH)
+                .due_computed_after(self.clock.now() + STEP_MIN, BATCH)
                 .await?;
             // Read again: the storage may respond late, and jobs that were stored meanwhile are not ahead.
             let now = self.clock.now();
@@ -147,7 +147,7 @@ impl Check {
 
 /// The actor.
 pub struct ClockWatch {
-    parts: ClockWatchDeps,
+    deps: ClockWatchDeps,
     /// Difference between the time of day and the steady clock at the last comparison.
     offset: Option<TimeDelta>,
     /// Steps forward since the last step back.
@@ -160,9 +160,9 @@ pub struct ClockWatch {
 
 impl ClockWatch {
     /// A ClockWatch that checks storage when it starts.
-    pub fn new(parts: ClockWatchDeps) -> Self {
+    pub fn new(deps: ClockWatchDeps) -> Self {
         Self {
-            parts,
+            deps,
             offset: None,
             ahead_by: Vec::new(),
             due: Some(Check::START),
@@ -172,7 +172,7 @@ impl ClockWatch {
     }
 
     fn compare(&mut self) {
-        let offset = self.parts.clock.ahead_of_steady();
+        let offset = self.deps.clock.ahead_of_steady();
         let moved = self.offset.map_or(TimeDelta::zero(), |before| offset - before);
         self.offset = Some(offset);
         if moved > STEP_MIN {
@@ -204,8 +204,8 @@ impl ClockWatch {
         }
         let Some(check) = self.due.take() else { return };
         self.is_busy = true;
-        let parts = self.parts.clone();
-        let set_back = async move { parts.set_back(check).await };
+        let deps = self.deps.clone();
+        let set_back = async move { deps.set_back(check).await };
         ctx.spawn(set_back.into_actor(self).map(move |checked, watch, _| {
             watch.is_busy = false;
             if let Err(failure) = checked {
@@ -227,7 +227,7 @@ impl Actor for ClockWatch {
 
 impl Supervised for ClockWatch {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        *self = Self::new(self.parts.clone());
+        *self = Self::new(self.deps.clone());
     }
 }
 

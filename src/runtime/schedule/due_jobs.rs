@@ -1,6 +1,6 @@
 //! The Scheduler: the next due time of each queue.
 //!
-//! It keeps the earliest due time per queue and one timer for the earliest of all. When a time has come it wakes the
+//! It keeps the earliest due time per queue and one timer for the earliest of all. When a job is due it wakes the
 //! queue, which claims due jobs from storage, and reads the next times. Any number of delayed jobs therefore costs no
 //! memory, and an idle server sleeps. It also polls storage for unclaimed due jobs: another node may have stored
 //! delayed jobs and died, or a local actor may have stopped before it sent a notification.
@@ -47,7 +47,7 @@ pub struct SchedulerDeps {
 
 /// The actor.
 pub struct Scheduler {
-    parts: SchedulerDeps,
+    deps: SchedulerDeps,
     next: HashMap<QueueName, DateTime<Utc>>,
     timer: Option<(DateTime<Utc>, SpawnHandle)>,
     is_asking: bool,
@@ -58,9 +58,9 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// A Scheduler that reads due times from storage when it starts.
-    pub fn new(parts: SchedulerDeps) -> Self {
+    pub fn new(deps: SchedulerDeps) -> Self {
         Self {
-            parts,
+            deps,
             next: HashMap::new(),
             timer: None,
             is_asking: false,
@@ -87,7 +87,7 @@ impl Scheduler {
             ctx.cancel_future(handle);
         }
         // A past time fires at once, a distant one is checked again in between.
-        let wait = (earliest - self.parts.clock.now())
+        let wait = (earliest - self.deps.clock.now())
             .to_std()
             .unwrap_or_default()
             .min(MAX_SLEEP);
@@ -99,7 +99,7 @@ impl Scheduler {
     }
 
     fn fire(&mut self, ctx: &mut Context<Self>) {
-        let now = self.parts.clock.now();
+        let now = self.deps.clock.now();
         let due: Vec<QueueName> = self
             .next
             .iter()
@@ -113,7 +113,7 @@ impl Scheduler {
         for queue in &due {
             self.next.remove(queue);
         }
-        if self.parts.queues.try_send(QueuesDue { queues: due.clone() }).is_err() {
+        if self.deps.queues.try_send(QueuesDue { queues: due.clone() }).is_err() {
             // The mailbox is full: the times remain and fire again at once.
             for queue in due {
                 self.arm(queue, now);
@@ -131,23 +131,23 @@ impl Scheduler {
             return;
         }
         self.is_polling = true;
-        let repository = Arc::clone(&self.parts.repository);
-        let asked = async move { repository.next_due(DateTime::<Utc>::MIN_UTC).await };
-        ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
+        let repository = Arc::clone(&self.deps.repository);
+        let next = async move { repository.next_due(DateTime::<Utc>::MIN_UTC).await };
+        ctx.spawn(next.into_actor(self).map(|next, scheduler, ctx| {
             scheduler.is_polling = false;
-            let times = match answer {
+            let times = match next {
                 Ok(times) => times,
                 Err(failure) => {
                     log_failure!(failure, "polling for due jobs failed: {failure}");
                     return;
                 }
             };
-            let now = scheduler.parts.clock.now();
+            let now = scheduler.deps.clock.now();
             for (queue, due_at) in times {
                 if due_at > now {
                     scheduler.arm(queue, due_at);
                 } else {
-                    deliver(&scheduler.parts.queues, JobsAvailable { queue }, ctx);
+                    deliver(&scheduler.deps.queues, JobsAvailable { queue }, ctx);
                 }
             }
             scheduler.set_timer(ctx);
@@ -162,11 +162,11 @@ impl Scheduler {
             return;
         }
         self.is_asking = true;
-        let repository = Arc::clone(&self.parts.repository);
-        let asked = async move { repository.next_due(after).await };
-        ctx.spawn(asked.into_actor(self).map(move |answer, scheduler, ctx| {
+        let repository = Arc::clone(&self.deps.repository);
+        let next = async move { repository.next_due(after).await };
+        ctx.spawn(next.into_actor(self).map(move |next, scheduler, ctx| {
             scheduler.is_asking = false;
-            match answer {
+            match next {
                 Ok(times) => {
                     for (queue, due_at) in times {
                         scheduler.arm(queue, due_at);
@@ -190,8 +190,8 @@ impl Actor for Scheduler {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.read_next(self.parts.clock.now(), ctx);
-        let is_shared = self.parts.repository.is_shared();
+        self.read_next(self.deps.clock.now(), ctx);
+        let is_shared = self.deps.repository.is_shared();
         ctx.run_interval(
             if is_shared {
                 POLL_INTERVAL
@@ -205,7 +205,7 @@ impl Actor for Scheduler {
 
 impl Supervised for Scheduler {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        *self = Self::new(self.parts.clone());
+        *self = Self::new(self.deps.clone());
     }
 }
 
@@ -226,6 +226,6 @@ impl Handler<ResyncDueTimes> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, ResyncDueTimes: ResyncDueTimes, ctx: &mut Context<Self>) {
-        self.read_next(self.parts.clock.now(), ctx);
+        self.read_next(self.deps.clock.now(), ctx);
     }
 }

@@ -68,7 +68,7 @@ impl Checked {
 
 /// The actor.
 pub struct RecurringScheduler {
-    parts: RecurringSchedulerDeps,
+    deps: RecurringSchedulerDeps,
     token: Option<FencingToken>,
     timer: Option<SpawnHandle>,
     /// Timer of the next request for leadership, or the request in progress.
@@ -76,30 +76,30 @@ pub struct RecurringScheduler {
     /// The last check; `None` before the first one as the leader, and after a failure.
     checked: Option<Checked>,
     is_busy: bool,
-    must_look_again: bool,
+    must_read_again: bool,
 }
 
 impl RecurringScheduler {
     /// A RecurringScheduler that requests leadership when it starts.
-    pub fn new(parts: RecurringSchedulerDeps) -> Self {
+    pub fn new(deps: RecurringSchedulerDeps) -> Self {
         Self {
-            parts,
+            deps,
             token: None,
             timer: None,
             election: None,
             checked: None,
             is_busy: false,
-            must_look_again: false,
+            must_read_again: false,
         }
     }
 
-    fn ask_to_lead(&mut self, ctx: &mut Context<Self>) {
-        let parts = self.parts.clone();
-        let asked = async move { parts.request_leadership().await };
-        self.election = Some(ctx.spawn(asked.into_actor(self).map(|answer, scheduler, ctx| {
-            match answer {
+    fn campaign(&mut self, ctx: &mut Context<Self>) {
+        let deps = self.deps.clone();
+        let election = async move { deps.request_leadership().await };
+        self.election = Some(ctx.spawn(election.into_actor(self).map(|elected, scheduler, ctx| {
+            match elected {
                 Ok(token) => {
-                    if token.is_some() && token != scheduler.token && scheduler.parts.repository.is_shared() {
+                    if token.is_some() && token != scheduler.token && scheduler.deps.repository.is_shared() {
                         info!("elected scheduler leader");
                     }
                     let is_new = token != scheduler.token;
@@ -111,11 +111,9 @@ impl RecurringScheduler {
                 }
                 Err(failure) => log_failure!(failure, "leader election failed: {failure}"),
             }
-            scheduler.election = Some(
-                ctx.run_later(renewal_interval(scheduler.parts.lease), |scheduler, ctx| {
-                    scheduler.ask_to_lead(ctx)
-                }),
-            );
+            scheduler.election = Some(ctx.run_later(renewal_interval(scheduler.deps.lease), |scheduler, ctx| {
+                scheduler.campaign(ctx)
+            }));
         })));
     }
 
@@ -123,19 +121,19 @@ impl RecurringScheduler {
     fn start_round(&mut self, ctx: &mut Context<Self>) {
         let Some(token) = self.token else { return };
         if self.is_busy {
-            self.must_look_again = true;
+            self.must_read_again = true;
             return;
         }
         self.is_busy = true;
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
-        let parts = self.parts.clone();
-        let offset = parts.clock.ahead_of_steady();
+        let deps = self.deps.clone();
+        let offset = deps.clock.ahead_of_steady();
         let must_check = self.checked.is_none_or(|checked| checked.is_next_due(offset));
         let round = async move {
             let checked = if must_check {
-                parts.set_back(token).await
+                deps.set_back(token).await
             } else {
                 Ok(true)
             };
@@ -149,7 +147,7 @@ impl RecurringScheduler {
                 return (checked, Ok(lost));
             }
             // A failed check does not prevent due occurrences.
-            (checked, parts.create_occurrences(token).await)
+            (checked, deps.create_occurrences(token).await)
         };
         ctx.spawn(round.into_actor(self).map(move |(checked, round), scheduler, ctx| {
             scheduler.is_busy = false;
@@ -167,7 +165,7 @@ impl RecurringScheduler {
                     );
                 }
             }
-            let must_look_again = std::mem::take(&mut scheduler.must_look_again);
+            let must_read_again = std::mem::take(&mut scheduler.must_read_again);
             match round {
                 Ok(Round {
                     has_lost_lead: true, ..
@@ -177,7 +175,7 @@ impl RecurringScheduler {
                     // After a pause or a step of the clock, possibly no other node leads.
                     if let Some(election) = scheduler.election.take() {
                         ctx.cancel_future(election);
-                        scheduler.ask_to_lead(ctx);
+                        scheduler.campaign(ctx);
                     }
                 }
                 Ok(Round {
@@ -186,7 +184,7 @@ impl RecurringScheduler {
                     has_lost_lead: false,
                     next,
                 }) => {
-                    if is_full || has_conflict || must_look_again {
+                    if is_full || has_conflict || must_read_again {
                         scheduler.start_round(ctx);
                     } else {
                         scheduler.sleep_until(next, ctx);
@@ -194,22 +192,22 @@ impl RecurringScheduler {
                 }
                 Err(failure) => {
                     log_failure!(failure, "failed to process due recurring jobs, retrying: {failure}");
-                    scheduler.look_later(RETRY_DELAY, ctx);
+                    scheduler.check_later(RETRY_DELAY, ctx);
                 }
             }
         }));
     }
 
     fn sleep_until(&mut self, next: Option<DateTime<Utc>>, ctx: &mut Context<Self>) {
-        let longest = self.parts.sleep_max();
+        let longest = self.deps.sleep_max();
         let wait = next.map_or(longest, |next| {
-            let left = (next - self.parts.clock.now()).to_std().unwrap_or_default();
+            let left = (next - self.deps.clock.now()).to_std().unwrap_or_default();
             left.min(longest)
         });
-        self.look_later(wait, ctx);
+        self.check_later(wait, ctx);
     }
 
-    fn look_later(&mut self, wait: Duration, ctx: &mut Context<Self>) {
+    fn check_later(&mut self, wait: Duration, ctx: &mut Context<Self>) {
         if let Some(timer) = self.timer.take() {
             ctx.cancel_future(timer);
         }
@@ -224,13 +222,13 @@ impl Actor for RecurringScheduler {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.ask_to_lead(ctx);
+        self.campaign(ctx);
     }
 }
 
 impl Supervised for RecurringScheduler {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        *self = Self::new(self.parts.clone());
+        *self = Self::new(self.deps.clone());
     }
 }
 

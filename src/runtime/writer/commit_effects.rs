@@ -260,7 +260,8 @@ impl CommitEffects {
         }
     }
 
-    /// Adds the result of the outbox, which has the events of all changes; returns the endpoints that the node did not know.
+    /// Adds the result of the outbox, which has the events of all changes; returns the endpoints that the node did not
+    /// know.
     pub(crate) fn add_outbox(&mut self, outbox: OutboxResult) -> Option<EndpointsAt> {
         let OutboxResult {
             endpoints,
@@ -324,7 +325,7 @@ impl CommitEffects {
         if job.status != JobStatus::Pending {
             return;
         }
-        self.handled.note_pending(job);
+        self.handled.record_pending(job);
         if job.due_at > now {
             self.due_later.push((job.queue.clone(), job.due_at));
         } else if let Some(jobs) = self.due.get_mut(&job.queue) {

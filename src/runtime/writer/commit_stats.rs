@@ -19,7 +19,7 @@ pub struct CommitReport {
     /// The queue and the type of each new job.
     pub created: Vec<(QueueName, JobType)>,
     /// Jobs that started, finished or were cancelled.
-    pub marks: Vec<RollupEntry>,
+    pub entries: Vec<RollupEntry>,
     /// Delivery attempts, by webhook endpoint.
     pub deliveries: Vec<DeliveryReport>,
 }
@@ -80,7 +80,7 @@ impl DeliveryReport {
 
 impl CommitReport {
     /// Adds an applied change.
-    pub(crate) fn note(&mut self, change: &Change, applied: &Applied) {
+    pub(crate) fn record(&mut self, change: &Change, applied: &Applied) {
         match (change, applied) {
             (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
                 let new = jobs.iter().zip(inserted).filter(|(_, one)| **one == Inserted::New);
@@ -100,16 +100,16 @@ impl CommitReport {
             }
             (Change::Job(JobChange::Start { jobs }), Applied::Started(started)) => {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
-                self.marks.extend(taken.map(|(job, _)| RollupEntry::started(job)));
+                self.entries.extend(taken.map(|(job, _)| RollupEntry::started(job)));
             }
             (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => {
-                self.marks.extend(jobs.iter().map(|job| RollupEntry::started(job)));
+                self.entries.extend(jobs.iter().map(|job| RollupEntry::started(job)));
             }
             (Change::Job(JobChange::Finish { job, attempt, .. }), Applied::Finished(Finished::Stored)) => {
-                self.marks.push(RollupEntry::ended(job, attempt));
+                self.entries.push(RollupEntry::ended(job, attempt));
             }
             (Change::Job(JobChange::Update { before, after }), Applied::Updated) => {
-                self.marks.extend(RollupEntry::updated(before, after));
+                self.entries.extend(RollupEntry::updated(before, after));
             }
             // Other changes concern no job.
             _ => {}

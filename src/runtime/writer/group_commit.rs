@@ -1,12 +1,12 @@
 //! The writer: the only path to storage for changes.
 //!
-//! It commits in groups: while one commit runs, the next one fills. An idle server commits a single change at once, a busy
-//! server commits large batches; only background writes wait for others. After a commit, in this order, the callers
-//! receive their results, the schedulers and queues are notified, and the events are published: no consumer learns of a
-//! change that a crash could still undo.
+//! It commits in groups: while one commit runs, the next one fills. An idle server commits a single change at once, a
+//! busy server commits large batches; only background writes wait for others. After a commit, in this order, the
+//! callers receive their results, the schedulers and queues are notified, and the events are published: no consumer
+//! learns of a change that a crash could still undo.
 //!
-//! The backlog is bounded: while more than [`PENDING_ROWS_MAX`] rows wait, writes of clients are rejected. Writes of the
-//! server itself, such as completions, are bounded by the number of workers and never rejected.
+//! The backlog is bounded: while more than [`PENDING_ROWS_MAX`] rows wait, writes of clients are rejected. Writes of
+//! the server itself, such as completions, are bounded by the number of workers and never rejected.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -147,7 +147,7 @@ impl Writer {
             return;
         }
         self.is_committing = true;
-        self.deps.load.begin();
+        self.deps.load.start();
         let repository = Arc::clone(&self.deps.repository);
         let outbox = self.deps.outbox.clone();
         let now = self.deps.clock.now();
@@ -181,11 +181,11 @@ impl Writer {
                 }
             }
         }
-        if self.deps.traces.are_told() {
+        if self.deps.traces.have_subscriber() {
             let now = self.deps.clock.now();
             for (change, result) in changes.iter().zip(results) {
                 if let Ok(applied) = result {
-                    self.deps.traces.note(change, applied, now);
+                    self.deps.traces.record(change, applied, now);
                 }
             }
         }
@@ -199,7 +199,7 @@ impl Writer {
         };
         for (change, result) in changes.iter().zip(results) {
             if let Ok(applied) = result {
-                report.note(change, applied);
+                report.record(change, applied);
                 if let Change::Webhook(WebhookChange::Attempts(attempts)) = change {
                     let name = self.deps.outbox.endpoints().name_of(attempts.endpoint_id);
                     report

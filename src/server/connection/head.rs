@@ -327,7 +327,7 @@ mod tests {
             let mut halves = Search::default();
             halves.is_worth_reading(&text.as_bytes()[..text.len() - 1]);
             assert!(halves.is_worth_reading(text.as_bytes()), "{end:?}");
-            assert!(!halves.is_worth_reading(text.as_bytes()), "nothing has come");
+            assert!(!halves.is_worth_reading(text.as_bytes()), "no new bytes");
         }
     }
 

@@ -96,7 +96,7 @@ mod tests {
         pace.moved(1 << 30);
         assert!(!is_over(&mut pace, millis(200)).await);
         pace.moved(1 << 20);
-        assert!(!is_over(&mut pace, millis(200)).await, "the wait is made up for");
+        assert!(!is_over(&mut pace, millis(200)).await, "the wait extends the deadline");
         assert!(is_over(&mut pace, millis(5_000)).await, "at most the wait");
     }
 }

@@ -117,7 +117,7 @@ impl Jobs {
             })
             .collect();
         let idempotency = idempotency.map(|key| key.into_stored(caller, now));
-        let request = idempotency.as_ref().map(|asked| asked.key.as_str());
+        let request = idempotency.as_ref().map(|request| request.key.as_str());
         // Held until the jobs are written or rejected.
         let mut admitted = self.admission.admit(caller, &jobs, request, first_index).await?;
         let change = Change::Job(JobChange::Insert {

@@ -82,7 +82,7 @@ impl CallerLimits {
     }
 
     /// Returns the usage of rejected or unused resources.
-    pub(super) fn give_back(&self, caller: &Caller, shared: SharedResource, count: usize) {
+    pub(super) fn release(&self, caller: &Caller, shared: SharedResource, count: usize) {
         if count > 0 && caller.kind() != CallerKind::Local {
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             self.with(caller, shared, |bucket, _| bucket.return_tokens(count));
@@ -177,7 +177,7 @@ mod tests {
             }
             other => panic!("{other:?}"),
         }
-        limits.give_back(&key("a"), SharedResource::NewQueues, 2);
+        limits.release(&key("a"), SharedResource::NewQueues, 2);
         assert!(limits.take(&key("a"), SharedResource::NewQueues, 2).is_ok());
     }
 

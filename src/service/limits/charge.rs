@@ -39,6 +39,6 @@ impl Charge {
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        self.limits.give_back(&self.caller, self.shared, self.count);
+        self.limits.release(&self.caller, self.shared, self.count);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! They cost more of their caller's rate limit than a request, a few run at a time, and each has a timeout. Waiting
 //! reads are in a queue of bounded length, with a limit per caller; callers take turns. So reads of single jobs, queues
-//! and metrics have connections of their own, whatever other callers search for.
+//! and metrics have separate connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::storage::repository::RepositoryError;
 /// Cost of an expensive read, in requests of its caller's rate limit.
 pub const COST: u32 = 10;
 /// Maximum suggested delay before a retry.
-const COME_BACK_MAX: Duration = Duration::from_secs(5);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Limits of expensive reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl ExpensiveReads {
     fn busy(&self, is_own: bool) -> ServiceError {
         ServiceError::ReadsBusy {
             is_own,
-            retry_after: self.limits.time.clamp(Duration::from_secs(1), COME_BACK_MAX),
+            retry_after: self.limits.time.clamp(Duration::from_secs(1), MAX_RETRY_AFTER),
         }
     }
 }

@@ -343,10 +343,10 @@ impl JobAdmission {
     /// Removes unused queues, unless a recent removal found none. Returns true if there may be fewer queues since this
     /// call.
     async fn prune_queues(&self) -> Result<bool, ServiceError> {
-        let asked_at = Instant::now();
+        let called_at = Instant::now();
         let mut pruned = self.pruned.lock().await;
         if let Some(LastPrune { at, has_removed }) = *pruned {
-            if at >= asked_at {
+            if at >= called_at {
                 return Ok(true);
             }
             if !has_removed && at.elapsed() < PRUNE_BACKOFF {

@@ -24,7 +24,7 @@ const WAITING_MAX: usize = 4_096;
 const CHANGES_MAX: usize = 32;
 
 /// Timeout of the wait for a permit.
-const PATIENCE: Duration = Duration::from_secs(30);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Suggested delay before a retry.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ impl LargeTexts {
     pub(crate) async fn for_read(&self, caller: &Caller) -> Result<TextPermit, ServiceError> {
         let entered = self.reads.enter(CallerKey::of(caller));
         let entry = entered.map_err(|full| busy(full == Full::OfCaller))?;
-        let place = entry.turn(PATIENCE).await.ok_or_else(|| busy(false))?;
+        let place = entry.turn(WAIT_TIMEOUT).await.ok_or_else(|| busy(false))?;
         Ok(TextPermit(Arc::new(place)))
     }
 
@@ -65,7 +65,7 @@ impl LargeTexts {
             retry_after: RETRY_AFTER,
         };
         let entry = self.changes.enter(CallerKey::of(caller)).map_err(|_| busy())?;
-        let place = entry.turn(PATIENCE).await.ok_or_else(busy)?;
+        let place = entry.turn(WAIT_TIMEOUT).await.ok_or_else(busy)?;
         Ok(TextPermit(Arc::new(place)))
     }
 }

@@ -99,8 +99,8 @@ impl Recurring {
         wanted: impl Fn(Option<&NewRecurringJob>) -> NewRecurringJob,
     ) -> Result<Put, ServiceError> {
         caller.require(Scope::Write)?;
-        let asked = wanted(None);
-        if let Some(given) = asked.key.filter(|given| *given != key) {
+        let new = wanted(None);
+        if let Some(given) = new.key.filter(|given| *given != key) {
             return Err(ServiceError::Invalid {
                 field: "key",
                 index: None,

@@ -233,7 +233,7 @@ impl Webhooks {
             if before.disabled.is_none() == is_enabled {
                 return Ok(before.clone());
             }
-            Ok(before.switched((!is_enabled).then_some(DisabledReason::Asked), now))
+            Ok(before.switched((!is_enabled).then_some(DisabledReason::Requested), now))
         })
         .await
     }

@@ -127,7 +127,7 @@ impl Workers {
         }
     }
 
-    /// The same use cases; a caller may have so many workers that live.
+    /// The same use cases with a limit of live workers per caller.
     #[must_use]
     pub fn with_limit_per_caller(self, max: u32) -> Self {
         Self {
@@ -342,8 +342,8 @@ impl Workers {
         Ok(HeartbeatResult { beat, refused })
     }
 
-    /// Finishes attempts. Outcomes of attempts that the worker has lost are discarded; if it has lost all of them, that is
-    /// an error.
+    /// Finishes attempts. Outcomes of attempts that the worker has lost are discarded; if it has lost all of them, that
+    /// is an error.
     pub async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<ReportedEnd>) -> Result<Finished, ServiceError> {
         caller.require(Scope::Write)?;
         let max = usize::try_from(JOBS_MAX).unwrap_or(usize::MAX);

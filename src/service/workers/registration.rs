@@ -57,8 +57,8 @@ pub(super) fn check(declaration: &WorkerDeclaration) -> Result<(), ServiceError>
     Ok(())
 }
 
-/// The limit of workers per caller. Nodes that share a database do not know what the others are registering at the same moment,
-/// and may be over the limit together by that much. Cheap to copy.
+/// The limit of workers per caller. Nodes that share a database do not know what the others are registering at the same
+/// moment, and may be over the limit together by that much. Cheap to copy.
 #[derive(Clone)]
 pub(super) struct Registrations {
     repository: Arc<dyn JobRepository>,
@@ -68,7 +68,7 @@ pub(super) struct Registrations {
 }
 
 impl Registrations {
-    /// A limit of so many workers that live.
+    /// A limit of live workers.
     pub(super) fn new(repository: Arc<dyn JobRepository>, max: u32) -> Self {
         Self {
             repository,
@@ -77,8 +77,8 @@ impl Registrations {
         }
     }
 
-    /// Admits one more worker of a caller, to be held until it is written. The program that embeds the server has no limit.
-    /// Workers whose lease expires make room: `lease` is the time until then.
+    /// Admits one more worker of a caller, to be held until it is written. The program that embeds the server has no
+    /// limit. Workers whose lease expires make room: `lease` is the time until then.
     pub(super) async fn admit(&self, caller: &Caller, lease: TimeSpan) -> Result<Option<Registering>, ServiceError> {
         if caller.kind() == CallerKind::Local || self.max == u32::MAX {
             return Ok(None);

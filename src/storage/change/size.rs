@@ -14,7 +14,7 @@ pub(super) fn new_job_rows(jobs: &[Arc<Job>]) -> usize {
         .sum()
 }
 
-/// The size of a change that concerns so many rows at most.
+/// The size of a change of at most this number of rows.
 pub(super) fn limit_rows(limit: u32) -> usize {
     usize::try_from(limit).unwrap_or(usize::MAX)
 }

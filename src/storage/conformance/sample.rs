@@ -20,7 +20,7 @@ use crate::domain::values::name::{JobName, JobType, QueueName, UniqueKey};
 use crate::domain::values::time_zone::TimeZoneName;
 use crate::storage::change::{Change, Claim, JobChange};
 
-/// So many seconds after the day on which the cases play.
+/// This number of seconds after the start of the day of the cases.
 pub(super) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::seconds(seconds)
 }
@@ -45,8 +45,8 @@ pub(super) fn key(text: &str) -> UniqueKey {
     UniqueKey::parse(text).expect("a unique key")
 }
 
-/// A pending job that was created so many seconds into the day and is due at once. Jobs of different seconds are
-/// different jobs.
+/// A pending job, created this number of seconds after the start of the day and due at once. Jobs of different seconds
+/// are different jobs.
 pub(super) fn job(created: u32) -> Job {
     NewJob {
         parameters: Json::from_valid(r#"{"to":"someone"}"#),
@@ -55,7 +55,7 @@ pub(super) fn job(created: u32) -> Job {
     .into_job(&JobDefaults::default(), at(created.into()), created.into())
 }
 
-/// So many jobs, the oldest first.
+/// This number of jobs, oldest first.
 pub(super) fn jobs(count: u32) -> Vec<Job> {
     (0..count).map(job).collect()
 }
@@ -86,7 +86,7 @@ pub(super) fn with_key(text: &str, job: Job) -> Job {
     }
 }
 
-/// An enabled recurring job that was created so many seconds into the day and is due at the start of each minute.
+/// An enabled recurring job, created this number of seconds after the start of the day and due every minute.
 pub(super) fn recurring(created: u32) -> RecurringJob {
     let job_type = job_type("CleanUpJob");
     NewRecurringJob {
@@ -147,7 +147,7 @@ pub(super) fn start<'a>(jobs: impl IntoIterator<Item = &'a Job>, node: NodeId, n
     })
 }
 
-/// Claims up to so many due jobs of the default queue and the usual type.
+/// Claims up to this number of due jobs of the default queue and type.
 pub(super) fn claim(limit: u32, node: NodeId, now: DateTime<Utc>) -> Claim {
     Claim {
         queue: QueueName::default(),

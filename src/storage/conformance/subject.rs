@@ -1,4 +1,4 @@
-//! The storage under test, and the steps that many cases take with it.
+//! The storage under test, and common steps of the cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -110,9 +110,9 @@ pub trait DelegatingJobs: DelegatingRepository {
         self.inner().next_due(after).await
     }
 
-    /// See [`JobStore::reckoned_after`].
-    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.inner().reckoned_after(after, limit).await
+    /// See [`JobStore::due_computed_after`].
+    async fn due_computed_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.inner().due_computed_after(after, limit).await
     }
 
     /// See [`JobStore::due_types`].
@@ -260,8 +260,8 @@ impl<T: DelegatingJobs> JobStore for T {
         DelegatingJobs::next_due(self, after).await
     }
 
-    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        DelegatingJobs::reckoned_after(self, after, limit).await
+    async fn due_computed_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        DelegatingJobs::due_computed_after(self, after, limit).await
     }
 
     async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {

@@ -173,7 +173,7 @@ impl Tables {
             WebhookChange::Hold(hold) => self.hold_endpoints(*hold, now),
             WebhookChange::Review(review) => Ok(self.review_endpoints(review, now)),
             WebhookChange::Enqueue(messages) => Ok(Applied::Enqueued(self.enqueue(messages))),
-            WebhookChange::Attempts(attempts) => Ok(self.note_attempts(attempts)),
+            WebhookChange::Attempts(attempts) => Ok(self.record_attempts(attempts)),
             WebhookChange::Redeliver { which, now } => Ok(self.redeliver(*which, *now)),
             WebhookChange::SetBack { now, step, limit } => {
                 Ok(removed(self.set_back_deliveries(*now, step.to_delta(), *limit)))
@@ -237,7 +237,7 @@ impl Tables {
     }
 
     fn insert(&mut self, jobs: &[Arc<Job>], idempotency: Option<&Idempotency>) -> Outcome {
-        if let Some(earlier) = self.asked_before(idempotency) {
+        if let Some(earlier) = self.replayed(idempotency) {
             return earlier;
         }
         // All or none: every condition is checked before the first job is stored.
@@ -273,10 +273,10 @@ impl Tables {
     }
 
     /// Result of the first request with this key; `None` if this is the first.
-    pub(super) fn asked_before(&self, idempotency: Option<&Idempotency>) -> Option<Outcome> {
-        let asked = idempotency?;
-        let (earlier, made) = self.idempotency.get(&asked.key)?;
-        Some(if earlier.fingerprint == asked.fingerprint {
+    pub(super) fn replayed(&self, idempotency: Option<&Idempotency>) -> Option<Outcome> {
+        let request = idempotency?;
+        let (earlier, made) = self.idempotency.get(&request.key)?;
+        Some(if earlier.fingerprint == request.fingerprint {
             Ok(Applied::Replayed(made.clone()))
         } else {
             Err(ChangeError::IdempotencyMismatch)
@@ -284,8 +284,8 @@ impl Tables {
     }
 
     pub(super) fn remember(&mut self, idempotency: Option<&Idempotency>, made: Vec<Uuid>) {
-        if let Some(asked) = idempotency {
-            self.idempotency.insert(asked.key.clone(), (asked.clone(), made));
+        if let Some(request) = idempotency {
+            self.idempotency.insert(request.key.clone(), (request.clone(), made));
         }
     }
 
@@ -312,7 +312,7 @@ impl Tables {
                 .job(job.id)
                 .is_some_and(|stored| stored.status == JobStatus::Pending && stored.revision + 1 == job.revision);
             if is_as_known {
-                self.tally_start(job);
+                self.roll_up_start(job);
                 self.put(Arc::clone(job));
             }
             started.push(is_as_known);
@@ -350,7 +350,7 @@ impl Tables {
         }
         let claimed: Vec<Arc<Job>> = found.into_iter().map(|job| Arc::new(job.start(*node, *due))).collect();
         for job in &claimed {
-            self.tally_start(job);
+            self.roll_up_start(job);
             self.put(Arc::clone(job));
         }
         Ok(Applied::Claimed(claimed))
@@ -374,7 +374,7 @@ impl Tables {
         if job.status == JobStatus::Completed {
             self.add_completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
         }
-        self.tally_end(&job, attempt);
+        self.roll_up_end(&job, attempt);
         self.put(Arc::new(job));
         self.add_attempt(attempt.clone());
         Finished::Stored
@@ -388,7 +388,7 @@ impl Tables {
         {
             return Err(ChangeError::UniqueKeyTaken { key: key.to_string() });
         }
-        self.tally_update(before, after);
+        self.roll_up_update(before, after);
         let stored = match self.job(after.id) {
             Some(stored) if after.is_brief => Arc::new(with_texts(after, stored, true)),
             Some(_) | None => Arc::clone(after),

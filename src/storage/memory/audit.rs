@@ -8,7 +8,7 @@ use crate::domain::values::id::AuditId;
 use crate::storage::query::{AuditFilter, AuditPage};
 
 impl Tables {
-    /// Stores an audit record of a change of so many jobs.
+    /// Stores an audit record of a change of this number of jobs.
     pub(super) fn record(&mut self, record: &AuditRecord, jobs: u64) {
         let new = || AuditRecord {
             jobs: 0,

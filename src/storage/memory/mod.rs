@@ -159,7 +159,7 @@ impl JobStore for MemoryRepository {
             .collect())
     }
 
-    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+    async fn due_computed_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         let tables = self.tables();
         let found = tables.jobs().filter(|job| {
             job.status == JobStatus::Pending

@@ -22,7 +22,7 @@ impl Tables {
         recurring: &Arc<RecurringJob>,
         idempotency: Option<&Idempotency>,
     ) -> Outcome {
-        if let Some(earlier) = self.asked_before(idempotency) {
+        if let Some(earlier) = self.replayed(idempotency) {
             return earlier;
         }
         if self.recurring.contains_key(&recurring.id) {
@@ -125,15 +125,15 @@ impl Tables {
         Applied::Alive
     }
 
-    /// Extends the leases of workers that run jobs if no server could be reached for a while, and shortens those that were
-    /// renewed in the future. A server that was there before extends those of other servers too: what has made its own
-    /// heartbeat late has done the same to theirs. A lease that was extended is not extended again.
+    /// Extends the leases of workers that run jobs if no server could be reached for a while, and shortens those that
+    /// were renewed in the future. A server that was there before extends those of other servers too: what has made its
+    /// own heartbeat late has done the same to theirs. A lease that was extended is not extended again.
     fn correct_leases(&mut self, of: NodeId, now: DateTime<Utc>, lease_until: DateTime<Utc>) {
         let (part, whole) = DEAF_AFTER;
         let is_reachable = self
             .nodes
             .values()
-            .any(|node| node.worker.is_none() && node.is_heard(part, whole, now));
+            .any(|node| node.worker.is_none() && node.has_heartbeat_within(part, whole, now));
         let was_there = self.nodes.contains_key(&of);
         let busy: HashSet<NodeId> = self
             .jobs()

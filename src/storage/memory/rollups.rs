@@ -14,17 +14,17 @@ use crate::domain::values::name::JobType;
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 
 impl Tables {
-    pub(super) fn tally_start(&mut self, job: &Job) {
+    pub(super) fn roll_up_start(&mut self, job: &Job) {
         self.tally.add(RollupEntry::started(job), None);
     }
 
-    pub(super) fn tally_end(&mut self, job: &Job, attempt: &Attempt) {
+    pub(super) fn roll_up_end(&mut self, job: &Job, attempt: &Attempt) {
         let mark = RollupEntry::ended(job, attempt);
         let reason = self.reasons.reason(&mark, attempt.error.as_deref());
         self.tally.add(mark, reason);
     }
 
-    pub(super) fn tally_update(&mut self, before: &Job, after: &Job) {
+    pub(super) fn roll_up_update(&mut self, before: &Job, after: &Job) {
         if let Some(mark) = RollupEntry::updated(before, after) {
             self.tally.add(mark, None);
         }

@@ -23,7 +23,7 @@ use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId};
 use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 use crate::storage::change::Idempotency;
-use crate::storage::failure_reason_limiter::ReasonBook;
+use crate::storage::failure_reason_limiter::FailureReasonLimiter;
 use crate::storage::outbox::FeedEntry;
 use crate::storage::query::{JobFilter, PendingJobs};
 
@@ -52,7 +52,7 @@ pub(super) struct Tables {
     /// Rollup of jobs that start and finish.
     pub(super) tally: RollupDelta,
     /// Counted reasons of failures.
-    pub(super) reasons: ReasonBook,
+    pub(super) reasons: FailureReasonLimiter,
     /// Audit records, newest last.
     pub(super) audit: BTreeMap<AuditId, AuditRecord>,
     /// Webhook endpoints, each with the node that holds it.
@@ -95,7 +95,7 @@ pub(super) struct Node {
 
 impl Node {
     /// `true` if the last heartbeat is no older than this part of the lease.
-    pub(super) fn is_heard(&self, part: i32, whole: i32, now: DateTime<Utc>) -> bool {
+    pub(super) fn has_heartbeat_within(&self, part: i32, whole: i32, now: DateTime<Utc>) -> bool {
         self.heartbeat_at + (self.lease_until - self.heartbeat_at) * part / whole >= now
     }
 }
@@ -336,12 +336,15 @@ impl Tables {
         old.len()
     }
 
-    /// The running jobs whose node has no lease, but for the observer's own; none while its last heartbeat is older than
-    /// half of its lease.
+    /// The running jobs whose node has no lease, but for the observer's own; none while its last heartbeat is older
+    /// than half of its lease.
     pub(super) fn orphans(&self, observer: NodeId, now: DateTime<Utc>) -> impl Iterator<Item = &Arc<Job>> {
-        let may_judge = self.nodes.get(&observer).is_some_and(|node| node.is_heard(1, 2, now));
+        let may_check = self
+            .nodes
+            .get(&observer)
+            .is_some_and(|node| node.has_heartbeat_within(1, 2, now));
         self.jobs()
-            .filter(move |job| may_judge && job.status == JobStatus::Running && job.node != Some(observer))
+            .filter(move |job| may_check && job.status == JobStatus::Running && job.node != Some(observer))
             .filter(move |job| !job.node.is_some_and(|node| self.holds_lease(node, now)))
     }
 

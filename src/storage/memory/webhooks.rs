@@ -150,7 +150,7 @@ impl Tables {
         Applied::Reviewed(reviewed)
     }
 
-    pub(super) fn note_attempts(&mut self, attempts: &Attempts) -> Applied {
+    pub(super) fn record_attempts(&mut self, attempts: &Attempts) -> Applied {
         for outcome in &attempts.outcomes {
             let Some(delivery) = self.deliveries.get_mut(&outcome.id) else {
                 continue;

@@ -31,15 +31,15 @@ pub struct Maintenance {
     pub wal_kept: u64,
 }
 
-/// Stores jobs, queues and their history, and applies commits. The methods without a default are what a storage needs; the
-/// defaults of the others are slower or leave something out.
+/// Stores jobs, queues and their history, and applies commits. The methods without a default are what a storage needs;
+/// the defaults of the others are slower or leave something out.
 ///
-/// One writer calls [`commit`](Self::commit), one call after the other; reads come from anywhere at the same time and see
-/// committed changes only. When `commit` returns, its changes are durable.
+/// One writer calls [`commit`](Self::commit), one call after the other; reads come from anywhere at the same time and
+/// see committed changes only. When `commit` returns, its changes are durable.
 ///
 /// Values are returned as they were given: texts to the byte, an empty one as an empty one; times and time spans to the
-/// microsecond; counts up to 2,147,483,647. A storage whose texts can't hold the character NUL rejects the change that has
-/// one ([`ChangeError::Rejected`]); the server accepts none.
+/// microsecond; counts up to 2,147,483,647. A storage whose texts can't hold the character NUL rejects the change that
+/// has one ([`ChangeError::Rejected`]); the server accepts none.
 #[async_trait]
 pub trait JobStore: Send + Sync + 'static {
     /// Applies the changes of a commit in one transaction, with their audit records and outbox entries. A change that
@@ -49,8 +49,8 @@ pub trait JobStore: Send + Sync + 'static {
     /// One job.
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError>;
 
-    /// One job, without its large texts ([`Job::is_brief`]) if they have more than `bytes_max` bytes together. A storage that
-    /// has jobs in memory returns them whole.
+    /// One job, without its large texts ([`Job::is_brief`]) if they have more than `bytes_max` bytes together. A
+    /// storage that has jobs in memory returns them whole.
     async fn job_if_small(&self, id: JobId, bytes_max: u32) -> Result<Option<Arc<Job>>, RepositoryError> {
         let _ = bytes_max;
         self.job(id).await
@@ -65,8 +65,9 @@ pub trait JobStore: Send + Sync + 'static {
         Ok(jobs)
     }
 
-    /// Those of these jobs that exist, in any order, without their large texts ([`JobText`]). A storage that would
-    /// have to read them leaves them out and marks the jobs ([`Job::is_brief`]); one that has them in memory may return them.
+    /// Those of these jobs that exist, in any order, without their large texts ([`JobText`]). A storage that would have
+    /// to read them leaves them out and marks the jobs ([`Job::is_brief`]); one that has them in memory may return
+    /// them.
     async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.jobs_by_id(ids).await
     }
@@ -78,8 +79,8 @@ pub trait JobStore: Send + Sync + 'static {
         Ok(texts.filter_map(|(id, text)| Some((id, text?))).collect())
     }
 
-    /// Number of bytes that a read of these texts would bring into memory. The server calls it before reads that could exceed
-    /// its budget. A storage that shares texts in memory brings none.
+    /// Number of bytes that a read of these texts would bring into memory. The server calls it before reads that could
+    /// exceed its budget. A storage that shares texts in memory brings none.
     async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
         let _ = texts;
         Ok(0)
@@ -97,8 +98,8 @@ pub trait JobStore: Send + Sync + 'static {
         Ok(attempts)
     }
 
-    /// Of these jobs the attempts that have ended, except those that have `last` or more attempts after them, in the same order.
-    /// The texts of their errors may be missing: a storage that would have to read them leaves them out.
+    /// Of these jobs the attempts that have ended, except those that have `last` or more attempts after them, in the
+    /// same order. The texts of their errors may be missing: a storage that would have to read them leaves them out.
     async fn last_attempts(&self, ids: &[JobId], last: u32) -> Result<Vec<Attempt>, RepositoryError> {
         let _ = last;
         self.attempts_of(ids).await
@@ -110,8 +111,8 @@ pub trait JobStore: Send + Sync + 'static {
     /// Number of jobs that a filter selects. Without dates and search its cost does not depend on their number.
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError>;
 
-    /// The same page, by a read that may take long: storage keeps it apart from other reads, and stops it when the future is
-    /// dropped.
+    /// The same page, by a read that may take long: storage keeps it apart from other reads, and stops it when the
+    /// future is dropped.
     async fn expensive_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
         self.jobs(filter, page).await
     }
@@ -134,10 +135,10 @@ pub trait JobStore: Send + Sync + 'static {
     /// The due time of the first pending job after `after`, for each queue that has one.
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError>;
 
-    /// Up to `limit` pending jobs that are due after `after`, by a due time that was computed from a time after `after`:
-    /// [`Job::due_from`], or its creation for a new job without a wait. Storage that nodes share counts no time that its
-    /// own clock has reached. Such jobs were stored while the clock was ahead. They may be brief.
-    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+    /// Up to `limit` pending jobs that are due after `after`, by a due time that was computed from a time after
+    /// `after`: [`Job::due_from`], or its creation for a new job without a wait. Storage that nodes share counts no
+    /// time that its own clock has reached. Such jobs were stored while the clock was ahead. They may be brief.
+    async fn due_computed_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         let (_, _) = (after, limit);
         Ok(Vec::new())
     }
@@ -146,9 +147,10 @@ pub trait JobStore: Send + Sync + 'static {
     /// type whose jobs are all due later may be.
     async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError>;
 
-    /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has expired. None of
-    /// them runs on `observer`, the calling server. An empty list if the observer's last heartbeat is older than half of
-    /// its lease: it was paused, or the clock was set, and the others may have waited for it. They may be brief.
+    /// Up to `limit` running jobs whose node has no lease: it never had one, has left, or its lease has expired. None
+    /// of them runs on `observer`, the calling server. An empty list if the observer's last heartbeat is older than
+    /// half of its lease: it was paused, or the clock was set, and the others may have waited for it. They may be
+    /// brief.
     async fn orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError>;
 
     /// The running jobs of a node or of a remote worker.
@@ -175,8 +177,8 @@ pub trait JobStore: Send + Sync + 'static {
         self.audit(filter, page).await
     }
 
-    /// Those of these unique keys that unfinished jobs have. Called only when a caller has used up its share of new ones, so
-    /// that existing jobs are not counted again; a storage without this lookup returns none.
+    /// Those of these unique keys that unfinished jobs have. Called only when a caller has used up its share of new
+    /// ones, so that existing jobs are not counted again; a storage without this lookup returns none.
     async fn taken_unique_keys(&self, _keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {
         Ok(HashSet::new())
     }
@@ -208,7 +210,7 @@ pub trait JobStore: Send + Sync + 'static {
     /// called for a storage that the program has passed to the server.
     async fn close(&self) {}
 
-    /// Returns whether other servers may use the same storage at the same time. If not, jobs that run when a server starts are
-    /// left from one that has died.
+    /// Returns whether other servers may use the same storage at the same time. If not, jobs that run when a server
+    /// starts are left from one that has died.
     fn is_shared(&self) -> bool;
 }

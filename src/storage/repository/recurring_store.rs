@@ -33,14 +33,15 @@ pub trait RecurringStore: Send + Sync + 'static {
         Ok(None)
     }
 
-    /// A page of the recurring jobs, the newest first. One that can't be read takes its place in the page and is left out.
+    /// A page of the recurring jobs, the newest first. One that can't be read takes its place in the page and is left
+    /// out.
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
         let _ = page;
         Ok(Vec::new())
     }
 
-    /// Up to `limit` enabled recurring jobs in the order of their ids, those whose ids are greater than `after`. Fewer mean
-    /// that no more follow; those that can't be read are left out.
+    /// Up to `limit` enabled recurring jobs in the order of their ids, those whose ids are greater than `after`. Fewer
+    /// mean that no more follow; those that can't be read are left out.
     async fn recurring_after(
         &self,
         after: Option<RecurringId>,
@@ -62,10 +63,10 @@ pub trait RecurringStore: Send + Sync + 'static {
         Ok(0)
     }
 
-    /// Up to `limit` recurring jobs whose next due time has come at `now`, or that have due times waiting while none of
-    /// their occurrences is unfinished. Their parameters have
-    /// [`DUE_RECURRING_BYTES_MAX`](crate::storage::query::DUE_RECURRING_BYTES_MAX) bytes at most, unless it is only one;
-    /// storage that has them in memory ignores this limit.
+    /// Up to `limit` recurring jobs whose next due time is not after `now`, or that have due times waiting while none
+    /// of their occurrences is unfinished. Their parameters have
+    /// [`DUE_RECURRING_BYTES_MAX`](crate::storage::query::DUE_RECURRING_BYTES_MAX) bytes at most, unless it is only
+    /// one; storage that has them in memory ignores this limit.
     async fn due_recurring(&self, now: DateTime<Utc>, limit: u32) -> Result<DueRecurring, RepositoryError> {
         let (_, _) = (now, limit);
         Ok(DueRecurring::default())

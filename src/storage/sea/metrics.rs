@@ -289,7 +289,7 @@ impl CommitContext<'_> {
         Ok(true)
     }
 
-    /// The first hour of which there are sums.
+    /// The first hour with rollups.
     async fn oldest_hour(&self) -> Result<Option<i64>, CommitFailure> {
         let sql = format!(
             "SELECT CAST(MIN(hour) AS bigint) FROM (SELECT MIN(slot) / {TIME_BUCKETS_PER_HOUR} AS hour FROM job_rollups \

@@ -127,8 +127,8 @@ impl JobStore for SeaRepository {
         self.pools.read(self.read_next_due(after)).await
     }
 
-    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.pools.read(self.read_reckoned_after(after, limit)).await
+    async fn due_computed_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+        self.pools.read(self.read_due_computed_after(after, limit)).await
     }
 
     async fn due_types(&self, now: DateTime<Utc>) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {

@@ -13,7 +13,7 @@ use super::connection::sqlite_files::SqliteFiles;
 use super::jobs::claim_order::ClaimOrders;
 use super::jobs::known_queues::KnownQueues;
 use super::jobs::unreadable::UnreadableRows;
-use crate::storage::failure_reason_limiter::ReasonBook;
+use crate::storage::failure_reason_limiter::FailureReasonLimiter;
 use crate::storage::outage::StorageOutage;
 
 /// A database, open.
@@ -32,7 +32,7 @@ pub struct SeaRepository {
     /// Unreadable rows that were logged.
     pub(crate) unreadable: UnreadableRows,
     /// Limits the reasons of failures that are counted.
-    pub(crate) reasons: ReasonBook,
+    pub(crate) reasons: FailureReasonLimiter,
     /// Time of the last commit; `None` after a failed commit.
     pub(crate) last_written: Mutex<Option<Instant>>,
     /// Held during a test write.

@@ -1,4 +1,4 @@
-//! Files and processes on the server's own machine: who else can read jobs and secrets there.
+//! Files and processes on the server's machine: other users cannot read jobs and secrets.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -23,7 +23,7 @@ fn set_mode(path: &Path, mode: u32) {
 #[tokio::test]
 async fn the_files_of_a_new_database_are_for_the_user_of_the_server_alone() {
     let site = Site::new(Storage::Sqlite, "");
-    // Whatever the umask allows, and also after a restart, which creates the log again.
+    // For every umask, and after a restart, which creates the WAL again.
     for _ in 0..2 {
         let mut command = Command::new("sh");
         let program = crate::harness::program();
@@ -81,7 +81,7 @@ async fn files_that_other_users_can_open_are_named_at_the_start() {
             warned(&config, config_mode);
         }
     }
-    // The command in the warning puts an end to it.
+    // The command of the warning fixes it.
     let warnings = check();
     for command in warnings.lines().filter_map(|line| line.split_once("run: ")) {
         let status = Command::new("sh")
@@ -100,7 +100,7 @@ fn a_configuration_without_secrets_may_be_read_by_all() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
 
-/// The server as a user without privileges: root may read everything.
+/// The server as an unprivileged user: root may read everything.
 fn unprivileged(site: &Site, arguments: &[&str]) -> Command {
     let plain = site.command(arguments);
     if !rustix::process::geteuid().is_root() {
@@ -125,12 +125,12 @@ fn unprivileged(site: &Site, arguments: &[&str]) -> Command {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_program_can_not_open_the_memory_the_files_and_the_environment_of_the_server() {
-    let look = "for file in environ mem maps fd/0 auxv; do head -c 1 /proc/$PPID/$file >/dev/null 2>&1 && printf '%s ' $file; \
+    let inspect = "for file in environ mem maps fd/0 auxv; do head -c 1 /proc/$PPID/$file >/dev/null 2>&1 && printf '%s ' $file; \
                 done; ls /proc/$PPID/fd >/dev/null 2>&1 && printf fd; true";
     let site = Site::new(
         Storage::Sqlite,
         &format!(
-            "{WITH_KEY}[job_types.Look]\nhandler = {{ command = {{ program = \"sh\", args = [\"-c\", {look:?}] }} }}\n"
+            "{WITH_KEY}[job_types.Look]\nhandler = {{ command = {{ program = \"sh\", args = [\"-c\", {inspect:?}] }} }}\n"
         ),
     );
     let serve = [
@@ -149,7 +149,7 @@ async fn a_program_can_not_open_the_memory_the_files_and_the_environment_of_the_
         (&json!("completed"), &Value::Null),
         "{job}"
     );
-    // The server itself reads what it needs.
+    // The server itself reads its files.
     let system = client.get("/metrics/system").await.json();
     assert!(!system["memory"].is_null() || system.is_object(), "{system}");
     assert!(!server.log().contains("ERROR"), "{}", server.log());
@@ -160,7 +160,7 @@ async fn a_program_can_not_open_the_memory_the_files_and_the_environment_of_the_
 async fn the_password_of_a_database_is_not_on_the_command_line_of_a_running_server() {
     let site = Site::new(Storage::Postgres, "");
     let separator = if site.database_url().contains('?') { '&' } else { '?' };
-    // PostgreSQL trusts the user here and reads no password.
+    // PostgreSQL trusts this user and reads no password.
     let url = format!("{}{separator}password=s3cret-of-the-database", site.database_url());
     for arguments in [
         vec!["--database-url".to_owned(), url.clone()],

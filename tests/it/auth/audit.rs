@@ -1,4 +1,4 @@
-//! The record of who has changed what.
+//! Audit records of changes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::StatusCode;
@@ -51,8 +51,8 @@ async fn records(operator: &Client, query: &str) -> Vec<Value> {
     answer.json()["records"].as_array().expect("records").clone()
 }
 
-/// A record without what is different each time.
-fn told(record: &Value) -> String {
+/// A record without its variable parts.
+fn summary(record: &Value) -> String {
     format!(
         "{} {} {} {} {} {}",
         record["actor"]["name"].as_str().expect("a name"),
@@ -74,7 +74,7 @@ async fn every_change_of_a_recurring_job(operator: &Client) {
         .request(reqwest::Method::PATCH, &of(""))
         .json(&json!({"priority": "high"}));
     assert_eq!(operator.send(patch).await.status, StatusCode::OK);
-    // The second time it is disabled already.
+    // It is already disabled the second time.
     for action in ["/disable", "/disable", "/enable", "/trigger"] {
         let answer = operator.post_empty(&of(action)).await;
         assert!(answer.status.is_success(), "{action}: {}", answer.text);
@@ -102,7 +102,7 @@ async fn every_change_is_recorded_on(storage: Storage) {
     assert_eq!(patch.status, StatusCode::OK, "{}", patch.text);
     operator.post(&of("/execute"), json!({"delay": "01:00:00"})).await;
     operator.post_empty(&of("/cancel")).await;
-    // Nothing is changed any more: these are no changes, and not recorded.
+    // These change nothing and are not recorded.
     operator.post_empty(&of("/cancel")).await.problem(409);
     operator
         .send(
@@ -132,7 +132,7 @@ async fn every_change_is_recorded_on(storage: Storage) {
     every_change_of_a_recurring_job(&operator).await;
 
     let all = records(&operator, "").await;
-    let lines: Vec<String> = all.iter().rev().map(told).collect();
+    let lines: Vec<String> = all.iter().rev().map(summary).collect();
     assert_eq!(
         lines,
         [
@@ -167,7 +167,7 @@ async fn every_change_is_recorded_on(storage: Storage) {
     let of_job = records(&operator, &format!("?jobId={id}")).await;
     assert_eq!(of_job.len(), 7);
     assert!(of_job.iter().all(|record| record["jobId"] == id.as_str()));
-    // It is durable, and outlives the job and the server.
+    // The record survives the job and the server.
     server.kill();
     let server = site.start();
     let again = records(&callers(&server).operator, "").await;
@@ -258,7 +258,7 @@ async fn clearing_a_long_queue_is_one_record() {
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     }
     operator.post_empty("/queues/long/clear").await;
-    let lines: Vec<String> = records(&operator, "").await.iter().map(told).collect();
+    let lines: Vec<String> = records(&operator, "").await.iter().map(summary).collect();
     assert_eq!(
         lines,
         [
@@ -295,7 +295,7 @@ struct Store {
     _folder: Option<TempDir>,
 }
 
-/// An empty storage of either kind.
+/// An empty storage of each kind.
 async fn stores() -> [Store; 2] {
     let folder = tempfile::tempdir().expect("a folder");
     let sqlite = format!("sqlite:{}", folder.path().join("test.db").display());
@@ -343,26 +343,26 @@ async fn a_record_shares_the_fate_of_its_change() {
                 idempotency: None,
             })
         };
-        let note = |change, random, job: &Job| AuditEntry {
+        let entry = |change, random, job: &Job| AuditEntry {
             change,
             record: record(Utc::now(), random, AuditAction::JobCreate, Some(job.id)),
         };
-        // Two changes with their records in one commit; the job of the third is there already, which fails it alone.
+        // Two changes with records in one commit; the third job exists already and fails alone.
         let commit = Commit {
-            audit: vec![note(0, 1, &first), note(1, 2, &second)],
+            audit: vec![entry(0, 1, &first), entry(1, 2, &second)],
             ..Commit::from([insert(&first), insert(&second)])
         };
         let results = repository.commit(&commit).await.expect("a commit").results;
         assert!(results.iter().all(Result::is_ok), "{results:?}");
         let third = job(3);
         let commit = Commit {
-            audit: vec![note(0, 3, &third), note(1, 4, &first)],
+            audit: vec![entry(0, 3, &third), entry(1, 4, &first)],
             ..Commit::from([insert(&third), insert(&first)])
         };
         let results = repository.commit(&commit).await.expect("a commit").results;
         assert!(results[0].is_ok(), "{results:?}");
         assert!(matches!(results[1], Err(ChangeError::Rejected { .. })), "{results:?}");
-        // Nothing has changed: a queue that runs is resumed, a job that has changed is not deleted.
+        // Nothing changes: a running queue is resumed, and a changed job is not deleted.
         let resume = Change::Queue(QueueChange::Set {
             queue: QueueName::default(),
             is_paused: Some(false),
@@ -373,7 +373,7 @@ async fn a_record_shares_the_fate_of_its_change() {
         });
         let delete = Change::Job(JobChange::Delete { job: stale });
         let commit = Commit {
-            audit: vec![note(0, 5, &first), note(1, 6, &first)],
+            audit: vec![entry(0, 5, &first), entry(1, 6, &first)],
             ..Commit::from([resume, delete])
         };
         let results = repository.commit(&commit).await.expect("a commit").results;
@@ -400,12 +400,12 @@ async fn old_records_leave_in_steps_the_oldest_first() {
                 idempotency: None,
             });
             let at = start + TimeDelta::days(i64::from(day) * 10);
-            let note = AuditEntry {
+            let entry = AuditEntry {
                 change: 0,
                 record: record(at, u128::from(day), AuditAction::JobCreate, None),
             };
             let commit = Commit {
-                audit: vec![note],
+                audit: vec![entry],
                 ..Commit::from([insert])
             };
             repository.commit(&commit).await.expect("a commit");

@@ -35,7 +35,7 @@ fn claims() -> Value {
     })
 }
 
-/// The right claims, with one changed.
+/// Valid claims, one of them changed.
 fn with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     claims[name] = value;
@@ -59,7 +59,7 @@ async fn is_let_in(client: &Client, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn every_kind_of_key_lets_its_own_tokens_in_and_no_others() {
+async fn every_kind_of_key_accepts_its_own_tokens_only() {
     let signers = [Signer::Hs256(SECRET), Signer::Rs256, Signer::Es256, Signer::EdDsa];
     let configs = [
         by_secret(),
@@ -73,7 +73,7 @@ async fn every_kind_of_key_lets_its_own_tokens_in_and_no_others() {
         for (other, signer) in signers.iter().enumerate() {
             let token = token(&claims(), *signer);
             assert_eq!(is_let_in(&client, &token).await, own == other, "{other} at {own}");
-            // The second time it comes from memory: the answer is the same.
+            // The second response comes from the cache and is the same.
             assert_eq!(is_let_in(&client, &token).await, own == other, "{other} at {own}");
         }
     }
@@ -83,7 +83,7 @@ async fn every_kind_of_key_lets_its_own_tokens_in_and_no_others() {
 async fn a_token_can_not_choose_how_it_is_checked() {
     let (_site, server) = Server::with_config(&by_public_key(RSA_PUBLIC));
     let client = server.client();
-    // The public key used as a shared secret.
+    // The public key as a shared secret.
     for secret in [RSA_PUBLIC, RSA_PUBLIC.trim()] {
         let confused = token(&claims(), Signer::Hs256(secret));
         assert!(!is_let_in(&client, &confused).await);
@@ -98,10 +98,7 @@ async fn a_token_can_not_choose_how_it_is_checked() {
         &claims(),
         Signer::EdDsa,
     );
-    assert!(
-        !is_let_in(&client, &own_key).await,
-        "a key that comes with the token is nobody's"
-    );
+    assert!(!is_let_in(&client, &own_key).await, "a key in the token is not trusted");
     assert!(is_let_in(&client, &token(&claims(), Signer::Rs256)).await);
 }
 
@@ -256,7 +253,7 @@ async fn a_file_of_keys_is_read_again_when_a_token_names_a_new_one() {
     })
     .await;
     assert!(is_let_in(&client, &new).await);
-    // A token that was let in is remembered for a minute; one that was never seen is not.
+    // An accepted token is cached for a minute; an unknown one is not.
     let unseen = with("sub", json!("eve"));
     assert!(
         !is_let_in(&client, &token(&unseen, Signer::Es256)).await,
@@ -297,13 +294,13 @@ fn keys_that_can_not_be_used_stop_the_start() {
         fs::write(site.path().join("empty.json"), "{\"keys\": []}").expect("a file");
         for words in [&["config", "check"][..], &["serve", "--listen", "127.0.0.1:0"]] {
             let output = site.command(words).output().expect("the binary runs");
-            let said = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(1), "{words:?} {said}");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{words:?} {stderr}");
             assert!(
-                said.contains(expected),
-                "{words:?}\n  said     {said}\n  expected {expected}"
+                stderr.contains(expected),
+                "{words:?}\n  printed  {stderr}\n  expected {expected}"
             );
-            assert!(!said.contains("too short"), "{said}");
+            assert!(!stderr.contains("too short"), "{stderr}");
         }
     }
 }
@@ -318,7 +315,7 @@ async fn the_subject_of_tokens_makes_as_many_requests_as_it_may() {
         claims["exp"] = json!(now() + until);
         client.with_token(&token(&claims, Signer::Hs256(SECRET)))
     };
-    // Another token of the same subject is no way around it.
+    // Another token of the same subject shares its limit.
     assert_eq!(of("ann", 100).get("/jobs").await.status, StatusCode::OK);
     assert_eq!(of("ann", 200).get("/jobs").await.status, StatusCode::OK);
     of("ann", 300).get("/jobs").await.problem(429);

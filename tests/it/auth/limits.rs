@@ -1,4 +1,4 @@
-//! The brake on guessing, and how many requests a key may make.
+//! Throttling of failed logins, and rate limits of keys.
 
 use reqwest::{Method, StatusCode};
 
@@ -48,14 +48,14 @@ async fn failed_logins_are_throttled_and_known_callers_are_not() {
     assert_eq!(problem["type"], "urn:tickerq:problem:too-many-requests");
     assert!((1..=6).contains(&seconds(&braked)), "{braked:?}");
     assert_eq!(braked.header("www-authenticate"), None);
-    // A guess that is right is not told to be.
+    // A correct guess is not confirmed while the address is throttled.
     client
         .with_token("tq_late-key-for-tests")
         .get("/jobs")
         .await
         .problem(429);
     assert_eq!(known.get("/jobs").await.status, StatusCode::OK);
-    // Nothing was shown: nothing was guessed.
+    // A request without credentials is no failed login.
     client.get("/jobs").await.problem(401);
     let health = client.send(client.at_root(Method::GET, "/healthz")).await;
     assert_eq!(health.status, StatusCode::OK);
@@ -71,7 +71,7 @@ async fn failed_logins_are_throttled_and_known_callers_are_not() {
     );
     assert!(
         log.matches("authentication failed").count() <= 12,
-        "what is braked does not fill the log: {log}"
+        "throttled requests do not fill the log: {log}"
     );
 }
 
@@ -86,7 +86,7 @@ async fn behind_a_trusted_proxy_clients_are_throttled_individually() {
             .problem(401);
     }
     from(&client, "guess-11", "198.51.100.7").await.problem(429);
-    // What a client writes itself stands left of what the proxy adds.
+    // A client's own entry is to the left of the proxy's.
     from(&client, "guess-12", "192.0.2.1, 198.51.100.7").await.problem(429);
     let other = from(&client, "tq_late-key-for-tests", "198.51.100.8").await;
     assert_eq!(other.status, StatusCode::OK);
@@ -137,7 +137,7 @@ async fn a_key_makes_as_many_requests_as_it_may() {
             .is_some_and(|limit| limit.starts_with("\"default\";r=0;t=")),
         "{refused:?}"
     );
-    // Another key is another count, and one without a limit has none.
+    // Limits are per key, and a key without one is unlimited.
     let other = client.with_token("tq_known-key-for-tests").get("/jobs").await;
     assert_eq!(other.status, StatusCode::OK);
     assert_eq!(other.header("ratelimit"), None);
@@ -158,7 +158,7 @@ async fn two_keys_of_one_name_are_one_caller_while_a_key_is_replaced() {
     for caller in [&old, &new, &old] {
         assert_eq!(caller.get("/jobs").await.status, StatusCode::OK);
     }
-    // The second key is no second allowance.
+    // A second key of the same caller shares the limit.
     for caller in [&old, &new] {
         caller.get("/jobs").await.problem(429);
     }
@@ -177,7 +177,7 @@ async fn stale_credentials_of_a_probe_are_not_a_failed_login() {
     assert_eq!(reader.get("/jobs").await.status, StatusCode::OK);
     assert!(!server.log().contains("refused"), "{}", server.log());
     stale.get("/jobs").await.problem(401);
-    // Nor are probes from an address that has to wait.
+    // Nor are health probes from a throttled address.
     eventually("logins have to wait", async || {
         (stale.get("/jobs").await.status == StatusCode::TOO_MANY_REQUESTS).then_some(())
     })

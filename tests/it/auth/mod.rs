@@ -1,4 +1,4 @@
-//! Authentication by keys, their scopes, and the refusals of other callers.
+//! Authentication by keys, scopes, and rejected callers.
 
 pub(crate) mod at_rest;
 pub(crate) mod audit;
@@ -18,7 +18,7 @@ use crate::harness::client::{Answer, Client};
 use crate::harness::eventually;
 use crate::harness::server::Server;
 
-/// An id that no job has.
+/// Id of no job.
 const UNKNOWN_ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
 const READER: &str = "tq_reader-key-for-tests";
@@ -26,7 +26,7 @@ const WRITER: &str = "tq_writer-key-for-tests";
 const ADMIN: &str = "tq_admin-key-for-tests";
 const ALL: &str = "tq_all-key-for-tests";
 
-/// A key for each scope, and one for all.
+/// A key for each scope, and one with all.
 pub const KEYS: &str = r#"
 [job_types.NoopJob]
 handler = "noop"
@@ -48,7 +48,7 @@ key = "tq_all-key-for-tests"
 scopes = ["tickerq:read", "tickerq:write", "tickerq:admin"]
 "#;
 
-/// Every route that is not open, and the scope that it needs.
+/// Every protected route and its scope.
 fn routes() -> Vec<(Method, String, Option<Value>, &'static str)> {
     let job = |rest: &str| format!("/api/tickerq/jobs/{UNKNOWN_ID}{rest}");
     let mut routes = vec![
@@ -151,7 +151,7 @@ async fn ask(client: &Client, method: &Method, path: &str, body: Option<&Value>)
     client.send(request).await
 }
 
-/// Checks a refusal as RFC 6750 has it; HEAD has no body to look at.
+/// Checks a rejection as defined by RFC 6750; HEAD has no body.
 fn check_refusal(answer: &Answer, method: &Method, status: u16, challenge: &str, place: &str) {
     assert_eq!(answer.status.as_u16(), status, "{place}: {}", answer.text);
     assert_eq!(answer.header("www-authenticate"), Some(challenge), "{place}");
@@ -178,7 +178,7 @@ async fn without_a_key_only_liveness_is_available() {
     for path in ["/healthz", "/readyz"] {
         let answer = client.send(client.at_root(Method::GET, path)).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
-        // What a watcher sends is not looked at.
+        // Messages of a read-only subscriber are ignored.
         let answer = client
             .send(client.at_root(Method::GET, path).bearer_auth("nonsense"))
             .await;
@@ -210,7 +210,7 @@ async fn every_route_needs_its_scope_and_no_other() {
                 continue;
             }
             let challenge = format!("Bearer realm=\"tickerq\", error=\"insufficient_scope\", scope=\"{needed}\"");
-            // An administrator is refused by the use case, other callers before their body is read.
+            // An administrator is rejected by the use case, other callers before their body is read.
             check_refusal(&answer, &method, 403, &challenge, &place);
             if method != Method::HEAD {
                 let problem = answer.json();
@@ -334,7 +334,7 @@ async fn no_key_is_in_the_log_even_if_everything_is_logged() {
         .get("/jobs?access_token=tq_a-key-in-the-query&limit=7")
         .await
         .problem(401);
-    // Lines come a moment after their answers.
+    // Log lines may follow their responses.
     let log = eventually("the last request is in the log", || async {
         let log = server.log();
         log.contains("access_token=***&limit=7").then_some(log)

@@ -1,4 +1,4 @@
-//! What counts against the rate limit of a key: each operation, over whatever protocol, and what it costs.
+//! Costs of operations against a key's rate limit, for each protocol.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn aliases(count: usize) -> String {
     format!("{{ {fields} }}")
 }
 
-/// The status of a GraphQL request by GET whose response is a stream, which is not read.
+/// Status of a GraphQL request by GET whose streamed response is not read.
 async fn stream(server: &Server, query: &str, accept: &str) -> (StatusCode, Option<String>) {
     let client = server.client();
     let request = client
@@ -67,7 +67,7 @@ async fn each_subscription_over_a_websocket_counts_as_a_request() {
     socket.send_json(again).await;
     let error = socket.next_of("error").await;
     assert_eq!(error["data"]["code"], "too-many-requests", "{error}");
-    // The connection stays, and what ends a subscription costs nothing.
+    // The connection stays open, and ending a subscription costs nothing.
     socket
         .send_json(json!({"action": "unsubscribe", "topics": ["job-status"]}))
         .await;
@@ -115,15 +115,15 @@ async fn a_request_that_costs_more_than_the_limit_is_rejected_permanently() {
     assert_eq!(refused, (StatusCode::PAYLOAD_TOO_LARGE, None));
     let mut socket = GraphQlSocket::open_at(&server.url).await;
     socket
-        .say(json!({"type": "connection_init", "payload": {"token": KEY}}))
+        .send_json(json!({"type": "connection_init", "payload": {"token": KEY}}))
         .await;
-    socket.hear("connection_ack").await;
+    socket.expect_message("connection_ack").await;
     socket.subscribe("1", &aliases(6)).await;
-    let error = &socket.hear("error").await["payload"][0];
+    let error = &socket.expect_message("error").await["payload"][0];
     assert_eq!(error["extensions"]["code"], "too-large", "{error}");
     assert!(error["extensions"].get("retryAfter").is_none(), "{error}");
 
-    // As much as the limit is accepted, if nothing else was asked for.
+    // A request at the limit is accepted when no other preceded it.
     let (_site, server) = limited("5/h");
     let client = server.client().with_token(KEY);
     assert_eq!(
@@ -145,7 +145,7 @@ async fn fields_that_cost_more_together_than_the_limit_are_rejected_permanently(
     let error = &answer["errors"][0];
     assert_eq!(error["extensions"]["code"], "too-large", "{answer}");
     assert!(error["extensions"].get("retryAfter").is_none(), "{answer}");
-    // One of them alone is accepted, over REST too.
+    // One of them alone is accepted, also over REST.
     let (_site, server) = limited("5/h");
     let client = server.client().with_token(KEY);
     assert_eq!(client.get("/jobs?search=x").await.status, StatusCode::OK);

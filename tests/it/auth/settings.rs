@@ -1,4 +1,4 @@
-//! Settings of authentication, as callers see them.
+//! Authentication settings from a caller's view.
 
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, StatusCode};
@@ -143,8 +143,8 @@ fn a_server_without_authentication_does_not_start_on_a_public_address() {
             command.env("TICKERQ_SERVER__LISTEN", address);
         }
         let output = command.output().expect("the binary runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
         for expected in [
             "is reachable from other machines",
             "[[api.keys]]",
@@ -152,9 +152,9 @@ fn a_server_without_authentication_does_not_start_on_a_public_address() {
             "[api.jwt]",
             "listen on 127.0.0.1:",
         ] {
-            assert!(said.contains(expected), "{arguments:?}: {said}");
+            assert!(stderr.contains(expected), "{arguments:?}: {stderr}");
         }
-        assert!(!site.path().join("tickerq.db").exists(), "nothing was begun");
+        assert!(!site.path().join("tickerq.db").exists(), "nothing was started");
     }
 }
 

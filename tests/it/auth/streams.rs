@@ -1,4 +1,4 @@
-//! Streams end when the credentials that opened them are accepted no more: a token expires, or its key is removed.
+//! Streams end once their credentials expire or are revoked.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use crate::harness::client::Client;
 use crate::harness::hub::{RS, negotiate, records};
 use crate::harness::server::{Server, Site, Storage};
 use crate::harness::tokens::{Signer, ed25519_jwk, now, p256_jwk, token_with};
-use crate::harness::{PATIENCE, eventually};
+use crate::harness::{TIMEOUT, eventually};
 
 const CONFIG: &str = "[metrics]\nenable_prometheus_export = true\n[api.jwt]\naudience = \"jobs\"\nleeway = \"00:00:00\"\njwks_file = \"keys.json\"\n";
 /// Number of streams that [`all_streams_end`] opens.
@@ -54,7 +54,7 @@ async fn web_socket(server: &Server, path: &str, token: &str, first: &[String]) 
     }
     let mut received = Vec::new();
     loop {
-        let message = timeout(PATIENCE, stream.next()).await.expect("the end in time");
+        let message = timeout(TIMEOUT, stream.next()).await.expect("the end in time");
         match message.expect("a close before the end").expect("a message") {
             Message::Text(text) => received.push(text.to_string()),
             Message::Close(Some(CloseFrame { code, reason })) => return (received, code.into(), reason.to_string()),
@@ -70,7 +70,7 @@ async fn graphql_events(server: &Server, token: &str) -> String {
         .at_root(reqwest::Method::POST, "/graphql")
         .header("Accept", "text/event-stream");
     let stream = request.json(&query).send().await.expect("a stream");
-    let text = timeout(PATIENCE, stream.text()).await.expect("the end in time");
+    let text = timeout(TIMEOUT, stream.text()).await.expect("the end in time");
     text.expect("text")
 }
 
@@ -84,11 +84,11 @@ async fn hub_events(client: &Client) -> String {
         .expect("a stream");
     let handshake = client.request(reqwest::Method::POST, &path).body(HANDSHAKE);
     assert_eq!(client.send(handshake).await.status, StatusCode::OK);
-    let text = timeout(PATIENCE, stream.text()).await.expect("the end in time");
+    let text = timeout(TIMEOUT, stream.text()).await.expect("the end in time");
     text.expect("text")
 }
 
-/// The last thing that a poll receives.
+/// The last record of a poll.
 async fn hub_polls(client: &Client) -> String {
     let path = format!("/hub?id={}", negotiate(client).await);
     client.get(&path).await;
@@ -98,7 +98,7 @@ async fn hub_polls(client: &Client) -> String {
     client.get(&path).await.text
 }
 
-/// Opens a stream of every kind, and checks how each of them is ended by the server.
+/// Opens a stream of every kind and checks how the server ends it.
 async fn all_streams_end(server: &Server, token: &str, why: &str, end: impl Future<Output = ()>) {
     let client = server.client().with_token(token);
     let subscribe = [r#"{"action":"subscribe","topics":["job-status"]}"#.to_owned()];
@@ -170,7 +170,7 @@ async fn a_removed_key_opens_nothing_and_its_streams_end() {
     // Nor is a token that was signed later.
     let later = server.client().with_token(&self::token("bob", 60));
     later.get("/jobs").await.problem(401);
-    // The key returns in place of the other one, and then no key is left.
+    // The key replaces the other one, and then no key is left.
     let claims = json!({"aud": "jobs", "sub": "eve", "exp": now() + 60, "scope": "tickerq:read"});
     let other = token_with(&json!({"alg": "EdDSA", "kid": "other"}), &claims, Signer::EdDsa);
     let other = server.client().with_token(&other);
@@ -207,7 +207,7 @@ async fn a_poll_with_a_newer_token_keeps_its_connection_open() {
     assert_eq!(new.get(&path).await.text, format!("{{}}{RS}"));
     let call = format!("{{\"type\":1,\"invocationId\":\"0\",\"target\":\"Foo\",\"arguments\":[]}}{RS}");
     let (parked, ()) = tokio::join!(new.get(&path), async {
-        // A stream with the older token, which is opened later, ends when the token has expired.
+        // A stream with the older token that is opened later ends when the token expires.
         let (_, code, why) = web_socket(&server, "/api/tickerq/ws", &first, &[]).await;
         assert_eq!((code, why.as_str()), (1008, "the token has expired"));
         new.send(new.request(reqwest::Method::POST, &path).body(call)).await;

@@ -27,13 +27,13 @@ fn with(name: &str, value: Value) -> Value {
     claims
 }
 
-/// The three parts, with the signature over them or any other.
+/// The three parts of a token, with its own or another signature.
 fn of_parts(header: &Value, claims: &str, signature: &str) -> String {
     let (header, claims) = (base64url(header.to_string().as_bytes()), base64url(claims.as_bytes()));
     format!("{header}.{claims}.{signature}")
 }
 
-/// Every one is wrong.
+/// Invalid tokens.
 fn bad_tokens() -> Vec<(&'static str, String)> {
     let good = token(&claims(), Signer::Rs256);
     let [head, body, signature] = good.split('.').collect::<Vec<_>>()[..] else {
@@ -179,7 +179,7 @@ fn bad_tokens() -> Vec<(&'static str, String)> {
     tokens
 }
 
-/// Asks from an address of its own: one that guesses has to wait after ten wrong tokens.
+/// Sends a request from its own address: ten invalid tokens throttle an address.
 async fn ask(client: &Client, token: &str, index: usize) -> Answer {
     let address = format!("2001:db8:{index:x}::1");
     let request = client
@@ -196,7 +196,7 @@ fn check_refused(answer: &Answer, what: &str, bad: &str) {
         "{what}: {status} {} {bad}",
         answer.text
     );
-    // A refusal contains no more than the reason.
+    // A rejection contains only the reason.
     assert!(bad.len() < 12 || !answer.text.contains(bad), "{what}: {}", answer.text);
 }
 
@@ -255,7 +255,7 @@ async fn several_or_too_long_credentials_are_rejected_as_malformed() {
             answer.text
         );
     }
-    // A head of this size is no head.
+    // A header of this size is rejected by the HTTP parser.
     let huge = ask(vec![format!("Bearer {}", "a".repeat(200_000))]).await;
     assert!(matches!(huge.status.as_u16(), 400 | 413 | 431), "{}", huge.status);
     assert_eq!(ask(vec![good]).await.status, 200);

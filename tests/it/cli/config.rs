@@ -1,18 +1,18 @@
-//! `tickerq config`, `migrate`, `completions`, and a `serve` that does not start: what is said, and the exit codes.
+//! `tickerq config`, `migrate`, `completions`, and failing starts of `serve`: output and exit codes.
 
 use std::fs;
 
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
-use crate::harness::shell::{Said, said_of};
+use crate::harness::shell::{Printed, output_of};
 
-fn run(site: &Site, arguments: &[&str]) -> Said {
+fn run(site: &Site, arguments: &[&str]) -> Printed {
     run_with(site, arguments, &[])
 }
 
-fn run_with(site: &Site, arguments: &[&str], variables: &[(&str, &str)]) -> Said {
+fn run_with(site: &Site, arguments: &[&str], variables: &[(&str, &str)]) -> Printed {
     let mut command = site.command(arguments);
-    said_of(
+    output_of(
         command
             .envs(variables.iter().copied())
             .output()
@@ -39,7 +39,7 @@ handler = { http = { url = "http://ann:s3cret@host/", headers = { X-TickerQ-Job-
 "#;
 
 /// The mistakes, each with its line and message.
-const TOLD: &[&str] = &[
+const EXPECTED: &[&str] = &[
     "error: tickerq.toml:2: server.listen: 0.0.0.0:5000 is reachable",
     "error: tickerq.toml:3: server.shutdown_grce: unknown setting; did you mean shutdown_grace?",
     "error: tickerq.toml:5: jobs.max_retries: '3' is not a whole number; allowed is 0 to 1000",
@@ -61,44 +61,44 @@ fn mistakes_in_the_configuration_stop_the_start_and_are_all_named_with_their_lin
         &["migrate", "up"],
         &["openapi"],
     ] {
-        let Said { code, out, err } = run(&site, arguments);
+        let Printed { code, out, err } = run(&site, arguments);
         assert_eq!((code, out.as_str()), (Some(1), ""), "{arguments:?}: {err}");
-        for told in TOLD {
+        for expected in EXPECTED {
             assert!(
-                err.lines().any(|line| line.starts_with(told)),
-                "{arguments:?} does not say {told}:\n{err}"
+                err.lines().any(|line| line.starts_with(expected)),
+                "{arguments:?} does not report {expected}:\n{err}"
             );
         }
-        assert_eq!(err.lines().count(), TOLD.len(), "{err}");
+        assert_eq!(err.lines().count(), EXPECTED.len(), "{err}");
         assert!(!err.contains("s3cret"), "{err}");
     }
-    assert!(!site.path().join("tickerq.db").exists(), "nothing was begun");
+    assert!(!site.path().join("tickerq.db").exists(), "nothing was started");
 }
 
 #[test]
 fn a_file_that_is_not_toml_or_not_there_is_named() {
     let site = site("[server]\nlisten = \n[jobs\n");
-    let Said { code, err, .. } = run(&site, &["config", "check"]);
+    let Printed { code, err, .. } = run(&site, &["config", "check"]);
     assert_eq!(code, Some(1));
     assert!(err.starts_with("error: tickerq.toml:2: is not TOML: "), "{err}");
-    let Said { code, err, .. } = run(&site, &["serve", "--config", "no/such.toml"]);
+    let Printed { code, err, .. } = run(&site, &["serve", "--config", "no/such.toml"]);
     assert_eq!(code, Some(1));
     assert_eq!(
         err,
         "error: no/such.toml: can't be read: No such file or directory (os error 2)\n"
     );
     fs::write(site.path().join("latin.toml"), b"[log]\nlevel = \"\xff\"\n").expect("a file");
-    let Said { err, .. } = run_with(&site, &["config", "check"], &[("TICKERQ_CONFIG", "latin.toml")]);
+    let Printed { err, .. } = run_with(&site, &["config", "check"], &[("TICKERQ_CONFIG", "latin.toml")]);
     assert_eq!(err, "error: latin.toml:2: is not UTF-8\n");
 }
 
 #[test]
 fn a_valid_configuration_is_reported_as_valid() {
     let site = site("[log]\nlevel = \"debug\"");
-    let Said { code, out, err } = run(&site, &["config", "check"]);
+    let Printed { code, out, err } = run(&site, &["config", "check"]);
     assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "tickerq.toml: ok\n", ""));
     fs::remove_file(site.path().join("tickerq.toml")).expect("a file");
-    let Said { code, out, .. } = run(&site, &["config", "check"]);
+    let Printed { code, out, .. } = run(&site, &["config", "check"]);
     assert_eq!(
         (code, out.as_str()),
         (Some(0), "no configuration file, defaults and environment: ok\n")
@@ -132,7 +132,7 @@ environment = { PASSWORD = "s3cret" }
         ("TICKERQ_DATABASE__URL", "postgres://ann:s3cret@db/jobs?password=s3cret"),
         ("TICKERQ_TOKEN", "s3cret"),
     ];
-    let Said { code, out, err } = run_with(
+    let Printed { code, out, err } = run_with(
         &site,
         &["config", "show", "--listen", "127.0.0.1:2", "--listen", "[::1]:3"],
         &variables,
@@ -140,7 +140,7 @@ environment = { PASSWORD = "s3cret" }
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(!out.contains("s3cret"), "{out}");
     for line in [
-        // Flags override variables, variables the file, the file the defaults.
+        // Precedence: flags, variables, file, defaults.
         "listen = [\"127.0.0.1:2\", \"[::1]:3\"]  # --listen",
         "shutdown_grace = \"00:00:07\"  # TICKERQ_SERVER__SHUTDOWN_GRACE",
         "timeout = \"00:01:00\"  # TICKERQ_JOBS__TIMEOUT",
@@ -169,9 +169,9 @@ fn mistakes_in_variables_and_flags_name_them() {
         ("TICKERQ_LISTEN", "127.0.0.1:1"),
         ("TICKERQ_QUEUES__5__NAME", "x"),
     ];
-    let Said { code, err, .. } = run_with(&site, &["serve", "--listen", "localhost"], &variables);
+    let Printed { code, err, .. } = run_with(&site, &["serve", "--listen", "localhost"], &variables);
     assert_eq!(code, Some(1));
-    for told in [
+    for expected in [
         "error: TICKERQ_JOBS__MAX_RETRYS: jobs.max_retrys: unknown setting; did you mean max_retries?",
         "error: TICKERQ_JOBS__MAX_RETRIES: jobs.max_retries: 'many' is not a whole number; allowed is 0 to 1000",
         "error: TICKERQ_LISTEN: unknown setting; the form is TICKERQ_SECTION__KEY, such as TICKERQ_SERVER__LISTEN",
@@ -179,11 +179,11 @@ fn mistakes_in_variables_and_flags_name_them() {
         "error: --listen: server.listen: 'localhost' is not an IP address and a port; write it like 127.0.0.1:5000 or",
     ] {
         assert!(
-            err.lines().any(|line| line.starts_with(told)),
-            "it does not say {told}:\n{err}"
+            err.lines().any(|line| line.starts_with(expected)),
+            "it does not report {expected}:\n{err}"
         );
     }
-    let Said { code, err, .. } = run(&site, &["serve", "--database-url", "mysql://ann:s3cret@db/jobs"]);
+    let Printed { code, err, .. } = run(&site, &["serve", "--database-url", "mysql://ann:s3cret@db/jobs"]);
     assert_eq!(code, Some(1));
     assert_eq!(
         err,
@@ -199,7 +199,7 @@ fn migrations_are_applied_reverted_and_listed() {
         let url = site.database_url().to_owned();
         let migrate = |action: &[&str]| {
             let arguments = [&["migrate"], action, &["--database-url", &url]].concat();
-            let Said { code, out, err } = run(&site, &arguments);
+            let Printed { code, out, err } = run(&site, &arguments);
             assert_eq!(code, Some(0), "{action:?}: {err}");
             out
         };
@@ -215,7 +215,7 @@ fn migrations_are_applied_reverted_and_listed() {
         let steps = status.lines().count().to_string();
         assert_eq!(migrate(&["down", "--steps", &steps, "--yes"]), status);
         assert_eq!(migrate(&["status"]), status);
-        // A server brings them up to date by itself.
+        // A server migrates by itself.
         site.start().kill();
         assert_eq!(migrate(&["status"]), applied);
     }
@@ -224,11 +224,11 @@ fn migrations_are_applied_reverted_and_listed() {
 #[test]
 fn taking_tables_back_must_be_confirmed() {
     let site = site("");
-    let Said { code, err, .. } = run(&site, &["migrate", "down"]);
+    let Printed { code, err, .. } = run(&site, &["migrate", "down"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("--yes"), "{err}");
     assert!(!site.path().join("tickerq.db").exists());
-    let Said { code, err, .. } = run(
+    let Printed { code, err, .. } = run(
         &site,
         &["migrate", "up", "--database-url", "sqlite:no/such/folder/jobs.db"],
     );
@@ -246,12 +246,12 @@ fn a_second_server_on_the_same_file_or_port_does_not_start() {
     let in_use = "error: another server uses the database 'tickerq.db'; one SQLite file serves one server (several share a PostgreSQL)\n";
     for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate", "up"]] {
         let arguments = [arguments, &["--database-url", &url]].concat();
-        let Said { code, out, err } = run(&site, &arguments);
+        let Printed { code, out, err } = run(&site, &arguments);
         assert_eq!((code, out.as_str()), (Some(1), ""), "{arguments:?}");
         assert!(err.ends_with(in_use), "{err}");
     }
     let address = server.url.strip_prefix("http://").expect("an address");
-    let Said { code, err, .. } = run(
+    let Printed { code, err, .. } = run(
         &site,
         &["serve", "--listen", address, "--database-url", "sqlite:other.db"],
     );
@@ -263,7 +263,7 @@ fn a_second_server_on_the_same_file_or_port_does_not_start() {
         "{err}"
     );
     assert!(site.path().join("other.db").exists() && !site.path().join("other.db-wal").exists());
-    // When the first one has ended, however that was, its file is free.
+    // The lock of the file ends with its process.
     server.kill();
     site.start();
 }
@@ -278,12 +278,12 @@ fn completions_are_printed_for_every_shell() {
         ("powershell", "\nusing namespace"),
         ("elvish", "\nuse builtin;"),
     ] {
-        let Said { code, out, err } = run(&site, &["completions", shell]);
+        let Printed { code, out, err } = run(&site, &["completions", shell]);
         assert_eq!((code, err.as_str()), (Some(0), ""), "{shell}");
         assert!(out.starts_with(beginning), "{shell}: {}", &out[..out.len().min(80)]);
         assert!(out.contains("unique-key"), "{shell}");
     }
-    let Said { code, err, .. } = run(&site, &["completions", "tcsh"]);
+    let Printed { code, err, .. } = run(&site, &["completions", "tcsh"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("invalid value 'tcsh'"), "{err}");
 }

@@ -1,4 +1,4 @@
-//! `tickerq cron`: when an expression runs and what it means, asked of the binary.
+//! `tickerq cron`: descriptions and run times of expressions.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ struct Ended {
     complaint: String,
 }
 
-/// Runs `tickerq cron …`, without a server and without a folder of its own: it needs neither.
+/// Runs `tickerq cron …`, which needs neither a server nor a folder.
 fn cron(arguments: &[&str]) -> Ended {
     let output = Command::new(crate::harness::program())
         .arg("cron")
@@ -35,7 +35,7 @@ fn printed(arguments: &[&str]) -> String {
     printed
 }
 
-/// The complaint of a command that must fail and print nothing.
+/// The error of a command that must fail without output.
 fn refused(arguments: &[&str]) -> String {
     let Ended {
         code,
@@ -122,7 +122,7 @@ fn errors_are_printed_and_set_the_exit_code() {
         ),
     ] {
         let complaint = refused(&arguments);
-        assert!(complaint.contains(reason), "{arguments:?}\n  said {complaint}");
+        assert!(complaint.contains(reason), "{arguments:?}\n  printed {complaint}");
     }
 }
 
@@ -142,12 +142,12 @@ fn an_expression_is_described_in_words() {
 #[test]
 fn the_help_shows_defaults_and_examples() {
     let help = printed(&["next", "--help"]);
-    for told in [
+    for expected in [
         "[default: now]",
         "[default: 1]",
         "[default: UTC]",
         "tickerq cron next '30 2 * * *' --time-zone",
     ] {
-        assert!(help.contains(told), "{told} is not in\n{help}");
+        assert!(help.contains(expected), "{expected} is not in\n{help}");
     }
 }

@@ -1,5 +1,5 @@
-//! The first start over an empty database: cut off at any moment, by several servers at once, or where nothing can be
-//! written.
+//! The first start on an empty database: killed at any moment, by several servers at once, or without write access
+//! to the files.
 
 use std::fs;
 use std::net::TcpListener;
@@ -13,11 +13,11 @@ use tempfile::TempDir;
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
 use crate::harness::server::{Server, Site, Storage, postgres_url};
-use crate::harness::{PATIENCE, eventually};
+use crate::harness::{TIMEOUT, eventually};
 
 const CONFIG: &str = "[[queues]]\nname = \"default\"\n";
 
-/// Starts the first server and kills it after this time. The moments are spread over the time that a start takes.
+/// Starts the first server and kills it after this time. The times are spread over the duration of a start.
 fn cut_off(site: &Site, after: Duration) {
     let mut child = site
         .command(&[
@@ -30,6 +30,7 @@ fn cut_off(site: &Site, after: Duration) {
         .stderr(Stdio::null())
         .spawn()
         .expect("the binary starts");
+    // The time of the kill is the subject.
     std::thread::sleep(after);
     child.kill().expect("the process can be killed");
     child.wait().expect("the process ends");
@@ -46,11 +47,12 @@ async fn a_first_start_that_is_cut_off_can_be_repeated_on_sqlite() {
             .stderr(Stdio::null())
             .spawn()
             .expect("the binary starts");
-        // It has begun to write when its log is there.
-        let end = Instant::now() + PATIENCE;
+        // It writes once its WAL exists.
+        let end = Instant::now() + TIMEOUT;
         while !file.exists() && child.try_wait().expect("a state").is_none() && Instant::now() < end {
             std::hint::spin_loop();
         }
+        // The time of the kill is the subject and differs in each round.
         std::thread::sleep(Duration::from_millis(4 * round));
         child.kill().expect("the process can be killed");
         child.wait().expect("the process ends");
@@ -92,24 +94,24 @@ fn servers_that_start_together_on_an_empty_postgresql_all_start() {
     }
 }
 
-/// Starts a server that can't start, and returns its output.
+/// Starts a server that must fail, and returns its output.
 fn refused(site: &Site, database_url: &str) -> String {
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", database_url];
     let output = site.command(&arguments).output().expect("the binary runs");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(!said.contains("panicked"), "{said}");
-    said
+    let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{printed}");
+    assert!(!printed.contains("panicked"), "{printed}");
+    printed
 }
 
 #[actix_web::test]
 async fn a_read_only_sqlite_file_is_rejected_at_start() {
     let site = Site::new(Storage::Sqlite, CONFIG);
     assert!(site.start().stop().success());
-    // By permission nothing is kept from root. A file format that SQLite can read and can't write is the same to it: the
-    // byte at 18 is the version of the format for who writes, and 2 the last that there is.
+    // Root ignores permissions. A file format that SQLite can only read has the same effect: byte 18
+    // is the write version of the format, of which 2 is the highest known.
     let file = site.path().join("tickerq.db");
-    // What stands in the log would be read in place of the file.
+    // The WAL would override the file.
     let connection = Database::connect(format!("sqlite:{}", file.display())).await;
     let connection = connection.expect("the database opens");
     let checkpoint = connection.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await;
@@ -118,30 +120,36 @@ async fn a_read_only_sqlite_file_is_rejected_at_start() {
     let mut bytes = fs::read(&file).expect("the database is read");
     bytes[18] = 3;
     fs::write(&file, bytes).expect("the database is written");
-    let said = refused(&site, site.database_url());
-    assert!(said.contains("'tickerq.db' can't be written"), "{said}");
+    let printed = refused(&site, site.database_url());
+    assert!(printed.contains("'tickerq.db' can't be written"), "{printed}");
 }
 
 #[tokio::test]
-async fn a_sqlite_file_serves_one_server_by_whatever_name() {
+async fn a_sqlite_file_serves_one_server_under_every_name() {
     let (site, server) = Server::with_config(CONFIG);
     symlink("tickerq.db", site.path().join("link.db")).expect("a link is made");
-    let said = refused(&site, "sqlite:link.db");
-    assert!(said.contains("another server uses the database 'link.db'"), "{said}");
+    let printed = refused(&site, "sqlite:link.db");
+    assert!(
+        printed.contains("another server uses the database 'link.db'"),
+        "{printed}"
+    );
     fs::hard_link(site.path().join("tickerq.db"), site.path().join("hard.db")).expect("a link is made");
-    let said = refused(&site, "sqlite:hard.db");
-    assert!(said.contains("'hard.db' has 2 names"), "{said}");
+    let printed = refused(&site, "sqlite:hard.db");
+    assert!(printed.contains("'hard.db' has 2 names"), "{printed}");
     server
         .client()
         .create(serde_json::json!({ "type": "UnknownJob" }))
         .await;
     assert!(server.stop().success());
-    // A link by itself is no harm, also when what it leads to is not there yet.
+    // A symbolic link alone is accepted, even before its target exists.
     let site = Site::over("sqlite:to_later.db".to_owned(), CONFIG);
     symlink("later.db", site.path().join("to_later.db")).expect("a link is made");
     let server = site.start();
-    let said = refused(&site, "sqlite:later.db");
-    assert!(said.contains("another server uses the database 'later.db'"), "{said}");
+    let printed = refused(&site, "sqlite:later.db");
+    assert!(
+        printed.contains("another server uses the database 'later.db'"),
+        "{printed}"
+    );
     assert!(server.stop().success());
 }
 
@@ -151,12 +159,12 @@ fn a_refusal_by_postgresql_is_reported_at_once() {
     let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = free.local_addr().expect("an address");
     drop(free);
-    let said = refused(&site, &format!("postgres://me@{address}/jobs"));
-    assert!(said.contains("Connection refused"), "{said}");
+    let printed = refused(&site, &format!("postgres://me@{address}/jobs"));
+    assert!(printed.contains("Connection refused"), "{printed}");
     let url = postgres_url();
     let (server, _) = url.rsplit_once('/').expect("a URL with a database");
-    let said = refused(&site, &format!("{server}/no_such_database"));
-    assert!(said.contains("\"no_such_database\" does not exist"), "{said}");
+    let printed = refused(&site, &format!("{server}/no_such_database"));
+    assert!(printed.contains("\"no_such_database\" does not exist"), "{printed}");
 }
 
 #[actix_web::test]

@@ -1,4 +1,4 @@
-//! A configuration with former names of settings: it works as before, and every former name is a warning.
+//! A configuration with former names of settings works, and each former name is a warning.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -81,7 +81,7 @@ async fn a_configuration_with_former_names_works_as_before_with_warnings() {
     let nodes = client.get("/nodes").await.json().to_string();
     assert!(nodes.contains("\"old\""), "{nodes}");
     assert_eq!(client.get("/jobs/changes").await.status, StatusCode::OK);
-    // The description is public.
+    // The OpenAPI document is public.
     assert_eq!(server.client().get("/openapi.json").await.status, StatusCode::OK);
     let log = server.log();
     for warning in &WARNINGS[..13] {

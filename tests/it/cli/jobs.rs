@@ -1,4 +1,4 @@
-//! `tickerq job` against a running server, for people and for programs.
+//! `tickerq job` against a running server, as text and JSON.
 
 use std::fs;
 use std::io::Write;
@@ -6,13 +6,13 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::harness::latch::Gate;
-use crate::harness::shell::{Shell, detail, said_of};
+use crate::harness::latch::Latch;
+use crate::harness::shell::{Shell, detail, output_of};
 
 #[test]
 fn a_job_is_created_waited_for_and_shown() {
     let shell = Shell::start("");
-    let said = shell.run(&[
+    let printed = shell.run(&[
         "job",
         "create",
         "Echo",
@@ -22,7 +22,7 @@ fn a_job_is_created_waited_for_and_shown() {
         "No. 7",
         "--wait",
     ]);
-    let first = said.out.lines().next().expect("a line");
+    let first = printed.out.lines().next().expect("a line");
     assert!(
         first.starts_with("created ") && first.ends_with(" (Echo), pending in queue default"),
         "{first}"
@@ -37,17 +37,18 @@ fn a_job_is_created_waited_for_and_shown() {
         ("priority", "normal"),
         ("retries", "0 of 3"),
     ] {
-        assert_eq!(detail(&said, name), Some(value), "{name} in {}", said.out);
+        assert_eq!(detail(&printed, name), Some(value), "{name} in {}", printed.out);
     }
     assert!(
-        said.out
+        printed
+            .out
             .contains("parameters\n  {\"n\": 1.10}\nresult\n  {\"n\": 1.10}\nattempts\n"),
         "{}",
-        said.out
+        printed.out
     );
     let shown = shell.run(&["job", "show", id]);
     assert_eq!(
-        said.out.split_once('\n').expect("lines").1,
+        printed.out.split_once('\n').expect("lines").1,
         shown.out,
         "waiting ends with the same as show"
     );
@@ -67,7 +68,7 @@ fn a_job_is_created_waited_for_and_shown() {
 fn parameters_come_from_an_argument_a_file_or_standard_input() {
     let shell = Shell::start("");
     fs::write(shell.site.path().join("report.json"), "{\"from\": \"a file\"}\n").expect("a file");
-    let said = shell.run(&[
+    let printed = shell.run(&[
         "job",
         "create",
         "Echo",
@@ -76,7 +77,7 @@ fn parameters_come_from_an_argument_a_file_or_standard_input() {
         "--wait",
         "--json",
     ]);
-    assert_eq!(said.json()["result"], json!({ "from": "a file" }));
+    assert_eq!(printed.json()["result"], json!({ "from": "a file" }));
     let mut command = shell.site.command(&[
         "job",
         "create",
@@ -99,9 +100,9 @@ fn parameters_come_from_an_argument_a_file_or_standard_input() {
         .expect("a pipe")
         .write_all(b"[\"standard input\"]")
         .expect("it reads");
-    let said = said_of(child.wait_with_output().expect("it ends"));
-    assert_eq!(said.json()["result"], json!(["standard input"]));
-    for (parameters, told) in [
+    let printed = output_of(child.wait_with_output().expect("it ends"));
+    assert_eq!(printed.json()["result"], json!(["standard input"]));
+    for (parameters, expected) in [
         (
             "{a: 1}",
             "error: --parameters: the argument is not JSON: key must be a string at line 1 column 2\n",
@@ -111,8 +112,8 @@ fn parameters_come_from_an_argument_a_file_or_standard_input() {
             "error: --parameters: can't read none.json: No such file or directory (os error 2)\n",
         ),
     ] {
-        let said = shell.try_run(&["job", "create", "Echo", "--parameters", parameters]);
-        assert_eq!((said.code, said.err.as_str()), (Some(2), told));
+        let printed = shell.try_run(&["job", "create", "Echo", "--parameters", parameters]);
+        assert_eq!((printed.code, printed.err.as_str()), (Some(2), expected));
     }
 }
 
@@ -145,16 +146,16 @@ fn every_option_of_a_new_job_arrives() {
     ] {
         assert_eq!(job[name], value, "{name}");
     }
-    let said = shell.run(&["job", "create", "Other", "--unique-key", "welcome 4711"]);
+    let printed = shell.run(&["job", "create", "Other", "--unique-key", "welcome 4711"]);
     assert_eq!(
-        said.out.lines().next(),
+        printed.out.lines().next(),
         Some(&*format!("found {id} (Other), pending in queue mail")),
         "nothing was created"
     );
-    let said = shell.try_run(&["job", "create", "Other", "--max-retries", "2000"]);
-    assert_eq!(said.code, Some(1));
+    let printed = shell.try_run(&["job", "create", "Other", "--max-retries", "2000"]);
+    assert_eq!(printed.code, Some(1));
     assert_eq!(
-        said.err,
+        printed.err,
         "error: Validation failed (400): maxRetries is 2000; allowed are 0 to 1000\n  at #/maxRetries\n"
     );
     let id = shell.create(&["Other", "--delay", "01:00:00"]);
@@ -164,66 +165,72 @@ fn every_option_of_a_new_job_arrives() {
 #[test]
 fn the_exit_code_reports_a_failed_or_late_job() {
     let shell = Shell::start("");
-    let said = shell.try_run(&["job", "create", "Breaks", "--wait"]);
-    assert_eq!(said.code, Some(1));
-    assert_eq!(detail(&said, "status"), Some("failed"));
-    let id = detail(&said, "id").expect("an id");
-    let told = format!("error: job {id} ended as failed: exited with status 3: no such address\n");
-    assert_eq!(said.err, told);
+    let printed = shell.try_run(&["job", "create", "Breaks", "--wait"]);
+    assert_eq!(printed.code, Some(1));
+    assert_eq!(detail(&printed, "status"), Some("failed"));
+    let id = detail(&printed, "id").expect("an id");
+    let expected = format!("error: job {id} ended as failed: exited with status 3: no such address\n");
+    assert_eq!(printed.err, expected);
     for arguments in [
         &["job", "retry", id, "--reset-retry-count", "--wait"][..],
         &["job", "execute", id, "--priority", "low", "--wait", "--json"],
     ] {
-        let said = shell.try_run(arguments);
+        let printed = shell.try_run(arguments);
         assert_eq!(
-            (said.code, said.err.as_str()),
-            (Some(1), told.as_str()),
+            (printed.code, printed.err.as_str()),
+            (Some(1), expected.as_str()),
             "{arguments:?}"
         );
     }
     let job = shell.run(&["job", "show", id, "--json"]).json();
     assert_eq!((&job["attempt"], &job["priority"]), (&json!(3), &json!("low")));
-    let said = shell.try_run(&["job", "create", "Other", "--wait", "--wait-timeout", "00:00:00.1"]);
-    assert_eq!(said.code, Some(1));
+    let printed = shell.try_run(&["job", "create", "Other", "--wait", "--wait-timeout", "00:00:00.1"]);
+    assert_eq!(printed.code, Some(1));
     assert!(
-        said.err.ends_with(" has not finished after 00:00:00.1000000\n"),
+        printed.err.ends_with(" has not finished after 00:00:00.1000000\n"),
         "{}",
-        said.err
+        printed.err
     );
 }
 
 #[tokio::test]
 async fn jobs_are_cancelled_retried_and_executed() {
-    let mut gate = Gate::open().await;
-    let shell = Shell::start(&format!("[job_types.Work]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let shell = Shell::start(&format!("[job_types.Work]\n{}", latch.handler()));
     let id = shell.create(&["Work"]);
-    let visit = gate.visit().await;
-    let said = shell.run(&["job", "cancel", &id]);
+    let visit = latch.visit().await;
+    let printed = shell.run(&["job", "cancel", &id]);
     assert_eq!(
-        said.out,
+        printed.out,
         format!("requested cancellation of {id} (Work), running in queue default\n")
     );
     visit.hung_up().await;
     shell.server.client().wait_finished(&id).await;
-    let said = shell.try_run(&["job", "cancel", &id]);
-    assert_eq!(said.code, Some(1));
+    let printed = shell.try_run(&["job", "cancel", &id]);
+    assert_eq!(printed.code, Some(1));
     assert_eq!(
-        said.err,
+        printed.err,
         "error: Conflict (409): a cancelled job can't be cancelled; only pending and running jobs can be\n"
     );
-    let said = shell.run(&["job", "retry", &id]);
-    assert_eq!(said.out, format!("retrying {id} (Work), pending in queue default\n"));
-    gate.visit().await.complete();
+    let printed = shell.run(&["job", "retry", &id]);
+    assert_eq!(printed.out, format!("retrying {id} (Work), pending in queue default\n"));
+    latch.visit().await.complete();
     shell.server.client().wait_finished(&id).await;
-    let said = shell.run(&["job", "execute", &id, "--delay", "PT1H"]);
-    assert_eq!(said.out, format!("executing {id} (Work), pending in queue default\n"));
-    let said = shell.run(&["job", "cancel", &id, "--json"]);
-    assert_eq!(said.json()["status"], "cancelled");
+    let printed = shell.run(&["job", "execute", &id, "--delay", "PT1H"]);
+    assert_eq!(
+        printed.out,
+        format!("executing {id} (Work), pending in queue default\n")
+    );
+    let printed = shell.run(&["job", "cancel", &id, "--json"]);
+    assert_eq!(printed.json()["status"], "cancelled");
     let unknown = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
     for action in ["show", "cancel", "retry", "execute"] {
-        let said = shell.try_run(&["job", action, unknown]);
-        assert_eq!(said.code, Some(1), "{action}");
-        assert_eq!(said.err, format!("error: Not found (404): job {unknown} not found\n"));
+        let printed = shell.try_run(&["job", action, unknown]);
+        assert_eq!(printed.code, Some(1), "{action}");
+        assert_eq!(
+            printed.err,
+            format!("error: Not found (404): job {unknown} not found\n")
+        );
     }
 }
 
@@ -268,18 +275,18 @@ fn jobs_are_listed_with_every_filter() {
     assert!(table.ends_with("1 of 3 jobs; more with --offset 1\n"), "{table}");
     let shown = shell.run(&["job", "show", &mail]);
     assert_eq!(detail(&shown, "name"), Some("a red one"));
-    // Output of a job can't control the terminal: this is the second form of an escape sequence.
+    // Names can't control the terminal: this is the C1 form of an escape sequence.
     let id = shell.create(&["Other", "--parameters", "\"\u{9b}31m\""]);
     let shown = shell.run(&["job", "show", &id]);
     assert!(shown.out.contains("parameters\n  \"\u{fffd}31m\"\n"), "{}", shown.out);
-    let said = shell.try_run(&["job", "list", "--from", "yesterday"]);
-    assert_eq!(said.code, Some(1));
+    let printed = shell.try_run(&["job", "list", "--from", "yesterday"]);
+    assert_eq!(printed.code, Some(1));
     assert!(
-        said.err.contains("'yesterday' is neither a date such as") && said.err.ends_with("\n  at from\n"),
+        printed.err.contains("'yesterday' is neither a date such as") && printed.err.ends_with("\n  at from\n"),
         "{}",
-        said.err
+        printed.err
     );
-    // Who reads only the beginning has enough: that is no failure.
+    // A reader that closes the pipe early is no failure.
     let mut command = shell
         .site
         .command(&["job", "list", "--json", "--server", &shell.server.url]);
@@ -289,6 +296,6 @@ fn jobs_are_listed_with_every_filter() {
         .spawn()
         .expect("the binary runs");
     drop(child.stdout.take());
-    let said = said_of(child.wait_with_output().expect("it ends"));
-    assert_eq!((said.code, said.err.as_str()), (Some(0), ""));
+    let printed = output_of(child.wait_with_output().expect("it ends"));
+    assert_eq!((printed.code, printed.err.as_str()), (Some(0), ""));
 }

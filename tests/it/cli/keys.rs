@@ -1,4 +1,4 @@
-//! `tickerq key generate`, and the command line as a caller.
+//! `tickerq key generate`, and authentication of the CLI.
 
 use crate::harness::server::{Server, Site, Storage};
 
@@ -11,7 +11,7 @@ fn generate(site: &Site, arguments: &[&str]) -> (String, String) {
     (key.to_owned(), lines.to_owned())
 }
 
-/// Output, exit code and errors of a command.
+/// Exit code, output and errors of a command.
 fn run(site: &Site, server: &Server, token: Option<&str>, words: &[&str]) -> (Option<i32>, String, String) {
     let mut command = site.command(words);
     command.env("TICKERQ_SERVER", &server.url);
@@ -27,7 +27,7 @@ fn run(site: &Site, server: &Server, token: Option<&str>, words: &[&str]) -> (Op
 fn a_new_key_is_printed_with_its_settings_and_works() {
     let site = Site::new(Storage::Sqlite, "");
     let (key, lines) = generate(&site, &["--name", "it's \"me\""]);
-    let random = key.strip_prefix("tq_").expect("a key that people know as one");
+    let random = key.strip_prefix("tq_").expect("a key with its prefix");
     assert_eq!(random.len(), 43, "32 bytes: {key}");
     assert!(
         random
@@ -44,15 +44,15 @@ fn a_new_key_is_printed_with_its_settings_and_works() {
     let (admin, more) = generate(&site, &["--name", "operator", "--scopes", "tickerq:admin,tickerq:read"]);
     site.configure(&format!("{lines}{more}"));
     let server = site.start();
-    let (code, printed, said) = run(&site, &server, Some(&key), &["job", "create", "NoopJob"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed, stderr) = run(&site, &server, Some(&key), &["job", "create", "NoopJob"]);
+    assert_eq!(code, Some(0), "{stderr}");
     assert!(printed.contains("NoopJob"), "{printed}");
-    let (code, printed, said) = run(&site, &server, Some(&admin), &["job", "list"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, printed, stderr) = run(&site, &server, Some(&admin), &["job", "list"]);
+    assert_eq!(code, Some(0), "{stderr}");
     assert!(printed.contains("NoopJob"), "{printed}");
-    let (code, _, said) = run(&site, &server, Some(&admin), &["queue", "pause", "default"]);
+    let (code, _, stderr) = run(&site, &server, Some(&admin), &["queue", "pause", "default"]);
     assert_eq!(code, Some(1));
-    assert!(said.contains("tickerq:write"), "{said}");
+    assert!(stderr.contains("tickerq:write"), "{stderr}");
 }
 
 #[test]
@@ -61,17 +61,17 @@ fn without_a_key_the_command_line_explains_how_to_pass_one() {
     let (key, lines) = generate(&site, &[]);
     site.configure(&lines);
     let server = site.start();
-    let (code, _, said) = run(&site, &server, None, &["job", "list"]);
+    let (code, _, stderr) = run(&site, &server, None, &["job", "list"]);
     assert_eq!(code, Some(1));
-    assert!(said.contains("TICKERQ_TOKEN"), "{said}");
-    let (code, _, said) = run(&site, &server, Some("tq_a-wrong-key"), &["job", "list"]);
+    assert!(stderr.contains("TICKERQ_TOKEN"), "{stderr}");
+    let (code, _, stderr) = run(&site, &server, Some("tq_a-wrong-key"), &["job", "list"]);
     assert_eq!(code, Some(1));
     assert!(
-        said.contains("invalid API key") && !said.contains("tq_a-wrong-key"),
-        "{said}"
+        stderr.contains("invalid API key") && !stderr.contains("tq_a-wrong-key"),
+        "{stderr}"
     );
-    let (code, _, said) = run(&site, &server, None, &["job", "list", "--token", &key]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, _, stderr) = run(&site, &server, None, &["job", "list", "--token", &key]);
+    assert_eq!(code, Some(0), "{stderr}");
 }
 
 #[test]

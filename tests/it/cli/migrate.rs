@@ -1,4 +1,4 @@
-//! `tickerq migrate` beside a running server, and over the database of a newer version.
+//! `tickerq migrate` beside a running server, and with the database of a newer version.
 
 use std::process::Output;
 
@@ -94,10 +94,10 @@ async fn a_database_of_a_newer_version_is_named_as_such() {
             migrate(&site, &["down", "--yes"]),
         ] {
             assert!(!refused.status.success());
-            let said = text(&refused);
+            let printed = text(&refused);
             assert!(
-                said.contains("newer version of tickerq") && said.contains("m9999_future"),
-                "{said}"
+                printed.contains("newer version of tickerq") && printed.contains("m9999_future"),
+                "{printed}"
             );
         }
         let status = migrate(&site, &["status"]);

@@ -1,4 +1,4 @@
-//! `tickerq queue` against a running server, and errors when something else answers, or nothing does.
+//! `tickerq queue` against a running server, and errors when the server is another program or unreachable.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::harness::server::{Site, Storage};
-use crate::harness::shell::{Said, Shell, said_of};
+use crate::harness::shell::{Printed, Shell, output_of};
 
 #[test]
 fn queues_are_listed_paused_resumed_and_cleared() {
@@ -36,14 +36,14 @@ fn queues_are_listed_paused_resumed_and_cleared() {
         shell.run(&["queue", "pause", "mail", "--json"]).json()["status"],
         "paused"
     );
-    let said = shell.run(&["queue", "clear", "mail", "--pending", "--yes"]);
+    let printed = shell.run(&["queue", "clear", "mail", "--pending", "--yes"]);
     assert_eq!(
-        said.out,
+        printed.out,
         "queue mail is cleared: 1 pending and 0 failed jobs are removed\n"
     );
-    let said = shell.run(&["queue", "clear", "mail", "--pending", "--failed", "--yes", "--json"]);
+    let printed = shell.run(&["queue", "clear", "mail", "--pending", "--failed", "--yes", "--json"]);
     assert_eq!(
-        (&said.json()["clearedPending"], &said.json()["clearedFailed"]),
+        (&printed.json()["clearedPending"], &printed.json()["clearedFailed"]),
         (&json!(0), &json!(1))
     );
     for action in [&["pause"][..], &["resume"], &["clear"]] {
@@ -52,14 +52,14 @@ fn queues_are_listed_paused_resumed_and_cleared() {
         } else {
             &[]
         };
-        let said = shell.try_run(&[&["queue"], action, &["missing"], more].concat());
-        assert_eq!(said.code, Some(1));
-        assert_eq!(said.err, "error: Not found (404): queue 'missing' not found\n");
+        let printed = shell.try_run(&[&["queue"], action, &["missing"], more].concat());
+        assert_eq!(printed.code, Some(1));
+        assert_eq!(printed.err, "error: Not found (404): queue 'missing' not found\n");
     }
 }
 
 /// Runs `queue clear` with this standard input.
-fn clear(shell: &Shell, arguments: &[&str], input: &str) -> Said {
+fn clear(shell: &Shell, arguments: &[&str], input: &str) -> Printed {
     let mut child = shell
         .site
         .command(&[&["--server", &shell.server.url, "queue", "clear"], arguments].concat())
@@ -71,7 +71,7 @@ fn clear(shell: &Shell, arguments: &[&str], input: &str) -> Said {
     let mut stdin = child.stdin.take().expect("a pipe");
     stdin.write_all(input.as_bytes()).expect("the input is read");
     drop(stdin);
-    said_of(child.wait_with_output().expect("the binary ends"))
+    output_of(child.wait_with_output().expect("the binary ends"))
 }
 
 #[test]
@@ -81,22 +81,23 @@ fn clearing_a_queue_needs_confirmation() {
     shell.create(&["Other", "--queue", "mail"]);
     shell.create(&["Other", "--queue", "mail"]);
     for input in ["", "\n", "n\n", "yess\n"] {
-        let said = clear(&shell, &["mail"], input);
-        assert_eq!((said.code, said.out.as_str()), (Some(1), ""), "{said:?}");
+        let printed = clear(&shell, &["mail"], input);
+        assert_eq!((printed.code, printed.out.as_str()), (Some(1), ""), "{printed:?}");
         assert!(
-            said.err.starts_with("Delete 2 pending jobs of queue mail? [y/N] "),
-            "{said:?}"
+            printed.err.starts_with("Delete 2 pending jobs of queue mail? [y/N] "),
+            "{printed:?}"
         );
         assert!(
-            said.err
+            printed
+                .err
                 .ends_with("error: not confirmed; nothing was deleted (--yes skips the question)\n"),
-            "{said:?}"
+            "{printed:?}"
         );
     }
-    let said = clear(&shell, &["mail", "--pending", "--failed"], "y\n");
-    assert_eq!(said.err, "Delete 2 pending and 1 failed jobs of queue mail? [y/N] ");
+    let printed = clear(&shell, &["mail", "--pending", "--failed"], "y\n");
+    assert_eq!(printed.err, "Delete 2 pending and 1 failed jobs of queue mail? [y/N] ");
     assert_eq!(
-        said.out,
+        printed.out,
         "queue mail is cleared: 2 pending and 1 failed jobs are removed\n"
     );
 }
@@ -107,7 +108,7 @@ fn options_of_the_server_may_precede_the_subcommand() {
     let url = shell.server.url.as_str();
     let run = |arguments: &[&str], environment: &str| {
         let mut command = shell.site.command(arguments);
-        said_of(
+        output_of(
             command
                 .env("TICKERQ_SERVER", environment)
                 .output()
@@ -115,36 +116,44 @@ fn options_of_the_server_may_precede_the_subcommand() {
         )
     };
     let nowhere = "http://127.0.0.1:1";
-    let said = run(&["--server", url, "--json", "queue", "list"], nowhere);
+    let printed = run(&["--server", url, "--json", "queue", "list"], nowhere);
     assert_eq!(
-        said.json()["queues"][0]["name"],
+        printed.json()["queues"][0]["name"],
         "default",
         "it ranks above the environment"
     );
-    let said = run(&["--server", nowhere, "queue", "list", "--server", url], nowhere);
-    assert_eq!(said.code, Some(0), "the option after the subcommand wins: {said:?}");
-    let said = run(&["--server", url, "schema"], nowhere);
-    assert_eq!(said.code, Some(2));
+    let printed = run(&["--server", nowhere, "queue", "list", "--server", url], nowhere);
+    assert_eq!(
+        printed.code,
+        Some(0),
+        "the option after the subcommand wins: {printed:?}"
+    );
+    let printed = run(&["--server", url, "schema"], nowhere);
+    assert_eq!(printed.code, Some(2));
     assert!(
-        said.err
+        printed
+            .err
             .starts_with("error: --server requires a command for a running server"),
-        "{said:?}"
+        "{printed:?}"
     );
 }
 
 #[test]
 fn another_base_path_is_found_and_another_server_is_reported() {
     let shell = Shell::start("[api]\nbase_path = \"/x/jobs\"");
-    let said = shell.try_run(&["queue", "list"]);
-    assert_eq!(said.code, Some(1));
-    assert_eq!(said.err, "error: Not found (404): path /api/tickerq/queues not found\n");
+    let printed = shell.try_run(&["queue", "list"]);
+    assert_eq!(printed.code, Some(1));
+    assert_eq!(
+        printed.err,
+        "error: Not found (404): path /api/tickerq/queues not found\n"
+    );
     shell.run(&["queue", "list", "--base-path", "/x/jobs"]);
     let mut command = shell.site.command(&["queue", "list"]);
     command
         .env("TICKERQ_SERVER", &shell.server.url)
         .env("TICKERQ_BASE_PATH", "x/jobs/");
-    assert_eq!(said_of(command.output().expect("the binary runs")).code, Some(0));
-    for (server, code, told) in [
+    assert_eq!(output_of(command.output().expect("the binary runs")).code, Some(0));
+    for (server, code, expected) in [
         (
             "http://127.0.0.1:1",
             1,
@@ -163,14 +172,14 @@ fn another_base_path_is_found_and_another_server_is_reported() {
         ),
     ] {
         for arguments in [&["queue", "list"][..], &["queue", "list", "--json"]] {
-            let said = shell.try_run(&[arguments, &["--server", server]].concat());
+            let printed = shell.try_run(&[arguments, &["--server", server]].concat());
             assert_eq!(
-                (said.code, said.out.as_str()),
+                (printed.code, printed.out.as_str()),
                 (Some(code), ""),
                 "{server}: {}",
-                said.err
+                printed.err
             );
-            assert!(said.err.starts_with(told), "{}", said.err);
+            assert!(printed.err.starts_with(expected), "{}", printed.err);
         }
     }
 }
@@ -189,15 +198,15 @@ fn an_unexpected_response_is_reported_with_its_beginning() {
         line
     });
     let site = Site::new(Storage::Sqlite, "");
-    let said = said_of(
+    let printed = output_of(
         site.command(&["queue", "list", "--server", &format!("http://{address}")])
             .output()
             .expect("the binary runs"),
     );
-    assert_eq!(said.code, Some(1));
-    let told =
+    assert_eq!(printed.code, Some(1));
+    let expected =
         format!("error: http://{address}/api/tickerq/queues responded with 200, which is not a response of this API: ");
-    assert!(said.err.starts_with(&told), "{}", said.err);
+    assert!(printed.err.starts_with(&expected), "{}", printed.err);
     assert_eq!(
         answering.join().expect("it answered"),
         "GET /api/tickerq/queues HTTP/1.1\r\n"

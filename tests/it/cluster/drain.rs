@@ -1,4 +1,4 @@
-//! A node that drains starts nothing, and others start what is due.
+//! A draining node starts nothing, and other nodes start due jobs.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn a_node_that_drains_starts_nothing_until_it_is_resumed() {
     for id in [&*pending, other["id"].as_str().expect("an id")] {
         assert_eq!(client.job(id).await["status"], "pending");
     }
-    assert_eq!(client.job(&running).await["status"], "running", "what runs goes on");
+    assert_eq!(client.job(&running).await["status"], "running", "running jobs continue");
     assert_eq!(own_node(&client).await["status"], "draining");
     let query = json!({ "query": "{ nodes { isDraining } }" });
     let graphql = client.at_root(reqwest::Method::POST, "/graphql").json(&query);
@@ -84,9 +84,9 @@ async fn jobs_created_on_a_draining_node_run_on_others() {
     let site = Site::new(Storage::Postgres, CONFIG);
     let (first, second) = (site.start(), site.start());
     let id = own_node(&first.client()).await["id"].clone();
-    // By the other node, which passes it on.
+    // Through the other node, which forwards it.
     assert_eq!(switch(&second.client(), &id, "drain").await["status"], "draining");
-    eventually("the node has been told", || async {
+    eventually("the node knows that it drains", || async {
         first.log().contains("draining").then_some(())
     })
     .await;

@@ -1,4 +1,4 @@
-//! Storage calls of a node that starts beside a dead one, and of a node that leaves.
+//! Storage calls of a node that starts beside a dead one, and of a leaving node.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,13 +25,13 @@ use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
 use crate::harness::eventually;
 use crate::robustness::supervision::options;
 
-/// A storage that notes what is asked of it.
+/// A storage that records its calls.
 struct Observed {
     inner: MemoryRepository,
-    /// Calls that recovery makes.
+    /// Number of calls by orphan recovery.
     calls: AtomicUsize,
-    /// The names of the changes that say that a node lives, leads or leaves, in their order.
-    said: Mutex<Vec<&'static str>>,
+    /// Names of changes that renew a lease, elect or leave, in order.
+    renewals: Mutex<Vec<&'static str>>,
     /// Duration of the commit that reports a leaving node.
     leaving_takes: Duration,
 }
@@ -41,7 +41,7 @@ impl Observed {
         Self {
             inner: MemoryRepository::new(),
             calls: AtomicUsize::new(0),
-            said: Mutex::default(),
+            renewals: Mutex::default(),
             leaving_takes,
         }
     }
@@ -50,8 +50,8 @@ impl Observed {
         self.calls.fetch_add(1, Ordering::SeqCst);
     }
 
-    fn said(&self) -> Vec<&'static str> {
-        self.said.lock().expect("a list").clone()
+    fn renewals(&self) -> Vec<&'static str> {
+        self.renewals.lock().expect("a list").clone()
     }
 }
 
@@ -81,7 +81,7 @@ impl DelegatingJobs for Observed {
         };
         let names: Vec<&str> = commit.changes.iter().filter_map(name).collect();
         let is_leaving = names.contains(&"leave");
-        self.said.lock().expect("a list").extend(names);
+        self.renewals.lock().expect("a list").extend(names);
         let results = self.inner.commit(commit).await;
         if is_leaving {
             tokio::time::sleep(self.leaving_takes).await;
@@ -120,7 +120,7 @@ impl DelegatingCluster for Observed {}
 impl DelegatingWebhooks for Observed {}
 impl DelegatingMetrics for Observed {}
 
-/// Leaves so many jobs running on a node that is gone.
+/// Leaves this number of running jobs on a dead node.
 async fn leave_running(storage: &Observed, count: u32) {
     let (now, dead) = (Utc::now(), NodeId::from_uuid(uuid::Uuid::from_u128(7)));
     let new = |number| {
@@ -157,13 +157,13 @@ async fn leave_running(storage: &Observed, count: u32) {
     }
 }
 
-/// Number of calls by a node that starts beside so many orphans.
+/// Number of calls by a node that starts beside this number of orphans.
 async fn calls_to_recover(orphans: u32) -> usize {
     let storage = Arc::new(Observed::new(Duration::ZERO));
     leave_running(&storage, orphans).await;
     let repository: Arc<dyn JobRepository> = Arc::clone(&storage) as _;
     let runtime = Runtime::start(repository, options(Clock::system())).await;
-    // They were recovered before anything else was started.
+    // Orphans are recovered before any job is started.
     let calls = storage.calls.load(Ordering::SeqCst);
     let runtime = runtime.expect("a runtime");
     eventually("all orphans have run", || async {
@@ -188,20 +188,20 @@ fn the_calls_that_recover_orphans_do_not_grow_with_their_number() {
 #[test]
 fn a_node_that_has_left_neither_lives_nor_leads_again() {
     actix::System::new().block_on(async {
-        // As long as three renewals of its lease.
+        // Three renewal intervals of its lease.
         let storage = Arc::new(Observed::new(Duration::from_secs(1)));
         let repository: Arc<dyn JobRepository> = Arc::clone(&storage) as _;
         let runtime = Runtime::start(repository, options(Clock::system()))
             .await
             .expect("a runtime");
-        eventually("the node has renewed its lease and asked to lead", || async {
-            let said = storage.said();
-            let count = |name| said.iter().filter(|said| **said == name).count();
+        eventually("the node has renewed its lease and requested leadership", || async {
+            let renewals = storage.renewals();
+            let count = |name| renewals.iter().filter(|renewals| **renewals == name).count();
             (count("heartbeat") >= 2 && count("lead") >= 1).then_some(())
         })
         .await;
         runtime.stop(Duration::from_secs(5)).await;
-        let said = storage.said();
-        assert_eq!(said.last(), Some(&"leave"), "{said:?}");
+        let renewals = storage.renewals();
+        assert_eq!(renewals.last(), Some(&"leave"), "{renewals:?}");
     });
 }

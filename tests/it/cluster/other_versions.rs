@@ -1,4 +1,4 @@
-//! Rows and servers of other versions of the program in the same database: they hold up nothing that this version does.
+//! Rows and servers of other versions in the same database do not block this version.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -9,7 +9,10 @@ use crate::harness::server::{Site, Storage, query_sql, run_sql};
 use crate::webhooks::{endpoint, shown};
 
 const CONFIG: &str = "[cluster]\nlease_ttl = \"00:00:03\"\n[job_types.NoopJob]\nhandler = \"noop\"\n\
-    [webhooks]\nallow_private_networks = true\nremove_unconfigured_after = \"00:00:00\"\n";
+    [webhooks]\nallow_private_networks = true\nremove_unconfigured_after = \"00:00:00\"\n[log]\nlevel = \"info,tickerq::runtime=trace\"\n";
+
+/// Log text of a read of all endpoints.
+const READ: &str = "read webhook endpoints";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreadable_endpoint_prevents_no_job() {
@@ -22,7 +25,7 @@ async fn an_unreadable_endpoint_prevents_no_job() {
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
     let first = client.create_of_type("NoopJob").await;
     receiver.receive_where("the first job", |got| got.job() == first).await;
-    // As a node of a later version stores them: with an event, and with a source, that this one does not know.
+    // As a node of a later version stores them: with an unknown event and an unknown source.
     let copied = "name, url, secret, max_retries, retry_delay, created_at, updated_at, revision, is_deleted";
     let later = format!(
         "BEGIN; UPDATE webhook_endpoints SET events = 'job.archived,job.completed'; \
@@ -96,7 +99,7 @@ async fn an_endpoint_remains_while_a_server_does_not_report_its_configuration() 
     let crm = endpoint("crm", &receiver, "\"job.completed\"", "");
     let site = Site::new(Storage::Postgres, &format!("{CONFIG}{crm}"));
     assert!(site.start().stop().success());
-    // A server of the release before, which stores neither its job types nor the endpoints that it names.
+    // A server of the previous release, which stores neither its job types nor its configured endpoints.
     let old = "INSERT INTO nodes (id, name, started_at, heartbeat_at, lease_until) \
                SELECT gen_random_uuid(), 'old', now, now, now + 3600000000 \
                FROM (SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint) AS now) AS n";
@@ -108,7 +111,9 @@ async fn an_endpoint_remains_while_a_server_does_not_report_its_configuration() 
     for _ in 0..2 {
         let job = client.create_of_type("NoopJob").await;
         receiver.receive_where("a job", |got| got.job() == job).await;
-        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+        // A later read has found the endpoint, and kept it.
+        let reads = server.logged(READ);
+        server.until_logged(READ, reads + 2).await;
     }
     assert_eq!(shown(&client, "crm").await["unconfiguredSince"], Value::Null);
     assert!(
@@ -121,7 +126,7 @@ async fn an_endpoint_remains_while_a_server_does_not_report_its_configuration() 
         server.log().contains("removed webhook endpoint 'crm'").then_some(())
     })
     .await;
-    // The release before reads an endpoint without events as corrupt.
+    // The previous release reads an endpoint without events as corrupt.
     let row = query_sql(site.database_url(), "SELECT events, is_retired FROM webhook_endpoints");
     assert_eq!(row, "job.completed|t");
     assert!(server.stop().success());

@@ -1,4 +1,4 @@
-//! PostgreSQL goes away and comes back under servers that work.
+//! PostgreSQL outages under load.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,7 +17,7 @@ use crate::harness::server::{Server, Site, new_postgres_database};
 use crate::harness::tcp_proxy::Line;
 use crate::webhooks::endpoint;
 
-/// Each run writes a line: the job and the number of the attempt.
+/// Each attempt writes a line: job and attempt number.
 const CONFIG: &str = r#"
 [[queues]]
 name = "default"
@@ -30,7 +30,7 @@ lease_ttl = "00:00:05"
 handler = { command = { program = "sh", args = ["-c", "echo $TICKERQ_JOB_ID $TICKERQ_ATTEMPT >> runs; sleep 0.05"] } }
 "#;
 
-/// Posts jobs, one after the other, each until it is acknowledged: who asks again with the same key gets the same job.
+/// Posts jobs in sequence, each until it is acknowledged: a retry with the same key returns the same job.
 async fn post_until(
     client: Client,
     name: usize,
@@ -65,7 +65,7 @@ async fn ready(server: &Server) -> StatusCode {
     client.send(client.at_root(Method::GET, "/readyz")).await.status
 }
 
-/// Every server is ready, and each of those who post has been answered some more jobs.
+/// Every server is ready, and each client has had more jobs acknowledged.
 async fn all_work_again(servers: &[Server], acknowledged: &[Arc<AtomicUsize>]) {
     let before: Vec<usize> = acknowledged.iter().map(|count| count.load(Ordering::Relaxed)).collect();
     for server in servers {
@@ -196,7 +196,7 @@ async fn three_nodes_lose_nothing_and_recover_when_postgresql_is_restarted() {
 async fn a_server_replaces_connections_that_died_silently() {
     let database = new_postgres_database("");
     let line = Line::to(&database).await;
-    // Long enough for it to find out before another node may take what it runs.
+    // Long enough for it to notice before another node may claim its jobs.
     let config = CONFIG.replace("00:00:05", "00:00:20");
     let site = Site::over(line.url_of(&database), &config);
     let server = site.start();
@@ -239,7 +239,7 @@ async fn a_server_replaces_connections_that_died_silently() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_is_one_line_of_the_log_whatever_the_server_does() {
+async fn an_outage_is_logged_once() {
     let receiver = Receiver::open().await;
     let cluster = Cluster::start_new();
     let endpoint = endpoint("crm", &receiver, "\"job.*\", \"system.alert\"", "");
@@ -256,6 +256,7 @@ async fn an_outage_is_one_line_of_the_log_whatever_the_server_does() {
     let before = server.log().lines().count();
     cluster.crash();
     let since = Instant::now();
+    // An outage of many retries of every actor, with requests meanwhile.
     while since.elapsed() < Duration::from_secs(8) {
         drop(client.post("/jobs", json!({ "type": "NotedJob" })).await);
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -273,7 +274,7 @@ async fn an_outage_is_one_line_of_the_log_whatever_the_server_does() {
     let lines = log.lines().skip(before);
     let lines: Vec<&str> = lines
         .filter(|line| line.contains("WARN") || line.contains("ERROR"))
-        // Other reasons of the health.
+        // Other health reasons.
         .filter(|line| !line.contains("health changed to "))
         .collect();
     assert_eq!(lines.len(), 1, "{log}");

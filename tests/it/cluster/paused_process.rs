@@ -1,4 +1,4 @@
-//! A server that is stopped for longer than its lease, and goes on.
+//! A process that is stopped for longer than its lease and then continues.
 
 use std::time::Duration;
 
@@ -13,12 +13,18 @@ const CONFIG: &str = r#"
 [cluster]
 lease_ttl = "00:00:03"
 
+[log]
+level = "info,tickerq::runtime=trace"
+
 [job_types.LongJob]
 max_retries = 0
 handler = { command = { program = "sh", args = ["-c", "echo $TICKERQ_JOB_ID >> runs; sleep 6"] } }
 "#;
 
-/// Stops the process for so many seconds.
+/// Log text of a round of orphan recovery.
+const ROUND: &str = "orphan recovery finished";
+
+/// Stops the process for this number of seconds: nothing can be awaited in it, and its lease must expire.
 async fn pause(server: &Server, seconds: u64) {
     server.signal(Signal::STOP);
     tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -45,7 +51,7 @@ async fn a_paused_server_goes_on_with_what_it_runs(storage: Storage) {
     }
     let runs = std::fs::read_to_string(site.path().join("runs")).expect("the jobs ran");
     assert_eq!(runs.lines().count(), 2, "each once: {runs}");
-    // It takes jobs as before.
+    // It runs jobs as before.
     let next = client.create_of_type("LongJob").await;
     client.wait_for(&next, &["running"]).await;
 }
@@ -60,7 +66,7 @@ async fn a_paused_single_server_on_postgresql_continues_its_jobs() {
     a_paused_server_goes_on_with_what_it_runs(Storage::Postgres).await;
 }
 
-/// A worker's id, and a job that it reports as running.
+/// A worker's id and a job that it reports as running.
 async fn worker_with_a_job(server: &Server) -> (String, Value) {
     let client = server.client();
     let registration = json!({ "name": "w", "types": ["RemoteJob"] });
@@ -92,17 +98,18 @@ async fn a_worker_whose_server_was_paused_keeps_its_job() {
     let (_site, server) = Server::with_config(CONFIG);
     let (worker, job) = worker_with_a_job(&server).await;
     pause(&server, 5).await;
-    // The server has looked for lost jobs by then.
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let rounds = server.logged(ROUND);
+    server.until_logged(ROUND, rounds + 2).await;
     the_worker_completes(&server, &worker, &job).await;
 }
 
 #[tokio::test]
-async fn a_worker_whose_server_was_down_keeps_its_job_and_one_that_stays_away_loses_it() {
+async fn a_worker_keeps_its_job_when_its_server_restarts_and_loses_it_without_heartbeats() {
     let site = Site::new(Storage::Sqlite, CONFIG);
     let server = site.start();
     let (worker, job) = worker_with_a_job(&server).await;
     server.kill();
+    // The worker's lease expires while no server is running.
     tokio::time::sleep(Duration::from_millis(3_500)).await;
     let server = site.start();
     the_worker_completes(&server, &worker, &job).await;

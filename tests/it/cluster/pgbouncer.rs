@@ -9,7 +9,7 @@ use crate::harness::server::{Server, Site, new_postgres_database, query_sql};
 
 const NOOP: &str = "[job_types.Noop]\nhandler = \"noop\"\n";
 
-/// Jobs of several kinds, and what else has statements of its own.
+/// Jobs of several kinds, and other operations with separate statements.
 async fn works(servers: &[Server]) {
     let client = servers[0].client();
     let unique = json!({ "type": "Noop", "uniqueKey": "one", "delay": "01:00:00" });
@@ -58,7 +58,7 @@ async fn nodes_share_a_database_through_a_pooler_in_transaction_mode() {
     works(&servers).await;
     let log = servers[0].log();
     assert!(log.contains("found by polling"), "{log}");
-    // What others find on the pooler's connections: no statement, and no setting of ours.
+    // Other clients find neither prepared statements nor settings on the pooler's connections.
     let through = pooler.url_of(&database);
     for _ in 0..4 {
         let found = query_sql(&through, "SELECT count(*) FROM pg_prepared_statements");
@@ -66,7 +66,7 @@ async fn nodes_share_a_database_through_a_pooler_in_transaction_mode() {
         assert_eq!(query_sql(&through, "SHOW enable_seqscan"), "on");
         assert_eq!(query_sql(&through, "SHOW statement_timeout"), "0");
     }
-    // A job that one node takes is cancelled by the other, without a word from it.
+    // A job that runs on one node is cancelled on the other, without a notification.
     let client = servers[1].client();
     client.post_empty("/queues/default/pause").await;
     eventually("the other node has paused, too", || async {
@@ -106,12 +106,12 @@ async fn a_pooler_in_session_mode_needs_no_setting() {
 async fn a_pooler_in_transaction_mode_without_the_setting_is_named_as_the_cause() {
     let (database, pooler) = (new_postgres_database(""), Pooler::start("transaction", 1));
     let site = Site::over(pooler.url_of(&database), NOOP);
-    let said = eventually("statements collide", || async {
+    let printed = eventually("statements collide", || async {
         let mut command = site.command(&["migrate", "up", "--database-url", site.database_url()]);
         let output = command.output().expect("the binary runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        (!output.status.success()).then_some(said)
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
+        (!output.status.success()).then_some(printed)
     })
     .await;
-    assert!(said.contains("database.pgbouncer = true"), "{said}");
+    assert!(printed.contains("database.pgbouncer = true"), "{printed}");
 }

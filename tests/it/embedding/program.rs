@@ -1,4 +1,4 @@
-//! Calls of a program that embeds the server: starting it on plain tokio, scheduling jobs, reporting progress.
+//! Programs that embed the server: start on plain tokio, scheduling, and progress reports.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +50,7 @@ async fn a_server_starts_and_stops_under_tokio_main() {
     client.wait_finished(again["id"].as_str().expect("an id")).await;
     server.stop().await;
 
-    // A second one, after the first: each has a system of its own.
+    // A second server after the first: each has its own actix system.
     let server = builder().start().await.expect("the server starts again");
     server.stop().await;
 }

@@ -1,4 +1,4 @@
-//! A server within a program: handlers that are Rust functions, and a storage of the program's own.
+//! An embedded server: handlers in Rust, and custom storage.
 
 #[path = "../../../examples/custom_repository/notifying.rs"]
 mod notifying;
@@ -24,22 +24,23 @@ use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::socket::Socket;
 
-/// Calls of a hook, in their order.
+/// Jobs that a hook received, in order.
 #[derive(Clone, Default)]
-struct Told(Arc<Mutex<Vec<Arc<Job>>>>);
+struct SavedJobs(Arc<Mutex<Vec<Arc<Job>>>>);
 
-impl Told {
+impl SavedJobs {
     /// A storage that wraps another one and calls this hook.
     fn over(&self, inner: Arc<dyn JobRepository>) -> Arc<NotifyingRepository> {
-        let told = self.clone();
-        let hook = move |job: &Arc<Job>| told.0.lock().expect("the lock is not poisoned").push(Arc::clone(job));
+        let saved = self.clone();
+        let hook = move |job: &Arc<Job>| saved.0.lock().expect("the lock is not poisoned").push(Arc::clone(job));
         Arc::new(NotifyingRepository::new(inner, Box::new(hook)))
     }
 
-    /// Of this job: in which statuses it was saved.
+    /// The statuses in which a job was saved.
     fn of(&self, job: &Value) -> Vec<&'static str> {
-        let told = self.0.lock().expect("the lock is not poisoned");
-        told.iter()
+        let saved = self.0.lock().expect("the lock is not poisoned");
+        saved
+            .iter()
             .filter(|saved| job["id"] == json!(saved.id.to_string()))
             .map(|saved| saved.status.as_str())
             .collect()
@@ -64,7 +65,7 @@ async fn add(_: JobContext, Sum { a, b }: Sum) -> Result<i64, Failure> {
     a.checked_add(b).ok_or_else(|| Failure::permanent("too large"))
 }
 
-/// Panics in its first attempts, as many as configured.
+/// Panics in its first attempts.
 async fn fragile(context: JobContext, panics: u32) -> Result<String, Failure> {
     assert!(
         context.job.attempt > panics,
@@ -99,8 +100,8 @@ async fn a_custom_storage_receives_every_saved_job() {
         .await
         .expect("the file opens");
     database.migrate_up().await.expect("the tables are made");
-    let told = Told::default();
-    let repository = told.over(Arc::new(database));
+    let saved = SavedJobs::default();
+    let repository = saved.over(Arc::new(database));
     let (server, client) = started(Arc::clone(&repository) as Arc<dyn JobRepository>).await;
 
     let job = client
@@ -109,7 +110,7 @@ async fn a_custom_storage_receives_every_saved_job() {
     let done = client.wait_finished(id_of(&job)).await;
     assert_eq!((&done["status"], &done["result"]), (&json!("completed"), &json!(42)));
     assert_eq!(done["executionHistory"].as_array().map(Vec::len), Some(1));
-    told.receive(&job, &["pending", "running", "completed"]).await;
+    saved.receive(&job, &["pending", "running", "completed"]).await;
 
     let misfit = client
         .create(json!({ "type": "AddJob", "parameters": { "a": 40, "b": "two" } }))
@@ -120,15 +121,15 @@ async fn a_custom_storage_receives_every_saved_job() {
         failed["error"].as_str().is_some_and(|error| error.contains("at b")),
         "{failed}"
     );
-    told.receive(&misfit, &["pending", "running", "failed"]).await;
+    saved.receive(&misfit, &["pending", "running", "failed"]).await;
 
     let later = json!({ "type": "AddJob", "delay": "01:00:00", "uniqueKey": "once" });
     let waiting = client.create(later.clone()).await;
     let again = client.post("/jobs", later).await.json();
     assert_eq!(again["id"], waiting["id"]);
     client.post_empty(&format!("/jobs/{}/cancel", id_of(&waiting))).await;
-    told.receive(&waiting, &["pending", "cancelled"]).await;
-    let all = told.0.lock().expect("the lock is not poisoned").len();
+    saved.receive(&waiting, &["pending", "cancelled"]).await;
+    let all = saved.0.lock().expect("the lock is not poisoned").len();
     assert_eq!(all, 3 + 3 + 2, "and of nothing else");
 
     // The storage outlives the server.
@@ -140,8 +141,8 @@ async fn a_custom_storage_receives_every_saved_job() {
 
 #[actix_web::test]
 async fn a_handler_that_panics_is_a_failed_attempt_and_the_server_lives_on() {
-    let told = Told::default();
-    let (server, client) = started(told.over(Arc::new(MemoryRepository::new()))).await;
+    let saved = SavedJobs::default();
+    let (server, client) = started(saved.over(Arc::new(MemoryRepository::new()))).await;
     let fragile = |panics: u32, max_retries: u32| {
         json!({
             "type": "FragileJob",
@@ -178,7 +179,7 @@ async fn a_handler_that_panics_is_a_failed_attempt_and_the_server_lives_on() {
         "running",
         "completed",
     ];
-    told.receive(&job, &again).await;
+    saved.receive(&job, &again).await;
 
     let job = client
         .create(json!({ "type": "AddJob", "parameters": { "a": 1, "b": 1 } }))
@@ -212,10 +213,10 @@ async fn jobs_in_memory_are_run_like_any_others() {
 
 #[tokio::test]
 async fn a_delegating_storage_passes_the_conformance_suite() {
-    conformance::run(|| async { Subject::alone(Told::default().over(Arc::new(MemoryRepository::new()))) }).await;
+    conformance::run(|| async { Subject::alone(SavedJobs::default().over(Arc::new(MemoryRepository::new()))) }).await;
 }
 
-/// State that handlers share.
+/// State shared by handlers.
 #[derive(Clone)]
 struct Greetings {
     word: &'static str,
@@ -262,11 +263,11 @@ async fn facades_work_beside_the_routes_of_a_programs_own_app() {
     let mut socket = Socket::open(&format!("http://{address}"), "/ws").await;
     socket.subscribe(json!(["job-status"]), Value::Null).await;
     let again = client.create(json!({ "type": "GreetJob", "parameters": "bob" })).await;
-    let heard = socket.next_of("job-status-changed").await;
-    assert_eq!(heard["data"]["jobId"], again["id"]);
+    let event = socket.next_of("job-status-changed").await;
+    assert_eq!(event["data"]["jobId"], again["id"]);
     let ready = client.send(client.at_root(Method::GET, "/readyz")).await;
     assert_eq!(ready.status, StatusCode::OK);
-    // Without an owner: the program defines the meaning, and has defined none.
+    // Without an owner: the program has no authorization rule for them.
     let unknown = client.send(client.at_root(Method::GET, "/nobodys")).await;
     assert_eq!((unknown.status, unknown.text.as_str()), (StatusCode::NOT_FOUND, ""));
 

@@ -1,4 +1,4 @@
-//! GraphQL as the official clients and audits of npm see it.
+//! GraphQL with the official clients and audits from npm.
 
 use crate::harness::server::Server;
 use crate::realtime::clients::run;

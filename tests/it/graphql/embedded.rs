@@ -1,4 +1,4 @@
-//! GraphQL over a storage that counts what it is asked, that never answers, or that panics.
+//! GraphQL over a storage that counts its calls, that hangs, or that panics.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,24 +24,24 @@ use super::subscriptions::Socket;
 use crate::harness::client::Client;
 use crate::harness::eventually;
 
-/// SQLite, where each call below is one statement, and what it was asked for jobs.
+/// SQLite with a record of its calls, each of which is one statement.
 struct Watched {
     inner: SeaRepository,
-    asked: Mutex<Vec<&'static str>>,
+    calls: Mutex<Vec<&'static str>>,
     /// `true` if counting panics.
     panics: AtomicBool,
-    /// `true` if counting never ends.
+    /// `true` if counting hangs.
     hangs: AtomicBool,
 }
 
 impl Watched {
-    fn note(&self, what: &'static str) {
-        self.asked.lock().expect("the lock is not poisoned").push(what);
+    fn record(&self, what: &'static str) {
+        self.calls.lock().expect("the lock is not poisoned").push(what);
     }
 
     /// Calls since the last read of this list.
-    fn asked(&self) -> Vec<&'static str> {
-        std::mem::take(&mut *self.asked.lock().expect("the lock is not poisoned"))
+    fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.calls.lock().expect("the lock is not poisoned"))
     }
 }
 
@@ -54,47 +54,47 @@ impl DelegatingRepository for Watched {
 #[async_trait]
 impl DelegatingJobs for Watched {
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
-        self.note("job");
+        self.record("job");
         self.inner.job(id).await
     }
 
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.note("jobs_by_id");
+        self.record("jobs_by_id");
         self.inner.jobs_by_id(ids).await
     }
 
     async fn jobs_in_brief(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.note("jobs_in_brief");
+        self.record("jobs_in_brief");
         self.inner.jobs_in_brief(ids).await
     }
 
     async fn job_texts(&self, text: JobText, ids: &[JobId]) -> Result<Vec<(JobId, Arc<str>)>, RepositoryError> {
-        self.note("job_texts");
+        self.record("job_texts");
         self.inner.job_texts(text, ids).await
     }
 
     async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
-        self.note("size_of");
+        self.record("size_of");
         self.inner.size_of(texts).await
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
-        self.note("attempts");
+        self.record("attempts");
         self.inner.attempts(id).await
     }
 
     async fn attempts_of(&self, ids: &[JobId]) -> Result<Vec<Attempt>, RepositoryError> {
-        self.note("attempts_of");
+        self.record("attempts_of");
         self.inner.attempts_of(ids).await
     }
 
     async fn jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
-        self.note("jobs");
+        self.record("jobs");
         self.inner.jobs(filter, page).await
     }
 
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
-        self.note("count");
+        self.record("count");
         assert!(!self.panics.load(Ordering::Relaxed), "this storage panics on purpose");
         if self.hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
@@ -108,7 +108,7 @@ impl DelegatingCluster for Watched {}
 impl DelegatingWebhooks for Watched {}
 impl DelegatingMetrics for Watched {}
 
-/// A server over such a storage, in a folder of its own.
+/// A server over such a storage in a separate folder.
 struct Embedded {
     _folder: tempfile::TempDir,
     storage: Arc<Watched>,
@@ -134,7 +134,7 @@ impl Embedded {
         inner.migrate_up().await.expect("the tables are made");
         let storage = Arc::new(Watched {
             inner,
-            asked: Mutex::default(),
+            calls: Mutex::default(),
             panics: AtomicBool::new(false),
             hangs: AtomicBool::new(false),
         });
@@ -180,7 +180,7 @@ async fn a_thousand_jobs_with_their_attempts_take_three_statements() {
         (client.queue("default").await["completedJobs"] == 1_000).then_some(())
     })
     .await;
-    embedded.storage.asked();
+    embedded.storage.calls();
     let answer = ask(
         client,
         "{ jobs(first: 1000) { nodes { id attempts { number status } } } }",
@@ -193,17 +193,17 @@ async fn a_thousand_jobs_with_their_attempts_take_three_statements() {
             .iter()
             .all(|node| node["attempts"] == json!([{"number": 1, "status": "COMPLETED"}]))
     );
-    // Attempts are read in steps of 500.
-    assert_eq!(embedded.storage.asked(), ["jobs", "attempts_of", "attempts_of"]);
+    // Attempts are read in batches of 500.
+    assert_eq!(embedded.storage.calls(), ["jobs", "attempts_of", "attempts_of"]);
     let whole =
         "{ jobs(first: 1000) { totalCount edges { node { parameters attempts { number } timeout revision } } } }";
     let answer = ask(client, whole).await;
     assert_eq!(answer["jobs"]["edges"][999]["node"]["parameters"], json!({"a": 1}));
-    let mut asked = embedded.storage.asked();
-    asked.sort_unstable();
-    // Large texts are read by themselves, after their size.
+    let mut calls = embedded.storage.calls();
+    calls.sort_unstable();
+    // Large texts are read separately, after their size.
     assert_eq!(
-        asked,
+        calls,
         [
             "attempts_of",
             "attempts_of",
@@ -218,17 +218,17 @@ async fn a_thousand_jobs_with_their_attempts_take_three_statements() {
 }
 
 #[actix_web::test]
-async fn a_subscriber_that_goes_away_is_forgotten_at_once() {
-    // No ping that is due during this test detects the closed connection.
+async fn a_disconnected_subscriber_is_removed_at_once() {
+    // No ping of this test's duration detects the closed connection.
     let embedded = Embedded::start(&format!(
         "{NOOP}[realtime]\nping_interval = \"00:10:00\"\nclient_timeout = \"00:20:00\"\n"
     ))
     .await;
     embedded.listens(false).await;
-    let mut socket = Socket::begun_at(&embedded.url).await;
+    let mut socket = Socket::connected_at(&embedded.url).await;
     socket.subscribe("1", EVENTS).await;
     embedded.listens(true).await;
-    socket.say(json!({"type": "complete", "id": "1"})).await;
+    socket.send_json(json!({"type": "complete", "id": "1"})).await;
     embedded.listens(false).await;
     socket.subscribe("2", EVENTS).await;
     embedded.listens(true).await;
@@ -266,10 +266,10 @@ async fn a_fault_is_reported_the_same_over_every_transport() {
         (&extensions["code"], &extensions["kind"]),
         (&json!("unavailable"), &json!("FAULT"))
     );
-    let mut socket = Socket::begun_at(&embedded.url).await;
+    let mut socket = Socket::connected_at(&embedded.url).await;
     socket.subscribe("1", query).await;
     assert_eq!(
-        socket.hear("error").await["payload"][0]["extensions"]["code"],
+        socket.expect_message("error").await["payload"][0]["extensions"]["code"],
         "unavailable"
     );
     embedded.storage.panics.store(true, Ordering::Relaxed);
@@ -277,7 +277,7 @@ async fn a_fault_is_reported_the_same_over_every_transport() {
     assert_eq!(failed.status, StatusCode::INTERNAL_SERVER_ERROR, "{}", failed.text);
     assert_eq!(failed.json()["errors"][0]["extensions"]["code"], "internal");
     socket.subscribe("1", query).await;
-    assert_eq!(socket.goodbye().await, (4500, "Internal server error".to_owned()));
+    assert_eq!(socket.close_frame().await, (4500, "Internal server error".to_owned()));
     embedded.storage.panics.store(false, Ordering::Relaxed);
     embedded.storage.hangs.store(false, Ordering::Relaxed);
     assert_eq!(ask(&embedded.client, query).await["jobs"]["totalCount"], json!(0));
@@ -287,26 +287,26 @@ async fn a_fault_is_reported_the_same_over_every_transport() {
 #[actix_web::test]
 async fn a_slow_subscriber_receives_the_number_of_dropped_events() {
     let embedded = Embedded::start("[realtime]\nevent_buffer = 1\n").await;
-    let mut socket = Socket::begun_at(&embedded.url).await;
+    let mut socket = Socket::connected_at(&embedded.url).await;
     socket.subscribe("1", EVENTS).await;
     embedded.listens(true).await;
-    // All of one commit come at once, and one of them can wait.
+    // The events of one commit arrive together, and the buffer holds one.
     let jobs: Vec<Value> = (0..500).map(|_| json!({"type": "Unhandled"})).collect();
     let made = embedded.client.post("/jobs/batch", json!({ "jobs": jobs })).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
-    let mut heard = 0;
+    let mut received = 0;
     let mut missed = 0;
-    while heard + missed < 500 {
-        let payload = socket.hear("next").await["payload"].clone();
+    while received + missed < 500 {
+        let payload = socket.expect_message("next").await["payload"].clone();
         match payload["errors"][0]["extensions"]["missed"].as_u64() {
             Some(count) => {
                 assert_eq!(payload["errors"][0]["extensions"]["code"], "lagged");
                 missed += count;
             }
-            None => heard += 1,
+            None => received += 1,
         }
     }
-    assert!(missed > 0, "{heard} were heard");
-    assert_eq!(heard + missed, 500);
+    assert!(missed > 0, "{received} were received");
+    assert_eq!(received + missed, 500);
     embedded.server.stop().await;
 }

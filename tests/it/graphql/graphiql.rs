@@ -1,4 +1,4 @@
-//! GraphiQL: in a real browser, and what its files are sent with.
+//! GraphiQL in a real browser, and the headers of its files.
 
 use reqwest::Method;
 

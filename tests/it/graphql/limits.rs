@@ -1,4 +1,4 @@
-//! Cost limits of GraphQL requests, and GraphQL over HTTP beyond the audits.
+//! Cost limits of GraphQL operations, and GraphQL over HTTP beyond the audits.
 
 use reqwest::{Method, StatusCode};
 use ring::digest::{SHA256, digest};
@@ -139,13 +139,13 @@ async fn get_executes_queries_only() {
         client.send(request.header("x-requested-with", "XMLHttpRequest")).await
     };
     let query = "query A($n: String!) { queue(name: $n) { name } } query B { __typename }";
-    let asked = get(&[
+    let read = get(&[
         ("query", query),
         ("operationName", "A"),
         ("variables", "{\"n\": \"default\"}"),
     ])
     .await;
-    assert_eq!(asked.json(), json!({"data": {"queue": {"name": "default"}}}));
+    assert_eq!(read.json(), json!({"data": {"queue": {"name": "default"}}}));
     let which = get(&[("query", query)]).await;
     assert_eq!(which.json()["errors"][0]["extensions"]["field"], "operationName");
     let wrong = get(&[("query", query), ("variables", "[1]")]).await;
@@ -214,10 +214,10 @@ async fn a_get_that_any_web_page_can_cause_is_rejected() {
     ] {
         assert_eq!(get(headers).await.status, StatusCode::OK, "{headers:?}");
     }
-    // Streams for an event source have the same rule.
+    // The same rule applies to event streams.
     let events = get(&[("accept", "text/event-stream")]).await;
     assert_eq!(events.status, StatusCode::BAD_REQUEST);
-    // Neither kind of form that a page can post is a request.
+    // Forms, which any page can post, are not accepted.
     for form in [
         "multipart/form-data; boundary=x",
         "application/x-www-form-urlencoded",

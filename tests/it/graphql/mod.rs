@@ -1,4 +1,4 @@
-//! The GraphQL schema: what REST can do, by the same rules.
+//! The GraphQL schema: the operations of REST with the same rules.
 
 pub(crate) mod clients;
 pub(crate) mod embedded;
@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use crate::harness::client::Client;
 use crate::harness::server::{Server, Site, Storage};
 
-/// A type of jobs that do nothing.
+/// A type whose jobs do nothing.
 pub const NOOP: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
 
-/// Asks, and gives the whole answer.
+/// Executes an operation and returns the full response.
 pub async fn ask_with(client: &Client, query: &str, variables: Value) -> Value {
     let request = client.at_root(Method::POST, "/graphql");
     let answer = client
@@ -29,14 +29,14 @@ pub async fn ask_with(client: &Client, query: &str, variables: Value) -> Value {
     answer.json()
 }
 
-/// Asks something that succeeds, and gives the data.
+/// Executes an operation that succeeds and returns its data.
 pub async fn ask(client: &Client, query: &str) -> Value {
     let answer = ask_with(client, query, json!({})).await;
     assert!(answer.get("errors").is_none(), "{answer}");
     answer["data"].clone()
 }
 
-/// Asks something that fails, and gives the first error.
+/// Executes an operation that fails and returns its first error.
 pub async fn refused(client: &Client, query: &str) -> Value {
     let answer = ask_with(client, query, json!({})).await;
     let error = answer["errors"][0].clone();
@@ -49,10 +49,10 @@ fn the_schema_file_equals_the_programs_output() {
     let site = Site::new(Storage::Sqlite, "");
     let output = site.command(&["schema"]).output().expect("the program runs");
     assert!(output.status.success());
-    let said = String::from_utf8(output.stdout).expect("text");
+    let printed = String::from_utf8(output.stdout).expect("text");
     let file = crate::harness::repository().join("schema.graphql");
     let written = std::fs::read_to_string(file).expect("the file");
-    assert!(said == written, "write it again: tickerq schema > schema.graphql");
+    assert!(printed == written, "write it again: tickerq schema > schema.graphql");
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn everything_in_the_schema_is_described() {
     assert_eq!(bare, Vec::<String>::new());
 }
 
-/// Lists of jobs in short are worked out in a way of their own.
+/// Lists of brief jobs have a separate code path.
 #[tokio::test]
 async fn a_job_summary_is_independent_of_the_query() {
     let failing = "[job_types.FailingJob]\nmax_retries = 0\nhandler = { command = { program = \"false\" } }\n";
@@ -131,7 +131,7 @@ async fn a_job_summary_is_independent_of_the_query() {
             let query = format!("{{ jobs {{ nodes {{ {selection} }} }} }}");
             let answer = ask_with(client, &query, json!({})).await;
             assert!(answer.get("errors").is_none(), "{answer}");
-            // As text: the order of members counts.
+            // As text: the order of members is part of the comparison.
             answer["data"]["jobs"]["nodes"].to_string()
         }
     };
@@ -238,7 +238,7 @@ async fn a_list_is_a_connection_in_both_directions() {
     };
     let (names, before, after, end, _) = list("first: 3").await;
     assert_eq!((names.as_str(), before, after), ("n6 n5 n4", false, true));
-    // A newer job moves no cursor.
+    // A newer job shifts no cursor.
     client.create(json!({"type": "Other"})).await;
     let of_type = "filter: {type: [\"Waiting\"]}";
     let (names, before, after, _, start) = list(&format!("{of_type}, first: 3, after: {end}")).await;
@@ -409,7 +409,7 @@ async fn members_are_in_the_requested_order() {
             .header("content-type", "application/json");
         client.send(request.body(body)).await
     };
-    // Parameters keep the order in which they came.
+    // Parameters keep their order.
     let scheduled = post(
         r#"{"query": "mutation A($p: JSON) { scheduleJob(input: {type: \"A\", parameters: $p}) { isNew } }", "variables": {"p": {"z": 1, "y": 2}}}"#
             .to_owned(),

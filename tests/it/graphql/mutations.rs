@@ -1,4 +1,4 @@
-//! Changing things by GraphQL: single jobs, all jobs that a filter means, recurring jobs and queues; and who may.
+//! GraphQL mutations: single jobs, jobs of a filter, recurring jobs and queues, and their scopes.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{NOOP, ask, ask_with, refused};
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::server::{Server, Site, Storage};
 
 #[tokio::test]
@@ -23,8 +23,8 @@ async fn a_mutation_that_fails_leaves_the_others_their_results() {
 
 #[tokio::test]
 async fn a_job_is_steered_from_its_creation_to_its_end() {
-    let mut gate = Gate::open().await;
-    let (_site, server) = Server::with_config(&format!("[job_types.Call]\nmax_retries = 0\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let (_site, server) = Server::with_config(&format!("[job_types.Call]\nmax_retries = 0\n{}", latch.handler()));
     let client = server.client();
     let mutate = async |what: &str| ask(&client, &format!("mutation {{ it: {what} }}")).await["it"].clone();
     let made = mutate("scheduleJob(input: {type: \"Call\", delay: \"01:00:00\"}) { job { id status revision } }").await;
@@ -33,7 +33,7 @@ async fn a_job_is_steered_from_its_creation_to_its_end() {
     let changed = mutate(&format!("updateJob(id: \"{id}\", input: {{name: \"B\", priority: LOW}}, expectedRevision: 1) {{ name priority revision }}")).await;
     assert_eq!(changed, json!({"name": "B", "priority": "LOW", "revision": 2}));
     mutate(&format!("executeJob(id: \"{id}\", priority: CRITICAL) {{ id }}")).await;
-    gate.visit().await.answer("400 Bad Request", "no");
+    latch.visit().await.answer("400 Bad Request", "no");
     client.wait_for(&id, &["failed"]).await;
     let again = mutate(&format!(
         "retryJob(id: \"{id}\", resetRetryCount: true) {{ status retryCount attempts {{ status }} }}"
@@ -43,7 +43,7 @@ async fn a_job_is_steered_from_its_creation_to_its_end() {
         again,
         json!({"status": "PENDING", "retryCount": 0, "attempts": [{"status": "FAILED"}]})
     );
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     client.wait_for(&id, &["running"]).await;
     let running = ask(&client, &format!("{{ job(id: \"{id}\") {{ attempts {{ number status completedAt }} }} jobs {{ nodes {{ attempts {{ number status completedAt }} }} }} }}")).await;
     assert_eq!(
@@ -51,8 +51,8 @@ async fn a_job_is_steered_from_its_creation_to_its_end() {
         json!({"number": 2, "status": "RUNNING", "completedAt": null})
     );
     assert_eq!(running["jobs"]["nodes"][0]["attempts"], running["job"]["attempts"]);
-    let told = mutate(&format!("cancelJob(id: \"{id}\") {{ status cancelRequested }}")).await;
-    assert_eq!(told, json!({"status": "RUNNING", "cancelRequested": true}));
+    let cancelled = mutate(&format!("cancelJob(id: \"{id}\") {{ status cancelRequested }}")).await;
+    assert_eq!(cancelled, json!({"status": "RUNNING", "cancelRequested": true}));
     visit.hung_up().await;
     client.wait_for(&id, &["cancelled"]).await;
     assert_eq!(mutate(&format!("deleteJob(id: \"{id}\")")).await, json!(id));

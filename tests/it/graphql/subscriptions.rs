@@ -1,4 +1,4 @@
-//! GraphQL subscriptions where the official clients do not look: how connections begin and end.
+//! GraphQL subscriptions beyond the official clients: starts and ends of connections.
 
 use futures_util::{SinkExt, StreamExt};
 use reqwest::Method;
@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 use crate::harness::server::Server;
 
 const NOOP: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
@@ -21,7 +21,7 @@ const KEYS: &str = "[api]\nrequire_authentication = true\n
 const READER: &str = "reader-0123456789abcdef0123456789abcdef";
 const EVENTS: &str = "subscription { jobStatusChanged { event } }";
 
-/// A WebSocket that speaks a subprotocol of GraphQL.
+/// A WebSocket with a GraphQL subprotocol.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
@@ -46,26 +46,26 @@ impl Socket {
         Self::open_at(&server.url).await
     }
 
-    /// A connection that has not begun.
+    /// A connection that is not initialized.
     pub async fn open_at(url: &str) -> Self {
         Self::try_open(url, "graphql-transport-ws", &[])
             .await
             .expect("a connection")
     }
 
-    async fn begun(server: &Server) -> Self {
-        Self::begun_at(&server.url).await
+    async fn connected(server: &Server) -> Self {
+        Self::connected_at(&server.url).await
     }
 
-    /// A connection that has begun.
-    pub async fn begun_at(url: &str) -> Self {
+    /// An initialized connection.
+    pub async fn connected_at(url: &str) -> Self {
         let mut socket = Self::open_at(url).await;
-        socket.say(json!({"type": "connection_init"})).await;
-        socket.hear("connection_ack").await;
+        socket.send_json(json!({"type": "connection_init"})).await;
+        socket.expect_message("connection_ack").await;
         socket
     }
 
-    pub async fn say(&mut self, message: Value) {
+    pub async fn send_json(&mut self, message: Value) {
         self.send(Message::text(message.to_string())).await;
     }
 
@@ -75,7 +75,7 @@ impl Socket {
 
     async fn next(&mut self) -> Message {
         loop {
-            let next = timeout(PATIENCE, self.0.next()).await.expect("a message in time");
+            let next = timeout(TIMEOUT, self.0.next()).await.expect("a message in time");
             let message = next.expect("the connection is open").expect("a message");
             if !matches!(message, Message::Ping(_) | Message::Pong(_)) {
                 return message;
@@ -91,23 +91,23 @@ impl Socket {
         text.to_string()
     }
 
-    pub async fn hear(&mut self, kind: &str) -> Value {
+    pub async fn expect_message(&mut self, kind: &str) -> Value {
         let text = self.next_text().await;
         let message: Value = serde_json::from_str(&text).expect("JSON");
         assert_eq!(message["type"], kind, "{message}");
         message
     }
 
-    pub async fn goodbye(&mut self) -> (u16, String) {
+    pub async fn close_frame(&mut self) -> (u16, String) {
         let next = self.next().await;
         let Message::Close(Some(CloseFrame { code, reason })) = next else {
-            panic!("no goodbye but {next:?}");
+            panic!("no close frame but {next:?}");
         };
         (code.into(), reason.to_string())
     }
 
     pub async fn subscribe(&mut self, id: &str, query: &str) {
-        self.say(json!({"type": "subscribe", "id": id, "payload": {"query": query}}))
+        self.send_json(json!({"type": "subscribe", "id": id, "payload": {"query": query}}))
             .await;
     }
 }
@@ -162,79 +162,82 @@ async fn a_violation_of_the_protocol_closes_the_connection_with_its_code() {
             "messages are JSON texts, not binary",
         ),
     ] {
-        let mut socket = Socket::begun(&server).await;
+        let mut socket = Socket::connected(&server).await;
         socket.send(message).await;
-        let (code, why) = socket.goodbye().await;
+        let (code, why) = socket.close_frame().await;
         assert_eq!(code, 4400);
         assert!(!why.is_empty() && why.starts_with(reason), "{why}");
     }
     let mut early = Socket::open(&server).await;
     early.subscribe("1", EVENTS).await;
-    assert_eq!(early.goodbye().await, (4401, "Unauthorized".to_owned()));
-    let mut twice = Socket::begun(&server).await;
-    twice.say(json!({"type": "connection_init"})).await;
+    assert_eq!(early.close_frame().await, (4401, "Unauthorized".to_owned()));
+    let mut twice = Socket::connected(&server).await;
+    twice.send_json(json!({"type": "connection_init"})).await;
     assert_eq!(
-        twice.goodbye().await,
+        twice.close_frame().await,
         (4429, "Too many initialisation requests".to_owned())
     );
-    let mut same = Socket::begun(&server).await;
+    let mut same = Socket::connected(&server).await;
     let id = "é".repeat(100);
     same.subscribe(&id, EVENTS).await;
     same.subscribe(&id, EVENTS).await;
-    let (code, why) = same.goodbye().await;
+    let (code, why) = same.close_frame().await;
     assert_eq!(code, 4409);
     assert!(why.starts_with("Subscriber for éé") && why.len() <= 123, "{why}");
     let mut without = Socket::try_open(&server.url, "", &[]).await.expect("a connection");
-    assert_eq!(without.goodbye().await, (4406, "Subprotocol not acceptable".to_owned()));
+    assert_eq!(
+        without.close_frame().await,
+        (4406, "Subprotocol not acceptable".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn a_client_that_does_not_initialize_in_time_is_disconnected() {
     let (_site, server) = Server::with_config("[graphql]\nconnection_init_timeout = \"00:00:00.3\"\n");
     let mut slow = Socket::open(&server).await;
-    let mut quick = Socket::begun(&server).await;
+    let mut quick = Socket::connected(&server).await;
     assert_eq!(
-        slow.goodbye().await,
+        slow.close_frame().await,
         (4408, "Connection initialisation timeout".to_owned())
     );
-    quick.say(json!({"type": "ping", "payload": {"n": 1}})).await;
-    assert_eq!(quick.hear("pong").await["payload"], json!({"n": 1}));
-    quick.say(json!({"type": "pong"})).await;
+    quick.send_json(json!({"type": "ping", "payload": {"n": 1}})).await;
+    assert_eq!(quick.expect_message("pong").await["payload"], json!({"n": 1}));
+    quick.send_json(json!({"type": "pong"})).await;
     quick.subscribe("1", "{ __typename }").await;
-    quick.hear("next").await;
-    quick.hear("complete").await;
+    quick.expect_message("next").await;
+    quick.expect_message("complete").await;
 }
 
 #[tokio::test]
 async fn an_id_can_be_reused_and_a_stopped_operation_sends_nothing() {
     let (_site, server) = Server::with_config(NOOP);
-    let mut socket = Socket::begun(&server).await;
+    let mut socket = Socket::connected(&server).await;
     for _ in 0..3 {
         socket.subscribe("1", "{ __typename }").await;
         assert_eq!(
-            socket.hear("next").await["payload"],
+            socket.expect_message("next").await["payload"],
             json!({"data": {"__typename": "Query"}})
         );
-        assert_eq!(socket.hear("complete").await["id"], "1");
+        assert_eq!(socket.expect_message("complete").await["id"], "1");
     }
-    // Each of these completes at once, and the id is free again.
+    // Each of these completes at once and frees its id.
     socket.subscribe("2", EVENTS).await;
-    socket.say(json!({"type": "complete", "id": "2"})).await;
-    socket.say(json!({"type": "complete", "id": "never"})).await;
+    socket.send_json(json!({"type": "complete", "id": "2"})).await;
+    socket.send_json(json!({"type": "complete", "id": "never"})).await;
     socket.subscribe("2", "subscription { nonsense }").await;
-    let error = socket.hear("error").await;
+    let error = socket.expect_message("error").await;
     assert_eq!(
         (&error["id"], &error["payload"][0]["extensions"]["code"]),
         (&json!("2"), &json!("validation"))
     );
     socket.subscribe("2", "{").await;
     assert_eq!(
-        socket.hear("error").await["payload"][0]["extensions"]["code"],
+        socket.expect_message("error").await["payload"][0]["extensions"]["code"],
         "malformed"
     );
     server.client().create_of_type("NoopJob").await;
     socket.subscribe("3", "{ __typename }").await;
-    assert_eq!(socket.hear("next").await["id"], "3");
+    assert_eq!(socket.expect_message("next").await["id"], "3");
 }
 
 #[tokio::test]
@@ -247,44 +250,50 @@ async fn a_client_shows_its_key_when_it_begins_or_in_a_header() {
         json!({"token": READER}),
     ] {
         let mut socket = Socket::open(&server).await;
-        socket.say(json!({"type": "connection_init", "payload": payload})).await;
-        socket.hear("connection_ack").await;
+        socket
+            .send_json(json!({"type": "connection_init", "payload": payload}))
+            .await;
+        socket.expect_message("connection_ack").await;
         socket.subscribe("1", "{ jobs { totalCount } }").await;
         assert_eq!(
-            socket.hear("next").await["payload"]["data"]["jobs"]["totalCount"],
+            socket.expect_message("next").await["payload"]["data"]["jobs"]["totalCount"],
             json!(0)
         );
-        socket.hear("complete").await;
+        socket.expect_message("complete").await;
         socket
             .subscribe("2", "mutation { pauseQueue(name: \"default\") { name } }")
             .await;
         assert_eq!(
-            socket.hear("next").await["payload"]["errors"][0]["extensions"]["code"],
+            socket.expect_message("next").await["payload"]["errors"][0]["extensions"]["code"],
             "forbidden"
         );
     }
     let mut header = Socket::try_open(&server.url, "graphql-transport-ws", &[("authorization", &key)])
         .await
         .expect("a connection");
-    header.say(json!({"type": "connection_init", "payload": null})).await;
-    header.hear("connection_ack").await;
+    header
+        .send_json(json!({"type": "connection_init", "payload": null}))
+        .await;
+    header.expect_message("connection_ack").await;
     for payload in [
         Value::Null,
         json!({"token": "wrong-0123456789abcdef0123456789abcdef"}),
         json!({"token": "a b"}),
     ] {
         let mut socket = Socket::open(&server).await;
-        socket.say(json!({"type": "connection_init", "payload": payload})).await;
-        let (code, why) = socket.goodbye().await;
+        socket
+            .send_json(json!({"type": "connection_init", "payload": payload}))
+            .await;
+        let (code, why) = socket.close_frame().await;
         assert_eq!(code, 4403);
         assert!(why.starts_with("Forbidden: "), "{why}");
     }
     let mut old = Socket::try_open(&server.url, "graphql-ws", &[])
         .await
         .expect("a connection");
-    old.say(json!({"type": "connection_init", "payload": {}})).await;
-    assert!(old.hear("connection_error").await["payload"]["message"].is_string());
-    assert_eq!(old.goodbye().await.0, 4403);
+    old.send_json(json!({"type": "connection_init", "payload": {}})).await;
+    assert!(old.expect_message("connection_error").await["payload"]["message"].is_string());
+    assert_eq!(old.close_frame().await.0, 4403);
     let foreign = Socket::try_open(
         &server.url,
         "graphql-transport-ws",
@@ -299,15 +308,17 @@ async fn messages_count_against_the_rate_limit_of_a_key() {
     let (_site, server) = Server::with_config(&format!("{NOOP}{KEYS}"));
     let mut socket = Socket::open(&server).await;
     let payload = json!({"token": "rated-0123456789abcdef0123456789abcdef"});
-    socket.say(json!({"type": "connection_init", "payload": payload})).await;
-    socket.hear("connection_ack").await;
+    socket
+        .send_json(json!({"type": "connection_init", "payload": payload}))
+        .await;
+    socket.expect_message("connection_ack").await;
     for _ in 0..2 {
         socket.subscribe("1", "{ __typename }").await;
-        socket.hear("next").await;
-        socket.hear("complete").await;
+        socket.expect_message("next").await;
+        socket.expect_message("complete").await;
     }
     socket.subscribe("1", "{ __typename }").await;
-    let error = socket.hear("error").await;
+    let error = socket.expect_message("error").await;
     assert_eq!(
         error["payload"][0]["extensions"]["code"], "too-many-requests",
         "{error}"
@@ -317,13 +328,13 @@ async fn messages_count_against_the_rate_limit_of_a_key() {
 #[tokio::test]
 async fn a_connection_has_so_many_operations_at_a_time() {
     let (_site, server) = Server::with_config(&format!("{NOOP}[realtime]\nmax_subscriptions = 2\n"));
-    let mut socket = Socket::begun(&server).await;
+    let mut socket = Socket::connected(&server).await;
     for id in ["1", "2", "3"] {
         socket
             .subscribe(id, "subscription { systemHealthAlert { status } }")
             .await;
     }
-    let error = socket.hear("error").await;
+    let error = socket.expect_message("error").await;
     assert_eq!(
         (&error["id"], &error["payload"][0]["extensions"]["code"]),
         (&json!("3"), &json!("busy"))
@@ -333,7 +344,7 @@ async fn a_connection_has_so_many_operations_at_a_time() {
 #[tokio::test]
 async fn connections_end_with_the_server() {
     let (_site, server) = Server::with_config(NOOP);
-    let mut socket = Socket::begun(&server).await;
+    let mut socket = Socket::connected(&server).await;
     let client = server.client();
     let stream = client
         .at_root(Method::POST, "/graphql")
@@ -349,8 +360,8 @@ async fn connections_end_with_the_server() {
         "a sign of life comes at once"
     );
     server.signal(Signal::TERM);
-    assert_eq!(socket.goodbye().await, (1001, "the server is stopping".to_owned()));
-    let ended = timeout(PATIENCE, async { while let Ok(Some(_)) = stream.chunk().await {} }).await;
+    assert_eq!(socket.close_frame().await, (1001, "the server is stopping".to_owned()));
+    let ended = timeout(TIMEOUT, async { while let Ok(Some(_)) = stream.chunk().await {} }).await;
     assert!(ended.is_ok(), "the stream ends");
     assert!(server.wait().success());
 }
@@ -360,33 +371,33 @@ async fn metrics_of_queues_and_of_the_server_are_sent_at_once_and_repeatedly() {
     let (_site, server) = Server::with_config(&format!(
         "{NOOP}[realtime]\nqueue_metrics_interval = \"00:00:00.2\"\nsystem_metrics_interval = \"00:00:00.2\"\n"
     ));
-    let mut socket = Socket::begun(&server).await;
+    let mut socket = Socket::connected(&server).await;
     socket
         .subscribe(
             "q",
             "subscription { queueMetricsUpdated(queue: \"default\") { name completedJobs } }",
         )
         .await;
-    let first = socket.hear("next").await;
+    let first = socket.expect_message("next").await;
     assert_eq!(
         first["payload"]["data"]["queueMetricsUpdated"],
         json!({"name": "default", "completedJobs": 0})
     );
     server.client().create_of_type("NoopJob").await;
-    let completed = timeout(PATIENCE, async {
-        while socket.hear("next").await["payload"]["data"]["queueMetricsUpdated"]["completedJobs"] != 1 {}
+    let completed = timeout(TIMEOUT, async {
+        while socket.expect_message("next").await["payload"]["data"]["queueMetricsUpdated"]["completedJobs"] != 1 {}
     });
     assert!(completed.await.is_ok());
-    socket.say(json!({"type": "complete", "id": "q"})).await;
+    socket.send_json(json!({"type": "complete", "id": "q"})).await;
     socket
         .subscribe("m", "subscription { metricsUpdated { totalJobs systemHealth } }")
         .await;
     for _ in 0..2 {
-        let told = socket.hear("next").await;
+        let event = socket.expect_message("next").await;
         assert_eq!(
-            told["payload"]["data"]["metricsUpdated"],
+            event["payload"]["data"]["metricsUpdated"],
             json!({"totalJobs": 1, "systemHealth": "HEALTHY"}),
-            "{told}"
+            "{event}"
         );
     }
 }
@@ -395,7 +406,7 @@ async fn metrics_of_queues_and_of_the_server_are_sent_at_once_and_repeatedly() {
 async fn a_subscription_has_one_root_field_over_every_transport() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
-    let mut socket = Socket::begun(&server).await;
+    let mut socket = Socket::connected(&server).await;
     for query in [
         "subscription { jobStatusChanged { event } metricsUpdated { totalJobs } }",
         "subscription { a: jobStatusChanged { event } b: jobStatusChanged { event } }",
@@ -406,7 +417,7 @@ async fn a_subscription_has_one_root_field_over_every_transport() {
         "subscription { jobStatusChanged { event } metricsUpdated @skip(if: true) { totalJobs } }",
     ] {
         socket.subscribe("1", query).await;
-        let error = socket.hear("error").await;
+        let error = socket.expect_message("error").await;
         assert_eq!(
             error["payload"][0]["extensions"]["code"], "validation",
             "{query}: {error}"
@@ -424,19 +435,19 @@ async fn a_subscription_has_one_root_field_over_every_transport() {
             );
         }
     }
-    // One that is named twice is one stream.
+    // A repeated name is one stream.
     let job = client.create(json!({ "type": "Waits" })).await;
     let id = job["id"].as_str().expect("an id");
     let twice = format!("subscription {{ job(id: \"{id}\") {{ id }} ... {{ job(id: \"{id}\") {{ name }} }} }}");
     socket.subscribe("2", &twice).await;
-    let next = socket.hear("next").await;
+    let next = socket.expect_message("next").await;
     assert_eq!(next["payload"]["data"], json!({ "job": { "id": id, "name": "Waits" } }));
     client.post_empty(&format!("/jobs/{id}/cancel")).await;
-    socket.hear("next").await;
-    socket.hear("complete").await;
+    socket.expect_message("next").await;
+    socket.expect_message("complete").await;
 }
 
-/// Reads a stream until it has so many parts.
+/// Reads a stream until it has this number of parts.
 async fn parts(stream: &mut reqwest::Response, buffer: &mut String, count: usize) -> Vec<Value> {
     loop {
         let parts: Vec<Value> = buffer
@@ -448,7 +459,7 @@ async fn parts(stream: &mut reqwest::Response, buffer: &mut String, count: usize
         if parts.len() >= count {
             return parts;
         }
-        let chunk = timeout(PATIENCE, stream.chunk()).await.expect("a part in time");
+        let chunk = timeout(TIMEOUT, stream.chunk()).await.expect("a part in time");
         let chunk = chunk.expect("the stream lasts").expect("more of the stream");
         buffer.push_str(std::str::from_utf8(&chunk).expect("text"));
     }
@@ -488,7 +499,7 @@ async fn a_subscription_is_sent_as_multipart_to_clients_that_accept_it() {
     client.post_empty(&format!("/jobs/{id}/cancel")).await;
     let second = parts(&mut stream, &mut buffer, 2).await;
     assert_eq!(second[1]["payload"]["data"]["job"]["status"], "CANCELLED");
-    while let Some(chunk) = timeout(PATIENCE, stream.chunk())
+    while let Some(chunk) = timeout(TIMEOUT, stream.chunk())
         .await
         .expect("in time")
         .expect("the stream")
@@ -496,7 +507,7 @@ async fn a_subscription_is_sent_as_multipart_to_clients_that_accept_it() {
         buffer.push_str(std::str::from_utf8(&chunk).expect("text"));
     }
     assert!(buffer.ends_with("\r\n--graphql--\r\n"), "{buffer}");
-    // Anything else is answered as usual.
+    // Other media types get an ordinary response.
     let query = client.send(ask("{ queues { name } }".to_owned())).await;
     assert_eq!(query.header("content-type"), Some("application/json; charset=utf-8"));
     assert!(query.json()["data"]["queues"].is_array());

@@ -1,4 +1,4 @@
-//! Values in GraphQL: JSON keeps its text, and every other value has exactly its type.
+//! Values in GraphQL: JSON keeps its text, and other values have exact types.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::harness::client::Client;
 use crate::harness::receiver::Receiver;
 use crate::harness::server::{Server, Site, Storage};
 
-/// JSON that programs commonly change when they read it and write it again.
+/// JSON that programs commonly change when they parse and write it.
 const TEXTS: [&str; 14] = [
     r#"{"s":"\ud83d"}"#,
     r#"{"s":"\ude00x","t":["\ud83d\ude00","\u0000"]}"#,
@@ -42,7 +42,7 @@ async fn post_rest(client: &Client, path: &str, body: String) -> Value {
         .header("content-type", "application/json");
     let answer = client.send(request.body(body)).await;
     assert!(answer.status.is_success(), "{}", answer.text);
-    // What is in it may be more than this program can read.
+    // Its content may exceed what this program can parse.
     let id = answer
         .text
         .split("\"id\":\"")
@@ -51,7 +51,7 @@ async fn post_rest(client: &Client, path: &str, body: String) -> Value {
     json!({ "id": id })
 }
 
-/// The text of a member of an answer, up to what follows it.
+/// The text of a member of a response, up to this following text.
 fn text_of<'a>(answer: &'a str, name: &str, end: &str) -> &'a str {
     let start = answer.find(&format!("\"{name}\":")).expect("the member") + name.len() + 3;
     let rest = &answer[start..];
@@ -123,7 +123,7 @@ async fn json_of_variables_is_kept_byte_for_byte() {
             assert_eq!(text_of(&rest, "parameters", ",\"result\""), text, "{query}");
         }
     }
-    // Within a literal, too.
+    // Also within a literal.
     let query = "mutation($p: JSON, $n: Int) { scheduleJob(input: {type: \\\"Other\\\", parameters: {p: [$p], n: $n}}) { job { parameters end: attempt } } }";
     let body = format!(
         "{{\"query\":\"{query}\",\"variables\":{{\"p\":{},\"n\":3.0}}}}",
@@ -177,7 +177,7 @@ async fn numbers_and_strings_of_literals_keep_their_text() {
 async fn json_is_returned_byte_for_byte_in_events_and_recurring_jobs() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
-    let mut socket = Socket::begun_at(&server.url).await;
+    let mut socket = Socket::connected_at(&server.url).await;
     for text in [TEXTS[0], TEXTS[2], TEXTS[6], TEXTS[10]] {
         let body = format!("{{\"type\":\"Other\",\"parameters\":{text}}}");
         let job = post_rest(&client, "/jobs", body).await;
@@ -207,7 +207,7 @@ async fn json_is_returned_byte_for_byte_in_events_and_recurring_jobs() {
             .split('\n')
             .map(|line| line.strip_prefix("data: ").expect("data"));
         let data = lines.collect::<Vec<_>>().join("\n");
-        // A line end is a line end: JSON does not tell them apart.
+        // Line ends are equivalent in JSON.
         assert_eq!(text_of(&data, "parameters", ",\"end\""), text.replace('\r', ""));
         let body = format!("{{\"type\":\"Other\",\"cronExpression\":\"0 2 * * *\",\"parameters\":{text}}}");
         let id = post_rest(&client, "/jobs/recurring", body).await["id"]

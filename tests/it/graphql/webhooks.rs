@@ -1,4 +1,4 @@
-//! Webhooks over GraphQL: the same endpoints and deliveries as over REST, by the same rules.
+//! Webhooks over GraphQL: the same endpoints and deliveries as over REST, with the same rules.
 
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ async fn an_endpoint_has_the_same_view_as_in_rest() {
     .await;
     let shown = ask(&client, &format!("{{ webhookEndpoints {{ {ENDPOINT} }} }}")).await;
     assert_eq!(shown["webhookEndpoints"], json!([in_graphql_form(rest, &["source"])]));
-    // Delivered at once, and signed with the returned secret.
+    // Delivered at once and signed with the returned secret.
     let job = client.create_of_type("NoopJob").await;
     let got = receiver.receive(1).await.remove(0);
     assert_eq!(got.json()["data"]["jobId"], json!(job));
@@ -118,8 +118,8 @@ async fn an_endpoint_has_the_same_view_as_in_rest() {
     let delete = format!("mutation {{ deleteWebhookEndpoint(id: \"{}\") }}", id(&made));
     assert_eq!(ask(&client, &delete).await["deleteWebhookEndpoint"], made["id"]);
     client.get(&path).await.problem(404);
-    let gone = format!("{{ webhookEndpoint(id: \"{}\") {{ name }} }}", id(&made));
-    assert_eq!(ask(&client, &gone).await["webhookEndpoint"], Value::Null);
+    let deleted = format!("{{ webhookEndpoint(id: \"{}\") {{ name }} }}", id(&made));
+    assert_eq!(ask(&client, &deleted).await["webhookEndpoint"], Value::Null);
     assert!(!server.log().contains(&secret), "the log holds no secret");
 }
 

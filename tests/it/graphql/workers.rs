@@ -1,4 +1,4 @@
-//! Remote workers over GraphQL: the same workers, leases and ends as over REST, by the same rules.
+//! Remote workers over GraphQL: the same workers, leases and results as over REST, with the same rules.
 
 use serde_json::{Value, json};
 
@@ -50,8 +50,8 @@ async fn a_registered_worker_has_the_same_view_as_in_rest() {
     assert_eq!(shown, json!({ "workers": [rest], "worker": rest }));
     let left = ask(&client, &format!("mutation {{ unregisterWorker(id: \"{id}\") }}")).await;
     assert_eq!(left["unregisterWorker"], json!(id));
-    let gone = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
-    let none = ask(&client, &format!("{{ worker(id: \"{gone}\") {{ id }} }}")).await;
+    let deleted = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+    let none = ask(&client, &format!("{{ worker(id: \"{deleted}\") {{ id }} }}")).await;
     assert_eq!(none, json!({ "worker": null }));
 }
 
@@ -72,17 +72,17 @@ async fn a_job_is_leased_reported_of_and_completed() {
     );
     assert!(lease(&client, &id).await.is_empty(), "it is given to one worker once");
 
-    let mut socket = Socket::begun_at(&server.url).await;
+    let mut socket = Socket::connected_at(&server.url).await;
     socket
         .subscribe(
             "1",
             "subscription { jobReported { jobId attempt progress { percent message } log { level message } } }",
         )
         .await;
-    // The answer comes when the subscription before it has begun.
+    // The response implies that the earlier subscription is active.
     socket.subscribe("2", "{ __typename }").await;
-    socket.hear("next").await;
-    socket.hear("complete").await;
+    socket.expect_message("next").await;
+    socket.expect_message("complete").await;
     let mut report = held(&job);
     report["progress"] = json!({ "percent": 62.5, "message": "page 5 of 8" });
     report["log"] = json!([{ "message": "sent" }, { "level": "WARNING", "message": "slow" }]);
@@ -91,9 +91,9 @@ async fn a_job_is_leased_reported_of_and_completed() {
     let beat = ask_with(&client, query, json!({ "worker": id, "jobs": [report] })).await["data"]["renewWorker"].clone();
     assert_eq!((&beat["cancelled"], &beat["lost"]), (&json!([]), &json!([])), "{beat}");
     let log = json!([{ "level": "INFO", "message": "sent" }, { "level": "WARNING", "message": "slow" }]);
-    let heard = socket.hear("next").await["payload"]["data"]["jobReported"].clone();
+    let received = socket.expect_message("next").await["payload"]["data"]["jobReported"].clone();
     assert_eq!(
-        heard,
+        received,
         json!({ "jobId": created["id"], "attempt": 1, "progress": { "percent": 62.5, "message": "page 5 of 8" }, "log": log })
     );
 
@@ -111,7 +111,7 @@ async fn a_job_is_leased_reported_of_and_completed() {
             "attempts": [{ "worker": { "name": "mailer" } }],
         })
     );
-    // Late: it is not the worker's any more.
+    // Late: the worker no longer owns it.
     let late = complete(&client, &id, &json!([held(&job)])).await["errors"][0].clone();
     assert_eq!(late["extensions"]["code"], "conflict", "{late}");
     assert_eq!(late["extensions"]["field"], "jobs.0.leaseToken");

@@ -1,4 +1,4 @@
-//! Handlers that block their thread and so can't be stopped.
+//! Handlers that block their thread and can't be interrupted.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
@@ -22,7 +22,7 @@ struct Work {
 
 async fn block(work: Work, _: JobContext, _: Option<()>) -> Result<(), Failure> {
     if work.started.fetch_add(1, Ordering::SeqCst) == 0 {
-        // Not a moment at which it could be stopped.
+        // No await: it can't be interrupted.
         work.go_on.lock().expect("the lock").recv().ok();
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The command handler: what a program is given, what comes of it, and that nothing of it is left behind. And noop.
+//! The command handler: input of a program, its result, and its complete termination. Also noop.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
-/// The configuration of a type whose jobs run a shell script in the site's folder.
+/// Configuration of a type whose jobs run a shell script in the site's folder.
 fn script(job_type: &str, settings: &str, script: &str) -> String {
     let script = toml::Value::String(script.to_owned());
     format!(
@@ -144,7 +144,7 @@ async fn a_program_that_does_not_read_its_input_is_not_waited_for() {
     );
 }
 
-/// A program with a child and a grandchild, none of which ends before it is killed. Their numbers go to `pids`.
+/// A program with a child and a grandchild that run until they are killed. Their process ids go to `pids`.
 const FAMILY: &str = "trap '' TERM\necho $$ >> pids\ntest $1 = 2 || sh family.sh $(($1 + 1)) &\nsleep 600\n";
 
 /// A folder whose configuration has the type `Family`, which runs that program.
@@ -158,7 +158,7 @@ fn family(settings: &str) -> Site {
     site
 }
 
-/// Waits until all three have told their numbers.
+/// Waits until all three have written their process ids.
 async fn family_in(folder: &Path) -> Vec<u32> {
     eventually("the whole family has started", || async {
         let text = fs::read_to_string(folder.join("pids")).unwrap_or_default();
@@ -168,7 +168,7 @@ async fn family_in(folder: &Path) -> Vec<u32> {
     .await
 }
 
-/// Waits until none of them runs. One that is not reaped stays a zombie, which does nothing.
+/// Waits until none of them runs. One that is not reaped remains a harmless zombie.
 async fn all_end(pids: &[u32]) {
     eventually("the whole family has ended", || async {
         let runs = |pid: &u32| {
@@ -245,11 +245,11 @@ async fn noop_completes_everything_without_a_result() {
 
 #[tokio::test]
 async fn a_program_finds_no_secret_of_the_server_in_the_environment_of_its_parent() {
-    // The settings are handed over in an anonymous file, which must be closed by now.
+    // The settings are passed in an anonymous file, which must be closed now.
     let secrets = "for pid in $$ $PPID; do tr '\\0' '\\n' < /proc/$pid/environ; for file in /proc/$pid/fd/*; do \
                    case $(readlink $file) in /memfd*) cat $file;; esac; done; done";
-    let look = format!("{{ {secrets}; }} | grep -a -c 's3cret-of-the-server\\|TICKERQ_API'; true");
-    let site = Site::new(Storage::Sqlite, &script("Look", "timeout = \"00:00:10\"", &look));
+    let inspect = format!("{{ {secrets}; }} | grep -a -c 's3cret-of-the-server\\|TICKERQ_API'; true");
+    let site = Site::new(Storage::Sqlite, &script("Look", "timeout = \"00:00:10\"", &inspect));
     let mut command = site.command(&[
         "serve",
         "--listen",
@@ -280,9 +280,9 @@ async fn a_program_inherits_no_file_of_the_server() {
     // One that the server itself has inherited.
     let inherited = tempfile::tempfile().expect("a file");
     rustix::io::fcntl_setfd(&inherited, rustix::io::FdFlags::empty()).expect("a flag");
-    let look = "for file in /proc/self/fd/*; do case $(readlink $file) in */memfd:* | *tickerq.db* | *'(deleted)') readlink $file;; \
+    let inspect = "for file in /proc/self/fd/*; do case $(readlink $file) in */memfd:* | *tickerq.db* | *'(deleted)') readlink $file;; \
                 esac; done | tee /dev/stderr | wc -l; test -e /proc/self/fd/0";
-    let site = Site::new(Storage::Sqlite, &script("Look", "timeout = \"00:00:10\"", look));
+    let site = Site::new(Storage::Sqlite, &script("Look", "timeout = \"00:00:10\"", inspect));
     let mut command = site.command(&[
         "serve",
         "--listen",

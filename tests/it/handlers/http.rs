@@ -1,4 +1,4 @@
-//! The http handler, from the job to the endpoint and back.
+//! The HTTP handler, from the job to the endpoint and back.
 
 use std::fmt::Write;
 
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::client::Client;
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::server::{Server, Site};
 
-/// A server whose type `Call` calls the gate, with these settings of its own and of `[jobs]`.
-async fn server_that_calls(settings: &str, jobs: &str) -> (Gate, Site, Server) {
-    let gate = Gate::open().await;
+/// A server whose type `Call` calls the latch, with additional settings of the type and of `[jobs]`.
+async fn server_that_calls(settings: &str, jobs: &str) -> (Latch, Site, Server) {
+    let latch = Latch::open().await;
     let (site, server) = Server::with_config(&format!(
         "[jobs]\n{jobs}\n[job_types.Call]\nmax_retries = 1\nretry_delay = \"00:00:00\"\n\
          [job_types.Call.handler.http]\nurl = \"{}?key=s3cret\"\n{settings}",
-        gate.url()
+        latch.url()
     ));
-    (gate, site, server)
+    (latch, site, server)
 }
 
 fn time(value: &Value) -> DateTime<Utc> {
@@ -27,7 +27,7 @@ fn time(value: &Value) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).expect("RFC 3339").to_utc()
 }
 
-/// Delay of a job between its first two attempts.
+/// Delay between a job's first two attempts.
 fn wait(job: &Value) -> TimeDelta {
     let history = &job["executionHistory"];
     time(&history[1]["startedAt"]) - time(&history[0]["completedAt"])
@@ -41,10 +41,10 @@ async fn create(client: &Client, parameters: Value) -> String {
 #[tokio::test]
 async fn the_endpoint_receives_the_complete_job_and_can_verify_it() {
     let settings = "secret = \"wh-s3cret ü and more\"\nheaders = { Authorization = \"Bearer abc\", X-Team = \"blue\" }";
-    let (mut gate, _site, server) = server_that_calls(settings, "").await;
+    let (mut latch, _site, server) = server_that_calls(settings, "").await;
     let client = server.client();
     let id = create(&client, json!({ "to": "ann" })).await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     assert!(
         visit.head.starts_with("POST /run?key=s3cret HTTP/1.1\r\n"),
         "{}",
@@ -52,7 +52,7 @@ async fn the_endpoint_receives_the_complete_job_and_can_verify_it() {
     );
     let job = client.job(&id).await;
     let created_at = job["createdAt"].as_str().expect("a time");
-    // The members and their order are a contract with the endpoints of other people.
+    // Members and their order are a contract with external endpoints.
     let expected = format!(
         "{{\"jobId\":\"{id}\",\"type\":\"Call\",\"name\":\"Rechnung № 7\",\"queue\":\"billing\",\"attempt\":1,\
          \"parameters\":{{\"to\":\"ann\"}},\"priority\":\"high\",\"createdAt\":\"{created_at}\",\"retryCount\":0,\
@@ -77,7 +77,7 @@ async fn the_endpoint_receives_the_complete_job_and_can_verify_it() {
     }
     assert_eq!(visit.header("x-tickerq-signature"), Some(signature.as_str()));
     assert_eq!(visit.header("accept-encoding"), Some("identity"));
-    // As Standard Webhooks signs: the attempt's id and the time are part of it, so that a copy is recognized.
+    // Signed as Standard Webhooks: id and time are signed, so that replays are detected.
     let first = (
         visit.header("webhook-id").expect("an id").to_owned(),
         visit.header("webhook-timestamp").expect("a time").to_owned(),
@@ -91,7 +91,7 @@ async fn the_endpoint_receives_the_complete_job_and_can_verify_it() {
         tickerq::domain::webhooks::signature::sign_message(&secret, &first.0, seconds, visit.body.as_bytes());
     assert_eq!(visit.header("webhook-signature"), Some(expected.as_str()));
     visit.answer("500 Internal Server Error", "");
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     let call = visit.json();
     assert_eq!((&call["attempt"], &call["retryCount"]), (&json!(2), &json!(1)));
     assert_eq!(visit.header("x-tickerq-attempt"), Some("2"));
@@ -116,9 +116,9 @@ async fn the_endpoint_receives_the_complete_job_and_can_verify_it() {
 
 #[tokio::test]
 async fn without_a_secret_nothing_is_signed() {
-    let (mut gate, _site, server) = server_that_calls("", "").await;
+    let (mut latch, _site, server) = server_that_calls("", "").await;
     create(&server.client(), Value::Null).await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     assert_eq!(visit.header("x-tickerq-signature"), None);
     assert_eq!(visit.header("webhook-signature"), None);
     assert_eq!(visit.json()["parameters"], Value::Null);
@@ -127,7 +127,7 @@ async fn without_a_secret_nothing_is_signed() {
 
 #[tokio::test]
 async fn the_response_of_a_success_is_the_result() {
-    let (mut gate, _site, server) = server_that_calls("", "").await;
+    let (mut latch, _site, server) = server_that_calls("", "").await;
     let client = server.client();
     for (status, body, result) in [
         (
@@ -143,7 +143,7 @@ async fn the_response_of_a_success_is_the_result() {
         ("299 Fine", "0", json!(0)),
     ] {
         let id = create(&client, Value::Null).await;
-        gate.visit().await.answer(status, body);
+        latch.visit().await.answer(status, body);
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["result"]),
@@ -155,7 +155,7 @@ async fn the_response_of_a_success_is_the_result() {
 
 #[tokio::test]
 async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
-    let (mut gate, _site, server) = server_that_calls("", "").await;
+    let (mut latch, _site, server) = server_that_calls("", "").await;
     let client = server.client();
     for status in [
         "400 Bad Request",
@@ -166,7 +166,7 @@ async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
         "422 Unprocessable Entity",
     ] {
         let id = create(&client, Value::Null).await;
-        gate.visit().await.answer(status, "no such\r\ncustomer\0");
+        latch.visit().await.answer(status, "no such\r\ncustomer\0");
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["attempt"]),
@@ -190,8 +190,8 @@ async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
         "504 Gateway Timeout",
     ] {
         let id = create(&client, Value::Null).await;
-        gate.visit().await.answer(status, "");
-        gate.visit().await.complete();
+        latch.visit().await.answer(status, "");
+        latch.visit().await.complete();
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["attempt"]),
@@ -200,7 +200,8 @@ async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
         );
     }
     let id = create(&client, Value::Null).await;
-    gate.visit()
+    latch
+        .visit()
         .await
         .answer("302 Found\r\nLocation: http://elsewhere.example/x", "");
     let job = client.wait_finished(&id).await;
@@ -214,23 +215,23 @@ async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
 
 #[tokio::test]
 async fn retry_after_is_waited_for() {
-    let (mut gate, _site, server) = server_that_calls("", "").await;
+    let (mut latch, _site, server) = server_that_calls("", "").await;
     let client = server.client();
     // Both forms at once, so that the test waits once.
     let in_seconds = create(&client, json!("seconds")).await;
     let at_a_time = create(&client, json!("time")).await;
     for _ in 0..2 {
-        let visit = gate.visit().await;
+        let visit = latch.visit().await;
         if visit.json()["parameters"] == "seconds" {
             visit.answer("429 Too Many Requests\r\nRetry-After: 1", "");
         } else {
-            // By the endpoint's own clock, which is not this one.
+            // By the endpoint's clock, which differs from this one.
             let date = "Date: Sun, 06 Nov 1994 08:49:36 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT";
             visit.answer(&format!("503 Service Unavailable\r\n{date}"), "");
         }
     }
     for _ in 0..2 {
-        gate.visit().await.complete();
+        latch.visit().await.complete();
     }
     for id in [in_seconds, at_a_time] {
         let job = client.wait_finished(&id).await;
@@ -241,16 +242,16 @@ async fn retry_after_is_waited_for() {
 
 #[tokio::test]
 async fn an_unreachable_endpoint_is_retried() {
-    // A port that was free a moment ago.
+    // A port that was just free.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a port")
         .port();
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[jobs]\nmax_retries = 1\nretry_delay = \"00:00:00\"\n\
          [job_types.Unhandled]\nhandler = {{ http = {{ url = \"http://127.0.0.1:{port}/\" }} }}\n[job_types.Call]\n{}",
-        gate.handler()
+        latch.handler()
     ));
     let client = server.client();
     let id = client.create_of_type("Unhandled").await;
@@ -261,8 +262,8 @@ async fn an_unreachable_endpoint_is_retried() {
         format!("could not connect to 127.0.0.1:{port}: connection refused")
     );
     let id = client.create_of_type("Call").await;
-    drop(gate.visit().await);
-    gate.visit().await.complete();
+    drop(latch.visit().await);
+    latch.visit().await.complete();
     let job = client.wait_finished(&id).await;
     assert_eq!((&job["status"], &job["attempt"]), (&json!("completed"), &json!(2)));
     let error = job["executionHistory"][0]["error"].as_str().expect("an error");
@@ -271,16 +272,16 @@ async fn an_unreachable_endpoint_is_retried() {
 
 #[tokio::test]
 async fn a_result_that_is_too_large_fails_for_good_and_is_not_cut() {
-    let (mut gate, _site, server) = server_that_calls("", "max_result_size = \"1KiB\"").await;
+    let (mut latch, _site, server) = server_that_calls("", "max_result_size = \"1KiB\"").await;
     let client = server.client();
     let id = create(&client, Value::Null).await;
     let longest = format!("\"{}\"", "x".repeat(1_022));
-    gate.visit().await.answer("200 OK", &longest);
+    latch.visit().await.answer("200 OK", &longest);
     let job = client.wait_finished(&id).await;
     assert_eq!(job["result"].as_str().map(str::len), Some(1_022));
     for body in [format!("\"{}\"", "x".repeat(1_023)), "x".repeat(3_000_000)] {
         let id = create(&client, Value::Null).await;
-        gate.visit().await.answer("200 OK", &body);
+        latch.visit().await.answer("200 OK", &body);
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["attempt"], &job["result"]),
@@ -292,11 +293,11 @@ async fn a_result_that_is_too_large_fails_for_good_and_is_not_cut() {
 
 #[tokio::test]
 async fn which_refusals_are_permanent_is_a_setting() {
-    let (mut gate, _site, server) = server_that_calls("permanent_statuses = [404, 410, 501]\n", "").await;
+    let (mut latch, _site, server) = server_that_calls("permanent_statuses = [404, 410, 501]\n", "").await;
     let client = server.client();
     for status in ["404 Not Found", "410 Gone", "501 Not Implemented"] {
         let id = create(&client, Value::Null).await;
-        gate.visit().await.answer(status, "");
+        latch.visit().await.answer(status, "");
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["attempt"]),
@@ -311,8 +312,8 @@ async fn which_refusals_are_permanent_is_a_setting() {
         "503 Service Unavailable",
     ] {
         let id = create(&client, Value::Null).await;
-        gate.visit().await.answer(status, "");
-        gate.visit().await.complete();
+        latch.visit().await.answer(status, "");
+        latch.visit().await.complete();
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["attempt"]),
@@ -330,10 +331,10 @@ async fn an_invalid_permanent_status_is_rejected_at_start() {
         );
         let site = Site::new(crate::harness::server::Storage::Sqlite, &config);
         let output = site.command(&["config", "check"]).output().expect("the program runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(
-            !output.status.success() && said.contains("permanent_statuses"),
-            "{status}: {said}"
+            !output.status.success() && stderr.contains("permanent_statuses"),
+            "{status}: {stderr}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Asks the REST API.
+//! A client of the REST API.
 
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub struct Client {
     token: Option<String>,
 }
 
-/// An answer, read whole.
+/// A complete response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: StatusCode,
@@ -35,7 +35,7 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Checks that it is a problem of this status, as RFC 9457 has it, and gives it.
+    /// Checks that it is a problem (RFC 9457) with this status, and returns it.
     pub fn problem(&self, status: u16) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
         assert_eq!(
@@ -71,7 +71,7 @@ impl Client {
         }
     }
 
-    /// The same client, which shows this key or token.
+    /// The same client with this key or token.
     pub fn with_token(&self, token: &str) -> Self {
         Self {
             token: Some(token.to_owned()),
@@ -93,7 +93,7 @@ impl Client {
         }
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the response.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
@@ -118,25 +118,25 @@ impl Client {
         answer.json()
     }
 
-    /// Posts without a body, as the reference's cancel, pause and resume do.
+    /// Posts without a body, as cancel, pause and resume of the dashboard API do.
     pub async fn post_empty(&self, path: &str) -> Answer {
         self.send(self.request(Method::POST, path)).await
     }
 
-    /// Creates a job and gives it as it was answered.
+    /// Creates a job and returns the response.
     pub async fn create(&self, job: Value) -> Value {
         let answer = self.post("/jobs", job).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
         answer.json()
     }
 
-    /// Creates a job of this type and gives its id.
+    /// Creates a job of this type and returns its id.
     pub async fn create_of_type(&self, job_type: &str) -> String {
         let job = self.create(json!({ "type": job_type })).await;
         job["id"].as_str().expect("an id").to_owned()
     }
 
-    /// A job as it is now.
+    /// The current job.
     pub async fn job(&self, id: &str) -> Value {
         let answer = self.get(&format!("/jobs/{id}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
@@ -158,7 +158,7 @@ impl Client {
         self.wait_for(id, &["completed", "failed", "cancelled"]).await
     }
 
-    /// A queue as it is now.
+    /// The current queue.
     pub async fn queue(&self, name: &str) -> Value {
         let answer = self.get(&format!("/queues/{name}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);

@@ -1,4 +1,4 @@
-//! A PostgreSQL of a test's own, which the test may stop and start.
+//! A separate PostgreSQL that a test can stop and start.
 
 use std::ffi::OsStr;
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// The cluster. It ends, and its files go, when this is dropped.
+/// The cluster. Dropping it stops it and deletes its files.
 pub struct Cluster {
     folder: TempDir,
     programs: PathBuf,
@@ -19,7 +19,7 @@ impl Cluster {
     pub fn start_new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let programs = programs();
-        // The server refuses to run as root: then its files belong to the user that Debian's package made.
+        // PostgreSQL refuses to run as root: the files then belong to the user of Debian's package.
         if is_root() {
             run(Command::new("chown").arg("postgres").arg(folder.path()));
         }
@@ -46,7 +46,7 @@ impl Cluster {
     /// Starts it again.
     pub fn start(&self) {
         let folder = self.folder.path().display();
-        // A crash of the server alone loses nothing that the system has taken: nothing here has to wait for the disk.
+        // Only the server crashes, not the system: fsync is not needed.
         let options = format!(
             "-p {} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off",
             self.port
@@ -58,12 +58,12 @@ impl Cluster {
         );
     }
 
-    /// Ends it without notice, as a crash does; what was not committed is undone when it starts again.
+    /// Kills it; uncommitted transactions are rolled back at the next start.
     pub fn crash(&self) {
         self.run_program("pg_ctl", &["-D", &self.data(), "-w", "-m", "immediate", "stop"]);
     }
 
-    /// Stops it as an update does: connections are closed, transactions undone.
+    /// Stops it as an update does: connections are closed and transactions rolled back.
     pub fn stop(&self) {
         self.run_program("pg_ctl", &["-D", &self.data(), "-w", "-m", "fast", "stop"]);
     }
@@ -108,7 +108,7 @@ fn is_root() -> bool {
     rustix::process::getuid().is_root()
 }
 
-/// Debian keeps the server's programs out of the PATH.
+/// Debian installs the server's programs outside of PATH.
 fn programs() -> PathBuf {
     let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = installed.map(|version| version.path().join("bin")).collect();
@@ -122,7 +122,7 @@ fn programs() -> PathBuf {
 }
 
 fn run(command: &mut Command) {
-    // The server that it starts keeps its output: reading that to the end would be to wait for the server.
+    // The started server inherits the output: reading it to the end would wait for the server.
     let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let status = quiet.status().expect("the program runs");
     assert!(status.success(), "{command:?}: {status}");

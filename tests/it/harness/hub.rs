@@ -1,4 +1,4 @@
-//! A SignalR client in JSON over a WebSocket, without any of the official clients' manners.
+//! A raw SignalR client: JSON over a WebSocket.
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -9,7 +9,7 @@ use super::socket::Socket;
 /// The byte that ends a record.
 pub const RS: char = '\u{1e}';
 
-/// Negotiates, and gives the token.
+/// Negotiates and returns the token.
 pub async fn negotiate(client: &Client) -> String {
     let answer = client.post_empty("/hub/negotiate?negotiateVersion=1").await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -26,7 +26,7 @@ pub fn records(text: &str) -> Vec<Value> {
     whole.split(RS).map(read).collect()
 }
 
-/// A connection whose handshake has succeeded.
+/// A connection with a successful handshake.
 pub struct Hub {
     pub socket: Socket,
     waiting: Vec<Value>,
@@ -38,7 +38,7 @@ impl Hub {
         Self::over(Socket::open(url, "/hub").await).await
     }
 
-    /// Shakes hands over an open socket.
+    /// Performs the handshake on an open socket.
     pub async fn over(mut socket: Socket) -> Self {
         socket
             .send_text(&format!("{{\"protocol\":\"json\",\"version\":1}}{RS}"))
@@ -65,7 +65,7 @@ impl Hub {
             .await;
     }
 
-    /// Joins a group, and waits until that has taken effect.
+    /// Joins a group and waits until that is in effect.
     pub async fn join(&mut self, group: &str) {
         self.call("join", "JoinGroup", json!([group])).await;
         assert_eq!(
@@ -74,7 +74,7 @@ impl Hub {
         );
     }
 
-    /// The next record but pings.
+    /// The next record other than pings.
     pub async fn next(&mut self) -> Value {
         loop {
             while !self.waiting.is_empty() {
@@ -87,8 +87,8 @@ impl Hub {
         }
     }
 
-    /// The next record, a call of this method: its arguments.
-    pub async fn told(&mut self, target: &str) -> Value {
+    /// The next record, which must be an invocation of this method: its arguments.
+    pub async fn invocation(&mut self, target: &str) -> Value {
         let record = self.next().await;
         assert_eq!(
             (&record["type"], &record["target"]),
@@ -99,7 +99,7 @@ impl Hub {
         record["arguments"].clone()
     }
 
-    /// The goodbye, which must come next, and the end of the socket.
+    /// The close message, which must be next, and the end of the socket.
     pub async fn closed(&mut self) -> Value {
         let close = self.next().await;
         assert_eq!(close["type"], 7, "{close}");

@@ -1,6 +1,6 @@
 //! An HTTP endpoint that responds only when the test releases it.
 //!
-//! A job whose handler calls it runs for as long as the test wants: nothing has to be timed.
+//! A job whose handler calls it runs until the test releases it, without timing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +10,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
-/// The endpoint. It is gone when this is dropped.
-pub struct Gate {
+/// The endpoint. Dropping it stops it.
+pub struct Latch {
     port: u16,
     visits: mpsc::UnboundedReceiver<Visit>,
     inside: Arc<Inside>,
@@ -28,18 +28,18 @@ struct Inside {
     peak: AtomicUsize,
 }
 
-/// One call, which waits for its answer. Dropped without one, it is hung up on.
+/// A call that waits for its response. Dropping it closes the connection.
 pub struct Visit {
-    /// The request's line and headers.
+    /// Request line and headers.
     pub head: String,
     /// The request's body.
     pub body: String,
     answer: oneshot::Sender<String>,
-    gone: oneshot::Receiver<()>,
+    closed: oneshot::Receiver<()>,
 }
 
-impl Gate {
-    /// Listens on a free port, on a thread of its own: a test may block while it waits for a process.
+impl Latch {
+    /// Listens on a free port, on a separate thread: a test may block while it waits for a process.
     pub async fn open() -> Self {
         let (sender, visits) = mpsc::unbounded_channel();
         let (open, closed) = oneshot::channel();
@@ -70,25 +70,25 @@ impl Gate {
         format!("http://127.0.0.1:{}/run", self.port)
     }
 
-    /// A line of a configuration: the handler that calls it.
+    /// A configuration line: the handler that calls it.
     pub fn handler(&self) -> String {
         format!("handler = {{ http = {{ url = \"{}\" }} }}", self.url())
     }
 
     /// The next call.
     pub async fn visit(&mut self) -> Visit {
-        tokio::time::timeout(PATIENCE, self.visits.recv())
+        tokio::time::timeout(TIMEOUT, self.visits.recv())
             .await
             .expect("the endpoint is called")
             .expect("the endpoint listens")
     }
 
-    /// The next call, if it has come already.
+    /// The next call, if it has arrived.
     pub fn visit_that_came(&mut self) -> Option<Visit> {
         self.visits.try_recv().ok()
     }
 
-    /// Maximum number of requests that have waited at the same time.
+    /// Maximum number of concurrent requests.
     pub fn peak(&self) -> usize {
         self.inside.peak.load(Ordering::SeqCst)
     }
@@ -108,21 +108,21 @@ impl Visit {
         })
     }
 
-    /// Answers with a status (and more headers behind it, if there are any) and a body.
+    /// Responds with a status line (optionally with headers) and a body.
     pub fn answer(self, status: &str, body: &str) {
         let length = body.len();
         let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
         self.answer.send(answer).ok();
     }
 
-    /// Answers that the work is done.
+    /// Responds with success.
     pub fn complete(self) {
         self.answer("200 OK", "");
     }
 
-    /// Waits until the caller hangs up.
+    /// Waits until the client closes the connection.
     pub async fn hung_up(self) {
-        tokio::time::timeout(PATIENCE, self.gone)
+        tokio::time::timeout(TIMEOUT, self.closed)
             .await
             .expect("the caller hangs up")
             .expect("the endpoint reports");
@@ -140,7 +140,7 @@ async fn serve(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>, insi
         return;
     };
     let (answer, answered) = oneshot::channel();
-    let (left, gone) = oneshot::channel();
+    let (left, closed) = oneshot::channel();
     let now = inside.now.fetch_add(1, Ordering::SeqCst) + 1;
     inside.peak.fetch_max(now, Ordering::SeqCst);
     visits
@@ -148,18 +148,18 @@ async fn serve(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>, insi
             head,
             body,
             answer,
-            gone,
+            closed,
         })
         .ok();
     tokio::select! {
         answer = answered => {
-            // Counted out before the caller receives the response: another call may follow at once.
+            // Decremented before the client receives the response: another call may follow at once.
             inside.now.fetch_sub(1, Ordering::SeqCst);
             if let Ok(answer) = answer {
                 stream.write_all(answer.as_bytes()).await.ok();
             }
         }
-        // Nothing more is sent by a caller that waits: what can be read is the end.
+        // A waiting client sends nothing more: a readable socket means the end.
         _ = stream.read_u8() => {
             inside.now.fetch_sub(1, Ordering::SeqCst);
             left.send(()).ok();

@@ -1,4 +1,4 @@
-//! A real server in a folder of its own, and what tests ask of it.
+//! Servers in separate folders, and clients of tests.
 
 pub mod client;
 pub mod cluster;
@@ -17,20 +17,20 @@ pub use self::program::{program, programs, repository};
 
 use std::time::{Duration, Instant};
 
-/// Time limit of every wait in a test: far longer than any takes on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Timeout of every wait in a test, far longer than any takes on a busy machine.
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Asks again and again until there is an answer, and fails the test when there is none in time.
+/// Polls until there is a result, and fails the test on timeout.
 pub async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     loop {
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(Instant::now() < end, "in {PATIENCE:?} it did not happen that {what}");
+        assert!(Instant::now() < end, "in {TIMEOUT:?} it did not happen that {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

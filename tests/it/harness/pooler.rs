@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use super::PATIENCE;
+use super::TIMEOUT;
 use super::server::postgres_url;
 
-/// A running PgBouncer. It ends when this is dropped.
+/// A running PgBouncer. Dropping it stops it.
 pub struct Pooler {
     child: Child,
     port: u16,
@@ -36,7 +36,7 @@ impl Pooler {
              pool_mode = {mode}\ndefault_pool_size = {connections}\n"
         );
         fs::write(&file, settings).expect("the configuration is written");
-        // It refuses to run as root.
+        // PgBouncer refuses to run as root.
         let mut command = if rustix::process::geteuid().is_root() {
             let status = Command::new("chown")
                 .args(["-R", "postgres"])
@@ -56,7 +56,7 @@ impl Pooler {
             .stderr(Stdio::null())
             .spawn()
             .expect("pgbouncer runs; ./scripts/test installs it");
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
             assert!(Instant::now() < end, "pgbouncer does not listen");
             std::thread::sleep(Duration::from_millis(20));
@@ -68,7 +68,7 @@ impl Pooler {
         }
     }
 
-    /// The URL of a database of the test cluster, through it.
+    /// URL of a database of the test cluster through it.
     pub fn url_of(&self, database_url: &str) -> String {
         let mut url = reqwest::Url::parse(database_url).expect("a URL");
         url.set_host(Some("127.0.0.1")).expect("a host");
@@ -79,13 +79,13 @@ impl Pooler {
 
 impl Drop for Pooler {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
-/// Debian keeps it out of a user's PATH.
+/// Debian installs it outside of a user's PATH.
 fn program() -> PathBuf {
     let debian = PathBuf::from("/usr/sbin/pgbouncer");
     if debian.exists() {

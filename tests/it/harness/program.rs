@@ -1,4 +1,4 @@
-//! The server program under test, and the repository it is built from.
+//! The program under test and its repository.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ pub fn repository() -> &'static Path {
         .expect("the package is in a folder of the repository")
 }
 
-/// The path of the program `tickerq`, built before its first use: cargo gives a test the programs of its own package only.
+/// Path of the program `tickerq`, built before its first use: cargo only provides programs of the test's own package.
 pub fn program() -> &'static str {
     static PROGRAM: LazyLock<String> = LazyLock::new(|| {
         let profile = programs()
@@ -28,7 +28,7 @@ pub fn program() -> &'static str {
             "tickerq",
             "--bin",
             "tickerq",
-            // The library is compiled once, for the program and for the tests that link it.
+            // With these features the library is compiled once for the program and for the tests.
             "--features",
             "conformance",
         ]);
@@ -46,7 +46,7 @@ pub fn program() -> &'static str {
     &PROGRAM
 }
 
-/// The folder of the profile's programs: this test binary is in its folder `deps`.
+/// Folder of the profile's programs: this test binary is in its folder `deps`.
 pub fn programs() -> PathBuf {
     let this = std::env::current_exe().expect("the path of the test binary");
     this.ancestors().nth(2).expect("a folder of programs").to_path_buf()

@@ -1,4 +1,4 @@
-//! A webhook receiver: it records requests, and answers as the test has scripted.
+//! A webhook receiver that records requests and sends scripted responses.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -18,11 +18,11 @@ pub enum Answer {
     Status(&'static str, &'static str, &'static str),
     /// With 200, after this time.
     Slow(Duration),
-    /// With what is no HTTP.
+    /// Invalid HTTP.
     Garbage,
-    /// Never.
+    /// No response.
     Hangs,
-    /// By closing the connection.
+    /// Closes the connection.
     Closes,
 }
 
@@ -30,10 +30,10 @@ impl Answer {
     pub const OK: Self = Self::Status("200 OK", "", "");
 }
 
-/// A request that came.
+/// A received request.
 #[derive(Clone, Debug)]
 pub struct Got {
-    /// The request's line and headers.
+    /// Request line and headers.
     pub head: String,
     /// The exact bytes of the body.
     pub body: Vec<u8>,
@@ -67,7 +67,7 @@ impl Got {
         self.header("webhook-id").expect("an id").to_owned()
     }
 
-    /// The job that it is about.
+    /// Its job.
     pub fn job(&self) -> String {
         self.json()["data"]["jobId"].as_str().expect("a job").to_owned()
     }
@@ -80,7 +80,7 @@ struct State {
     otherwise: Mutex<Option<Answer>>,
 }
 
-/// The receiver. It is gone when this is dropped.
+/// The receiver. Dropping it stops it.
 pub struct Receiver {
     port: u16,
     state: Arc<State>,
@@ -88,12 +88,12 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Listens on a free port and answers 200.
+    /// Listens on a free port and responds with 200.
     pub async fn open() -> Self {
         Self::at("127.0.0.1:0").await
     }
 
-    /// Listens here, on a thread of its own: a test may block while it waits for a process.
+    /// Listens on a separate thread: a test may block while it waits for a process.
     pub async fn at(address: &str) -> Self {
         let state = Arc::<State>::default();
         let (open, closed) = oneshot::channel();
@@ -135,7 +135,7 @@ impl Receiver {
         self.port
     }
 
-    /// Responses to the next requests, in their order.
+    /// Responses to the next requests in order.
     pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         self.state.script.lock().expect("answers").extend(answers);
     }
@@ -145,21 +145,21 @@ impl Receiver {
         *self.state.otherwise.lock().expect("an answer") = Some(answer);
     }
 
-    /// Everything that has come.
+    /// All received requests.
     pub fn got(&self) -> Vec<Got> {
         self.state.got.lock().expect("requests").clone()
     }
 
-    /// Waits until so many requests have come, and gives all of them.
+    /// Waits for this number of requests and returns all.
     pub async fn receive(&self, count: usize) -> Vec<Got> {
-        eventually(&format!("{count} requests have come"), || async {
+        eventually(&format!("{count} requests have arrived"), || async {
             let got = self.got();
             (got.len() >= count).then_some(got)
         })
         .await
     }
 
-    /// Waits until a request of this kind has come, and gives it.
+    /// Waits for a matching request and returns it.
     pub async fn receive_where(&self, what: &str, is_meant: impl Fn(&Got) -> bool) -> Got {
         eventually(what, || async { self.got().into_iter().find(|got| is_meant(got)) }).await
     }
@@ -185,7 +185,7 @@ async fn converse(mut stream: TcpStream, state: Arc<State>) {
             }
             Answer::Garbage => "\u{1}\u{2}this is no HTTP\r\n\r\n".to_owned(),
             Answer::Hangs => {
-                // Until the caller hangs up.
+                // Until the client closes the connection.
                 stream.read_u8().await.ok();
                 return;
             }

@@ -11,19 +11,19 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::PATIENCE;
 use super::client::Client;
+use super::{TIMEOUT, eventually};
 
 /// Database of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
     /// A file in its folder.
     Sqlite,
-    /// A database of its own on the test cluster.
+    /// A separate database on the test cluster.
     Postgres,
 }
 
-/// A folder with a configuration, in which a server can be started again and again.
+/// A folder with a configuration in which a server can be started repeatedly.
 pub struct Site {
     folder: TempDir,
     database_url: String,
@@ -34,7 +34,7 @@ pub struct Server {
     child: Child,
     pub url: String,
     log: PathBuf,
-    /// Copies the server's output into its log, to the end.
+    /// Copies the server's output to its log.
     logging: Option<JoinHandle<()>>,
 }
 
@@ -44,7 +44,7 @@ pub fn postgres_url() -> String {
         .expect("TICKERQ_TEST_POSTGRES names a PostgreSQL server for tests; ./scripts/test starts one and sets it")
 }
 
-/// Makes an empty database on the test cluster, with these options of `CREATE DATABASE`, and gives its URL.
+/// Creates an empty database on the test cluster with these options of `CREATE DATABASE`, and returns its URL.
 pub fn new_postgres_database(options: &str) -> String {
     let admin = postgres_url();
     let name = format!("tickerq_{}", uuid::Uuid::now_v7().simple());
@@ -81,7 +81,7 @@ impl Site {
         site
     }
 
-    /// An empty folder with this configuration, whose servers keep their jobs in a database that there is already.
+    /// An empty folder with this configuration for servers on an existing database.
     pub fn over(database_url: String, config: &str) -> Self {
         let site = Self {
             folder: tempfile::tempdir().expect("a folder"),
@@ -91,7 +91,7 @@ impl Site {
         site
     }
 
-    /// Gives the next server that is started here another configuration.
+    /// Replaces the configuration of the next server that is started here.
     pub fn configure(&self, config: &str) {
         fs::write(self.path().join("tickerq.toml"), config).expect("the configuration is written");
     }
@@ -144,13 +144,13 @@ impl Site {
                 written.push(b'\n');
                 fs::write(&copy, &written).ok();
                 if let Some((_, url)) = line.split_once("listening on ") {
-                    // As JSON the line goes on after it.
+                    // A JSON line continues after it.
                     let url = url.split('"').next().unwrap_or(url);
                     sender.send(url.trim().to_owned()).ok();
                 }
             }
         });
-        match receiver.recv_timeout(PATIENCE) {
+        match receiver.recv_timeout(TIMEOUT) {
             Ok(url) => Server {
                 child,
                 url,
@@ -169,14 +169,14 @@ impl Site {
 }
 
 impl Server {
-    /// Starts a server over SQLite in a folder of its own.
+    /// Starts a server on SQLite in a separate folder.
     pub fn with_config(config: &str) -> (Site, Self) {
         let site = Site::new(Storage::Sqlite, config);
         let server = site.start();
         (site, server)
     }
 
-    /// Talks to it.
+    /// A client of it.
     pub fn client(&self) -> Client {
         Client::new(&self.url)
     }
@@ -184,6 +184,16 @@ impl Server {
     /// Its log.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Number of log lines with this text.
+    pub fn logged(&self, text: &str) -> usize {
+        self.log().lines().filter(|line| line.contains(text)).count()
+    }
+
+    /// Waits until this number of log lines have this text.
+    pub async fn until_logged(&self, text: &str, count: usize) {
+        eventually(text, || async { (self.logged(text) >= count).then_some(()) }).await;
     }
 
     /// Its process.
@@ -196,7 +206,7 @@ impl Server {
         kill_process(self.pid(), signal).expect("the process takes signals");
     }
 
-    /// Ends it as a power cut would.
+    /// Kills it.
     pub fn kill(mut self) {
         self.child.kill().expect("the process can be killed");
         self.child.wait().expect("the process ends");
@@ -204,9 +214,9 @@ impl Server {
 
     /// Waits for its end.
     pub fn wait(mut self) -> ExitStatus {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
-            if let Some(status) = self.child.try_wait().expect("the process can be asked") {
+            if let Some(status) = self.child.try_wait().expect("the process has a state") {
                 return status;
             }
             assert!(Instant::now() < end, "the server does not end:\n{}", self.log());
@@ -214,7 +224,7 @@ impl Server {
         }
     }
 
-    /// Asks it to stop and waits for its end.
+    /// Stops it gracefully and waits for its end.
     pub fn stop(self) -> ExitStatus {
         self.signal(Signal::TERM);
         self.wait()
@@ -223,7 +233,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already; then there is nothing to kill.
+        // It may have exited already.
         self.child.kill().ok();
         self.child.wait().ok();
         if let Some(logging) = self.logging.take() {

@@ -1,4 +1,4 @@
-//! The command line of a running server.
+//! CLI commands against a running server.
 
 use std::process::Output;
 
@@ -14,22 +14,22 @@ max_retries = 0
 handler = { command = { program = "sh", args = ["-c", "echo 'no such address' >&2; exit 3"] } }
 "#;
 
-/// A server and its command line.
+/// A server and its CLI.
 pub struct Shell {
-    // Before the folder, in which its log is read when it is dropped.
+    // Declared before the folder, which contains the log that is read on drop.
     pub server: Server,
     pub site: Site,
 }
 
 /// Output of a command, and its exit code.
 #[derive(Debug)]
-pub struct Said {
+pub struct Printed {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
 }
 
-impl Said {
+impl Printed {
     /// Its output, as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {self:?}"))
@@ -37,9 +37,9 @@ impl Said {
 }
 
 /// Output of a finished process.
-pub fn said_of(output: Output) -> Said {
+pub fn output_of(output: Output) -> Printed {
     let Output { status, stdout, stderr } = output;
-    Said {
+    Printed {
         code: status.code(),
         out: String::from_utf8(stdout).expect("text"),
         err: String::from_utf8(stderr).expect("text"),
@@ -47,17 +47,17 @@ pub fn said_of(output: Output) -> Said {
 }
 
 impl Shell {
-    /// Starts a server with the types `Echo` and `Breaks` and what else is configured.
+    /// Starts a server with the types `Echo` and `Breaks` and additional configuration.
     pub fn start(config: &str) -> Self {
         let site = Site::new(Storage::Sqlite, &format!("{TYPES}{config}"));
         let server = site.start();
         Self { server, site }
     }
 
-    /// Runs a command, whatever comes of it.
-    pub fn try_run(&self, arguments: &[&str]) -> Said {
+    /// Runs a command that may fail.
+    pub fn try_run(&self, arguments: &[&str]) -> Printed {
         let mut command = self.site.command(arguments);
-        said_of(
+        output_of(
             command
                 .env("TICKERQ_SERVER", &self.server.url)
                 .output()
@@ -66,22 +66,23 @@ impl Shell {
     }
 
     /// Runs a command that succeeds.
-    pub fn run(&self, arguments: &[&str]) -> Said {
-        let said = self.try_run(arguments);
-        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{arguments:?}");
-        said
+    pub fn run(&self, arguments: &[&str]) -> Printed {
+        let printed = self.try_run(arguments);
+        assert_eq!((printed.code, printed.err.as_str()), (Some(0), ""), "{arguments:?}");
+        printed
     }
 
-    /// Creates a job and gives its id.
+    /// Creates a job and returns its id.
     pub fn create(&self, arguments: &[&str]) -> String {
-        let said = self.run(&[&["job", "create"], arguments, &["--json"]].concat());
-        said.json()["id"].as_str().expect("an id").to_owned()
+        let printed = self.run(&[&["job", "create"], arguments, &["--json"]].concat());
+        printed.json()["id"].as_str().expect("an id").to_owned()
     }
 }
 
-/// The value behind a name in a list of details.
-pub fn detail<'a>(said: &'a Said, name: &str) -> Option<&'a str> {
-    said.out
+/// The value of a name in a list of details.
+pub fn detail<'a>(printed: &'a Printed, name: &str) -> Option<&'a str> {
+    printed
+        .out
         .lines()
         .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::trim))
 }

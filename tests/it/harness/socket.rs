@@ -1,4 +1,4 @@
-//! A WebSocket client that sends whatever a test wants, and answers pings only while it is read.
+//! A WebSocket client that sends arbitrary frames, and answers pings only while it is read.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-use super::PATIENCE;
+use super::TIMEOUT;
 
 /// A WebSocket.
 pub struct Socket {
@@ -23,7 +23,7 @@ impl Socket {
             .unwrap_or_else(|status| panic!("{path} was refused with {status}"))
     }
 
-    /// Connects, or gives the status of the refusal.
+    /// Connects, or returns the status of the rejection.
     pub async fn try_open(url: &str, path: &str) -> Result<Self, u16> {
         let url = format!("{}/api/tickerq{path}", url.replacen("http", "ws", 1));
         match tokio_tungstenite::connect_async(url).await {
@@ -48,10 +48,10 @@ impl Socket {
         self.send_text(&value.to_string()).await;
     }
 
-    /// The next message but pings and pongs; `None` when the connection has ended without a goodbye.
+    /// The next message other than pings and pongs; `None` if the connection ended without a close frame.
     pub async fn next(&mut self) -> Option<Message> {
         loop {
-            let next = timeout(PATIENCE, self.stream.next()).await.expect("a message in time");
+            let next = timeout(TIMEOUT, self.stream.next()).await.expect("a message in time");
             match next {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(message)) => return Some(message),
@@ -60,9 +60,9 @@ impl Socket {
         }
     }
 
-    /// The next message, of whatever kind.
+    /// The next message of any kind.
     pub async fn next_of_any_kind(&mut self) -> Option<Message> {
-        let next = timeout(PATIENCE, self.stream.next()).await.expect("a message in time");
+        let next = timeout(TIMEOUT, self.stream.next()).await.expect("a message in time");
         next.and_then(Result::ok)
     }
 
@@ -87,15 +87,15 @@ impl Socket {
         message
     }
 
-    /// The goodbye, which must be what comes next: its code and its reason.
-    pub async fn goodbye(&mut self) -> (u16, String) {
+    /// The close frame, which must be the next message: its code and reason.
+    pub async fn close_frame(&mut self) -> (u16, String) {
         match self.next().await {
             Some(Message::Close(Some(CloseFrame { code, reason }))) => (code.into(), reason.to_string()),
-            other => panic!("no goodbye but {other:?}"),
+            other => panic!("no close frame but {other:?}"),
         }
     }
 
-    /// Subscribes, and waits until that has taken effect.
+    /// Subscribes and waits until the subscription is active.
     pub async fn subscribe(&mut self, topics: Value, filter: Value) {
         self.send_json(serde_json::json!({ "action": "subscribe", "topics": topics, "filter": filter }))
             .await;

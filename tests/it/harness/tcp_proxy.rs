@@ -1,19 +1,20 @@
-//! A TCP proxy between a server and its PostgreSQL, which a test may cut as a network does: without notice to either end.
+//! A TCP proxy between a server and PostgreSQL that a test can cut as a network failure does, without notice to either
+//! end.
 
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// The line. It is gone when this is dropped.
+/// The proxy. Dropping it stops it.
 pub struct Line {
     port: u16,
-    /// Number of cuts: a connection carries what was sent before the next time, and nothing after it.
+    /// Number of cuts: a connection forwards nothing after the first cut since it was opened.
     cuts: Arc<watch::Sender<u32>>,
 }
 
 impl Line {
-    /// A line to where this database is.
+    /// A proxy to this database.
     pub async fn to(database_url: &str) -> Self {
         let target = host_of(database_url).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -30,12 +31,12 @@ impl Line {
         Self { port, cuts }
     }
 
-    /// The URL of the database at the other end, by this line.
+    /// URL of the database through the proxy.
     pub fn url_of(&self, database_url: &str) -> String {
         database_url.replacen(host_of(database_url), &format!("127.0.0.1:{}", self.port), 1)
     }
 
-    /// Existing connections carry nothing from now on; new ones do.
+    /// Cuts existing connections; new ones work.
     pub fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
@@ -49,10 +50,10 @@ fn host_of(database_url: &str) -> &str {
 
 async fn carry(mut near: TcpStream, mut far: TcpStream, mut cuts: watch::Receiver<u32>) {
     tokio::select! {
-        // Either has said goodbye.
+        // Either end may have closed.
         _ = tokio::io::copy_bidirectional(&mut near, &mut far) => return,
         changed = cuts.changed() => if changed.is_err() { return },
     }
-    // Both ends stay open until the test is over.
+    // Both ends stay open until the test ends.
     while cuts.changed().await.is_ok() {}
 }

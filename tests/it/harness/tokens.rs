@@ -1,4 +1,4 @@
-//! Signs tokens as an issuer elsewhere would: with nothing of the server's own.
+//! Signs tokens like an external issuer, independently of the server's code.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

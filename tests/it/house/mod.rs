@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("runtime", &["storage", "handlers", "webhooks"]),
     // Reads go to storage; every write is a message to the runtime's Writer.
     ("service", &["storage", "runtime"]),
-    // Its queries are written in the words of storage's `query`.
+    // Its queries use the types of storage's `query`.
     ("api", &["service", "storage::query", "views"]),
     ("telemetry", &["service"]),
     // A section yields the options of the part that it configures; no part imports the configuration.
@@ -40,10 +40,10 @@ const CRATES: &[(&str, &[&str])] = &[
     ("sea_orm", &["storage/sea"]),
     ("entities", &["storage/sea"]),
     ("migration", &["storage/sea"]),
-    // A stub of a server for the tests of the command line.
+    // A stub of a server for tests of the CLI.
     ("actix_web", &["api", "server/", "cli/tests/"]),
     ("async_graphql", &["api/graphql"]),
-    // A connection that lasts is an actor.
+    // WebSocket connections are actors.
     (
         "actix",
         &[
@@ -88,7 +88,7 @@ fn source() -> PathBuf {
     crate::harness::repository().join("src")
 }
 
-/// The production part of a file: what stands before its tests.
+/// The production part of a file, which precedes its tests.
 fn production(text: &str) -> &str {
     let starts = ["#[cfg(test)]\nmod ", "#[cfg(all(test, "];
     let start = starts.iter().filter_map(|start| text.find(start)).min();
@@ -191,7 +191,7 @@ fn no_file_is_a_drawer() {
         let name = file.file_stem().expect("a name").to_string_lossy().into_owned();
         assert!(
             !["utils", "util", "helpers", "common", "misc"].contains(&name.as_str()),
-            "{} says nothing",
+            "{} is empty",
             file.display()
         );
     }
@@ -203,7 +203,7 @@ fn every_file_has_a_module_comment() {
         let text = fs::read_to_string(&file).expect("a readable file");
         assert!(
             text.starts_with("//! "),
-            "{} does not begin with what it is",
+            "{} does not start with a module comment",
             file.display()
         );
     }
@@ -244,7 +244,7 @@ fn methods(text: &str) -> Vec<&str> {
     starts.filter_map(|rest| rest.split(['(', '<']).next()).collect()
 }
 
-/// A method with a default would go unnoticed: the compiler asks for the others.
+/// Methods with defaults must be forwarded explicitly: the compiler does not require them.
 #[test]
 fn a_repository_that_wraps_another_passes_every_call_on() {
     let storage = source().join("storage");

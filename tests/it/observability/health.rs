@@ -7,7 +7,7 @@ use crate::harness::eventually;
 use crate::harness::server::{Site, Storage};
 use crate::harness::socket::Socket;
 
-/// The free space of the disk under a test is no property of the server.
+/// Disables the check of free disk space, which depends on the machine.
 const QUICK: &str = r#"
 [realtime]
 system_metrics_interval = "00:00:00.1"
@@ -55,7 +55,7 @@ async fn a_job_without_a_handler_is_reported_and_so_is_its_recovery() {
     );
     assert_eq!(alert["reasons"][0]["code"], "job-types-nobody-runs");
     wait_for(&client, &["queue-latency", "job-types-nobody-runs"]).await;
-    // It works all the same.
+    // It works nevertheless.
     let ready = client.send(client.at_root(reqwest::Method::GET, "/readyz")).await;
     assert_eq!(ready.status, 200);
     assert_eq!(ready.json()["systemHealth"], "degraded");
@@ -85,7 +85,7 @@ async fn jobs_of_a_paused_queue_may_wait() {
     client
         .create(json!({ "type": "NobodyRunsThis", "queue": "other" }))
         .await;
-    // Of two queues with waiting jobs the one that is not paused is reported.
+    // Of two queues with due jobs, the one that is not paused is reported.
     wait_for(&client, &["queue-latency", "job-types-nobody-runs"]).await;
     let system = client.get("/metrics/system").await.json();
     let message = system["healthReasons"][0]["message"].as_str().expect("a message");
@@ -126,7 +126,7 @@ async fn a_dead_server_is_reported_by_the_others_until_it_returns() {
 
 #[tokio::test]
 async fn a_disk_without_room_makes_the_server_unready() {
-    // No disk is all free, and none is a hundred times as large.
+    // Impossible thresholds: a disk without data, and one of a hundred times the size.
     let config = QUICK.replace("min_disk_free = 0", "min_disk_free = 1");
     let site = Site::new(Storage::Sqlite, &config);
     let server = site.start();

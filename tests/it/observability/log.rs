@@ -17,7 +17,7 @@ async fn set(client: &Client, level: Value) -> crate::harness::client::Answer {
         .await
 }
 
-/// The lines of a log that is written as JSON.
+/// Lines of a JSON log.
 fn lines(server: &Server) -> Vec<Value> {
     let log = server.log();
     log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -26,11 +26,11 @@ fn lines(server: &Server) -> Vec<Value> {
 /// Waits for a line whose message has this text.
 async fn line(server: &Server, text: &str) -> Value {
     eventually(text, || async {
-        let said = |line: &Value| {
+        let printed = |line: &Value| {
             let message = line["fields"]["message"].as_str();
             message.is_some_and(|message| message.contains(text))
         };
-        lines(server).into_iter().find(said)
+        lines(server).into_iter().find(printed)
     })
     .await
 }
@@ -62,9 +62,9 @@ async fn the_log_level_can_be_changed_at_runtime() {
     assert_eq!(set(&client, json!({"level": "off"})).await.status, StatusCode::OK);
     let before = server.log();
     client.create_of_type("Unknown").await;
-    // The next thing that is said comes after whatever would have been said of the request.
+    // A record of the request would precede the next record.
     set(&client, json!({"level": "info"})).await;
-    eventually("what is said again", || async {
+    eventually("a later record", || async {
         (server.log().len() > before.len()).then_some(())
     })
     .await;
@@ -88,8 +88,8 @@ async fn an_invalid_log_level_is_rejected_with_the_allowed_ones() {
     ] {
         let problem = set(&client, body).await.problem(400);
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
-        let said = problem["errors"][0]["detail"].as_str().expect("a detail");
-        assert!(said.contains(detail), "{problem}");
+        let printed = problem["errors"][0]["detail"].as_str().expect("a detail");
+        assert!(printed.contains(detail), "{problem}");
     }
     let refused = ask_with(
         &client,
@@ -112,12 +112,14 @@ async fn graphql_and_the_command_line_change_it_too() {
     assert_eq!(shell.run(&["log-level"]).out, "info\n");
     assert_eq!(shell.run(&["log-level", "warn"]).out, "warn\n");
     assert_eq!(shell.run(&["log-level", "--json"]).json()["level"], "warn");
-    let said = shell.try_run(&["log-level", "loud"]);
-    assert_eq!(said.code, Some(2));
+    let printed = shell.try_run(&["log-level", "loud"]);
+    assert_eq!(printed.code, Some(2));
     assert!(
-        said.err.contains("allowed is off, error, warn, info, debug or trace"),
+        printed
+            .err
+            .contains("allowed is off, error, warn, info, debug or trace"),
         "{}",
-        said.err
+        printed.err
     );
     let client = shell.server.client();
     assert_eq!(

@@ -1,4 +1,4 @@
-//! `/metrics/…`: the server in numbers, and what has become of jobs, against the jobs and attempts themselves.
+//! `/metrics/…`: system and job metrics, compared with the jobs and attempts themselves.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ name = "mail"
 concurrency = 3
 "#;
 
-/// Every job, whole, with its attempts.
+/// Every job in full with its attempts.
 async fn all_jobs(client: &Client) -> Vec<Value> {
     let list = client.get("/jobs?limit=1000").await.json();
     let mut jobs = Vec::new();
@@ -60,7 +60,7 @@ fn close(found: &Value, expected: f64) {
     );
 }
 
-/// Recounts the numbers of a type, or of all, from the jobs.
+/// Recounts the metrics of one type or of all from the jobs.
 struct Recount {
     completed: usize,
     failed_attempts: usize,
@@ -107,7 +107,7 @@ async fn numbers_are_those_of(client: &Client, jobs: &[Value]) {
     let executions = i32::try_from(all.completed + all.failed_attempts).expect("few");
     let off = span(&summary["averageExecutionTime"]) - all.run / executions;
     assert!(off.abs() <= TimeDelta::microseconds(1), "{off}");
-    // All in the last hours: they are in the last days' trend.
+    // All of the last hours, and therefore in the trend of the last days.
     let trends = performance["trends"].as_array().expect("trends");
     assert_eq!(trends.len(), 7);
     let executed: u64 = trends
@@ -160,7 +160,7 @@ async fn recounting(storage: Storage) {
     let later = client.create(json!({ "type": "Noop", "delay": "01:00:00" })).await;
     let id = later["id"].as_str().expect("an id");
     client.post(&format!("/jobs/{id}/cancel"), json!({})).await.json();
-    // It dies in the middle of them, and goes on.
+    // It is killed in between and restarted.
     server.kill();
     let server = site.start();
     let client = server.client();
@@ -174,7 +174,7 @@ async fn recounting(storage: Storage) {
         (&system["totalJobs"], &system["queueLength"], &system["activeWorkers"]),
         (&json!(31), &json!(0), &json!(0))
     );
-    // The sums stay when the jobs go.
+    // The rollups remain when jobs are deleted.
     let before = client.get("/metrics/performance").await.json();
     for job in &jobs {
         let id = job["id"].as_str().expect("an id");
@@ -235,7 +235,7 @@ async fn the_shapes_are_those_of_the_reference() {
         ".summary.waitTime.p50" => "[span]",
         ".summary.waitTime.p95" => "[span]",
         ".summary.waitTime.p99" => "[span]",
-        // The jobs may have ended just before and just after a full hour, or before and after midnight.
+        // The jobs may have finished before or after a full hour or midnight.
         ".summary.throughput.peakJobsPerHour" => "[count]",
         ".summary.throughput.jobsPerDay" => "[count]",
         ".trends[0].date" => "[date]",

@@ -1,4 +1,4 @@
-//! Numbers for Prometheus: what is exported, that its own tools find nothing wrong with it, and that a real one reads it.
+//! Metrics for Prometheus: their series, `promtool` finds no fault with them, and a real Prometheus scrapes them.
 
 use std::fs;
 use std::io::Write;
@@ -39,7 +39,7 @@ async fn exposition(client: &Client) -> String {
     answer.text
 }
 
-/// The value of a series, written as Prometheus writes it.
+/// The value of a series in the exposition format.
 fn value(text: &str, series: &str) -> Option<f64> {
     let line = text
         .lines()
@@ -118,7 +118,7 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
         .into_iter()
         .find(|(series, expected)| value(text, series) != Some(*expected))
     };
-    // Commits are taken in beside the work.
+    // Commits are counted asynchronously.
     let text = eventually("everything is counted", || async {
         let text = exposition(&client).await;
         counted(&text).is_none().then_some(text)
@@ -156,8 +156,8 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
         .write_all(text.as_bytes())
         .expect("it reads");
     let verdict = promtool.wait_with_output().expect("it ends");
-    let said = [verdict.stdout, verdict.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
-    assert!(verdict.status.success() && said.concat().is_empty(), "{said:?}");
+    let printed = [verdict.stdout, verdict.stderr].map(|printed| String::from_utf8_lossy(&printed).into_owned());
+    assert!(verdict.status.success() && printed.concat().is_empty(), "{printed:?}");
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn clients_operations_and_mailboxes_are_exported() {
         assert_eq!(value(&text, &series), Some(count), "{text}");
     }
     drop(one);
-    eventually("who has left is not counted", || async {
+    eventually("a worker that has left is not counted", || async {
         let text = exposition(&client).await;
         (value(&text, "tickerq_connected_clients{kind=\"websocket\"}") == Some(1.0)).then_some(())
     })
@@ -254,8 +254,11 @@ async fn a_name_or_a_path_that_is_none_stops_the_start() {
     ] {
         let site = Site::new(Storage::Sqlite, &format!("[metrics]\n{config}\n"));
         let checked = site.command(&["config", "check"]).output().expect("it runs");
-        let said = String::from_utf8_lossy(&checked.stderr);
-        assert!(!checked.status.success() && said.contains(expected), "{config}: {said}");
+        let printed = String::from_utf8_lossy(&checked.stderr);
+        assert!(
+            !checked.status.success() && printed.contains(expected),
+            "{config}: {printed}"
+        );
     }
 }
 
@@ -278,17 +281,17 @@ scopes = ["tickerq:write"]
     let site = Site::new(Storage::Sqlite, keys);
     let server = site.start();
     let client = server.client();
-    let asked = async |client: Client| client.send(client.at_root(Method::GET, "/metrics")).await;
-    asked(server.client()).await.problem(401);
-    asked(client.with_token("a-key-for-writing-that-is-long-enough-1"))
+    let scrape = async |client: Client| client.send(client.at_root(Method::GET, "/metrics")).await;
+    scrape(server.client()).await.problem(401);
+    scrape(client.with_token("a-key-for-writing-that-is-long-enough-1"))
         .await
         .problem(403);
-    let read = asked(client.with_token("a-key-for-reading-that-is-long-enough-1")).await;
+    let read = scrape(client.with_token("a-key-for-reading-that-is-long-enough-1")).await;
     assert_eq!(read.status, 200, "{}", read.text);
     server.stop();
     site.configure(&keys.replace("[metrics]", "[metrics]\nrequire_authentication = false"));
     let server = site.start();
-    assert_eq!(asked(server.client()).await.status, 200);
+    assert_eq!(scrape(server.client()).await.status, 200);
 }
 
 #[test]
@@ -306,7 +309,7 @@ fn the_alert_rules_are_in_order_and_speak_of_numbers_that_there_are() {
                 .trim_end_matches("_bucket")
                 .trim_end_matches("_count")
                 .trim_end_matches("_sum");
-            assert!(EXPORTED_NAMES.contains(&base), "{} speaks of {word}", file.display());
+            assert!(EXPORTED_NAMES.contains(&base), "{} refers to {word}", file.display());
         }
     }
     let board: Value =
@@ -314,7 +317,7 @@ fn the_alert_rules_are_in_order_and_speak_of_numbers_that_there_are() {
     assert!(board["panels"].as_array().is_some_and(|panels| panels.len() >= 8));
 }
 
-/// A real Prometheus; it ends with the test.
+/// A Prometheus process that is stopped on drop.
 struct Prometheus {
     process: Child,
     url: String,
@@ -353,7 +356,7 @@ impl Prometheus {
 
 impl Drop for Prometheus {
     fn drop(&mut self) {
-        // It may have ended already.
+        // It may have exited already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -403,7 +406,7 @@ async fn series_of_deleted_queues_and_endpoints_disappear() {
     assert_eq!(client.send(delete).await.status, 204);
     let text = exposition(&client).await;
     assert!(!text.contains(series), "{text}");
-    // One that has the name again has its series again.
+    // Once its name exists again, the series does too.
     create().await;
     eventually("the deliveries are counted again", || async {
         exposition(&client).await.contains(series).then_some(())

@@ -24,7 +24,7 @@ const TYPES: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n\
     [job_types.FailingJob]\nmax_retries = 1\nretry_delay = \"00:00:00\"\n\
     handler = { command = { program = \"sh\", args = [\"-c\", \"echo no such account >&2; exit 3\"] } }\n";
 
-/// Settings that send everything to this collector.
+/// Settings with this collector.
 fn otlp(collector: &Receiver, more: &str) -> String {
     let port = collector.port();
     format!(
@@ -33,7 +33,7 @@ fn otlp(collector: &Receiver, more: &str) -> String {
     )
 }
 
-/// Settings that send everything to this ingestion endpoint.
+/// Settings with this ingestion endpoint.
 fn insights(ingestion: &Receiver, more: &str) -> String {
     let port = ingestion.port();
     format!(
@@ -47,7 +47,7 @@ fn is_for(got: &Got, path: &str) -> bool {
     got.head.starts_with(&format!("POST {path} HTTP/1.1"))
 }
 
-/// All spans that a collector got.
+/// All spans that a collector has received.
 fn spans(collector: &Receiver) -> Vec<Span> {
     let got = collector.got();
     let traces = got.iter().filter(|got| is_for(got, "/v1/traces"));
@@ -70,7 +70,7 @@ async fn span_named(collector: &Receiver, name: &str) -> Span {
     .await
 }
 
-/// All envelopes that an ingestion endpoint got.
+/// All envelopes that an ingestion endpoint has received.
 fn envelopes(ingestion: &Receiver) -> Vec<Value> {
     let got = ingestion.got();
     let tracked = got.iter().filter(|got| is_for(got, "/v2/track"));
@@ -105,12 +105,12 @@ async fn create_within_trace(server: &Server, job: Value) -> String {
 
 #[tokio::test]
 async fn a_trace_runs_from_the_request_through_waiting_and_running_to_the_handler_and_the_webhook() {
-    let (collector, called, told) = (Receiver::open().await, Receiver::open().await, Receiver::open().await);
+    let (collector, called, hook) = (Receiver::open().await, Receiver::open().await, Receiver::open().await);
     let config = format!(
         "{}[job_types.Call]\nhandler = {{ http = {{ url = \"{}?key=s3cret\" }} }}\n{}",
         otlp(&collector, ""),
         called.url(),
-        endpoint("crm", &told, "\"job.completed\"", "")
+        endpoint("crm", &hook, "\"job.completed\"", "")
     );
     let (_site, server) = Server::with_config(&config);
     let id = create_within_trace(&server, json!({ "type": "Call", "name": "Rechnung № 7" })).await;
@@ -147,8 +147,8 @@ async fn a_trace_runs_from_the_request_through_waiting_and_running_to_the_handle
         );
         assert!(!attributes["url.full"].contains("s3cret"), "{attributes:?}");
     }
-    // Who was called knows its place: the span of the call.
-    let places: Vec<String> = [called.receive(1).await, told.receive(1).await]
+    // The receiver of a call has its span context.
+    let places: Vec<String> = [called.receive(1).await, hook.receive(1).await]
         .iter()
         .map(|got| got[0].header("traceparent").expect("a place").to_owned())
         .collect();
@@ -202,7 +202,7 @@ fn attributes(pairs: &[KeyValue]) -> HashMap<String, String> {
     pairs.iter().map(|pair| (pair.key.clone(), text(pair))).collect()
 }
 
-/// The attributes of the first resource that a collector is sent by a server with this environment.
+/// Attributes of the first resource that a server with this environment exports.
 async fn resource_of(more: &str, variables: &[(&str, &str)]) -> HashMap<String, String> {
     let collector = Receiver::open().await;
     let port = collector.port();
@@ -249,7 +249,7 @@ async fn the_standard_variables_name_the_service_and_its_attributes() {
         (&*resource["service.name"], &*resource["service.instance.id"]),
         ("own", "pod-7")
     );
-    // What can't be read is left out, all of it.
+    // Invalid ones are dropped entirely.
     let resource = resource_of(
         "",
         &[
@@ -360,7 +360,7 @@ async fn application_insights_receives_requests_dependencies_exceptions_and_metr
         (&json!(true), &json!(calling))
     );
 
-    // The request hangs below the job's creation, which is sent, and that below the caller's item.
+    // The request is a child of the job's creation, which is exported, and that of the caller's operation.
     let name = |one: &Value| one["data"]["baseData"]["name"].clone();
     let created = envelope(&ingestion, "the creation", |one| {
         is_of(one, "RemoteDependencyData") && name(one) == "create Call"
@@ -417,21 +417,21 @@ async fn application_insights_receives_only_the_configured_telemetry() {
     server.client().wait_finished(&id).await;
     envelope(&ingestion, "a metric", |one| is_of(one, "MetricData")).await;
     assert!(server.stop().success());
-    let told = envelopes(&ingestion);
-    assert!(told.iter().all(|one| is_of(one, "MetricData")), "{told:?}");
+    let hook = envelopes(&ingestion);
+    assert!(hook.iter().all(|one| is_of(one, "MetricData")), "{hook:?}");
 
     let ingestion = Receiver::open().await;
     let config = format!("{}{TYPES}", insights(&ingestion, "track_performance_counters = false"));
     let (_site, server) = Server::with_config(&config);
     let id = server.client().create_of_type("NoopJob").await;
     server.client().wait_finished(&id).await;
-    // What waits is sent before the server ends.
+    // Pending telemetry is flushed before the server exits.
     assert!(server.stop().success());
-    let told = envelopes(&ingestion);
-    let requests = told.iter().filter(|one| is_of(one, "RequestData")).count();
+    let hook = envelopes(&ingestion);
+    let requests = hook.iter().filter(|one| is_of(one, "RequestData")).count();
     assert!(
-        told.len() == 2 && requests == 1,
-        "an attempt and the job's creation: {told:?}"
+        hook.len() == 2 && requests == 1,
+        "an attempt and the job's creation: {hook:?}"
     );
 }
 
@@ -464,10 +464,10 @@ async fn dead_slow_and_broken_collectors_delay_no_job() {
             (done["totalCount"] == json!(5_000)).then_some(())
         })
         .await;
-        let began = std::time::Instant::now();
+        let start = std::time::Instant::now();
         assert!(server.stop().success());
         assert!(
-            began.elapsed() < Duration::from_secs(20),
+            start.elapsed() < Duration::from_secs(20),
             "it does not wait for {answer:?}"
         );
     }

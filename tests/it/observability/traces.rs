@@ -1,10 +1,11 @@
-//! `traceparent`, `tracestate` and `baggage`: from the request that creates a job to what its handlers and webhooks call.
+//! `traceparent`, `tracestate` and `baggage`: from the request that creates a job to the calls of its handlers and
+//! webhooks.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::receiver::Receiver;
 use crate::harness::server::Server;
 use crate::webhooks::endpoint;
@@ -14,7 +15,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const STATE: &str = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE";
 const BAGGAGE: &str = "userId=alice,serverNode=DF%2028;ttl=1";
 
-/// The span in this trace; it is not the caller's.
+/// The span id in this trace; it must differ from the caller's.
 fn span_below(place: Option<&str>, trace: &str, flags: &str) -> String {
     let place = place.expect("a traceparent");
     let parts: Vec<&str> = place.split('-').collect();
@@ -23,7 +24,7 @@ fn span_below(place: Option<&str>, trace: &str, flags: &str) -> String {
     parts[2].to_owned()
 }
 
-/// The trace of a job that came without one.
+/// The trace of a job that was created without one.
 fn own_trace(id: &str) -> String {
     id.replace('-', "")
 }
@@ -36,26 +37,26 @@ async fn create_within(client: &Client, place: &str, job: Value) -> String {
     answer.json()["id"].as_str().expect("an id").to_owned()
 }
 
-async fn server_that_calls() -> (Gate, crate::harness::server::Site, Server) {
-    let gate = Gate::open().await;
+async fn server_that_calls() -> (Latch, crate::harness::server::Site, Server) {
+    let latch = Latch::open().await;
     let config = format!(
         "[job_types.Call]\nmax_retries = 1\nretry_delay = \"00:00:00\"\n{}\n\
          [job_types.Show]\nhandler = {{ command = {{ program = \"sh\", args = [\"-c\", \"cat > /dev/null; echo \\\"$TRACEPARENT\\\"\"] }} }}\n",
-        gate.handler()
+        latch.handler()
     );
     let (site, server) = Server::with_config(&config);
-    (gate, site, server)
+    (latch, site, server)
 }
 
 #[tokio::test]
 async fn each_attempt_is_a_span_of_the_callers_trace() {
-    let (mut gate, _site, server) = server_that_calls().await;
+    let (mut latch, _site, server) = server_that_calls().await;
     let client = server.client();
     let id = create_within(&client, PLACE, json!({ "type": "Call" })).await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     let first = span_below(visit.header("traceparent"), TRACE, "01");
     visit.answer("500 Internal Server Error", "");
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     assert_ne!(span_below(visit.header("traceparent"), TRACE, "01"), first);
     visit.complete();
     client.wait_finished(&id).await;
@@ -63,7 +64,7 @@ async fn each_attempt_is_a_span_of_the_callers_trace() {
 
 #[tokio::test]
 async fn span_context_and_propagated_context_survive_a_restart() {
-    let (mut gate, site, server) = server_that_calls().await;
+    let (mut latch, site, server) = server_that_calls().await;
     let client = server.client();
     let request = client.request(Method::POST, "/jobs").header("traceparent", PLACE);
     let request = request.header("tracestate", STATE).header("baggage", BAGGAGE);
@@ -71,7 +72,7 @@ async fn span_context_and_propagated_context_survive_a_restart() {
     assert_eq!(client.send(request.json(&due)).await.status, 201);
     server.kill();
     let _server = site.start();
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     span_below(visit.header("traceparent"), TRACE, "01");
     assert_eq!(visit.header("tracestate"), Some(STATE));
     assert_eq!(visit.header("baggage"), Some(BAGGAGE));
@@ -80,11 +81,11 @@ async fn span_context_and_propagated_context_survive_a_restart() {
 
 #[tokio::test]
 async fn a_job_without_a_place_and_one_whose_place_is_wrong_have_a_trace_of_their_own() {
-    let (mut gate, _site, server) = server_that_calls().await;
+    let (mut latch, _site, server) = server_that_calls().await;
     let client = server.client();
     for wrong in ["", "rubbish", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {
         let id = create_within(&client, wrong, json!({ "type": "Call" })).await;
-        let visit = gate.visit().await;
+        let visit = latch.visit().await;
         span_below(visit.header("traceparent"), &own_trace(&id), "00");
         assert_eq!((visit.header("tracestate"), visit.header("baggage")), (None, None));
         visit.complete();
@@ -93,11 +94,11 @@ async fn a_job_without_a_place_and_one_whose_place_is_wrong_have_a_trace_of_thei
 
 #[tokio::test]
 async fn trace_context_reaches_handlers_commands_workers_and_webhooks() {
-    let (mut gate, receiver) = (Gate::open().await, Receiver::open().await);
+    let (mut latch, receiver) = (Latch::open().await, Receiver::open().await);
     let config = format!(
         "[job_types.Call]\n{}\n[job_types.MailJob]\nhandler = \"remote\"\n[job_types.Show]\n\
          handler = {{ command = {{ program = \"sh\", args = [\"-c\", \"echo \\\"$TRACESTATE|$BAGGAGE\\\"\"] }} }}\n{}",
-        gate.handler(),
+        latch.handler(),
         endpoint("crm", &receiver, "\"job.completed\"", "")
     );
     let (_site, server) = Server::with_config(&config);
@@ -114,7 +115,7 @@ async fn trace_context_reaches_handlers_commands_workers_and_webhooks() {
     let all = [("traceparent", PLACE), ("tracestate", STATE), ("baggage", BAGGAGE)];
     // Over HTTP, and to the webhook endpoint.
     let id = create("Call", &all).await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     assert_eq!(
         (visit.header("tracestate"), visit.header("baggage")),
         (Some(STATE), Some(BAGGAGE))
@@ -144,7 +145,7 @@ async fn trace_context_reaches_handlers_commands_workers_and_webhooks() {
         (&leased["traceState"], &leased["baggage"]),
         (&json!(STATE), &json!(BAGGAGE))
     );
-    // Baggage needs no trace; a tracestate without one has no meaning, and an invalid one is left out.
+    // Baggage requires no trace; a tracestate without one is meaningless, and invalid values are dropped.
     let id = create("Show", &[("baggage", "a=1"), ("baggage", "b=2"), ("tracestate", STATE)]).await;
     assert_eq!(client.wait_finished(&id).await["result"], json!("|a=1,b=2"));
     let id = create(

@@ -1,4 +1,4 @@
-//! The official clients of `tests/clients`, run by Node against a real server. `scripts/test` installs them.
+//! The official clients in `tests/clients`, run by Node against a real server. `scripts/test` installs them.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 use crate::harness::server::{Server, Site, Storage};
 
 const CONFIG: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
@@ -28,9 +28,9 @@ fn node(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a script that fails by itself when something is wrong.
+/// Runs a script, which fails on a violation.
 pub async fn run(arguments: &[&str]) {
-    let output = timeout(2 * PATIENCE, node(arguments).output())
+    let output = timeout(2 * TIMEOUT, node(arguments).output())
         .await
         .expect("it ends in time");
     let output = output.expect("node runs");
@@ -61,7 +61,7 @@ async fn the_signalr_client_of_python_works_over_every_transport() {
             .args(["signalr.py", &server.url, transport, encoding])
             .current_dir(crate::harness::repository().join("tests/clients"))
             .kill_on_drop(true);
-        let output = timeout(2 * PATIENCE, command.output()).await.expect("it ends in time");
+        let output = timeout(2 * TIMEOUT, command.output()).await.expect("it ends in time");
         let output = output.expect("python runs");
         assert!(
             output.status.success(),
@@ -89,11 +89,11 @@ impl Running {
     }
 
     async fn next(&mut self) -> String {
-        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time");
-        line.expect("text").expect("the script goes on")
+        let line = timeout(TIMEOUT, self.lines.next_line()).await.expect("a line in time");
+        line.expect("text").expect("the script is running")
     }
 
-    /// Waits for a line, and passes over others.
+    /// Waits for this line and skips others.
     async fn until(&mut self, wanted: &str) {
         while self.next().await != wanted {}
     }
@@ -102,7 +102,7 @@ impl Running {
 #[tokio::test]
 async fn the_official_signalr_client_works_over_every_transport_in_both_protocols() {
     let (_site, server) = Server::with_config(CONFIG);
-    // One after the other: each counts the events of the others' jobs.
+    // In sequence: each counts the events of all jobs.
     for transport in ["WebSockets", "ServerSentEvents", "LongPolling"] {
         for protocol in ["json", "messagepack"] {
             run(&["signalr.mjs", &server.url, transport, protocol]).await;
@@ -125,7 +125,7 @@ async fn the_official_signalr_client_reconnects_after_a_restart() {
         client.until("reconnected").await;
         let id = server.client().create_of_type("NoopJob").await;
         for status in ["pending", "running", "completed"] {
-            assert_eq!(client.next().await, format!("told {id} {status}"), "{transport}");
+            assert_eq!(client.next().await, format!("received {id} {status}"), "{transport}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Places of live updates: what is negotiated or opened and not confirmed takes none, and one caller has a share.
+//! Limits of live connections: unconfirmed ones take no place, and each caller has a share.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -55,10 +55,10 @@ async fn connections_without_a_handshake_occupy_no_place_and_the_oldest_are_evic
             }
         }
     }
-    let goodbye = sockets[0].next().await;
+    let close_frame = sockets[0].next().await;
     assert!(
-        matches!(&goodbye, Some(Message::Close(Some(frame))) if u16::from(frame.code) == 1013),
-        "{goodbye:?}"
+        matches!(&close_frame, Some(Message::Close(Some(frame))) if u16::from(frame.code) == 1013),
+        "{close_frame:?}"
     );
     let mut hub = Hub::open(&server.url).await;
     hub.join("queue:c").await;
@@ -79,14 +79,14 @@ async fn graphql_sockets_take_a_place_with_connection_init() {
     for _ in 0..520 {
         waiting.push(subscriptions::Socket::open_at(&server.url).await);
     }
-    assert_eq!(waiting[0].goodbye().await.0, 1013);
+    assert_eq!(waiting[0].close_frame().await.0, 1013);
     let init = json!({"type": "connection_init", "payload": {"Authorization": "Bearer tq_reader-key-for-tests"}});
     let mut first = subscriptions::Socket::open_at(&server.url).await;
-    first.say(init.clone()).await;
-    first.hear("connection_ack").await;
+    first.send_json(init.clone()).await;
+    first.expect_message("connection_ack").await;
     let last = waiting.last_mut().expect("a connection");
-    last.say(init).await;
-    assert_eq!(last.goodbye().await.0, 1013, "the place is taken");
+    last.send_json(init).await;
+    assert_eq!(last.close_frame().await.0, 1013, "the place is taken");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn one_caller_has_a_share_of_the_places_over_all_protocols() {
         problem["detail"].as_str().expect("a detail").contains("one caller"),
         "{problem}"
     );
-    // Another key has its own.
+    // Another key has its own share.
     for _ in 0..10 {
         open.push(Socket::open(&server.url, &path("all")).await);
     }

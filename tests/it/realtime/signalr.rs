@@ -5,14 +5,18 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 use crate::harness::client::{Answer, Client};
 use crate::harness::hub::{Hub, RS, negotiate, records};
 use crate::harness::server::Server;
 use crate::harness::socket::Socket;
 
-const CONFIG: &str =
-    "[job_types.NoopJob]\nhandler = \"noop\"\n\n[realtime]\nsystem_metrics_interval = \"00:00:00.5\"\n";
+const CONFIG: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n\n\
+    [log]\nlevel = \"info,tickerq::api::realtime=trace\"\n\n\
+    [realtime]\nsystem_metrics_interval = \"00:00:00.5\"\n";
+
+/// Log text of a waiting poll.
+const WAITING: &str = "waiting for messages";
 const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
 
 async fn post_records(client: &Client, token: &str, body: &str) -> Answer {
@@ -40,7 +44,7 @@ async fn a_negotiation_returns_a_secret_token_and_the_transports() {
     negotiation["connectionToken"] = "[token]".into();
     negotiation["connectionId"] = "[id]".into();
     insta::assert_json_snapshot!("negotiation", negotiation);
-    // What programs see of a connection opens nothing.
+    // HEAD and OPTIONS open no connection.
     assert_eq!(
         Socket::try_open(&server.url, &format!("/hub?id={id}")).await.err(),
         Some(404)
@@ -86,37 +90,37 @@ async fn only_members_of_groups_receive_their_events() {
     let in_b = client.create(delayed("b")).await;
     client.post_empty(&format!("/jobs/{known}/cancel")).await;
     for hub in [&mut all, &mut of_queue] {
-        let told = hub.told("JobStatusChanged").await;
-        assert_eq!((&told[0], &told[1]), (&in_b["id"], &json!("pending")));
-        assert_eq!(told[2]["queue"], "b");
+        let invocation = hub.invocation("JobStatusChanged").await;
+        assert_eq!((&invocation[0], &invocation[1]), (&in_b["id"], &json!("pending")));
+        assert_eq!(invocation[2]["queue"], "b");
     }
     for hub in [&mut all, &mut of_job] {
-        let told = hub.told("JobStatusChanged").await;
-        assert_eq!((&told[0], &told[1]), (&json!(known), &json!("cancelled")));
+        let invocation = hub.invocation("JobStatusChanged").await;
+        assert_eq!((&invocation[0], &invocation[1]), (&json!(known), &json!("cancelled")));
     }
-    // Had they been told anything, it would come before the answer to a later call.
+    // An event would precede the response to a later call.
     for hub in [&mut left, &mut outsider] {
         hub.join("queue:c").await;
     }
 }
 
 #[tokio::test]
-async fn metrics_come_at_once_after_a_join_and_then_again_and_again() {
+async fn metrics_arrive_at_once_after_a_join_and_then_periodically() {
     let (_site, server) = Server::with_config(CONFIG);
     let mut hub = Hub::open(&server.url).await;
     hub.join("system-metrics").await;
-    let metrics = hub.told("MetricsUpdated").await[0].clone();
+    let metrics = hub.invocation("MetricsUpdated").await[0].clone();
     let members: Vec<&String> = metrics.as_object().expect("an object").keys().collect();
     insta::assert_debug_snapshot!("members_of_the_metrics", members);
     assert_eq!(metrics["systemHealth"], "healthy");
     for _ in 0..2 {
-        let next = hub.told("MetricsUpdated").await;
+        let next = hub.invocation("MetricsUpdated").await;
         assert_ne!(next[0]["timestamp"], metrics["timestamp"]);
     }
     let mut queues = Hub::open(&server.url).await;
     queues.join("queue-metrics").await;
-    let told = queues.told("QueueMetricsUpdated").await[0].clone();
-    assert_eq!(told, server.client().queue("default").await);
+    let invocation = queues.invocation("QueueMetricsUpdated").await[0].clone();
+    assert_eq!(invocation, server.client().queue("default").await);
 }
 
 #[tokio::test]
@@ -128,7 +132,7 @@ async fn message_pack_travels_in_binary_frames() {
     assert_eq!(socket.next().await, Some(Message::binary(&b"{}\x1e"[..])));
     let mut call = rmp_serde::to_vec(&json!([1, {}, "0", "JoinGroup", ["job-updates"]])).expect("MessagePack");
     call.insert(0, u8::try_from(call.len()).expect("short"));
-    // A ping before it in the same frame, and the call cut in two frames.
+    // A ping precedes it in the same frame, and the call is split over two frames.
     let (head, tail) = call.split_at(5);
     socket.send(Message::binary([&[0x02, 0x91, 0x06], head].concat())).await;
     socket.send(Message::binary(tail.to_vec())).await;
@@ -136,10 +140,10 @@ async fn message_pack_travels_in_binary_frames() {
     assert_eq!(joined, json!([3, {}, "0", 2]));
     let job = server.client().create(json!({ "type": "NoopJob" })).await;
     for status in ["pending", "running", "completed"] {
-        let told = next_binary(&mut socket).await;
-        assert_eq!(told[3], "JobStatusChanged");
-        assert_eq!((&told[4][0], &told[4][1]), (&job["id"], &json!(status)));
-        assert_eq!(told[4][2]["type"], "NoopJob", "details have names: {told}");
+        let invocation = next_binary(&mut socket).await;
+        assert_eq!(invocation[3], "JobStatusChanged");
+        assert_eq!((&invocation[4][0], &invocation[4][1]), (&job["id"], &json!(status)));
+        assert_eq!(invocation[4][2]["type"], "NoopJob", "details have names: {invocation}");
     }
 }
 
@@ -167,7 +171,7 @@ async fn long_polling_completes_the_first_poll_at_once_and_others_with_messages(
         let (client, token) = (client.clone(), token.clone());
         async move { poll(&client, &token).await }
     });
-    // The handshake comes in two parts, and a call in one with its end.
+    // The handshake arrives in two parts, and a call with its end.
     assert_eq!(
         post_records(&client, &token, &HANDSHAKE[..7]).await.status,
         StatusCode::OK
@@ -177,16 +181,17 @@ async fn long_polling_completes_the_first_poll_at_once_and_others_with_messages(
     let answer = parked.await.expect("an answer");
     assert_eq!((answer.status, answer.text), (StatusCode::OK, format!("{{}}{RS}")));
 
-    // A poll that is overtaken by another ends it, and the new one is served.
+    // A newer poll ends the earlier one and is served.
+    let waits = server.logged(WAITING);
     let overtaken = tokio::spawn({
         let (client, token) = (client.clone(), token.clone());
         async move { poll(&client, &token).await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    server.until_logged(WAITING, waits + 1).await;
     let join =
         format!("{{\"type\":1,\"invocationId\":\"0\",\"target\":\"JoinGroup\",\"arguments\":[\"job-updates\"]}}{RS}");
     let (answer, _) = tokio::join!(poll(&client, &token), async {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        server.until_logged(WAITING, waits + 2).await;
         post_records(&client, &token, &join).await
     });
     assert_eq!(overtaken.await.expect("an answer").status, StatusCode::NO_CONTENT);
@@ -197,16 +202,17 @@ async fn long_polling_completes_the_first_poll_at_once_and_others_with_messages(
 
     let id = client.create_of_type("NoopJob").await;
     client.wait_finished(&id).await;
-    let mut told = Vec::new();
-    while told.len() < 3 {
-        told.extend(records(&poll(&client, &token).await.text));
+    let mut invocation = Vec::new();
+    while invocation.len() < 3 {
+        invocation.extend(records(&poll(&client, &token).await.text));
     }
-    let statuses: Vec<&Value> = told.iter().map(|call| &call["arguments"][1]).collect();
+    let statuses: Vec<&Value> = invocation.iter().map(|call| &call["arguments"][1]).collect();
     assert_eq!(statuses, ["pending", "running", "completed"]);
 
     let delete = || client.send(client.request(Method::DELETE, &format!("/hub?id={token}")));
+    let waits = server.logged(WAITING);
     let (parked, ended) = tokio::join!(poll(&client, &token), async {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        server.until_logged(WAITING, waits + 1).await;
         delete().await
     });
     assert_eq!(ended.status, StatusCode::ACCEPTED);
@@ -215,10 +221,10 @@ async fn long_polling_completes_the_first_poll_at_once_and_others_with_messages(
     poll(&client, &token).await.problem(404);
 }
 
-/// Reads an event stream until it has so many lines.
+/// Reads an event stream up to this number of lines.
 async fn read_lines(stream: &mut Response, read: &mut String, lines: usize) {
     while read.matches("\r\n").count() < lines {
-        let chunk = tokio::time::timeout(PATIENCE, stream.chunk()).await.expect("in time");
+        let chunk = tokio::time::timeout(TIMEOUT, stream.chunk()).await.expect("in time");
         let chunk = chunk.expect("an open stream").expect("more of the stream");
         read.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
     }
@@ -241,7 +247,7 @@ async fn server_sent_events_have_the_lines_that_old_clients_can_read() {
     );
     let mut read = String::new();
     read_lines(&mut stream, &mut read, 1).await;
-    assert_eq!(read, ":\r\n", "it is open before anything is said");
+    assert_eq!(read, ":\r\n", "it is open before the first message");
     let join =
         format!("{{\"type\":1,\"invocationId\":\"0\",\"target\":\"JoinGroup\",\"arguments\":[\"job-updates\"]}}{RS}");
     post_records(&client, &token, &format!("{HANDSHAKE}{join}")).await;
@@ -254,7 +260,7 @@ async fn server_sent_events_have_the_lines_that_old_clients_can_read() {
         assert!(line.is_empty() || line == ":" || line.starts_with("data: "), "{line:?}");
         assert!(!line.contains('\n'), "{line:?}");
     }
-    // When the stream is dropped, the connection is gone.
+    // Dropping the stream closes the connection.
     drop(stream);
     crate::harness::eventually("the connection is gone", || async {
         let answer = post_records(&client, &token, "").await;
@@ -273,15 +279,16 @@ async fn a_server_that_stops_invites_its_clients_to_connect_again() {
     poll(&client, &token).await;
     post_records(&client, &token, HANDSHAKE).await;
     poll(&client, &token).await;
+    let waits = server.logged(WAITING);
     let parked = tokio::spawn({
         let client = client.clone();
         async move { poll(&client, &token).await }
     });
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    server.until_logged(WAITING, waits + 1).await;
     server.signal(Signal::TERM);
-    let goodbye = json!({ "type": 7, "allowReconnect": true });
-    assert_eq!(hub.closed().await, goodbye);
-    assert_eq!(records(&parked.await.expect("an answer").text), [goodbye]);
+    let close_frame = json!({ "type": 7, "allowReconnect": true });
+    assert_eq!(hub.closed().await, close_frame);
+    assert_eq!(records(&parked.await.expect("an answer").text), [close_frame]);
     assert!(server.wait().success());
 }
 
@@ -291,7 +298,7 @@ async fn a_token_in_the_query_is_not_logged() {
     let server = site.start();
     Socket::open(&server.url, "/hub?access_token=s3cret-token").await;
     Socket::open(&server.url, "/ws?access_token=s3cret-token").await;
-    // Where a header can be set, a token in the query is refused like any parameter that there is not.
+    // Where headers are possible, a token in the query is rejected as an unknown parameter.
     server
         .client()
         .get("/jobs?access_token=s3cret-token")

@@ -1,4 +1,4 @@
-//! A SignalR client that breaks every rule, one after the other.
+//! A SignalR client that violates the protocol.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::harness::socket::Socket;
 
 const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
 
-/// Response to these first bytes: an error, and then nothing more.
+/// Response to these first bytes: an error and then nothing else.
 async fn refusal(server: &Server, first: &str) -> String {
     let mut socket = Socket::open(&server.url, "/hub").await;
     socket.send_text(first).await;
@@ -36,14 +36,14 @@ async fn invalid_handshakes_get_an_error_and_a_close() {
     refusal(&server, &format!("hello{RS}")).await;
     refusal(&server, &format!("{{\"type\":6}}{RS}")).await;
     refusal(&server, &" ".repeat(40_000)).await;
-    // The versions that the official server accepts: all up to its own.
+    // The versions that the official server accepts.
     for version in [-1, 0, 1, 2] {
         let mut socket = Socket::open(&server.url, "/hub").await;
         let handshake = format!("{{\"protocol\":\"json\",\"version\":{version}}}{RS}");
         socket.send_text(&handshake).await;
         assert_eq!(socket.next_text().await, format!("{{}}{RS}"), "{handshake}");
     }
-    // The end of a record comes with the next frame.
+    // The end of a record arrives in the next frame.
     let mut socket = Socket::open(&server.url, "/hub").await;
     socket.send_text(&HANDSHAKE[..12]).await;
     socket.send_text(&HANDSHAKE[12..]).await;
@@ -79,14 +79,14 @@ async fn clients_without_a_handshake_or_pings_are_disconnected() {
         "{closed}"
     );
     assert!(start.elapsed() >= Duration::from_secs(1));
-    // One that pings stays, although it sends nothing else.
+    // A client that only sends pings stays connected for several timeouts.
     let mut hub = Hub::open(&server.url).await;
     while start.elapsed() < Duration::from_secs(4) {
         hub.send(json!({ "type": 6 })).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     hub.join("job-updates").await;
-    // A token that is not used in time is invalid.
+    // An unused token expires. Any use of it would end the wait.
     let token = negotiate(&server.client()).await;
     tokio::time::sleep(Duration::from_millis(700)).await;
     assert_eq!(
@@ -124,7 +124,7 @@ async fn invalid_calls_get_an_error_and_the_connection_stays_open() {
     hub.send(json!({ "type": 1, "invocationId": "t", "target": "JoinGroup", "arguments": [], "streamIds": ["1"] }))
         .await;
     assert!(hub.next().await["error"].is_string(), "it takes no streams");
-    // Nothing is said to these: what wants no answer, ends a stream that there is not, or comes from the future.
+    // No response: a non-blocking call, a cancellation of an unknown stream, and an unknown message type.
     hub.send(json!({ "type": 1, "target": "Foo", "arguments": [] })).await;
     hub.send(json!({ "type": 5, "invocationId": "none" })).await;
     hub.send(json!({ "type": 3, "invocationId": "none" })).await;
@@ -136,7 +136,7 @@ async fn invalid_calls_get_an_error_and_the_connection_stays_open() {
         hub.next().await["error"].is_string(),
         "it is in as many groups as it may be"
     );
-    // Two calls in one frame are answered in their order, and an answer has the id that was given.
+    // Two calls in one frame are answered in order, with their own ids.
     let calls = ["0", "zwölf"].map(|id| {
         let call = json!({ "type": 1, "invocationId": id, "target": "LeaveGroup", "arguments": ["queue:a"] });
         format!("{call}{RS}")
@@ -169,11 +169,11 @@ async fn an_invalid_message_closes_the_connection_with_the_reason() {
             "{close}"
         );
     }
-    // A frame beyond all measure is not even read.
+    // A frame far beyond the limit is not read.
     let mut hub = Hub::open(&server.url).await;
     hub.socket.send_text(&"x".repeat(1 << 20)).await;
-    assert_eq!(hub.socket.goodbye().await.0, 1009);
-    // A client may say goodbye itself.
+    assert_eq!(hub.socket.close_frame().await.0, 1009);
+    // A client may send the close message.
     let mut hub = Hub::open(&server.url).await;
     hub.send(json!({ "type": 7 })).await;
     assert!(matches!(hub.socket.next().await, Some(Message::Close(_))));
@@ -191,7 +191,7 @@ async fn a_token_opens_one_connection_over_one_transport() {
             .body(HANDSHAKE)
     };
     let delete = |token: &str| client.request(Method::DELETE, &format!("/hub?id={token}"));
-    // None, and one that was never issued.
+    // A missing one, and one that was never issued.
     for request in [
         client.request(Method::GET, "/hub"),
         client.request(Method::POST, "/hub"),
@@ -205,7 +205,7 @@ async fn a_token_opens_one_connection_over_one_transport() {
     assert_eq!(Socket::try_open(&server.url, "/hub?id=x").await.err(), Some(404));
 
     let token = negotiate(&client).await;
-    // What is sent before the connection is open is kept for it, but not without end.
+    // Data sent before the connection is open is buffered up to a limit.
     assert_eq!(client.send(post(&token)).await.status, StatusCode::OK);
     client.send(post(&token).body("x".repeat(5_000))).await.problem(413);
     client.send(get(&token)).await;
@@ -220,7 +220,7 @@ async fn a_token_opens_one_connection_over_one_transport() {
     }
     client.send(post(&token)).await.problem(405);
     drop(socket);
-    crate::harness::eventually("the token is worth nothing any more", || async {
+    crate::harness::eventually("the token has expired", || async {
         (client.send(get(&token)).await.status == StatusCode::NOT_FOUND).then_some(())
     })
     .await;
@@ -235,13 +235,13 @@ async fn a_token_opens_one_connection_over_one_transport() {
         Socket::try_open(&server.url, &format!("/hub?id={token}")).await.err(),
         Some(400)
     );
-    // MessagePack is not for a transport of text.
+    // MessagePack requires a binary transport.
     let handshake = format!("{{\"protocol\":\"messagepack\",\"version\":1}}{RS}");
     client.send(post(&token).body(handshake)).await;
-    let said = stream.text().await.expect("the stream ends");
+    let printed = stream.text().await.expect("the stream ends");
     assert!(
-        said.contains("\"error\":") && said.contains("'messagepack'"),
-        "{said:?}"
+        printed.contains("\"error\":") && printed.contains("'messagepack'"),
+        "{printed:?}"
     );
 
     let token = negotiate(&client).await;
@@ -259,7 +259,7 @@ async fn negotiations_take_no_place_of_a_connection() {
     let token = negotiate(&client).await;
     let socket = Socket::open(&server.url, &format!("/hub?id={token}")).await;
     let socket = Hub::over(socket).await;
-    // The only place is taken: a new negotiation and an earlier one both report it.
+    // The only place is taken: a new and an earlier negotiation both report it.
     client
         .post_empty("/hub/negotiate?negotiateVersion=1")
         .await
@@ -333,7 +333,7 @@ async fn a_long_polling_client_that_polls_no_more_is_forgotten() {
         )
         .await;
     assert_eq!(poll().await.text, format!("{{}}{RS}"));
-    // While a poll is open nothing is too long.
+    // An open poll outlasts the client timeout of 0.6 s.
     let call = format!("{{\"type\":1,\"invocationId\":\"0\",\"target\":\"Foo\",\"arguments\":[]}}{RS}");
     let (parked, _) = tokio::join!(poll(), async {
         tokio::time::sleep(Duration::from_millis(1_500)).await;

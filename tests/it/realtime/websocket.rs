@@ -49,11 +49,11 @@ async fn events_of_a_job_arrive_in_order() {
             ("job.started", "running"),
             (&format!("job.{end}"), end),
         ] {
-            let told = socket.next_of("job-status-changed").await;
-            assert_eq!(status_of(&told), (id.as_str(), event, status), "{told}");
+            let message = socket.next_of("job-status-changed").await;
+            assert_eq!(status_of(&message), (id.as_str(), event, status), "{message}");
             let job = server.client().job(&id).await;
             for member in ["name", "type", "queue", "priority", "createdAt", "maxRetries"] {
-                assert_eq!(told["data"][member], job[member], "{member}");
+                assert_eq!(message["data"][member], job[member], "{member}");
             }
         }
         server.client().wait_finished(&id).await;
@@ -82,13 +82,13 @@ async fn deleted_and_changed_jobs_have_their_own_events() {
         ("job.cancelled", "cancelled"),
         ("job.deleted", "deleted"),
     ] {
-        let told = socket.next_of("job-status-changed").await;
-        assert_eq!(status_of(&told), (id, event, status));
+        let message = socket.next_of("job-status-changed").await;
+        assert_eq!(status_of(&message), (id, event, status));
     }
 }
 
 #[tokio::test]
-async fn filters_by_job_queue_and_type_let_only_those_through() {
+async fn filters_by_job_queue_and_type_deliver_only_matching_events() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let job = |job_type: &str, queue: &str| json!({ "type": job_type, "queue": queue, "delay": "01:00:00" });
@@ -173,7 +173,7 @@ async fn invalid_messages_get_an_error_and_the_connection_stays_open() {
             .is_some_and(|text| text.contains("weather")),
         "{error}"
     );
-    // Nothing of the refused request has taken effect, and the connection is as good as before.
+    // The rejected request has no effect, and the connection stays usable.
     socket.subscribe(json!(["job-status"]), json!({ "queue": "a" })).await;
     let client = server.client();
     client.create_of_type("NoopJob").await;
@@ -188,16 +188,17 @@ async fn invalid_messages_get_an_error_and_the_connection_stays_open() {
 async fn a_request_without_an_upgrade_gets_a_problem() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
-    let told = client.get("/ws").await;
-    told.problem(426);
+    let response = client.get("/ws").await;
+    response.problem(426);
     assert_eq!(
-        (told.header("upgrade"), told.header("sec-websocket-version")),
+        (response.header("upgrade"), response.header("sec-websocket-version")),
         (Some("websocket"), Some("13"))
     );
     client.post_empty("/ws").await.problem(405);
 }
 
-/// Reads queue metrics until a queue has so many completed jobs; gives all messages with the times of their reading.
+/// Reads queue metrics until a queue has this number of completed jobs; returns all messages with their times of
+/// receipt.
 async fn metrics_until(socket: &mut Socket, queue: &str, completed: u64) -> Vec<(DateTime<Utc>, Value)> {
     let mut seen = Vec::new();
     loop {
@@ -213,7 +214,7 @@ async fn metrics_until(socket: &mut Socket, queue: &str, completed: u64) -> Vec<
 }
 
 #[tokio::test]
-async fn queue_metrics_come_at_most_once_an_interval_and_only_on_change() {
+async fn queue_metrics_arrive_at_most_once_an_interval_and_only_on_change() {
     let interval = TimeDelta::milliseconds(300);
     let (_site, server) = Server::with_config(&format!(
         "{CONFIG}\n[realtime]\nqueue_metrics_interval = \"00:00:00.3\"\n"
@@ -226,14 +227,15 @@ async fn queue_metrics_come_at_most_once_an_interval_and_only_on_change() {
     let mut late = Socket::open(&server.url, "/ws").await;
     late.subscribe(json!(["queue-metrics"]), json!({ "queue": "default" }))
         .await;
-    let told_late = late.next_of("queue-metrics-updated").await;
+    let late_state = late.next_of("queue-metrics-updated").await;
     assert_eq!(
-        told_late["data"], initial["data"],
+        late_state["data"], initial["data"],
         "a later subscriber receives the current state"
     );
 
     for _ in 0..40 {
         client.create_of_type("NoopJob").await;
+        // Spread over several intervals.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let seen = metrics_until(&mut first, "default", 40).await;
@@ -250,7 +252,7 @@ async fn queue_metrics_come_at_most_once_an_interval_and_only_on_change() {
 }
 
 #[tokio::test]
-async fn the_servers_numbers_come_at_once_and_then_again_and_again() {
+async fn the_servers_metrics_arrive_at_once_and_then_periodically() {
     let (_site, server) = Server::with_config(&format!(
         "{CONFIG}\n[realtime]\nsystem_metrics_interval = \"00:00:00.5\"\n"
     ));
@@ -330,11 +332,11 @@ async fn a_stopping_server_sends_the_last_jobs_end_and_closes_properly() {
     server.client().wait_for(&id, &["running"]).await;
     server.signal(Signal::TERM);
     for status in ["pending", "running", "completed"] {
-        let told = socket.next_of("job-status-changed").await;
-        assert_eq!(told["data"]["status"], status);
+        let event = socket.next_of("job-status-changed").await;
+        assert_eq!(event["data"]["status"], status);
     }
     for socket in [&mut socket, &mut silent] {
-        assert_eq!(socket.goodbye().await, (1001, "the server is stopping".to_owned()));
+        assert_eq!(socket.close_frame().await, (1001, "the server is stopping".to_owned()));
     }
     assert!(server.wait().success());
 }

@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 use crate::harness::server::Server;
 use crate::harness::socket::Socket;
 
@@ -21,7 +21,7 @@ fn part(text: &'static [u8], opcode: Data, is_last: bool) -> Message {
 }
 
 #[tokio::test]
-async fn a_message_may_come_in_parts_but_not_be_larger_for_it() {
+async fn a_fragmented_message_has_the_same_size_limit() {
     let (_site, server) = Server::with_config("[realtime]\nmax_message_size = \"1KiB\"\n");
     let mut socket = Socket::open(&server.url, "/ws").await;
     socket
@@ -39,15 +39,15 @@ async fn a_message_may_come_in_parts_but_not_be_larger_for_it() {
     socket.send(part(&[b' '; 600], Data::Text, false)).await;
     socket.send(part(&[b' '; 600], Data::Continue, true)).await;
     assert_eq!(
-        socket.goodbye().await,
+        socket.close_frame().await,
         (1009, "message size limit (1024 bytes) exceeded".to_owned())
     );
     let mut socket = Socket::open(&server.url, "/ws").await;
     socket.send_text(&" ".repeat(1_025)).await;
-    assert_eq!(socket.goodbye().await.0, 1009);
+    assert_eq!(socket.close_frame().await.0, 1009);
 }
 
-/// A frame of a client with this first byte, its mask all zeros.
+/// A client frame with this first byte and a zero mask.
 fn raw_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).expect("a short payload");
     [&[first, 0x80 | length, 0, 0, 0, 0], payload].concat()
@@ -56,12 +56,12 @@ fn raw_frame(first: u8, payload: &[u8]) -> Vec<u8> {
 /// Messages of a connection until its end.
 async fn rest_of(mut stream: TcpStream) -> Vec<u8> {
     let mut rest = Vec::new();
-    let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut rest)).await;
+    let end = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut rest)).await;
     end.expect("it is closed").expect("in order");
     rest
 }
 
-/// The code of the close frame that is all that follows.
+/// Code of the close frame, which must be the rest.
 async fn close_code(stream: TcpStream) -> Option<u16> {
     let rest = rest_of(stream).await;
     match rest.as_slice() {
@@ -108,9 +108,9 @@ async fn a_close_is_confirmed_with_its_own_code() {
     for path in ["/api/tickerq/ws", "/api/tickerq/hub", "/graphql"] {
         for code in [1000_u16, 1001, 1014, 3000, 4999] {
             let mut stream = raw_connection(&server, path, None).await;
-            let goodbye = [&code.to_be_bytes(), "auf Wiedersehen".as_bytes()].concat();
+            let close_frame = [&code.to_be_bytes(), "auf Wiedersehen".as_bytes()].concat();
             stream
-                .write_all(&raw_frame(0x88, &goodbye))
+                .write_all(&raw_frame(0x88, &close_frame))
                 .await
                 .expect("a close frame");
             assert_eq!(close_code(stream).await, Some(code), "{path}");
@@ -164,7 +164,7 @@ async fn an_invalid_handshake_is_rejected() {
     }
 }
 
-/// A connection that is open and then sends nothing at all, not even pongs.
+/// A connection that opens and then sends nothing, not even pongs.
 async fn raw_connection(server: &Server, path: &str, receive_buffer: Option<u32>) -> TcpStream {
     let address = server.url.trim_start_matches("http://").parse().expect("an address");
     let socket = TcpSocket::new_v4().expect("a socket");
@@ -189,12 +189,12 @@ async fn raw_connection(server: &Server, path: &str, receive_buffer: Option<u32>
 async fn a_silent_client_is_pinged_and_then_disconnected() {
     let (_site, server) =
         Server::with_config("[realtime]\nping_interval = \"00:00:00.2\"\nclient_timeout = \"00:00:00.6\"\n");
-    // One that answers pings, which reading does, stays.
+    // A client that reads, and thereby answers pings, stays connected.
     let mut living = Socket::open(&server.url, "/ws").await;
     let mut silent = raw_connection(&server, "/api/tickerq/ws", None).await;
-    let mut said = Vec::new();
+    let mut received = Vec::new();
     {
-        let mut cut_off = std::pin::pin!(tokio::time::timeout(PATIENCE, silent.read_to_end(&mut said)));
+        let mut cut_off = std::pin::pin!(tokio::time::timeout(TIMEOUT, silent.read_to_end(&mut received)));
         let end = loop {
             tokio::select! {
                 end = &mut cut_off => break end,
@@ -203,14 +203,14 @@ async fn a_silent_client_is_pinged_and_then_disconnected() {
         };
         end.expect("it is cut off in time").expect("it is closed in order");
     }
-    let (mut pings, mut rest) = (0, said.as_slice());
+    let (mut pings, mut rest) = (0, received.as_slice());
     while let Some(after) = rest.strip_prefix(&[0x89, 0x00]) {
         (pings, rest) = (pings + 1, after);
     }
-    assert!(pings >= 2, "{said:?}");
+    assert!(pings >= 2, "{received:?}");
     let reason = b"no message from the client for too long";
-    assert_eq!(rest[..2], [0x88, 2 + reason.len() as u8], "{said:?}");
-    assert_eq!(rest[2..4], 1008_u16.to_be_bytes(), "{said:?}");
+    assert_eq!(rest[..2], [0x88, 2 + reason.len() as u8], "{received:?}");
+    assert_eq!(rest[2..4], 1008_u16.to_be_bytes(), "{received:?}");
     assert_eq!(&rest[4..], reason);
     living.subscribe(json!(["job-status"]), Value::Null).await;
 }
@@ -223,13 +223,13 @@ async fn a_frame_that_is_too_large_is_rejected_by_its_header() {
     header.extend_from_slice(&100_000_000_000_u64.to_be_bytes());
     header.extend_from_slice(&[0; 4]);
     stream.write_all(&header).await.expect("a header");
-    let mut said = Vec::new();
-    let end = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut said)).await;
+    let mut received = Vec::new();
+    let end = tokio::time::timeout(TIMEOUT, stream.read_to_end(&mut received)).await;
     end.expect("it is closed").expect("in order");
     assert_eq!(
-        (said[0], &said[2..4]),
+        (received[0], &received[2..4]),
         (0x88, 1009_u16.to_be_bytes().as_slice()),
-        "{said:?}"
+        "{received:?}"
     );
 }
 
@@ -281,7 +281,7 @@ async fn a_slow_client_receives_the_number_of_dropped_events() {
     let subscribed = socket.next().await.expect("an answer").expect("an answer");
     assert!(subscribed.to_text().expect("text").contains("subscribed"));
 
-    // While nothing is read: far more than all buffers between the two hold.
+    // Unread: far more than all buffers between the two can hold.
     let client = server.client();
     let name = "a job with a name as long as it may be ".repeat(5);
     let jobs: Vec<Value> = (0..JOBS / 2)
@@ -297,19 +297,19 @@ async fn a_slow_client_receives_the_number_of_dropped_events() {
     })
     .await;
 
-    let (mut told, mut missed) = (0_u64, 0_u64);
-    while told + missed < 3 * JOBS as u64 {
-        let message = tokio::time::timeout(PATIENCE, socket.next()).await.expect("in time");
+    let (mut delivered, mut missed) = (0_u64, 0_u64);
+    while delivered + missed < 3 * JOBS as u64 {
+        let message = tokio::time::timeout(TIMEOUT, socket.next()).await.expect("in time");
         let Message::Text(text) = message.expect("a message").expect("a message") else {
             continue;
         };
         let message: Value = serde_json::from_str(&text).expect("JSON");
         match message["type"].as_str() {
-            Some("job-status-changed") => told += 1,
+            Some("job-status-changed") => delivered += 1,
             Some("lagged") => missed += message["data"]["missed"].as_u64().expect("a number"),
             other => panic!("unexpected: {other:?}"),
         }
     }
-    assert_eq!(told + missed, 3 * JOBS as u64, "each event was sent or counted");
+    assert_eq!(delivered + missed, 3 * JOBS as u64, "each event was sent or counted");
     assert!(missed > 0, "nothing was missed: the test proves nothing");
 }

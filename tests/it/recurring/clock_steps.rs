@@ -1,4 +1,4 @@
-//! A clock that is two hours ahead for a few seconds: what was stored meanwhile still runs when it should.
+//! A clock that is two hours ahead for a few seconds: jobs stored meanwhile still run on time.
 //!
 //! The server runs under libfaketime, which `scripts/test` installs. The rules have tests of their own
 //! (`core/src/job/clock_step.rs`), and so has storage (`storage/conformance/clock_step.rs`).
@@ -41,14 +41,14 @@ retry_policy = {{ retry_delay = "00:00:04" }}
     )
 }
 
-/// A clock of a server, which a file sets.
+/// A server's clock, controlled by a file.
 struct Wrong {
     library: &'static str,
     file: PathBuf,
 }
 
 impl Wrong {
-    /// A right clock.
+    /// A correct clock.
     fn of(site: &Site) -> Self {
         let library = LIBRARIES.into_iter().find(|library| Path::new(library).exists());
         let library = library.expect("libfaketime is installed: run ./scripts/test");
@@ -122,9 +122,9 @@ async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time(storage: Storage
     let at_once = create(&client, json!({ "type": "NoopJob", "queue": "later" })).await;
     let absolute = json!({ "type": "NoopJob", "runAt": named.to_rfc3339() });
     let absolute = create(&client, absolute).await;
-    let told = create(&client, json!({ "type": "NoopJob" })).await;
-    let of_told = |got: &crate::harness::receiver::Got| got.job() == id(&told);
-    receiver.receive_where("the endpoint has refused", of_told).await;
+    let newest = create(&client, json!({ "type": "NoopJob" })).await;
+    let of_newest = |got: &crate::harness::receiver::Got| got.job() == id(&newest);
+    receiver.receive_where("the endpoint has refused", of_newest).await;
     eventually("the retry waits", || async {
         let job = client.job(id(&first)).await;
         (job["retryCount"] == 1).then_some(())
@@ -153,7 +153,7 @@ async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time(storage: Storage
         let done = client.wait_finished(id(job)).await;
         assert_eq!(done["status"], "completed", "{done}");
     }
-    let is_second = || receiver.got().iter().filter(|got| of_told(got)).count() >= 2;
+    let is_second = || receiver.got().iter().filter(|got| of_newest(got)).count() >= 2;
     eventually("the endpoint is called again", || async { is_second().then_some(()) }).await;
     assert_eq!(client.post_empty("/queues/later/resume").await.status, 200);
     assert_eq!(client.wait_finished(id(&at_once)).await["status"], "completed");

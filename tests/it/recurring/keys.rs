@@ -1,4 +1,4 @@
-//! Keys of recurring jobs: declared over REST, GraphQL and in the configuration, each once however often that is done.
+//! Keys of recurring jobs: repeated declarations over REST, GraphQL and in the configuration create one job.
 
 use std::collections::BTreeSet;
 
@@ -54,7 +54,7 @@ async fn a_key_is_put_twice_and_makes_one_recurring_job() {
     assert_eq!(again.status, StatusCode::OK, "{}", again.text);
     assert_eq!(again.header("etag"), Some("\"1\""), "nothing has changed");
     assert_eq!(again.json()["id"], *id);
-    // What occurrences look like: the next run stays.
+    // Changed members of occurrences: the next run is unchanged.
     let mut renamed = backup("0 2 * * *");
     renamed["name"] = json!("Other");
     let renamed = put(&client, "nightly-backup", &renamed).await;
@@ -65,7 +65,7 @@ async fn a_key_is_put_twice_and_makes_one_recurring_job() {
     let renamed = renamed.json();
     assert_eq!(renamed["nextRunAt"], shown["nextRunAt"]);
     assert_eq!(renamed["name"], "Other");
-    // When they are due: the next run is another.
+    // A changed schedule: the next run changes.
     let moved = put(&client, "nightly-backup", &backup("30 3 * * *")).await;
     assert_eq!((moved.status, moved.header("etag")), (StatusCode::OK, Some("\"3\"")));
     let moved = moved.json();
@@ -173,7 +173,7 @@ async fn a_put_by_key_keeps_to_its_conditions() {
     delete_if("if-match", "\"1\"").await.problem(412);
     assert_eq!(delete_if("if-match", "*").await.status, StatusCode::NO_CONTENT);
     delete_if("if-none-match", "*").await.problem(404);
-    // A key that no recurring job has fulfils `If-None-Match` with any tag.
+    // `If-None-Match` with any tag succeeds for an unknown key.
     assert_eq!(
         put_if("if-none-match", "\"3\"", "@daily").await.status,
         StatusCode::CREATED
@@ -285,7 +285,7 @@ async fn a_declaration_is_applied_once_by_several_servers_on_postgres() {
     let audit = server.client().get("/audit").await.json();
     assert_eq!(audit["records"][0]["actor"]["name"], "configuration", "{audit}");
     assert!(server.stop().success());
-    // The deployment runs again, here on two servers at once.
+    // The deployment is repeated on two servers concurrently.
     let servers = [site.start(), site.start()];
     let client = servers[0].client();
     assert_eq!(by_key(&client, "nightly").await, shown);
@@ -396,9 +396,9 @@ async fn a_mistake_in_a_declaration_names_its_line() {
     ] {
         let site = Site::new(Storage::Sqlite, &format!("[[recurring]]\n{lines}\n"));
         let output = site.command(&["config", "check"]).output().expect("it runs");
-        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success(), "{lines}");
-        let is_named = said.lines().any(|line| line.contains(expected));
-        assert!(is_named, "{lines}\nexpected {expected}\nsaid {said}");
+        let is_named = stderr.lines().any(|line| line.contains(expected));
+        assert!(is_named, "{lines}\nexpected {expected}\nsaid {stderr}");
     }
 }

@@ -1,4 +1,4 @@
-//! Recurring jobs: made, changed and triggered over REST, and their occurrences, each exactly once.
+//! Recurring jobs over REST: created, changed and triggered; each occurrence exactly once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn every_second(client: &Client) -> String {
     recurring["id"].as_str().expect("an id").to_owned()
 }
 
-/// The due times of the occurrences that there are, checked to be all different.
+/// Due times of the existing occurrences, which must be distinct.
 async fn occurrences(client: &Client, id: &str) -> BTreeSet<DateTime<Utc>> {
     let list = client
         .get(&format!("/jobs?recurringJobId={id}&limit=1000"))
@@ -100,7 +100,7 @@ async fn the_reference_s_daily_backup_is_stored_and_shown_with_its_next_times() 
 async fn a_job_with_a_cron_expression_recurs_on_whichever_route_it_is_posted() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
-    // All the fields of the reference's sample, its delay of nothing among them.
+    // All members of the sample of the dashboard API, including its zero delay.
     let body = json!({
         "type": "DataBackupJob", "name": "Backup", "parameters": {}, "priority": "normal", "delay": "00:00:00",
         "maxRetries": 3, "options": { "cronExpression": "@daily", "timeZone": "europe/berlin" }
@@ -364,14 +364,14 @@ async fn after_a_restart_the_schedule_continues_without_duplicate_occurrences() 
             assert_eq!(
                 pair[1] - pair[0],
                 TimeDelta::seconds(1),
-                "what was missed is made up for: {times:?}"
+                "missed occurrences are created: {times:?}"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn on_three_nodes_each_occurrence_comes_once_although_leaders_are_killed_and_stopped() {
+async fn on_three_nodes_each_occurrence_is_created_once_although_leaders_are_killed_and_stopped() {
     let site = Site::new(Storage::Postgres, CONFIG);
     let mut servers = vec![site.start(), site.start(), site.start()];
     let id = every_second(&servers[0].client()).await;
@@ -414,7 +414,7 @@ async fn on_three_nodes_each_occurrence_comes_once_although_leaders_are_killed_a
     wait_for_more(servers[0].client(), 3).await;
     stopped.signal(Signal::CONT);
     wait_for_more(servers[0].client(), 2).await;
-    // Checked to be different in `occurrences`; and none is missing.
+    // Their distinctness is checked in `occurrences`; none may be missing.
     let times: Vec<DateTime<Utc>> = occurrences(&servers[0].client(), &id).await.into_iter().collect();
     for pair in times.windows(2) {
         assert_eq!(pair[1] - pair[0], TimeDelta::seconds(1), "{times:?}");
@@ -428,7 +428,7 @@ async fn an_unreadable_schedule_delays_no_other() {
     let server = site.start();
     let client = server.client();
     let (broken, sound) = (every_second(&client).await, every_second(&client).await);
-    // As a later version might write it.
+    // As a later version might store it.
     let spoil = format!("UPDATE recurring_jobs SET cron = 'when it rains' WHERE id = '{broken}'");
     run_sql(site.database_url(), &spoil);
     let before = occurrences(&client, &sound).await.len();
@@ -436,7 +436,7 @@ async fn an_unreadable_schedule_delays_no_other() {
         (occurrences(&client, &sound).await.len() >= before + 3).then_some(())
     })
     .await;
-    // A server that begins to lead checks all of them against its clock.
+    // A new leader checks all of them against its clock.
     assert!(server.stop().success());
     let server = site.start();
     let client = server.client();
@@ -478,7 +478,7 @@ async fn many_triggers_at_once(storage: Storage) {
     }
     let list = client.get(&format!("/jobs?recurringJobId={id}&limit=100")).await.json();
     assert_eq!(list["totalCount"], 40, "{list}");
-    // A request for a revision still gets that one or a refusal.
+    // A conditional request gets its revision or is rejected.
     let revision = client
         .get(&format!("/jobs/recurring/{id}"))
         .await

@@ -1,4 +1,4 @@
-//! `[time_zones] folder`: a server whose zones come from a folder.
+//! `[time_zones] folder`: time zones from a folder.
 
 use std::fs;
 
@@ -52,7 +52,7 @@ folder = "zones"
     assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
     let problem = client.post("/jobs/recurring", recurring("Test/Six")).await.problem(400);
     assert_eq!(problem["errors"][0]["pointer"], "#/timeZone");
-    // What the folder lacks is the program's own, and the log names it.
+    // Zones that the folder lacks are the bundled ones, and the log names them.
     let bundled = client.post("/jobs/recurring", recurring("Europe/Berlin")).await;
     assert_eq!(bundled.status, StatusCode::CREATED, "{}", bundled.text);
     eventually("the log names the zones", || async {

@@ -1,4 +1,4 @@
-//! The bodies of requests: their media type, their JSON, their depth and their size.
+//! Request bodies: media type, JSON, depth and size.
 
 use std::io::{Read, Write};
 
@@ -6,11 +6,11 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use super::protocol::raw;
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 use crate::harness::client::{Answer, Client};
 use crate::harness::server::Server;
 
-/// An id that no job has.
+/// Id of no job.
 const UNKNOWN_ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
 async fn post_bytes(client: &Client, path: &str, content_type: Option<&str>, body: impl Into<Vec<u8>>) -> Answer {
@@ -66,7 +66,7 @@ async fn a_body_must_be_json_by_its_own_account() {
         problem["detail"],
         "content encoding 'gzip' is not supported; send the body without encoding"
     );
-    // Where a body may be missing, nothing needs a type.
+    // Optional bodies require no media type.
     assert_eq!(
         post_bytes(&client, "/queues/default/pause", None, "").await.status,
         StatusCode::OK
@@ -149,7 +149,7 @@ async fn the_position_of_a_json_syntax_error_is_reported() {
         let batch = [b"[".as_slice(), &body, b"]"].concat();
         post_bytes(&client, "/jobs/batch", json, batch).await.problem(400);
     }
-    // JSON of any depth is read without a stack overflow, and refused where it is too deep.
+    // JSON of any depth is parsed without a stack overflow, and rejected beyond the limit.
     for (body, pointer) in [
         (deep("[", "]"), "#"),
         (deep("{\"a\":", "}"), "#/a"),
@@ -230,7 +230,7 @@ async fn a_body_that_is_too_large_is_rejected_with_any_framing() {
             format!("body size limit ({max} bytes) exceeded"),
             "{path}"
         );
-        // In pieces, without its length being told before.
+        // Chunked, without a known length.
         let chunks = format!(
             "POST /api/tickerq{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n\
              Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
@@ -245,14 +245,14 @@ async fn a_body_that_is_too_large_is_rejected_with_any_framing() {
 #[tokio::test]
 async fn a_stalled_body_times_out_and_its_connection_is_closed() {
     let (_site, server) = Server::with_config("");
-    // It has half of what it announces, and then nothing.
+    // Half of the announced length, and then silence.
     let request = "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                    Content-Length: 100\r\n\r\n{\"type\":";
     let url = server.url.clone();
     let answered = tokio::task::spawn_blocking(move || {
         let address = url.trim_start_matches("http://");
         let mut stream = std::net::TcpStream::connect(address).expect("a connection");
-        stream.set_read_timeout(Some(2 * PATIENCE)).expect("a time limit");
+        stream.set_read_timeout(Some(2 * TIMEOUT)).expect("a time limit");
         stream.write_all(request.as_bytes()).expect("a request");
         let mut answer = String::new();
         stream

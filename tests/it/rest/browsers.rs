@@ -25,7 +25,7 @@ async fn preflight(client: &Client, origin: &str, method: &str, headers: &str) -
     client.send(request).await
 }
 
-/// The words of a header, wherever it stands and however often.
+/// All words of a header, which may occur several times.
 fn words(headers: &HeaderMap, name: &str) -> Vec<String> {
     let mut words: Vec<String> = headers
         .get_all(name)
@@ -41,7 +41,7 @@ fn words(headers: &HeaderMap, name: &str) -> Vec<String> {
 async fn a_preflight_of_a_page_that_may_call_needs_no_key() {
     let (_site, server) = Server::with_config(&with_key(&format!("[\"{APP}\"]")));
     let client = server.client();
-    // What SignalR's client asks for among it.
+    // Requested by SignalR's client, among others.
     for (method, headers) in [
         ("POST", "authorization,content-type,idempotency-key"),
         ("GET", "authorization,x-requested-with,x-signalr-user-agent"),
@@ -136,7 +136,7 @@ async fn a_page_that_may_not_call_reads_nothing() {
         let answer = client.send(request).await;
         assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
     }
-    // Without any origin in the configuration there is no word of CORS at all.
+    // Without configured origins there are no CORS headers.
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let answer = client
@@ -290,7 +290,7 @@ async fn without_authentication_a_page_of_another_origin_has_nothing_read() {
 
 #[tokio::test]
 async fn with_a_key_every_origin_is_accepted() {
-    // A page that has the key was given it; the browser adds none by itself.
+    // A page can have the key only from its user: browsers do not add it.
     let (_site, server) = Server::with_config(&with_key("[]"));
     let client = server.client().with_token(KEY);
     let request = client

@@ -1,4 +1,4 @@
-//! HTTP/1 on the wire: what a connection answers, in which order, and how it ends.
+//! HTTP/1 on the wire: responses of a connection, their order, and its end.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Duration, timeout};
 
 use crate::auth::KEYS;
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 use crate::harness::server::Server;
 
 const NOOP: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
@@ -18,7 +18,7 @@ async fn connect(server: &Server) -> TcpStream {
     TcpStream::connect(address).await.expect("a connection")
 }
 
-/// All that is answered to these bytes, until the server closes the connection.
+/// The response bytes to these bytes, until the server closes the connection.
 async fn answers(server: &Server, sent: &str) -> String {
     let mut stream = connect(server).await;
     stream.write_all(sent.as_bytes()).await.expect("bytes are sent");
@@ -27,12 +27,12 @@ async fn answers(server: &Server, sent: &str) -> String {
 
 async fn rest_of(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    let end = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    let end = timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
     end.expect("the connection is closed in time").expect("in order");
     String::from_utf8(answer).expect("text")
 }
 
-/// The statuses of answers, in their order.
+/// Statuses of the responses in order.
 fn statuses(answers: &str) -> Vec<&str> {
     let lines = answers.split("HTTP/1.").skip(1);
     let statuses = lines.filter_map(|line| line.get(2..5));
@@ -72,16 +72,16 @@ async fn no_response_follows_the_request_that_closes_the_connection() {
     ] {
         let answered = answers(&server, &sent).await;
         assert_eq!(statuses(&answered), expected, "{sent}\n{answered}");
-        // HTTP/1.0 closes without saying so.
-        let said = usize::from(!sent.contains("HTTP/1.0"));
+        // HTTP/1.0 closes without a `Connection` header.
+        let declared = usize::from(!sent.contains("HTTP/1.0"));
         assert_eq!(
             answered.matches("connection: close").count(),
-            said,
+            declared,
             "{sent}\n{answered}"
         );
     }
     let total = server.client().get("/jobs").await.json()["totalCount"].clone();
-    assert_eq!(total, 1, "what was not answered was not done");
+    assert_eq!(total, 1, "requests without a response had no effect");
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn pipelined_requests_get_responses_by_their_own_method_and_version() {
         assert_eq!(!part.ends_with("\r\n\r\n"), has_body, "{answered}");
         assert!(part.contains("content-length"), "{answered}");
     }
-    // What is broken is answered behind what came before it.
+    // An invalid request is answered after the earlier ones.
     let answered = answers(&server, &format!("{list}{list}nonsense\r\n\r\n{list}")).await;
     assert_eq!(statuses(&answered), ["200", "200", "400"], "{answered}");
 }
@@ -141,12 +141,12 @@ async fn a_100_continue_is_sent_only_when_the_body_is_needed() {
     let sent = request("/api/tickerq/jobs", &format!("{writer}{CLOSE}"), "18");
     stream.write_all(sent.as_bytes()).await.expect("a head");
     let mut interim = [0; 25];
-    let read = timeout(PATIENCE, stream.read_exact(&mut interim)).await;
+    let read = timeout(TIMEOUT, stream.read_exact(&mut interim)).await;
     read.expect("an answer in time").expect("an answer");
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"{\"type\":\"NoopJob\"}").await.expect("a body");
     assert_eq!(statuses(&rest_of(&mut stream).await), ["201"]);
-    // One that comes with its head is not asked for.
+    // A body that arrives with its head is not requested with `100 Continue`.
     let head = request("/api/tickerq/jobs", &format!("{writer}{CLOSE}"), "18");
     let answered = answers(&server, &format!("{head}{{\"type\":\"NoopJob\"}}")).await;
     assert_eq!(statuses(&answered).last(), Some(&"201"), "{answered}");
@@ -168,8 +168,8 @@ async fn a_100_continue_is_sent_while_the_previous_response_is_being_written() {
         let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
         let mut answered = Vec::new();
         while !answered.ends_with(interim) {
-            let count = timeout(PATIENCE, stream.read_buf(&mut answered)).await;
-            assert_ne!(count.expect("the body is asked for").expect("in order"), 0);
+            let count = timeout(TIMEOUT, stream.read_buf(&mut answered)).await;
+            assert_ne!(count.expect("the body is requested").expect("in order"), 0);
         }
         stream.write_all(b"{\"type\":\"Remote\"}").await.expect("a body");
         let end = rest_of(&mut stream).await;
@@ -180,7 +180,7 @@ async fn a_100_continue_is_sent_while_the_previous_response_is_being_written() {
 }
 
 #[tokio::test]
-async fn a_head_that_comes_byte_by_byte_is_a_request() {
+async fn a_head_that_arrives_byte_by_byte_is_accepted() {
     let (_site, server) = Server::with_config("");
     let request = get("/healthz", &format!("X-Filler: {}\r\n{CLOSE}", "x".repeat(2_000)));
     let mut stream = connect(&server).await;
@@ -192,19 +192,20 @@ async fn a_head_that_comes_byte_by_byte_is_a_request() {
     }
     let answered = rest_of(&mut stream).await;
     assert_eq!(statuses(&answered), ["200", "200"], "{answered}");
-    // What is no request is refused before its end, and lines may end without CR.
+    // Invalid heads are rejected before they are complete, and lines may end without CR.
     assert_eq!(statuses(&answers(&server, "no request: at all\r\n").await), ["400"]);
     let bare = "GET /healthz HTTP/1.1\nHost: localhost\nConnection: close\n\n";
     let mut stream = connect(&server).await;
     for part in [&bare[..bare.len() - 1], &bare[bare.len() - 1..]] {
         stream.write_all(part.as_bytes()).await.expect("a part");
+        // Separate reads of the server, which does not respond to the first part.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(statuses(&rest_of(&mut stream).await), ["200"]);
 }
 
 #[tokio::test]
-async fn a_request_that_does_not_come_in_time_gets_408_and_a_silent_connection_is_closed_in_silence() {
+async fn a_slow_request_gets_408_and_a_silent_connection_is_closed_without_a_response() {
     let (_site, server) = Server::with_config("");
     let start = Instant::now();
     let half = "GET /healthz HTTP/1.1\r\nHost: loc";
@@ -253,10 +254,10 @@ async fn a_malformed_request_is_a_problem_and_not_logged_as_an_error() {
     }
     let large = get("/", &format!("X: {}\r\n", "x".repeat(200_000)));
     let mut stream = connect(&server).await;
-    // The server may answer before all of it is sent.
+    // The server may respond before the request is complete.
     stream.write_all(large.as_bytes()).await.ok();
     assert_eq!(statuses(&rest_of(&mut stream).await), ["431"]);
-    // A broken chunk is the fault of its sender.
+    // An invalid chunk is a client error.
     let chunk = format!(
         "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\n{JSON}Transfer-Encoding: chunked\r\n\r\nxyz\r\n"
     );
@@ -364,7 +365,7 @@ async fn the_host_of_an_absolute_target_counts_and_a_request_has_one_host() {
         let answered = answers(&server, &sent).await;
         assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
     }
-    // Nothing of HTTP/2 is spoken, with or without an upgrade.
+    // HTTP/2 is not supported, with or without an upgrade.
     for (sent, expected) in [
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), "400"),
         (
@@ -379,5 +380,5 @@ async fn the_host_of_an_absolute_target_counts_and_a_request_has_one_host() {
         assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
     }
     let total = server.client().get("/jobs").await.json()["totalCount"].clone();
-    assert_eq!(total, 1, "what was refused was not done");
+    assert_eq!(total, 1, "rejected requests had no effect");
 }

@@ -1,4 +1,4 @@
-//! The API's description and its pages: complete, true, and served without any other host.
+//! The OpenAPI document and its pages: complete, correct, and independent of other hosts.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -16,7 +16,7 @@ async fn document(client: &Client) -> Value {
     answer.json()
 }
 
-/// The operations: path, method, and what is said of it.
+/// Operations: path, method and description.
 fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = document["paths"].as_object().expect("paths");
     paths
@@ -55,11 +55,11 @@ async fn every_route_is_described_with_its_methods() {
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
     let described: BTreeSet<&str> = operations(&document).into_iter().map(|(path, _, _)| path).collect();
     for path in described {
-        let asked = path
+        let filled = path
             .replace("{id}", UNKNOWN_ID)
             .replace("{name}", "default")
             .replace("{key}", "nightly");
-        let answer = client.send(client.at_root(Method::OPTIONS, &asked)).await;
+        let answer = client.send(client.at_root(Method::OPTIONS, &filled)).await;
         let allow = answer.header("allow").unwrap_or_else(|| panic!("there is no {path}"));
         let mut methods: Vec<&str> = allow
             .split(", ")
@@ -167,7 +167,7 @@ fn mistakes(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec
     let allowed = match &schema["type"] {
         Value::String(one) => vec![one.as_str()],
         Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
-        // Nothing is said of it: any JSON.
+        // An unspecified schema allows any JSON.
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => return Vec::new(),
     };
     if !allowed.contains(&kind) {
@@ -183,7 +183,7 @@ fn mistakes(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec
     }
 }
 
-/// Violations of an object whose members may be described in several parts.
+/// Violations of an object whose members are described in several parts (`allOf`).
 fn whole_object(document: &Value, schema: &Value, value: &Value, place: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut described = HashSet::new();
@@ -193,7 +193,7 @@ fn whole_object(document: &Value, schema: &Value, value: &Value, place: &str) ->
             parts.push(document.pointer(reference.trim_start_matches('#')).expect("a schema"));
         }
         parts.extend(part["allOf"].as_array().into_iter().flatten());
-        // Of several kinds it is the one whose members it has.
+        // Of `oneOf` the variant with its members applies.
         let kinds = part["oneOf"].as_array().into_iter().flatten();
         let kinds = kinds.map(|kind| match kind["$ref"].as_str() {
             Some(reference) => document.pointer(reference.trim_start_matches('#')).expect("a schema"),
@@ -314,8 +314,8 @@ async fn responses_match_the_openapi_document() {
             Value::Null,
         ),
     ] {
-        let asked = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
-        let mut request = client.request(asked, &path);
+        let parsed = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
+        let mut request = client.request(parsed, &path);
         if !body.is_null() {
             request = request.json(&body);
         }
@@ -351,7 +351,7 @@ async fn the_command_line_prints_the_description_that_is_served() {
     );
 }
 
-/// Every address that a page loads by itself.
+/// Addresses that a page loads by itself.
 fn loaded(page: &str) -> Vec<String> {
     ["src=\"", "href=\"", "url(\"", "url('", "@import \"", "\"url\": \""]
         .iter()
@@ -381,13 +381,13 @@ async fn the_pages_are_served_without_any_other_host() {
         }
         let answer = client.send(client.at_root(Method::GET, file.path())).await;
         assert_eq!(answer.status, StatusCode::OK, "{file}");
-        // The content security policy keeps scripts from other hosts.
+        // The content security policy blocks scripts of other hosts.
         if file.path().starts_with("/docs/") {
             let policy = answer.header("content-security-policy").unwrap_or_default();
             assert!(policy.starts_with("default-src 'self';"), "{file}: {policy}");
             assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{file}");
         }
-        // The libraries' own scripts are left out: they hold the names of standards, which look like addresses.
+        // The libraries' own scripts are omitted: they contain names of standards, which look like addresses.
         let is_library = file.path().contains("bundle") || file.path().contains("preset");
         let is_text = answer
             .header("content-type")

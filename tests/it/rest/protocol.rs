@@ -7,18 +7,18 @@ use reqwest::{Method, StatusCode};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::PATIENCE;
-use crate::harness::latch::Gate;
+use crate::harness::TIMEOUT;
+use crate::harness::latch::Latch;
 use crate::harness::server::Server;
 
-/// An id that no job has.
+/// Id of no job.
 const UNKNOWN_ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
-/// Sends bytes and gives the status and the body of what comes back: for requests that a client's library would correct.
+/// Sends raw bytes, which a client library would correct, and returns the status and body of the response.
 pub fn raw(server: &Server, request: &str) -> (u16, Value) {
     let address = server.url.strip_prefix("http://").expect("an address");
     let mut stream = TcpStream::connect(address).expect("a connection");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
     stream.write_all(request.as_bytes()).expect("the request is sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("the answer is text");
@@ -104,8 +104,8 @@ async fn a_path_lists_its_methods() {
             if allow.split(", ").any(|allowed| allowed == method) {
                 continue;
             }
-            let asked = Method::from_bytes(method.as_bytes()).expect("a method");
-            let answer = client.send(client.at_root(asked, path)).await;
+            let parsed = Method::from_bytes(method.as_bytes()).expect("a method");
+            let answer = client.send(client.at_root(parsed, path)).await;
             assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
             if method == "HEAD" {
                 assert_eq!((answer.status.as_u16(), answer.text.as_str()), (405, ""), "{path}");
@@ -190,7 +190,10 @@ async fn ids_and_names_in_paths_are_read_with_care() {
             "{wrong}: {problem}"
         );
         let detail = problem["detail"].as_str().expect("a detail");
-        assert!(detail.chars().count() < 700, "what was sent is not repeated whole");
+        assert!(
+            detail.chars().count() < 700,
+            "the response does not repeat the whole value"
+        );
     }
     for wrong in [
         "a%2Fb",
@@ -349,8 +352,8 @@ async fn base_path_and_version_can_be_changed_and_the_api_left_out() {
 
 #[tokio::test]
 async fn health_checks_work_until_the_end_of_a_shutdown() {
-    let mut gate = Gate::open().await;
-    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", latch.handler()));
     let client = server.client();
     let health = |path: &'static str| client.send(client.at_root(Method::GET, path));
     let live = health("/healthz").await.json();
@@ -366,7 +369,7 @@ async fn health_checks_work_until_the_end_of_a_shutdown() {
         json!({ "status": "ok", "restartedActors": 0, "systemHealth": "healthy", "reasons": [] })
     );
     client.create_of_type("Work").await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     server.signal(Signal::TERM);
     let problem = crate::harness::eventually("the server reports that it stops", || async {
         let answer = health("/readyz").await;
@@ -408,8 +411,8 @@ async fn malformed_requests_do_not_affect_the_server() {
     ] {
         let address = server.url.strip_prefix("http://").expect("an address");
         let mut stream = TcpStream::connect(address).expect("a connection");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        // It may hang up before everything is sent: that is an answer, too.
+        stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
+        // Closing the connection before the request is complete is a valid response, too.
         stream.write_all(request.as_bytes()).ok();
         stream.shutdown(std::net::Shutdown::Write).ok();
         let mut answer = Vec::new();
@@ -443,8 +446,8 @@ async fn an_id_that_no_resource_can_have_is_not_found() {
         ("GET", "/queues/job%20123", "queue"),
         ("POST", "/queues/job%20123/pause", "queue"),
     ] {
-        let asked = Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = client.request(asked, path);
+        let parsed = Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = client.request(parsed, path);
         if method == "POST" || method == "PATCH" {
             request = request.json(&json!({}));
         }

@@ -1,4 +1,4 @@
-//! The limits that queues keep: workers, types at once, order, pending jobs, rates, and how many queues there are.
+//! Limits of queues: workers, concurrency of types, order, pending jobs, rates, and the number of queues.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::latch::{Gate, Visit};
+use crate::harness::latch::{Latch, Visit};
 use crate::harness::server::{Server, Site, Storage};
 
 const NOOP: &str = "[job_types.Noop]\nhandler = \"noop\"\n";
@@ -18,64 +18,64 @@ async fn count(client: &Client, queue: &str, of: &str) -> Value {
 
 #[tokio::test]
 async fn a_queue_runs_as_many_jobs_at_once_as_it_has_workers() {
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[job_types.Work]\n{}\n[[queues]]\nname = \"narrow\"\nconcurrency = 2\n",
-        gate.handler()
+        latch.handler()
     ));
     let client = server.client();
     let jobs: Vec<Value> = (0..8).map(|_| json!({ "type": "Work", "queue": "narrow" })).collect();
     assert_eq!(client.post("/jobs/batch", json!(jobs)).await.status, 201);
-    let mut inside = vec![gate.visit().await, gate.visit().await];
+    let mut inside = vec![latch.visit().await, latch.visit().await];
     assert_eq!(count(&client, "narrow", "pendingJobs").await, 6);
     assert_eq!(count(&client, "narrow", "runningJobs").await, 2);
     for _ in 0..6 {
         inside.remove(0).complete();
-        inside.push(gate.visit().await);
+        inside.push(latch.visit().await);
     }
     inside.into_iter().for_each(Visit::complete);
     eventually("all jobs are done", || async {
         (count(&client, "narrow", "completedJobs").await == 8).then_some(())
     })
     .await;
-    assert_eq!(gate.peak(), 2);
+    assert_eq!(latch.peak(), 2);
 }
 
 #[tokio::test]
 async fn a_type_runs_as_many_jobs_at_once_as_it_may_in_all_queues_together() {
-    let mut gate = Gate::open().await;
-    let (_site, server) = Server::with_config(&format!("{NOOP}[job_types.Work]\nconcurrency = 2\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let (_site, server) = Server::with_config(&format!("{NOOP}[job_types.Work]\nconcurrency = 2\n{}", latch.handler()));
     let client = server.client();
     let jobs: Vec<Value> = (0..9)
         .map(|number| json!({ "type": "Work", "queue": (["a", "b", "c"][number % 3]) }))
         .collect();
     assert_eq!(client.post("/jobs/batch", json!(jobs)).await.status, 201);
-    let mut inside = vec![gate.visit().await, gate.visit().await];
-    // Other types are not held up by the limit of this one.
+    let mut inside = vec![latch.visit().await, latch.visit().await];
+    // The limit of this type does not block other types.
     for queue in ["a", "b", "c"] {
         let job = client.create(json!({ "type": "Noop", "queue": queue })).await;
         let done = client.wait_finished(job["id"].as_str().expect("an id")).await;
         assert_eq!(done["status"], "completed");
     }
-    assert!(gate.visit_that_came().is_none());
+    assert!(latch.visit_that_came().is_none());
     for _ in 0..7 {
         inside.remove(0).complete();
-        inside.push(gate.visit().await);
+        inside.push(latch.visit().await);
     }
     inside.into_iter().for_each(Visit::complete);
     eventually("all jobs are done", || async {
         (client.get("/jobs?type=Work&status=completed").await.json()["totalCount"] == 9).then_some(())
     })
     .await;
-    assert_eq!(gate.peak(), 2);
+    assert_eq!(latch.peak(), 2);
 }
 
 #[tokio::test]
 async fn the_most_urgent_job_is_started_first_then_the_oldest() {
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[job_types.Work]\n{}\n[[queues]]\nname = \"one\"\nconcurrency = 1\n",
-        gate.handler()
+        latch.handler()
     ));
     let client = server.client();
     assert_eq!(client.post_empty("/queues/one/pause").await.status, 200);
@@ -89,7 +89,7 @@ async fn the_most_urgent_job_is_started_first_then_the_oldest() {
     assert_eq!(client.post_empty("/queues/one/resume").await.status, 200);
     let mut order = Vec::new();
     for _ in 0..8 {
-        let visit = gate.visit().await;
+        let visit = latch.visit().await;
         order.push(visit.json()["name"].as_str().expect("a name").to_owned());
         visit.complete();
     }
@@ -101,7 +101,7 @@ async fn a_queue_rejects_jobs_beyond_its_limit_of_pending_jobs() {
     let (_site, server) = Server::with_config(&format!("{NOOP}[[queues]]\nname = \"small\"\nmax_pending = 5\n"));
     let client = server.client();
     let job = json!({ "type": "Waits", "queue": "small" });
-    // Twenty that come together, and not one too many.
+    // Of twenty concurrent requests the limit accepts its exact number.
     let answers = join_all((0..20).map(|_| client.post("/jobs", job.clone()))).await;
     let (made, refused): (Vec<_>, Vec<_>) = answers
         .into_iter()
@@ -131,7 +131,7 @@ async fn a_queue_rejects_jobs_beyond_its_limit_of_pending_jobs() {
         "a batch is stored whole or not"
     );
     client.create(json!({ "type": "Waits" })).await;
-    // Room is made by whatever makes a job no longer pending.
+    // Each way out of `pending` frees capacity.
     let id = made[0].json()["id"].as_str().expect("an id").to_owned();
     client.post_empty(&format!("/jobs/{id}/cancel")).await;
     client.post("/jobs/batch", json!([job, job])).await.problem(503);
@@ -208,7 +208,7 @@ async fn concurrent_requests_create_no_more_queues_than_allowed_on_postgresql() 
 }
 
 #[tokio::test]
-async fn a_queue_starts_no_more_jobs_than_its_rate_lets_through() {
+async fn a_queue_starts_no_more_jobs_than_its_rate() {
     let (_site, server) = Server::with_config(&format!("{NOOP}[[queues]]\nname = \"slow\"\nrate_limit = \"20/s\"\n"));
     let client = server.client();
     let jobs: Vec<Value> = (0..30).map(|_| json!({ "type": "Noop", "queue": "slow" })).collect();
@@ -229,7 +229,7 @@ async fn a_queue_starts_no_more_jobs_than_its_rate_lets_through() {
         })
         .collect();
     starts.sort_unstable();
-    // A bucket of twenty that fills with one in 50 ms.
+    // A bucket of twenty that gains a token every 50 ms.
     for (number, start) in starts.iter().enumerate().skip(20) {
         let least = TimeDelta::milliseconds(50 * (i64::try_from(number).expect("small") - 19));
         assert!(
@@ -242,7 +242,7 @@ async fn a_queue_starts_no_more_jobs_than_its_rate_lets_through() {
 
 #[tokio::test]
 async fn polls_without_jobs_use_no_tokens_of_a_rate_limit() {
-    // Ten an hour: had a look taken them, the first job would wait for six minutes.
+    // Ten an hour: if polls took tokens, the first job would wait six minutes.
     let config = format!("{NOOP}[[queues]]\nname = \"rare\"\nrate_limit = \"10/h\"\nconcurrency = 10\n");
     let (_site, server) = Server::with_config(&config);
     let client = server.client();
@@ -254,7 +254,7 @@ async fn polls_without_jobs_use_no_tokens_of_a_rate_limit() {
 }
 
 #[tokio::test]
-async fn only_so_many_queues_come_into_being_but_those_of_the_configuration_always_do() {
+async fn new_queues_are_limited_but_configured_ones_are_always_created() {
     let (_site, server) = Server::with_config(
         "[jobs]\nnew_queues_per_caller = \"5000/h\"\n[[queues]]\nname = \"configured\"\n[job_types.Report]\nqueue = \"reports\"\n",
     );
@@ -348,7 +348,7 @@ async fn remote_workers_keep_to_the_rate_of_a_queue() {
         let worker = client.post("/workers", declaration).await.json();
         leases.push(format!("/workers/{}/lease", worker["id"].as_str().expect("an id")));
     }
-    // Several at a time, and one after the other: five start, and then one every twelve minutes.
+    // Concurrently and in sequence: five start, then one every twelve minutes.
     for round in 0..3 {
         let answers = leases.iter().cycle().take(8).map(|lease| {
             let client = &client;
@@ -421,7 +421,7 @@ async fn queues_that_are_not_used_make_room(storage: Storage) {
     };
     let listed = client.get("/queues").await.json();
     assert_eq!(names(listed), ["b", "c", "d", "default"]);
-    // A queue that a recurring job names, or that is paused, is used.
+    // A queue that is paused or that a recurring job names is in use.
     for (name, wanted) in [("b", 204), ("c", 204)] {
         let deleted = client
             .send(client.request(Method::DELETE, &format!("/queues/{name}")))

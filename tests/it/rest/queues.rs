@@ -1,4 +1,4 @@
-//! `/queues`: what they count, and pausing, resuming and clearing them.
+//! `/queues`: counters, pausing, resuming and clearing.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::server::{Server, Site, Storage};
 
 const TYPES: &str = r#"
@@ -34,17 +34,17 @@ fn counts(queue: &Value) -> [u64; 5] {
 }
 
 async fn counting(storage: Storage) {
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let site = Site::new(
         storage,
         &format!(
             "{TYPES}[job_types.Work]\n{}\n[[queues]]\nname = \"mail\"\nconcurrency = 3\n",
-            gate.handler()
+            latch.handler()
         ),
     );
     let server = site.start();
     let client = server.client();
-    // Queues that are configured are there before any job is.
+    // Configured queues exist before their first job.
     let list = client.get("/queues").await.json();
     let names: Vec<&str> = list["queues"]
         .as_array()
@@ -73,10 +73,10 @@ async fn counting(storage: Storage) {
         create_in(&client, "Waits", "mail").await;
     }
     let running = create_in(&client, "Work", "mail").await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     let queue = client.queue("mail").await;
     assert_eq!(counts(&queue), [4, 1, 3, 2, 1], "{queue}");
-    // Only what has completed counts as throughput.
+    // Only completed jobs count as throughput.
     assert_eq!(queue["throughput"], json!({ "jobsPerMinute": 3, "jobsPerHour": 3 }));
     visit.complete();
     client.wait_finished(&running).await;
@@ -84,7 +84,7 @@ async fn counting(storage: Storage) {
     assert_eq!(counts(&queue), [4, 0, 4, 2, 1], "{queue}");
     assert_eq!(queue["throughput"], json!({ "jobsPerMinute": 4, "jobsPerHour": 4 }));
     assert_eq!(counts(&client.queue("default").await), [0; 5]);
-    // A queue that a job has named exists from then on.
+    // A queue exists once a job names it.
     create_in(&client, "Waits", "Other.Queue:1").await;
     let list = client.get("/queues").await.json();
     let names: Vec<&str> = list["queues"]
@@ -96,7 +96,7 @@ async fn counting(storage: Storage) {
     let expected: HashSet<&str> = ["default", "mail", "Other.Queue:1"].into();
     assert_eq!(names.iter().copied().collect::<HashSet<_>>(), expected);
     assert_eq!(client.queue("Other.Queue:1").await["workers"], 10);
-    // What is deleted is not counted, and has happened all the same.
+    // Deleted jobs are no longer counted, but remain in the metrics.
     let id = create_in(&client, "Noop", "Other.Queue:1").await;
     client.wait_finished(&id).await;
     client
@@ -121,12 +121,15 @@ async fn a_queue_counts_its_jobs_and_completions_on_postgres() {
 
 #[tokio::test]
 async fn a_paused_queue_starts_nothing_until_it_is_resumed() {
-    let mut gate = Gate::open().await;
-    let site = Site::new(Storage::Sqlite, &format!("{TYPES}[job_types.Work]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let site = Site::new(
+        Storage::Sqlite,
+        &format!("{TYPES}[job_types.Work]\n{}", latch.handler()),
+    );
     let server = site.start();
     let client = server.client();
     let running = create_in(&client, "Work", "mail").await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     for _ in 0..2 {
         let answer = client.post_empty("/queues/mail/pause").await;
         assert_eq!(
@@ -136,10 +139,10 @@ async fn a_paused_queue_starts_nothing_until_it_is_resumed() {
         );
     }
     let waiting = create_in(&client, "Noop", "mail").await;
-    // What runs goes on.
+    // Running jobs continue.
     visit.complete();
     assert_eq!(client.wait_finished(&running).await["status"], "completed");
-    // Other queues go on; by the time that one of their jobs is done the paused one would have run.
+    // Other queues continue. Once one of their jobs has completed, the paused queue would have started one too.
     let other = create_in(&client, "Noop", "default").await;
     client.wait_finished(&other).await;
     assert_eq!(client.job(&waiting).await["status"], "pending");
@@ -149,7 +152,7 @@ async fn a_paused_queue_starts_nothing_until_it_is_resumed() {
     );
     assert_eq!(client.get("/queues").await.json()["queues"][1]["status"], "paused");
 
-    // The switch is stored: it outlives the server.
+    // The pause is stored and survives a restart.
     server.stop();
     let server = site.start();
     let client = server.client();
@@ -169,8 +172,8 @@ async fn a_paused_queue_starts_nothing_until_it_is_resumed() {
 
 #[tokio::test]
 async fn clearing_a_queue_deletes_only_the_requested_jobs() {
-    let mut gate = Gate::open().await;
-    let (_site, server) = Server::with_config(&format!("{TYPES}[job_types.Work]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let (_site, server) = Server::with_config(&format!("{TYPES}[job_types.Work]\n{}", latch.handler()));
     let client = server.client();
     let fill = || async {
         let mut ids = Vec::new();
@@ -185,11 +188,11 @@ async fn clearing_a_queue_deletes_only_the_requested_jobs() {
     };
     let ids = fill().await;
     let running = create_in(&client, "Work", "mail").await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     let elsewhere = create_in(&client, "Waits", "default").await;
     assert_eq!(counts(&client.queue("mail").await), [2, 1, 1, 1, 0]);
 
-    // The reference's sample.
+    // The sample of the dashboard API.
     let answer = client
         .post(
             "/queues/mail/clear",
@@ -219,7 +222,7 @@ async fn clearing_a_queue_deletes_only_the_requested_jobs() {
     assert_eq!(
         (&cleared["clearedPending"], &cleared["clearedFailed"]),
         (&json!(2), &json!(0)),
-        "pending, if nothing is said"
+        "pending jobs by default"
     );
     fill().await;
     let cleared = client
@@ -308,7 +311,7 @@ async fn a_queue_is_deleted_unless_it_is_configured_or_has_unfinished_jobs() {
     assert_eq!(delete("old").await.status, 204);
     client.get("/queues/old").await.problem(404);
     delete("old").await.problem(404);
-    // It exists again when a job names it, also a job that was there before.
+    // It exists again once a job names it, including an existing job.
     assert_eq!(client.post(&format!("/jobs/{id}/retry"), json!({})).await.status, 200);
     assert_eq!(client.queue("old").await["pendingJobs"], 1);
     client.post_empty(&format!("/jobs/{id}/cancel")).await;

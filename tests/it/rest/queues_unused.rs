@@ -1,4 +1,4 @@
-//! Queues that are not used: they are pruned, and a deletion and a creation at the same time lose no job.
+//! Unused queues are pruned; a concurrent deletion and creation lose no job.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ async fn names(client: &Client) -> Vec<String> {
         .collect()
 }
 
-/// Creates a job, waits for its end and deletes it, so that nothing uses its queue.
+/// Creates a job, waits for its end and deletes it, so that its queue is unused.
 async fn use_once(client: &Client, queue: &str) {
     let job = client.create(json!({ "type": "Noop", "queue": queue })).await;
     let id = job["id"].as_str().expect("an id");
@@ -46,7 +46,7 @@ async fn a_queue_that_is_not_used_is_pruned_within_two_minutes_and_can_be_used_a
     client
         .create(json!({ "type": "Noop", "queue": "pending", "delay": "01:00:00" }))
         .await;
-    // The pruner comes once a minute.
+    // The pruner runs once a minute.
     let end = Instant::now() + Duration::from_secs(120);
     while names(&client).await.contains(&"unused".to_owned()) {
         assert!(Instant::now() < end, "the queue is still there");
@@ -56,7 +56,7 @@ async fn a_queue_that_is_not_used_is_pruned_within_two_minutes_and_can_be_used_a
     use_once(&client, "unused").await;
 }
 
-/// Both nodes' answers to the deletion of a queue and the creation of a job in it, sent at the same time.
+/// Both nodes' responses to the deletion of a queue and the concurrent creation of a job in it.
 async fn race(creates: &Client, deletes: &Client, job: Value) -> String {
     let (created, deleted) = tokio::join!(creates.post("/jobs", job), delete(deletes, "/queues/raced"));
     assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
@@ -81,7 +81,7 @@ async fn no_job_is_lost_between_deletion_and_creation(nodes: &[Server]) {
             "round {round}"
         );
     }
-    // As long as a job waits in it the queue is shown, by each node.
+    // While a job is pending in it, each node lists the queue.
     let waits = json!({ "type": "Noop", "queue": "raced", "delay": "01:00:00" });
     let deletions = join_all(clients.iter().map(|client| delete(client, "/queues/raced")));
     let (created, _) = tokio::join!(clients[0].post("/jobs", waits), deletions);

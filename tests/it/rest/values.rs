@@ -1,4 +1,4 @@
-//! Every field of a job with every kind of wrong value: refused, named by a pointer, and told what is allowed.
+//! Every field of a job with every kind of invalid value: rejected with a pointer and the allowed values.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::client::Client;
 use crate::harness::server::Server;
 
-/// The fields of `POST /jobs` that have a type, with values of other types and outside of their ranges, and the errors.
+/// The typed fields of `POST /jobs` with values of other types and out of range, and the errors.
 fn wrong_values() -> Vec<(&'static str, Value, &'static str)> {
     let text = |length: usize| json!("x".repeat(length));
     let mut wrong = vec![
@@ -289,7 +289,10 @@ async fn unknown_missing_and_repeated_fields_are_named() {
         .post("/jobs", json!({ "type": "Waits", long.as_str(): long }))
         .await
         .problem(400);
-    assert!(problem.to_string().len() < 2_000, "what was sent is not repeated whole");
+    assert!(
+        problem.to_string().len() < 2_000,
+        "the response does not repeat the whole value"
+    );
 }
 
 #[tokio::test]

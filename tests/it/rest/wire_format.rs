@@ -1,14 +1,14 @@
-//! Wire format: every member of REST's responses, in its order. What differs from one run to the next
+//! Wire format: every member of REST's responses in order. Values that vary between runs are
 //! is replaced.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::client::Answer;
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::server::Server;
 
-/// The text of an answer, a member a line, with ids, times and durations replaced.
+/// The text of a response, a member per line, with ids, times and durations replaced.
 fn shown(answer: &Answer) -> String {
     let mut text = String::new();
     let mut rest = answer.text.as_str();
@@ -72,10 +72,10 @@ fn redacted(text: &str) -> String {
 
 #[tokio::test]
 async fn a_job_and_its_list_after_completion_and_after_failure() {
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[job_types.EmailNotificationJob]\nretry_intervals = [\"00:00:00\"]\n{}",
-        gate.handler()
+        latch.handler()
     ));
     let client = server.client();
     let job = |name: &str| {
@@ -84,7 +84,8 @@ async fn a_job_and_its_list_after_completion_and_after_failure() {
     };
     let created = client.post("/jobs", job("Welcome Email")).await;
     let id = created.json()["id"].as_str().expect("an id").to_owned();
-    gate.visit()
+    latch
+        .visit()
         .await
         .answer("200 OK", r#"{"messageId": "msg-456", "deliveryStatus": "delivered"}"#);
     client.wait_finished(&id).await;
@@ -94,8 +95,8 @@ async fn a_job_and_its_list_after_completion_and_after_failure() {
 
     let failing = client.create(job("No Email")).await;
     let id = failing["id"].as_str().expect("an id");
-    gate.visit().await.answer("503 Service Unavailable", "come back later");
-    gate.visit().await.answer("404 Not Found", "no such user");
+    latch.visit().await.answer("503 Service Unavailable", "try again later");
+    latch.visit().await.answer("404 Not Found", "no such user");
     client.wait_finished(id).await;
     insta::assert_snapshot!("job_failed", shown(&client.get(&format!("/jobs/{id}")).await));
     insta::assert_snapshot!("list_of_a_failed_job", shown(&client.get("/jobs?limit=1").await));

@@ -33,10 +33,10 @@ key = "tq_other-key-for-tests"
 scopes = ["tickerq:read", "tickerq:write"]
 "#;
 
-/// Number of concurrent reads, more than there are connections.
+/// Number of concurrent reads, greater than the number of connections.
 const READS: usize = 20;
 
-/// Reads of histories wait until it ends.
+/// A lock that blocks reads of histories until it is released.
 async fn locked_histories(site: &Site) -> DatabaseTransaction {
     let mut options = ConnectOptions::new(site.database_url().to_owned());
     options.max_connections(1).sqlx_logging(false);
@@ -77,7 +77,7 @@ async fn the_server_reads_while_callers_occupy_their_connections() {
         })
         .await;
         client.create(json!({ "type": "Noop", "delay": "01:00:00" })).await;
-        // Both are read for the server, and again and again.
+        // Both are read periodically for the server itself.
         eventually("the server's metrics are current", || async {
             let metrics = client.get("/metrics/system").await.json();
             assert_eq!(metrics["systemHealth"], "healthy", "{metrics}");

@@ -71,7 +71,7 @@ async fn post_until_gone(client: Client, acknowledged: Arc<Mutex<BTreeSet<String
 /// Number of jobs by status: counted while they were written, and counted now.
 async fn counted(client: &Client, status: &str) -> (Value, Value) {
     let kept = client.get(&format!("/jobs?status={status}&limit=1")).await.json();
-    // A filter on dates can't be answered from what was counted.
+    // A filter by date can't use the counters.
     let recount = client
         .get(&format!("/jobs?status={status}&limit=1&from=2000-01-01"))
         .await
@@ -93,7 +93,7 @@ async fn killed_again_and_again(storage: Storage) {
                 ))
             })
             .collect();
-        // The moment of the kill is not waited for, it is the subject: another one in each round.
+        // The time of the kill is the subject and differs in each round.
         tokio::time::sleep(Duration::from_millis(60 + 53 * round)).await;
         server.kill();
         for client in clients {

@@ -1,4 +1,4 @@
-//! Reads that may take long do not hold up others: they run apart, wait in line, have a time, and cost more.
+//! Expensive reads do not delay others: they have separate connections, a queue, a timeout and a higher cost.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,12 +23,13 @@ key = "tq_other-key-for-tests"
 scopes = ["tickerq:read", "tickerq:write"]
 "#;
 
-/// Looking for this in names of two thousand a takes a third of a millisecond a job, and more where SQLite is built for debugging.
+/// A search for this in names of 2,000 characters takes a third of a millisecond per job, and more in debug builds of
+/// SQLite.
 fn slow_search() -> String {
     format!("/jobs?search={}b", "a".repeat(150))
 }
 
-/// Puts so many finished jobs with long names into the database of a site, whose server does not run.
+/// Stores this number of finished jobs with long names in the database of a stopped server.
 async fn fill(site: &Site, jobs: u32) {
     site.start().stop();
     let is_postgres = site.database_url().starts_with("postgres");
@@ -101,7 +102,7 @@ async fn cheap_reads_do_not_wait(storage: Storage) {
         answer
     }));
     let beside = async {
-        // Once the line is full, searches run until the end.
+        // Once the queue is full, searches run to their end.
         eventually("one is refused", || async {
             (refusals.load(Ordering::Relaxed) > 0).then_some(())
         })
@@ -120,7 +121,7 @@ async fn cheap_reads_do_not_wait(storage: Storage) {
             StatusCode::CREATED
         );
         let before = done.load(Ordering::Relaxed);
-        // Another caller has its turn before all those of the first.
+        // Another caller's turn precedes the remaining ones of the first.
         let answer = other.get("/jobs?search=aaab").await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         (before, done.load(Ordering::Relaxed))
@@ -181,7 +182,7 @@ async fn a_search_has_a_time(storage: Storage) {
     );
     let refused = client.graphql(&json!({ "query": query })).await;
     assert_eq!(refused["errors"][0]["extensions"]["code"], "read-timeout", "{refused}");
-    // What has nothing to read is in time: the statements before have ended.
+    // A search without rows is fast: the earlier statements have ended.
     let narrow = eventually("the narrowed search is in time", || async {
         let answer = client.get("/jobs?search=x&from=2100-01-01").await;
         (answer.status == StatusCode::OK).then_some(answer)
@@ -204,7 +205,7 @@ async fn a_search_that_takes_too_long_suggests_filters_on_postgres() {
 async fn a_client_that_goes_away_ends_its_search(storage: Storage) {
     let config = "[database]\nexpensive_read_timeout = \"01:00:00\"\nmax_expensive_reads = 1\n";
     let site = Site::new(storage, &keep_old_jobs(config));
-    // Minutes for the one whose client leaves.
+    // A read of minutes whose client disconnects.
     fill(&site, 300_000).await;
     let server = site.start();
     let client = server.client();
@@ -247,7 +248,7 @@ fn limited(rate: &str) -> (Site, Server, Client) {
 }
 
 fn remaining(answer: &Answer) -> u32 {
-    let text = answer.header("ratelimit").expect("what is left");
+    let text = answer.header("ratelimit").expect("the remaining quota");
     let left = text.split("r=").nth(1).and_then(|left| left.split(';').next());
     left.expect("a number").parse().expect("a number")
 }
@@ -264,7 +265,7 @@ async fn an_expensive_read_counts_as_ten_requests() {
     assert!(refused.header("retry-after").is_some());
     assert_eq!(client.get("/queues").await.status, StatusCode::OK);
 
-    // Where a caller may make fewer requests at once, one read costs all of them.
+    // With fewer concurrent requests per caller, one read uses the whole allowance.
     let (_site, _server, client) = limited("5/h");
     assert_eq!(remaining(&client.get("/jobs?search=x").await), 0);
 }
@@ -297,7 +298,7 @@ async fn graphql_counts_each_root_field_however_they_are_sent() {
     let streamed = client.send(events).await;
     assert_eq!(streamed.status, StatusCode::OK, "{}", streamed.text);
 
-    // An expensive field costs what it costs over REST.
+    // An expensive field costs as much as over REST.
     let (_site, _server, client) = limited("20/h");
     let search = json!({ "query": "{ jobs(filter: { search: \"x\" }) { nodes { id } } }" });
     assert_eq!(remaining(&graphql(&client, search.clone()).await), 10);

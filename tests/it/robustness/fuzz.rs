@@ -1,4 +1,4 @@
-//! Rubbish is refused: no request ends the server, and none has it say that the fault is its own.
+//! Invalid requests are rejected: none stops the server or causes an internal error.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::harness::client::Client;
 use crate::harness::server::Server;
 
-/// Maximum duration of each test. The same requests come in the same order every time.
+/// Maximum duration of each test. The sequence of requests is deterministic.
 const TIME: Duration = Duration::from_secs(5);
 const REQUESTS: usize = 3_000;
 
@@ -56,7 +56,7 @@ fn pick<'a>(random: &mut SmallRng, words: &'a [&'a str]) -> &'a str {
     words.choose(random).copied().unwrap_or_default()
 }
 
-/// A body with some of these members, of any values.
+/// A body with some of these members and arbitrary values.
 fn body(random: &mut SmallRng, members: &[&str]) -> String {
     if random.random_bool(0.1) {
         return pick(random, VALUES).to_owned();
@@ -151,7 +151,7 @@ async fn no_rubbish_over_rest_is_a_fault_of_the_server() {
             "a%20b",
         ];
         let (method, path) = routes.choose(random).cloned().expect("a route");
-        // A lease may wait, and readiness may say that the server is not ready.
+        // A lease may wait, and readiness may be negative.
         if path.contains("lease") || path.ends_with("readyz") {
             continue;
         }
@@ -185,7 +185,7 @@ async fn no_rubbish_over_rest_is_a_fault_of_the_server() {
     assert!(!server.log().contains("panicked"), "{}", server.log());
 }
 
-/// A document of GraphQL, mostly with a mistake or many.
+/// A GraphQL document, mostly with mistakes.
 fn document(random: &mut SmallRng, words: &[&str], depth: usize) -> String {
     let mut text = String::from("{");
     for _ in 0..random.random_range(1..4) {

@@ -1,5 +1,5 @@
-//! Names that look like others, or that change how the text around them is shown: refused where they are given, and shown
-//! escaped where free text may hold them.
+//! Names that resemble others or that change the rendering of the text around them: rejected in names, and escaped in
+//! output where free text may contain them.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::harness::server::{Server, Site, Storage};
 use crate::harness::shell::Shell;
 use crate::harness::tokens::{Signer, now, token};
 
-/// Bidi controls, separators of lines, control characters, and characters that take no room.
+/// Bidi controls, line separators, control characters and zero-width characters.
 const HOSTILE: &[char] = &[
     '\u{202A}',
     '\u{202B}',
@@ -62,7 +62,7 @@ async fn put(client: &Client, path: &str, body: Value) -> Answer {
     client.send(client.request(Method::PUT, path).json(&body)).await
 }
 
-/// The character as a segment of a path has it.
+/// The character as a path segment.
 fn in_path(name: &str) -> String {
     name.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
@@ -217,7 +217,7 @@ async fn a_token_whose_subject_imitates_another_is_rejected() {
     for (index, character) in HOSTILE.iter().enumerate() {
         let claims = json!({ "sub": format!("ann{character}"), "exp": now() + 300, "scope": "tickerq:read" });
         let caller = server.client().with_token(&token(&claims, Signer::Hs256(SECRET)));
-        // An address that sends ten wrong tokens has to wait: each comes from one of its own.
+        // Ten invalid tokens throttle an address: each is sent from another one.
         let request = caller.request(Method::GET, "/jobs");
         let request = request.header("x-forwarded-for", format!("2001:db8:{index:x}::1"));
         caller.send(request).await.problem(401);
@@ -248,7 +248,7 @@ async fn output_of_programs_is_escaped_by_the_command_line_and_the_log() {
     assert!(printed.out.contains("end"), "{}", printed.out);
 }
 
-/// A text between single quotes of TOML would keep its backslashes, but ends at its own quotes.
+/// Single quotes of TOML would keep backslashes, but cannot contain single quotes.
 fn toml_text(text: &str) -> String {
     format!("'''{text}'''")
 }

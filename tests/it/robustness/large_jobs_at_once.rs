@@ -1,4 +1,5 @@
-//! Concurrent requests for large jobs, large occurrences, events and batches of data sync hold a bounded amount of memory.
+//! Concurrent requests for large jobs, large occurrences, events and batches of data sync hold a bounded amount of
+//! memory.
 
 use std::collections::BTreeSet;
 
@@ -15,11 +16,11 @@ use crate::harness::eventually;
 use crate::harness::receiver::Receiver;
 use crate::harness::server::{Server, Site, Storage, run_sql};
 
-/// A small budget for responses: what grows beyond it is not a response.
+/// A small budget for responses: other memory shows beyond it.
 const CONFIG: &str = "[server]\nmax_response_memory = \"32MiB\"\n[job_types.Echo]\n\
                       handler = { command = { program = \"cat\" } }\n";
 
-/// Sends the same request for each id, all at once, and repeats those that are refused for lack of memory.
+/// Sends the same request for each id concurrently, and repeats those that are rejected for lack of memory.
 async fn all_at_once(
     client: &Client,
     ids: &[String],
@@ -190,7 +191,7 @@ async fn missed_occurrences_with_large_parameters_are_bounded() {
     let created = client.post("/jobs", recurring).await;
     assert_eq!(created.status, StatusCode::CREATED, "{:.300}", created.text);
     server.stop();
-    // As if no server had run for hours.
+    // As after hours without a server.
     let microseconds = 300_i64 * 60 * 1_000_000;
     run_sql(
         site.database_url(),
@@ -214,7 +215,7 @@ async fn subscribers_that_are_behind_hold_no_large_texts() {
     let query = "subscription { jobStatusChanged { event job { parameters } } }";
     let mut sockets = Vec::new();
     for _ in 0..4 {
-        let mut socket = Socket::begun_at(&server.url).await;
+        let mut socket = Socket::connected_at(&server.url).await;
         socket.subscribe("1", query).await;
         sockets.push(socket);
     }
@@ -223,8 +224,8 @@ async fn subscribers_that_are_behind_hold_no_large_texts() {
         create_large(&client, "Unhandled", &json!({ "uniqueKey": null })).await;
     }
     growth.assert_small("events for subscribers that read nothing");
-    // A subscriber that reads again receives the parameters.
-    let event = sockets[0].hear("next").await;
+    // A subscriber that resumes reading receives the parameters.
+    let event = sockets[0].expect_message("next").await;
     let text = event["payload"]["data"]["jobStatusChanged"]["job"]["parameters"].as_str();
     assert_eq!(text.map(str::len), Some(MB - 2), "{event:.300}");
 }

@@ -1,4 +1,5 @@
-//! Memory that a server holds for its callers is bounded: responses while they are built and sent, and bodies while they arrive.
+//! Memory that a server holds for its callers is bounded: responses while they are built and sent, and bodies while
+//! they arrive.
 
 use std::collections::HashSet;
 use std::fs;
@@ -14,7 +15,7 @@ use crate::auth::KEYS;
 use crate::graphql::subscriptions::Socket;
 use crate::harness::client::{Answer, Client};
 use crate::harness::server::{Server, Site, Storage};
-use crate::harness::{PATIENCE, eventually};
+use crate::harness::{TIMEOUT, eventually};
 
 pub(super) const MB: usize = 1_000_000;
 
@@ -96,7 +97,7 @@ async fn answers_of_graphql_are_bounded_over(storage: Storage) {
         assert_eq!(answer.status, StatusCode::OK);
         assert_too_large(&answer.json(), &query);
     }
-    // What is not shown is not read.
+    // Unselected fields are not read.
     let small = graphql(
         &client,
         &json!({"query": "{ jobs(first: 60) { nodes { timeout uniqueKey result } } }"}),
@@ -119,16 +120,16 @@ async fn answers_of_graphql_are_bounded_over(storage: Storage) {
     assert_too_large(&batch[1], "the second of a batch");
     assert_eq!(batch[2]["data"]["queues"][0]["name"], "default");
     // So has an operation over WebSocket, and each message of a subscription.
-    let mut socket = Socket::begun_at(&server.url).await;
+    let mut socket = Socket::connected_at(&server.url).await;
     let wide = format!("{{ jobs(first: 1) {{ nodes {{ {parameters} }} }} }}");
     socket
-        .say(json!({"type": "subscribe", "id": "1", "payload": {"query": wide}}))
+        .send_json(json!({"type": "subscribe", "id": "1", "payload": {"query": wide}}))
         .await;
     let refused: Value = serde_json::from_str(&socket.next_text().await).expect("JSON");
     assert_too_large(&json!({"errors": refused["payload"]}), "an operation over WebSocket");
     let wide = format!("subscription {{ job(id: \"{id}\") {{ {parameters} }} }}");
     socket
-        .say(json!({"type": "subscribe", "id": "2", "payload": {"query": wide}}))
+        .send_json(json!({"type": "subscribe", "id": "2", "payload": {"query": wide}}))
         .await;
     let refused: Value = serde_json::from_str(&socket.next_text().await).expect("JSON");
     assert_too_large(&json!({"errors": refused["payload"]}), "a message of a subscription");
@@ -233,7 +234,7 @@ async fn an_unread_response_counts_until_it_is_sent() {
         stream.write_all(request.as_bytes()).await.expect("it is sent");
         // The answer has begun; the rest is left where it is.
         let mut start = [0; 15];
-        timeout(PATIENCE, stream.read_exact(&mut start))
+        timeout(TIMEOUT, stream.read_exact(&mut start))
             .await
             .expect("an answer in time")
             .expect("an answer");
@@ -255,16 +256,16 @@ async fn a_websocket_client_that_reads_nothing_causes_no_further_responses() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     create_large_jobs(&client, 12).await;
-    let mut socket = Socket::begun_at(&server.url).await;
+    let mut socket = Socket::connected_at(&server.url).await;
     let before = peak(&server);
     let query = "{ jobs(first: 12) { nodes { parameters } } }";
     for number in 0..60 {
         let id = number.to_string();
         socket
-            .say(json!({"type": "subscribe", "id": id, "payload": {"query": query}}))
+            .send_json(json!({"type": "subscribe", "id": id, "payload": {"query": query}}))
             .await;
     }
-    // They are all under way, and nothing is read.
+    // Nothing is read, and nothing shows that the server waits: it has the time for many more responses.
     tokio::time::sleep(Duration::from_secs(2)).await;
     for _ in 0..60 {
         let message = socket.next_text().await;
@@ -302,7 +303,7 @@ async fn unfinished_bodies_are_bounded_together() {
         "/api/tickerq/workers",
     ] {
         let mut stream = unfinished_body(&server, &head(path), &body).await;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         let refused = loop {
             let answer = create_from(&client, &body).await;
             if answer.status == StatusCode::SERVICE_UNAVAILABLE {
@@ -368,7 +369,7 @@ async fn a_request_times_out_while_its_response_is_built() {
     let config = "[graphql]\ntimeout = \"200ms\"\nmax_response = \"1GiB\"\n[server]\nmax_response_memory = \"4GiB\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
-    // All of it is there at once: nothing is waited for, so that nothing but the server itself can look at the clock.
+    // The whole body is available at once, so that only the server's own code can check the time.
     let query = nested_introspection();
     let began = Instant::now();
     let answer = graphql(&client, &json!({"query": query})).await;
@@ -393,7 +394,7 @@ async fn leases_are_bounded_over(storage: Storage) {
     let before = peak(&server);
     let lease = format!("/workers/{worker}/lease");
     let mut leased = HashSet::new();
-    let mut note = |jobs: &Value| {
+    let mut record = |jobs: &Value| {
         let jobs = jobs.as_array().expect("jobs");
         for job in jobs {
             assert!(
@@ -405,7 +406,7 @@ async fn leases_are_bounded_over(storage: Storage) {
     };
     let answer = client.post(&lease, json!({ "max": 1_000 })).await;
     assert!(answer.text.len() < 8 * MB, "{} bytes", answer.text.len());
-    let first = note(&answer.json()["jobs"]);
+    let first = record(&answer.json()["jobs"]);
     assert!((1..8).contains(&first), "{first} jobs");
     let query = format!(
         "mutation {{ leaseJobs(workerId: \"{worker}\", max: 1000) {{ jobId parameters again: parameters refusedTypes }} }}"
@@ -413,8 +414,8 @@ async fn leases_are_bounded_over(storage: Storage) {
     let answer = graphql(&client, &json!({ "query": query })).await;
     assert!(answer.text.len() < 16 * MB, "{} bytes", answer.text.len());
     assert_eq!(answer.json()["data"]["leaseJobs"][0]["refusedTypes"], json!([]));
-    assert!((1..8).contains(&note(&answer.json()["data"]["leaseJobs"])));
-    // All at once: each gets some, or comes back.
+    assert!((1..8).contains(&record(&answer.json()["data"]["leaseJobs"])));
+    // Concurrently: each gets some jobs or retries.
     let mut together = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (client, lease) = (client.clone(), lease.clone());
@@ -423,7 +424,7 @@ async fn leases_are_bounded_over(storage: Storage) {
     while let Some(answer) = together.join_next().await {
         let answer = answer.expect("an answer");
         if answer.status == StatusCode::OK {
-            note(&answer.json()["jobs"]);
+            record(&answer.json()["jobs"]);
         } else {
             assert_eq!(answer.problem(503)["type"], "urn:tickerq:problem:busy");
             assert!(answer.header("retry-after").is_some());
@@ -434,7 +435,7 @@ async fn leases_are_bounded_over(storage: Storage) {
     // Nothing was leased that no answer had.
     loop {
         let answer = client.post(&lease, json!({ "max": 1_000 })).await.json();
-        if note(&answer["jobs"]) == 0 {
+        if record(&answer["jobs"]) == 0 {
             break;
         }
     }
@@ -469,7 +470,7 @@ async fn one_caller_uses_at_most_half_of_the_response_memory() {
         let mut stream = connect(&server).await;
         stream.write_all(request.as_bytes()).await.expect("it is sent");
         let mut start = [0; 15];
-        let read = timeout(PATIENCE, stream.read_exact(&mut start)).await;
+        let read = timeout(TIMEOUT, stream.read_exact(&mut start)).await;
         read.expect("an answer in time").expect("an answer");
         statuses.push(String::from_utf8_lossy(&start[9..12]).into_owned());
         lazy.push(stream);

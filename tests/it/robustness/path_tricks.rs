@@ -14,10 +14,10 @@ const METHODS: &[&str] = &[
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get", "FOO",
 ];
 
-/// An id, where a path has a parameter.
+/// Value of path parameters.
 const ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
-/// Every path of the API's description, with its parameters filled in, and those beside it.
+/// Every path of the OpenAPI document with its parameters filled in, and the other routes.
 async fn paths(client: &Client) -> BTreeSet<String> {
     let document: Value = client.get("/openapi.json").await.json();
     let described = document["paths"].as_object().expect("paths").keys();
@@ -44,7 +44,7 @@ async fn paths(client: &Client) -> BTreeSet<String> {
     closed.chain(beside.map(str::to_owned)).collect()
 }
 
-/// Spellings that a proxy or a router might take for the same path.
+/// Spellings that a proxy or router might consider the same path.
 fn spellings(path: &str) -> Vec<String> {
     let (head, last) = path.rsplit_once('/').expect("a slash");
     let first_letter = last.chars().next().unwrap_or('.');
@@ -83,7 +83,7 @@ fn spellings(path: &str) -> Vec<String> {
     ]
 }
 
-/// Headers by which a proxy, or a framework, takes a request for another one.
+/// Headers that make a proxy or framework treat a request as another one.
 const HEADERS: &[&str] = &[
     "X-HTTP-Method-Override: GET",
     "X-HTTP-Method: DELETE",
@@ -116,8 +116,8 @@ fn ask(server: &Server, method: &str, path: &str, header: &str) -> u16 {
     status
 }
 
-/// `true` if a response discloses nothing: it asks for a key, has no such route or method, or is a redirect or a refusal.
-/// `OPTIONS` names the methods of a path, which the public description names as well.
+/// `true` if a response discloses nothing: it requires authentication, has no such route or method, or is a redirect or
+/// rejection. `OPTIONS` lists the methods of a path, as the public document does.
 fn is_closed(method: &str, status: u16) -> bool {
     matches!(status, 301 | 307 | 308 | 400 | 401 | 403 | 404 | 405 | 414 | 429 | 501)
         || (method == "OPTIONS" && status == 204)
@@ -132,7 +132,7 @@ async fn no_spelling_of_a_path_or_method_reaches_a_route_without_its_key() {
     let (mut count, mut open) = (0, Vec::new());
     for path in &paths {
         for spelling in spellings(path) {
-            // Every method on the path as it is; the tricks with the two that do most.
+            // Every method on the plain path, and the tricks with two methods.
             let methods: &[&str] = if spelling == *path { METHODS } else { &["GET", "POST"] };
             for method in methods {
                 let status = ask(&server, method, &spelling, "");

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::harness::eventually;
 use crate::harness::server::{Site, Storage};
 
-/// So that what a stopped server has left can be looked at.
+/// Keeps the state that a stopped server leaves.
 const REMOTE_HANDLER: &str = "[job_types.EndlessJob]\nhandler = \"remote\"\n";
 
 fn config(grace: &str) -> String {
@@ -94,7 +94,7 @@ async fn a_stopping_server_accepts_no_jobs_is_not_ready_and_drains() {
     }
     let nodes = client.get("/nodes").await.json();
     assert_eq!(nodes["nodes"][0]["status"], "draining", "{nodes}");
-    // What there is can be read, and changed.
+    // Existing jobs can be read and changed.
     let id = waiting["id"].as_str().expect("an id");
     assert_eq!(client.post_empty(&format!("/jobs/{id}/cancel")).await.status, 200);
     assert_eq!(client.job(&running).await["status"], "running");
@@ -127,7 +127,7 @@ async fn a_second_signal_stops_at_once() {
     let server = site.start();
     let job = server.client().wait_for(&id, &["running"]).await;
     let history = job["executionHistory"].as_array().expect("a history");
-    // Cut off; now and then its end is stored in the last moment before the process is gone.
+    // Interrupted; occasionally its end is stored just before the process exits.
     let ended = history[0]["status"].as_str().unwrap_or_default();
     assert!(["lost", "interrupted"].contains(&ended), "{job}");
 }
@@ -150,7 +150,7 @@ async fn signals_to_the_process_and_to_its_group_are_one_request() {
 #[tokio::test]
 async fn a_closed_terminal_drains_the_server_as_a_signal_to_stop_does() {
     let site = Site::new(Storage::Sqlite, &config("00:00:20"));
-    // Whatever runs the tests may ignore the signal, and a child inherits that.
+    // The test runner may ignore the signal, which children inherit.
     let mut command = std::process::Command::new("env");
     command
         .args([
@@ -164,7 +164,7 @@ async fn a_closed_terminal_drains_the_server_as_a_signal_to_stop_does() {
     let server = site.start_from(command);
     let id = server.client().create_of_type("ShortJob").await;
     server.client().wait_for(&id, &["running"]).await;
-    // Shells and the system send it more than once, and the end of a session sends SIGTERM with it.
+    // Shells and systemd send it repeatedly, and the end of a session sends SIGTERM as well.
     server.signal(Signal::HUP);
     eventually("the server drains", || async {
         server.log().contains("SIGHUP received").then_some(())

@@ -10,7 +10,7 @@ use tokio::time::{Duration, interval, sleep, timeout};
 
 use crate::harness::client::Client;
 use crate::harness::server::{Server, Site, Storage};
-use crate::harness::{PATIENCE, eventually};
+use crate::harness::{TIMEOUT, eventually};
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// A body whose rest does not come.
@@ -39,7 +39,7 @@ async fn sent(server: &Server, address: &str, text: &str) -> TcpStream {
 /// The head of an answer, as far as its first bytes have it; empty when the server has closed the connection.
 async fn head_of(stream: &mut TcpStream) -> String {
     let mut head = vec![0; 4096];
-    let read = timeout(PATIENCE, stream.read(&mut head))
+    let read = timeout(TIMEOUT, stream.read(&mut head))
         .await
         .expect("an answer in time");
     head.truncate(read.unwrap_or(0));
@@ -65,7 +65,7 @@ async fn drip(server: &Server, text: &str, little: &str) -> (String, Duration) {
     (String::from_utf8_lossy(&answer).into_owned(), start.elapsed())
 }
 
-/// Starts a server that may have so many files open.
+/// Starts a server with this limit of open files.
 fn with_files(site: &Site, files: u32) -> Server {
     let serve = site.command(&[
         "serve",
@@ -152,7 +152,7 @@ async fn unfinished_heads_and_idle_connections_are_evicted_for_requests() {
         (server.client().get("/jobs").await.status == 200).then_some(())
     })
     .await;
-    // What has ended is over in order, what is kept answers.
+    // Closed connections ended cleanly, kept ones respond.
     let mut ended = 0;
     for stream in slow.iter_mut().skip(1).step_by(2) {
         stream.write_all(HEALTH.as_bytes()).await.ok();
@@ -335,7 +335,7 @@ async fn is_given_up(read: impl Fn(&str) -> String) {
             start.elapsed() < SLOW,
             "an answer is held for a client that takes {taken} bytes"
         );
-        // A little now and then is no life.
+        // A few bytes now and then do not count as progress.
         let read = timeout(Duration::from_millis(100), stream.read(&mut bytes)).await;
         taken += read.map_or(0, |read| read.unwrap_or(0));
         sleep(Duration::from_millis(500)).await;
@@ -358,8 +358,9 @@ async fn streams_are_exempt_from_response_timeouts_and_idle_eviction() {
     assert!(head_of(&mut stream).await.contains("text/event-stream"));
     let mut other = sent(&server, "127.0.0.1", HEALTH).await;
     assert!(head_of(&mut other).await.starts_with("HTTP/1.1 200"));
+    // Idle for longer than the time after which a connection may be evicted.
     sleep(Duration::from_millis(1_500)).await;
-    // The idle connection gives way, the stream does not.
+    // The idle connection is evicted, the stream is not.
     for _ in 0..3 {
         eventually("there is a place for a request", || async {
             (server.client().get("/jobs").await.status == 200).then_some(())
@@ -380,8 +381,8 @@ async fn streams_are_exempt_from_response_timeouts_and_idle_eviction() {
 async fn limits_of_connections_are_read_and_checked() {
     let site = Site::new(Storage::Sqlite, "[server]\nmax_connections = 0\n");
     let checked = site.command(&["config", "check"]).output().expect("it runs");
-    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
-    assert!(said.contains("server.max_connections"), "{said}");
+    let stderr = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(stderr.contains("server.max_connections"), "{stderr}");
     site.configure("[server]\nmax_connections = 100000\nmax_connections_per_address = 7\n");
     let server = with_files(&site, 512);
     eventually("the limits are logged", || async {

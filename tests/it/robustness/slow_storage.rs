@@ -1,4 +1,4 @@
-//! Storage that responds late.
+//! Slow storage.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -29,7 +29,7 @@ use tokio::sync::Semaphore;
 use super::supervision::{options, rules};
 use crate::harness::eventually;
 
-/// A storage whose check of due times waits.
+/// A storage whose check of due times blocks.
 struct Late {
     inner: SeaRepository,
     checks: AtomicUsize,
@@ -44,10 +44,10 @@ impl DelegatingRepository for Late {
 
 #[async_trait]
 impl DelegatingJobs for Late {
-    async fn reckoned_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
+    async fn due_computed_after(&self, after: DateTime<Utc>, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
         self.checks.fetch_add(1, Ordering::SeqCst);
         drop(self.responses.acquire().await);
-        self.inner.reckoned_after(after, limit).await
+        self.inner.due_computed_after(after, limit).await
     }
 }
 

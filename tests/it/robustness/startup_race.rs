@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use crate::harness::client::Client;
 use crate::harness::eventually;
 
-/// A storage that takes its time to tell which queues there are when it is asked for the first time: by a server that
+/// A storage whose first read of the queues is slow: by a server that
 /// starts.
 struct SlowToStart {
     inner: MemoryRepository,
@@ -42,7 +42,7 @@ async fn the_first_job_of_a_queue_runs_though_the_queues_were_read_before_it_cam
         .start()
         .await
         .expect("the server starts");
-    eventually("the server asks which queues there are", || async {
+    eventually("the server reads its queues", || async {
         repository.is_begun.load(Ordering::SeqCst).then_some(())
     })
     .await;

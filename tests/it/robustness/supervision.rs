@@ -1,4 +1,4 @@
-//! Actors that panic in the middle of their work are restarted, and no job is lost.
+//! Actors that panic during their work are restarted, and no job is lost.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -189,7 +189,7 @@ pub(super) fn rules() -> JobLimits {
     }
 }
 
-/// Runs jobs while an actor panics at its `storage_calls`th call of storage, or at the `clock_readings`th look at the
+/// Runs jobs while an actor panics at its `storage_calls`th call of storage or its `clock_readings`th reading of the
 /// clock, and waits until all of them have completed. Returns the number of restarted actors.
 async fn complete_all_in_spite_of_a_panic(storage_calls: i64, clock_readings: i64) -> u64 {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! Clients that do not read the responses to their changes: their memory is bounded as that of other responses is.
+//! Clients that do not read responses to their changes: the memory of these responses is bounded, too.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -10,9 +10,9 @@ use tokio::time::timeout;
 use crate::auth::KEYS;
 use crate::harness::client::Client;
 use crate::harness::server::{Server, Site, Storage};
-use crate::harness::{PATIENCE, eventually};
+use crate::harness::{TIMEOUT, eventually};
 
-/// Half of the memory is the share of a caller: two responses of this size fit into it, three do not.
+/// A caller's share is half of the memory: two responses of this size fit, three do not.
 const SIZE: usize = 5_000_000;
 
 const CONFIG: &str = "[server]\nmax_response_memory = \"24MiB\"\nmax_response = \"16MiB\"\nrequest_body_bytes_max = \"16MiB\"\n\
@@ -26,7 +26,7 @@ fn large_job() -> Value {
     json!({"type": "Unhandled", "parameters": "x".repeat(SIZE)})
 }
 
-/// A connection whose client takes almost nothing, and the status and length of the response that begins on it.
+/// A connection whose client reads almost nothing, and the status and length of its response.
 struct Unread {
     stream: TcpStream,
     status: u16,
@@ -34,7 +34,7 @@ struct Unread {
     head: String,
 }
 
-/// Sends a request with the key of `all`, and reads the head of the response alone.
+/// Sends a request with the key of `all` and reads only the head of the response.
 async fn send_unread(server: &Server, method: &str, path: &str, body: &Value) -> Unread {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4_096).expect("a small buffer");
@@ -53,7 +53,7 @@ async fn send_unread(server: &Server, method: &str, path: &str, body: &Value) ->
     stream.write_all(body.as_bytes()).await.expect("it is sent");
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        let byte = timeout(PATIENCE, stream.read_u8()).await;
+        let byte = timeout(TIMEOUT, stream.read_u8()).await;
         head.push(byte.expect("a response in time").expect("a response"));
     }
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
@@ -108,7 +108,7 @@ async fn changes_are_refused_over(storage: Storage) {
     assert!(refused.header("retry-after").is_some());
     assert_eq!(refused.json()["errors"][0]["extensions"]["code"], "busy");
     assert_eq!(jobs_of(&all).await, 2, "nothing was carried out that was refused");
-    // Other callers have memory, and the worker keeps its lease.
+    // Other callers still have memory, and the worker keeps its lease.
     let created = with_key(&server, "writer").post("/jobs", large_job()).await;
     assert_eq!(created.status, StatusCode::CREATED, "{:.500}", created.text);
     assert_eq!(all.post_empty(&heartbeat).await.status, StatusCode::OK);

@@ -1,4 +1,4 @@
-//! What concerns many large jobs at once is done without their parameters in memory: batches that find jobs, ends and heartbeats
+//! Operations on many large jobs keep no parameters in memory: batches with existing jobs, completions and heartbeats
 //! of workers, recovery of orphans, bulk operations.
 
 use std::collections::HashMap;
@@ -13,13 +13,13 @@ use crate::harness::client::{Answer, Client};
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
-/// The memory that a request may take where nothing of its jobs is large.
+/// Memory that a request without large texts may take.
 const GROWTH_MAX: usize = 120 * MB;
 
-/// How many large jobs there are.
+/// Number of large jobs.
 pub(super) const LARGE: usize = 60;
 
-/// The greatest memory of a server from now on.
+/// Peak memory of a server from now on.
 pub(super) struct Growth<'a> {
     server: &'a Server,
     before: usize,
@@ -38,7 +38,7 @@ impl<'a> Growth<'a> {
     }
 }
 
-/// Parameters of 1 MB that differ by their number.
+/// Distinct parameters of 1 MB.
 pub(super) fn parameters(number: usize) -> String {
     format!("{number:08}{}", "x".repeat(MB - 10))
 }
@@ -56,7 +56,7 @@ pub(super) async fn create_large(client: &Client, job_type: &str, more: &Value) 
     ids
 }
 
-/// The same request of ten callers at a time.
+/// The same request from ten concurrent callers.
 async fn ten_times(request: impl Fn() -> reqwest::RequestBuilder, client: &Client) -> Vec<Answer> {
     let mut together = tokio::task::JoinSet::new();
     for _ in 0..10 {
@@ -93,7 +93,7 @@ async fn batches_over(storage: Storage) {
     );
     growth.assert_small("batches with one taken key");
 
-    // A new job and those that it hides in its own batch.
+    // A new job, and duplicates of it in the same batch.
     let batch = json!({ "jobs": vec![json!({ "type": "Unhandled", "uniqueKey": "new" }); 3] });
     assert_eq!(client.post("/jobs/batch", batch).await.json()["created"], 1);
     let existing = client
@@ -152,7 +152,7 @@ async fn register(client: &Client) -> String {
     registered["id"].as_str().expect("an id").to_owned()
 }
 
-/// Leases all large jobs, in as many calls as it takes, and gives their tokens by job. Their parameters must be whole.
+/// Leases all large jobs and returns their tokens by job. Their parameters must be complete.
 async fn lease_all(client: &Client, worker: &str) -> HashMap<String, Value> {
     let mut tokens = HashMap::new();
     while tokens.len() < LARGE {
@@ -186,8 +186,8 @@ async fn workers_over(storage: Storage) {
     let server = site.start();
     let client = server.client();
     let ids = create_large(&client, "Remote", &json!({})).await;
-    // Listeners are given brief jobs, and read what they ask for.
-    let mut socket = Socket::begun_at(&server.url).await;
+    // Subscribers receive brief jobs and read the requested details.
+    let mut socket = Socket::connected_at(&server.url).await;
     let query = format!(
         "subscription {{ jobStatusChanged(filter: {{jobId: [\"{}\"], event: [RETRYING]}}) {{ job {{ parameters errorDetail }} }} }}",
         ids[0]
@@ -225,15 +225,15 @@ async fn workers_over(storage: Storage) {
         .sum();
     assert_eq!(stored, LARGE as u64);
     growth.assert_small("failures");
-    let told = socket.hear("next").await;
-    let told = &told["payload"]["data"]["jobStatusChanged"]["job"];
+    let event = socket.expect_message("next").await;
+    let event = &event["payload"]["data"]["jobStatusChanged"]["job"];
     assert_eq!(
-        (&told["parameters"], &told["errorDetail"]),
+        (&event["parameters"], &event["errorDetail"]),
         (&json!(parameters(0)), &json!("not at all"))
     );
     drop(socket);
 
-    // Handed back: at once due again, with the detail of the failure before.
+    // Returned: due again at once, with the detail of the previous failure.
     let held = lease_all(&client, &worker).await;
     let growth = Growth::of(&server);
     let released: Vec<Value> = held
@@ -254,7 +254,7 @@ async fn workers_over(storage: Storage) {
     drop(held);
     growth.assert_small("a worker that leaves");
 
-    // Lost: the worker is silent until its lease has run out.
+    // Lost: the worker is silent until its lease expires.
     let worker = register(&client).await;
     drop(lease_all(&client, &worker).await);
     let growth = Growth::of(&server);
@@ -304,7 +304,7 @@ async fn bulk_operations_do_not_read_parameters_and_retried_jobs_keep_them() {
     let config = "[job_types.Echo]\nhandler = { command = { program = \"cat\" } }\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();
-    // The queue has run what was due: from then on it takes due jobs from memory.
+    // The queue has run all due jobs and now takes due jobs from memory.
     let first = client.create(json!({ "type": "Echo", "parameters": 1 })).await;
     client.wait_finished(first["id"].as_str().expect("an id")).await;
     let ids = create_large(&client, "Echo", &json!({ "delay": "01:00:00" })).await;

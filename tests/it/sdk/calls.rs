@@ -1,4 +1,4 @@
-//! A proxy that records the calls of a client, and the operations of the OpenAPI document that they stand for.
+//! A proxy that records the calls of a client as operations of the OpenAPI document.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,7 @@ const NOT_IN_SDKS: [(&str, &str); 0] = [];
 /// A successful call: method and path.
 type Call = (String, String);
 
-/// A proxy between a client and a server. Ends when it is dropped.
+/// A proxy between a client and a server. Stops when it is dropped.
 pub struct Recorder {
     pub url: String,
     calls: Arc<Mutex<BTreeSet<Call>>>,
@@ -44,7 +44,7 @@ impl Recorder {
         }
     }
 
-    /// Fails unless every operation of the server's OpenAPI document was called with success.
+    /// Fails unless every operation of the server's OpenAPI document has been called successfully.
     pub async fn has_every_operation(&self, client: &Client, sdk: &str) {
         let document = client.get("/openapi.json").await.json();
         let operations = operations(&document);
@@ -113,7 +113,7 @@ fn matches_template(template: &str, path: &str) -> bool {
     template.len() == path.len() && template.iter().zip(&path).all(is_same)
 }
 
-/// Passes bytes on and reads the heads of requests and the status of their responses.
+/// Forwards bytes and reads the heads of requests and the statuses of responses.
 async fn pass(mut client: TcpStream, server: String, calls: Arc<Mutex<BTreeSet<Call>>>) {
     let Ok(mut server) = TcpStream::connect(server).await else {
         return;

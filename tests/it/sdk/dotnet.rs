@@ -1,4 +1,4 @@
-//! `sdk/dotnet`, as `scripts/dotnet` has compiled it.
+//! `sdk/dotnet`, compiled by `scripts/dotnet`.
 
 use super::Language;
 

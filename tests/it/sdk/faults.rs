@@ -1,5 +1,5 @@
-//! Proxies that disturb what passes: other responses in place of the server's, late ones, and connections that carry
-//! nothing any more.
+//! Faulty proxies: replaced or delayed responses, and stalled
+//! connections.
 
 use std::collections::HashMap;
 use std::collections::VecDeque;
@@ -15,18 +15,18 @@ use tokio_util::task::AbortOnDropHandle;
 /// Fault of a request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// It is not forwarded; this is the response.
+    /// Not forwarded; this is the response.
     Response {
         status: u16,
         content_type: &'static str,
         body: &'static str,
     },
-    /// It is forwarded; its response is this late.
+    /// Forwarded, with a delayed response.
     Late(Duration),
 }
 
 impl Fault {
-    /// A response with this status that is no problem of the server.
+    /// A response with this status that is not one of the server's problems.
     pub const fn status(status: u16) -> Self {
         Self::Response {
             status,
@@ -35,7 +35,7 @@ impl Fault {
         }
     }
 
-    /// A page in place of JSON, with status 200.
+    /// A web page in place of JSON, with status 200.
     pub const PAGE: Self = Self::Response {
         status: 200,
         content_type: "text/html",
@@ -45,7 +45,7 @@ impl Fault {
 
 type Faults = Arc<Mutex<HashMap<&'static str, VecDeque<Fault>>>>;
 
-/// A proxy that meets requests with faults, by the end of their path, each once. Ends when it is dropped.
+/// A proxy that injects faults by the end of a request's path, each once. Stops when it is dropped.
 pub struct FaultyProxy {
     pub url: String,
     faults: Faults,
@@ -76,13 +76,13 @@ impl FaultyProxy {
         }
     }
 
-    /// The faults of the next requests whose path ends so.
+    /// Faults of the next requests to paths with this end.
     pub fn meet(&self, path: &'static str, faults: impl IntoIterator<Item = Fault>) {
         let mut known = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         known.entry(path).or_default().extend(faults);
     }
 
-    /// Fails unless all faults have happened.
+    /// Fails unless all faults have occurred.
     pub fn has_met_all(&self) {
         let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(faults.values().all(VecDeque::is_empty), "left: {faults:?}");
@@ -116,8 +116,8 @@ async fn serve(mut client: TcpStream, http: reqwest::Client, server: String, fau
         let (method, path) = (line.next()?.to_owned(), line.next()?.to_owned());
         let fault = {
             let mut faults = faults.lock().unwrap_or_else(PoisonError::into_inner);
-            let met = faults.iter_mut().find(|(end, _)| path.ends_with(**end));
-            met.and_then(|(_, faults)| faults.pop_front())
+            let matching = faults.iter_mut().find(|(end, _)| path.ends_with(**end));
+            matching.and_then(|(_, faults)| faults.pop_front())
         };
         let (status, content_type, text) = match fault {
             Some(Fault::Response {
@@ -161,8 +161,8 @@ async fn read_more(client: &mut TcpStream, buffered: &mut Vec<u8>) -> Option<()>
     (length > 0).then_some(())
 }
 
-/// A connection to the server, at an IPv6 address where the machine has one, that can freeze: it stays open and carries
-/// nothing any more. Ends when it is dropped.
+/// A proxy to the server, at an IPv6 address where the machine has one, whose connections can stall: they stay open
+/// without data. Stops when it is dropped.
 pub struct Freezing {
     pub url: String,
     times: Arc<watch::Sender<u32>>,
@@ -192,7 +192,7 @@ impl Freezing {
         }
     }
 
-    /// Freezes the connections of now; later ones are carried.
+    /// Stalls the current connections; later ones work.
     pub fn freeze(&self) {
         self.times.send_modify(|times| *times += 1);
     }
@@ -206,6 +206,6 @@ async fn carry(mut client: TcpStream, server: String, mut times: watch::Receiver
         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => return,
         changed = times.changed() => if changed.is_err() { return },
     }
-    // Both ends stay open until the test is over.
+    // Both ends stay open until the test ends.
     while times.changed().await.is_ok() {}
 }

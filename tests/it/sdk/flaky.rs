@@ -1,4 +1,4 @@
-//! A network on which every second answer is lost: the server does what it was asked, and the client gets no response.
+//! A network that loses every second response after the server has executed the request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,14 +7,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
-/// The way to the server. Ends when it is dropped.
+/// The proxy. Stops when it is dropped.
 pub struct Flaky {
     pub url: String,
     _listening: AbortOnDropHandle<()>,
 }
 
 impl Flaky {
-    /// Lies before the server at this URL.
+    /// A proxy of the server at this URL.
     pub async fn before(url: &str) -> Self {
         let server = url.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -51,7 +51,7 @@ async fn pass(mut client: TcpStream, server: String, answers: Arc<AtomicUsize>) 
             },
             read = server.read(&mut from_server) => match read {
                 Ok(length @ 1..) => {
-                    // The first part of an answer: every second one is cut off here.
+                    // The first part of a response: every second one is cut off here.
                     if std::mem::take(&mut is_asked) && answers.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                         return;
                     }

@@ -1,4 +1,4 @@
-//! Clients that generators make of the API's description, used against a real server. `scripts/test` installs the
+//! Clients generated from the OpenAPI document, run against a real server. `scripts/test` installs the
 //! generators.
 
 use std::ffi::OsStr;
@@ -12,14 +12,14 @@ use tokio::time::timeout;
 use crate::harness::server::{Server, Site};
 use crate::realtime::clients::clients;
 
-/// A generator writes hundreds of files, beside other tests.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// A generator writes hundreds of files, concurrently with other tests.
+const TIMEOUT: Duration = Duration::from_secs(180);
 const CONFIG: &str = "[job_types.Noop]\nhandler = \"noop\"\n";
 
 async fn run(program: impl AsRef<OsStr>, folder: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.expect("it ends in time");
+    let output = timeout(TIMEOUT, command.output()).await.expect("it ends in time");
     let output = output.expect("the program runs");
     let text = format!(
         "{}{}",
@@ -30,7 +30,7 @@ async fn run(program: impl AsRef<OsStr>, folder: &Path, arguments: &[&str]) -> S
     text
 }
 
-/// A server, and a folder with its description in `openapi.json`.
+/// A server, and a folder with its `openapi.json`.
 fn described() -> (Site, Server, PathBuf) {
     let (site, server) = Server::with_config(CONFIG);
     let folder = site.path().join("generated");
@@ -60,8 +60,8 @@ async fn the_client_that_openapi_python_client_generates_works() {
     run(python.join("openapi-python-client"), &folder, &generate).await;
     let script = clients().join("generated_python.py");
     let arguments = [script.to_str().expect("UTF-8"), &server.url, "client"];
-    let said = run(python.join("python"), &folder, &arguments).await;
-    assert_eq!(said.trim(), "ok");
+    let printed = run(python.join("python"), &folder, &arguments).await;
+    assert_eq!(printed.trim(), "ok");
 }
 
 #[tokio::test]
@@ -89,6 +89,6 @@ async fn the_types_that_openapi_typescript_generates_are_right() {
         "main.ts",
     ];
     run(modules.join(".bin/tsc"), &folder, &compile).await;
-    let said = run("node", &folder, &["built/main.js", &server.url]).await;
-    assert_eq!(said.trim(), "ok");
+    let printed = run("node", &folder, &["built/main.js", &server.url]).await;
+    assert_eq!(printed.trim(), "ok");
 }

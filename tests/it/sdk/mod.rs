@@ -1,9 +1,9 @@
-//! The SDKs of `sdk/`, each run in its own language against a real server, all through the same scenarios.
+//! The SDKs in `sdk/`, each run in its language against a real server with the same scenarios.
 //!
-//! Each SDK has a program `scenarios` that takes a mode and fails by itself when something is wrong:
-//! `all <url> <flaky url>` runs the table in `sdk/README.md` from the top, `watch <url> [<key> [<topic> [<seconds>]]]` prints
-//! live updates (and `refused <status>` if it is), checking its connection after so many seconds of silence, and
-//! `work <url> <name>` works until SIGTERM.
+//! Each SDK has a program `scenarios` that takes a mode and fails on a violation: `all <url> <flaky url>` runs the
+//! table in `sdk/README.md` from the top, `watch <url> [<key> [<topic> [<seconds>]]]` prints live updates (and `refused
+//! <status>` if it is), checking its connection after this number of seconds of silence, and `work <url> <name>` works
+//! until SIGTERM.
 
 mod calls;
 mod dotnet;
@@ -30,7 +30,7 @@ use self::calls::Recorder;
 use self::faults::{Fault, FaultyProxy, Freezing};
 use self::flaky::Flaky;
 use crate::harness::server::{Server, Site, Storage};
-use crate::harness::{PATIENCE, eventually};
+use crate::harness::{TIMEOUT, eventually};
 
 const CONFIG: &str = r#"
 [api]
@@ -117,17 +117,17 @@ impl Language {
     }
 
     async fn run(&self, script: &str, arguments: &[&str]) -> String {
-        let output = timeout(4 * PATIENCE, self.command(script, arguments).output())
+        let output = timeout(4 * TIMEOUT, self.command(script, arguments).output())
             .await
             .expect("it ends in time");
         let output = output.expect("the program runs");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             output.status.success(),
-            "{script} {arguments:?}:\n{said}{}",
+            "{script} {arguments:?}:\n{printed}{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        said
+        printed
     }
 
     /// The scenarios of one program, which call every operation of the API.
@@ -141,7 +141,7 @@ impl Language {
         recorder.has_every_operation(&client, self.folder).await;
     }
 
-    /// A worker that is started before its server works once the server is there, and stops before that as well.
+    /// A worker that starts before its server works once the server is available, and can be stopped before that.
     pub async fn waits_for_a_server(&self) {
         let site = Site::new(Storage::Sqlite, CONFIG);
         let server = site.start();
@@ -167,7 +167,7 @@ impl Language {
         waiting.until("stopped").await;
     }
 
-    /// The scenarios with their log among their lines.
+    /// The scenarios with their log.
     fn logged(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("sh");
         command
@@ -199,7 +199,7 @@ impl Language {
         }
     }
 
-    /// Jobs of a killed worker run on another one; a worker that is stopped finishes its jobs.
+    /// Jobs of a killed worker run on another one; a stopped worker finishes its jobs.
     pub async fn survives_a_killed_worker(&self) {
         let (_site, server) = Server::with_config(CONFIG);
         let client = server.client().with_token(KEY);
@@ -211,7 +211,7 @@ impl Language {
         first.signal(Signal::KILL);
         let mut second = Running::start(self.command(self.scenarios, &["work", &server.url, "second"]));
         second.until(&format!("running {id} 2")).await;
-        // The second attempt ends by itself, while the worker is being stopped.
+        // The second attempt ends by itself while the worker is being stopped.
         second.signal(Signal::TERM);
         let job = client.wait_finished(&id).await;
         assert_eq!(
@@ -229,7 +229,8 @@ impl Language {
         assert!(left.iter().all(|worker| worker["name"] == "first"), "{workers}");
     }
 
-    /// Attempts keep their leases and results arrive whatever proxies respond, and what one job reports harms no other.
+    /// Attempts keep their leases and results arrive through faulty proxies, and invalid reports of one job affect no
+    /// other.
     pub async fn keeps_results_through_faults(&self) {
         let (_site, server) = Server::with_config(CONFIG);
         let client = server.client().with_token(KEY);
@@ -239,7 +240,7 @@ impl Language {
         proxy.meet("/heartbeat", [Fault::PAGE, Fault::status(404)]);
         let mut worker = Running::start(self.logged(&["work", &proxy.url, "faulty"]));
 
-        // Everything but 400, 413, 415 and 422 may pass.
+        // All statuses but 400, 413, 415 and 422 are transient.
         let passing = [408, 404, 421, 425, 401, 403];
         proxy.meet("/complete", passing.map(Fault::status).into_iter().chain([Fault::PAGE]));
         let job = client
@@ -252,7 +253,7 @@ impl Language {
             "{kept}"
         );
 
-        // A result that can't be written fails its job alone.
+        // A result that can't be serialized fails its job alone.
         let unwritable = |n: u32| json!({ "type": "UnwritableJob", "maxRetries": 3, "parameters": { "n": n } });
         let many = json!({ "jobs": [unwritable(0), unwritable(1), unwritable(2), { "type": "RemoteJob", "parameters": { "hang": false } }] });
         let made = client.post("/jobs/batch", many).await.json();
@@ -262,7 +263,7 @@ impl Language {
             assert_eq!((&job["status"], &job["attempt"]), (&json!(status), &json!(1)), "{job}");
         }
 
-        // A refused result fails its job.
+        // A rejected result fails its job.
         proxy.meet("/complete", [Fault::status(422)]);
         let job = client
             .create(json!({ "type": "RemoteJob", "parameters": { "hang": false } }))
@@ -276,7 +277,7 @@ impl Language {
         let error = refused["error"].as_str().expect("an error");
         assert!(error.starts_with("the result was not accepted"), "{error}");
 
-        // Wrong progress does not cost the lease, which ends after three seconds.
+        // Invalid progress does not cost the lease, which expires after three seconds.
         let job = client.create(json!({ "type": "ProgressJob" })).await;
         let held = client.wait_finished(id_of(&job)).await;
         assert_eq!(
@@ -292,7 +293,7 @@ impl Language {
             "{held}"
         );
 
-        // The next attempt starts before the response to the report of the first: it keeps its lease, and runs once.
+        // The next attempt starts before the response to the first one's report: it keeps its lease and runs once.
         proxy.meet("/fail", [Fault::Late(Duration::from_secs(2))]);
         let again = json!({ "type": "AgainJob", "maxRetries": 1, "retryDelay": "00:00:00" });
         let again = client.wait_finished(id_of(&client.create(again).await)).await;
@@ -303,7 +304,7 @@ impl Language {
         );
         assert_eq!(again["executionHistory"].as_array().map(Vec::len), Some(2), "{again}");
 
-        // A wait is at most ten years.
+        // A delay is at most ten years.
         let far = client.create(json!({ "type": "FarJob", "maxRetries": 1 })).await;
         let is_waiting = || async {
             let job = client.job(id_of(&far)).await;
@@ -321,7 +322,7 @@ impl Language {
         assert_eq!(client.get("/workers").await.json()["workers"], json!([]));
     }
 
-    /// A refused handshake or topic ends a subscription.
+    /// A rejected handshake or topic ends a subscription.
     pub async fn ends_a_refused_subscription(&self) {
         let (_site, server) = Server::with_config(CONFIG);
         for (key, topic, refused) in [("wrong", "job-status", "refused 401"), (KEY, "nonsense", "refused 400")] {
@@ -330,7 +331,7 @@ impl Language {
         }
     }
 
-    /// A connection that carries nothing any more is replaced, whatever the server's interval of pings.
+    /// A stalled connection is replaced, for every ping interval of the server.
     pub async fn notices_a_frozen_connection(&self) {
         let (_site, server) = Server::with_config(&format!(
             "[realtime]\nping_interval = \"00:10:00\"\nclient_timeout = \"00:10:00\"\n{CONFIG}"
@@ -338,7 +339,7 @@ impl Language {
         let way = Freezing::before(&server.url).await;
         let mut watcher = Running::start(self.command(self.scenarios, &["watch", &way.url, KEY, "job-status", "1"]));
         watcher.until("connected").await;
-        // Silence alone ends nothing.
+        // Silence alone ends no connection.
         tokio::time::sleep(Duration::from_secs(3)).await;
         let client = server.client().with_token(KEY);
         let id = client.create_of_type("NoopJob").await;
@@ -350,7 +351,7 @@ impl Language {
         watcher.until(&format!("event {id} completed")).await;
     }
 
-    /// The examples do what they say.
+    /// The examples behave as documented.
     pub async fn has_examples_that_run(&self, schedule: &str, watch: &str, work: &str, webhook: &str) {
         let (_site, server) = Server::with_config(CONFIG);
         let url = &server.url;
@@ -358,8 +359,8 @@ impl Language {
         watching.until("connected").await;
         let mut working = Running::start(self.command(work, &[url, KEY]));
         working.until("working").await;
-        let said = self.run(schedule, &[url, KEY]).await;
-        let id = said.split_whitespace().last().expect("an id").to_owned();
+        let printed = self.run(schedule, &[url, KEY]).await;
+        let id = printed.split_whitespace().last().expect("an id").to_owned();
         watching.until(&format!("{id} completed")).await;
         let job = server.client().with_token(KEY).wait_finished(&id).await;
         assert_eq!(job["result"], json!({ "greeting": "hello Ann" }), "{job}");
@@ -403,16 +404,16 @@ impl Running {
     }
 
     async fn next(&mut self) -> String {
-        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time");
-        line.expect("text").expect("the program goes on")
+        let line = timeout(TIMEOUT, self.lines.next_line()).await.expect("a line in time");
+        line.expect("text").expect("the program is running")
     }
 
-    /// Waits for a line, and passes over others.
+    /// Waits for this line and skips others.
     async fn until(&mut self, wanted: &str) {
         self.until_one(wanted, |line| line == wanted).await;
     }
 
-    /// Waits for a line with this text, and passes over others.
+    /// Waits for a line with this text and skips others.
     async fn until_one_with(&mut self, wanted: &str) {
         self.until_one(wanted, |line| line.contains(wanted)).await;
     }
@@ -420,11 +421,11 @@ impl Running {
     async fn until_one(&mut self, wanted: &str, is_wanted: impl Fn(&str) -> bool) {
         let mut passed = Vec::new();
         loop {
-            let line = timeout(PATIENCE, self.lines.next_line()).await;
+            let line = timeout(TIMEOUT, self.lines.next_line()).await;
             match line {
                 Ok(Ok(Some(line))) if is_wanted(&line) => return,
                 Ok(Ok(Some(line))) => passed.push(line),
-                other => panic!("waited for '{wanted}', heard {passed:?}, then {other:?}"),
+                other => panic!("waited for '{wanted}', received {passed:?}, then {other:?}"),
             }
         }
     }

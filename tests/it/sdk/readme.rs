@@ -1,4 +1,4 @@
-//! The READMEs of the SDKs: their blocks, extracted and run from top to bottom against a server.
+//! READMEs of the SDKs: their code blocks, extracted and run against a server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::harness::repository;
 use crate::harness::server::{Server, Site, Storage};
 
 const URL: &str = "http://localhost:5000";
-/// Output of every program in its own notation: the end of its job, and of its webhook.
+/// Output of every program: the end of its job and of its webhook.
 const DONE: [&str; 3] = ["completed", "hello Ann", "true"];
 
-/// A README and a folder to run it in, which holds a copy of its SDK.
+/// A README and a folder with a copy of its SDK.
 struct Readme {
     blocks: Vec<(String, String)>,
     folder: TempDir,
@@ -49,7 +49,7 @@ impl Readme {
         }
     }
 
-    /// All blocks of a language, one after the other.
+    /// All blocks of a language in order.
     fn program(&self, language: &str) -> String {
         let blocks = self.blocks.iter().filter(|(of, _)| of == language);
         let program: Vec<&str> = blocks.map(|(_, text)| text.as_str()).collect();
@@ -65,7 +65,7 @@ impl Readme {
         command
     }
 
-    /// Runs the program with its URL replaced by the server's.
+    /// Runs the program with the server's URL.
     fn write(&self, name: &str, language: &str) -> PathBuf {
         let program = self.program(language);
         assert!(program.contains(URL), "the program does not name {URL}");
@@ -121,7 +121,7 @@ async fn the_python_readme_runs_and_is_typed() {
     let environment = repository().join("target/python-clients/bin");
     let path = format!("{}:{}", environment.display(), std::env::var("PATH").expect("a PATH"));
     let packages = readme.folder.path().join("packages");
-    // Installed without a download: setuptools is there already. `0` is how pip spells "no isolation" here.
+    // Installed offline with the existing setuptools. `0` is pip's spelling of "no isolation" here.
     let mut install = readme.command("bash");
     install
         .args(["-ec", &readme.program("sh")])

@@ -1,4 +1,4 @@
-//! `sdk/rust`, as the programs that `cargo test --workspace` builds of its examples.
+//! `sdk/rust`: its examples, built by `cargo test --workspace`.
 
 use super::Language;
 

@@ -1,6 +1,6 @@
-//! The types of the SDKs: generated from the OpenAPI document, and checked by the compilers of their languages.
+//! SDK types: generated from the OpenAPI document and checked by the compilers of their languages.
 //!
-//! `TICKERQ_UPDATE_SDK=1 cargo test --test it sdk::types` writes the generated files again.
+//! `TICKERQ_UPDATE_SDK=1 cargo test --test it sdk::types` updates the generated files.
 
 use std::fs;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn run(program: impl AsRef<Path>, arguments: &[&str]) -> String {
     text
 }
 
-/// Fails if a file in the repository is not the generated one; writes it when asked to.
+/// Fails if a file in the repository differs from the generated one, or updates it.
 fn is_current(path: &str, generated: &str) {
     let file = repository().join("sdk").join(path);
     if std::env::var_os("TICKERQ_UPDATE_SDK").is_some() {

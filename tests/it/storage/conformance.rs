@@ -1,4 +1,4 @@
-//! Every storage of ours keeps the promises that `storage::conformance` tests.
+//! Runs `storage::conformance` on each storage of the server.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ async fn sqlite_passes_the_conformance_suite() {
     .await;
 }
 
-/// On a database whose language sorts and lowers letters as people do, not as bytes. Each case has a schema of its own.
+/// On a database whose collation is linguistic, not bytewise. Each case has a separate schema.
 #[tokio::test]
 async fn postgresql_passes_the_conformance_suite() {
     let database = new_postgres_database("TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'");
@@ -47,7 +47,7 @@ async fn postgresql_passes_the_conformance_suite() {
         run_sql(&database, &format!("CREATE SCHEMA case_{number}"));
         let url = format!("{database}?options=-csearch_path%3Dcase_{number}");
         async move {
-            // Two servers that count in rows of their own.
+            // Two servers with separate shards of counters.
             let [one, other] = [0, 1].map(|shard| SeaOptions {
                 shard,
                 ..SeaOptions::new(url.clone())

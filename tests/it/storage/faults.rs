@@ -1,4 +1,4 @@
-//! SQLite's files damaged, removed or replaced under a running server, and readers that keep its log from being moved.
+//! SQLite files that are damaged, removed or replaced under a running server, and readers that keep its WAL from being
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{Seek, SeekFrom, Write};
@@ -13,7 +13,7 @@ use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
-/// The free space of the disk under a test is no property of the server.
+/// Disables the check of free disk space, which depends on the machine.
 const CONFIG: &str = r#"
 [realtime]
 queue_metrics_interval = "00:00:00.2"
@@ -55,7 +55,7 @@ async fn code(client: &Client) -> Option<String> {
     code.as_str().map(str::to_owned)
 }
 
-/// All ways to read the health tell of this fault.
+/// All health reports contain this fault.
 async fn is_unhealthy(server: &Server, expected: &str, word: &str) {
     let client = server.client();
     let (status, problem) = ready(&client).await;
@@ -75,7 +75,7 @@ async fn is_unhealthy(server: &Server, expected: &str, word: &str) {
     let lines = log
         .lines()
         .filter(|line| line.contains("ERROR") || line.contains("WARN"));
-    // Other reasons of the health: how the server was started, and jobs without a handler.
+    // Other health reasons: the options of the server, and jobs without a handler.
     let others = [
         "health changed to ",
         "no handler and no worker",
@@ -94,7 +94,7 @@ async fn is_ready_again(client: &Client) {
 }
 
 #[tokio::test]
-async fn nothing_is_accepted_while_a_file_of_the_database_is_gone() {
+async fn nothing_is_accepted_while_a_database_file_is_missing() {
     for suffix in ["", "-wal", "-shm"] {
         let (site, server) = started();
         let client = server.client();
@@ -154,7 +154,7 @@ async fn a_database_that_was_made_read_only_is_unhealthy_until_it_is_not() {
         is_unhealthy(&server, "storage-read-only", "read-only").await;
         fs::set_permissions(file(&site, suffix), Permissions::from_mode(0o644)).expect("writable");
         is_ready_again(&client).await;
-        eventually("the outage is over", || async {
+        eventually("the outage has ended", || async {
             server.log().contains("available again").then_some(())
         })
         .await;
@@ -227,10 +227,10 @@ async fn a_log_that_grows_under_a_long_reader_is_reported_until_the_reader_ends(
         (code(&client).await.as_deref() == Some("wal-grows")).then_some(())
     })
     .await;
-    let (status, told) = ready(&client).await;
-    assert_eq!((status, &told["systemHealth"]), (StatusCode::OK, &json!("degraded")));
+    let (status, body) = ready(&client).await;
+    assert_eq!((status, &body["systemHealth"]), (StatusCode::OK, &json!("degraded")));
     reader.execute_unprepared("COMMIT").await.expect("it ends");
-    eventually("it is over", || async { code(&client).await.is_none().then_some(()) }).await;
+    eventually("it has ended", || async { code(&client).await.is_none().then_some(()) }).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A disk that is full: nothing is acknowledged that is not stored, and all goes on when there is room again.
+//! A full disk: nothing is acknowledged that is not stored, and the server recovers once there is space.
 
 use reqwest::{Method, StatusCode};
 use rustix::process::{Resource, Rlimit, prlimit};
@@ -9,7 +9,7 @@ use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
-/// Maximum size of this server's files from now on; more is an error of each write, as on a disk that is full.
+/// Limits the size of this server's files; larger writes fail as on a full disk.
 fn limit_files(server: &Server, bytes: Option<u64>) {
     let limit = Rlimit {
         current: bytes,
@@ -40,7 +40,7 @@ async fn becomes(server: &Server, status: StatusCode) {
     .await;
 }
 
-/// Posts a large job; gives its id when it is acknowledged.
+/// Posts a large job; returns its id once it is acknowledged.
 async fn post(client: &Client) -> Option<String> {
     let job = json!({ "type": "UnknownJob", "parameters": "x".repeat(30_000) });
     let response = client.request(Method::POST, "/jobs").json(&job).send().await;
@@ -66,7 +66,7 @@ async fn nothing_is_acknowledged_that_a_full_disk_has_not_stored() {
     let client = server.client();
     let mut acknowledged = Vec::new();
     for _ in 0..3 {
-        // The log grows to its end again and again, so that commits fail that are the first, and that are not.
+        // The log grows to the limit repeatedly, so that first and later commits fail.
         limit_files(&server, Some(3_000_000));
         let mut refused = 0;
         while refused < 12 {
@@ -90,7 +90,7 @@ async fn nothing_is_acknowledged_that_a_full_disk_has_not_stored() {
 async fn a_server_whose_disk_is_full_is_not_ready() {
     let (_site, server) = started();
     becomes(&server, StatusCode::OK).await;
-    // Less than the log has already.
+    // Less than the current size of the log.
     limit_files(&server, Some(1));
     assert_eq!(post(&server.client()).await, None);
     becomes(&server, StatusCode::SERVICE_UNAVAILABLE).await;

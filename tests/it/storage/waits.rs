@@ -1,4 +1,4 @@
-//! PostgreSQL whose connections or rows are busy: calls that wait, calls that do not, and the errors of callers.
+//! PostgreSQL with busy connections or locked rows: blocked and unblocked calls, and the errors of callers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,7 +93,7 @@ async fn a_search_is_cancelled_while_all_cheap_reads_are_busy() {
         (waiting(&url, "FROM jobs") == "0").then_some(())
     })
     .await;
-    eventually("what it held is released", || async {
+    eventually("its locks are released", || async {
         (Arc::strong_count(&held) == 1).then_some(())
     })
     .await;
@@ -173,7 +173,7 @@ async fn a_cheap_read_that_times_out_is_cancelled_and_is_no_outage() {
     repository.jobs(&JobFilter::default(), PAGE).await.expect("a list");
 }
 
-/// Twenty due jobs of each of three types among many of another one, and a node.
+/// Twenty due jobs of each of three types among many of another, and a node.
 async fn many_due(url: &str, repository: &SeaRepository) {
     let id = "CAST(lpad(to_hex(1700000000000 + n), 12, '0') || '70008' || lpad(to_hex(n), 15, '0') AS uuid)";
     for (first, last, job_type) in [(1, 60, "'Wanted' || n % 3"), (61, 2_000, "'Other'")] {
@@ -230,7 +230,7 @@ fn due_times(jobs: &[Arc<Job>]) -> Vec<i64> {
 async fn a_claim_of_several_types_locks_only_the_claimed_jobs() {
     let (url, repository, other) = opened().await;
     many_due(&url, &repository).await;
-    // The claim has its jobs, and waits before its end.
+    // The claim has its jobs and waits before its commit.
     let lock = locked(&other, "SELECT 1 FROM job_counters FOR UPDATE").await;
     let claiming = {
         let repository = Arc::clone(&repository);

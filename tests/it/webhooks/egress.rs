@@ -1,12 +1,12 @@
-//! Addresses that the server is given and must not call, in the spellings that resolvers and URL parsers know.
+//! Blocked addresses in the notations that resolvers and URL parsers accept.
 
 use serde_json::json;
 
 use crate::harness::server::{Server, Site, Storage};
 
-/// Hosts of metadata services and of networks that no request can be meant for: never called, whatever is allowed.
+/// Hosts of metadata services and of networks that are no valid targets: blocked in every configuration.
 const NEVER: &[&str] = &[
-    // 169.254.169.254 as text, in decimal, octal, hexadecimal, mixed, with fewer parts, with a dot at its end.
+    // 169.254.169.254 in decimal, octal, hexadecimal and mixed notation, with fewer parts, and with a trailing dot.
     "169.254.169.254",
     "169.254.169.254.",
     "2852039166",
@@ -94,7 +94,7 @@ const NEVER: &[&str] = &[
     "[4000::1]",
 ];
 
-/// Hosts of this machine and of private networks: for endpoints of the configuration alone, unless it allows more.
+/// Hosts of this machine and of private networks: allowed for configured endpoints only, unless configured otherwise.
 const PRIVATE: &[&str] = &[
     "127.0.0.1",
     "127.0.0.1.",
@@ -151,7 +151,7 @@ const PRIVATE: &[&str] = &[
     "[fec0::1]",
 ];
 
-/// URLs whose host or scheme no HTTP client of ours takes.
+/// URLs with a host or scheme that the HTTP client does not support.
 const NOT_URLS: &[&str] = &[
     "",
     "example.com",
@@ -193,7 +193,7 @@ const INSIDE_THE_INTERNET: &[&str] = &[
     "http://169.254.169.254.example.com/",
 ];
 
-/// The same host where parsers differ: with a port, behind a slash too many, with a backslash, a tab or upper case.
+/// The same host in forms that parsers interpret differently: a port, extra slashes, a backslash, a tab or upper case.
 fn urls(host: &str) -> Vec<String> {
     vec![
         format!("http://{host}/latest/meta-data/"),

@@ -1,4 +1,4 @@
-//! The receivers of `examples/verify_webhook` verify what a real server sends, and refuse what it does not.
+//! The receivers in `examples/verify_webhook` accept deliveries of a real server and reject forged ones.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 use crate::harness::server::Server;
 
 async fn verifies(program: &str, script: &str) {
@@ -26,8 +26,8 @@ async fn verifies(program: &str, script: &str) {
         .expect("it runs");
     let mut lines = BufReader::new(child.stdout.take().expect("a piped stdout")).lines();
     let mut next = async || {
-        let line = timeout(PATIENCE, lines.next_line()).await.expect("a line in time");
-        line.expect("text").expect("it goes on")
+        let line = timeout(TIMEOUT, lines.next_line()).await.expect("a line in time");
+        line.expect("text").expect("it is running")
     };
     assert_eq!(next().await, "listening");
     let url = format!("http://127.0.0.1:{port}/");
@@ -45,10 +45,10 @@ async fn verifies(program: &str, script: &str) {
         .expect("an answer");
     assert_eq!(forged.status(), StatusCode::UNAUTHORIZED);
     let id = client.create_of_type("NoopJob").await;
-    let told = next().await;
+    let delivered = next().await;
     assert!(
-        told.starts_with("msg_") && told.ends_with(&format!("job.completed {id}")),
-        "{told}"
+        delivered.starts_with("msg_") && delivered.ends_with(&format!("job.completed {id}")),
+        "{delivered}"
     );
 }
 

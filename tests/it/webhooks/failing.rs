@@ -12,11 +12,11 @@ use crate::harness::receiver::{Answer, Got, Receiver};
 use crate::harness::server::Server;
 
 #[tokio::test]
-async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_alerted() {
-    let (gone, other) = (Receiver::open().await, Receiver::open().await);
-    gone.otherwise(Answer::Status("410 Gone", "", ""));
+async fn an_endpoint_that_responds_410_is_disabled_and_the_others_are_alerted() {
+    let (disabled, other) = (Receiver::open().await, Receiver::open().await);
+    disabled.otherwise(Answer::Status("410 Gone", "", ""));
     let endpoints = [
-        endpoint("gone", &gone, "\"*\"", ""),
+        endpoint("gone", &disabled, "\"*\"", ""),
         endpoint("other", &other, "\"system.alert\"", ""),
     ];
     let (site, server) = Server::with_config(&config(&endpoints));
@@ -37,7 +37,7 @@ async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_alerted() {
         (&endpoint["enabled"], &endpoint["disabledReason"]),
         (&json!(false), &json!("gone"))
     );
-    let before = gone.got().len();
+    let before = disabled.got().len();
     let job = client.create_of_type("NoopJob").await;
     client.wait_finished(&job).await;
     assert!(server.stop().success());
@@ -45,13 +45,14 @@ async fn an_endpoint_that_is_gone_is_disabled_and_the_others_are_alerted() {
     let server = site.start();
     let client = server.client();
     assert_eq!(shown(&client, "gone").await["enabled"], json!(false));
-    assert_eq!(gone.got().len(), before);
-    gone.otherwise(Answer::OK);
+    assert_eq!(disabled.got().len(), before);
+    disabled.otherwise(Answer::OK);
     let id = endpoint["id"].as_str().expect("an id");
     let enabled = client.post_empty(&format!("/webhooks/endpoints/{id}/enable")).await;
     assert_eq!(enabled.json()["enabled"], json!(true), "{}", enabled.text);
     let job = client.create_of_type("NoopJob").await;
-    gone.receive_where("the job", |got| got.json()["data"]["jobId"] == json!(job))
+    disabled
+        .receive_where("the job", |got| got.json()["data"]["jobId"] == json!(job))
         .await;
 }
 
@@ -85,14 +86,10 @@ async fn a_dead_endpoint_delays_no_other() {
     let jobs: Vec<Value> = (0..500).map(|_| json!({ "type": "NoopJob" })).collect();
     client.post("/jobs/batch", json!({ "jobs": jobs })).await;
     let got = fine.receive(500).await;
-    let told: BTreeSet<String> = got.iter().map(Got::job).collect();
-    assert_eq!(told.len(), 500);
+    let delivered: BTreeSet<String> = got.iter().map(Got::job).collect();
+    assert_eq!(delivered.len(), 500);
     assert_eq!(fine.got().len(), 500, "each is delivered once");
-    assert!(
-        dead.got().len() <= 32,
-        "so many are tried at a time: {}",
-        dead.got().len()
-    );
+    assert!(dead.got().len() <= 32, "concurrent attempts: {}", dead.got().len());
     assert!(slow.got().len() < 1_500);
 }
 
@@ -116,7 +113,7 @@ async fn an_untrusted_certificate_is_rejected() {
         .output()
         .expect("openssl runs");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    // A port that is free now, and is openssl's in a moment.
+    // A free port, which openssl opens next.
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .and_then(|listener| listener.local_addr())
         .expect("a port")
@@ -148,9 +145,9 @@ async fn an_untrusted_certificate_is_rejected() {
     assert!(error.contains("certificate"), "{error}");
     assert_eq!(delivery["response"], Value::Null);
     tls.kill().expect("openssl ends");
-    let mut said = tls.wait_with_output().expect("openssl ends");
-    said.stdout.retain(u8::is_ascii_graphic);
-    assert_eq!(String::from_utf8_lossy(&said.stdout), "", "it received nothing");
+    let mut printed = tls.wait_with_output().expect("openssl ends");
+    printed.stdout.retain(u8::is_ascii_graphic);
+    assert_eq!(String::from_utf8_lossy(&printed.stdout), "", "it received nothing");
 }
 
 #[tokio::test]
@@ -171,10 +168,10 @@ async fn changes_of_the_servers_health_are_delivered() {
     assert_eq!(alert["data"]["reasons"][0]["code"], "job-types-nobody-runs");
     client.post_empty(&format!("/jobs/{job}/cancel")).await;
     let over = receiver
-        .receive_where("all is well", |got| got.json()["data"]["status"] == "healthy")
+        .receive_where("the recovery", |got| got.json()["data"]["status"] == "healthy")
         .await;
     assert_eq!(over.json()["data"]["reasons"], json!([]));
-    let told: Vec<String> = receiver.got().iter().map(Got::id).collect();
-    let ids: BTreeSet<&String> = told.iter().collect();
-    assert_eq!(ids.len(), told.len(), "each is delivered once");
+    let delivered: Vec<String> = receiver.got().iter().map(Got::id).collect();
+    let ids: BTreeSet<&String> = delivered.iter().collect();
+    assert_eq!(ids.len(), delivered.len(), "each is delivered once");
 }

@@ -1,4 +1,4 @@
-//! Webhook endpoints over the API: made, changed, tried, given other secrets, switched, asked about and removed.
+//! Management of webhook endpoints: creation, changes, test events, secrets, disabling, reads and deletion.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -55,7 +55,7 @@ async fn an_endpoint_is_created_changed_and_deleted_and_its_secret_is_shown_once
     let mut expected = made.clone();
     expected.as_object_mut().expect("an object").remove("secret");
     assert_eq!(shown, expected);
-    // At once: the next job is delivered.
+    // Effective at once: the next job is delivered.
     let job = client.create_of_type("NoopJob").await;
     let got = receiver.receive(1).await.remove(0);
     assert_eq!(got.json()["data"]["jobId"], json!(job));
@@ -106,7 +106,7 @@ async fn during_the_overlap_of_a_rotation_both_secrets_sign() {
         assert_eq!(verified_by_the_library(&got, secret, "whsec").await, "job.created");
     }
     assert!(got.header("x-tickerq-signature-previous").is_some());
-    // Chosen by the caller, and without an overlap.
+    // A secret of the caller's choice, without an overlap.
     let chosen = client
         .post(
             &path(&made, "/rotate-secret"),
@@ -218,7 +218,7 @@ async fn a_disabled_endpoint_receives_nothing_until_it_is_enabled() {
     assert_eq!(
         got[0].json()["data"]["jobId"],
         json!(job),
-        "what happened meanwhile is not told"
+        "events of that time are not delivered"
     );
 }
 
@@ -231,7 +231,7 @@ async fn errors_of_an_endpoint_are_reported() {
         async move { client.post("/webhooks/endpoints", body).await.problem(400)["errors"][0].clone() }
     };
     let url = "https://example.com/hook";
-    for (body, pointer, said) in [
+    for (body, pointer, printed) in [
         (json!({ "events": ["*"] }), "#/url", "required"),
         (json!({ "url": url }), "#/events", "required"),
         (json!({ "url": url, "events": [] }), "#/events", "no event is selected"),
@@ -281,7 +281,7 @@ async fn errors_of_an_endpoint_are_reported() {
         let error = ask(body.clone()).await;
         assert_eq!(error["pointer"], pointer, "{body} {error}");
         let detail = error["detail"].as_str().expect("a detail");
-        assert!(detail.contains(said) && !detail.contains("s3cret"), "{body} {error}");
+        assert!(detail.contains(printed) && !detail.contains("s3cret"), "{body} {error}");
     }
 }
 
@@ -325,7 +325,7 @@ async fn an_endpoint_of_the_configuration_is_changed_there() {
         .await
         .problem(409);
     assert!(server.stop().success());
-    // The secret is another one: for a day both sign.
+    // The secret is replaced: both sign for a day.
     let other = endpoint("crm", &receiver, "\"job.*\"", "").replace("webhook-secret-key", "another-secret-key");
     site.configure(&other);
     let server = site.start();
@@ -339,7 +339,7 @@ async fn an_endpoint_of_the_configuration_is_changed_there() {
         assert_eq!(verified_by_the_library(&got, secret, "raw").await, "job.created");
     }
     assert!(server.stop().success());
-    // No node's configuration names it any more: it may be deleted now, or goes after the grace period.
+    // No node's configuration names it: it may be deleted, and is removed after the grace period.
     site.configure("");
     let server = site.start();
     let client = server.client();
@@ -413,9 +413,9 @@ async fn an_endpoint_that_is_enabled_again_gets_each_delivery_once() {
         client.create_of_type("NoopJob").await;
     }
     receiver.receive(20).await;
-    // What is in flight is still pending: another sender would send it as well.
+    // Deliveries in flight are still pending: another sender would send them as well.
     assert_eq!(client.post_empty(&path(&made, "/disable")).await.status, 200);
-    eventually("the sender is asked to stop", || async {
+    eventually("the sender is requested to stop", || async {
         server.log().contains("released webhook endpoint").then_some(())
     })
     .await;
@@ -469,9 +469,13 @@ async fn a_secret_in_no_standard_encoding_is_rejected_everywhere() {
         ] {
             let site = Site::new(Storage::Sqlite, &config);
             let output = site.command(&["config", "check"]).output().expect("the program runs");
-            let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-            assert!(!output.status.success() && said.contains("whsec_"), "{config} {said}");
-            assert!(secret.len() < 8 || !said.contains(secret), "{said}");
+            let printed =
+                String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+            assert!(
+                !output.status.success() && printed.contains("whsec_"),
+                "{config} {printed}"
+            );
+            assert!(secret.len() < 8 || !printed.contains(secret), "{printed}");
         }
     }
 }
@@ -492,7 +496,7 @@ async fn a_configured_secret_rotates_by_naming_the_previous_one() {
     let shown = shown(&server.client(), "crm").await;
     assert_eq!(shown["previousSecretUntil"], Value::Null);
     assert!(server.stop().success());
-    // Taken out of the configuration it counts no more.
+    // Removed from the configuration, it no longer counts.
     site.configure(&format!("{TYPES}{only}"));
     let server = site.start();
     server.client().create_of_type("NoopJob").await;

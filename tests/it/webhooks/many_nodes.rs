@@ -1,5 +1,5 @@
-//! Webhooks of several servers on one PostgreSQL: each delivery is sent by one of them, and what a dead one held is taken
-//! over.
+//! Webhooks of several servers on one PostgreSQL: each delivery is sent by one of them, and endpoints of a dead one are
+//! taken over.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,10 +29,10 @@ async fn two_nodes_send_each_delivery_once_and_share_the_endpoints() {
         let made = made["jobs"].as_array().expect("jobs").clone();
         ids.extend(made.iter().filter_map(|job| job["id"].as_str().map(str::to_owned)));
     }
-    let told = one.receive(600).await;
+    let delivered = one.receive(600).await;
     two.receive(200).await;
     let mut events: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for got in &told {
+    for got in &delivered {
         events.entry(got.job()).or_default().push(got.event());
     }
     assert_eq!(events.keys().cloned().collect::<BTreeSet<String>>(), ids);
@@ -41,7 +41,7 @@ async fn two_nodes_send_each_delivery_once_and_share_the_endpoints() {
     }
     let completed: BTreeSet<String> = two.got().iter().map(Got::job).collect();
     assert_eq!((completed, two.got().len()), (ids, 200), "each once");
-    // Both nodes know what the other has stored, and which of them sends.
+    // Both nodes know all stored endpoints and their senders.
     let holders: BTreeSet<String> = [shown(&clients[0], "one").await, shown(&clients[1], "two").await]
         .iter()
         .map(|endpoint| endpoint["node"].as_str().expect("a node").to_owned())
@@ -83,7 +83,7 @@ async fn a_node_with_another_configuration_removes_no_endpoint_of_others() {
     let first = site.start();
     let pending = first.client().create_of_type("NoopJob").await;
     old.receive(1).await;
-    // A rolling deployment: the next version names other endpoints, while the first node still runs.
+    // A rolling deployment: the next version names other endpoints while the first node is running.
     let erp = endpoint("erp", &new, "\"job.created\"", "");
     site.configure(&format!("{CONFIG}{grace}{erp}"));
     let second = site.start();
@@ -95,7 +95,7 @@ async fn a_node_with_another_configuration_removes_no_endpoint_of_others() {
     let named = shown(&client, "crm").await["id"].as_str().expect("an id").to_owned();
     let delete = client.request(reqwest::Method::DELETE, &format!("/webhooks/endpoints/{named}"));
     client.send(delete).await.problem(409);
-    // The last node that names it ends: what is pending is still delivered, nothing new is sent, then it is gone.
+    // The last node that names it leaves: pending deliveries are sent, no new ones are created, then it is removed.
     assert!(first.stop().success());
     eventually("it receives no new events", || async {
         (shown(&client, "crm").await["events"] == json!([])).then_some(())
@@ -105,7 +105,7 @@ async fn a_node_with_another_configuration_removes_no_endpoint_of_others() {
     new.receive_where("the later job", |got| got.job() == later).await;
     old.otherwise(Answer::OK);
     for job in [&pending, &both] {
-        old.receive_where("what was pending", |got| got.is_taken && got.job() == *job)
+        old.receive_where("the pending delivery", |got| got.is_taken && got.job() == *job)
             .await;
     }
     eventually("it is removed", || async {
@@ -123,7 +123,7 @@ async fn an_endpoint_that_one_node_creates_receives_every_later_event_of_another
     let site = Site::new(Storage::Postgres, &config);
     let servers = [site.start(), site.start()];
     let (first, second) = (servers[0].client(), servers[1].client());
-    // The queue has a row, and the second node has committed without endpoints: it has no reason to look for any.
+    // The queue exists, and the second node has committed without endpoints: it has no reason to read them.
     let warm = second.create_of_type("NoopJob").await;
     second.wait_finished(&warm).await;
     for receiver in &receivers {
@@ -147,7 +147,7 @@ async fn an_endpoint_that_one_node_creates_receives_every_later_event_of_another
             }
         }
     }
-    // One that is removed on one node receives nothing that another commits later.
+    // An endpoint that is removed on one node receives no events of later commits on another.
     let list = first.get("/webhooks/endpoints").await.json();
     for endpoint in list["endpoints"].as_array().expect("endpoints") {
         let path = format!("/webhooks/endpoints/{}", endpoint["id"].as_str().expect("an id"));

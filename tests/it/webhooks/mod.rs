@@ -1,4 +1,4 @@
-//! Webhooks: deliveries, their signatures, and receivers that fail.
+//! Webhooks: deliveries, signatures and failing receivers.
 
 pub(crate) mod data_sync;
 pub(crate) mod egress;
@@ -25,7 +25,7 @@ pub const TYPES: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n\
     [job_types.EchoJob]\nhandler = { command = { program = \"cat\" } }\n\
     [job_types.FailingJob]\nmax_retries = 1\nretry_delay = \"00:00:00\"\nhandler = { command = { program = \"false\" } }\n";
 
-/// An endpoint of a configuration, with retries after a twentieth of a second.
+/// A configured endpoint with retries after 50 ms.
 pub fn endpoint(name: &str, receiver: &Receiver, events: &str, more: &str) -> String {
     format!(
         "[[webhooks.endpoints]]\nname = \"{name}\"\nurl = \"{}\"\nevents = [{events}]\nsecret = \"webhook-secret-key\"\n\
@@ -48,7 +48,7 @@ fn hex_hmac(key: &str, body: &[u8]) -> String {
     text
 }
 
-/// The endpoint of this name, as the API shows it.
+/// The endpoint with this name from the API.
 pub async fn shown(client: &Client, name: &str) -> Value {
     let list = client.get("/webhooks/endpoints").await.json();
     let endpoints = list["endpoints"].as_array().expect("a list").clone();
@@ -56,14 +56,14 @@ pub async fn shown(client: &Client, name: &str) -> Value {
     found.unwrap_or_else(|| panic!("no endpoint {name}"))
 }
 
-/// Deliveries of an endpoint, the newest first.
+/// Deliveries of an endpoint, newest first.
 pub async fn deliveries(client: &Client, name: &str) -> Vec<Value> {
     let id = shown(client, name).await["id"].as_str().expect("an id").to_owned();
     let list = client.get(&format!("/webhooks/endpoints/{id}/deliveries")).await.json();
     list["deliveries"].as_array().expect("a list").clone()
 }
 
-/// Verifies a delivery with the library of Standard Webhooks; gives the event that it read.
+/// Verifies a delivery with the Standard Webhooks library and returns the event.
 pub async fn verified_by_the_library(got: &Got, secret: &str, format: &str) -> String {
     let headers: Value = ["webhook-id", "webhook-timestamp", "webhook-signature"]
         .map(|name| (name.to_owned(), json!(got.header(name))))
@@ -117,7 +117,7 @@ async fn a_completed_job_is_delivered_in_the_references_format_and_can_be_verifi
             .as_str()
             .is_some_and(|text| text.starts_with("00:00:"))
     );
-    // The header is over the bytes as they came; the member over those without it.
+    // The header signs the received bytes; the member signs them without itself.
     let expected = hex_hmac("webhook-secret-key", &got.body);
     assert_eq!(got.header("x-tickerq-signature"), Some(expected.as_str()));
     let text = String::from_utf8(got.body.clone()).expect("text");
@@ -157,12 +157,12 @@ async fn an_endpoint_receives_its_events_in_the_order_of_each_job() {
     let waiting = waiting["id"].as_str().expect("an id").to_owned();
     client.post_empty(&format!("/jobs/{waiting}/cancel")).await;
     all.receive(13).await;
-    let told: BTreeMap<String, Vec<String>> = all.got().iter().fold(BTreeMap::new(), |mut told, got| {
+    let delivered: BTreeMap<String, Vec<String>> = all.got().iter().fold(BTreeMap::new(), |mut delivered, got| {
         let about = got.json()["data"]["jobId"].as_str().unwrap_or("queue").to_owned();
-        told.entry(about).or_default().push(got.event());
-        told
+        delivered.entry(about).or_default().push(got.event());
+        delivered
     });
-    let of = |about: &str| told[about].iter().map(String::as_str).collect::<Vec<_>>();
+    let of = |about: &str| delivered[about].iter().map(String::as_str).collect::<Vec<_>>();
     assert_eq!(
         of(&failing),
         [
@@ -211,11 +211,11 @@ async fn a_receiver_that_does_not_behave_is_tried_again_under_the_same_id() {
     assert_eq!(delivery["attempts"], 6);
     assert_eq!(delivery["error"], Value::Null);
     assert_eq!(delivery["response"]["status"], 200);
-    // The waits grow: 50, 100, 200, 400 ms.
+    // The delays grow: 50, 100, 200, 400 ms.
     let wait = |index: usize| got[index + 1].at - got[index].at;
     assert!(wait(0) >= Duration::from_millis(50), "{:?}", wait(0));
     assert!(wait(2) >= Duration::from_millis(200), "{:?}", wait(2));
-    // The next event of the endpoint comes after everything that was due before it.
+    // The next event of the endpoint follows all deliveries that were due before it.
     let next = client.create_of_type("NoopJob").await;
     receiver.receive_where("the next job", |got| got.job() == next).await;
     assert_eq!(receiver.got().len(), 7, "a delivered message is not sent again");
@@ -258,7 +258,7 @@ async fn a_retry_after_of_an_endpoint_is_honored() {
         (deliveries(&client, "crm").await[0]["attempts"] == 1).then_some(())
     })
     .await;
-    // Other deliveries wait as well.
+    // Other deliveries are pending as well.
     client.create_of_type("NoopJob").await;
     let got = receiver.receive(3).await;
     assert!(
@@ -300,7 +300,7 @@ async fn killed_again_and_again(storage: Storage) {
     for round in 0..4_u64 {
         let server = site.start();
         let client = server.client();
-        // Some are delivered late: they are in storage or in flight when the server dies.
+        // Some are delivered late: they are in storage or in flight when the server is killed.
         receiver.script((0..20).map(|number| match number % 4 {
             0 => Answer::Slow(Duration::from_millis(120)),
             1 => Answer::Closes,
@@ -312,14 +312,14 @@ async fn killed_again_and_again(storage: Storage) {
             let made = made["jobs"].as_array().expect("jobs").clone();
             acknowledged.extend(made.iter().filter_map(|job| job["id"].as_str().map(str::to_owned)));
         }
-        // The moment of the kill is the subject, another one in each round.
+        // The time of the kill is the subject and differs in each round.
         tokio::time::sleep(Duration::from_millis(23 * round)).await;
         server.kill();
     }
     let server = site.start();
     eventually("every acknowledged job is delivered", || async {
-        let told: BTreeSet<String> = receiver.got().iter().map(Got::job).collect();
-        acknowledged.is_subset(&told).then_some(())
+        let delivered: BTreeSet<String> = receiver.got().iter().map(Got::job).collect();
+        acknowledged.is_subset(&delivered).then_some(())
     })
     .await;
     let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -328,7 +328,7 @@ async fn killed_again_and_again(storage: Storage) {
     }
     assert!(
         ids.values().all(|ids| ids.len() == 1),
-        "whatever is sent again has the same id"
+        "repeated deliveries have the same id"
     );
     assert!(server.stop().success());
 }

@@ -1,5 +1,5 @@
-//! Attacks on the ends of jobs: forged and guessed lease tokens, workers of other callers, ids of servers, types that servers
-//! run themselves.
+//! Attacks on job results: forged and guessed lease tokens, workers of other callers, ids of servers, and types that
+//! servers reserve.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage, query_sql, run_sql};
 use crate::harness::tokens::{Signer, now, token};
 
-/// Two keys of one name, a key of another, one that may administrate as well.
+/// Two keys of one name, a key of another, and one with `admin`.
 const KEYS: &str = r#"
 [api]
 require_authentication = true
@@ -61,7 +61,7 @@ fn text<'a>(job: &'a Value, field: &str) -> &'a str {
     job[field].as_str().expect("text")
 }
 
-/// Every call of a worker over REST, with what it sends.
+/// Every call of a worker over REST with its body.
 fn calls(worker: &str, job: &str, token: &str) -> Vec<(Method, String, Value)> {
     let held = json!({ "jobId": job, "leaseToken": token });
     let post = |what: &str, body: Value| (Method::POST, format!("/workers/{worker}/{what}"), body);
@@ -95,7 +95,7 @@ fn mutations(worker: &str, job: &str, token: &str) -> Vec<String> {
     ]
 }
 
-/// Checks that every call of a worker is refused, with this status and this code.
+/// Checks that every call of a worker is rejected with this status and code.
 async fn all_refused(client: &Client, worker: &str, job: &str, token: &str, (status, code): (u16, &str)) {
     for (method, path, body) in calls(worker, job, token) {
         let request = client.request(method.clone(), &path);
@@ -125,7 +125,7 @@ async fn the_id_of_a_server_is_no_worker(storage: Storage) {
         all_refused(&client, &node, &id, &token, (404, "not-found")).await;
     }
     client.get(&format!("/workers/{node}")).await.problem(404);
-    // Nor is it taken by a registration.
+    // Nor does a registration take it over.
     let declaration = json!({ "id": node, "name": "w", "types": ["MailJob"] });
     client.post("/workers", declaration).await.problem(400);
     let nodes = client.get("/nodes").await.json();
@@ -194,7 +194,7 @@ async fn a_token_is_good_for_the_attempt_that_was_leased_with_it_alone() {
             complete(&client, &worker, &first, &wrong).await.problem(400);
         }
     }
-    // The token is right, but of another worker.
+    // A valid token of another worker.
     complete(&client, &other, &first, token).await.problem(409);
     let job = client.job(&first).await;
     assert_eq!(
@@ -235,7 +235,7 @@ async fn a_worker_belongs_to_the_key_that_registered_it() {
     let leased = lease(&owner, &worker).await;
     let token = text(&leased, "leaseToken");
     all_refused(&other, &worker, &id, token, (403, "forbidden")).await;
-    // Administrators do not end its jobs either.
+    // Administrators can't complete its jobs either.
     complete(&admin, &worker, &id, token).await.problem(403);
     assert_eq!(admin.job(&id).await["status"], "running");
     for reader in [&other, &admin, &owner, &rotated] {
@@ -244,10 +244,10 @@ async fn a_worker_belongs_to_the_key_that_registered_it() {
     }
     let second = register(&admin, &["MailJob"]).await;
     owner.get(&format!("/workers/{second}")).await.problem(403);
-    // The key that takes the place of an older one has its name.
+    // The key that replaces an older one has its name.
     let done = complete(&rotated, &worker, &id, token).await;
     assert_eq!(done.json()["stored"], 1, "{}", done.text);
-    // An administrator may remove it: what it runs is handed back, and nothing is forged.
+    // An administrator may remove it: its jobs are returned, and no result is forged.
     let id = text(&other.post("/jobs", json!({ "type": "MailJob" })).await.json(), "id").to_owned();
     lease(&owner, &worker).await;
     let removed = admin
@@ -340,7 +340,7 @@ async fn a_worker_leases_no_jobs_of_types_that_a_server_runs() {
     let query = "mutation { registerWorker(input: {name: \"w\", types: [\"LocalJob\"]}) { id } }";
     let answer = client.graphql(&json!({ "query": query })).await;
     assert_eq!(answer["errors"][0]["extensions"]["code"], "validation", "{answer}");
-    // Jobs of a type that allows it run on workers beside the server.
+    // Jobs of a shared type run on workers beside the server.
     client.post_empty("/queues/default/pause").await;
     let id = client.create_of_type("SharedJob").await;
     let worker = register(&client, &["SharedJob"]).await;
@@ -361,7 +361,7 @@ async fn a_worker_receives_the_types_that_another_server_has_reserved_since() {
         register(&client, &["LocalJob"]).await,
     );
     site.configure(LOCAL);
-    // A call that waits is refused as well, although the type was free when it began.
+    // A waiting call is rejected as well, although the type was free when it started.
     let waiting = {
         let (client, path) = (client.clone(), format!("/workers/{one}/lease"));
         tokio::spawn(async move { client.post(&path, json!({ "wait": "00:00:30" })).await })
@@ -392,7 +392,7 @@ async fn a_worker_receives_the_types_that_another_server_has_reserved_since() {
     let query = format!("{{ worker(id: \"{both}\") {{ refusedTypes }} }}");
     let shown = client.graphql(&json!({ "query": query })).await;
     assert_eq!(shown["data"]["worker"]["refusedTypes"], json!(["LocalJob"]), "{shown}");
-    // Jobs of its other types are its own as before.
+    // Its other types are unaffected.
     let id = client.create_of_type("MailJob").await;
     let leased = lease(both).await.json();
     assert_eq!(leased["jobs"][0]["jobId"], id, "{leased}");

@@ -65,7 +65,7 @@ async fn completes_jobs(storage: Storage) {
     let problem = client.post(&worker.path("complete"), completed).await.problem(409);
     assert_eq!(problem["errors"][1]["pointer"], "#/jobs/1/leaseToken", "{problem}");
     assert_eq!(client.job(&ids[0]).await, job);
-    // A failure is retried, and the next attempt has a token of its own.
+    // A failure is retried, and the next attempt has its own token.
     let failed = json!({ "jobs": [of(&leased[2], json!({ "error": "SMTP timeout", "errorDetail": "at line 3" }))] });
     let response = client.post(&worker.path("fail"), failed.clone()).await;
     assert_eq!(response.json()["stored"], 1, "{}", response.text);
@@ -113,7 +113,7 @@ async fn retry_after_is_the_exact_wait_before_the_next_attempt() {
     for (job_type, retry_after, micros) in [
         ("SlowRetry", "1500ms", 1_500_000),
         ("SlowRetry", "PT1.5S", 1_500_000),
-        // Longer than the policy's.
+        // Longer than the policy's delay.
         ("MailJob", "00:20:00.0000010", 1_200_000_001),
         ("MailJob", "3653.00:00:00", 3_653 * 86_400 * 1_000_000),
     ] {
@@ -156,7 +156,7 @@ async fn a_cancellation_is_returned_by_the_heartbeat() {
     let stopped = json!({ "jobs": [of(&leased[0], json!({ "outcome": "cancelled" }))] });
     client.post(&worker.path("fail"), stopped).await;
     assert_eq!(client.job(&stopping).await["status"], "cancelled");
-    // A job that is not stopped is cancelled when its grace period is over.
+    // A job that does not stop is cancelled when its grace period has elapsed.
     eventually("the job is taken from the worker", || async {
         let heartbeat = worker.heartbeat(&leased_of(&leased[1..])).await;
         (heartbeat["lost"] == json!([ignoring])).then_some(())

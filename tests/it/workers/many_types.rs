@@ -1,18 +1,17 @@
-//! Workers of many types on servers with many queues: what a lease call costs follows what is due.
-
-use std::time::Duration;
+//! Workers with many types and servers with many queues: the cost of a lease depends on the due jobs only.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
 use crate::harness::server::{Site, Storage};
+use crate::workers::WAITING;
 
-const CONFIG: &str = "[metrics]\nenable_prometheus_export = true\n";
+const CONFIG: &str = "[metrics]\nenable_prometheus_export = true\n[log]\nlevel = \"info,tickerq::runtime=trace\"\n";
 const QUEUES: usize = 60;
 const TYPES: usize = 40;
 
-/// Number of transactions that this server has committed.
+/// Number of this server's committed transactions.
 async fn commits(client: &Client) -> f64 {
     let text = client.send(client.at_root(Method::GET, "/metrics")).await.text;
     let line = text
@@ -33,7 +32,7 @@ async fn many(storage: Storage) {
     let site = Site::new(storage, CONFIG);
     let server = site.start();
     let client = server.client();
-    // In every queue one job is due that no worker runs, and one of the worker's types is not due yet in a few.
+    // Each queue has a due job that no worker runs, and a few have one of the worker's types that is not due yet.
     let mut jobs: Vec<Value> = (0..QUEUES)
         .map(|queue| json!({ "type": "Unhandled", "queue": format!("q{queue}") }))
         .collect();
@@ -58,15 +57,16 @@ async fn many(storage: Storage) {
         made < 100.0,
         "{made} transactions for nothing: more than the few queues that have jobs of its types"
     );
-    // A job in any of the queues is found at once, whether the call waits or not.
+    // A job in any queue is found at once, with and without waiting.
     let create = |queue: &'static str| {
         let client = client.clone();
         async move { client.create(json!({ "type": "T31", "queue": queue })).await["id"].clone() }
     };
     let id = create("q41").await;
     assert_eq!(lease(&client, worker, json!({ "max": 10 })).await[0]["jobId"], id);
+    let waits = server.logged(WAITING);
     let creating = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.until_logged(WAITING, waits + 1).await;
         create("a-new-queue").await
     };
     let (leased, id) = tokio::join!(lease(&client, worker, json!({ "max": 10, "wait": "30s" })), creating);

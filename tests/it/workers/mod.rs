@@ -1,4 +1,4 @@
-//! `/workers`: remote programs that lease jobs, run them, and report the outcomes.
+//! `/workers`: remote programs that lease jobs, run them and report the results.
 
 pub(crate) mod access;
 pub(crate) mod attempts;
@@ -12,7 +12,13 @@ use serde_json::{Value, json};
 
 use crate::harness::client::Client;
 
+/// Log text of a lease call that waits.
+const WAITING: &str = "no due jobs for the worker, waiting";
+
 const CONFIG: &str = r#"
+[log]
+level = "info,tickerq::runtime=trace"
+
 [jobs]
 cancel_grace = "00:00:01"
 

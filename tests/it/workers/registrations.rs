@@ -1,4 +1,4 @@
-//! Registrations of a hostile caller: many workers, with long names.
+//! Registrations by a hostile caller: many workers with long names.
 
 use std::fs;
 
@@ -13,13 +13,13 @@ fn with_key(server: &Server, name: &str) -> Client {
     server.client().with_token(&format!("tq_{name}-key-for-tests"))
 }
 
-/// Different names of so many characters.
+/// Distinct names of this length.
 fn names(worker: usize, count: usize, length: usize) -> Vec<String> {
     let name = |number: usize| format!("{:0>1$}", format!("{worker}x{number}"), length);
     (0..count).map(name).collect()
 }
 
-/// The greatest memory that a server has had, in bytes.
+/// Peak memory of a server in bytes.
 fn peak(server: &Server) -> usize {
     let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the server runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -63,7 +63,7 @@ async fn workers_per_caller_over(storage: Storage) {
     let server = site.start();
     let (all, other) = (with_key(&server, "all"), with_key(&server, "other"));
     let worker = json!({"name": "w", "types": ["A"]});
-    // All at once: no more than the limit are registered.
+    // Concurrently: no more than the limit are registered.
     let mut together = tokio::task::JoinSet::new();
     for _ in 0..12 {
         let (all, worker) = (all.clone(), worker.clone());
@@ -84,7 +84,7 @@ async fn workers_per_caller_over(storage: Storage) {
     let error = &all.graphql(&json!({"query": mutation})).await["errors"][0];
     assert_eq!(error["extensions"]["code"], "too-many-requests", "{error}");
     assert_eq!(other.post("/workers", worker.clone()).await.status, StatusCode::CREATED);
-    // One that leaves makes room.
+    // A worker that leaves frees its place.
     let own = all.get("/workers").await.json();
     let id = own["workers"][0]["id"].as_str().expect("an id");
     let left = all.send(all.request(Method::DELETE, &format!("/workers/{id}"))).await;
@@ -111,7 +111,7 @@ async fn lists_are_bounded_over(storage: Storage) {
     let server = site.start();
     let client = server.client();
     for number in 0..WORKERS {
-        // As many pairs of a type and a queue as the names allow.
+        // As many pairs of type and queue as the names allow.
         let worker = json!({"name": format!("w{number}"), "types": names(number, 1_000, 16), "queues": names(number, 1_000, 16)});
         let created = client.post("/workers", worker).await;
         assert_eq!(created.status, StatusCode::CREATED, "{:.300}", created.text);
@@ -122,7 +122,7 @@ async fn lists_are_bounded_over(storage: Storage) {
     let query = json!({"query": "{ workers { id types queues } }"});
     let error = &client.graphql(&query).await["errors"][0];
     assert_eq!(error["extensions"]["code"], "too-large", "{error}");
-    // Page by page each worker is read once, in the order of registration.
+    // Each worker is on exactly one page, in the order of registration.
     let mut read = Vec::new();
     let mut after = String::new();
     loop {
@@ -166,7 +166,7 @@ async fn lists_are_bounded_over(storage: Storage) {
     for query in ["limit=0", "limit=1001", "after=x", "offset=1"] {
         client.get(&format!("/workers?{query}")).await.problem(400);
     }
-    // What jobs of unknown types have the server read is bounded too.
+    // Reads that jobs of unknown types cause are bounded, too.
     for number in 0..20 {
         client.create(json!({"type": format!("Unknown{number}")})).await;
     }

@@ -149,7 +149,7 @@ async fn reports_of_workers_are_validated() {
         let problem = client.post(&worker.path(path), body).await.problem(400);
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{problem}");
     }
-    // A job that is not leased can't be completed.
+    // A job without a lease can't be completed.
     client
         .post(&worker.path("complete"), json!({ "jobs": [end] }))
         .await

@@ -51,7 +51,7 @@ pub struct Observations {
 }
 
 /// The problems in these observations. The write queue is a problem from half of its limit.
-pub fn evaluate(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
+pub fn evaluate(observations: Observations, rules: &HealthRules) -> Vec<HealthReason> {
     let Observations {
         is_storage_unavailable,
         storage_fault,
@@ -68,7 +68,7 @@ pub fn evaluate(seen: Observations, rules: &HealthRules) -> Vec<HealthReason> {
         disk,
         blocked_handlers,
         blocked_types,
-    } = seen;
+    } = observations;
     let mut reasons = Vec::new();
     match storage_fault {
         Some(fault) => reasons.push(HealthReason::of_fault(fault)),

@@ -22,8 +22,8 @@ fn healthy() -> Observations {
     }
 }
 
-fn codes(seen: Observations) -> Vec<&'static str> {
-    let reasons = evaluate(seen, &HealthRules::default());
+fn codes(observations: Observations) -> Vec<&'static str> {
+    let reasons = evaluate(observations, &HealthRules::default());
     reasons.iter().map(HealthReason::code).collect()
 }
 
@@ -36,7 +36,7 @@ fn no_problem_is_found_up_to_the_thresholds() {
 #[test]
 fn each_rule_has_its_reason() {
     let queue = QueueName::default();
-    for (seen, code) in [
+    for (observations, code) in [
         (
             Observations {
                 is_storage_unavailable: true,
@@ -123,7 +123,7 @@ fn each_rule_has_its_reason() {
             "wal-grows",
         ),
     ] {
-        assert_eq!(codes(seen), [code]);
+        assert_eq!(codes(observations), [code]);
     }
     let few = Observations {
         ended_lately: 19,
@@ -142,19 +142,19 @@ fn a_fault_of_storage_replaces_the_reason_of_unavailable_storage() {
         (StorageFault::ReadOnly, "storage-read-only"),
         (StorageFault::Full, "disk-full"),
     ] {
-        let seen = Observations {
+        let observations = Observations {
             is_storage_unavailable: true,
             storage_fault: Some(fault),
             disk: Some(DiskRoom { free: 1, total: 1_000 }),
             ..healthy()
         };
-        let reasons = evaluate(seen, &HealthRules::default());
+        let reasons = evaluate(observations, &HealthRules::default());
         let reported: Vec<_> = reasons
             .iter()
             .map(HealthReason::code)
             .filter(|reported| *reported == code)
             .collect();
-        assert_eq!(reported, [code], "once, whatever else shows it");
+        assert_eq!(reported, [code], "reported once, with all its symptoms");
         let health = Health::of(reasons);
         assert_eq!(health.state, HealthState::Unhealthy);
         assert_ne!(health.reasons[0], HealthReason::StorageUnavailable);
@@ -194,14 +194,14 @@ fn other_figures_of_the_same_reason_are_not_reported() {
 /// The reports at each of these seconds, with a full write queue at the seconds in `busy`.
 fn reports(seconds: &[u64], busy: &[u64]) -> Vec<bool> {
     let (mut watch, rules) = (HealthWatch::default(), HealthRules::default());
-    let look = |second: &u64| {
+    let check = |second: &u64| {
         let found = busy
             .contains(second)
             .then_some(HealthReason::WriteBacklog { pending_rows: 9 });
         let health = watch.update(found.into_iter().collect(), Duration::from_secs(*second), &rules);
         health.state == HealthState::Degraded
     };
-    seconds.iter().map(look).collect()
+    seconds.iter().map(check).collect()
 }
 
 #[test]

@@ -363,9 +363,9 @@ async fn live_updates(client: &Client) {
     assert_eq!(events.next().await.expect("a message").kind, "connected");
     let job = client.schedule(NewJob::of_type("NoopJob")).await.expect("a job");
     for status in ["pending", "running", "completed"] {
-        let told = events.next().await.expect("a message");
+        let event = events.next().await.expect("a message");
         assert_eq!(
-            (told.kind.as_str(), &told.data["jobId"], &told.data["status"]),
+            (event.kind.as_str(), &event.data["jobId"], &event.data["status"]),
             ("job-status-changed", &json!(job.id.to_string()), &json!(status))
         );
     }

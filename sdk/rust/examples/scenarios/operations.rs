@@ -28,7 +28,7 @@ pub(crate) async fn changes(client: &Client) {
 }
 
 pub(crate) async fn webhook_endpoints(client: &Client, url: &str) {
-    // The server's own address, which accepts no webhooks: each delivery fails.
+    // The server's own address accepts no webhooks: each delivery fails.
     let options = WebhookEndpointOptions {
         name: Some("scenario".to_owned()),
         events: Some(vec!["job.completed".to_owned()]),

@@ -7,7 +7,7 @@ use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::domain::events::event::Event;
 use crate::domain::events::filter::EventClause;
-use crate::service::events::{EventStream, Heard};
+use crate::service::events::{EventStream, StreamItem};
 
 /// The future events that match a clause.
 pub(super) async fn subscribe(ctx: &Context<'_>, clause: EventClause) -> Result<EventStream> {
@@ -19,19 +19,19 @@ pub(super) async fn subscribe(ctx: &Context<'_>, clause: EventClause) -> Result<
 pub(super) fn results<T>(events: EventStream, map: impl Fn(&Event) -> Option<T>) -> impl Stream<Item = Result<T>> {
     events.filter_map(move |received| {
         let result = match received {
-            Heard::Event(published) => map(published.event()).map(Ok),
-            Heard::Lagged { missed } => Some(Err(lagged(missed))),
+            StreamItem::Event(published) => map(published.event()).map(Ok),
+            StreamItem::Lagged { dropped } => Some(Err(lagged(dropped))),
         };
         std::future::ready(result)
     })
 }
 
 /// Error of dropped events.
-fn lagged(missed: usize) -> Error {
+fn lagged(dropped: usize) -> Error {
     let mut extensions = errors::extensions("lagged", false);
-    extensions.set("missed", missed);
+    extensions.set("missed", dropped);
     Error {
-        message: format!("{missed} events were dropped because the client is too slow"),
+        message: format!("{dropped} events were dropped because the client is too slow"),
         source: None,
         extensions: Some(extensions),
     }

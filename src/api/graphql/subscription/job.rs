@@ -15,7 +15,7 @@ use crate::domain::events::filter::EventClause;
 use crate::domain::job::Job as DomainJob;
 use crate::domain::values::id::JobId;
 use crate::service::error::ServiceError;
-use crate::service::events::{EventStream, Heard};
+use crate::service::events::{EventStream, StreamItem};
 use crate::service::jobs::Jobs;
 
 #[derive(Default)]
@@ -75,7 +75,7 @@ impl JobWatch {
     async fn next(&mut self) -> Option<Result<Arc<DomainJob>, ServiceError>> {
         loop {
             let job = match self.events.next().await? {
-                Heard::Event(published) => match published.event() {
+                StreamItem::Event(published) => match published.event() {
                     Event::Job {
                         kind: JobEventKind::Deleted,
                         ..
@@ -87,7 +87,7 @@ impl JobWatch {
                     | Event::SystemMetrics(_)
                     | Event::SystemAlert { .. } => continue,
                 },
-                Heard::Lagged { .. } => match self.jobs.get(&self.caller, self.id).await {
+                StreamItem::Lagged { .. } => match self.jobs.get(&self.caller, self.id).await {
                     Ok(job) => job,
                     Err(ServiceError::NoSuchJob { .. }) => return None,
                     Err(error) => return Some(Err(error)),

@@ -171,7 +171,7 @@ pub(crate) fn respond(
     };
     let preamble = Some(framing.preamble()).filter(|bytes| !bytes.is_empty()).map(Ok);
     let parts = stream::iter(preamble).chain(stream::unfold(running, Running::next));
-    let parts = parts.take_until(realtime.shutdown().begun());
+    let parts = parts.take_until(realtime.shutdown().started());
     let mut response = HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, framing.form().content_type()))
         .insert_header((CACHE_CONTROL, "no-cache, no-store"))

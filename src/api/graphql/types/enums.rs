@@ -295,7 +295,8 @@ pub(in super::super) enum WebhookEndpointSource {
 #[graphql(remote = "DisabledReason")]
 pub(in super::super) enum WebhookDisabledReason {
     /// A caller disabled it.
-    Asked,
+    #[graphql(name = "ASKED")]
+    Requested,
     /// It responded with 410 Gone.
     Gone,
     /// It failed for too long.

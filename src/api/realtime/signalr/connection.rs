@@ -131,7 +131,7 @@ impl Connection {
             unsent: VecDeque::new(),
             unsent_bytes: 0,
             calls: VecDeque::new(),
-            shutdown: Box::pin(shutdown.begun()),
+            shutdown: Box::pin(shutdown.started()),
             permit,
             waker: None,
             live_credentials,

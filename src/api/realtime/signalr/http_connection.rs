@@ -13,6 +13,7 @@ use actix::{
 };
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use tracing::trace;
 
 use super::connection::{Connection, Limits, Output};
 use super::connection_registry::Registered;
@@ -218,6 +219,7 @@ impl Handler<Fetch> for HttpConnection {
             // The earlier request may have been dropped.
             drop(earlier.send(Fetched::Superseded));
         }
+        trace!("waiting for messages");
         self.wake();
         // A connection that ends drops its fetcher.
         Box::pin(async move { fetched.await.unwrap_or(Fetched::Over) })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::{ActorContext, AsyncContext, Context, Handler, MessageResult, WrapFuture};
+use tracing::debug;
 
 use super::{MAX_EARLY_CANCELS, QueueDispatcher, Source};
 use crate::domain::job::Job;
@@ -19,7 +20,7 @@ impl Handler<JobsReady> for QueueDispatcher {
         let mut has_foreign_types = false;
         match self.ready.source() {
             Source::Memory => {
-                let job_types = &self.parts.job_types;
+                let job_types = &self.deps.job_types;
                 let count = jobs.len();
                 let own: Vec<Arc<Job>> = jobs
                     .into_iter()
@@ -77,11 +78,7 @@ impl Handler<InterruptAttempts> for QueueDispatcher {
     fn handle(&mut self, InterruptAttempts { attempts }: InterruptAttempts, ctx: &mut Context<Self>) {
         for (attempt, (worker, _)) in &self.running {
             if attempts.contains(attempt) {
-                deliver(
-                    &self.parts.workers[*worker],
-                    InterruptAttempt { attempt: *attempt },
-                    ctx,
-                );
+                deliver(&self.deps.workers[*worker], InterruptAttempt { attempt: *attempt }, ctx);
             }
         }
     }
@@ -106,7 +103,7 @@ impl Handler<WorkerIdle> for QueueDispatcher {
             // The worker has started, possibly after a panic: its former attempt is no longer running.
             None => self.running.retain(|_, (busy, _)| *busy != worker),
         }
-        if freed_type.is_some_and(|job_type| self.parts.type_limits.is_limited(&job_type)) {
+        if freed_type.is_some_and(|job_type| self.deps.type_limits.is_limited(&job_type)) {
             self.ready.unpark();
             self.notify_limit_freed(ctx);
         }
@@ -119,7 +116,7 @@ impl Handler<CancelAttempt> for QueueDispatcher {
 
     fn handle(&mut self, CancelAttempt { job_id, attempt }: CancelAttempt, ctx: &mut Context<Self>) {
         if let Some((worker, _)) = self.running.get(&(job_id, attempt)) {
-            let worker = self.parts.workers[*worker].clone();
+            let worker = self.deps.workers[*worker].clone();
             // The worker is gone only when the server stops.
             ctx.spawn(
                 async move {
@@ -138,6 +135,8 @@ impl Handler<SetPaused> for QueueDispatcher {
 
     fn handle(&mut self, SetPaused { is_paused }: SetPaused, ctx: &mut Context<Self>) {
         self.is_paused = is_paused;
+        let state = if is_paused { "paused" } else { "resumed" };
+        debug!(queue = %self.deps.settings.name, "queue {} is {state}", self.deps.settings.name);
         self.dispatch(ctx);
     }
 }
@@ -178,7 +177,7 @@ impl Handler<ReportActivity> for QueueDispatcher {
         MessageResult(QueueActivity {
             running: self.running.keys().copied().collect(),
             starting: self.reserved,
-            workers: self.parts.workers.len(),
+            workers: self.deps.workers.len(),
         })
     }
 }

@@ -21,7 +21,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
             limit,
             bytes,
         } = lease;
-        let now = self.parts.clock.now();
+        let now = self.deps.clock.now();
         let mut next_in = None;
         let mut allowed = limit;
         if let Some(bucket) = &mut self.bucket {
@@ -42,7 +42,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
             bucket.take(allowed);
         }
         let claim = Claim {
-            queue: self.parts.settings.name.clone(),
+            queue: self.deps.settings.name.clone(),
             limit: allowed,
             job_types,
             node: worker,
@@ -50,7 +50,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
             bytes: Some(bytes),
         };
         let recorded = self
-            .parts
+            .deps
             .writer
             .write_one(Change::Job(JobChange::Claim(claim)), WritePriority::Client);
         Box::pin(recorded.into_actor(self).map(move |result, queue, _| {

@@ -16,7 +16,7 @@ use crate::storage::change::{Applied, Change, Claim, JobChange};
 
 impl QueueDispatcher {
     pub(super) fn start_from_memory(&mut self, allowed: usize, ctx: &mut Context<Self>) {
-        let limits = &self.parts.type_limits;
+        let limits = &self.deps.type_limits;
         let ready = &mut self.ready;
         let (jobs, permits): (Vec<Arc<Job>>, Vec<ConcurrencyPermit>) =
             std::iter::from_fn(|| ready.pop(|job| limits.acquire(&job.job_type)))
@@ -25,13 +25,13 @@ impl QueueDispatcher {
         if jobs.is_empty() {
             return;
         }
-        let now = self.parts.clock.now();
+        let now = self.deps.clock.now();
         let jobs: Vec<Arc<Job>> = jobs
             .iter()
-            .map(|job| Arc::new(job.start(self.parts.node, now)))
+            .map(|job| Arc::new(job.start(self.deps.node, now)))
             .collect();
         let count = self.reserve(jobs.len());
-        let recorded = self.parts.writer.write_one(
+        let recorded = self.deps.writer.write_one(
             Change::Job(JobChange::Start { jobs: jobs.clone() }),
             WritePriority::Internal,
         );
@@ -76,7 +76,7 @@ impl QueueDispatcher {
                 // Acquired before the claim, so that no more is claimed than may run. If none is available, the
                 // completion of a job of this type sends a notification.
                 let job_type = &group.job_types[0];
-                std::iter::from_fn(|| self.parts.type_limits.acquire(job_type))
+                std::iter::from_fn(|| self.deps.type_limits.acquire(job_type))
                     .take(left)
                     .collect()
             } else {
@@ -94,15 +94,15 @@ impl QueueDispatcher {
         self.claims += 1;
         let arrivals = self.arrivals;
         let claim = Claim {
-            queue: self.parts.settings.name.clone(),
+            queue: self.deps.settings.name.clone(),
             limit: u32::try_from(count).unwrap_or(u32::MAX),
             job_types: Arc::clone(&self.groups[index].job_types),
-            node: self.parts.node,
-            now: self.parts.clock.now(),
+            node: self.deps.node,
+            now: self.deps.clock.now(),
             bytes: None,
         };
         let recorded = self
-            .parts
+            .deps
             .writer
             .write_one(Change::Job(JobChange::Claim(claim)), WritePriority::Internal);
         ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
@@ -162,8 +162,8 @@ impl QueueDispatcher {
             permit,
             is_cancelled,
         };
-        if self.parts.workers[worker].try_send(run).is_err() {
-            error!(queue = %self.parts.settings.name, "worker {worker} rejected a job: its mailbox is full or closed");
+        if self.deps.workers[worker].try_send(run).is_err() {
+            error!(queue = %self.deps.settings.name, "worker {worker} rejected a job: its mailbox is full or closed");
         }
     }
 
@@ -174,14 +174,14 @@ impl QueueDispatcher {
             Ok(Ok(applied)) => format!("unexpected result from storage: {applied:?}"),
             Ok(Err(refused)) => refused.to_string(),
             Err(failure) if failure.is_outage() => {
-                debug!(queue = %self.parts.settings.name, "failed to {what} jobs of queue {}: {failure}", self.parts.settings.name);
+                debug!(queue = %self.deps.settings.name, "failed to {what} jobs of queue {}: {failure}", self.deps.settings.name);
                 self.fetch_from_storage();
                 self.wait(FAILURE_BACKOFF, ctx);
                 return;
             }
             Err(failure) => failure.to_string(),
         };
-        warn!(queue = %self.parts.settings.name, "failed to {what} jobs of queue {}: {reason}", self.parts.settings.name);
+        warn!(queue = %self.deps.settings.name, "failed to {what} jobs of queue {}: {reason}", self.deps.settings.name);
         self.fetch_from_storage();
         self.wait(FAILURE_BACKOFF, ctx);
     }

@@ -103,7 +103,7 @@ impl Handler<NodeDrainChanged> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, NodeDrainChanged { node, is_draining }: NodeDrainChanged, ctx: &mut Context<Self>) {
-        if node != self.parts.node || self.is_drained == is_draining {
+        if node != self.deps.node || self.is_drained == is_draining {
             return;
         }
         self.is_drained = is_draining;
@@ -123,7 +123,7 @@ impl Handler<StopDispatching> for QueueRegistry {
 
     fn handle(&mut self, StopDispatching: StopDispatching, ctx: &mut Context<Self>) {
         self.is_draining = true;
-        self.parts.arrivals.close();
+        self.deps.job_waiters.close();
         for queue in self.queues.values() {
             deliver(&queue.address, StopDispatching, ctx);
         }
@@ -147,11 +147,11 @@ impl Handler<ReportAllActivity> for QueueRegistry {
     fn handle(&mut self, ReportAllActivity: ReportAllActivity, _: &mut Context<Self>) -> Self::Result {
         let queues = self.queues.clone();
         Box::pin(async move {
-            let asked = queues.into_iter().map(|(name, queue)| async move {
+            let targets = queues.into_iter().map(|(name, queue)| async move {
                 // A queue that is being restarted has no activity.
                 (name, queue.address.send(ReportActivity).await.unwrap_or_default())
             });
-            join_all(asked).await.into_iter().collect()
+            join_all(targets).await.into_iter().collect()
         })
     }
 }

@@ -14,7 +14,7 @@ use crate::storage::change::ByteLimit;
 
 /// Maximum number of queues that are queried without reading the due types from storage first.
 const MAX_QUEUES_WITHOUT_READ: usize = 4;
-const TYPES_ASKED_DIRECTLY: usize = 16;
+const MAX_TYPES_WITHOUT_READ: usize = 16;
 
 impl Handler<LeaseFromQueues> for QueueRegistry {
     type Result = ResponseFuture<Result<Leased, LeaseError>>;
@@ -24,7 +24,7 @@ impl Handler<LeaseFromQueues> for QueueRegistry {
         LeaseFromQueues { queues, lease, since }: LeaseFromQueues,
         _: &mut Context<Self>,
     ) -> Self::Result {
-        let mut asked: Vec<(QueueName, Addr<QueueDispatcher>)> = if queues.is_empty() {
+        let mut targets: Vec<(QueueName, Addr<QueueDispatcher>)> = if queues.is_empty() {
             let running = self.queues.iter();
             running
                 .map(|(name, queue)| (name.clone(), queue.address.clone()))
@@ -36,13 +36,13 @@ impl Handler<LeaseFromQueues> for QueueRegistry {
             }
             running
         };
-        let reads_first = asked.len() > MAX_QUEUES_WITHOUT_READ || lease.job_types.len() > TYPES_ASKED_DIRECTLY;
-        let due_types = reads_first.then(|| self.parts.due_types.clone());
+        let reads_first = targets.len() > MAX_QUEUES_WITHOUT_READ || lease.job_types.len() > MAX_TYPES_WITHOUT_READ;
+        let due_types = reads_first.then(|| self.deps.due_types.clone());
         // The first queue changes with each lease, so that no queue starves.
         self.leases = self.leases.wrapping_add(1);
-        if !asked.is_empty() {
-            let first = self.leases % asked.len();
-            asked.rotate_left(first);
+        if !targets.is_empty() {
+            let first = self.leases % targets.len();
+            targets.rotate_left(first);
         }
         Box::pin(async move {
             let mut leased = Leased::default();
@@ -51,7 +51,7 @@ impl Handler<LeaseFromQueues> for QueueRegistry {
                 None => None,
             };
             let wanted: HashSet<&JobType> = lease.job_types.iter().collect();
-            for (name, queue) in asked {
+            for (name, queue) in targets {
                 let job_types = match &due {
                     Some(due) => wanted_in(due, &name, &wanted),
                     None => Arc::clone(&lease.job_types),

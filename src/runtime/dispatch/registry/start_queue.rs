@@ -15,28 +15,28 @@ use crate::runtime::writer::completion_batcher::CompletionBatcher;
 
 impl QueueRegistry {
     pub(super) fn start_queue(&self, name: &QueueName, is_paused: bool) -> RunningQueue {
-        let parts = &self.parts;
-        let settings = parts
+        let deps = &self.deps;
+        let settings = deps
             .configured
             .iter()
             .find(|settings| settings.name == *name)
             .cloned()
             .unwrap_or_else(|| QueueSettings {
                 name: name.clone(),
-                workers: parts.workers_by_default,
+                workers: deps.workers_by_default,
                 pending_max: None,
                 rate_limit: None,
             });
         let workers = usize::try_from(settings.workers.get()).unwrap_or(usize::MAX);
         let slot = ActorSlot::<QueueDispatcher>::new(dispatcher::MAILBOX_CAPACITY + workers);
-        let completions = CompletionBatcher::new(parts.writer.clone());
+        let completions = CompletionBatcher::new(deps.writer.clone());
         let context = AttemptContext {
-            handlers: Arc::clone(&parts.handlers),
-            limits: parts.limits,
-            handler_threads: parts.handler_threads.clone(),
-            cancel_grace: parts.cancel_grace,
-            gate: parts.gate.clone(),
-            traces: parts.traces.clone(),
+            handlers: Arc::clone(&deps.handlers),
+            limits: deps.limits,
+            handler_threads: deps.handler_threads.clone(),
+            cancel_grace: deps.cancel_grace,
+            node_lease: deps.node_lease.clone(),
+            traces: deps.traces.clone(),
         };
         let workers: Arc<[Addr<Worker>]> = (0..workers)
             .map(|index| {
@@ -44,37 +44,37 @@ impl QueueRegistry {
                     queue: slot.address().recipient(),
                     index,
                     completions: completions.clone(),
-                    writer: parts.writer.clone(),
+                    writer: deps.writer.clone(),
                     context: context.clone(),
-                    clock: parts.clock.clone(),
-                    blocked: parts.blocked.clone(),
+                    clock: deps.clock.clone(),
+                    blocked: deps.blocked.clone(),
                 };
                 ActorSlot::new(worker::MAILBOX_CAPACITY).start_one_of_many(
-                    &parts.arbiter,
+                    &deps.arbiter,
                     "Worker",
-                    &parts.supervisor,
+                    &deps.supervisor,
                     || Worker::new(worker),
                 )
             })
             .collect();
-        let job_types: Arc<[JobType]> = parts.handlers.job_types().cloned().collect();
+        let job_types: Arc<[JobType]> = deps.handlers.job_types().cloned().collect();
         let queue = QueueDispatcherDeps {
             settings,
             is_paused,
             is_drained: self.is_drained,
             workers: Arc::clone(&workers),
-            writer: parts.writer.clone(),
+            writer: deps.writer.clone(),
             job_types,
-            type_limits: parts.type_limits.clone(),
-            limit_freed: parts.own_address.clone().recipient(),
-            node: parts.node,
-            clock: parts.clock.clone(),
-            gate: parts.gate.clone(),
-            notifier: parts.notifier.clone(),
-            backlog: parts.backlog.clone(),
-            ready_memory: parts.ready_memory.clone(),
+            type_limits: deps.type_limits.clone(),
+            limit_freed: deps.own_address.clone().recipient(),
+            node: deps.node,
+            clock: deps.clock.clone(),
+            node_lease: deps.node_lease.clone(),
+            notifier: deps.notifier.clone(),
+            backlog: deps.backlog.clone(),
+            ready_memory: deps.ready_memory.clone(),
         };
-        let address = slot.start(&parts.arbiter, "QueueDispatcher", &parts.supervisor, || {
+        let address = slot.start(&deps.arbiter, "QueueDispatcher", &deps.supervisor, || {
             QueueDispatcher::new(queue)
         });
         RunningQueue { address, workers }

@@ -40,7 +40,7 @@ impl QueueRegistry {
         if !self.is_loaded || self.is_draining || self.requested_since_check.is_some() {
             return;
         }
-        let is_configured = |name: &QueueName| self.parts.configured.iter().any(|settings| settings.name == *name);
+        let is_configured = |name: &QueueName| self.deps.configured.iter().any(|settings| settings.name == *name);
         let candidates: Vec<(QueueName, RunningQueue)> = self
             .queues
             .iter()
@@ -51,8 +51,8 @@ impl QueueRegistry {
             return;
         }
         self.requested_since_check = Some(HashSet::new());
-        let repository = Arc::clone(&self.parts.repository);
-        let now = self.parts.clock.now();
+        let repository = Arc::clone(&self.deps.repository);
+        let now = self.deps.clock.now();
         let find = async move {
             let stored = repository.queues(now).await?;
             let stored: HashSet<QueueName> = stored.into_iter().map(|queue| queue.name).collect();

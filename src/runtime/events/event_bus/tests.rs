@@ -71,10 +71,10 @@ fn alert(before: HealthState, after: HealthState) -> Event {
 }
 
 /// A message as text.
-fn word(heard: Heard) -> String {
-    match heard {
-        Heard::Lagged { missed } => format!("missed {missed}"),
-        Heard::Event(published) => match published.event() {
+fn word(item: StreamItem) -> String {
+    match item {
+        StreamItem::Lagged { dropped } => format!("dropped {dropped}"),
+        StreamItem::Event(published) => match published.event() {
             Event::QueueMetrics { metrics, .. } => {
                 format!("{} has {}", metrics.queue.name, metrics.queue.counts.pending)
             }
@@ -101,72 +101,72 @@ impl Bench {
         self.bus.address().send(state).await.expect("a bus");
     }
 
-    async fn listener(&self, topic: Topic, events_behind_max: usize) -> Listening {
-        let listening = self.bus.listener(events_behind_max);
-        assert!(listening.listen_to(EventFilter::all_of(topic)).await);
-        listening
+    async fn subscribe(&self, topic: Topic, event_buffer: usize) -> Subscription {
+        let subscription = self.bus.subscribe(event_buffer);
+        assert!(subscription.select(EventFilter::all_of(topic)).await);
+        subscription
     }
 }
 
-fn heard_by_now(listening: &mut Listening) -> Vec<String> {
+fn received(subscription: &mut Subscription) -> Vec<String> {
     let mut words = Vec::new();
-    while let Ok(heard) = listening.heard.try_recv() {
-        words.push(word(heard));
+    while let Ok(item) = subscription.items.try_recv() {
+        words.push(word(item));
     }
     words
 }
 
 #[actix::test]
-async fn events_come_in_their_order_to_those_who_want_them() {
+async fn matching_events_arrive_in_order() {
     let bench = bench();
-    let mut listening = bench.listener(Topic::Queues, 10).await;
-    let mut other = bench.listener(Topic::Jobs, 10).await;
+    let mut subscription = bench.subscribe(Topic::Queues, 10).await;
+    let mut other = bench.subscribe(Topic::Jobs, 10).await;
     bench.publish([1, 2]).await;
     bench.publish([3]).await;
-    assert_eq!(heard_by_now(&mut listening), ["1", "2", "3"]);
-    assert!(heard_by_now(&mut other).is_empty());
-    assert!(listening.listen_to(EventFilter::all_of(Topic::Jobs)).await);
+    assert_eq!(received(&mut subscription), ["1", "2", "3"]);
+    assert!(received(&mut other).is_empty());
+    assert!(subscription.select(EventFilter::all_of(Topic::Jobs)).await);
     bench.publish([4]).await;
-    assert!(heard_by_now(&mut listening).is_empty(), "the new filter excludes them");
+    assert!(received(&mut subscription).is_empty(), "the new filter excludes them");
 }
 
 #[actix::test]
-async fn interest_is_known_as_long_as_somebody_listens() {
+async fn interest_lasts_as_long_as_there_are_subscribers() {
     let bench = bench();
     assert!(!bench.bus.is_any_in(Topic::Jobs));
-    let first = bench.listener(Topic::Jobs, 10).await;
-    let second = bench.listener(Topic::Jobs, 10).await;
+    let first = bench.subscribe(Topic::Jobs, 10).await;
+    let second = bench.subscribe(Topic::Jobs, 10).await;
     drop(first);
     bench.bus.flush().await;
     assert!(bench.bus.is_any_in(Topic::Jobs));
-    assert!(second.listen_to(EventFilter::all_of(Topic::Queues)).await);
+    assert!(second.select(EventFilter::all_of(Topic::Queues)).await);
     assert!(!bench.bus.is_any_in(Topic::Jobs) && bench.bus.is_any_in(Topic::Queues));
-    assert!(second.listen_to(EventFilter::default()).await);
+    assert!(second.select(EventFilter::default()).await);
     assert!(!bench.bus.is_any_in(Topic::Queues));
 }
 
 #[actix::test]
-async fn a_slow_listener_is_told_how_many_events_it_has_missed_before_it_hears_more() {
+async fn a_slow_subscriber_receives_the_number_of_dropped_events_before_later_ones() {
     let bench = bench();
-    let mut slow = bench.listener(Topic::Queues, 2).await;
-    let mut quick = bench.listener(Topic::Queues, 100).await;
+    let mut slow = bench.subscribe(Topic::Queues, 2).await;
+    let mut quick = bench.subscribe(Topic::Queues, 100).await;
     bench.publish(1..=5).await;
     bench.publish([6]).await;
-    assert_eq!(heard_by_now(&mut slow), ["1", "2"]);
+    assert_eq!(received(&mut slow), ["1", "2"]);
     bench.publish([7]).await;
-    assert_eq!(heard_by_now(&mut slow), ["missed 4", "7"]);
-    assert_eq!(heard_by_now(&mut quick).len(), 7, "the slow subscriber delays no other");
+    assert_eq!(received(&mut slow), ["dropped 4", "7"]);
+    assert_eq!(received(&mut quick).len(), 7, "the slow subscriber delays no other");
     // It is notified of dropped events even when no more are published.
     bench.publish(8..=10).await;
-    assert_eq!(heard_by_now(&mut slow), ["8", "9"]);
-    let told = slow.heard.recv().await.map(word);
-    assert_eq!(told.as_deref(), Some("missed 1"));
+    assert_eq!(received(&mut slow), ["8", "9"]);
+    let total = slow.items.recv().await.map(word);
+    assert_eq!(total.as_deref(), Some("dropped 1"));
 }
 
 #[actix::test]
-async fn a_slow_listener_gets_the_newest_of_each_state() {
+async fn a_slow_subscriber_receives_the_newest_of_each_state() {
     let bench = bench();
-    let mut slow = bench.listener(Topic::QueueMetrics, 1).await;
+    let mut slow = bench.subscribe(Topic::QueueMetrics, 1).await;
     bench
         .publish_state(Topic::QueueMetrics, vec![metrics("a", 1), metrics("b", 1)], true)
         .await;
@@ -178,25 +178,25 @@ async fn a_slow_listener_gets_the_newest_of_each_state() {
         .await;
     let mut words = Vec::new();
     while words.len() < 3 {
-        words.extend(slow.heard.recv().await.map(word));
+        words.extend(slow.items.recv().await.map(word));
     }
     assert_eq!(words, ["a has 1", "a has 2", "b has 3"]);
 }
 
 #[actix::test]
-async fn who_comes_later_is_told_how_things_are_and_nobody_is_told_twice() {
+async fn a_later_subscriber_receives_the_current_states_once() {
     let bench = bench();
-    let mut first = bench.listener(Topic::QueueMetrics, 10).await;
+    let mut first = bench.subscribe(Topic::QueueMetrics, 10).await;
     bench
         .publish_state(Topic::QueueMetrics, vec![metrics("a", 1), metrics("b", 1)], true)
         .await;
-    let mut second = bench.listener(Topic::QueueMetrics, 10).await;
-    assert!(heard_by_now(&mut second).is_empty(), "the sampler determines when");
+    let mut second = bench.subscribe(Topic::QueueMetrics, 10).await;
+    assert!(received(&mut second).is_empty(), "the sampler determines when");
     bench
         .publish_state(Topic::QueueMetrics, vec![metrics("b", 2)], false)
         .await;
-    assert_eq!(heard_by_now(&mut first), ["a has 1", "b has 1", "b has 2"]);
-    assert_eq!(heard_by_now(&mut second), ["b has 2", "a has 1"]);
+    assert_eq!(received(&mut first), ["a has 1", "b has 1", "b has 2"]);
+    assert_eq!(received(&mut second), ["b has 2", "a has 1"]);
     // A further subscription receives only the newly requested states.
     bench
         .publish_state(
@@ -206,10 +206,10 @@ async fn who_comes_later_is_told_how_things_are_and_nobody_is_told_twice() {
         )
         .await;
     let both = [Topic::QueueMetrics, Topic::SystemHealth].map(crate::domain::events::filter::EventClause::all_of);
-    assert!(second.listen_to(EventFilter::from_iter(both)).await);
+    assert!(second.select(EventFilter::from_iter(both)).await);
     bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
     bench.publish_state(Topic::SystemHealth, Vec::new(), false).await;
-    assert_eq!(heard_by_now(&mut second), ["degraded"]);
+    assert_eq!(received(&mut second), ["degraded"]);
     // A recovery is not replayed to subscribers that have not received the failure.
     bench
         .publish_state(
@@ -218,37 +218,37 @@ async fn who_comes_later_is_told_how_things_are_and_nobody_is_told_twice() {
             false,
         )
         .await;
-    let mut third = bench.listener(Topic::SystemHealth, 10).await;
+    let mut third = bench.subscribe(Topic::SystemHealth, 10).await;
     bench.publish_state(Topic::SystemHealth, Vec::new(), false).await;
-    assert_eq!(heard_by_now(&mut second), ["healthy"]);
-    assert!(heard_by_now(&mut third).is_empty());
+    assert_eq!(received(&mut second), ["healthy"]);
+    assert!(received(&mut third).is_empty());
     // A removed queue is not replayed.
     bench
         .publish_state(Topic::QueueMetrics, vec![metrics("a", 5)], true)
         .await;
-    let mut last = bench.listener(Topic::QueueMetrics, 10).await;
+    let mut last = bench.subscribe(Topic::QueueMetrics, 10).await;
     bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
-    assert_eq!(heard_by_now(&mut last), ["a has 5"]);
+    assert_eq!(received(&mut last), ["a has 5"]);
 }
 
 #[actix::test]
-async fn events_that_the_bus_itself_could_not_take_are_counted_as_missed() {
+async fn events_that_the_mailbox_rejects_are_counted_as_dropped() {
     let bench = bench();
-    let mut listening = bench.listener(Topic::Queues, 10_000).await;
+    let mut subscription = bench.subscribe(Topic::Queues, 10_000).await;
     // The bus lives on this thread: it handles nothing before this test waits.
     let sent = u32::try_from(MAILBOX_CAPACITY).expect("a count") + 500;
     for number in 0..sent {
         bench.bus.publish(vec![paused(number)]);
     }
     bench.bus.flush().await;
-    let words = heard_by_now(&mut listening);
-    let missed: usize = words
+    let words = received(&mut subscription);
+    let dropped: usize = words
         .iter()
-        .filter_map(|word| word.strip_prefix("missed ")?.parse::<usize>().ok())
+        .filter_map(|word| word.strip_prefix("dropped ")?.parse::<usize>().ok())
         .sum();
-    let told = words.iter().filter(|word| !word.starts_with("missed")).count();
-    assert!(missed > 0);
-    assert_eq!(missed + told, sent as usize);
+    let total = words.iter().filter(|word| !word.starts_with("dropped")).count();
+    assert!(dropped > 0);
+    assert_eq!(dropped + total, sent as usize);
 }
 
 static WRITTEN: AtomicU32 = AtomicU32::new(0);
@@ -284,61 +284,57 @@ fn an_event_is_written_once_in_each_form() {
 }
 
 #[actix::test]
-async fn of_many_queues_a_new_listener_receives_the_busiest_unless_it_names_queues() {
+async fn of_many_queues_a_new_subscriber_receives_the_busiest_unless_it_names_queues() {
     let bench = bench();
     let queues = || (0..905_u32).map(|number| metrics(&format!("q{number}"), u64::from(number)));
-    let mut first = bench.listener(Topic::QueueMetrics, 2_000).await;
+    let mut first = bench.subscribe(Topic::QueueMetrics, 2_000).await;
     bench.publish_state(Topic::QueueMetrics, queues().collect(), true).await;
-    let mut later = bench.listener(Topic::QueueMetrics, 2_000).await;
-    let naming = bench.bus.listener(2_000);
+    let mut later = bench.subscribe(Topic::QueueMetrics, 2_000).await;
+    let naming = bench.bus.subscribe(2_000);
     let named = crate::domain::events::filter::EventClause {
         queues: (0..150)
             .map(|number| QueueName::parse(&format!("q{number}")).expect("a queue"))
             .collect(),
         ..crate::domain::events::filter::EventClause::all_of(Topic::QueueMetrics)
     };
-    assert!(naming.listen_to(EventFilter::from_iter([named])).await);
+    assert!(naming.select(EventFilter::from_iter([named])).await);
     let mut naming = naming;
     bench
         .publish_state(Topic::QueueMetrics, vec![metrics("q1", 7)], false)
         .await;
-    let heard = heard_by_now(&mut first);
-    assert_eq!(heard.len(), 101, "the busiest, and what has changed since");
-    assert!(heard.contains(&"q904 has 904".to_owned()) && heard.contains(&"q805 has 805".to_owned()));
-    assert_eq!(heard[100], "q1 has 7");
-    assert_eq!(heard_by_now(&mut later).len(), 100);
-    assert_eq!(heard_by_now(&mut naming).len(), 100);
+    let item = received(&mut first);
+    assert_eq!(item.len(), 101, "the busiest, and what has changed since");
+    assert!(item.contains(&"q904 has 904".to_owned()) && item.contains(&"q805 has 805".to_owned()));
+    assert_eq!(item[100], "q1 has 7");
+    assert_eq!(received(&mut later).len(), 100);
+    assert_eq!(received(&mut naming).len(), 100);
     bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
-    assert_eq!(
-        heard_by_now(&mut naming).len(),
-        50,
-        "the queues of its filter, in turns"
-    );
-    assert!(heard_by_now(&mut later).is_empty());
+    assert_eq!(received(&mut naming).len(), 50, "the queues of its filter, in turns");
+    assert!(received(&mut later).is_empty());
 }
 
 #[actix::test]
-async fn of_many_queues_that_change_each_listener_receives_a_part_and_in_turns_all() {
+async fn of_many_changed_queues_a_subscriber_receives_a_part_at_a_time() {
     let bench = bench();
     let queues = |round: u64| (0..905_u64).map(move |number| metrics(&format!("q{number}"), number * 1_000 + round));
     bench
         .publish_state(Topic::QueueMetrics, queues(0).collect(), true)
         .await;
-    let mut listening = bench.listener(Topic::QueueMetrics, 2_000).await;
+    let mut subscription = bench.subscribe(Topic::QueueMetrics, 2_000).await;
     bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
-    heard_by_now(&mut listening);
+    received(&mut subscription);
     let mut seen: HashMap<String, u64> = HashMap::new();
     for round in 1..=20 {
         bench
             .publish_state(Topic::QueueMetrics, queues(round).collect(), false)
             .await;
-        let heard = heard_by_now(&mut listening);
-        assert_eq!(heard.len(), 100, "round {round}");
+        let item = received(&mut subscription);
+        assert_eq!(item.len(), 100, "round {round}");
         assert!(
-            heard.contains(&format!("q904 has {}", 904_000 + round)),
+            item.contains(&format!("q904 has {}", 904_000 + round)),
             "the busiest one is always current"
         );
-        for word in heard {
+        for word in item {
             let (queue, jobs) = word.split_once(" has ").expect("a queue");
             let jobs: u64 = jobs.parse().expect("a number");
             assert_eq!(jobs % 1_000, round, "the newest state, not the pending one");
@@ -350,11 +346,11 @@ async fn of_many_queues_that_change_each_listener_receives_a_part_and_in_turns_a
     let mut last: HashMap<String, u64> = HashMap::new();
     for _ in 0..12 {
         bench.publish_state(Topic::QueueMetrics, Vec::new(), false).await;
-        for word in heard_by_now(&mut listening) {
+        for word in received(&mut subscription) {
             let (queue, jobs) = word.split_once(" has ").expect("a queue");
             assert!(last.insert(queue.to_owned(), jobs.parse().expect("a number")).is_none());
         }
     }
     assert!(last.values().all(|jobs| jobs % 1_000 == 20));
-    assert!(heard_by_now(&mut listening).is_empty());
+    assert!(received(&mut subscription).is_empty());
 }

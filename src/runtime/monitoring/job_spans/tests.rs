@@ -19,10 +19,10 @@ const NOT_SAMPLED: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-
 
 fn started(traces: &Traces, jobs: &[Arc<Job>]) {
     let change = Change::Job(JobChange::Start { jobs: jobs.to_vec() });
-    traces.note(&change, &Applied::Started(vec![true; jobs.len()]), DateTime::UNIX_EPOCH);
+    traces.record(&change, &Applied::Started(vec![true; jobs.len()]), DateTime::UNIX_EPOCH);
 }
 
-fn heard(receiver: &mut mpsc::Receiver<TraceReport>) -> usize {
+fn received(receiver: &mut mpsc::Receiver<TraceReport>) -> usize {
     std::iter::from_fn(|| receiver.try_recv().ok()).count()
 }
 
@@ -35,7 +35,7 @@ fn without_an_exporter_a_run_has_a_span_context_and_the_callers_sampling() {
     let callers = traces.run_span_context(&job(1, Some(SAMPLED)));
     assert_eq!(callers.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
     assert!(callers.is_sampled && callers.span_id == own.span_id);
-    assert!(!traces.calls().is_enabled() && !traces.are_told() && traces.open().is_none());
+    assert!(!traces.calls().is_enabled() && !traces.have_subscriber() && traces.open().is_none());
 }
 
 #[test]
@@ -54,13 +54,13 @@ fn the_sampling_decision_of_the_caller_is_respected() {
     let none = Traces::exported(SamplingRatio::of(0.0));
     let mut reports = none.open().expect("the first");
     started(&none, &[job(1, None)]);
-    assert_eq!(heard(&mut reports), 0);
+    assert_eq!(received(&mut reports), 0);
     started(&none, &[job(1, Some(SAMPLED))]);
-    assert_eq!(heard(&mut reports), 1);
+    assert_eq!(received(&mut reports), 1);
     let all = Traces::exported(SamplingRatio::all());
     let mut reports = all.open().expect("the first");
     started(&all, &[job(1, Some(NOT_SAMPLED))]);
-    assert_eq!(heard(&mut reports), 0);
+    assert_eq!(received(&mut reports), 0);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_trace_is_exported_completely_or_not_at_all() {
         started(&traces, &[Arc::clone(&job)]);
         let span_context = traces.run_span_context(&job);
         calls.report(span_context.is_sampled, || call(span_context, span_context.span_id));
-        let count = heard(&mut reports);
+        let count = received(&mut reports);
         assert!([0, 2].contains(&count));
         exported += count / 2;
     }
@@ -107,7 +107,7 @@ fn a_slow_subscriber_loses_reports_and_they_are_counted() {
     let mut reports = traces.open().expect("the first");
     let jobs = vec![job(1, None); 5_000];
     started(&traces, &jobs);
-    let heard = heard(&mut reports);
-    assert!(heard < 5_000);
-    assert_eq!(traces.missed(), u64::try_from(5_000 - heard).expect("a number"));
+    let received = received(&mut reports);
+    assert!(received < 5_000);
+    assert_eq!(traces.dropped(), u64::try_from(5_000 - received).expect("a number"));
 }

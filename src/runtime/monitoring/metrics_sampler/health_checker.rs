@@ -147,11 +147,11 @@ fn slowest(
 }
 
 /// Names of nodes that have died within the reported period and are still missing.
-fn lost(nodes: &[StoredNode], now: DateTime<Utc>, told: TimeSpan) -> Vec<String> {
+fn lost(nodes: &[StoredNode], now: DateTime<Utc>, alert_for: TimeSpan) -> Vec<String> {
     let is_back = |lost: &StoredNode| nodes.iter().any(|node| node.is_live && node.name == lost.name);
     let mut names: Vec<String> = nodes
         .iter()
-        .filter(|node| !node.is_live && now - node.lease_until < told.to_delta() && !is_back(node))
+        .filter(|node| !node.is_live && now - node.lease_until < alert_for.to_delta() && !is_back(node))
         .map(|node| node.name.clone())
         .collect();
     names.sort();

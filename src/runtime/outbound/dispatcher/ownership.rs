@@ -24,7 +24,7 @@ impl WebhookDispatcherDeps {
             return Ok(Vec::new());
         }
         let mut stored = self.refresh().await?;
-        if self.gate.is_open() {
+        if self.node_lease.is_open() {
             let (configured, now) = (&self.configured, self.clock.now());
             if configured.is_any_lost(&stored) {
                 let (repository, writer) = (&*self.repository, &self.writer);
@@ -56,7 +56,7 @@ impl WebhookDispatcherDeps {
             .filter(|stored| is_own(stored))
             .map(|stored| stored.endpoint.id)
             .collect();
-        if self.gate.is_open() && enabled.iter().any(|stored| !stored.is_held) {
+        if self.node_lease.is_open() && enabled.iter().any(|stored| !stored.is_held) {
             let hold = Change::Webhook(WebhookChange::Hold(HoldEndpoints {
                 node: self.node,
                 limit: self.share_of(enabled.len()).await?,
@@ -80,7 +80,8 @@ impl WebhookDispatcherDeps {
         Ok(stored)
     }
 
-    /// Writes an alert's message for each endpoint that subscribes to it, including those that another node has just created.
+    /// Writes an alert's message for each endpoint that subscribes to it, including those that another node has just
+    /// created.
     pub(super) async fn post_alerts(&self, alerts: &[Event]) -> Result<(), EndpointSyncError> {
         if self.repository.is_shared() {
             self.refresh().await?;

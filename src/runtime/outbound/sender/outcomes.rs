@@ -27,9 +27,9 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 
 impl WebhookSender {
-    pub(super) fn settle(&mut self, due: &DueDelivery, outcome: DeliveryOutcome, ctx: &mut Context<Self>) {
+    pub(super) fn complete(&mut self, due: &DueDelivery, outcome: DeliveryOutcome, ctx: &mut Context<Self>) {
         let DeliveryOutcome { attempt, reply, pause } = outcome;
-        let now = self.parts.clock.now();
+        let now = self.deps.clock.now();
         let number = due.attempts + 1;
         let policy = self.endpoint.retry_policy();
         let after = after_attempt(reply, number, self.endpoint.max_retries, &policy, now, draw_jitter());
@@ -45,7 +45,7 @@ impl WebhookSender {
                 let since = self.failing_since.map_or(now, |since| since.min(now));
                 self.failing_since = Some(since);
                 self.health = EndpointHealth::FailingSince(since);
-                if Endpoint::is_given_up(since, self.parts.options.delivery.disable_after, now) {
+                if Endpoint::is_given_up(since, self.deps.options.delivery.disable_after, now) {
                     self.give_up(DisabledReason::Failing, now);
                 }
             }
@@ -86,25 +86,25 @@ impl WebhookSender {
         };
         self.is_disabling = attempts.disable.is_some();
         let mut changes = vec![Change::Webhook(WebhookChange::Attempts(Box::new(attempts.clone())))];
-        let (parts, endpoint, disable) = (self.parts.clone(), Arc::clone(&self.endpoint), attempts.disable);
-        let noted = async move {
+        let (deps, endpoint, disable) = (self.deps.clone(), Arc::clone(&self.endpoint), attempts.disable);
+        let recorded = async move {
             // No caller waits for it; it is only shown in the log of deliveries.
             let Some(disabled) = disable else {
-                return parts.writer.write(changes, WritePriority::Background).await;
+                return deps.writer.write(changes, WritePriority::Background).await;
             };
-            changes.extend(alert_of(&parts, &endpoint, disabled).await);
-            parts.writer.write(changes, WritePriority::Internal).await
+            changes.extend(alert_of(&deps, &endpoint, disabled).await);
+            deps.writer.write(changes, WritePriority::Internal).await
         };
-        ctx.spawn(noted.into_actor(self).map(move |noted, sender, ctx| {
+        ctx.spawn(recorded.into_actor(self).map(move |recorded, sender, ctx| {
             sender.is_recording = false;
             sender.is_disabling = false;
-            match noted {
+            match recorded {
                 Ok(_) => {
-                    let noted = attempts.outcomes.iter().map(|outcome| outcome.id);
+                    let recorded = attempts.outcomes.iter().map(|outcome| outcome.id);
                     if sender.is_reading {
-                        sender.noted_meanwhile.extend(noted);
+                        sender.recorded_meanwhile.extend(recorded);
                     } else {
-                        for id in noted {
+                        for id in recorded {
                             sender.known.remove(&id);
                         }
                     }
@@ -142,24 +142,25 @@ impl WebhookSender {
     }
 }
 
-/// The alert that this endpoint is disabled, for the other endpoints, including those that another node has just created.
-async fn alert_of(parts: &WebhookSenderDeps, endpoint: &Endpoint, disabled: Disabled) -> Option<Change> {
-    if parts.repository.is_shared() {
-        let (_, edits) = parts.endpoints.read();
-        match parts.repository.endpoints().await {
+/// The alert that this endpoint is disabled, for the other endpoints, including those that another node has just
+/// created.
+async fn alert_of(deps: &WebhookSenderDeps, endpoint: &Endpoint, disabled: Disabled) -> Option<Change> {
+    if deps.repository.is_shared() {
+        let (_, edits) = deps.endpoints.read();
+        match deps.repository.endpoints().await {
             Ok(stored) => {
                 let stored = stored.into_iter().map(|stored| stored.endpoint);
-                parts.endpoints.replace(stored.collect(), edits);
+                deps.endpoints.replace(stored.collect(), edits);
             }
             Err(failure) => log_failure!(failure, "failed to read webhook endpoints for an alert: {failure}"),
         }
     }
-    let mut endpoints = parts.endpoints.subscribed_to(WebhookEvent::SystemAlert);
+    let mut endpoints = deps.endpoints.subscribed_to(WebhookEvent::SystemAlert);
     endpoints.retain(|id| *id != endpoint.id);
     if endpoints.is_empty() {
         return None;
     }
-    let id = JobId::new(disabled.at, parts.ids.next()).as_uuid();
+    let id = JobId::new(disabled.at, deps.ids.next()).as_uuid();
     let text = format!(
         "webhook endpoint '{}' disabled: {}",
         endpoint.name,
@@ -174,7 +175,7 @@ async fn alert_of(parts: &WebhookSenderDeps, endpoint: &Endpoint, disabled: Disa
 
 fn why(reason: DisabledReason) -> &'static str {
     match reason {
-        DisabledReason::Asked => "disabled by a client",
+        DisabledReason::Requested => "disabled by a client",
         DisabledReason::Gone => "it responded with 410 Gone",
         DisabledReason::Failing => "too many consecutive failures",
     }

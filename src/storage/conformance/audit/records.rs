@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The record of this number, made so many seconds into the day.
+/// The record with this number, this number of seconds after the start of the day.
 fn record(seconds: u32) -> AuditRecord {
     let id = AuditId::new(at(seconds.into()), seconds.into());
     AuditRecord::new(id, &Caller::local(), AuditAction::JobCreate, AuditOutcome::Created)

@@ -18,7 +18,7 @@ use crate::storage::change::{Applied, Change, JobChange, WebhookChange};
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample::job_type;
 use crate::storage::conformance::subject::Subject;
-use crate::storage::conformance::webhooks::sample::{all, due, endpoint, message, note, outcome, post, posting, put};
+use crate::storage::conformance::webhooks::sample::{all, due, endpoint, message, outcome, post, posting, put, record};
 use crate::storage::outbox::AttemptOutcome;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -75,7 +75,12 @@ async fn jobs_whose_due_time_was_calculated_in_the_future_are_found(storage: Sub
         .await;
     let found = |after, limit| {
         let repository = Arc::clone(&storage.repository);
-        async move { repository.reckoned_after(after, limit).await.expect("storage reads") }
+        async move {
+            repository
+                .due_computed_after(after, limit)
+                .await
+                .expect("storage reads")
+        }
     };
     let ids: BTreeSet<JobId> = found(now, 10).await.iter().map(|job| job.id).collect();
     assert_eq!(ids, BTreeSet::from([delayed.id, at_once.id, retried.id]));
@@ -99,7 +104,7 @@ async fn jobs_whose_due_time_was_calculated_in_the_future_are_found(storage: Sub
 }
 
 async fn deliveries_recorded_in_the_future_are_set_back_once(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
+    let target = put(&storage, &endpoint(1)).await;
     let sent_at = |number, at| Message {
         at,
         ..message(number, number, 0)
@@ -111,7 +116,7 @@ async fn deliveries_recorded_in_the_future_are_set_back_once(storage: Subject) {
         sent_at(3, ahead),
         sent_at(4, ahead),
     ];
-    let postings = messages.into_iter().map(|message| posting(message, &[&told]));
+    let postings = messages.into_iter().map(|message| posting(message, &[&target]));
     post(&storage, postings.collect()).await;
     let tried = |id, at, retry_at| AttemptOutcome {
         attempt: DeliveryAttempt {
@@ -120,12 +125,12 @@ async fn deliveries_recorded_in_the_future_are_set_back_once(storage: Subject) {
         },
         ..outcome(id, 1, AfterAttempt::RetryAt(retry_at))
     };
-    let ids: Vec<_> = due(&storage, &told, ahead).await;
+    let ids: Vec<_> = due(&storage, &target, ahead).await;
     let id = |number| ids.iter().find(|(of, _)| *of == number).expect("a delivery").1;
     let hour = TimeDelta::hours(1);
-    note(
+    record(
         &storage,
-        &told,
+        &target,
         vec![
             // By a right clock, and by one that was ahead: the same wait.
             tried(id(1), far(1), far(1) + hour),
@@ -144,7 +149,7 @@ async fn deliveries_recorded_in_the_future_are_set_back_once(storage: Subject) {
     assert_eq!(storage.apply(set_back(1)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(set_back(10)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(set_back(10)).await, Ok(Applied::Removed(0)));
-    let pending = all(&storage, &told, Some(DeliveryStatus::Pending)).await;
+    let pending = all(&storage, &target, Some(DeliveryStatus::Pending)).await;
     let of = |number| {
         let found = pending.iter().find(|delivery| delivery.id == id(number));
         let delivery = found.expect("a pending delivery");

@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 /// Maximum time that a case waits for the expiry of a lease of a millisecond.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn orphans(storage: &Subject, observer: NodeId, limit: u32) -> Vec<JobId> {
     let found = storage
@@ -56,7 +56,7 @@ async fn wait_for_orphans(storage: &Subject, observer: NodeId) {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, wait).await.expect("the lease runs out");
+    tokio::time::timeout(TIMEOUT, wait).await.expect("the lease runs out");
 }
 
 fn ids(jobs: &[Job]) -> Vec<JobId> {

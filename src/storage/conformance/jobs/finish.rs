@@ -162,9 +162,9 @@ async fn attempts_are_read_in_their_order(storage: Subject) {
     assert_eq!(numbers, (1..=12).collect::<Vec<u32>>());
     assert_eq!(storage.attempts(bystander.id).await.len(), 1);
     let unknown = job(3).id;
-    let asked = [bystander.id, unknown, waiting.id];
-    let together = storage.repository.attempts_of(&asked).await.expect("storage reads");
-    for id in asked {
+    let requested = [bystander.id, unknown, waiting.id];
+    let together = storage.repository.attempts_of(&requested).await.expect("storage reads");
+    for id in requested {
         let of_job: Vec<Attempt> = together
             .iter()
             .filter(|attempt| attempt.job_id == id)
@@ -217,15 +217,19 @@ async fn the_end_of_an_older_attempt_changes_nothing(storage: Subject) {
 async fn a_job_with_a_requested_cancellation_is_not_retried(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(1), node).await;
-    let asked = with_requested_cancellation(&running);
-    assert_eq!(storage.apply(update(&running, &asked)).await, Ok(Applied::Updated));
+    let requested = with_requested_cancellation(&running);
+    assert_eq!(storage.apply(update(&running, &requested)).await, Ok(Applied::Updated));
     for outcome in [failed(), Outcome::Interrupted, Outcome::Lost] {
         let applied = storage.apply(finish(&running, outcome, at(800))).await;
         assert_eq!(applied, Ok(Applied::Finished(Finished::CancelRequested)));
-        storage.holds(std::slice::from_ref(&asked)).await;
+        storage.holds(std::slice::from_ref(&requested)).await;
     }
-    assert_eq!(storage.attempts(asked.id).await, [], "none of them is in the history");
-    let cancelled = storage.finish(&asked, failed()).await;
+    assert_eq!(
+        storage.attempts(requested.id).await,
+        [],
+        "none of them is in the history"
+    );
+    let cancelled = storage.finish(&requested, failed()).await;
     assert_eq!(cancelled.status, JobStatus::Cancelled);
     assert!(!cancelled.cancel_requested);
     storage.counts_are_exact().await;
@@ -241,12 +245,12 @@ async fn a_job_with_a_requested_cancellation_may_still_succeed(storage: Subject)
     ];
     for (outcome, number) in ends.into_iter().zip(1..) {
         let running = storage.insert_running(job(number), node).await;
-        let asked = with_requested_cancellation(&running);
-        assert_eq!(storage.apply(update(&running, &asked)).await, Ok(Applied::Updated));
+        let requested = with_requested_cancellation(&running);
+        assert_eq!(storage.apply(update(&running, &requested)).await, Ok(Applied::Updated));
         let ended = storage.finish(&running, outcome.clone()).await;
         let now = running.started_at.expect("a start") + TimeDelta::seconds(1);
         let expected = Job {
-            revision: asked.revision + 1,
+            revision: requested.revision + 1,
             ..running.finish(outcome, now, Jitter::new(0.0)).0
         };
         assert_eq!(ended, expected);

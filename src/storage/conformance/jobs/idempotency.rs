@@ -25,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn asked(key: &str, fingerprint: u8, jobs: impl IntoIterator<Item = Job>) -> Change {
+fn keyed_insert(key: &str, fingerprint: u8, jobs: impl IntoIterator<Item = Job>) -> Change {
     asked_at(0, key, fingerprint, jobs)
 }
 
@@ -41,10 +41,10 @@ fn asked_at(seconds: i64, key: &str, fingerprint: u8, jobs: impl IntoIterator<It
 }
 
 async fn a_repeated_request_returns_the_created_jobs(storage: Subject) {
-    let applied = storage.apply(asked("k", 1, [job(1), job(2)])).await;
+    let applied = storage.apply(keyed_insert("k", 1, [job(1), job(2)])).await;
     assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New; 2])));
     // The second time the caller has drawn other ids.
-    let applied = storage.apply(asked("k", 1, [job(3), job(4)])).await;
+    let applied = storage.apply(keyed_insert("k", 1, [job(3), job(4)])).await;
     assert_eq!(
         applied,
         Ok(Applied::Replayed(vec![job(1).id.as_uuid(), job(2).id.as_uuid()])),
@@ -56,10 +56,10 @@ async fn a_repeated_request_returns_the_created_jobs(storage: Subject) {
 
 async fn a_request_is_repeated_within_one_commit(storage: Subject) {
     let changes = [
-        asked("k", 1, [job(1)]),
+        keyed_insert("k", 1, [job(1)]),
         insert([job(2)]),
-        asked("k", 1, [job(3)]),
-        asked("k", 2, [job(4)]),
+        keyed_insert("k", 1, [job(3)]),
+        keyed_insert("k", 2, [job(4)]),
     ];
     let expected = [
         Ok(Applied::Inserted(vec![Inserted::New])),
@@ -72,9 +72,11 @@ async fn a_request_is_repeated_within_one_commit(storage: Subject) {
 }
 
 async fn a_key_of_another_request_is_rejected(storage: Subject) {
-    storage.commit(&[asked("k", 1, [job(1)])]).await;
+    storage.commit(&[keyed_insert("k", 1, [job(1)])]).await;
     let refused = sample::in_queue("other", job(2));
-    let applied = storage.commit(&[asked("k", 2, [refused]), insert([job(3)])]).await;
+    let applied = storage
+        .commit(&[keyed_insert("k", 2, [refused]), insert([job(3)])])
+        .await;
     let expected = [
         Err(ChangeError::IdempotencyMismatch),
         Ok(Applied::Inserted(vec![Inserted::New])),
@@ -89,7 +91,7 @@ async fn a_key_of_another_request_is_rejected(storage: Subject) {
 async fn a_repeated_request_returns_the_found_job_again(storage: Subject) {
     let holder = with_key("invoice", job(1));
     storage.insert(std::slice::from_ref(&holder)).await;
-    let request = |first| asked("k", 1, [job(first), with_key("invoice", job(first + 1))]);
+    let request = |first| keyed_insert("k", 1, [job(first), with_key("invoice", job(first + 1))]);
     let applied = storage.apply(request(2)).await;
     let expected = vec![Inserted::New, Inserted::Existing(Arc::new(holder.clone()))];
     assert_eq!(applied, Ok(Applied::Inserted(expected)));
@@ -101,10 +103,10 @@ async fn a_repeated_request_returns_the_found_job_again(storage: Subject) {
 }
 
 async fn a_replay_names_jobs_that_are_gone(storage: Subject) {
-    storage.commit(&[asked("k", 1, [job(1)])]).await;
+    storage.commit(&[keyed_insert("k", 1, [job(1)])]).await;
     let delete = Change::Job(JobChange::Delete { job: Arc::new(job(1)) });
     assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
-    let applied = storage.apply(asked("k", 1, [job(2)])).await;
+    let applied = storage.apply(keyed_insert("k", 1, [job(2)])).await;
     assert_eq!(applied, Ok(Applied::Replayed(vec![job(1).id.as_uuid()])));
     assert_eq!(storage.all().await, []);
 }
@@ -120,7 +122,7 @@ async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
     });
     assert_eq!(storage.apply(prune).await, Ok(Applied::Removed(1)));
     let applied = storage
-        .commit(&[asked("old", 2, [job(3)]), asked("young", 1, [job(4)])])
+        .commit(&[keyed_insert("old", 2, [job(3)]), keyed_insert("young", 1, [job(4)])])
         .await;
     let expected = [
         Ok(Applied::Inserted(vec![Inserted::New])),
@@ -131,16 +133,16 @@ async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
 }
 
 async fn old_keys_go_step_by_step_the_oldest_first(storage: Subject) {
-    let asked =
+    let keyed_insert =
         [(3, job(3)), (1, job(1)), (2, job(2))].map(|(age, job)| asked_at(age, &format!("key {age}"), 1, [job]));
-    storage.commit(&asked).await;
+    storage.commit(&keyed_insert).await;
     let prune = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
         keys_before: at(20),
         throughput_before: at(0),
         limit: 2,
     });
     assert_eq!(storage.apply(prune.clone()).await, Ok(Applied::Removed(2)));
-    let young = storage.apply(self::asked("key 3", 1, [job(4)])).await;
+    let young = storage.apply(self::keyed_insert("key 3", 1, [job(4)])).await;
     assert_eq!(young, Ok(Applied::Replayed(vec![job(3).id.as_uuid()])));
     assert_eq!(storage.apply(prune).await, Ok(Applied::Removed(1)));
 }
@@ -149,9 +151,9 @@ async fn keys_are_any_text(storage: Subject) {
     let long = "x".repeat(1_000);
     let keys = ["", " ", "'; --", "ключ", "KEY", "key", "\u{1}", &long];
     for (key, number) in keys.iter().zip(1..) {
-        let applied = storage.apply(asked(key, 1, [job(number)])).await;
+        let applied = storage.apply(keyed_insert(key, 1, [job(number)])).await;
         assert_eq!(applied, Ok(Applied::Inserted(vec![Inserted::New])), "{key:?}");
-        let applied = storage.apply(asked(key, 1, [job(1_000 + number)])).await;
+        let applied = storage.apply(keyed_insert(key, 1, [job(1_000 + number)])).await;
         assert_eq!(
             applied,
             Ok(Applied::Replayed(vec![job(number).id.as_uuid()])),
@@ -170,9 +172,9 @@ async fn existing_keys_are_found(storage: Subject) {
     storage
         .insert(&[with_key("taken", job(1)), finished, with_key("Ä'?%", job(3))])
         .await;
-    let mut asked: Vec<UniqueKey> = (0..1_200).map(|number| unique(&number.to_string())).collect();
-    asked.extend(["taken", "finished", "Ä'?%"].map(unique));
-    let taken = storage.repository.taken_unique_keys(&asked).await.expect("keys");
+    let mut keyed_insert: Vec<UniqueKey> = (0..1_200).map(|number| unique(&number.to_string())).collect();
+    keyed_insert.extend(["taken", "finished", "Ä'?%"].map(unique));
+    let taken = storage.repository.taken_unique_keys(&keyed_insert).await.expect("keys");
     assert_eq!(taken, ["taken", "Ä'?%"].map(unique).into());
     assert!(
         storage
@@ -188,5 +190,5 @@ async fn existing_keys_are_found(storage: Subject) {
 }
 
 fn asked_once(key: &str) -> Change {
-    asked(key, 1, [job(9)])
+    keyed_insert(key, 1, [job(9)])
 }

@@ -105,7 +105,7 @@ async fn large_texts_are_read_apart(storage: &Subject, job: &Job, ids: &[JobId])
             .find(|(id, _)| *id == job.id)
             .map(|(_, text)| Arc::clone(text));
         assert_eq!(found, text.of(job));
-        // A storage that reads nothing for them may say so.
+        // A storage may report that it does not support them.
         let size = repository
             .size_of(StoredTexts::OfJobs(text, ids))
             .await

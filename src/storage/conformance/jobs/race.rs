@@ -8,7 +8,7 @@ use futures_util::future::{join, join_all};
 
 use crate::domain::values::id::JobId;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Idempotency, Inserted, JobChange, QueueChange};
-use crate::storage::cluster_message::{Heard, Signal};
+use crate::storage::cluster_message::{ClusterMessage, Signal};
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample;
 use crate::storage::conformance::sample::{
@@ -111,8 +111,8 @@ async fn two_servers_never_store_one_unique_key(one: Subject) {
     one.counts_are_exact().await;
 }
 
-/// Both take the same unique keys, in opposite orders: somewhere in the middle each needs what the other one has. That a
-/// storage ends such a commit is no reason to fail those who wait for it.
+/// Both take the same unique keys, in opposite orders: somewhere in the middle each needs what the other one has. That
+/// a storage ends such a commit is no reason to fail those who wait for it.
 async fn two_servers_that_wait_for_each_other_both_succeed(one: Subject) {
     const KEYS: u32 = 60;
     let Some(other) = one.other() else { return };
@@ -234,12 +234,12 @@ async fn two_servers_clear_together(one: Subject) {
 /// A signal is a hint that may be lost; a received one was sent by another node.
 async fn a_server_receives_signals_of_others_and_not_its_own(one: Subject) {
     let Some(other) = one.other() else { return };
-    let listening = one
+    let signals = one
         .repository
         .signals(node(1))
         .await
         .expect("storage can be listened to");
-    let Some(mut listening) = listening else { return };
+    let Some(mut signals) = signals else { return };
     let own = [Signal::QueueCleared { queue: queue("own") }];
     let others = [
         Signal::JobsDue { queue: queue("a:b") },
@@ -248,7 +248,7 @@ async fn a_server_receives_signals_of_others_and_not_its_own(one: Subject) {
             is_paused: true,
         },
     ];
-    let say = async {
+    let send = async {
         loop {
             one.repository
                 .signal(node(1), &own)
@@ -262,27 +262,27 @@ async fn a_server_receives_signals_of_others_and_not_its_own(one: Subject) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    let hear = async {
+    let receive = async {
         loop {
-            match listening
+            match signals
                 .next()
                 .await
                 .expect("the stream continues")
                 .expect("storage is there")
             {
-                Heard::Signals { from, signals } => return (from, signals),
-                Heard::Gap => {}
+                ClusterMessage::Signals { from, signals } => return (from, signals),
+                ClusterMessage::Gap => {}
             }
         }
     };
-    let heard = async {
+    let received = async {
         tokio::select! {
-            heard = hear => heard,
-            () = say => unreachable!("the sender never stops"),
+            received = receive => received,
+            () = send => unreachable!("the sender never stops"),
         }
     };
-    let heard = tokio::time::timeout(Duration::from_secs(30), heard).await;
-    assert_eq!(heard.expect("a signal is received"), (node(2), others.to_vec()));
+    let received = tokio::time::timeout(Duration::from_secs(30), received).await;
+    assert_eq!(received.expect("a signal is received"), (node(2), others.to_vec()));
     assert_eq!(
         join_all([one.all(), other.all()]).await,
         [[], []],

@@ -129,9 +129,9 @@ async fn a_job_that_is_cancelled_counts_whether_it_ran_or_not(storage: Subject) 
     assert_eq!(applied, Err(ChangeError::Conflict), "and not twice");
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(2), node).await;
-    let asked = with_requested_cancellation(&running);
-    assert_eq!(storage.apply(update(&running, &asked)).await, Ok(Applied::Updated));
-    end_at(&storage, &asked, 9, Outcome::Cancelled).await;
+    let requested = with_requested_cancellation(&running);
+    assert_eq!(storage.apply(update(&running, &requested)).await, Ok(Applied::Updated));
+    end_at(&storage, &requested, 9, Outcome::Cancelled).await;
     let found = sums(&storage, 0, 900).await;
     assert_eq!((found.jobs_cancelled, found.abandoned, found.started), (2, 1, 1));
     assert_eq!((found.executions(), found.run_micros), (0, 0));
@@ -365,7 +365,7 @@ struct Ledger {
 }
 
 impl Ledger {
-    fn note(&mut self, change: &Change, applied: &Result<Applied, ChangeError>) {
+    fn record(&mut self, change: &Change, applied: &Result<Applied, ChangeError>) {
         match (change, applied) {
             (Change::Job(JobChange::Start { jobs }), Ok(Applied::Started(started))) => {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
@@ -462,7 +462,7 @@ async fn live(storage: Subject, seed: u64) {
             storage.other().unwrap_or(storage.clone())
         };
         for (change, applied) in changes.iter().zip(writer.commit(&changes).await) {
-            ledger.note(change, &applied);
+            ledger.record(change, &applied);
         }
         if number % 40 == 39 {
             days_before = life.second - life.second.rem_euclid(DAY);

@@ -104,7 +104,7 @@ async fn jobs_are_counted_by_status(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-/// Runs a job that completes so many seconds into the day.
+/// Runs a job that completes this number of seconds after the start of the day.
 async fn complete_at(storage: &Subject, number: u32, queue: &str, seconds: i64, outcome: Outcome) -> Job {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(in_queue(queue, job(number)), node).await;

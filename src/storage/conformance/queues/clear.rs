@@ -53,7 +53,7 @@ fn youngest() -> JobId {
     JobId::last_at(at(1_000_000))
 }
 
-/// Stores a job that was created, and ended, so many seconds into the day.
+/// Stores a job that was created and finished this number of seconds after the start of the day.
 async fn ended(storage: &Subject, created: u32, finished: i64, outcome: Outcome) -> Job {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(created), node).await;

@@ -200,16 +200,16 @@ async fn recurring_jobs_and_jobs_share_idempotency_keys(storage: Subject) {
             created_at: at(0),
         })
     };
-    let asked = |number, fingerprint| {
+    let keyed_insert = |number, fingerprint| {
         Change::Recurring(RecurringChange::Insert {
             recurring: Arc::new(recurring(number)),
             idempotency: idempotency(fingerprint),
         })
     };
-    assert_eq!(storage.apply(asked(1, 1)).await, Ok(Applied::RecurringStored));
+    assert_eq!(storage.apply(keyed_insert(1, 1)).await, Ok(Applied::RecurringStored));
     let replayed = Ok(Applied::Replayed(vec![recurring(1).id.as_uuid()]));
     assert_eq!(
-        storage.commit(&[asked(2, 1), asked(3, 2)]).await,
+        storage.commit(&[keyed_insert(2, 1), keyed_insert(3, 2)]).await,
         [replayed, Err(ChangeError::IdempotencyMismatch)]
     );
     let a_job = Change::Job(JobChange::Insert {
@@ -240,7 +240,7 @@ async fn a_key_belongs_to_one_recurring_job(storage: Subject) {
     let taken = Err(ChangeError::RecurringKeyTaken {
         key: RecurringKey::parse("k").expect("a key"),
     });
-    let asked = |number, key| {
+    let keyed_insert = |number, key| {
         Change::Recurring(RecurringChange::Insert {
             recurring: Arc::new(keyed(number, key)),
             idempotency: Some(Idempotency {
@@ -251,7 +251,7 @@ async fn a_key_belongs_to_one_recurring_job(storage: Subject) {
         })
     };
     let results = storage
-        .commit(&[insert_recurring(&keyed(5, "k")), asked(6, "k"), insert([job(1)])])
+        .commit(&[insert_recurring(&keyed(5, "k")), keyed_insert(6, "k"), insert([job(1)])])
         .await;
     assert_eq!(results[..2], [taken.clone(), taken]);
     assert_eq!(results[2], Ok(Applied::Inserted(vec![Inserted::New])));
@@ -259,7 +259,7 @@ async fn a_key_belongs_to_one_recurring_job(storage: Subject) {
     assert_eq!(by_key(&storage, "K").await, Some(other));
     assert_eq!(by_key(&storage, "x").await, None);
     // A refused insert leaves its idempotency key unused.
-    assert_eq!(storage.apply(asked(7, "x")).await, Ok(Applied::RecurringStored));
+    assert_eq!(storage.apply(keyed_insert(7, "x")).await, Ok(Applied::RecurringStored));
     let after = advanced(&first);
     assert_eq!(
         storage.apply(update_recurring(&first, &after)).await,

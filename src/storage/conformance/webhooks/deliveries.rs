@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::sample::{all, due, endpoint, message, note, numbers, outcome, post, posting, put, read};
+use super::sample::{all, due, endpoint, message, numbers, outcome, post, posting, put, read, record};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::TraceParent;
 use crate::domain::webhooks::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
@@ -40,17 +40,18 @@ async fn deliveries_of_an_ordering_key_keep_their_order_for_every_endpoint(stora
         posting(message(5, 1, 0), &[&one]),
     ];
     post(&storage, postings).await;
-    let mut told = Vec::new();
+    let mut target = Vec::new();
     loop {
         let due = due(&storage, &one, at(9)).await;
         let Some((number, id)) = due.into_iter().next() else {
             break;
         };
-        told.push(number);
-        note(&storage, &one, vec![outcome(id, 1, AfterAttempt::Delivered)]).await;
+        target.push(number);
+        record(&storage, &one, vec![outcome(id, 1, AfterAttempt::Delivered)]).await;
     }
     let of = |lane: &[u64]| {
-        told.iter()
+        target
+            .iter()
             .copied()
             .filter(|number| lane.contains(number))
             .collect::<Vec<u64>>()
@@ -66,22 +67,22 @@ async fn deliveries_of_an_ordering_key_keep_their_order_for_every_endpoint(stora
 }
 
 async fn of_each_lane_only_the_first_pending_delivery_is_due(storage: Subject) {
-    let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
+    let (target, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
     let postings = vec![
-        posting(message(1, 1, 0), &[&told, &other]),
-        posting(message(2, 2, 0), &[&told]),
-        posting(message(3, 1, 0), &[&told]),
-        posting(message(4, 2, 0), &[&told]),
-        posting(message(5, 3, 500), &[&told]),
+        posting(message(1, 1, 0), &[&target, &other]),
+        posting(message(2, 2, 0), &[&target]),
+        posting(message(3, 1, 0), &[&target]),
+        posting(message(4, 2, 0), &[&target]),
+        posting(message(5, 3, 500), &[&target]),
     ];
     post(&storage, postings).await;
-    assert_eq!(numbers(&storage, &told, at(10)).await, [1, 2]);
+    assert_eq!(numbers(&storage, &target, at(10)).await, [1, 2]);
     assert_eq!(numbers(&storage, &other, at(10)).await, [1]);
-    assert_eq!(numbers(&storage, &told, at(500)).await, [1, 2, 5]);
-    let first = due(&storage, &told, at(10)).await;
-    note(
+    assert_eq!(numbers(&storage, &target, at(500)).await, [1, 2, 5]);
+    let first = due(&storage, &target, at(10)).await;
+    record(
         &storage,
-        &told,
+        &target,
         vec![
             outcome(first[0].1, 1, AfterAttempt::Delivered),
             outcome(first[1].1, 1, AfterAttempt::RetryAt(at(100))),
@@ -89,29 +90,29 @@ async fn of_each_lane_only_the_first_pending_delivery_is_due(storage: Subject) {
     )
     .await;
     // The second lane waits for its retry, and nothing overtakes it.
-    assert_eq!(numbers(&storage, &told, at(60)).await, [3]);
-    assert_eq!(numbers(&storage, &told, at(100)).await, [3, 2]);
+    assert_eq!(numbers(&storage, &target, at(60)).await, [3]);
+    assert_eq!(numbers(&storage, &target, at(100)).await, [3, 2]);
     assert_eq!(
         numbers(&storage, &other, at(10)).await,
         [1],
         "another endpoint is another matter"
     );
-    let limited = storage.repository.due_deliveries(told.id, at(100), 1).await;
+    let limited = storage.repository.due_deliveries(target.id, at(100), 1).await;
     assert_eq!(limited.expect("storage reads").len(), 1);
 }
 
 async fn an_attempt_is_recorded_once(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
-    post(&storage, vec![posting(message(1, 1, 0), &[&told])]).await;
-    let id = due(&storage, &told, at(0)).await[0].1;
-    note(&storage, &told, vec![outcome(id, 1, AfterAttempt::RetryAt(at(70)))]).await;
+    let target = put(&storage, &endpoint(1)).await;
+    post(&storage, vec![posting(message(1, 1, 0), &[&target])]).await;
+    let id = due(&storage, &target, at(0)).await[0].1;
+    record(&storage, &target, vec![outcome(id, 1, AfterAttempt::RetryAt(at(70)))]).await;
     // Another node that was sending it as well.
-    note(&storage, &told, vec![outcome(id, 1, AfterAttempt::RetryAt(at(90)))]).await;
-    let pending = all(&storage, &told, Some(DeliveryStatus::Pending)).await;
+    record(&storage, &target, vec![outcome(id, 1, AfterAttempt::RetryAt(at(90)))]).await;
+    let pending = all(&storage, &target, Some(DeliveryStatus::Pending)).await;
     assert_eq!((pending[0].attempts, pending[0].due_at), (1, at(70)));
-    note(&storage, &told, vec![outcome(id, 2, AfterAttempt::Delivered)]).await;
-    note(&storage, &told, vec![outcome(id, 3, AfterAttempt::Failed)]).await;
-    let delivered = all(&storage, &told, None).await;
+    record(&storage, &target, vec![outcome(id, 2, AfterAttempt::Delivered)]).await;
+    record(&storage, &target, vec![outcome(id, 3, AfterAttempt::Failed)]).await;
+    let delivered = all(&storage, &target, None).await;
     assert_eq!(
         (delivered[0].attempts, delivered[0].status),
         (2, DeliveryStatus::Delivered)
@@ -119,18 +120,18 @@ async fn an_attempt_is_recorded_once(storage: Subject) {
 }
 
 async fn a_delivery_keeps_its_values(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
+    let target = put(&storage, &endpoint(1)).await;
     let full = Message {
         job_id: Some(job(3).id),
         trace_parent: TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").ok(),
         ..message(1, 1, 5)
     };
-    post(&storage, vec![posting(full.clone(), &[&told])]).await;
-    let id = due(&storage, &told, at(5)).await[0].1;
+    post(&storage, vec![posting(full.clone(), &[&target])]).await;
+    let id = due(&storage, &target, at(5)).await[0].1;
     let find = || async { storage.repository.delivery(id).await.expect("storage reads") };
     let fresh = Delivery {
         id,
-        endpoint_id: told.id,
+        endpoint_id: target.id,
         message: full,
         status: DeliveryStatus::Pending,
         attempts: 0,
@@ -138,12 +139,12 @@ async fn a_delivery_keeps_its_values(storage: Subject) {
         last: None,
     };
     assert_eq!(find().await, Some(fresh.clone()));
-    let noted = outcome(id, 1, AfterAttempt::RetryAt(at(80)));
-    note(&storage, &told, vec![noted.clone()]).await;
+    let recorded = outcome(id, 1, AfterAttempt::RetryAt(at(80)));
+    record(&storage, &target, vec![recorded.clone()]).await;
     let tried = Delivery {
         attempts: 1,
         due_at: at(80),
-        last: Some(noted.attempt),
+        last: Some(recorded.attempt),
         ..fresh
     };
     assert_eq!(find().await, Some(tried.clone()));
@@ -157,7 +158,7 @@ async fn a_delivery_keeps_its_values(storage: Subject) {
         },
         ..outcome(id, 2, AfterAttempt::Failed)
     };
-    note(&storage, &told, vec![silent.clone()]).await;
+    record(&storage, &target, vec![silent.clone()]).await;
     let failed = find().await.expect("a delivery");
     assert_eq!(
         (failed.status, failed.last),
@@ -174,13 +175,13 @@ async fn a_delivery_keeps_its_values(storage: Subject) {
 }
 
 async fn failures_are_sent_again_from_a_time_on(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
+    let target = put(&storage, &endpoint(1)).await;
     let postings = (1..=4).map(|number: u64| {
         let seconds = i64::try_from(number).expect("a number");
-        posting(message(number, number, seconds), &[&told])
+        posting(message(number, number, seconds), &[&target])
     });
     post(&storage, postings.collect()).await;
-    let ids = due(&storage, &told, at(10)).await;
+    let ids = due(&storage, &target, at(10)).await;
     let failed = |index: usize| outcome(ids[index].1, 1, AfterAttempt::Failed);
     let outcomes = vec![
         failed(0),
@@ -188,12 +189,12 @@ async fn failures_are_sent_again_from_a_time_on(storage: Subject) {
         failed(2),
         outcome(ids[3].1, 1, AfterAttempt::Delivered),
     ];
-    note(&storage, &told, outcomes).await;
-    assert!(due(&storage, &told, at(10)).await.is_empty());
+    record(&storage, &target, outcomes).await;
+    assert!(due(&storage, &target, at(10)).await.is_empty());
     let since = |limit| {
         Change::Webhook(WebhookChange::Redeliver {
             which: Redelivery::FailedSince {
-                endpoint_id: told.id,
+                endpoint_id: target.id,
                 since: at(2),
                 limit,
             },
@@ -203,8 +204,8 @@ async fn failures_are_sent_again_from_a_time_on(storage: Subject) {
     assert_eq!(storage.apply(since(1)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(since(10)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(since(10)).await, Ok(Applied::Removed(0)));
-    assert_eq!(numbers(&storage, &told, at(199)).await, Vec::<u64>::new());
-    assert_eq!(numbers(&storage, &told, at(200)).await, [2, 3]);
+    assert_eq!(numbers(&storage, &target, at(199)).await, Vec::<u64>::new());
+    assert_eq!(numbers(&storage, &target, at(200)).await, [2, 3]);
     let one = |index: usize| {
         Change::Webhook(WebhookChange::Redeliver {
             which: Redelivery::One(ids[index].1),
@@ -217,13 +218,13 @@ async fn failures_are_sent_again_from_a_time_on(storage: Subject) {
         "also what was delivered"
     );
     assert_eq!(storage.apply(one(3)).await, Ok(Applied::Removed(0)), "it waits already");
-    let again = storage.repository.due_deliveries(told.id, at(300), 10).await;
+    let again = storage.repository.due_deliveries(target.id, at(300), 10).await;
     assert!(again.expect("storage reads").iter().all(|due| due.attempts == 0));
 }
 
 async fn deliveries_are_listed_in_pages(storage: Subject) {
-    let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
-    let postings = (1..=5).map(|number| posting(message(number, number, 0), &[&told, &other]));
+    let (target, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
+    let postings = (1..=5).map(|number| posting(message(number, number, 0), &[&target, &other]));
     post(&storage, postings.collect()).await;
     let mut seen = Vec::new();
     let mut after = None;
@@ -235,7 +236,7 @@ async fn deliveries_are_listed_in_pages(storage: Subject) {
         };
         let page = storage
             .repository
-            .deliveries(told.id, page)
+            .deliveries(target.id, page)
             .await
             .expect("storage reads");
         let Some(last) = page.last() else { break };
@@ -243,11 +244,11 @@ async fn deliveries_are_listed_in_pages(storage: Subject) {
         seen.extend(page.iter().map(|delivery| delivery.message.id.as_u64_pair().0));
     }
     assert_eq!(seen, [5, 4, 3, 2, 1]);
-    let ids = due(&storage, &told, at(0)).await;
-    note(&storage, &told, vec![outcome(ids[1].1, 1, AfterAttempt::Failed)]).await;
-    assert_eq!(all(&storage, &told, Some(DeliveryStatus::Failed)).await.len(), 1);
-    assert_eq!(all(&storage, &told, Some(DeliveryStatus::Pending)).await.len(), 4);
-    assert_eq!(all(&storage, &told, Some(DeliveryStatus::Delivered)).await.len(), 0);
+    let ids = due(&storage, &target, at(0)).await;
+    record(&storage, &target, vec![outcome(ids[1].1, 1, AfterAttempt::Failed)]).await;
+    assert_eq!(all(&storage, &target, Some(DeliveryStatus::Failed)).await.len(), 1);
+    assert_eq!(all(&storage, &target, Some(DeliveryStatus::Pending)).await.len(), 4);
+    assert_eq!(all(&storage, &target, Some(DeliveryStatus::Delivered)).await.len(), 0);
 }
 
 fn prune(limit: u32) -> Change {
@@ -255,11 +256,11 @@ fn prune(limit: u32) -> Change {
 }
 
 async fn old_deliveries_are_removed_in_steps(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
+    let target = put(&storage, &endpoint(1)).await;
     let postings = [(1, 0), (2, 1), (3, 2), (4, 3), (5, 20)]
-        .map(|(number, seconds)| posting(message(number, number, seconds), &[&told]));
+        .map(|(number, seconds)| posting(message(number, number, seconds), &[&target]));
     post(&storage, postings.to_vec()).await;
-    let ids = due(&storage, &told, at(100)).await;
+    let ids = due(&storage, &target, at(100)).await;
     // The first one waits still, and the last one is young.
     let outcomes = vec![
         outcome(ids[1].1, 1, AfterAttempt::Delivered),
@@ -267,19 +268,19 @@ async fn old_deliveries_are_removed_in_steps(storage: Subject) {
         outcome(ids[3].1, 1, AfterAttempt::Delivered),
         outcome(ids[4].1, 1, AfterAttempt::Delivered),
     ];
-    note(&storage, &told, outcomes).await;
+    record(&storage, &target, outcomes).await;
     assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(2)));
     assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(0)));
-    let left = all(&storage, &told, None).await;
+    let left = all(&storage, &target, None).await;
     let left: Vec<u64> = left
         .iter()
         .map(|delivery| delivery.message.id.as_u64_pair().0)
         .collect();
     assert_eq!(left, [5, 1]);
-    let before = read(&storage, told.id).await;
+    let before = read(&storage, target.id).await;
     let disable = Change::Webhook(WebhookChange::Put {
-        after: Arc::new(before.switched(Some(DisabledReason::Asked), at(50))),
+        after: Arc::new(before.switched(Some(DisabledReason::Requested), at(50))),
         before: Some(before),
     });
     assert!(storage.apply(disable).await.is_ok());
@@ -288,17 +289,17 @@ async fn old_deliveries_are_removed_in_steps(storage: Subject) {
 }
 
 async fn the_deliveries_of_a_deleted_endpoint_go_with_it(storage: Subject) {
-    let (told, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
-    let postings = (1..=3).map(|number| posting(message(number, number, 50), &[&told, &other]));
+    let (target, other) = (put(&storage, &endpoint(1)).await, put(&storage, &endpoint(2)).await);
+    let postings = (1..=3).map(|number| posting(message(number, number, 50), &[&target, &other]));
     post(&storage, postings.collect()).await;
     let delete = Change::Webhook(WebhookChange::Delete {
-        endpoint: Arc::clone(&told),
+        endpoint: Arc::clone(&target),
     });
     assert_eq!(storage.apply(delete).await, Ok(Applied::Deleted));
     assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(2)));
     assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(prune(2)).await, Ok(Applied::Removed(0)));
-    assert!(all(&storage, &told, None).await.is_empty());
+    assert!(all(&storage, &target, None).await.is_empty());
     assert_eq!(all(&storage, &other, None).await.len(), 3);
     // The id may be used again.
     put(&storage, &endpoint(1)).await;

@@ -80,32 +80,32 @@ async fn an_endpoint_is_changed_only_as_it_was_read(storage: Subject) {
 }
 
 async fn the_health_of_an_endpoint_is_stored(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
-    let noted = |health, disable| {
+    let target = put(&storage, &endpoint(1)).await;
+    let recorded = |health, disable| {
         Change::Webhook(WebhookChange::Attempts(Box::new(Attempts {
-            endpoint_id: told.id,
+            endpoint_id: target.id,
             outcomes: Vec::new(),
             health,
             disable,
         })))
     };
-    let failing = |seconds| noted(EndpointHealth::FailingSince(at(seconds)), None);
+    let failing = |seconds| recorded(EndpointHealth::FailingSince(at(seconds)), None);
     for change in [failing(10), failing(20)] {
         assert!(storage.apply(change).await.is_ok());
     }
-    let now = read(&storage, told.id).await;
+    let now = read(&storage, target.id).await;
     assert_eq!((now.failing_since, now.revision), (Some(at(10)), 1));
-    assert!(storage.apply(noted(EndpointHealth::Well, None)).await.is_ok());
-    assert_eq!(read(&storage, told.id).await.failing_since, None);
+    assert!(storage.apply(recorded(EndpointHealth::Well, None)).await.is_ok());
+    assert_eq!(read(&storage, target.id).await.failing_since, None);
     let disabled = Disabled {
         at: at(30),
         reason: DisabledReason::Gone,
     };
-    let disable = || noted(EndpointHealth::AsBefore, Some(disabled));
+    let disable = || recorded(EndpointHealth::AsBefore, Some(disabled));
     let is = |is_disabled| Ok(Applied::Attempted { is_disabled });
     assert_eq!(storage.apply(disable()).await, is(true));
     assert_eq!(storage.apply(disable()).await, is(false), "it is already");
-    let now = read(&storage, told.id).await;
+    let now = read(&storage, target.id).await;
     assert_eq!((now.disabled, now.revision), (Some(disabled), 2));
 }
 
@@ -117,14 +117,14 @@ fn hold(number: u64, limit: u32) -> Change {
 }
 
 async fn an_endpoint_is_owned_by_one_node(storage: Subject) {
-    let told = [1, 2, 3].map(endpoint);
-    for endpoint in &told {
+    let target = [1, 2, 3].map(endpoint);
+    for endpoint in &target {
         put(&storage, endpoint).await;
     }
     let off = Endpoint {
         disabled: Some(Disabled {
             at: at(0),
-            reason: DisabledReason::Asked,
+            reason: DisabledReason::Requested,
         }),
         ..endpoint(4)
     };
@@ -137,7 +137,7 @@ async fn an_endpoint_is_owned_by_one_node(storage: Subject) {
             panic!("{held:?}");
         };
         held.sort_unstable();
-        assert_eq!(held, [told[0].id, told[1].id], "it keeps what it has");
+        assert_eq!(held, [target[0].id, target[1].id], "it keeps what it has");
     }
     let all = stored(&storage).await;
     let holders: Vec<_> = all.iter().map(|stored| (stored.holder, stored.is_held)).collect();
@@ -148,15 +148,15 @@ async fn an_endpoint_is_owned_by_one_node(storage: Subject) {
     let Some(other) = storage.other() else { return };
     let second = other.live_node(2).await;
     let held = other.apply(hold(2, 10)).await;
-    assert_eq!(held, Ok(Applied::Held(vec![told[2].id])));
+    assert_eq!(held, Ok(Applied::Held(vec![target[2].id])));
     let all = stored(&storage).await;
     assert_eq!(all[2].holder, Some(second));
 }
 
 async fn endpoints_of_a_dead_node_are_claimed_by_another(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
+    let target = put(&storage, &endpoint(1)).await;
     storage.live_node(1).await;
-    assert_eq!(storage.apply(hold(1, 10)).await, Ok(Applied::Held(vec![told.id])));
+    assert_eq!(storage.apply(hold(1, 10)).await, Ok(Applied::Held(vec![target.id])));
     assert!(
         storage
             .apply(Change::Cluster(ClusterChange::Leave { node: node(1) }))
@@ -165,10 +165,10 @@ async fn endpoints_of_a_dead_node_are_claimed_by_another(storage: Subject) {
     );
     assert!(!stored(&storage).await[0].is_held);
     let second = storage.live_node(2).await;
-    assert_eq!(storage.apply(hold(2, 10)).await, Ok(Applied::Held(vec![told.id])));
+    assert_eq!(storage.apply(hold(2, 10)).await, Ok(Applied::Held(vec![target.id])));
     assert_eq!(stored(&storage).await[0].holder, Some(second));
     // What is changed of an endpoint does not change who holds it.
-    let before = read(&storage, told.id).await;
+    let before = read(&storage, target.id).await;
     let put = Change::Webhook(WebhookChange::Put {
         after: Arc::new(before.changed(at(9))),
         before: Some(before),

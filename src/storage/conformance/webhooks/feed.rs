@@ -24,8 +24,8 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Adds jobs to the feed that changed so many seconds into the day.
-fn tell(ids: Vec<JobId>, seconds: i64) -> OutboxRule {
+/// Feed entries of jobs that changed this number of seconds after the start of the day.
+fn feed_entries(ids: Vec<JobId>, seconds: i64) -> OutboxRule {
     OutboxRule::new(move |_, _, _| OutboxEntries {
         feed: ids
             .iter()
@@ -38,8 +38,8 @@ fn tell(ids: Vec<JobId>, seconds: i64) -> OutboxRule {
     })
 }
 
-async fn told(storage: &Subject, ids: &[JobId], seconds: i64) {
-    let (_, outbox) = storage.commit_with(&[], tell(ids.to_vec(), seconds)).await;
+async fn changed(storage: &Subject, ids: &[JobId], seconds: i64) {
+    let (_, outbox) = storage.commit_with(&[], feed_entries(ids.to_vec(), seconds)).await;
     assert_eq!(outbox.endpoints, []);
 }
 
@@ -56,7 +56,7 @@ async fn read_all(storage: &Subject, after: FeedCursor, count: usize) -> FeedPag
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("the feed does not tell {count} jobs after {after}");
+    panic!("the feed does not list {count} jobs after {after}");
 }
 
 fn ids(page: &FeedPage) -> Vec<JobId> {
@@ -66,12 +66,12 @@ fn ids(page: &FeedPage) -> Vec<JobId> {
 async fn the_feed_lists_each_changed_job_once_per_page(storage: Subject) {
     let [one, two, three] = [1, 2, 3].map(job);
     let insert = insert([one.clone(), two.clone(), three.clone()]);
-    let entries = tell(vec![one.id, two.id, three.id], 0);
+    let entries = feed_entries(vec![one.id, two.id, three.id], 0);
     let (applied, _) = storage.commit_with(&[insert], entries).await;
     assert!(applied[0].is_ok(), "{applied:?}");
-    told(&storage, &[one.id], 1).await;
+    changed(&storage, &[one.id], 1).await;
     // The last change follows the first ones.
-    told(&storage, &[job(4).id], 2).await;
+    changed(&storage, &[job(4).id], 2).await;
     let page = read_all(&storage, FeedCursor::START, 4).await;
     assert_eq!(ids(&page)[..3], [two.id, three.id, one.id], "each where it came last");
     assert_eq!(page.jobs[2].1.as_deref(), Some(&one));
@@ -85,7 +85,7 @@ async fn the_feed_continues_from_a_cursor(storage: Subject) {
     storage.insert(&all).await;
     let expected: Vec<JobId> = all.iter().map(|job| job.id).collect();
     for (id, seconds) in expected.iter().zip(0..) {
-        told(&storage, &[*id], seconds).await;
+        changed(&storage, &[*id], seconds).await;
     }
     read_all(&storage, FeedCursor::START, 5).await;
     let (mut seen, mut cursor) = (Vec::new(), FeedCursor::START);
@@ -105,10 +105,10 @@ async fn the_end_of_the_feed_is_behind_everything(storage: Subject) {
     let end = || async { storage.repository.feed_end().await.expect("storage reads") };
     let empty = end().await;
     storage.insert(&jobs(2)).await;
-    told(&storage, &[job(0).id], 0).await;
+    changed(&storage, &[job(0).id], 0).await;
     let before = end().await;
     assert!(before >= empty);
-    told(&storage, &[job(1).id], 1).await;
+    changed(&storage, &[job(1).id], 1).await;
     assert_eq!(ids(&read_all(&storage, empty, 2).await), [job(0).id, job(1).id]);
     let after = ids(&read_all(&storage, before, 1).await);
     assert_eq!(
@@ -123,7 +123,7 @@ async fn the_end_of_the_feed_is_behind_everything(storage: Subject) {
 async fn the_feed_lists_a_deleted_job_by_its_id(storage: Subject) {
     storage.insert(&[job(1)]).await;
     let delete = Change::Job(JobChange::Delete { job: job(1).into() });
-    let (applied, _) = storage.commit_with(&[delete], tell(vec![job(1).id], 0)).await;
+    let (applied, _) = storage.commit_with(&[delete], feed_entries(vec![job(1).id], 0)).await;
     assert!(applied[0].is_ok(), "{applied:?}");
     let page = read_all(&storage, FeedCursor::START, 1).await;
     assert_eq!(page.jobs, [(job(1).id, None)]);
@@ -134,7 +134,7 @@ async fn nothing_is_left_out_while_several_write(storage: Subject) {
     let writers: Vec<Subject> = [Some(storage.clone()), storage.other()].into_iter().flatten().collect();
     let writing = writers.iter().zip(0_u32..).map(|(writer, number)| async move {
         for created in (number * 1_000)..(number * 1_000 + JOBS) {
-            let entries = tell(vec![job(created).id], 0);
+            let entries = feed_entries(vec![job(created).id], 0);
             let (applied, _) = writer.commit_with(&[insert([job(created)])], entries).await;
             assert!(applied[0].is_ok(), "{applied:?}");
         }
@@ -163,7 +163,7 @@ async fn a_part_that_was_removed_is_a_gap(storage: Subject) {
     let all = jobs(4);
     storage.insert(&all).await;
     for (job, seconds) in all.iter().zip(0..) {
-        told(&storage, &[job.id], seconds).await;
+        changed(&storage, &[job.id], seconds).await;
     }
     read_all(&storage, FeedCursor::START, 4).await;
     let first = read(&storage, FeedCursor::START, 1).await.cursor;

@@ -28,7 +28,7 @@ fn rule(endpoint: &Endpoint) -> OutboxRule {
     let id = endpoint.id;
     OutboxRule::new(move |changes, results, _| {
         assert_eq!(changes.len(), results.len(), "a result for each change");
-        let told = |job: JobId, event: &str| OutboxMessage {
+        let message_of = |job: JobId, event: &str| OutboxMessage {
             message: Message {
                 event: Arc::from(event),
                 job_id: Some(job),
@@ -41,10 +41,10 @@ fn rule(endpoint: &Endpoint) -> OutboxRule {
             match (change, result) {
                 (Change::Job(JobChange::Insert { jobs, .. }), Ok(Applied::Inserted(inserted))) => {
                     let new = jobs.iter().zip(inserted).filter(|(_, is)| **is == Inserted::New);
-                    messages.extend(new.map(|(job, _)| told(job.id, "job.created")));
+                    messages.extend(new.map(|(job, _)| message_of(job.id, "job.created")));
                 }
                 (Change::Job(JobChange::Finish { job, .. }), Ok(Applied::Finished(_))) => {
-                    messages.push(told(job.id, "job.completed"));
+                    messages.push(message_of(job.id, "job.completed"));
                 }
                 _ => {}
             }
@@ -66,17 +66,17 @@ fn cleared() -> Event {
 }
 
 async fn outbox_entries_are_written_with_applied_changes(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
+    let target = put(&storage, &endpoint(1)).await;
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(1), node).await;
     let changes = [
         insert(jobs(3).split_off(2)),
         finish(&running, Outcome::Completed(None), at(60)),
     ];
-    let (_, outbox) = storage.commit_with(&changes, rule(&told)).await;
-    assert_eq!(outbox.endpoints, [told.id]);
+    let (_, outbox) = storage.commit_with(&changes, rule(&target)).await;
+    assert_eq!(outbox.endpoints, [target.id]);
     assert_eq!(format!("{:?}", outbox.events), format!("{:?}", [cleared()]));
-    let mut told_of: Vec<(String, JobId)> = all(&storage, &told, None)
+    let mut entries: Vec<(String, JobId)> = all(&storage, &target, None)
         .await
         .into_iter()
         .map(|delivery| {
@@ -86,33 +86,33 @@ async fn outbox_entries_are_written_with_applied_changes(storage: Subject) {
             )
         })
         .collect();
-    told_of.sort();
+    entries.sort();
     assert_eq!(
-        told_of,
+        entries,
         [
             ("job.completed".to_owned(), job(1).id),
             ("job.created".to_owned(), job(2).id)
         ]
     );
-    let (_, outbox) = storage.commit_with(&[], rule(&told)).await;
+    let (_, outbox) = storage.commit_with(&[], rule(&target)).await;
     assert_eq!(outbox.endpoints, []);
 }
 
 async fn a_rejected_change_has_no_outbox_entries_and_the_others_have(storage: Subject) {
-    let told = put(&storage, &endpoint(1)).await;
+    let target = put(&storage, &endpoint(1)).await;
     storage.insert(&[job(1)]).await;
     // An id that is taken.
     let changes = [insert([job(1)]), insert([job(2)])];
-    let (applied, outbox) = storage.commit_with(&changes, rule(&told)).await;
+    let (applied, outbox) = storage.commit_with(&changes, rule(&target)).await;
     assert!(matches!(applied[0], Err(ChangeError::Rejected { .. })), "{applied:?}");
     assert!(applied[1].is_ok(), "{applied:?}");
-    assert_eq!(outbox.endpoints, [told.id]);
-    let told_of: Vec<Option<JobId>> = all(&storage, &told, None)
+    assert_eq!(outbox.endpoints, [target.id]);
+    let entries: Vec<Option<JobId>> = all(&storage, &target, None)
         .await
         .into_iter()
         .map(|delivery| delivery.message.job_id)
         .collect();
-    assert_eq!(told_of, [Some(job(2).id)]);
+    assert_eq!(entries, [Some(job(2).id)]);
 }
 
 /// Adds a delivery of each new job to all stored endpoints, if the node does not know them; to none otherwise.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::sample::{due, endpoint, message, note, outcome, post, posting, put, read, stored};
+use super::sample::{due, endpoint, message, outcome, post, posting, put, read, record, stored};
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::AfterAttempt;
@@ -66,8 +66,8 @@ async fn an_endpoint_stays_while_a_live_node_names_it(storage: Subject) {
 }
 
 async fn an_endpoint_without_a_name_is_removed_when_nothing_is_pending(storage: Subject) {
-    let told = put(&storage, &configured(1)).await;
-    post(&storage, vec![posting(message(1, 1, 0), &[&told])]).await;
+    let target = put(&storage, &configured(1)).await;
+    post(&storage, vec![posting(message(1, 1, 0), &[&target])]).await;
     let first = storage.live_node(1).await;
     let reviewed = review(&storage, first, &[], LONG).await;
     assert_eq!((reviewed.unnamed.len(), reviewed.unnamed[0].pending), (1, 1));
@@ -80,21 +80,21 @@ async fn an_endpoint_without_a_name_is_removed_when_nothing_is_pending(storage: 
     assert_eq!(all[0].endpoint.revision, 2);
     let still = review(&storage, first, &[], TimeSpan::ZERO).await;
     assert_eq!(still, ReviewedEndpoints::default(), "a delivery is pending");
-    let due = due(&storage, &told, at(60)).await;
+    let due = due(&storage, &target, at(60)).await;
     assert_eq!(due.len(), 1, "it is still sent");
-    note(&storage, &told, vec![outcome(due[0].1, 1, AfterAttempt::Failed)]).await;
+    record(&storage, &target, vec![outcome(due[0].1, 1, AfterAttempt::Failed)]).await;
     let reviewed = review(&storage, first, &[], TimeSpan::ZERO).await;
     assert_eq!(reviewed.removed.len(), 1, "{reviewed:?}");
     assert!(stored(&storage).await.is_empty());
 }
 
 async fn an_endpoint_that_is_named_again_stays(storage: Subject) {
-    let told = put(&storage, &configured(1)).await;
+    let target = put(&storage, &configured(1)).await;
     let first = storage.live_node(1).await;
     review(&storage, first, &[], TimeSpan::ZERO).await;
-    let retired = read(&storage, told.id).await;
+    let retired = read(&storage, target.id).await;
     let restored = Arc::new(Endpoint {
-        events: told.events.clone(),
+        events: target.events.clone(),
         ..retired.changed(at(9))
     });
     let put = Change::Webhook(WebhookChange::Put {
@@ -102,7 +102,7 @@ async fn an_endpoint_that_is_named_again_stays(storage: Subject) {
         after: Arc::clone(&restored),
     });
     assert_eq!(storage.apply(put).await, Ok(Applied::EndpointStored));
-    let reviewed = review(&storage, first, &[told.id], TimeSpan::ZERO).await;
+    let reviewed = review(&storage, first, &[target.id], TimeSpan::ZERO).await;
     assert_eq!(reviewed, ReviewedEndpoints::default());
     let all = stored(&storage).await;
     assert_eq!((all[0].unnamed_since, all[0].is_named), (None, true));

@@ -1,4 +1,4 @@
-//! Endpoints, messages and deliveries of the cases, and steps that many cases take with them.
+//! Sample endpoints, messages and deliveries, and common steps of the cases.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ pub(in crate::storage::conformance) async fn read(storage: &Subject, id: Endpoin
     found.expect("an endpoint").endpoint
 }
 
-/// A message so many seconds into the day, in a lane.
+/// A message with an ordering key, this number of seconds after the start of the day.
 pub(in crate::storage::conformance) fn message(number: u64, lane: u64, seconds: i64) -> Message {
     Message {
         id: Uuid::from_u64_pair(number, 4),
@@ -95,7 +95,7 @@ pub(in crate::storage::conformance) async fn due(
         .collect()
 }
 
-pub(in crate::storage::conformance) async fn note(
+pub(in crate::storage::conformance) async fn record(
     storage: &Subject,
     endpoint: &Endpoint,
     outcomes: Vec<AttemptOutcome>,
@@ -106,10 +106,10 @@ pub(in crate::storage::conformance) async fn note(
         health: EndpointHealth::AsBefore,
         disable: None,
     };
-    let noted = storage
+    let recorded = storage
         .apply(Change::Webhook(WebhookChange::Attempts(Box::new(attempts))))
         .await;
-    assert_eq!(noted, Ok(Applied::Attempted { is_disabled: false }));
+    assert_eq!(recorded, Ok(Applied::Attempted { is_disabled: false }));
 }
 
 pub(in crate::storage::conformance) async fn numbers(

@@ -107,13 +107,13 @@ impl World {
 
     fn begin(&mut self, attempts: impl Iterator<Item = (JobId, u32)>, node: NodeId) {
         for attempt in attempts {
-            let earlier = self.begun.insert(attempt, node);
+            let earlier = self.started.insert(attempt, node);
             assert_eq!(earlier, None, "{attempt:?} was started twice");
         }
     }
 
     /// Delivers a response to the waiting node only.
-    pub(crate) fn hand_back(&mut self, message: &Message, applied: Result<Applied, ChangeError>) {
+    pub(crate) fn return_result(&mut self, message: &Message, applied: Result<Applied, ChangeError>) {
         let now = steady(self.now);
         let Some(node) = self.nodes.iter_mut().find(|node| node.id == message.from) else {
             return;
@@ -156,7 +156,7 @@ impl World {
         for node in &self.nodes {
             if node.lease.is_held(now) {
                 let is_held = self.tables.holds_lease(node.id, self.now);
-                assert!(is_held, "a node believes in a lease that storage has let go");
+                assert!(is_held, "a node considers a lease valid that has expired in storage");
             }
         }
         for id in &self.jobs {

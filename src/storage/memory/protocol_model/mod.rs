@@ -41,7 +41,7 @@ use self::step::{Act, Step};
 fn acts() -> impl Strategy<Value = Act> {
     prop_oneof![
         5 => Just(Act::Renew),
-        2 => Just(Act::AskToLead),
+        2 => Just(Act::RequestLeadership),
         3 => Just(Act::Read),
         5 => Just(Act::Claim),
         4 => any::<u8>().prop_map(Act::Start),

@@ -49,7 +49,7 @@ pub(super) struct World {
     /// Counts runs of servers and jobs.
     pub(super) made: u64,
     pub(super) jobs: BTreeSet<JobId>,
-    pub(super) begun: BTreeMap<(JobId, u32), NodeId>,
+    pub(super) started: BTreeMap<(JobId, u32), NodeId>,
     pub(super) tokens: BTreeMap<FencingToken, NodeId>,
     pub(super) occurrences: BTreeMap<Occurrence, JobId>,
     pub(super) seen: Seen,
@@ -68,7 +68,7 @@ impl World {
             recurring: recurring.id,
             made: NODES as u64,
             jobs: BTreeSet::new(),
-            begun: BTreeMap::new(),
+            started: BTreeMap::new(),
             tokens: BTreeMap::new(),
             occurrences: BTreeMap::new(),
             seen: Seen::default(),
@@ -110,7 +110,7 @@ impl World {
                     .collect();
                 if let Some(index) = pick(&mut reachable, number) {
                     let (message, applied) = self.to_nodes.remove(index);
-                    self.hand_back(&message, applied);
+                    self.return_result(&message, applied);
                 }
             }
             Step::Lose(number) => drop(pick(&mut self.to_storage, number)),
@@ -187,7 +187,7 @@ impl World {
                 job_types: Arc::default(),
                 remote_types: Arc::default(),
             })),
-            Act::AskToLead => send(Change::Cluster(ClusterChange::Lead {
+            Act::RequestLeadership => send(Change::Cluster(ClusterChange::Lead {
                 node: node.id,
                 lease: LEASE,
             })),

@@ -22,7 +22,7 @@ pub(super) enum Step {
     Stop(u8),
     GoOn(u8),
     Kill(u8),
-    /// Its clock is set, by so many milliseconds.
+    /// Its clock is changed by this number of milliseconds.
     SetClock(u8, i16),
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Act {
     /// Renews its lease.
     Renew,
     /// Requests leadership.
-    AskToLead,
+    RequestLeadership,
     /// It reads what is pending, and the recurring job.
     Read,
     /// Claims due jobs.

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::domain::events::event::JobEventKind;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::QueueName;
-use crate::storage::cluster_message::{Heard, JobSignal, Signal, SignalStream};
+use crate::storage::cluster_message::{ClusterMessage, JobSignal, Signal, SignalStream};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::connection::pool::Link;
 use crate::storage::sea::connection::postgres;
@@ -29,7 +29,7 @@ use crate::storage::sea::repository::SeaRepository;
 const CHANNEL: &str = "tickerq";
 const PAYLOAD_BYTES_MAX: usize = 7_900;
 /// Interval of messages that a node sends to itself to check its connection.
-const BEAT: Duration = Duration::from_secs(10);
+const HEARTBEAT: Duration = Duration::from_secs(10);
 /// Time without any message, including its own, after which the connection is considered dead.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
@@ -55,82 +55,82 @@ impl SeaRepository {
         };
         let mut listener = postgres::listener(url).await.map_err(refused)?;
         listener.listen(CHANNEL).await.map_err(refused)?;
-        let listening = Listening {
+        let listener = Listener {
             listener: Some(listener),
             threads: Handle::current(),
             given_up: self.pools.given_up(),
-            beat: interval(BEAT),
-            heard_at: Instant::now(),
+            heartbeat: interval(HEARTBEAT),
+            received_at: Instant::now(),
         };
-        let beat = Statement::from_sql_and_values(
+        let heartbeat = Statement::from_sql_and_values(
             DbBackend::Postgres,
             format!("SELECT pg_notify('{CHANNEL}', $1)"),
             [payloads(own, &[]).concat().into()],
         );
         let readers = self.readers();
-        let heard = stream::unfold(Some(listening), move |listening| {
-            let (readers, beat) = (readers.clone(), beat.clone());
+        let message = stream::unfold(Some(listener), move |listener| {
+            let (readers, heartbeat) = (readers.clone(), heartbeat.clone());
             async move {
-                let mut listening = listening?;
+                let mut listener = listener?;
                 loop {
-                    let heard = listening.hear(&readers, &beat).await?;
-                    let heard = match heard {
+                    let message = listener.next(&readers, &heartbeat).await?;
+                    let message = match message {
                         Ok(Some(notification)) => match read_payload(notification.payload(), own) {
-                            Some((from, signals)) => Ok(Heard::Signals { from, signals }),
+                            Some((from, signals)) => Ok(ClusterMessage::Signals { from, signals }),
                             None => continue,
                         },
-                        Ok(None) => Ok(Heard::Gap),
+                        Ok(None) => Ok(ClusterMessage::Gap),
                         Err(failure) => return Some((Err(failure), None)),
                     };
-                    return Some((heard, Some(listening)));
+                    return Some((message, Some(listener)));
                 }
             }
         });
-        Ok(Some(Box::pin(heard)))
+        Ok(Some(Box::pin(message)))
     }
 }
 
-/// A listener that may be dropped anywhere: its own way to end spawns a task, which panics on a thread without a runtime,
-/// as when a server stops.
-struct Listening {
+/// A listener that may be dropped anywhere: its own way to end spawns a task, which panics on a thread without a
+/// runtime, as when a server stops.
+struct Listener {
     listener: Option<PgListener>,
     threads: Handle,
     /// Notifies when the other connections were replaced.
     given_up: watch::Receiver<u64>,
     /// Timer of messages to itself.
-    beat: Interval,
-    heard_at: Instant,
+    heartbeat: Interval,
+    received_at: Instant,
 }
 
-impl Listening {
+impl Listener {
     /// The next message. A connection that only listens never detects that its server is gone: the node sends
     /// messages to itself and must receive them. `None` if it no longer listens.
-    async fn hear(
+    async fn next(
         &mut self,
         readers: &Link,
-        beat: &Statement,
+        heartbeat: &Statement,
     ) -> Option<Result<Option<PgNotification>, RepositoryError>> {
         let Self {
             listener,
             threads: _,
             given_up,
-            beat: ticks,
-            heard_at,
+            heartbeat: ticks,
+            received_at,
         } = self;
         let mut next = std::pin::pin!(listener.as_mut()?.try_recv());
         loop {
             tokio::select! {
-                heard = &mut next => {
-                    *heard_at = Instant::now();
-                    return Some(heard.map_err(refused));
+                message = &mut next => {
+                    *received_at = Instant::now();
+                    return Some(message.map_err(refused));
                 }
                 _ = given_up.changed() => return Some(Err(no_answer())),
                 _ = ticks.tick() => {
-                    if heard_at.elapsed() > SILENCE_MAX {
+                    if received_at.elapsed() > SILENCE_MAX {
                         return Some(Err(no_answer()));
                     }
                     // A failure shows in missing messages.
-                    drop(tokio::time::timeout(BEAT, readers.execute_raw(beat.clone())).await);
+                    drop(tokio::time::timeout(HEARTBEAT, readers.execute_raw(heartbeat.clone())).await);
                 }
             }
         }
@@ -143,7 +143,7 @@ fn refused(error: sea_orm::sqlx::Error) -> RepositoryError {
     }
 }
 
-impl Drop for Listening {
+impl Drop for Listener {
     fn drop(&mut self) {
         let _entered = self.threads.enter();
         drop(self.listener.take());
@@ -329,12 +329,12 @@ mod tests {
         let many: Vec<Signal> = std::iter::repeat_with(all).take(100).flatten().collect();
         let payloads = payloads(node(1), &many);
         assert!(payloads.iter().all(|payload| payload.len() < 8_000));
-        let heard: Vec<Signal> = payloads
+        let message: Vec<Signal> = payloads
             .iter()
             .filter_map(|payload| read_payload(payload, node(2)))
             .flat_map(|(_, signals)| signals)
             .collect();
-        assert_eq!(heard, many);
+        assert_eq!(message, many);
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn stored_worker(row: &QueryResult) -> Result<StoredWorker, RepositoryError> {
         })
     });
     let access = match access {
-        Some(None) => return Err(corrupt(format!("worker {id}: its owner or its key is no such thing"))),
+        Some(None) => return Err(corrupt(format!("worker {id}: its owner or its key is invalid"))),
         Some(Some(access)) => Some(access),
         None => None,
     };
@@ -256,7 +256,7 @@ impl CommitContext<'_> {
         Ok(self.transaction.execute_raw(statement).await?.rows_affected())
     }
 
-    pub(crate) async fn note_report(
+    pub(crate) async fn record_report(
         &mut self,
         report: &AttemptReport,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {

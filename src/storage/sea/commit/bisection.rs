@@ -16,7 +16,7 @@ struct Halves {
 }
 
 impl Halves {
-    /// So many changes, which can't be committed all at once.
+    /// This number of changes, which can't be committed together.
     fn of(count: usize) -> Self {
         let mut halves = Self { left: Vec::new() };
         if !halves.split(&(0..count)) && count > 0 {

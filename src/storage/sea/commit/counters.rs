@@ -10,13 +10,13 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
 use super::bulk_values::{Kind, Rows};
-use super::rollup_writer::{TallyRows, counts_sql, reasons_sql, step_totals_sql, steps_sql, totals_sql};
+use super::rollup_writer::{RollupRows, counts_sql, reasons_sql, step_totals_sql, steps_sql, totals_sql};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::{RollupDelta, RollupEntry};
 use crate::domain::values::name::{JobType, QueueName};
-use crate::storage::failure_reason_limiter::ReasonBook;
+use crate::storage::failure_reason_limiter::FailureReasonLimiter;
 
 /// Number of seconds per bucket of a queue's throughput.
 pub(crate) const BUCKET_SECONDS: i64 = 5;
@@ -30,7 +30,7 @@ pub(crate) struct Counters {
     jobs: BTreeMap<CounterKey, i64>,
     completed: BTreeMap<(QueueName, i64), i64>,
     /// Changes of the rollups by starts and completions.
-    pub(crate) tally: RollupDelta,
+    pub(crate) rollups: RollupDelta,
 }
 
 /// Key of the counters of jobs.
@@ -57,15 +57,15 @@ impl Counters {
     pub(crate) fn updated(&mut self, before: &Job, after: &Job) {
         self.subtract(before);
         self.add(after);
-        if let Some(mark) = RollupEntry::updated(before, after) {
-            self.tally.add(mark, None);
+        if let Some(entry) = RollupEntry::updated(before, after) {
+            self.rollups.add(entry, None);
         }
     }
 
     /// A job whose attempt has started.
     pub(crate) fn started(&mut self, job: &Job) {
         self.moved(JobStatus::Pending, job);
-        self.tally.add(RollupEntry::started(job), None);
+        self.rollups.add(RollupEntry::started(job), None);
     }
 
     /// A job that had another status.
@@ -74,7 +74,7 @@ impl Counters {
         self.add(job);
     }
 
-    /// So many jobs of a kind.
+    /// Changes the count of jobs of this kind.
     pub(crate) fn count(&mut self, queue: &QueueName, job_type: &JobType, status: JobStatus, priority: i16, by: i64) {
         let key = CounterKey {
             queue: queue.clone(),
@@ -86,11 +86,11 @@ impl Counters {
     }
 
     /// A job whose attempt has ended.
-    pub(crate) fn ended(&mut self, job: &Job, attempt: &Attempt, reasons: &ReasonBook) {
+    pub(crate) fn ended(&mut self, job: &Job, attempt: &Attempt, reasons: &FailureReasonLimiter) {
         self.moved(JobStatus::Running, job);
-        let mark = RollupEntry::ended(job, attempt);
-        let reason = reasons.reason(&mark, attempt.error.as_deref());
-        self.tally.add(mark, reason);
+        let entry = RollupEntry::ended(job, attempt);
+        let reason = reasons.reason(&entry, attempt.error.as_deref());
+        self.rollups.add(entry, reason);
         if job.status == JobStatus::Completed {
             self.completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
         }
@@ -137,22 +137,30 @@ const SQLITE_STEP_SIZES: [usize; 2] = [8, 48];
 pub(crate) struct CountedRows {
     jobs: Rows,
     completed: Rows,
-    tally: TallyRows,
+    rollups: RollupRows,
 }
 
 impl CountedRows {
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
-        let Self { jobs, completed, tally } = self;
-        jobs.len() + completed.len() + tally.len()
+        let Self {
+            jobs,
+            completed,
+            rollups,
+        } = self;
+        jobs.len() + completed.len() + rollups.len()
     }
 
     /// Numbers of rows of the counters and of the time buckets in a SQLite text; `None` if there are too many.
     pub(crate) fn sqlite_sizes(&self) -> Option<(usize, usize)> {
-        let Self { jobs, completed, tally } = self;
+        let Self {
+            jobs,
+            completed,
+            rollups,
+        } = self;
         let (counts, steps) = (
-            jobs.len().max(completed.len()).max(tally.counts.len()),
-            tally.steps.len().max(tally.reasons.len()),
+            jobs.len().max(completed.len()).max(rollups.counts.len()),
+            rollups.steps.len().max(rollups.reasons.len()),
         );
         let fitting = |sizes: &[usize], rows: usize| sizes.iter().copied().find(|size| *size >= rows);
         Some((
@@ -171,8 +179,8 @@ impl CountedRows {
         let Self {
             jobs,
             completed,
-            tally:
-                TallyRows {
+            rollups:
+                RollupRows {
                     counts,
                     totals,
                     steps,
@@ -198,14 +206,18 @@ impl CountedRows {
 
     /// Adds the changes to the stored counters, table by table. Returns the number of rows.
     pub(crate) async fn write_each(self, connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
-        let Self { jobs, completed, tally } = self;
+        let Self {
+            jobs,
+            completed,
+            rollups,
+        } = self;
         Ok(jobs.execute(connection, count_jobs_sql).await?
             + completed.execute(connection, count_completed_sql).await?
-            + tally.write(connection).await?)
+            + rollups.write(connection).await?)
     }
 
-    /// Adds what was counted to what is stored: on SQLite in one call if it can be, because each is a message between two
-    /// threads.
+    /// Adds what was counted to what is stored: on SQLite in one call if it can be, because each is a message between
+    /// two threads.
     pub(crate) async fn write(self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
         let backend = connection.get_database_backend();
         match self.sqlite_sizes() {
@@ -227,7 +239,11 @@ impl CountedRows {
 impl Counters {
     /// The changes as rows.
     pub(crate) fn into_rows(self, shard: i16) -> CountedRows {
-        let Self { jobs, completed, tally } = self;
+        let Self {
+            jobs,
+            completed,
+            rollups,
+        } = self;
         let mut job_rows = Rows::new(COUNTER, jobs.len());
         for (
             CounterKey {
@@ -257,7 +273,7 @@ impl Counters {
         CountedRows {
             jobs: job_rows,
             completed: completed_rows,
-            tally: TallyRows::new(tally, shard),
+            rollups: RollupRows::new(rollups, shard),
         }
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::bulk_values::Rows;
 use super::context::Results;
 use super::counters::{BUCKET_SECONDS, Counters};
-use super::rollup_writer::{MARK, mark_row, postgres_steps};
+use super::rollup_writer::{ENTRY, entry_row, postgres_steps};
 use crate::domain::job::attempt::ATTEMPTS_KEPT;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::RollupEntry;
@@ -35,7 +35,7 @@ use crate::storage::sea::repository::SeaRepository;
 const SQLITE_SIZES: [usize; 4] = [4, 16, 48, 128];
 
 /// The usual changes of a commit, as rows.
-pub(crate) struct Usual {
+pub(crate) struct FastPath {
     new: Rows,
     /// Audit records of new jobs.
     records: Rows,
@@ -44,7 +44,7 @@ pub(crate) struct Usual {
     attempts: Rows,
     /// Changes of the rollups by each start and completion; on PostgreSQL only, where only the statement knows which
     /// of them are applied.
-    marks: Rows,
+    entries: Rows,
     has_reasons: bool,
     /// Changes of the counters if every change is applied.
     counters: Counters,
@@ -53,16 +53,16 @@ pub(crate) struct Usual {
     version: Option<i64>,
 }
 
-impl Usual {
+impl FastPath {
     /// The usual changes among these; `None` when there are none, or when one of their kind is unusual.
     pub(crate) fn among(commit: &Commit, repository: &SeaRepository) -> Option<Self> {
-        let mut usual = Self {
+        let mut fast_path = Self {
             new: Rows::new(NEW, 0),
             records: Rows::new(RECORD, 0),
             starts: Rows::new(START, 0),
             ends: Rows::new(FINISH, 0),
             attempts: Rows::new(ATTEMPT, 0),
-            marks: Rows::new(MARK, 0),
+            entries: Rows::new(ENTRY, 0),
             has_reasons: false,
             counters: Counters::default(),
             is_all: true,
@@ -70,20 +70,20 @@ impl Usual {
         };
         for change in &commit.changes {
             match change {
-                Change::Job(change) => usual.add(change, repository)?,
+                Change::Job(change) => fast_path.add(change, repository)?,
                 Change::Queue(_)
                 | Change::Recurring(_)
                 | Change::Cluster(_)
                 | Change::Worker(_)
                 | Change::Webhook(_)
                 | Change::Feed(_)
-                | Change::Maintenance(_) => usual.is_all = false,
+                | Change::Maintenance(_) => fast_path.is_all = false,
             }
         }
         for entry in &commit.audit {
             match new_jobs(commit, entry) {
-                Some(jobs) => usual.records.push(record_row(&entry.record, jobs)),
-                None => usual.is_all = false,
+                Some(jobs) => fast_path.records.push(record_row(&entry.record, jobs)),
+                None => fast_path.is_all = false,
             }
         }
         if let Some(rule) = &commit.outbox {
@@ -91,16 +91,16 @@ impl Usual {
                 Some(KnownVersion {
                     version: Some(version),
                     is_idle: true,
-                }) if repository.is_postgres() => usual.version = Some(version),
-                Some(_) | None => usual.is_all = false,
+                }) if repository.is_postgres() => fast_path.version = Some(version),
+                Some(_) | None => fast_path.is_all = false,
             }
         }
-        let is_empty = usual.new.is_empty() && usual.starts.is_empty() && usual.ends.is_empty();
+        let is_empty = fast_path.new.is_empty() && fast_path.starts.is_empty() && fast_path.ends.is_empty();
         let mut inserts = commit
             .changes
             .iter()
             .filter(|change| matches!(change, Change::Job(JobChange::Insert { .. })));
-        (!is_empty && repository.unknown_queues(&mut inserts).is_empty()).then_some(usual)
+        (!is_empty && repository.unknown_queues(&mut inserts).is_empty()).then_some(fast_path)
     }
 
     /// Adds a change of jobs; `None` when it is of a usual kind and unusual.
@@ -122,7 +122,7 @@ impl Usual {
                 for job in jobs {
                     self.starts.push(start_row(job));
                     if repository.is_postgres() {
-                        self.marks.push(mark_row(job.id, &RollupEntry::started(job), None));
+                        self.entries.push(entry_row(job.id, &RollupEntry::started(job), None));
                     } else {
                         self.counters.started(job);
                     }
@@ -136,10 +136,10 @@ impl Usual {
                 self.ends.push(finish_row(job, attempt));
                 self.attempts.push(attempt_row(attempt));
                 if repository.is_postgres() {
-                    let mark = RollupEntry::ended(job, attempt);
-                    let reason = repository.reasons.reason(&mark, attempt.error.as_deref());
+                    let entry = RollupEntry::ended(job, attempt);
+                    let reason = repository.reasons.reason(&entry, attempt.error.as_deref());
                     self.has_reasons |= reason.is_some();
-                    self.marks.push(mark_row(job.id, &mark, reason));
+                    self.entries.push(entry_row(job.id, &entry, reason));
                 } else {
                     self.counters.ended(job, attempt, &repository.reasons);
                 }
@@ -156,8 +156,8 @@ impl Usual {
         self.is_all
     }
 
-    /// Writes the changes on SQLite as if all were applied; false when one was not. Then the transaction is to be rolled
-    /// back.
+    /// Writes the changes on SQLite as if all were applied; false when one was not. Then the transaction is to be
+    /// rolled back.
     pub(crate) async fn write_sqlite(
         self,
         connection: &impl ConnectionTrait,
@@ -169,7 +169,7 @@ impl Usual {
             starts,
             ends,
             attempts,
-            marks: _,
+            entries: _,
             has_reasons: _,
             counters,
             is_all: _,
@@ -230,7 +230,7 @@ impl Usual {
             starts,
             ends,
             attempts,
-            marks,
+            entries,
             has_reasons,
             // Counted there, from what was really applied.
             counters: _,
@@ -306,14 +306,14 @@ impl Usual {
                 "SELECT id FROM UNNEST(${ids}::uuid[]) AS s(id) WHERE id NOT IN (SELECT id FROM ended)"
             ));
         }
-        if !marks.is_empty() {
+        if !entries.is_empty() {
             let ran = [(has_starts, "started"), (has_ends, "ended")];
             let changed: Vec<String> = ran
                 .into_iter()
                 .filter(|(has_any, _)| *has_any)
                 .map(|(_, step)| format!("SELECT id, queue, job_type FROM {step}"))
                 .collect();
-            let source = marks.postgres_part(&mut values);
+            let source = entries.postgres_part(&mut values);
             // Before the counters, which the slow path writes first.
             steps.extend(postgres_steps(&source, &changed.join(" UNION ALL "), has_reasons));
         }
@@ -350,7 +350,7 @@ fn attempts_sql(source: &str) -> String {
 impl SeaRepository {
     /// Results of the usual changes after starts or completions of these jobs were rejected. They are read
     /// afterwards, so they may include concurrent changes.
-    pub(crate) async fn usual_results(
+    pub(crate) async fn fast_path_results(
         &self,
         changes: &[Change],
         refused: &HashSet<Uuid>,

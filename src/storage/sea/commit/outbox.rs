@@ -44,8 +44,8 @@ const OUTCOME: &[Kind] = &[
 ];
 
 impl CommitContext<'_> {
-    /// Writes the outbox entries of a commit, whose results are known. Their rows come last in the commit: a row of a job's
-    /// later change is written after the earlier commit has released the job's lock, so its number is greater.
+    /// Writes the outbox entries of a commit, whose results are known. Their rows come last in the commit: a row of a
+    /// job's later change is written after the earlier commit has released the job's lock, so its number is greater.
     pub(crate) async fn write_outbox(
         &mut self,
         commit: &Commit,
@@ -88,8 +88,8 @@ impl CommitContext<'_> {
 
     pub(crate) async fn enqueue(&mut self, messages: &[OutboxMessage]) -> Result<Vec<EndpointId>, CommitFailure> {
         let mut receivers: Vec<EndpointId> = Vec::new();
-        // Mostly all messages of a commit are for the same endpoints: then each message is handed over once, however many
-        // endpoints it is for.
+        // Usually all messages of a commit are for the same endpoints: then each message is passed once, however
+        // many endpoints it is for.
         let mut groups: Vec<(&[EndpointId], Vec<&Message>)> = Vec::new();
         // A later message of an ordering key is in a later group, or behind it in the same: numbers are assigned in
         // this order.
@@ -175,7 +175,7 @@ impl CommitContext<'_> {
     }
 
     /// Stores outcomes of deliveries to any endpoints.
-    pub(crate) async fn note_outcomes(&mut self, changes: &[Change]) -> Result<(), CommitFailure> {
+    pub(crate) async fn record_outcomes(&mut self, changes: &[Change]) -> Result<(), CommitFailure> {
         let mut rows = Rows::new(OUTCOME, 0);
         for change in changes {
             let Change::Webhook(WebhookChange::Attempts(attempts)) = change else {
@@ -199,7 +199,7 @@ impl CommitContext<'_> {
     }
 
     /// Stores the health of an endpoint after attempts whose outcomes were stored before.
-    pub(crate) async fn note_attempts(
+    pub(crate) async fn record_attempts(
         &mut self,
         attempts: &Attempts,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {

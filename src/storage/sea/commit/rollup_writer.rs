@@ -54,7 +54,7 @@ const TOTALS: &[Kind] = &[
 const STEP_TOTALS: &[Kind] = &[Kind::Big, Kind::Small, Kind::Small, Kind::Small, Kind::Big];
 const REASONS: &[Kind] = &[Kind::Big, Kind::Text, Kind::Text, Kind::Text, Kind::Small, Kind::Big];
 /// A job's share: its id, the time bucket, what [`RollupCounts`] has, the measure and its step (or -1), and the reason.
-pub(crate) const MARK: &[Kind] = &[
+pub(crate) const ENTRY: &[Kind] = &[
     Kind::Uuid,
     Kind::Big,
     Kind::Small,
@@ -71,7 +71,7 @@ pub(crate) const MARK: &[Kind] = &[
 ];
 
 /// The sums of a commit, table by table.
-pub(crate) struct TallyRows {
+pub(crate) struct RollupRows {
     pub(crate) counts: Rows,
     pub(crate) totals: Rows,
     pub(crate) steps: Rows,
@@ -79,9 +79,9 @@ pub(crate) struct TallyRows {
     pub(crate) reasons: Rows,
 }
 
-impl TallyRows {
-    pub(crate) fn new(tally: RollupDelta, shard: i16) -> Self {
-        let RollupDelta { counts, steps, reasons } = tally;
+impl RollupRows {
+    pub(crate) fn new(rollups: RollupDelta, shard: i16) -> Self {
+        let RollupDelta { counts, steps, reasons } = rollups;
         let mut count_rows = Rows::new(COUNTS, counts.len());
         let mut totals: BTreeMap<TimeBucket, RollupCounts> = BTreeMap::new();
         for (
@@ -226,7 +226,7 @@ fn big(number: u64) -> Value {
 }
 
 /// A job's share as a row of [`MARK`].
-pub(crate) fn mark_row(id: JobId, mark: &RollupEntry, reason: Option<String>) -> [Value; 13] {
+pub(crate) fn entry_row(id: JobId, entry: &RollupEntry, reason: Option<String>) -> [Value; 13] {
     let RollupCounts {
         started,
         completed,
@@ -236,15 +236,15 @@ pub(crate) fn mark_row(id: JobId, mark: &RollupEntry, reason: Option<String>) ->
         jobs_cancelled,
         run_micros,
         wait_micros,
-    } = mark.counts;
+    } = entry.counts;
     // A job adds at most one.
     let one = |count: u64| Value::from(i16::from(count > 0));
-    let (measure, bucket) = mark
+    let (measure, bucket) = entry
         .measured
         .map_or((0, -1), |(measure, bucket)| (measure.code(), i16::from(bucket)));
     [
         id.as_uuid().into(),
-        mark.time_bucket.0.into(),
+        entry.time_bucket.0.into(),
         one(started),
         one(completed),
         one(attempts_failed),
@@ -273,7 +273,7 @@ pub(crate) const SUMS: [&str; 8] = [
 const COUNT_KEY: &str = "slot, queue, job_type, shard";
 const TOTAL_KEY: &str = "slot, shard";
 
-/// The columns of a table of sums, and what is done with a row that is there already.
+/// The columns of a table of rollups, and the update of an existing row.
 fn sums_of(table: &str, key: &str) -> (String, String) {
     let adds = SUMS.map(|column| format!("{column} = {table}.{column} + excluded.{column}"));
     (
@@ -330,12 +330,12 @@ pub(crate) fn reasons_sql(source: &str) -> String {
     )
 }
 
-/// The parts of a PostgreSQL statement that add up what jobs add whose rows `changed` gives (`id`, `queue`, `job_type`), by
-/// rows of [`MARK`]; `$1` is the shard. Rows are locked in the order of their keys, tables in the order of the slow path,
-/// which PostgreSQL runs from the last part to the first.
-pub(crate) fn postgres_steps(marks: &str, changed: &str, has_reasons: bool) -> Vec<String> {
+/// The parts of a PostgreSQL statement that add up what jobs add whose rows `changed` gives (`id`, `queue`,
+/// `job_type`), by rows of [`MARK`]; `$1` is the shard. Rows are locked in the order of their keys, tables in the order
+/// of the slow path, which PostgreSQL runs from the last part to the first.
+pub(crate) fn postgres_steps(entries: &str, changed: &str, has_reasons: bool) -> Vec<String> {
     let mut steps = vec![format!(
-        "marks AS MATERIALIZED (SELECT v.*, j.queue, j.job_type FROM {marks} AS v JOIN ({changed}) AS j ON j.id = v.c1)"
+        "marks AS MATERIALIZED (SELECT v.*, j.queue, j.job_type FROM {entries} AS v JOIN ({changed}) AS j ON j.id = v.c1)"
     )];
     if has_reasons {
         steps.push(format!(

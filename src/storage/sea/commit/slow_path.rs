@@ -31,7 +31,7 @@ impl CommitContext<'_> {
     ) -> Result<Committed, CommitFailure> {
         let changes = &*commit.changes;
         self.advance_endpoint_version(changes).await?;
-        self.note_outcomes(changes).await?;
+        self.record_outcomes(changes).await?;
         for (change, result) in changes.iter().zip(results.iter_mut()) {
             let applied = match change {
                 Change::Job(change) => self.apply_to_job(change).await?,
@@ -88,7 +88,7 @@ impl CommitContext<'_> {
         Ok(Some(match change {
             JobChange::Update { before, after } => self.update_job(before, after).await?,
             JobChange::Delete { job } => self.delete_job(job).await?,
-            JobChange::Report { job: _, report } => self.note_report(report).await?,
+            JobChange::Report { job: _, report } => self.record_report(report).await?,
             JobChange::Insert { .. } | JobChange::Start { .. } | JobChange::Finish { .. } | JobChange::Claim(_) => {
                 return Ok(None);
             }
@@ -148,7 +148,7 @@ impl CommitContext<'_> {
             WebhookChange::Hold(hold) => self.hold_endpoints(*hold).await?,
             WebhookChange::Review(review) => self.review_endpoints(review).await?,
             WebhookChange::Enqueue(messages) => Ok(Applied::Enqueued(self.enqueue(messages).await?)),
-            WebhookChange::Attempts(attempts) => self.note_attempts(attempts).await?,
+            WebhookChange::Attempts(attempts) => self.record_attempts(attempts).await?,
             WebhookChange::Redeliver { which, now } => self.redeliver(*which, *now).await?,
             WebhookChange::SetBack { now, step, limit } => self.set_back_deliveries(*now, *step, *limit).await?,
         }))

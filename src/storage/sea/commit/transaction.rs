@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::context::{CommitContext, Results, all_applied};
 use super::counters::Counters;
-use super::fast_path::Usual;
+use super::fast_path::FastPath;
 use crate::storage::commit::{Commit, Committed};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::CommitFailure;
@@ -25,9 +25,9 @@ const FIRST_DELAY: Duration = Duration::from_millis(10);
 impl SeaRepository {
     pub(crate) async fn commit_changes(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         let committed = self.commit_to_known_file(commit).await;
-        self.note_written(committed.is_ok());
+        self.record_write(committed.is_ok());
         if let Err(failure) = &committed {
-            self.pools.note(failure);
+            self.pools.record_failure(failure);
         }
         committed
     }
@@ -46,9 +46,9 @@ impl SeaRepository {
     }
 
     async fn commit_somehow(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
-        if let Some(usual) = Usual::among(commit, self) {
+        if let Some(fast_path) = FastPath::among(commit, self) {
             // Large as they are, tries are not moved about.
-            match self.pools.write(Box::pin(self.try_usual(commit, usual))).await {
+            match self.pools.write(Box::pin(self.try_fast_path(commit, fast_path))).await {
                 Ok(Some(committed)) => return Ok(committed),
                 // Nothing is written; what was unusual is found out below.
                 Ok(None) | Err(CommitFailure::Bad(_) | CommitFailure::InTheWay(_)) => {}
@@ -82,18 +82,18 @@ impl SeaRepository {
     }
 
     /// Commits with all usual changes in one call; `None` when that does not do.
-    async fn try_usual(&self, commit: &Commit, usual: Usual) -> Result<Option<Committed>, CommitFailure> {
+    async fn try_fast_path(&self, commit: &Commit, fast_path: FastPath) -> Result<Option<Committed>, CommitFailure> {
         if self.is_postgres() {
-            if !usual.is_all() {
+            if !fast_path.is_all() {
                 // Within a transaction the one long statement is no better than the few short ones.
                 return Ok(None);
             }
             // A single statement is a transaction.
-            let Some(refused) = usual.write_postgres(&self.writer(), self.shard).await? else {
+            let Some(refused) = fast_path.write_postgres(&self.writer(), self.shard).await? else {
                 // Another node has changed endpoints: the slow path writes their outbox entries.
                 return Ok(None);
             };
-            return match self.usual_results(&commit.changes, &refused, &self.writer()).await {
+            return match self.fast_path_results(&commit.changes, &refused, &self.writer()).await {
                 Ok(results) => Ok(Some(Committed {
                     results: all_applied(results),
                     outbox: None,
@@ -107,9 +107,9 @@ impl SeaRepository {
                 }
             };
         }
-        let is_all = usual.is_all();
+        let is_all = fast_path.is_all();
         let mut context = self.begin().await?;
-        match context.write_usual(commit, usual).await {
+        match context.write_fast_path(commit, fast_path).await {
             Ok(Some(results)) if is_all => {
                 context.finish().await?;
                 Ok(Some(Committed {
@@ -177,14 +177,21 @@ impl CommitContext<'_> {
         Err(failure)
     }
 
-    /// Writes the usual changes on SQLite; `None` when one of them was refused and all must be undone to find out which.
-    async fn write_usual(&mut self, commit: &Commit, usual: Usual) -> Result<Option<Results>, CommitFailure> {
+    /// Writes the usual changes on SQLite; `None` when one of them was refused and all must be undone to find out
+    /// which.
+    async fn write_fast_path(
+        &mut self,
+        commit: &Commit,
+        fast_path: FastPath,
+    ) -> Result<Option<Results>, CommitFailure> {
         let (repository, transaction) = (self.repository, &self.transaction);
-        if !usual.write_sqlite(transaction, repository.shard).await? {
+        if !fast_path.write_sqlite(transaction, repository.shard).await? {
             return Ok(None);
         }
         let changes = &commit.changes;
-        let results = repository.usual_results(changes, &HashSet::new(), transaction).await?;
+        let results = repository
+            .fast_path_results(changes, &HashSet::new(), transaction)
+            .await?;
         Ok(Some(results))
     }
 }

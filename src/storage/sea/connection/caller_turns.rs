@@ -1,8 +1,8 @@
 //! Fair shares of callers' connections.
 //!
-//! A cheap read of a caller waits for its turn before it uses a connection: a caller leaves one connection to others, if there
-//! are two, and of the waiting reads the one whose caller has waited the longest for a turn comes next. The server's own reads
-//! have connections of their own and take no turns.
+//! A cheap read of a caller waits for its turn before it uses a connection: a caller leaves one connection to others,
+//! if there are two, and of the waiting reads the one whose caller has waited the longest for a turn comes next. The
+//! server's own reads have connections of their own and take no turns.
 
 use std::time::Duration;
 
@@ -19,16 +19,16 @@ const WAITING_MAX: usize = 8_192;
 pub(crate) struct CallerTurns {
     line: CallerLine,
     /// Timeout of the wait for a turn.
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl CallerTurns {
-    /// Turns on so many connections.
-    pub(crate) fn new(connections: u32, patience: Duration) -> Self {
+    /// Turns on this number of connections.
+    pub(crate) fn new(connections: u32, timeout: Duration) -> Self {
         let running_max = usize::try_from(connections).unwrap_or(usize::MAX);
         Self {
             line: CallerLine::new(running_max, WAITING_MAX),
-            patience,
+            timeout,
         }
     }
 
@@ -39,7 +39,7 @@ impl CallerTurns {
         };
         let key = key.unwrap_or_else(|| CallerKey::of(&Caller::unknown()));
         let entry = self.line.enter(key).map_err(|_| RepositoryError::Busy)?;
-        let place = entry.turn(self.patience).await;
+        let place = entry.turn(self.timeout).await;
         place.map(Some).ok_or(RepositoryError::Busy)
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 
 use super::options::WRITE_GRACE;
 use super::pool::{Link, Transaction};
-use super::postgres::CONNECT_PATIENCE;
+use super::postgres::CONNECT_TIMEOUT;
 use super::sqlite_readers::{STEPS, query_failed, sqlite_query};
 use crate::storage::held::{Held, held};
 use crate::storage::repository::RepositoryError;
@@ -25,7 +25,7 @@ use crate::storage::sea::error::unavailable;
 use crate::storage::sea::repository::SeaRepository;
 
 /// Timeout of the cancellation of a statement, including the wait for its connection.
-const CANCEL_PATIENCE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
+const CANCEL_TIMEOUT: Duration = WRITE_GRACE.saturating_add(CONNECT_TIMEOUT);
 
 /// A connection for one expensive read.
 pub(crate) enum Scan {
@@ -76,7 +76,7 @@ impl Drop for PostgresScan {
             let sql = "SELECT pg_cancel_backend($1)";
             let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [process.into()]);
             // A statement that continues nevertheless ends by its timeout.
-            drop(tokio::time::timeout(CANCEL_PATIENCE, canceller.query_one_raw(statement)).await);
+            drop(tokio::time::timeout(CANCEL_TIMEOUT, canceller.query_one_raw(statement)).await);
             drop(tokio::time::timeout(ends_in, transaction.rollback()).await);
             drop(held);
         });
@@ -186,11 +186,11 @@ impl SeaRepository {
     pub(crate) async fn begin_scan(&self) -> Result<Scan, RepositoryError> {
         let begin = async {
             let scanners = self.pools.scanners();
-            let begun = match self.pools.canceller() {
+            let started = match self.pools.canceller() {
                 Some(canceller) => Scan::begin_postgres(&scanners, canceller, self.expensive_read_time).await,
                 None => Scan::begin_sqlite(&scanners, self.expensive_read_time).await,
             };
-            begun.map_err(|error| unavailable(&error))
+            started.map_err(|error| unavailable(&error))
         };
         self.pools.scan(begin).await
     }

@@ -15,7 +15,7 @@ pub(crate) struct FoundFault(Mutex<Option<(Instant, RepositoryError)>>);
 
 impl FoundFault {
     /// Remembers what a call has found.
-    pub(crate) fn note(&self, failure: &RepositoryError) {
+    pub(crate) fn record_failure(&self, failure: &RepositoryError) {
         if let RepositoryError::Fault {
             fault: StorageFault::Corrupt,
             ..

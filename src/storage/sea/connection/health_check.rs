@@ -10,7 +10,7 @@ use crate::storage::sea::error::not_written;
 use crate::storage::sea::repository::SeaRepository;
 
 /// Timeout of a readiness check, shorter than that of a commit.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// Maximum age of a write that proves that the database can be written, so that frequent checks are cheap.
 const FRESH: Duration = Duration::from_secs(5);
 
@@ -18,7 +18,7 @@ impl SeaRepository {
     pub(crate) async fn ping_storage(&self) -> Result<(), RepositoryError> {
         let pinged = self.try_storage().await;
         if let Err(failure) = &pinged {
-            self.pools.note(failure);
+            self.pools.record_failure(failure);
         }
         pinged
     }
@@ -27,15 +27,15 @@ impl SeaRepository {
         if let Some(fault) = self.fault_by_state() {
             return Err(fault);
         }
-        let Ok(_turn) = tokio::time::timeout(PATIENCE, self.pinging.lock()).await else {
+        let Ok(_turn) = tokio::time::timeout(PING_TIMEOUT, self.pinging.lock()).await else {
             return Err(self.no_answer());
         };
         if self.was_written_within(FRESH) {
             return Ok(());
         }
-        match tokio::time::timeout(PATIENCE, self.try_to_write()).await {
+        match tokio::time::timeout(PING_TIMEOUT, self.try_to_write()).await {
             Ok(Ok(())) => {
-                self.note_written(true);
+                self.record_write(true);
                 Ok(())
             }
             Ok(Err(error)) => Err(not_written(&error)),
@@ -44,7 +44,7 @@ impl SeaRepository {
     }
 
     fn no_answer(&self) -> RepositoryError {
-        let seconds = PATIENCE.as_secs();
+        let seconds = PING_TIMEOUT.as_secs();
         RepositoryError::Unavailable {
             reason: if self.is_postgres() {
                 format!("PostgreSQL has not responded for {seconds} seconds")
@@ -54,12 +54,12 @@ impl SeaRepository {
         }
     }
 
-    /// Writes something that changes nothing, as a commit does: only that finds a full disk, or a standby that does not take
-    /// writes.
+    /// Writes something that changes nothing, as a commit does: only that finds a full disk, or a standby that does not
+    /// take writes.
     async fn try_to_write(&self) -> Result<(), DbErr> {
         if self.is_postgres() {
-            // Not the connection that commits: a long commit is no fault. The table has one row, always, which is left out
-            // while another commit has locked it.
+            // Not the connection that commits: a long commit is no fault. The table has one row, always, which is left
+            // out while another commit has locked it.
             let sql = "UPDATE webhook_endpoint_version SET version = version \
                        WHERE id IN (SELECT id FROM webhook_endpoint_version FOR UPDATE SKIP LOCKED)";
             return self.pools.internal().execute_unprepared(sql).await.map(drop);
@@ -71,7 +71,7 @@ impl SeaRepository {
     }
 
     /// Records whether a commit has succeeded.
-    pub(crate) fn note_written(&self, has_succeeded: bool) {
+    pub(crate) fn record_write(&self, has_succeeded: bool) {
         let mut written = self.last_written.lock().unwrap_or_else(PoisonError::into_inner);
         *written = has_succeeded.then(Instant::now);
     }

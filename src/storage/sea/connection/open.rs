@@ -19,7 +19,7 @@ use super::pools::{Pools, ReadTimes};
 use super::postgres::{Opening, PostgresSource, try_postgres};
 use super::sqlite_file;
 use super::sqlite_files::SqliteFiles;
-use crate::storage::failure_reason_limiter::ReasonBook;
+use crate::storage::failure_reason_limiter::FailureReasonLimiter;
 use crate::storage::outage::StorageOutage;
 use crate::storage::sea::error::without_password;
 use crate::storage::sea::jobs::claim_order::ClaimOrders;
@@ -41,7 +41,7 @@ impl SeaRepository {
             durability,
             shard,
             log_statements,
-            write_patience,
+            write_timeout,
             pgbouncer,
             listen_url,
         } = options;
@@ -64,8 +64,8 @@ impl SeaRepository {
             durability,
             log_statements,
             pgbouncer,
-            write_patience,
-            read_patience: read_time,
+            write_timeout,
+            read_timeout: read_time,
             expensive_reads,
             expensive_read_time,
         };
@@ -85,7 +85,7 @@ impl SeaRepository {
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),
             unreadable: UnreadableRows::default(),
-            reasons: ReasonBook::default(),
+            reasons: FailureReasonLimiter::default(),
             last_written: Mutex::default(),
             pinging: AsyncMutex::default(),
             outage,
@@ -117,7 +117,7 @@ impl SeaRepository {
             shard,
             log_statements,
             // Writes wait only for the disk.
-            write_patience: _,
+            write_timeout: _,
             pgbouncer: _,
             listen_url: _,
         } = options;
@@ -210,7 +210,7 @@ impl SeaRepository {
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),
             unreadable: UnreadableRows::default(),
-            reasons: ReasonBook::default(),
+            reasons: FailureReasonLimiter::default(),
             last_written: Mutex::default(),
             pinging: AsyncMutex::default(),
             outage,
@@ -236,7 +236,7 @@ async fn is_outside(connection: &mut SqliteConnection) -> Result<bool, sqlx::Err
     Ok(!connection.is_in_transaction())
 }
 
-/// Finds out whether a SQLite database can be written: SQLite opens a file that can only be read without a word.
+/// Checks that a SQLite database can be written: SQLite silently opens a read-only file.
 async fn try_write(writer: &Link, file: &Path) -> Result<(), ConnectError> {
     let tried = async {
         let transaction = writer.begin().await?;

@@ -8,8 +8,8 @@ use sea_orm::ConnectOptions;
 /// Default timeout of a commit to PostgreSQL.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Time beyond its own timeout of a statement after which a connection to PostgreSQL counts as dead: PostgreSQL itself cancels
-/// a statement that takes too long.
+/// Time beyond its own timeout of a statement after which a connection to PostgreSQL counts as dead: PostgreSQL itself
+/// cancels a statement that takes too long.
 pub(crate) const WRITE_GRACE: Duration = Duration::from_secs(2);
 
 /// Time to connect to a reachable database and to renew a lease.
@@ -55,7 +55,7 @@ pub struct SeaOptions {
     /// Log the text of each statement, without its parameters, at level trace as `sqlx::query`.
     pub log_statements: bool,
     /// Timeout of a commit to PostgreSQL.
-    pub write_patience: Duration,
+    pub write_timeout: Duration,
     /// `true` if PostgreSQL is reached through a pooler in transaction mode (PgBouncer).
     pub pgbouncer: bool,
     /// URL of PostgreSQL itself, for LISTEN; `None` if `url` is.
@@ -74,7 +74,7 @@ impl SeaOptions {
             durability: Durability::Full,
             shard: 0,
             log_statements: false,
-            write_patience: WRITE_TIMEOUT,
+            write_timeout: WRITE_TIMEOUT,
             pgbouncer: false,
             listen_url: None,
         }
@@ -85,8 +85,8 @@ impl SeaOptions {
     #[must_use]
     pub fn with_lease(self, lease: Duration) -> Self {
         let left = (lease * 2 / 3).saturating_sub(WRITE_GRACE + CONNECTING);
-        let write_patience = left.clamp(WRITE_TIMEOUT_MIN, WRITE_TIMEOUT_MAX);
-        Self { write_patience, ..self }
+        let write_timeout = left.clamp(WRITE_TIMEOUT_MIN, WRITE_TIMEOUT_MAX);
+        Self { write_timeout, ..self }
     }
 }
 

@@ -128,8 +128,8 @@ impl Link {
 
     async fn begin_pooled(&self, begin: &str) -> Result<Transaction, DbErr> {
         let pool = self.connection.get_postgres_connection_pool();
-        let begun = pool.begin_with(sqlx::AssertSqlSafe(begin)).await;
-        let transaction = begun.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
+        let started = pool.begin_with(sqlx::AssertSqlSafe(begin)).await;
+        let transaction = started.map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))?;
         Ok(Transaction::Pooled(Mutex::new(transaction)))
     }
 }

@@ -15,16 +15,16 @@ use super::found_fault::FoundFault;
 use super::links::Links;
 use super::options::WRITE_GRACE;
 use super::pool::Link;
-use super::postgres::{CONNECT_PATIENCE, Opening, PostgresSource};
+use super::postgres::{CONNECT_TIMEOUT, Opening, PostgresSource};
 use crate::storage::held::{Held, holding_if};
 use crate::storage::outage::StorageOutage;
 use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::RepositoryError;
 
 /// [`WRITE_GRACE`] of reads, which may have waited for a connection before.
-const READ_GRACE: Duration = WRITE_GRACE.saturating_add(CONNECT_PATIENCE);
+const READ_GRACE: Duration = WRITE_GRACE.saturating_add(CONNECT_TIMEOUT);
 /// Timeout of the check of the database after no connection was free.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(2);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Timeout of a statement that reads.
 #[derive(Clone, Copy)]
@@ -70,8 +70,8 @@ impl Pools {
     }
 
     /// Records a failed call.
-    pub(crate) fn note(&self, failure: &RepositoryError) {
-        self.found_fault.note(failure);
+    pub(crate) fn record_failure(&self, failure: &RepositoryError) {
+        self.found_fault.record_failure(failure);
         self.outage.failed(failure);
     }
 
@@ -126,7 +126,7 @@ impl Pools {
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         match &self.source {
-            Some(source) => self.in_time(source, source.write_patience + WRITE_GRACE, call).await,
+            Some(source) => self.in_time(source, source.write_timeout + WRITE_GRACE, call).await,
             None => call.await,
         }
     }
@@ -140,10 +140,10 @@ impl Pools {
         // keeps the turn.
         let call = holding_if(self.turn().await?, call);
         let answer = match &self.source {
-            Some(source) => self.read_in_time(source, source.read_patience + READ_GRACE, call).await,
+            Some(source) => self.read_in_time(source, source.read_timeout + READ_GRACE, call).await,
             None => self.read_known_file(call).await,
         };
-        self.noted(answer, self.times.cheap).await
+        self.recorded(answer, self.times.cheap).await
     }
 
     /// Waits for a turn of this task's caller, from the start if the pools are replaced meanwhile.
@@ -168,17 +168,14 @@ impl Pools {
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
         let answer = match &self.source {
-            Some(source) => {
-                self.read_in_time(source, source.write_patience + READ_GRACE, call)
-                    .await
-            }
+            Some(source) => self.read_in_time(source, source.write_timeout + READ_GRACE, call).await,
             None => self.read_known_file(call).await,
         };
         let time = self
             .source
             .as_ref()
-            .map_or(self.times.cheap, |source| source.write_patience);
-        self.noted(answer, time).await
+            .map_or(self.times.cheap, |source| source.write_timeout);
+        self.recorded(answer, time).await
     }
 
     /// Waits for an expensive read, whose timeout is the caller's. Its cancellation or a full pool is unrelated to
@@ -195,11 +192,11 @@ impl Pools {
                 reason: "PostgreSQL is not responding".to_owned(),
             }),
         };
-        self.noted(answer, self.times.expensive).await
+        self.recorded(answer, self.times.expensive).await
     }
 
-    /// Reads, unless SQLite's file has gone: a new connection would open another one, and write the log into it when it is
-    /// closed.
+    /// Reads, unless SQLite's file has gone: a new connection would open another one, and write the log into it when it
+    /// is closed.
     async fn read_known_file<T>(
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
@@ -211,7 +208,7 @@ impl Pools {
     }
 
     /// Records a failure; a cancelled statement has used this time.
-    async fn noted<T>(&self, answer: Result<T, RepositoryError>, time: Duration) -> Result<T, RepositoryError> {
+    async fn recorded<T>(&self, answer: Result<T, RepositoryError>, time: Duration) -> Result<T, RepositoryError> {
         let failure = match answer {
             Ok(answer) => return Ok(answer),
             Err(RepositoryError::TimedOut { .. }) => RepositoryError::TimedOut { time },
@@ -220,7 +217,7 @@ impl Pools {
             },
             Err(failure) => failure,
         };
-        self.note(&failure);
+        self.record_failure(&failure);
         Err(failure)
     }
 
@@ -232,8 +229,8 @@ impl Pools {
         let Some(canceller) = self.canceller() else {
             return true;
         };
-        let asked = canceller.query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT 1"));
-        matches!(tokio::time::timeout(ANSWER_PATIENCE, asked).await, Ok(Ok(_)))
+        let checked = canceller.query_one_raw(Statement::from_string(DbBackend::Postgres, "SELECT 1"));
+        matches!(tokio::time::timeout(RESPONSE_TIMEOUT, checked).await, Ok(Ok(_)))
     }
 
     async fn read_in_time<T>(

@@ -15,12 +15,12 @@ use super::options::{Durability, WRITE_GRACE, plain};
 use super::pool::Link;
 
 /// Timeout of a connection to PostgreSQL.
-pub(crate) const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how long the connection for cancellations is closed: it is seldom used, and one more than are configured.
 const CANCELLER_IDLE_MAX: Duration = Duration::from_secs(30);
 
-/// The server finds out within half a minute that a node's machine is gone. Behind a pooler they concern the pooler's own
-/// connections.
+/// The server finds out within half a minute that a node's machine is gone. Behind a pooler they concern the pooler's
+/// own connections.
 const KEEP_ALIVE: [(&str, &str); 3] = [
     ("tcp_keepalives_idle", "10"),
     ("tcp_keepalives_interval", "5"),
@@ -43,9 +43,9 @@ pub(crate) struct PostgresSource {
     /// `true` if it is reached through a pooler in transaction mode.
     pub(crate) pgbouncer: bool,
     /// Timeout of a commit.
-    pub(crate) write_patience: Duration,
+    pub(crate) write_timeout: Duration,
     /// Timeout of a read.
-    pub(crate) read_patience: Duration,
+    pub(crate) read_timeout: Duration,
     /// Maximum number of concurrent expensive reads, and their timeout.
     pub(crate) expensive_reads: u32,
     pub(crate) expensive_read_time: Duration,
@@ -68,12 +68,12 @@ impl PostgresSource {
         let readers = self.pool(reading, Use::Reading, opening).await?;
         Ok(Links {
             writer: self.pool(1, Use::Writing, opening).await?,
-            readers: readers.for_callers(self.read_patience + WRITE_GRACE),
+            readers: readers.for_callers(self.read_timeout + WRITE_GRACE),
             internal: self.pool(internal, Use::Reading, opening).await?,
             scanners: self.pool(scanning, Use::Scanning, Opening::WhenNeeded).await?,
             canceller: Some(self.pool(1, Use::Cancelling, Opening::WhenNeeded).await?),
             // As long as for a connection.
-            turns: Arc::new(CallerTurns::new(reading, CONNECT_PATIENCE)),
+            turns: Arc::new(CallerTurns::new(reading, CONNECT_TIMEOUT)),
         })
     }
 
@@ -83,7 +83,7 @@ impl PostgresSource {
             .max_connections(connections)
             .min_connections(u32::from(matches!(used_for, Use::Writing | Use::Reading)))
             .connect_lazy(opening == Opening::WhenNeeded)
-            .acquire_timeout(CONNECT_PATIENCE);
+            .acquire_timeout(CONNECT_TIMEOUT);
         if used_for == Use::Cancelling {
             options.idle_timeout(Some(CANCELLER_IDLE_MAX));
         }
@@ -124,9 +124,9 @@ impl PostgresSource {
     /// The settings that the server's statements need. They are set after connecting: poolers refuse them before.
     fn settings(&self, used_for: Use) -> Vec<(&'static str, String)> {
         let is_writer = used_for == Use::Writing;
-        let patience = match used_for {
-            Use::Writing => self.write_patience,
-            Use::Reading | Use::Cancelling => self.read_patience,
+        let timeout = match used_for {
+            Use::Writing => self.write_timeout,
+            Use::Reading | Use::Cancelling => self.read_timeout,
             Use::Scanning => self.expensive_read_time,
         };
         let commit = if self.durability == Durability::Full {
@@ -147,7 +147,7 @@ impl PostgresSource {
             // A node that is stopped in the middle of a transaction must not hold its locks for longer.
             ("idle_in_transaction_session_timeout", "5000".to_owned()),
             // A statement does not wait for locks without limit either.
-            ("statement_timeout", patience.as_millis().to_string()),
+            ("statement_timeout", timeout.as_millis().to_string()),
         ];
         if !is_writer {
             // A list is planned for its page and filter: a generic plan assumes a page of a tenth of all jobs, and
@@ -174,7 +174,7 @@ pub(crate) async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
         .max_connections(1)
         .max_lifetime(None)
         .idle_timeout(None)
-        .acquire_timeout(CONNECT_PATIENCE);
+        .acquire_timeout(CONNECT_TIMEOUT);
     let pool = options.connect_with(parsed(url)?).await?;
     let mut listener = PgListener::connect_with(&pool).await?;
     listener.ignore_pool_close_event(true);
@@ -184,7 +184,7 @@ pub(crate) async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
 /// Returns the reason at once why PostgreSQL is unreachable or rejects the connection: a pool retries repeatedly and
 /// then only reports a timeout.
 pub(crate) async fn try_postgres(url: &str) -> Result<(), String> {
-    let connected = tokio::time::timeout(CONNECT_PATIENCE, async {
+    let connected = tokio::time::timeout(CONNECT_TIMEOUT, async {
         PgConnection::connect_with(&parsed(url)?).await
     })
     .await;
@@ -197,7 +197,7 @@ pub(crate) async fn try_postgres(url: &str) -> Result<(), String> {
         Ok(Err(error)) => Err(crate::storage::sea::error::sqlx_text(&error)),
         Err(_) => Err(format!(
             "it does not answer within {} seconds",
-            CONNECT_PATIENCE.as_secs()
+            CONNECT_TIMEOUT.as_secs()
         )),
     }
 }

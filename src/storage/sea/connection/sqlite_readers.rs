@@ -50,7 +50,7 @@ impl Drop for Reader {
 }
 
 impl SqliteReaders {
-    /// Reads over the connections of a pool that opens so many.
+    /// Reads over the connections of a pool of this size.
     pub(crate) fn new(pool: Pool<Sqlite>, connections: u32, time: Duration) -> Self {
         Self {
             pool,

@@ -13,7 +13,7 @@ use crate::storage::sea::error::not_written;
 use crate::storage::sea::repository::SeaRepository;
 
 /// Timeout of reads in progress when the database is closed.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl SeaRepository {
     /// The fault that is known without a call.
@@ -77,15 +77,16 @@ impl SeaRepository {
         let (readers, internal) = (self.pools.callers_readers(), self.pools.internal());
         let (writer, scanners) = (self.writer(), self.pools.scanners());
         let all = async { tokio::join!(readers.close(), internal.close(), scanners.close()) };
-        if tokio::time::timeout(CLOSE_PATIENCE, all).await.is_err() {
+        if tokio::time::timeout(CLOSE_TIMEOUT, all).await.is_err() {
             warn!(
                 "reads of the database have not ended within {} s",
-                CLOSE_PATIENCE.as_secs()
+                CLOSE_TIMEOUT.as_secs()
             );
         }
         if let Some(files) = &self.sqlite {
             if let Some(fault) = self.known_fault() {
-                // SQLite would remove files by their names, which may be another database's, or hold the only good pages.
+                // SQLite would remove files by their names, which may be another database's, or hold the only good
+                // pages.
                 warn!("the database is not closed, and its write-ahead log is kept: {fault}");
                 return;
             }
@@ -106,10 +107,10 @@ impl SeaRepository {
                 Err(failure) => warn!("the database could not be checkpointed: {failure}"),
             }
         }
-        if tokio::time::timeout(CLOSE_PATIENCE, writer.close()).await.is_err() {
+        if tokio::time::timeout(CLOSE_TIMEOUT, writer.close()).await.is_err() {
             warn!(
                 "a write to the database has not ended within {} s",
-                CLOSE_PATIENCE.as_secs()
+                CLOSE_TIMEOUT.as_secs()
             );
         }
     }

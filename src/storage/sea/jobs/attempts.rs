@@ -60,7 +60,8 @@ pub(crate) fn start_sql(source: &str, live: &str) -> String {
 
 /// The statement that ends attempts, by rows of `FINISH`; as to `status + 0`, see [`start_sql`].
 ///
-/// Of a brief job the texts that it does not have stay ([`leaves_texts`]). A job has either `finished_at` or, when it is pending again, `due_from`: one value serves both.
+/// Of a brief job the texts that it does not have stay ([`leaves_texts`]). A job has either `finished_at` or, when it
+/// is pending again, `due_from`: one value serves both.
 pub(crate) fn finish_sql(source: &str) -> String {
     format!(
         "UPDATE jobs SET status = v.c3, result = CASE WHEN v.c10 THEN jobs.result ELSE v.c4 END, error = v.c5, \
@@ -126,7 +127,7 @@ impl SeaRepository {
                 rows.push([job.id.as_uuid().into(), int(attempt.number).into()]);
             }
         }
-        let asked = rows
+        let cancelled = rows
             .query(connection, |source| {
                 format!(
                     "SELECT jobs.id FROM {source} AS v JOIN jobs ON jobs.id = v.c1 \
@@ -134,7 +135,7 @@ impl SeaRepository {
                 )
             })
             .await?;
-        ids(&asked)
+        ids(&cancelled)
     }
 }
 

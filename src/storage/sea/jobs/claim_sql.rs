@@ -84,16 +84,17 @@ pub(crate) fn sqlite_due(order: ClaimOrder, types: usize) -> String {
             }
         }
     });
-    // One after the other, until there are enough.
+    // In sequence, until there are enough.
     format!("{} LIMIT $4", of_each.join(" UNION ALL "))
 }
 
 /// How the due jobs of a priority are found and locked on PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PostgresDue {
-    /// One after the other in the order of an index: no more jobs are locked than are taken.
+    /// In sequence, in the order of an index: only claimed jobs are locked.
     InOrder,
-    /// The first of each type are candidates, and as many are locked as are taken. The statement has the CTE `candidates`.
+    /// The first of each type are candidates, and as many are locked as are taken. The statement has the CTE
+    /// `candidates`.
     OfCandidates,
     /// The first of each type that are not locked, each of which is locked.
     OfEachType,
@@ -109,8 +110,8 @@ impl PostgresDue {
     }
 }
 
-/// CTEs of which `due` has the ids of due jobs of a priority on PostgreSQL, locked: `$1` is now, `$3` the queue, `$4` the
-/// priority, `$5` the types, `$6` how many.
+/// CTEs of which `due` has the ids of due jobs of a priority on PostgreSQL, locked: `$1` is now, `$3` the queue, `$4`
+/// the priority, `$5` the types, `$6` how many.
 pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue) -> String {
     const LOCK: &str = "FOR UPDATE SKIP LOCKED";
     let of = |is_type: &str, lock: &str| {

@@ -38,7 +38,7 @@ impl SeaRepository {
         Ok(there.map_or(here, |there| here.max(there)))
     }
 
-    pub(crate) async fn read_reckoned_after(
+    pub(crate) async fn read_due_computed_after(
         &self,
         after: DateTime<Utc>,
         limit: u32,

@@ -136,7 +136,7 @@ impl CommitContext<'_> {
             if let Some(idempotency) = idempotency
                 && inserted.iter().any(|inserted| *inserted != Inserted::New)
             {
-                self.note_existing(idempotency, jobs, &inserted).await?;
+                self.record_existing(idempotency, jobs, &inserted).await?;
             }
             *result = Some(Ok(Applied::Inserted(inserted)));
         }
@@ -224,8 +224,8 @@ impl CommitContext<'_> {
         Ok(Some(Ok(Applied::Replayed(ids.collect()))))
     }
 
-    /// Corrects the jobs behind a key: some of them were there already.
-    async fn note_existing(
+    /// Corrects the jobs of a key: some of them existed already.
+    async fn record_existing(
         &self,
         idempotency: &Idempotency,
         jobs: &[Arc<Job>],
@@ -259,7 +259,8 @@ impl CommitContext<'_> {
         if let Some(holder) = holders.get(key) {
             return Ok(Inserted::Existing(Arc::clone(holder)));
         }
-        // Between the two statements another node may finish the job that holds the key: then the first one is repeated.
+        // Between the two statements another node may finish the job that holds the key: then the first one is
+        // repeated.
         loop {
             let mut rows = Rows::new(WITH_PAST, 1);
             rows.push(past_row(job));

@@ -47,7 +47,7 @@ struct Condition {
 enum Given {
     /// A literal number, so that the planner can use a partial index.
     Number(i16),
-    /// Anything else.
+    /// Other conditions.
     Bound(Value),
 }
 
@@ -313,8 +313,8 @@ impl SeaRepository {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// The condition that leads: the one that the fewest jobs meet. `None` where there is none that could: then the primary
-    /// key leads, which is the order itself.
+    /// The condition that leads: the one that the fewest jobs meet. `None` where there is none that could: then the
+    /// primary key leads, which is the order itself.
     async fn leading(
         &self,
         filter: &JobFilter,

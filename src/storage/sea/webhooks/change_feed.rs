@@ -1,9 +1,9 @@
 //! The feed of changed jobs and its readers.
 //!
-//! SQLite has one writer: changes are numbered as they are committed. On PostgreSQL a transaction that has drawn a number
-//! may be committed after one with a greater number. There the transaction's own number comes first in the order, and a
-//! reader sees only transactions older than every one that still runs: whatever comes later comes behind. Another
-//! transaction of the same server process group that stays open therefore holds the feed up, and loses nothing.
+//! SQLite has one writer: changes are numbered as they are committed. On PostgreSQL a transaction that has drawn a
+//! number may be committed after one with a greater number. There the transaction's own number comes first in the
+//! order, and a reader sees only transactions older than every running one, and later ones follow. Another transaction
+//! of the same server process group that stays open therefore holds the feed up, and loses nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -70,7 +70,7 @@ fn field(kind: &str, name: &str, resources: &Resources, fresh: &Fresh, number: u
     }
 }
 
-/// The types of a schema as introspection has them.
+/// The types of a schema, from introspection.
 struct Types(Vec<Value>);
 
 impl Types {
@@ -85,7 +85,7 @@ impl Types {
         self.named(name)["fields"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Everything of a type that can be selected without arguments, to a depth.
+    /// All fields of a type without arguments, up to a depth.
     fn selection(&self, of: &Value, depth: usize) -> Option<String> {
         let mut of = of;
         while of["name"].is_null() {

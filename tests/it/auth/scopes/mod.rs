@@ -59,7 +59,7 @@ fn id_of(response: &Answer) -> String {
 
 /// Resources of a server.
 struct Resources {
-    /// A client that may do everything.
+    /// A client with all scopes.
     all: Client,
     /// The worker of that client.
     worker: String,
@@ -156,7 +156,7 @@ impl Resources {
         id
     }
 
-    /// Undoes what keeps jobs from being leased.
+    /// Reverts settings that prevent leases.
     async fn undo(&self, operation: &str) {
         if operation.ends_with("/pause") || operation == "pauseQueue" {
             self.all.post_empty("/queues/default/resume").await;
@@ -250,7 +250,7 @@ async fn a_write_key_reads_nothing_by_its_changes() {
     let cancelled = writer.post_empty(&format!("/jobs/{id}/cancel")).await;
     assert_eq!(cancelled.json()["status"], "cancelled");
     assert!(!cancelled.text.contains(PLANTED), "{}", cancelled.text);
-    // The number of jobs that match a search reveals whether the text is there.
+    // The number of matches of a search reveals whether a text occurs.
     let query = "mutation { deleteJobs(filter: {search: \"planted-iban\"}) { count } }";
     let response = writer.graphql(&json!({ "query": query })).await;
     assert_eq!(code(&response), Some("forbidden"), "{response}");

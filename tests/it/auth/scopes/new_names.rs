@@ -30,7 +30,7 @@ async fn repeated_requests_are_not_counted_again() {
         assert_eq!(again.json()["id"], first.json()["id"]);
     }
     assert_eq!(post("two", "b").await.status, StatusCode::CREATED, "one was counted");
-    // Its job has ended: only the key of the request shows that nothing new is asked for.
+    // The job has finished: only the request's key shows that it is a repetition.
     let id = first.json()["id"].as_str().expect("an id").to_owned();
     client.post_empty(&format!("/jobs/{id}/cancel")).await;
     let again = post("one", "a").await;
@@ -84,7 +84,7 @@ async fn a_caller_names_a_bounded_number_of_new_queues_and_unique_keys() {
     for number in 0..4 {
         assert_eq!(writer.post("/jobs", unique(number)).await.status, StatusCode::CREATED);
     }
-    // What exists is not counted again, although nothing is left.
+    // Existing jobs are not counted again, even at the limit.
     for number in 0..4 {
         assert_eq!(writer.post("/jobs", unique(number)).await.status, StatusCode::OK);
     }

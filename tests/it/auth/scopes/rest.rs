@@ -21,7 +21,7 @@ const REDUCED: [&str; 10] = [
     "clearedFailed",
 ];
 
-/// The scopes of which one is needed.
+/// The scopes, one of which is required.
 fn needed(method: &Method, path: &str) -> &'static [&'static str] {
     let is_get = *method == Method::GET;
     match path {
@@ -105,7 +105,7 @@ async fn every_set_of_scopes_allows_its_operations_over_rest_and_no_others() {
                 let Ok(method) = Method::from_bytes(name.to_uppercase().as_bytes()) else {
                     continue;
                 };
-                // Removed last, and not by every set.
+                // Removed last, by some of the sets.
                 let is_endpoint_removed = method == Method::DELETE && path.contains("/endpoints/");
                 operations += 1;
                 if method != Method::GET {
@@ -126,7 +126,7 @@ async fn every_set_of_scopes_allows_its_operations_over_rest_and_no_others() {
                 let needed = needed(&method, path);
                 let is_allowed = needed.is_empty() || needed.iter().any(|scope| has(set, scope));
                 let is_forbidden = response.status == StatusCode::FORBIDDEN;
-                // Workers of others are forbidden, too.
+                // Workers of other callers are forbidden, too.
                 assert!(
                     is_forbidden != is_allowed || (path.contains("/workers/") && !set.2),
                     "{context}"

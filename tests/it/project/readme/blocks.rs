@@ -1,7 +1,8 @@
 //! The blocks of a document.
 //!
-//! A comment before a block gives its kind where its language does not: `<!-- file: NAME -->` is written into the folder,
-//! `<!-- from: PATH -->` is an excerpt of an example, `<!-- checked: BY -->` is run by another test, which it names.
+//! A comment before a block states its kind where its language does not: `<!-- file: NAME -->` is written to the
+//! folder, `<!-- from: PATH -->` is an excerpt of an example, `<!-- checked: BY -->` is run by another test, which it
+//! names.
 
 /// A block between two fences; `place` is its document and line.
 #[derive(Debug)]
@@ -22,14 +23,14 @@ pub(super) enum Block {
     Checked { by: String },
 }
 
-/// A command and the lines that follow it.
+/// A command and its expected output.
 #[derive(Debug)]
 pub(super) struct Step {
     pub(super) command: String,
     pub(super) expected: String,
 }
 
-/// All blocks in their order. Panics on a block that no rule covers, so that none is left out in silence.
+/// All blocks in order. Panics on a block without a rule, so that none is omitted.
 pub(super) fn of(document: &str, text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut directive: Option<(String, String)> = None;
@@ -71,7 +72,7 @@ pub(super) fn of(document: &str, text: &str) -> Vec<Block> {
     blocks
 }
 
-/// Commands start with `$ `, and go on in the next line while a quote is open or a backslash ends the line.
+/// Commands start with `$ `, and continue while a quote is open or a line ends with a backslash.
 fn steps(lines: &[&str]) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut is_open = false;

@@ -1,8 +1,8 @@
-//! Every block of README.md and of the guide: commands are run in an empty folder and their output is compared, files are
-//! written and used, excerpts are compared with the example that they come from.
+//! Every block of README.md and of the guide: commands are run in an empty folder and their output is compared, files
+//! are written and used, excerpts are compared with the example that they come from.
 //!
-//! In an expected output `…` stands for anything; ids, times and durations stand for any value of their kind. A page with
-//! `<!-- continues: PAGE -->` runs the commands of that page first.
+//! In an expected output `…` stands for anything; ids, times and durations stand for any value of their kind. A page
+//! with `<!-- continues: PAGE -->` runs the commands of that page first.
 
 mod blocks;
 mod output;
@@ -150,7 +150,7 @@ fn blocks_that_other_tests_run_name_them() {
     }
 }
 
-/// Without white space: an excerpt is indented less than its source.
+/// Without whitespace: an excerpt is indented less than its source.
 fn compact(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
@@ -184,7 +184,7 @@ fn the_table_of_contents_lists_every_page() {
     }
 }
 
-/// The anchor that a heading gets.
+/// The anchor of a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().to_lowercase();
     kept.chars()

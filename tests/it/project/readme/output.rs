@@ -1,6 +1,6 @@
-//! Compares an output with the one that a document shows.
+//! Compares an output with the one in a document.
 
-/// The texts that vary from run to run, each replaced by its kind.
+/// Texts that vary between runs, each replaced by its kind.
 fn normal(text: &str) -> String {
     let mut normal = String::with_capacity(text.len());
     let bytes = text.as_bytes();
@@ -26,8 +26,8 @@ fn normal(text: &str) -> String {
     normal
 }
 
-/// `h` is a hexadecimal digit, `d` a digit, `f` a fraction of seconds or nothing,
-/// `F` a fraction of seconds; anything else is itself. A duration without a fraction is not measured: it is compared.
+/// `h` is a hexadecimal digit, `d` a digit, `f` a fraction of seconds or nothing, `F` a fraction of seconds; other
+/// characters are literal. A duration without a fraction is not a measurement and is compared.
 const PATTERNS: &[(&str, &str)] = &[
     ("hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh", "<id>"),
     ("hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh", "<id>"),
@@ -56,7 +56,7 @@ fn matched(pattern: &str, text: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-/// Whether the output is the expected one, white space apart.
+/// Compares an output with the expected one, ignoring whitespace.
 pub(super) fn agrees(expected: &str, output: &str) -> bool {
     let (expected, output) = (normal(expected), normal(output));
     let mut pieces = expected.split('…');
@@ -80,7 +80,7 @@ pub(super) fn agrees(expected: &str, output: &str) -> bool {
     }
 }
 
-/// The full ids in a text, in their order.
+/// The full ids of a text in order.
 pub(super) fn ids(text: &str) -> Vec<String> {
     let (pattern, _) = PATTERNS[0];
     let bytes = text.as_bytes();

@@ -13,19 +13,19 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::output::{agrees, ids};
-use crate::harness::PATIENCE;
+use crate::harness::TIMEOUT;
 use crate::harness::server::new_postgres_database;
 
-/// Ends the output of a command.
+/// Marks the end of a command's output.
 const END: &str = "<<the end of the output>>";
 
-/// A running shell. Its children end with it.
+/// A running shell. Its children are stopped with it.
 pub(super) struct Session {
     shell: Child,
     input: ChildStdin,
     lines: Receiver<String>,
     folder: TempDir,
-    /// Values of the document and their values in this session: addresses, and ids of earlier outputs.
+    /// Values of the document and their values in this session: addresses and ids.
     values: HashMap<String, String>,
     ran: usize,
     failures: Vec<String>,
@@ -96,7 +96,7 @@ impl Session {
         }
     }
 
-    /// The number of commands with the expected output, and the failures of the others.
+    /// Number of commands with the expected output, and the failures of the others.
     pub(super) fn finish(mut self) -> (usize, Vec<String>) {
         (self.ran, std::mem::take(&mut self.failures))
     }
@@ -106,9 +106,9 @@ impl Session {
         fs::write(self.folder.path().join(name), self.here(text)).expect("the file is written");
     }
 
-    /// Types a command until it prints what is expected: jobs take their time.
+    /// Repeats a command until its output matches: jobs take time.
     pub(super) fn run(&mut self, place: &str, command: &str, expected: &str) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         let is_repeatable = is_repeatable(command);
         loop {
             let output = self.output_of(place, &self.here(command));
@@ -140,7 +140,7 @@ impl Session {
         writeln!(self.input, "{command}\necho; echo '{END}'").expect("bash reads");
         let mut output = String::new();
         loop {
-            let next = self.lines.recv_timeout(PATIENCE);
+            let next = self.lines.recv_timeout(TIMEOUT);
             let next = next.unwrap_or_else(|_| panic!("{place}: {command}\ndoes not end; it printed\n{output}"));
             if next.trim_end() == END {
                 return output;
@@ -150,7 +150,7 @@ impl Session {
     }
 }
 
-/// Whether a command only reads, so that it may be typed again until what it shows has happened.
+/// `true` if a command only reads and can be repeated.
 fn is_repeatable(command: &str) -> bool {
     let reads = [
         "tickerq job show",
@@ -167,7 +167,7 @@ fn is_repeatable(command: &str) -> bool {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // The trap ends what the commands have started.
+        // The trap stops processes that the commands have started.
         let _ = writeln!(self.input, "exit");
         let end = Instant::now() + Duration::from_secs(5);
         while Instant::now() < end {

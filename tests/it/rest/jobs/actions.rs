@@ -5,17 +5,17 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::harness::client::Client;
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::server::{Server, Site};
 
-/// A server with the type `Work`, whose jobs run until the gate answers, and `Waits`, which nothing runs.
-async fn server_with_gate(settings: &str) -> (Gate, Site, Server) {
-    let gate = Gate::open().await;
+/// A server with the type `Work`, whose jobs run until the latch releases them, and `Waits`, which has no handler.
+async fn server_with_gate(settings: &str) -> (Latch, Site, Server) {
+    let latch = Latch::open().await;
     let (site, server) = Server::with_config(&format!(
         "[jobs]\n{settings}\n[job_types.Work]\nmax_retries = 0\n{}",
-        gate.handler()
+        latch.handler()
     ));
-    (gate, site, server)
+    (latch, site, server)
 }
 
 async fn act(client: &Client, id: &str, action: &str, body: Value) -> (u16, Value) {
@@ -39,13 +39,13 @@ fn attempts(job: &Value) -> Vec<(u64, &str)> {
 
 #[tokio::test]
 async fn execute_makes_a_pending_job_due() {
-    let (mut gate, _site, server) = server_with_gate("").await;
+    let (mut latch, _site, server) = server_with_gate("").await;
     let client = server.client();
     let job = client
         .create(json!({ "type": "Work", "delay": "10.00:00:00", "priority": "low" }))
         .await;
     let id = job["id"].as_str().expect("an id");
-    // The reference's sample: later, and with another priority.
+    // The sample of the dashboard API, with a delay and another priority.
     let (status, later) = act(
         &client,
         id,
@@ -71,23 +71,23 @@ async fn execute_makes_a_pending_job_due() {
         (status, &at["runAt"], &at["priority"]),
         (200, &json!("2999-01-01T00:00:00Z"), &json!("high"))
     );
-    // The body may be missing.
+    // The body is optional.
     let answer = client.post_empty(&format!("/jobs/{id}/execute")).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(
         answer.header("etag"),
         Some(format!("\"{}\"", answer.json()["revision"]).as_str())
     );
-    gate.visit().await.complete();
+    latch.visit().await.complete();
     assert_eq!(client.wait_finished(id).await["status"], "completed");
 }
 
 #[tokio::test]
 async fn execute_queues_a_finished_job_again_and_keeps_its_history() {
-    let (mut gate, _site, server) = server_with_gate("").await;
+    let (mut latch, _site, server) = server_with_gate("").await;
     let client = server.client();
     let id = client.create_of_type("Work").await;
-    gate.visit().await.answer("200 OK", "\"first\"");
+    latch.visit().await.answer("200 OK", "\"first\"");
     client.wait_finished(&id).await;
     let (status, queued) = act(&client, &id, "execute", json!({ "delay": "00:00:00.2" })).await;
     assert_eq!(
@@ -96,7 +96,7 @@ async fn execute_queues_a_finished_job_again_and_keeps_its_history() {
         "{queued}"
     );
     assert_eq!(attempts(&queued), [(1, "completed")]);
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     assert_eq!(visit.json()["attempt"], 2);
     let problem = client.post_empty(&format!("/jobs/{id}/execute")).await.problem(409);
     assert_eq!(problem["type"], "urn:tickerq:problem:conflict");
@@ -109,7 +109,7 @@ async fn execute_queues_a_finished_job_again_and_keeps_its_history() {
     for expected in [3, 4] {
         let (status, _) = act(&client, &id, "execute", json!({})).await;
         assert_eq!(status, 200);
-        let visit = gate.visit().await;
+        let visit = latch.visit().await;
         assert_eq!(visit.json()["attempt"], expected);
         visit.answer("200 OK", "\"last\"");
         client.wait_finished(&id).await;
@@ -158,14 +158,14 @@ async fn a_pending_job_is_cancelled_at_once_and_only_once() {
 
 #[tokio::test]
 async fn a_running_job_is_stopped_and_ends_as_cancelled() {
-    let (mut gate, _site, server) = server_with_gate("").await;
+    let (mut latch, _site, server) = server_with_gate("").await;
     let client = server.client();
     let id = client.create_of_type("Work").await;
-    let visit = gate.visit().await;
-    let (status, told) = act(&client, &id, "cancel", json!({})).await;
-    assert_eq!(status, 202, "{told}");
+    let visit = latch.visit().await;
+    let (status, body) = act(&client, &id, "cancel", json!({})).await;
+    assert_eq!(status, 202, "{body}");
     assert_eq!(
-        (&told["status"], &told["cancelRequested"]),
+        (&body["status"], &body["cancelRequested"]),
         (&json!("running"), &json!(true))
     );
     visit.hung_up().await;
@@ -196,11 +196,11 @@ async fn a_job_that_does_not_stop_is_abandoned_when_its_grace_time_is_over() {
     crate::harness::eventually("the program runs", || async { runs.exists().then_some(()) }).await;
     let cancelled_at = Utc::now();
     for _ in 0..2 {
-        let (status, told) = act(&client, &id, "cancel", json!({})).await;
+        let (status, body) = act(&client, &id, "cancel", json!({})).await;
         assert_eq!(
-            (status, &told["status"]),
+            (status, &body["status"]),
             (202, &json!("running")),
-            "asking twice changes nothing: {told}"
+            "asking twice changes nothing: {body}"
         );
     }
     let job = client.wait_finished(&id).await;
@@ -229,16 +229,16 @@ async fn a_job_that_succeeds_although_it_was_cancelled_has_succeeded() {
 
 #[tokio::test]
 async fn retry_continues_or_resets_the_count() {
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[job_types.Work]\nmax_retries = 1\nretry_delay = \"00:00:00.001\"\n{}",
-        gate.handler()
+        latch.handler()
     ));
     let client = server.client();
     let id = client.create_of_type("Work").await;
     let fail = "500 Internal Server Error";
     for _ in 0..2 {
-        gate.visit().await.answer(fail, "");
+        latch.visit().await.answer(fail, "");
     }
     let failed = client.wait_finished(&id).await;
     assert_eq!(
@@ -246,7 +246,7 @@ async fn retry_continues_or_resets_the_count() {
         (&json!("failed"), &json!(1))
     );
 
-    // The count goes on: there is no retry left behind this attempt.
+    // The counter continues: this attempt has no retries left.
     let (status, pending) = act(&client, &id, "retry", json!({ "resetRetryCount": false })).await;
     assert_eq!(
         (status, &pending["status"], &pending["retryCount"]),
@@ -254,14 +254,14 @@ async fn retry_continues_or_resets_the_count() {
         "{pending}"
     );
     assert_eq!(pending["completedAt"], Value::Null);
-    gate.visit().await.answer(fail, "");
+    latch.visit().await.answer(fail, "");
     assert_eq!(attempts(&client.wait_finished(&id).await).len(), 3);
 
-    // The count is reset: there is one more.
+    // The counter is reset: one retry is left.
     let (status, pending) = act(&client, &id, "retry", json!({ "resetRetryCount": true })).await;
     assert_eq!((status, &pending["retryCount"]), (200, &json!(0)), "{pending}");
-    gate.visit().await.answer(fail, "");
-    gate.visit().await.answer("200 OK", "");
+    latch.visit().await.answer(fail, "");
+    latch.visit().await.answer("200 OK", "");
     let done = client.wait_finished(&id).await;
     assert_eq!(
         (&done["status"], &done["retryCount"], &done["attempt"]),
@@ -274,7 +274,7 @@ async fn retry_continues_or_resets_the_count() {
 
 #[tokio::test]
 async fn only_failed_and_cancelled_jobs_can_be_retried() {
-    let (mut gate, _site, server) = server_with_gate("").await;
+    let (mut latch, _site, server) = server_with_gate("").await;
     let client = server.client();
     let refused = |id: String| {
         let client = client.clone();
@@ -287,7 +287,7 @@ async fn only_failed_and_cancelled_jobs_can_be_retried() {
         format!("a pending job can't be retried; {allowed}")
     );
     let works = client.create_of_type("Work").await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     assert_eq!(
         refused(works.clone()).await,
         format!("a running job can't be retried; {allowed}")
@@ -308,14 +308,14 @@ async fn only_failed_and_cancelled_jobs_can_be_retried() {
 
 #[tokio::test]
 async fn a_job_that_waits_for_its_retry_can_be_cancelled_and_executed() {
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[job_types.Work]\nmax_retries = 9\nretry_delay = \"01:00:00\"\n{}",
-        gate.handler()
+        latch.handler()
     ));
     let client = server.client();
     let id = client.create_of_type("Work").await;
-    gate.visit().await.answer("503 Service Unavailable", "");
+    latch.visit().await.answer("503 Service Unavailable", "");
     let waiting = crate::harness::eventually("it waits for its retry", || async {
         let job = client.job(&id).await;
         (job["status"] == "pending").then_some(job)
@@ -334,7 +334,7 @@ async fn a_job_that_waits_for_its_retry_can_be_cancelled_and_executed() {
     assert!(wait >= TimeDelta::hours(1) && wait < TimeDelta::minutes(67), "{wait}");
     let (status, _) = act(&client, &id, "execute", json!({})).await;
     assert_eq!(status, 200);
-    gate.visit().await.answer("503 Service Unavailable", "");
+    latch.visit().await.answer("503 Service Unavailable", "");
     crate::harness::eventually("it waits for its second retry", || async {
         (client.job(&id).await["retryCount"] == 2).then_some(())
     })

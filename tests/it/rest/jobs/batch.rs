@@ -1,4 +1,4 @@
-//! `POST /jobs/batch`: many jobs, all or none, and what is wrong with each.
+//! `POST /jobs/batch`: all jobs or none, with an error for each invalid one.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ async fn one_invalid_job_rejects_the_batch_and_is_named() {
             "/runAt",
             "mutually exclusive",
         ),
-        // What the rules of this server refuse.
+        // Violations of this server's limits.
         (
             json!({ "type": "A", "parameters": large }),
             "/parameters",
@@ -133,7 +133,7 @@ async fn up_to_a_hundred_invalid_jobs_are_reported_together() {
         problem["detail"],
         "125 invalid values; the first 100 are listed, 25 more are not"
     );
-    // The same of what the server's rules refuse.
+    // The same for violations of the server's limits.
     let jobs: Vec<Value> = (0..250).map(|_| json!({ "type": "A", "timeout": "PT0S" })).collect();
     let problem = client.post("/jobs/batch", json!(jobs)).await.problem(400);
     assert_eq!(problem["errors"].as_array().map(Vec::len), Some(100));
@@ -189,7 +189,7 @@ async fn an_empty_too_large_or_malformed_batch_is_rejected() {
 async fn a_batch_larger_than_the_memory_of_a_queue_runs_completely() {
     let (_site, server) = Server::with_config("[job_types.Noop]\nhandler = \"noop\"");
     let client = server.client();
-    // By its end storage has nothing more that is due, and from then on the queue trusts its memory.
+    // After that, storage has no other due jobs and the queue uses its memory.
     let id = client.create_of_type("Noop").await;
     client.wait_finished(&id).await;
     let jobs = vec![json!({ "type": "Noop" }); 300];

@@ -1,11 +1,12 @@
-//! `PATCH` and `DELETE /jobs/{id}`, and the conditions `If-Match` and `If-None-Match` on all that read and change a job.
+//! `PATCH` and `DELETE /jobs/{id}`, and the conditions `If-Match` and `If-None-Match` on all that read and change a
+//! job.
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Answer, Client};
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::server::Server;
 
 async fn patch(client: &Client, id: &str, body: Value) -> Answer {
@@ -65,22 +66,21 @@ async fn every_field_of_a_pending_job_can_be_changed() {
         expected[field] = becomes;
         expected["revision"] = json!(number + 2);
         if field == "queue" {
-            // It names the queue.
             expected["warnings"] = answer.json()["warnings"].clone();
         }
         assert_eq!(answer.json(), expected, "{field}");
         assert_eq!(answer.header("etag"), Some(format!("\"{}\"", number + 2).as_str()));
     }
     assert_eq!(client.job(id).await, expected);
-    // Counts follow a job to its new queue.
+    // Counters follow the job.
     assert_eq!(client.queue("mail").await["pendingJobs"], 1);
     assert_eq!(client.queue("default").await["pendingJobs"], 0);
 }
 
 #[tokio::test]
 async fn a_changed_job_runs_as_it_was_changed() {
-    let mut gate = Gate::open().await;
-    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", latch.handler()));
     let client = server.client();
     let id = client.create(json!({ "type": "Work", "delay": "01:00:00" })).await["id"]
         .as_str()
@@ -92,7 +92,7 @@ async fn a_changed_job_runs_as_it_was_changed() {
     let body = r#"{"parameters": {"b": 1.10, "a":  1}, "queue": "elsewhere", "delay": "PT0S", "name": null}"#;
     let answer = client.send(request.body(body)).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     assert!(
         visit.body.contains(r#""parameters":{"b": 1.10, "a":  1},"#),
         "{}",
@@ -147,12 +147,12 @@ async fn an_empty_or_unknown_change_is_rejected() {
 
 #[tokio::test]
 async fn a_finished_job_can_be_deleted_with_its_history() {
-    let mut gate = Gate::open().await;
-    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", latch.handler()));
     let client = server.client();
     let id = client.create_of_type("Work").await;
     let other = client.create_of_type("Waits").await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     for (id, status) in [(&id, "running"), (&other, "pending")] {
         let problem = delete(&client, id).await.problem(409);
         let detail = format!(
@@ -232,7 +232,7 @@ async fn a_change_requires_the_current_revision_of_the_job() {
         }
         let path = format!("/jobs/{id}{action}");
         let before = client.job(&id).await;
-        // A weak tag never matches: what is changed must be the same to the byte.
+        // A weak tag never matches: a conditional change requires byte equality.
         let current = format!("\"{revision}\"");
         for value in ["\"99\"", "\"abc\"", &format!("W/{current}"), "\"98\", \"99\""] {
             let problem = with_header(&client, method.clone(), &path, "if-match", value)
@@ -258,7 +258,7 @@ async fn a_change_requires_the_current_revision_of_the_job() {
 }
 
 #[tokio::test]
-async fn of_changes_that_come_together_for_one_revision_one_happens() {
+async fn of_concurrent_changes_to_one_revision_one_is_applied() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let id = client.create_of_type("Waits").await;
@@ -276,7 +276,7 @@ async fn of_changes_that_come_together_for_one_revision_one_happens() {
         "{statuses:?}"
     );
     assert_eq!(client.job(&id).await["revision"], 2);
-    // Without a condition all of them happen, one after the other.
+    // Without a condition all of them are applied in sequence.
     let answers = join_all((0..8).map(|number| patch(&client, &id, json!({ "name": number.to_string() })))).await;
     for answer in &answers {
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);

@@ -1,14 +1,14 @@
-//! `POST /jobs` and `GET /jobs/{id}`: what is asked for is stored, run, and read back whole.
+//! `POST /jobs` and `GET /jobs/{id}`: a job is stored, run and returned in full.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Answer, Client};
 use crate::harness::eventually;
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::server::{Server, Site, Storage};
 
-/// A job without what differs from one job to the next.
+/// The common members of a job.
 fn without_identity(mut job: Value) -> Value {
     let members = job.as_object_mut().expect("a job");
     for name in ["id", "jobId", "createdAt", "runAt"] {
@@ -17,7 +17,7 @@ fn without_identity(mut job: Value) -> Value {
     job
 }
 
-/// Milliseconds between two of a job's times.
+/// Milliseconds between two timestamps of a job.
 fn millis_between(job: &Value, from: &str, to: &str) -> i64 {
     let time = |name: &str| {
         let text = job[name].as_str().unwrap_or_else(|| panic!("no {name} in {job}"));
@@ -66,13 +66,13 @@ async fn the_three_shapes_that_clients_send_make_the_same_job() {
     let client = server.client();
     let rest = json!({ "type": "Mail", "parameters": { "to": "ann" }, "name": "Hello", "priority": "high",
         "delay": "00:05:00", "maxRetries": 5, "queue": "mail", "timeout": "00:01:00", "retryDelay": "00:00:02" });
-    // .NET's client: options of their own, nulls for what is not set, enums as numbers or words in Pascal case.
+    // The .NET client: nested options, null for unset members, enums as numbers or in Pascal case.
     let dotnet = json!({ "type": "Mail", "parameters": { "to": "ann" }, "options": { "name": "Hello", "priority": 2,
         "delay": "00:05:00", "maxRetries": 5, "queue": "mail", "timeout": "00:01:00", "retryDelay": "00:00:02",
         "runAt": null, "cronExpression": null, "retryIntervals": null, "uniqueKey": null } });
     let pascal = json!({ "type": "Mail", "parameters": { "to": "ann" }, "options": { "name": "Hello", "priority": "High",
         "delay": "PT5M", "maxRetries": 5, "queue": "mail", "timeout": "PT1M", "retryDelay": "PT2S" } });
-    // JavaScript's client: the options spread at the top level.
+    // The JavaScript client: options at the top level.
     let javascript = json!({ "type": "Mail", "parameters": { "to": "ann" }, "priority": "HIGH", "delay": "0:05:00",
         "name": "Hello", "maxRetries": 5, "queue": "mail", "timeout": "00:01:00", "retryDelay": "00:00:02",
         "options": null });
@@ -130,7 +130,7 @@ async fn conflicting_values_of_both_shapes_are_rejected() {
     assert_eq!(
         client.get("/jobs").await.json()["totalCount"],
         1,
-        "what is refused is not stored"
+        "rejected jobs are not stored"
     );
 }
 
@@ -192,7 +192,7 @@ async fn missing_fields_take_the_defaults_of_the_type() {
     assert_eq!(
         defaults(&job)[..5],
         expected,
-        "a delay of its own is meant, not its type's list"
+        "its own delay applies, not its type's intervals"
     );
 }
 
@@ -219,7 +219,7 @@ async fn unconfigured_types_can_be_rejected() {
     );
 }
 
-/// JSON that a careless server changes: by its numbers, its spaces, its order, its names, its escapes.
+/// JSON whose numbers, whitespace, order, names and escapes are easily changed by a server.
 const PARAMETERS: &[&str] = &[
     r#"{"b": 1.10, "a":12345678901234567890123, "a" : "\u0000\ud800\/"}"#,
     "[ 1e400,-0.0,\n\t1E5 ]",
@@ -238,8 +238,8 @@ async fn post_text(client: &Client, body: &str) -> Answer {
 }
 
 async fn parameters_are_kept_to_the_byte(storage: Storage) {
-    let mut gate = Gate::open().await;
-    let site = Site::new(storage, &format!("[job_types.Echo]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let site = Site::new(storage, &format!("[job_types.Echo]\n{}", latch.handler()));
     let server = site.start();
     let client = server.client();
     for parameters in PARAMETERS {
@@ -247,10 +247,10 @@ async fn parameters_are_kept_to_the_byte(storage: Storage) {
         assert_eq!(answer.status, StatusCode::CREATED, "{parameters}: {}", answer.text);
         let expected = format!(r#","parameters":{parameters},"#);
         assert!(answer.text.contains(&expected), "{parameters} became {}", answer.text);
-        let visit = gate.visit().await;
+        let visit = latch.visit().await;
         assert!(visit.body.contains(&expected), "{parameters} became {}", visit.body);
         visit.answer("200 OK", parameters);
-        // Not every client can read these numbers and escapes, so they are compared as text.
+        // Not every client can parse these numbers and escapes: they are compared as text.
         let location = answer.header("location").expect("a location").to_owned();
         let read = eventually("the job completes", || async {
             let read = client.send(client.at_root(Method::GET, &location)).await;
@@ -279,11 +279,11 @@ async fn parameters_and_results_are_kept_to_the_byte_on_postgres() {
 
 #[tokio::test]
 async fn a_job_shows_its_times_and_its_outcome() {
-    let mut gate = Gate::open().await;
-    let (_site, server) = Server::with_config(&format!("[job_types.Mail]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let (_site, server) = Server::with_config(&format!("[job_types.Mail]\n{}", latch.handler()));
     let client = server.client();
     let id = client.create_of_type("Mail").await;
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     let running = client.job(&id).await;
     assert_eq!(running["status"], "running");
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Keys that keep a job from being there twice: `Idempotency-Key` for a request, `uniqueKey` for unfinished jobs.
+//! Keys that prevent duplicates: `Idempotency-Key` for a request, `uniqueKey` for unfinished jobs.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Answer, Client};
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::server::{Server, Site, Storage};
 
 async fn post_with_key(client: &Client, path: &str, key: &str, body: &Value) -> Answer {
@@ -48,7 +48,7 @@ async fn idempotency(storage: Storage) {
         .await
         .problem(422);
     assert_eq!(problem["type"], "urn:tickerq:problem:idempotency-mismatch");
-    // The key belongs to the operation, and its case to the key.
+    // Keys are per operation and case-sensitive.
     let batch = json!([body]);
     let other = post_with_key(&client, "/jobs/batch", "order-4711", &batch).await;
     assert_eq!(
@@ -69,7 +69,7 @@ async fn idempotency(storage: Storage) {
         .await
         .problem(422);
     assert_eq!(problem["type"], "urn:tickerq:problem:idempotency-mismatch");
-    // A key is used by what was accepted only.
+    // Rejected requests do not use their key.
     post_with_key(&client, "/jobs", "fresh", &json!({ "type": "a b" }))
         .await
         .problem(400);
@@ -123,12 +123,12 @@ async fn concurrent_requests(storage: Storage) {
 }
 
 #[tokio::test]
-async fn of_requests_that_come_together_with_one_key_one_makes_a_job_on_sqlite() {
+async fn of_concurrent_requests_with_one_key_one_creates_a_job_on_sqlite() {
     concurrent_requests(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn of_requests_that_come_together_with_one_key_one_makes_a_job_on_postgres() {
+async fn of_concurrent_requests_with_one_key_one_creates_a_job_on_postgres() {
     concurrent_requests(Storage::Postgres).await;
 }
 
@@ -155,10 +155,10 @@ async fn an_invalid_idempotency_key_is_rejected() {
 }
 
 async fn unique_keys(storage: Storage) {
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let site = Site::new(
         storage,
-        &format!("[job_types.Mail]\nmax_retries = 0\n{}", gate.handler()),
+        &format!("[job_types.Mail]\nmax_retries = 0\n{}", latch.handler()),
     );
     let server = site.start();
     let client = server.client();
@@ -166,7 +166,7 @@ async fn unique_keys(storage: Storage) {
     let first = client.post("/jobs", job(1)).await;
     assert_eq!(first.status, StatusCode::CREATED, "{}", first.text);
     let id = id_of(&first);
-    let visit = gate.visit().await;
+    let visit = latch.visit().await;
     let second = client.post("/jobs", job(2)).await;
     assert_eq!(second.status, StatusCode::OK, "{}", second.text);
     assert_eq!(second.header("location"), first.header("location"));
@@ -181,7 +181,7 @@ async fn unique_keys(storage: Storage) {
     );
     visit.answer("400 Bad Request", "no");
     assert_eq!(client.wait_finished(&id).await["status"], "failed");
-    // It has ended, so the key is free; the failed one can't come back while another has it.
+    // It has finished, so its key is free; the failed job can't be retried while another job has the key.
     let third = client.post("/jobs", job(3)).await;
     assert_eq!(third.status, StatusCode::CREATED, "{}", third.text);
     assert_ne!(id_of(&third), id);
@@ -192,30 +192,30 @@ async fn unique_keys(storage: Storage) {
             "{action}"
         );
     }
-    gate.visit().await.complete();
+    latch.visit().await.complete();
     client.wait_finished(&id_of(&third)).await;
     assert_eq!(client.post_empty(&format!("/jobs/{id}/retry")).await.status, 200);
-    gate.visit().await.complete();
+    latch.visit().await.complete();
     assert_eq!(client.wait_finished(&id).await["status"], "completed");
 
-    // In a batch: the first of two takes the key, and the second gets it.
+    // In a batch the second job with the key returns the first.
     let batch = json!([job(4), { "type": "Other" }, job(5)]);
     let answer = client.post("/jobs/batch", batch).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     let made = answer.json();
     assert_eq!(made["created"], 2);
     assert_eq!(made["jobs"][0]["id"], made["jobs"][2]["id"]);
-    gate.visit().await.complete();
+    latch.visit().await.complete();
     assert_eq!(client.get("/jobs").await.json()["totalCount"], 4);
 }
 
 #[tokio::test]
-async fn an_unfinished_job_with_the_unique_key_is_given_in_place_of_a_new_one_on_sqlite() {
+async fn an_unfinished_job_with_the_unique_key_is_returned_in_place_of_a_new_one_on_sqlite() {
     unique_keys(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn an_unfinished_job_with_the_unique_key_is_given_in_place_of_a_new_one_on_postgres() {
+async fn an_unfinished_job_with_the_unique_key_is_returned_in_place_of_a_new_one_on_postgres() {
     unique_keys(Storage::Postgres).await;
 }
 

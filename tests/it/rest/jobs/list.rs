@@ -1,4 +1,4 @@
-//! `GET /jobs`: every filter, alone and together, and pages.
+//! `GET /jobs`: each filter, combinations of filters, and pages.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ max_retries = 0
 handler = { command = { program = "false" } }
 "#;
 
-/// The names of the jobs in an answer, in their order.
+/// Names of the returned jobs in order.
 fn names(list: &Value) -> Vec<&str> {
     let jobs = list["jobs"].as_array().expect("jobs");
     jobs.iter().map(|job| job["name"].as_str().expect("a name")).collect()
@@ -27,7 +27,7 @@ async fn list(client: &Client, query: &str) -> Value {
     answer.json()
 }
 
-/// Jobs of every status, type, queue and priority, the oldest first, and their creation times.
+/// Jobs of every status, type, queue and priority, oldest first, and their creation times.
 async fn some_jobs(client: &Client) -> Vec<DateTime<Utc>> {
     let mut created = Vec::new();
     for (name, job_type, queue, priority) in [
@@ -49,8 +49,8 @@ async fn some_jobs(client: &Client) -> Vec<DateTime<Utc>> {
         }
         let created_at = DateTime::parse_from_rfc3339(job["createdAt"].as_str().expect("a time")).expect("RFC 3339");
         created.push(created_at.to_utc());
-        // The time of creation has milliseconds; the filters on it need jobs of different ones.
-        eventually("the clock goes on", || async {
+        // Creation times have milliseconds, and the filters need different ones.
+        eventually("the clock has advanced", || async {
             (Utc::now() - created_at.to_utc() > TimeDelta::milliseconds(3)).then_some(())
         })
         .await;
@@ -97,7 +97,7 @@ async fn filters(storage: Storage) {
         ("?from=1970-01-01&to=9999-12-31", &all),
         ("?to=1970-01-01", &[]),
         ("?from=9999-12-31", &[]),
-        // What JavaScript's URLSearchParams makes of what is not there.
+        // Parameters that URLSearchParams writes for `undefined` and `null`.
         (
             "?status=undefined&type=null&queue=&priority=null&search=&from=undefined&to=null&limit=&offset=null&after=undefined",
             &all,
@@ -133,7 +133,7 @@ async fn filters_on_time(client: &Client, created: &[DateTime<Utc>], all: &[&str
         // A date as `to` means the end of that day.
         (format!("?to={}", created[5].format("%Y-%m-%d")), all),
         (format!("?from={today}&to={}", created[5].format("%Y-%m-%d")), all),
-        // Another zone; the second time as it arrives when the plus sign is not escaped.
+        // Another zone; the second time has an unescaped plus sign, which arrives as a space.
         (format!("?from={}", elsewhere.replace('+', "%2B")), &all[..4]),
         (format!("?from={elsewhere}"), &all[..4]),
     ] {
@@ -197,7 +197,7 @@ async fn pages(storage: Storage) {
         (&json!(12), &json!(false)),
         "a full page may be the last"
     );
-    // The last page began behind 04, and 02 and 00 follow it in this queue.
+    // The previous page ended at 04; 02 and 00 follow it in this queue.
     let page = list(&client, &format!("?queue=even&offset=1&after={after}")).await;
     assert_eq!(names(&page), ["00"], "the offset counts from behind the cursor");
     let page = list(&client, "?offset=25").await;

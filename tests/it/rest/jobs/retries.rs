@@ -1,9 +1,9 @@
-//! Retries: how long they wait, how many there are, and what is not retried.
+//! Retries: delays, limits and permanent failures.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::harness::latch::Gate;
+use crate::harness::latch::Latch;
 use crate::harness::server::Server;
 
 fn time(value: &Value) -> DateTime<Utc> {
@@ -11,7 +11,7 @@ fn time(value: &Value) -> DateTime<Utc> {
     DateTime::parse_from_rfc3339(text).expect("RFC 3339").to_utc()
 }
 
-/// The waits between the end of an attempt and the start of the next one.
+/// Delays between the end of an attempt and the start of the next one.
 fn waits(job: &Value) -> Vec<TimeDelta> {
     let history = job["executionHistory"].as_array().expect("a history");
     history
@@ -30,15 +30,15 @@ fn statuses(job: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_job_that_fails_is_retried_after_waits_that_double_until_it_succeeds() {
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[job_types.Work]\nretry_delay = \"00:00:00.1\"\n{}",
-        gate.handler()
+        latch.handler()
     ));
     let client = server.client();
     let id = client.create_of_type("Work").await;
     for number in 1..=3 {
-        let visit = gate.visit().await;
+        let visit = latch.visit().await;
         let call = visit.json();
         assert_eq!(
             (&call["attempt"], &call["retryCount"], &call["jobId"]),
@@ -46,7 +46,7 @@ async fn a_job_that_fails_is_retried_after_waits_that_double_until_it_succeeds()
         );
         visit.answer("500 Internal Server Error", &format!("trouble {number}"));
     }
-    gate.visit().await.answer("200 OK", "\"at last\"");
+    latch.visit().await.answer("200 OK", "\"at last\"");
     let job = client.wait_finished(&id).await;
     assert_eq!(
         (&job["status"], &job["result"]),
@@ -75,13 +75,13 @@ async fn a_job_that_fails_is_retried_after_waits_that_double_until_it_succeeds()
 
 #[tokio::test]
 async fn a_job_without_retries_left_has_failed() {
-    let mut gate = Gate::open().await;
-    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", latch.handler()));
     let client = server.client();
     let job = json!({ "type": "Work", "maxRetries": 3, "retryIntervals": ["00:00:00.15", "00:00:00"] });
     let id = client.create(job).await["id"].as_str().expect("an id").to_owned();
     for number in 1..=4 {
-        gate.visit().await.answer("502 Bad Gateway", &number.to_string());
+        latch.visit().await.answer("502 Bad Gateway", &number.to_string());
     }
     let job = client.wait_finished(&id).await;
     assert_eq!((&job["status"], &job["result"]), (&json!("failed"), &Value::Null));
@@ -100,20 +100,21 @@ async fn a_job_without_retries_left_has_failed() {
     let list = client.get("/jobs?status=failed").await.json();
     assert_eq!(list["jobs"][0]["error"], job["error"]);
     assert_eq!(list["jobs"][0]["retryCount"], 3);
-    assert!(gate.visit_that_came().is_none());
+    assert!(latch.visit_that_came().is_none());
 }
 
 #[tokio::test]
 async fn permanent_failures_are_not_retried() {
-    let mut gate = Gate::open().await;
+    let mut latch = Latch::open().await;
     let (_site, server) = Server::with_config(&format!(
         "[job_types.Work]\nmax_retries = 5\nretry_delay = \"00:00:00\"\n{}\n\
          [job_types.Missing]\nhandler = {{ command = {{ program = \"/no/such/program\" }} }}",
-        gate.handler()
+        latch.handler()
     ));
     let client = server.client();
     let id = client.create_of_type("Work").await;
-    gate.visit()
+    latch
+        .visit()
         .await
         .answer("422 Unprocessable Entity", "no such customer");
     let job = client.wait_finished(&id).await;
@@ -130,14 +131,14 @@ async fn permanent_failures_are_not_retried() {
 
 #[tokio::test]
 async fn an_attempt_that_takes_too_long_fails_and_is_retried() {
-    let mut gate = Gate::open().await;
-    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", gate.handler()));
+    let mut latch = Latch::open().await;
+    let (_site, server) = Server::with_config(&format!("[job_types.Work]\n{}", latch.handler()));
     let client = server.client();
     let job = json!({ "type": "Work", "maxRetries": 1, "retryDelay": "PT0S", "timeout": "00:00:00.2" });
     let id = client.create(job).await["id"].as_str().expect("an id").to_owned();
-    // The caller hangs up when the time is over.
-    gate.visit().await.hung_up().await;
-    gate.visit().await.complete();
+    // The client closes the connection at its timeout.
+    latch.visit().await.hung_up().await;
+    latch.visit().await.complete();
     let job = client.wait_finished(&id).await;
     assert_eq!(job["status"], "completed");
     assert_eq!(statuses(&job), ["failed", "completed"]);

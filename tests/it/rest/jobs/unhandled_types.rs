@@ -32,7 +32,7 @@ async fn register(client: &Client, declaration: Value) -> String {
 #[tokio::test]
 async fn a_job_is_created_while_the_job_types_of_other_servers_are_unavailable() {
     let url = new_postgres_database("");
-    // No heartbeat, which writes the table, comes while it is locked.
+    // Locked, the table is written by no heartbeat.
     let site = Site::over(url.clone(), &format!("{QUICK}[cluster]\nlease_ttl = \"00:05:00\"\n"));
     let server = site.start();
     let client = server.client();
@@ -55,8 +55,8 @@ async fn a_job_is_created_while_the_job_types_of_other_servers_are_unavailable()
     assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
     warnings(&client, json!({ "type": "Typo" })).await;
     assert!(!held.is_finished(), "answered after {:?}", since.elapsed());
-    held.join().expect("the lock is given up");
-    eventually("what is known is read again", || async {
+    held.join().expect("the lock is released");
+    eventually("the handled types are read again", || async {
         (warnings(&client, json!({ "type": "Typo" })).await.len() == 1).then_some(())
     })
     .await;
@@ -116,7 +116,6 @@ async fn a_job_of_a_type_that_nothing_runs_has_a_warning() {
     })
     .await;
 
-    // A job that has ended waits for nothing.
     client.post_empty(&format!("/jobs/{id}/cancel")).await;
     assert_eq!(warnings_of(&client.job(id).await), Vec::<String>::new());
 }
@@ -220,10 +219,10 @@ async fn the_handlers_of_another_server_count() {
 #[test]
 fn the_command_line_prints_the_warning() {
     let shell = Shell::start("");
-    let said = shell.run(&["job", "create", "Typo", "--delay", "01:00:00"]);
-    let lines: Vec<&str> = said.out.lines().collect();
+    let printed = shell.run(&["job", "create", "Typo", "--delay", "01:00:00"]);
+    let lines: Vec<&str> = printed.out.lines().collect();
     let [created, warning] = lines.as_slice() else {
-        panic!("two lines: {}", said.out);
+        panic!("two lines: {}", printed.out);
     };
     assert!(
         warning.starts_with("warning: nothing runs jobs of type 'Typo'"),
@@ -239,7 +238,7 @@ fn the_command_line_prints_the_warning() {
 
 #[tokio::test]
 async fn the_log_has_a_line_however_a_job_of_such_a_type_has_become_pending() {
-    // The check of the health, which logs the type as well, does not come in the time of this test.
+    // The health check, which also logs the type, does not run within this test.
     let config = "[job_types.NoopJob]\nhandler = \"noop\"\n[realtime]\nsystem_metrics_interval = \"00:30:00\"\n";
     let (_site, server) = Server::with_config(config);
     let client = server.client();

@@ -1,6 +1,6 @@
 //! The executed statements: those that the driver sends to SQLite, and the plans by which PostgreSQL ran them.
 //!
-//! Both come as events of the driver. SQLite's statements are those that it logs, their plans are asked for afterwards. A
+//! Both are events of the driver. It logs SQLite's statements, whose plans are requested afterwards. A
 //! PostgreSQL database is configured to send the plan of each statement that has run as a notice (`auto_explain`).
 
 use std::sync::{Mutex, Once};
@@ -34,7 +34,7 @@ impl<S: Subscriber> Layer<S> for Capture {
         if event.metadata().target() == NOTICE {
             NOTICES.lock().expect("the notices").push(message);
         } else {
-            // The driver gives the text twice only when it is longer than its summary.
+            // The driver logs the full text only if it is longer than its summary.
             let text = if statement.is_empty() { summary } else { statement };
             STATEMENTS.lock().expect("the statements").push(text.trim().to_owned());
         }
@@ -69,19 +69,19 @@ impl Visit for Fields {
     }
 }
 
-/// Starts to capture. There is one capture in the whole program; nothing else in it logs statements or reads plans.
+/// Starts the capture. There is one per process, and no other test of it logs statements or reads plans.
 pub fn listen() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing_subscriber::registry().with(Capture).init());
 }
 
-/// The statements that SQLite was sent since the last call.
+/// Statements sent to SQLite since the last call.
 pub fn statements() -> Vec<String> {
     let texts = std::mem::take(&mut *STATEMENTS.lock().expect("the statements"));
     texts.iter().flat_map(|text| split(text)).collect()
 }
 
-/// The plans that PostgreSQL has sent since the last call, as JSON.
+/// Plans received from PostgreSQL since the last call, as JSON.
 pub fn plans() -> Vec<serde_json::Value> {
     let notices = std::mem::take(&mut *NOTICES.lock().expect("the notices"));
     let plans = notices.iter().filter_map(|notice| notice.split_once("plan:\n"));
@@ -90,7 +90,7 @@ pub fn plans() -> Vec<serde_json::Value> {
         .collect()
 }
 
-/// The statements of a text: several may be sent as one.
+/// The statements of a text, which may contain several.
 fn split(text: &str) -> Vec<String> {
     let (mut statements, mut is_quoted) = (vec![String::new()], false);
     for character in text.chars() {

@@ -5,9 +5,9 @@ use tickerq::domain::job::status::JobStatus;
 use tickerq::storage::query::JobFilter;
 
 use super::samples::{created, queue, statuses, types};
-use super::verdict::Look;
+use super::verdict::Access;
 
-/// The filters that people combine: what they are called, and the index that finds the fewest jobs for them; `None` for the
+/// Filters in use: their names, and the index that finds the fewest jobs for them; `None` for the
 /// primary key.
 pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
     use JobStatus::{Cancelled, Completed, Failed, Pending, Running};
@@ -87,24 +87,24 @@ pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
     ]
 }
 
-/// Searches, and `true` if a page is found early.
-pub fn searches() -> Vec<(&'static str, Look, JobFilter)> {
+/// Searches, and the access that each permits.
+pub fn searches() -> Vec<(&'static str, Access, JobFilter)> {
     let search = |text: &str, filter| JobFilter {
         search: Some(text.to_owned()),
         ..filter
     };
     let all = JobFilter::default;
     vec![
-        ("a search", Look::Walk(None, 100), search("job 9", all())),
-        // Nothing but a look at every name can tell.
+        ("a search", Access::Ordered(None, 100), search("job 9", all())),
+        // Only a scan of every name finds it.
         (
             "a search that finds nothing",
-            Look::Through,
+            Access::Scan,
             search("nothing at all", all()),
         ),
         (
             "a search among failed jobs",
-            Look::Walk(Some("jobs_by_status"), 100),
+            Access::Ordered(Some("jobs_by_status"), 100),
             search("job 9", statuses(&[JobStatus::Failed])),
         ),
     ]

@@ -1,8 +1,7 @@
 //! Query plans: no frequent statement reads all jobs.
 //!
-//! Both hold a hundred thousand jobs. Everything that storage can be asked and told is done once, and how the databases
-//! did it is judged: on SQLite by the plan of each statement that was sent, on PostgreSQL by the plan that it has followed,
-//! with the number of rows that were really looked at.
+//! Both databases hold 100,000 jobs. Every operation of storage is executed once and its plans are checked: on SQLite
+//! the plan of each statement, on PostgreSQL the executed plan with its actual row counts.
 
 mod capture;
 mod filters;
@@ -25,33 +24,33 @@ use tickerq::storage::commit::Commit;
 use tickerq::storage::repository::{JobStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
-use self::verdict::{Line, Look};
+use self::verdict::{Access, Line};
 use crate::harness::server::{new_postgres_database, run_sql};
 
-/// A repository over many jobs, and how what it does is found out.
+/// A repository over many jobs, with the capture of its statements.
 pub struct Probe {
     repository: SeaRepository,
     connection: DatabaseConnection,
     is_postgres: bool,
     wrong: Mutex<Vec<String>>,
     /// Number of checked statements.
-    judged: Mutex<usize>,
+    checked: Mutex<usize>,
 }
 
 impl Probe {
-    /// Asks, and judges the statements that ran for it.
-    async fn of<T>(&self, what: &str, look: Look, asked: impl Future<Output = Result<T, RepositoryError>>) -> T {
-        self.all_heard().await;
+    /// Executes a call and checks its statements.
+    async fn of<T>(&self, what: &str, access: Access, call: impl Future<Output = Result<T, RepositoryError>>) -> T {
+        self.all_captured().await;
         drop((capture::plans(), capture::statements()));
-        let answer = asked.await.expect("storage works");
-        self.all_heard().await;
-        let judged = if self.is_postgres {
-            self.judge_postgres(look)
+        let answer = call.await.expect("storage works");
+        self.all_captured().await;
+        let checked = if self.is_postgres {
+            self.check_postgres(access)
         } else {
-            self.judge_sqlite(look).await
+            self.check_sqlite(access).await
         };
-        *self.judged.lock().expect("a number") += judged.len();
-        for (statement, verdict) in judged {
+        *self.checked.lock().expect("a number") += checked.len();
+        for (statement, verdict) in checked {
             if let Some(reason) = verdict {
                 let wrong = format!("{what}: {reason}\n    {statement}");
                 self.wrong.lock().expect("a list").push(wrong);
@@ -60,24 +59,24 @@ impl Probe {
         answer
     }
 
-    /// The notices of a statement may arrive with the response to the next one. There is one connection for reads.
-    async fn all_heard(&self) {
+    /// The notices of a statement may arrive with the response to the next one. There is one read connection.
+    async fn all_captured(&self) {
         self.repository.ping().await.expect("storage works");
     }
 
-    fn judge_postgres(&self, look: Look) -> Vec<(String, Option<String>)> {
+    fn check_postgres(&self, access: Access) -> Vec<(String, Option<String>)> {
         let plans = capture::plans().into_iter();
         plans
             .map(|plan| {
                 let statement = plan["Query Text"].as_str().unwrap_or_default().to_owned();
-                let verdict = verdict::of_postgres(&plan["Plan"], look).map(|reason| format!("{reason}\n{plan:#}"));
+                let verdict = verdict::of_postgres(&plan["Plan"], access).map(|reason| format!("{reason}\n{plan:#}"));
                 (statement, verdict)
             })
             .collect()
     }
 
-    async fn judge_sqlite(&self, look: Look) -> Vec<(String, Option<String>)> {
-        let mut judged = Vec::new();
+    async fn check_sqlite(&self, access: Access) -> Vec<(String, Option<String>)> {
+        let mut checked = Vec::new();
         for statement in capture::statements() {
             let verb = statement.split_whitespace().next().unwrap_or_default();
             if !["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"].contains(&verb) || statement.contains("temp.") {
@@ -89,17 +88,17 @@ impl Probe {
                 parent: row.try_get("", "parent").expect("a parent"),
                 detail: row.try_get("", "detail").expect("a detail"),
             });
-            let verdict = verdict::of_sqlite(&lines.collect::<Vec<Line>>(), look);
-            judged.push((statement, verdict));
+            let verdict = verdict::of_sqlite(&lines.collect::<Vec<Line>>(), access);
+            checked.push((statement, verdict));
         }
-        judged
+        checked
     }
 
-    /// Makes a node the leader, and returns its token.
+    /// Makes a node the leader and returns its token.
     async fn lead(&self, node: NodeId) -> FencingToken {
         let lease = TimeSpan::from_secs(3_600);
         let lead = Commit::from([Change::Cluster(ClusterChange::Lead { node, lease })]);
-        let mut committed = self.of("lead", Look::Up, self.repository.commit(&lead)).await;
+        let mut committed = self.of("lead", Access::Lookup, self.repository.commit(&lead)).await;
         match committed.results.pop() {
             Some(Ok(Applied::Led(Some(token)))) => token,
             other => panic!("no other node leads: {other:?}"),
@@ -107,13 +106,13 @@ impl Probe {
     }
 
     /// Commits changes, each of which must do something.
-    async fn commit(&self, what: &str, look: Look, changes: Vec<Change>) {
-        self.commit_all(what, look, Commit::from(changes)).await;
+    async fn commit(&self, what: &str, access: Access, changes: Vec<Change>) {
+        self.commit_all(what, access, Commit::from(changes)).await;
     }
 
     /// As [`commit`](Self::commit), with audit records.
-    async fn commit_all(&self, what: &str, look: Look, commit: Commit) {
-        let committed = self.of(what, look, self.repository.commit(&commit)).await;
+    async fn commit_all(&self, what: &str, access: Access, commit: Commit) {
+        let committed = self.of(what, access, self.repository.commit(&commit)).await;
         for result in committed.results {
             write::check(what, &result.unwrap_or_else(|refused| panic!("{what}: {refused}")));
         }
@@ -125,17 +124,17 @@ impl Probe {
         let wrong = self.wrong.into_inner().expect("a list");
         assert!(
             wrong.is_empty(),
-            "{} statements look at too much:\n{}",
+            "{} statements read too many rows:\n{}",
             wrong.len(),
             wrong.join("\n")
         );
-        // Should the driver log nothing any more, or PostgreSQL send no plans, nothing would be found wrong either.
-        let judged = self.judged.into_inner().expect("a number");
-        assert!(judged > 150, "only {judged} statements were judged");
+        // Without captured statements or plans, no violation would be found.
+        let checked = self.checked.into_inner().expect("a number");
+        assert!(checked > 150, "only {checked} statements were checked");
     }
 }
 
-/// A connection of the test's own, of which nothing is logged.
+/// A separate connection without a log.
 async fn silent(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(url);
     options.sqlx_logging(false);
@@ -161,7 +160,7 @@ async fn no_statement_on_sqlite_reads_all_jobs() {
         connection,
         is_postgres: false,
         wrong: Mutex::default(),
-        judged: Mutex::default(),
+        checked: Mutex::default(),
     };
     probe.judge_everything().await;
 }
@@ -169,7 +168,7 @@ async fn no_statement_on_sqlite_reads_all_jobs() {
 #[tokio::test]
 async fn no_statement_on_postgresql_reads_all_jobs() {
     capture::listen();
-    // As it comes, and as PostgreSQL may decide after a while: with plans that are made once for whatever will be asked.
+    // With custom plans, and with the generic plans that PostgreSQL may choose later.
     for mode in ["auto", "force_generic_plan"] {
         let url = new_postgres_database("");
         let name = url.rsplit('/').next().expect("a name");
@@ -201,7 +200,7 @@ async fn no_statement_on_postgresql_reads_all_jobs() {
             connection,
             is_postgres: true,
             wrong: Mutex::default(),
-            judged: Mutex::default(),
+            checked: Mutex::default(),
         };
         probe.judge_everything().await;
     }

@@ -1,4 +1,4 @@
-//! Everything that storage is ever asked, once or twice each.
+//! All reads of storage, once or twice each.
 
 use std::sync::Arc;
 
@@ -11,23 +11,29 @@ use tickerq::storage::repository::{ClusterStore, JobStore, MetricsStore};
 
 use super::filters::{filters, searches};
 use super::samples::{FIRST, NODE, OLDEST, behind, now, passing, some_jobs, statuses};
-use super::verdict::Look;
+use super::verdict::Access;
 use super::{Probe, recurring, webhooks};
 
-/// Asks for all that can be read.
+/// Executes all reads.
 pub async fn read(probe: &Probe) {
     let storage = &probe.repository;
     let some = some_jobs(probe, &statuses(&[JobStatus::Completed]), 60).await;
     let ids: Vec<JobId> = some.iter().map(|job| job.id).collect();
-    probe.of("one job", Look::Up, storage.job(ids[0])).await;
-    probe.of("jobs by id", Look::Up, storage.jobs_by_id(&ids)).await;
-    probe.of("jobs in brief", Look::Up, storage.jobs_in_brief(&ids)).await;
+    probe.of("one job", Access::Lookup, storage.job(ids[0])).await;
+    probe.of("jobs by id", Access::Lookup, storage.jobs_by_id(&ids)).await;
+    probe
+        .of("jobs in brief", Access::Lookup, storage.jobs_in_brief(&ids))
+        .await;
     let text = JobText::Parameters;
-    probe.of("texts of jobs", Look::Up, storage.job_texts(text, &ids)).await;
+    probe
+        .of("texts of jobs", Access::Lookup, storage.job_texts(text, &ids))
+        .await;
     let size = storage.size_of(StoredTexts::OfJobs(text, &ids));
-    probe.of("the size of texts of jobs", Look::Up, size).await;
-    probe.of("attempts", Look::Up, storage.attempts(ids[0])).await;
-    probe.of("attempts of jobs", Look::Up, storage.attempts_of(&ids)).await;
+    probe.of("the size of texts of jobs", Access::Lookup, size).await;
+    probe.of("attempts", Access::Lookup, storage.attempts(ids[0])).await;
+    probe
+        .of("attempts of jobs", Access::Lookup, storage.attempts_of(&ids))
+        .await;
     for (name, index, filter) in filters() {
         for (part, page) in [
             ("first page of", FIRST),
@@ -35,31 +41,31 @@ pub async fn read(probe: &Probe) {
             ("page behind a job of", behind(50_000)),
             ("deep page of", passing(20_000)),
         ] {
-            let look = Look::Walk(index, page.offset + u64::from(page.limit));
+            let access = Access::Ordered(index, page.offset + u64::from(page.limit));
             probe
-                .of(&format!("{part} {name}"), look, storage.jobs(&filter, page))
+                .of(&format!("{part} {name}"), access, storage.jobs(&filter, page))
                 .await;
         }
-        // What is of a time is counted one by one.
-        let look = if filter.created_from.is_some() {
-            Look::All
+        // Jobs in a time range are counted row by row.
+        let access = if filter.created_from.is_some() {
+            Access::Matching
         } else {
-            Look::Up
+            Access::Lookup
         };
         probe
-            .of(&format!("count of {name}"), look, storage.count(&filter))
+            .of(&format!("count of {name}"), access, storage.count(&filter))
             .await;
     }
-    for (name, look, filter) in searches() {
+    for (name, access, filter) in searches() {
         probe
-            .of(&format!("first page of {name}"), look, storage.jobs(&filter, FIRST))
+            .of(&format!("first page of {name}"), access, storage.jobs(&filter, FIRST))
             .await;
-        // Counted one by one, and looked at to be counted.
+        // Counted row by row.
         probe
-            .of(&format!("count of {name}"), Look::Through, storage.count(&filter))
+            .of(&format!("count of {name}"), Access::Scan, storage.count(&filter))
             .await;
     }
-    probe.of("queues", Look::Up, storage.queues(now())).await;
+    probe.of("queues", Access::Lookup, storage.queues(now())).await;
     let of_all = RollupFilter::default();
     let of_one = RollupFilter {
         queue: Some(some[0].queue.clone()),
@@ -72,31 +78,41 @@ pub async fn read(probe: &Probe) {
         })
         .collect();
     for filter in [&of_all, &of_one] {
-        probe.of("sums of days", Look::Up, storage.rollups(filter, &days)).await;
         probe
-            .of("the busiest hour", Look::Up, storage.busiest_hour(filter, days[0]))
+            .of("sums of days", Access::Lookup, storage.rollups(filter, &days))
             .await;
         probe
-            .of("durations", Look::Up, storage.durations(filter, days[0]))
+            .of(
+                "the busiest hour",
+                Access::Lookup,
+                storage.busiest_hour(filter, days[0]),
+            )
             .await;
         probe
-            .of("sums of types", Look::Up, storage.type_rollups(filter, days[0]))
+            .of("durations", Access::Lookup, storage.durations(filter, days[0]))
+            .await;
+        probe
+            .of("sums of types", Access::Lookup, storage.type_rollups(filter, days[0]))
             .await;
     }
-    probe.of("next due", Look::Up, storage.next_due(now())).await;
+    probe.of("next due", Access::Lookup, storage.next_due(now())).await;
     probe
-        .of("reckoned after", Look::Up, storage.reckoned_after(now(), 200))
+        .of(
+            "due computed after",
+            Access::Lookup,
+            storage.due_computed_after(now(), 200),
+        )
         .await;
-    probe.of("due types", Look::Up, storage.due_types(now())).await;
+    probe.of("due types", Access::Lookup, storage.due_types(now())).await;
     probe
-        .of("pending jobs by type", Look::Up, storage.pending_by_type())
+        .of("pending jobs by type", Access::Lookup, storage.pending_by_type())
         .await;
-    probe.of("maintenance", Look::Up, storage.maintain()).await;
+    probe.of("maintenance", Access::Lookup, storage.maintain()).await;
     webhooks::read(probe).await;
-    probe.of("orphans", Look::Up, storage.orphans(NODE, 100)).await;
-    probe.of("running on", Look::Up, storage.running_on(NODE)).await;
+    probe.of("orphans", Access::Lookup, storage.orphans(NODE, 100)).await;
+    probe.of("running on", Access::Lookup, storage.running_on(NODE)).await;
     recurring::read(probe).await;
-    probe.of("nodes", Look::Up, storage.nodes()).await;
+    probe.of("nodes", Access::Lookup, storage.nodes()).await;
     let records = AuditPage {
         limit: 100,
         after: None,
@@ -122,7 +138,7 @@ pub async fn read(probe: &Probe) {
         probe
             .of(
                 &format!("records of {name}"),
-                Look::Walk(index, 100),
+                Access::Ordered(index, 100),
                 storage.audit(&filter, records),
             )
             .await;

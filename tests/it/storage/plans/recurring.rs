@@ -1,4 +1,4 @@
-//! All that happens to recurring jobs, of which there are two thousand.
+//! All operations on recurring jobs, with 2,000 of them.
 
 use std::sync::Arc;
 
@@ -19,51 +19,57 @@ use tickerq::storage::repository::{JobStore, RecurringStore};
 
 use super::Probe;
 use super::samples::{FIRST, NODE, now, some_jobs, types};
-use super::verdict::Look;
+use super::verdict::Access;
 
-/// Asks for all that can be read of them.
+/// Executes all reads of them.
 pub async fn read(probe: &Probe) {
     let storage = &probe.repository;
     let occurrence = some_jobs(probe, &JobFilter::default(), 1_000)
         .await
         .iter()
         .find_map(|job| job.occurrence);
-    let id = occurrence.expect("one of so many jobs is an occurrence").recurring_id;
+    let id = occurrence.expect("some jobs are occurrences").recurring_id;
     let occurrences = JobFilter {
         recurring_id: Some(id),
         ..JobFilter::default()
     };
-    let by_recurring = Look::Walk(Some("jobs_by_recurring"), 100);
+    let by_recurring = Access::Ordered(Some("jobs_by_recurring"), 100);
     probe
         .of("occurrences", by_recurring, storage.jobs(&occurrences, FIRST))
         .await;
     probe
-        .of("count of occurrences", Look::All, storage.count(&occurrences))
+        .of("count of occurrences", Access::Matching, storage.count(&occurrences))
         .await;
     probe
         .of(
             "unfinished occurrences",
-            Look::Up,
+            Access::Lookup,
             storage.unfinished_occurrences(&[id]),
         )
         .await;
-    let found = probe.of("one recurring job", Look::Up, storage.recurring(id)).await;
+    let found = probe
+        .of("one recurring job", Access::Lookup, storage.recurring(id))
+        .await;
     assert!(found.is_some());
     let page = RecurringPage {
         limit: 100,
         offset: 500,
     };
-    let walk = Look::Walk(None, 600);
+    let walk = Access::Ordered(None, 600);
     probe.of("recurring jobs", walk, storage.recurring_page(page)).await;
     probe
-        .of("recurring jobs by id", Look::Up, storage.recurring_after(Some(id), 200))
+        .of(
+            "recurring jobs by id",
+            Access::Lookup,
+            storage.recurring_after(Some(id), 200),
+        )
         .await;
-    // There are as many as people have made, and nothing that happens often asks.
+    // Their number is bounded by their creation by clients, and no frequent operation counts them.
     probe
-        .of("count of recurring jobs", Look::Through, storage.recurring_count())
+        .of("count of recurring jobs", Access::Scan, storage.recurring_count())
         .await;
     let due = probe
-        .of("due recurring jobs", Look::Up, storage.due_recurring(now(), 500))
+        .of("due recurring jobs", Access::Lookup, storage.due_recurring(now(), 500))
         .await;
     let (waiting, due): (Vec<_>, Vec<_>) = due
         .recurring_jobs
@@ -71,11 +77,11 @@ pub async fn read(probe: &Probe) {
         .partition(|recurring| !recurring.waiting.is_empty());
     assert!(!waiting.is_empty() && !due.is_empty(), "both kinds are found");
     probe
-        .of("next recurring job", Look::Up, storage.next_recurring(now()))
+        .of("next recurring job", Access::Lookup, storage.next_recurring(now()))
         .await;
 }
 
-/// Writes all that can be written of them.
+/// Executes all writes of them.
 pub async fn write(probe: &Probe) {
     let insert = |recurring: &RecurringJob| {
         Change::Recurring(RecurringChange::Insert {
@@ -85,14 +91,16 @@ pub async fn write(probe: &Probe) {
     };
     let recurring = sample();
     probe
-        .commit("insert a recurring job", Look::Up, vec![insert(&recurring)])
+        .commit("insert a recurring job", Access::Lookup, vec![insert(&recurring)])
         .await;
     let changed = advanced(&recurring);
     let update = Change::Recurring(RecurringChange::Update {
         before: Arc::new(recurring),
         after: Arc::new(changed.clone()),
     });
-    probe.commit("update a recurring job", Look::Up, vec![update]).await;
+    probe
+        .commit("update a recurring job", Access::Lookup, vec![update])
+        .await;
     let fired = advanced(&changed);
     let led = probe.lead(NODE).await;
     let fire = Change::Recurring(RecurringChange::Fire(Fire {
@@ -101,11 +109,13 @@ pub async fn write(probe: &Probe) {
         occurrences: (0..3).map(|number| Arc::new(occurrence(&changed, number))).collect(),
         leader: Some((NODE, led)),
     }));
-    probe.commit("fire", Look::Up, vec![fire]).await;
+    probe.commit("fire", Access::Lookup, vec![fire]).await;
     let delete = Change::Recurring(RecurringChange::Delete {
         recurring: Arc::new(fired),
     });
-    probe.commit("delete a recurring job", Look::Up, vec![delete]).await;
+    probe
+        .commit("delete a recurring job", Access::Lookup, vec![delete])
+        .await;
 }
 
 fn sample() -> RecurringJob {
@@ -136,7 +146,7 @@ fn sample() -> RecurringJob {
     .into_recurring_job(now(), 1)
 }
 
-/// The recurring job with its next due time a minute later.
+/// The recurring job with its next due time one minute later.
 fn advanced(recurring: &RecurringJob) -> RecurringJob {
     RecurringJob {
         next_run_at: recurring.next_run_at.map(|next| next + TimeDelta::minutes(1)),

@@ -1,14 +1,14 @@
-//! A hundred thousand jobs, most of them completed long ago, in both databases.
+//! 100,000 jobs in both databases, most of them completed long ago.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 
 /// Number of jobs.
 pub const JOBS: u32 = 100_000;
-/// The creation of the first job, in milliseconds since 1970; each further one is made a tenth of a second later.
+/// Creation of the first job, in milliseconds since 1970; the others follow every 100 ms.
 pub const FIRST_MILLIS: u64 = 1_700_000_000_000;
 pub const MILLIS_APART: u64 = 100;
 
-/// Of a hundred jobs 4 have failed and one was cancelled. The last three thousand are pending but for a few that run.
+/// Of a hundred jobs 4 have failed and one was cancelled. The last 3,000 are pending except for a few running ones.
 const STATUS: &str = "CASE WHEN n > 99900 AND n % 10 = 0 THEN 1 WHEN n > 97000 THEN 0 \
                       WHEN n % 25 = 3 THEN 3 WHEN n % 100 = 7 THEN 4 ELSE 2 END";
 const QUEUE: &str = "CASE WHEN n % 1000 = 5 OR n % 5000 = 3 THEN 'rare' WHEN n % 10 < 7 THEN 'default' WHEN n % 10 < 9 THEN 'mail' \
@@ -16,7 +16,7 @@ const QUEUE: &str = "CASE WHEN n % 1000 = 5 OR n % 5000 = 3 THEN 'rare' WHEN n %
 const JOB_TYPE: &str = "CASE WHEN n % 2000 = 11 THEN 'RareJob' WHEN n % 3 = 0 THEN 'ReportJob' ELSE 'MailJob' END";
 const PRIORITY: &str = "CASE WHEN n % 5000 = 4 THEN 3 WHEN n % 50 = 9 THEN 2 WHEN n % 20 = 6 THEN 0 ELSE 1 END";
 
-/// The ids of rows, and the numbers from 1, as each database makes them.
+/// Row ids and numbers from 1 in the dialect of each database.
 struct Words {
     numbers: &'static str,
     job_id: &'static str,
@@ -112,7 +112,7 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
             .unwrap_or_else(|error| panic!("{error}: {statement}"));
     }
     if is_postgres {
-        // As autovacuum does after so many rows: planned by what there is, and index-only scans know visible pages.
+        // As autovacuum does after this number of rows: current statistics, and a visibility map for index-only scans.
         connection
             .execute_unprepared("VACUUM ANALYZE")
             .await

@@ -1,4 +1,4 @@
-//! Jobs, times and pages for the steps.
+//! Sample jobs, times and pages.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use super::rows::{FIRST_MILLIS, JOBS, MILLIS_APART};
 
 pub const NODE: NodeId = NodeId::from_uuid(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
 
-/// The creation of a job.
+/// Creation time of a job.
 pub fn created(number: u32) -> DateTime<Utc> {
     let millis = FIRST_MILLIS + MILLIS_APART * u64::from(number);
     DateTime::from_timestamp_millis(i64::try_from(millis).expect("a time")).expect("a time")
 }
 
-/// A while after the last job was created.
+/// Shortly after the last job was created.
 pub fn now() -> DateTime<Utc> {
     created(JOBS) + TimeDelta::minutes(1)
 }
@@ -46,7 +46,7 @@ pub fn statuses(statuses: &[JobStatus]) -> JobFilter {
     }
 }
 
-/// Full jobs that a filter means.
+/// Full jobs that match a filter.
 pub async fn some_jobs(probe: &Probe, filter: &JobFilter, limit: u32) -> Vec<Job> {
     let page = Page { limit, ..FIRST };
     let summaries: Vec<JobSummary> = probe.repository.jobs(filter, page).await.expect("storage reads");
@@ -63,7 +63,7 @@ pub const FIRST: Page = Page {
     order: Order::NewestFirst,
 };
 
-/// The same page from the other end.
+/// The same page from the end.
 pub const OLDEST: Page = Page {
     order: Order::OldestFirst,
     ..FIRST

@@ -1,4 +1,4 @@
-//! All that is asked about webhook endpoints and their deliveries, of which there are fifty thousand.
+//! All operations on webhook endpoints and deliveries, with 50,000 deliveries.
 
 use std::sync::Arc;
 
@@ -14,26 +14,26 @@ use tickerq::storage::repository::{JobStore, WebhookStore};
 
 use super::Probe;
 use super::samples::{NODE, now};
-use super::verdict::Look;
+use super::verdict::Access;
 
-/// An endpoint that a third of the deliveries are for.
+/// An endpoint with a third of the deliveries.
 fn endpoint_id() -> EndpointId {
     EndpointId::from_uuid(uuid::Uuid::from_u128((1_600_000_000_001 << 80) | (0x70009 << 60) | 1))
 }
 
-/// An endpoint whose latest twenty thousand deliveries have failed, behind a few of the other statuses.
+/// An endpoint with 20,000 recent failed deliveries and a few others.
 fn failing_id() -> EndpointId {
     EndpointId::from_uuid(uuid::Uuid::from_u128((1_600_000_000_007 << 80) | (0x70009 << 60) | 7))
 }
 
-/// Asks for all that can be read of them.
+/// Executes all reads of them.
 pub async fn read(probe: &Probe) {
     let storage = &probe.repository;
-    probe.of("endpoints", Look::Up, storage.endpoints()).await;
+    probe.of("endpoints", Access::Lookup, storage.endpoints()).await;
     let due = storage.due_deliveries(endpoint_id(), now(), 20);
-    let due = probe.of("due deliveries", Look::Up, due).await;
+    let due = probe.of("due deliveries", Access::Lookup, due).await;
     assert!(!due.is_empty());
-    let by_status = Look::By("webhook_deliveries_by_status", 300);
+    let by_status = Access::Index("webhook_deliveries_by_status", 300);
     for endpoint in [endpoint_id(), failing_id()] {
         for status in std::iter::once(None).chain(DeliveryStatus::ALL.map(Some)) {
             let page = |after| DeliveryPage {
@@ -50,12 +50,14 @@ pub async fn read(probe: &Probe) {
             assert_eq!(next[..5], listed[5..], "{status:?}");
             let size = storage.size_of(StoredTexts::OfDeliveries(endpoint, page(None)));
             assert!(probe.of(&format!("the size of {what}"), by_status, size).await > 0);
-            probe.of("one delivery", Look::Up, storage.delivery(listed[0].id)).await;
+            probe
+                .of("one delivery", Access::Lookup, storage.delivery(listed[0].id))
+                .await;
         }
     }
 }
 
-/// Has an endpoint removed that no node names.
+/// Removes an endpoint that no node names.
 pub async fn write(probe: &Probe) {
     let endpoint = Endpoint {
         id: endpoint_id(),
@@ -77,7 +79,7 @@ pub async fn write(probe: &Probe) {
         before: None,
         after: Arc::new(endpoint),
     });
-    probe.commit("put an endpoint", Look::Up, vec![put]).await;
+    probe.commit("put an endpoint", Access::Lookup, vec![put]).await;
     let again = Change::Webhook(WebhookChange::Redeliver {
         which: Redelivery::FailedSince {
             endpoint_id: failing_id(),
@@ -86,7 +88,7 @@ pub async fn write(probe: &Probe) {
         },
         now: now(),
     });
-    let failed_at = Look::By("webhook_deliveries_failed_at", 100);
+    let failed_at = Access::Index("webhook_deliveries_failed_at", 100);
     probe
         .commit("redeliver what failed lately", failed_at, vec![again])
         .await;
@@ -96,6 +98,6 @@ pub async fn write(probe: &Probe) {
             names: Arc::default(),
             grace: TimeSpan::ZERO,
         }));
-        probe.commit(what, Look::Up, vec![review]).await;
+        probe.commit(what, Access::Lookup, vec![review]).await;
     }
 }

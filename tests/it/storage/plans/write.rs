@@ -1,4 +1,4 @@
-//! Everything that storage is ever told, once or twice each, in the sizes that really come.
+//! All writes of storage, once or twice each, in realistic sizes.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use tickerq::storage::commit::{AuditEntry, Commit};
 use tickerq::storage::repository::{ClusterStore, JobStore};
 
 use super::samples::{NODE, created, new_job, now, queue, some_jobs, statuses, types};
-use super::verdict::Look;
+use super::verdict::Access;
 use super::{Probe, recurring, webhooks};
 
 fn insert(jobs: Vec<Job>, key: Option<&str>) -> Change {
@@ -46,7 +46,7 @@ fn finish(job: &Job, outcome: Outcome) -> Change {
     })
 }
 
-/// Writes all that can be written, in commits of one and of many.
+/// Executes all writes, in commits of one change and of many.
 pub async fn write(probe: &Probe) {
     let heartbeat = Change::Cluster(ClusterChange::Heartbeat {
         node: NODE,
@@ -56,15 +56,15 @@ pub async fn write(probe: &Probe) {
         job_types: Arc::default(),
         remote_types: Arc::default(),
     });
-    probe.commit("heartbeat", Look::Up, vec![heartbeat]).await;
+    probe.commit("heartbeat", Access::Lookup, vec![heartbeat]).await;
     recurring::write(probe).await;
     probe
-        .commit("insert one", Look::Up, vec![insert(vec![new_job(0)], None)])
+        .commit("insert one", Access::Lookup, vec![insert(vec![new_job(0)], None)])
         .await;
     probe
         .commit(
             "insert 500",
-            Look::Up,
+            Access::Lookup,
             vec![insert((1..=500).map(new_job).collect(), None)],
         )
         .await;
@@ -74,12 +74,12 @@ pub async fn write(probe: &Probe) {
     };
     for what in ["insert with keys", "insert with the keys of others"] {
         let jobs = [1_000, 2_000].map(|number| insert(vec![key(number)], Some(&format!("request {number}"))));
-        probe.commit(what, Look::Up, jobs.to_vec()).await;
+        probe.commit(what, Access::Lookup, jobs.to_vec()).await;
     }
     probe
         .commit(
             "insert with a key that is taken",
-            Look::By("jobs_unique_key", 1),
+            Access::Index("jobs_unique_key", 1),
             vec![insert(vec![Job { ..key(1_000) }], None)],
         )
         .await;
@@ -91,7 +91,7 @@ pub async fn write(probe: &Probe) {
     probe
         .commit(
             "insert jobs with a past",
-            Look::Up,
+            Access::Lookup,
             vec![insert((600..650).map(with_past).collect(), None)],
         )
         .await;
@@ -102,10 +102,16 @@ pub async fn write(probe: &Probe) {
             jobs: jobs.iter().map(|job| Arc::new(job.start(NODE, now()))).collect(),
         })
     };
-    probe.commit("start one", Look::Up, vec![start(&pending[..1])]).await;
+    probe
+        .commit("start one", Access::Lookup, vec![start(&pending[..1])])
+        .await;
     work_elsewhere(probe, &pending[0].start(NODE, now())).await;
     probe
-        .commit("start 300", Look::Up, pending[1..301].chunks(1).map(start).collect())
+        .commit(
+            "start 300",
+            Access::Lookup,
+            pending[1..301].chunks(1).map(start).collect(),
+        )
         .await;
     let running: Vec<Job> = pending[..301].iter().map(|job| job.start(NODE, now())).collect();
     let outcomes = [
@@ -114,20 +120,24 @@ pub async fn write(probe: &Probe) {
         Outcome::Cancelled,
     ];
     probe
-        .commit("finish one", Look::Up, vec![finish(&running[0], outcomes[0].clone())])
+        .commit(
+            "finish one",
+            Access::Lookup,
+            vec![finish(&running[0], outcomes[0].clone())],
+        )
         .await;
     let ends = running[1..201].iter().zip(outcomes.iter().cycle());
     probe
         .commit(
             "finish 200",
-            Look::Up,
+            Access::Lookup,
             ends.map(|(job, outcome)| finish(job, outcome.clone())).collect(),
         )
         .await;
     probe
         .commit(
             "finish what has ended",
-            Look::Up,
+            Access::Lookup,
             vec![finish(&running[1], Outcome::Lost)],
         )
         .await;
@@ -153,20 +163,20 @@ pub async fn write(probe: &Probe) {
             })),
         )
     };
-    // More than a thousand jobs of another type are pending beside them.
+    // More than a thousand jobs of another type are pending besides.
     for (what, change) in [
         claim_types("claim one type among others", &["ReportJob"]),
         claim_types("claim types among others", &["ReportJob", "UnknownJob"]),
     ] {
         probe
-            .commit(what, Look::By("jobs_to_start_by_type", 20), vec![change])
+            .commit(what, Access::Index("jobs_to_start_by_type", 20), vec![change])
             .await;
     }
     probe
-        .commit("claim one", Look::By("jobs_to_start", 200), vec![claim(1)])
+        .commit("claim one", Access::Index("jobs_to_start", 200), vec![claim(1)])
         .await;
     probe
-        .commit("claim 200", Look::By("jobs_to_start", 200), vec![claim(200)])
+        .commit("claim 200", Access::Index("jobs_to_start", 200), vec![claim(200)])
         .await;
     let Change::Job(JobChange::Claim(of_any_size)) = claim(20) else {
         unreachable!("it is a claim")
@@ -179,7 +189,7 @@ pub async fn write(probe: &Probe) {
         ..of_any_size
     }));
     probe
-        .commit("claim by size", Look::By("jobs_to_start", 200), vec![of_size])
+        .commit("claim by size", Access::Index("jobs_to_start", 200), vec![of_size])
         .await;
     let together = vec![
         insert(vec![new_job(3_000)], None),
@@ -187,7 +197,7 @@ pub async fn write(probe: &Probe) {
         finish(&running[201], outcomes[0].clone()),
         claim(5),
     ];
-    probe.commit("some of each", Look::Up, together).await;
+    probe.commit("some of each", Access::Lookup, together).await;
 
     let job = Arc::new(pending[310].clone());
     let cancelled = Arc::new(Job {
@@ -211,11 +221,11 @@ pub async fn write(probe: &Probe) {
         }],
         ..Commit::from([update])
     };
-    probe.commit_all("update", Look::Up, audited).await;
+    probe.commit_all("update", Access::Lookup, audited).await;
     probe
         .commit(
             "delete",
-            Look::Up,
+            Access::Lookup,
             vec![Change::Job(JobChange::Delete { job: cancelled })],
         )
         .await;
@@ -230,15 +240,15 @@ pub async fn write(probe: &Probe) {
     probe
         .commit(
             "clear pending",
-            Look::By("jobs_to_start", 200),
+            Access::Index("jobs_to_start", 200),
             vec![clear("mail", JobStatus::Pending)],
         )
         .await;
     probe
         .commit(
             "clear failed",
-            // Failed jobs of all queues are looked at: there is an index of these, and of all jobs of a queue.
-            Look::By("jobs_by_status", 1_500),
+            // Reads failed jobs of all queues: the indexes are by status and by queue.
+            Access::Index("jobs_by_status", 1_500),
             vec![clear("rare", JobStatus::Failed)],
         )
         .await;
@@ -249,7 +259,11 @@ pub async fn write(probe: &Probe) {
             limit: 500,
         });
         probe
-            .commit(&format!("prune {status}"), Look::By("jobs_by_status", 500), vec![prune])
+            .commit(
+                &format!("prune {status}"),
+                Access::Index("jobs_by_status", 500),
+                vec![prune],
+            )
             .await;
     }
     let bookkeeping = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
@@ -257,30 +271,32 @@ pub async fn write(probe: &Probe) {
         throughput_before: created(0),
         limit: 500,
     });
-    probe.commit("prune bookkeeping", Look::Up, vec![bookkeeping]).await;
+    probe
+        .commit("prune bookkeeping", Access::Lookup, vec![bookkeeping])
+        .await;
     let tomorrow = now() + TimeDelta::days(1);
     for (what, rollups_before) in [("add up sums", None), ("remove sums", Some(tomorrow))] {
         let sums = Change::Maintenance(MaintenanceChange::CompactRollups {
             by_days_before: tomorrow,
             rollups_before,
         });
-        probe.commit(what, Look::Up, vec![sums]).await;
+        probe.commit(what, Access::Lookup, vec![sums]).await;
     }
     let records = Change::Maintenance(MaintenanceChange::PruneAudit {
         before: DateTime::from_timestamp_millis(1_600_000_000_500).expect("a time"),
         limit: 500,
     });
-    probe.commit("prune records", Look::Up, vec![records]).await;
+    probe.commit("prune records", Access::Lookup, vec![records]).await;
     webhooks::write(probe).await;
     let delete = Change::Queue(QueueChange::Delete {
         queue: queue("deleted"),
     });
-    probe.commit("delete a queue", Look::Up, vec![delete]).await;
-    // Recurring jobs are as many as people have made; they are read once a minute.
+    probe.commit("delete a queue", Access::Lookup, vec![delete]).await;
+    // Recurring jobs are few and are read once a minute.
     probe
         .commit(
             "prune queues",
-            Look::Through,
+            Access::Scan,
             vec![Change::Maintenance(MaintenanceChange::PruneQueues)],
         )
         .await;
@@ -288,20 +304,24 @@ pub async fn write(probe: &Probe) {
         queue: queue("mail"),
         is_paused: Some(true),
     });
-    probe.commit("pause", Look::Up, vec![pause]).await;
+    probe.commit("pause", Access::Lookup, vec![pause]).await;
     probe
-        .commit("claim everything", Look::By("jobs_to_start", 1_300), vec![claim(5_000)])
+        .commit(
+            "claim everything",
+            Access::Index("jobs_to_start", 1_300),
+            vec![claim(5_000)],
+        )
         .await;
     probe
         .commit(
             "leave",
-            Look::Up,
+            Access::Lookup,
             vec![Change::Cluster(ClusterChange::Leave { node: NODE })],
         )
         .await;
 }
 
-/// Writes of a remote worker and of one of its attempts.
+/// Writes of a remote worker and one of its attempts.
 async fn work_elsewhere(probe: &Probe, running: &Job) {
     let worker = NodeId::from_uuid(uuid::Uuid::from_u128(77));
     let lease = TimeSpan::from_secs(3_600);
@@ -320,9 +340,9 @@ async fn work_elsewhere(probe: &Probe, running: &Job) {
         registered_at: now(),
         lease,
     });
-    probe.commit("register", Look::Up, vec![register]).await;
+    probe.commit("register", Access::Lookup, vec![register]).await;
     let renew = Change::Worker(WorkerChange::Renew { worker, lease });
-    probe.commit("renew", Look::Up, vec![renew]).await;
+    probe.commit("renew", Access::Lookup, vec![renew]).await;
     let line = LogLine {
         attempt: running.attempt,
         at: now(),
@@ -340,20 +360,22 @@ async fn work_elsewhere(probe: &Probe, running: &Job) {
         job: Arc::new(running.clone()),
         report: Arc::new(report),
     });
-    probe.commit("report", Look::Up, vec![report.clone()]).await;
-    probe.commit("report again", Look::Up, vec![report]).await;
+    probe.commit("report", Access::Lookup, vec![report.clone()]).await;
+    probe.commit("report again", Access::Lookup, vec![report]).await;
     probe
-        .of("reports", Look::Up, probe.repository.reports(running.id))
+        .of("reports", Access::Lookup, probe.repository.reports(running.id))
         .await;
-    probe.of("workers", Look::Up, probe.repository.workers()).await;
-    probe.of("worker", Look::Up, probe.repository.worker(worker)).await;
+    probe.of("workers", Access::Lookup, probe.repository.workers()).await;
+    probe
+        .of("worker", Access::Lookup, probe.repository.worker(worker))
+        .await;
     let leave = Change::Cluster(ClusterChange::Leave { node: worker });
-    probe.commit("leave", Look::Up, vec![leave]).await;
+    probe.commit("leave", Access::Lookup, vec![leave]).await;
     let prune = Change::Maintenance(MaintenanceChange::PruneWorkers { kept: 0, limit: 500 });
-    probe.commit("prune workers", Look::Up, vec![prune]).await;
+    probe.commit("prune workers", Access::Lookup, vec![prune]).await;
 }
 
-/// The result of a commit must not be a refusal, or the intended statement has not run as usual.
+/// A rejection is a failure: the intended statement did not run.
 pub fn check(what: &str, applied: &Applied) {
     let is_empty = match applied {
         Applied::Claimed(jobs) => jobs.is_empty(),

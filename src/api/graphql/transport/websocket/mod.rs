@@ -313,7 +313,7 @@ impl Actor for Session {
                 close(Close::InitTimeout, "Connection initialisation timeout", ctx);
             }
         });
-        ctx.spawn(Stopping(Box::pin(self.graphql.realtime.shutdown().begun())));
+        ctx.spawn(Stopping(Box::pin(self.graphql.realtime.shutdown().started())));
         if let Some(superseded) = self.superseded.take() {
             let ended = superseded.wait().into_actor(self);
             ctx.spawn(ended.map(|(), _, ctx| end(CloseCode::Again, "too many unfinished connections", ctx)));
