@@ -59,10 +59,10 @@ impl CallerLine {
 
 impl Entry {
     /// Waits for the turn; `None` if it does not come in this time.
-    pub(crate) async fn turn(self, patience: Duration) -> Option<Place> {
+    pub(crate) async fn turn(self, time: Duration) -> Option<Place> {
         let Self { place, turn } = self;
         // A dropped sender has granted the turn.
-        timeout(patience, turn).await.is_ok().then_some(place)
+        timeout(time, turn).await.is_ok().then_some(place)
     }
 }
 

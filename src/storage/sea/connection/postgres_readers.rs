@@ -103,8 +103,8 @@ impl PostgresReaders {
     async fn reader(&self) -> Result<Reader, DbErr> {
         let connection = match &self.begin {
             Some(begin) => {
-                let begun = self.pool.begin_with(sqlx::AssertSqlSafe(Arc::clone(begin))).await;
-                begun.map(ReadConnection::Pooled)
+                let started = self.pool.begin_with(sqlx::AssertSqlSafe(Arc::clone(begin))).await;
+                started.map(ReadConnection::Pooled)
             }
             None => self.pool.acquire().await.map(ReadConnection::Direct),
         };
