@@ -6,11 +6,13 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::two_generation_cache::TwoGenerationCache;
+use lru::LruCache;
+
 use crate::domain::access::ip_network::client_prefix;
 use crate::domain::values::rate::Rate;
 
@@ -19,17 +21,16 @@ const FAILURES: Rate = Rate {
     capacity: 10,
     per: Duration::from_secs(60),
 };
-/// Maximum number of addresses in a generation.
-const ADDRESSES_MAX: usize = 5_000;
-/// Time for which an address is stored, in nanoseconds: its bucket is empty afterwards.
-const LIFETIME: u64 = 60_000_000_000;
+/// Maximum number of addresses with failures; the least recent one is evicted.
+const ADDRESSES_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// The throttle. See the module.
 #[derive(Debug)]
 pub(super) struct AuthThrottle {
     /// False until the first failure: spares successful callers the lock.
     is_used: AtomicBool,
-    failures: Mutex<TwoGenerationCache<IpAddr, u64>>,
+    /// Buckets of failures. The hasher is keyed: clients choose the addresses.
+    failures: Mutex<LruCache<IpAddr, u64, RandomState>>,
 }
 
 impl AuthThrottle {
@@ -37,7 +38,7 @@ impl AuthThrottle {
     pub(super) fn new() -> Self {
         Self {
             is_used: AtomicBool::new(false),
-            failures: Mutex::new(TwoGenerationCache::new(ADDRESSES_MAX, LIFETIME)),
+            failures: Mutex::new(LruCache::with_hasher(ADDRESSES_MAX, RandomState::new())),
         }
     }
 
@@ -48,12 +49,15 @@ impl AuthThrottle {
         }
         // The map stays consistent when a holder of the lock panics.
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.age(now);
+        // A bucket that is full again equals a new one.
+        while failures.peek_lru().is_some_and(|(_, full_at)| *full_at <= now) {
+            failures.pop_lru();
+        }
         if failures.is_empty() {
             self.is_used.store(false, Ordering::Relaxed);
             return None;
         }
-        let full_at = *failures.get(&client_prefix(address))?;
+        let full_at = *failures.peek(&client_prefix(address))?;
         let quota = FAILURES.quota(full_at, now);
         (quota.remaining == 0).then_some(quota.next_in)
     }
@@ -61,7 +65,7 @@ impl AuthThrottle {
     /// Records a failure of an address. True if the address is throttled from now on.
     pub(super) fn failed(&self, address: IpAddr, now: u64) -> bool {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let full_at = failures.entry(&client_prefix(address), now, || 0);
+        let full_at = failures.get_or_insert_mut(client_prefix(address), || 0);
         *full_at = FAILURES.count(*full_at, now).unwrap_or(*full_at);
         let is_throttled = FAILURES.quota(*full_at, now).remaining == 0;
         self.is_used.store(true, Ordering::Relaxed);
@@ -146,6 +150,18 @@ mod tests {
                 .wait(IpAddr::from([0x2001, 0xdb8, 0, 2, 9, 9, 9, 9]), 0)
                 .is_none()
         );
+    }
+
+    #[test]
+    fn the_number_of_addresses_is_bounded_and_the_most_recent_ones_are_kept() {
+        let throttle = AuthThrottle::new();
+        let host = |number: u32| IpAddr::from(number.to_be_bytes());
+        for number in 0..30_000 {
+            throttle.failed(host(number), SECOND);
+        }
+        let failures = throttle.failures.lock().expect("the addresses");
+        assert_eq!(failures.len(), ADDRESSES_MAX.get());
+        assert!(failures.contains(&host(29_999)) && !failures.contains(&host(0)));
     }
 
     #[test]

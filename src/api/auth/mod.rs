@@ -26,7 +26,6 @@ mod request_caller;
 mod tests;
 mod token_cache;
 mod trace_headers;
-mod two_generation_cache;
 mod verifier;
 
 pub use self::api_keys::ApiKey;

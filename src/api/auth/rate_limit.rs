@@ -1,15 +1,18 @@
 //! Rate limits of callers.
 
+use std::hash::RandomState;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::two_generation_cache::TwoGenerationCache;
+use lru::LruCache;
+
 use crate::domain::access::allowance::{Allowance, RateExceeded};
 use crate::domain::values::rate::{Quota, Rate};
 
-/// Maximum number of token subjects in a generation whose requests are counted.
-const SUBJECTS_MAX: usize = 5_000;
+/// Maximum number of token subjects whose requests are counted; the least recent one is evicted.
+const SUBJECTS_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 
 /// Nanoseconds since the process started counting.
 pub(super) fn now() -> u64 {
@@ -36,6 +39,10 @@ impl Meter {
         }
     }
 
+    fn is_full(&self, now: u64) -> bool {
+        self.full_at.load(Ordering::Relaxed) <= now
+    }
+
     /// Counts several requests together; the error is the time until they are possible.
     fn count_many(&self, many: u32, rate: Rate, now: u64) -> Result<(), Duration> {
         let counted = self
@@ -50,21 +57,25 @@ impl Meter {
     }
 }
 
-/// Buckets of the subjects of tokens.
+/// Buckets of the subjects of tokens. The hasher is keyed: issuers choose the subjects.
 #[derive(Debug)]
-pub(super) struct SubjectMeters(Mutex<TwoGenerationCache<Arc<str>, Arc<Meter>>>);
+pub(super) struct SubjectMeters(Mutex<LruCache<Arc<str>, Arc<Meter>, RandomState>>);
 
 impl SubjectMeters {
-    pub(super) fn new(rate: Option<Rate>) -> Self {
-        let lifetime = rate.map_or(0, |rate| rate.window());
-        Self(Mutex::new(TwoGenerationCache::new(SUBJECTS_MAX, lifetime)))
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(LruCache::with_hasher(SUBJECTS_MAX, RandomState::new())))
     }
 
     /// The bucket of a subject.
     pub(super) fn of(&self, subject: &Arc<str>, now: u64) -> Arc<Meter> {
         // The map stays consistent when a holder of the lock panics.
         let mut subjects = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(subjects.entry(subject, now, Arc::default))
+        // A bucket that is full again equals a new one, unless a request is about to count on it.
+        let is_unused = |meter: &Arc<Meter>| Arc::strong_count(meter) == 1 && meter.is_full(now);
+        while subjects.peek_lru().is_some_and(|(_, meter)| is_unused(meter)) {
+            subjects.pop_lru();
+        }
+        Arc::clone(subjects.get_or_insert(Arc::clone(subject), Arc::default))
     }
 }
 
@@ -146,6 +157,25 @@ mod tests {
             assert!(meter.count(rate, 0).is_err());
         }
         assert!(meter.count(rate, 6 * SECOND).is_ok());
+    }
+
+    #[test]
+    fn subjects_are_bounded_and_forgotten_when_their_buckets_are_full() {
+        let subjects = SubjectMeters::new();
+        let rate = ten_a_minute();
+        let of = |name: &str, now| subjects.of(&Arc::from(name), now);
+        let held = of("a", 0);
+        assert!(Arc::ptr_eq(&held, &of("a", 0)), "a bucket in use is kept");
+        assert!(held.count(rate, 0).is_ok());
+        drop(held);
+        assert_eq!(of("a", 0).count(rate, 0).map(|quota| quota.remaining), Ok(8));
+        of("b", 60 * SECOND);
+        let count = || subjects.0.lock().expect("the subjects").len();
+        assert_eq!(count(), 1, "the bucket of a is full again");
+        for number in 0..30_000 {
+            assert!(of(&number.to_string(), 60 * SECOND).count(rate, 60 * SECOND).is_ok());
+        }
+        assert_eq!(count(), SUBJECTS_MAX.get());
     }
 
     #[test]

@@ -2,20 +2,22 @@
 //!
 //! A token is found by its SHA-256, for at most a minute, until it expires, and while its set of keys is current.
 
-use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use lru::LruCache;
 
 use super::auth_throttle::AcceptedAddresses;
 use crate::domain::access::caller::Caller;
 
-/// Maximum number of cached tokens.
-const TOKENS_MAX: usize = 4_096;
+/// Maximum number of cached tokens. The least recently used one is evicted: it is verified again, which is only slower.
+const TOKENS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).unwrap();
 /// Lifetime of an entry, in nanoseconds.
 const LIFETIME: u64 = 60_000_000_000;
 
 /// The cache. See the module.
-pub(super) struct TokenCache(Mutex<HashMap<[u8; 32], Arc<CachedToken>>>);
+pub(super) struct TokenCache(Mutex<LruCache<[u8; 32], Arc<CachedToken>>>);
 
 /// A verified token.
 pub(super) struct CachedToken {
@@ -28,13 +30,13 @@ pub(super) struct CachedToken {
 
 impl TokenCache {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(HashMap::new()))
+        Self(Mutex::new(LruCache::new(TOKENS_MAX)))
     }
 
     /// The token with this digest, if it is cached, has not expired and was verified with this set of keys.
     pub(super) fn find(&self, digest: &[u8; 32], keys: u64, now: u64) -> Option<Arc<CachedToken>> {
         // The map stays consistent when a holder of the lock panics.
-        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = tokens.get(digest);
         found
             .filter(|token| now < token.until && token.keys == keys)
@@ -58,14 +60,10 @@ impl TokenCache {
             keys,
         });
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if tokens.len() >= TOKENS_MAX {
-            tokens.retain(|_, token| now < token.until);
-            // All entries are in use: tokens are verified again, which is only slower.
-            if tokens.len() >= TOKENS_MAX {
-                tokens.clear();
-            }
+        while tokens.peek_lru().is_some_and(|(_, token)| token.until <= now) {
+            tokens.pop_lru();
         }
-        tokens.insert(digest, Arc::clone(&token));
+        tokens.put(digest, Arc::clone(&token));
         token
     }
 }
@@ -94,12 +92,17 @@ mod tests {
     }
 
     #[test]
-    fn the_cache_is_bounded() {
+    fn the_cache_is_bounded_and_keeps_the_tokens_in_use() {
         let tokens = TokenCache::new();
+        let in_use = digest(u32::MAX);
+        tokens.insert(in_use, Caller::local(), Duration::from_secs(60), 0, 0);
         for number in 0..20_000 {
             tokens.insert(digest(number), Caller::local(), Duration::from_secs(60), 0, 0);
             assert!(tokens.find(&digest(number), 0, 0).is_some());
+            assert!(tokens.find(&in_use, 0, 0).is_some());
         }
-        assert!(tokens.0.lock().expect("the map").len() <= TOKENS_MAX);
+        assert_eq!(tokens.0.lock().expect("the map").len(), TOKENS_MAX.get());
+        tokens.insert(digest(0), Caller::local(), Duration::from_secs(60), 0, LIFETIME);
+        assert_eq!(tokens.0.lock().expect("the map").len(), 1, "expired tokens are removed");
     }
 }

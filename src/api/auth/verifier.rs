@@ -72,7 +72,7 @@ impl Verifier {
                 verifier: JwtVerifier::new(&options, rate_limit::now())?,
                 cache: TokenCache::new(),
                 rate: options.rate,
-                subjects: SubjectMeters::new(options.rate),
+                subjects: SubjectMeters::new(),
             }),
             None => None,
         };
