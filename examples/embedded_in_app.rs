@@ -12,7 +12,7 @@ use actix_web::{App, HttpServer, Responder, get, web};
 use tickerq::Server;
 use tickerq::domain::job::outcome::Failure;
 use tickerq::handlers::{JobContext, in_process};
-use tickerq::service::jobs::Jobs;
+use tickerq::service::Jobs;
 
 /// Dependencies of handlers, such as connections to other services.
 struct Greetings {

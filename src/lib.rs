@@ -4,22 +4,33 @@
 //! record of every attempt. This crate is the server as a library: a program can embed it, register its own handlers and
 //! replace the storage. `ARCHITECTURE.md` in the repository is the map of the code.
 
-pub mod api;
-pub mod cli;
+mod api;
+mod cli;
 pub mod config;
 pub mod handlers;
-pub mod log_level;
-pub mod runtime;
-pub mod server;
+#[doc(hidden)]
+pub mod internals;
+mod log_level;
+mod runtime;
+mod server;
 pub mod service;
 pub mod storage;
-pub mod telemetry;
+mod telemetry;
 mod views;
-pub mod webhooks;
+mod webhooks;
 
-pub use crate::server::Server;
+pub use crate::server::{BuildError, Builder, Embedded, Facades, Server};
 /// The domain: jobs, schedules, queues and the rules that they obey; shared with the Rust SDK.
 pub use tickerq_core as domain;
+
+/// Errors that a [`BuildError`] contains.
+pub mod errors {
+    pub use crate::api::auth::{InvalidKey, JwtKeyError};
+    pub use crate::handlers::http::{HttpClientError, InvalidHttpHandler};
+    pub use crate::runtime::StartError;
+    pub use crate::server::{HandlerError, ServerError};
+    pub use crate::telemetry::metrics::ExportError;
+}
 
 /// The Rust blocks of the README and the guide compile.
 #[cfg(doctest)]

@@ -1,5 +1,5 @@
 //! The program `tickerq`: see `tickerq --help`.
 
 fn main() -> std::process::ExitCode {
-    tickerq::cli::main()
+    tickerq::internals::main()
 }

@@ -9,14 +9,11 @@ use tickerq::domain::job::outcome::Failure;
 use tickerq::domain::queue::QueueSettings;
 use tickerq::domain::values::json::Json;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::handlers::limits::HandlerLimits;
-use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
-use tickerq::runtime::actor::clock::Clock;
-use tickerq::runtime::maintenance::pruner::Retention;
-use tickerq::runtime::monitoring::job_spans::Traces;
-use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
-use tickerq::runtime::outbound::options::{SyncOptions, WebhookOptions};
-use tickerq::runtime::{Runtime, RuntimeOptions};
+use tickerq::handlers::{JobContext, JobHandler};
+use tickerq::internals::{
+    Clock, HandlerLimits, HandlerRegistry, Retention, Runtime, RuntimeOptions, SamplerOptions, SyncOptions, Traces,
+    WebhookOptions,
+};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
 use super::million::{job_type, queue};

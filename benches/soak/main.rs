@@ -24,9 +24,8 @@ use std::time::{Duration, Instant};
 
 use tickerq::domain::access::caller::Caller;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::runtime::maintenance::pruner::Retention;
-use tickerq::runtime::{Runtime, RuntimeOptions};
-use tickerq::service::jobs::Jobs;
+use tickerq::internals::{Retention, Runtime, RuntimeOptions};
+use tickerq::service::Jobs;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
 

@@ -8,15 +8,11 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tickerq::Server;
-use tickerq::api::auth::{ApiKey, AuthOptions};
-use tickerq::api::graphql::GraphQlOptions;
-use tickerq::api::pages::PagesOptions;
-use tickerq::api::realtime::RealtimeOptions;
-use tickerq::api::rest::{Docs, RestOptions};
-use tickerq::config::sections::server::ServerConfig;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::server::ServerOptions;
-use tickerq::service::limits::expensive_reads::ReadLimits;
+use tickerq::internals::{
+    ApiKey, AuthOptions, Docs, GraphQlOptions, PagesOptions, ReadLimits, RealtimeOptions, RestOptions, ServerConfig,
+    ServerOptions,
+};
 use tickerq::storage::change::{Change, QueueChange};
 use tickerq::storage::repository::{JobRepository, JobStore};
 use tickerq::storage::sea::Durability;

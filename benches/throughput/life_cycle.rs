@@ -13,20 +13,15 @@ use tickerq::domain::queue::rate_limit::RateLimit;
 use tickerq::domain::values::json::Json;
 use tickerq::domain::values::name::{JobType, QueueName};
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::handlers::limits::HandlerLimits;
-use tickerq::handlers::{HandlerRegistry, JobContext, JobHandler};
-use tickerq::runtime::actor::clock::Clock;
-use tickerq::runtime::maintenance::pruner::Retention;
-use tickerq::runtime::monitoring::job_spans::Traces;
-use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
-use tickerq::runtime::outbound::options::{SyncOptions, WebhookOptions};
-use tickerq::runtime::{Runtime, RuntimeHandle, RuntimeOptions};
-use tickerq::service::jobs::Jobs;
-use tickerq::service::limits::job_limits::{JobLimits, UnknownJobTypes};
+use tickerq::handlers::{JobContext, JobHandler};
+use tickerq::internals::{
+    Clock, HandlerLimits, HandlerRegistry, JobLimits, Retention, Runtime, RuntimeHandle, RuntimeOptions,
+    SamplerOptions, SyncOptions, TelemetryExport, Traces, UnknownJobTypes, WebhookOptions,
+};
+use tickerq::service::Jobs;
 use tickerq::storage::query::JobFilter;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
-use tickerq::telemetry::exporter::TelemetryExport;
 use tokio::sync::mpsc;
 
 use super::database::Database;

@@ -25,7 +25,7 @@ mod watched;
 
 use std::time::Duration;
 
-use tickerq::runtime::monitoring::job_spans::Traces;
+use tickerq::internals::Traces;
 use tickerq::storage::sea::Durability;
 
 use database::Database;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickerq::domain::access::caller::Caller;
-use tickerq::runtime::Runtime;
-use tickerq::service::jobs::Jobs;
+use tickerq::internals::Runtime;
+use tickerq::service::Jobs;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::{Durability, SeaOptions, SeaRepository};
 

@@ -4,16 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tickerq::domain::values::trace_context::SamplingRatio;
-use tickerq::runtime::RuntimeHandle;
-use tickerq::runtime::monitoring::job_spans::Traces;
-use tickerq::service::facade_metrics::Traffic;
-use tickerq::service::metrics::Metrics;
+use tickerq::internals::{
+    DestinationOptions, Exports, Identity, Metrics, RuntimeHandle, TelemetryExport, TelemetryOptions, Traces, Traffic,
+    Watched,
+};
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
-use tickerq::telemetry::exporter::TelemetryExport;
-use tickerq::telemetry::exporters::DestinationOptions;
-use tickerq::telemetry::options::{Identity, TelemetryOptions};
-use tickerq::telemetry::pipeline::{Exports, Watched};
 
 use super::database::Database;
 use super::life_cycle;

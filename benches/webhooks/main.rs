@@ -31,25 +31,17 @@ use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::domain::webhooks::delivery::Message;
 use tickerq::domain::webhooks::endpoint::SigningSecret;
 use tickerq::domain::webhooks::event::WebhookEvents;
-use tickerq::handlers::HandlerRegistry;
-use tickerq::handlers::limits::HandlerLimits;
-use tickerq::handlers::noop::NoopHandler;
-use tickerq::runtime::actor::clock::Clock;
-use tickerq::runtime::maintenance::pruner::Retention;
-use tickerq::runtime::monitoring::job_spans::Traces;
-use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
-use tickerq::runtime::outbound::endpoint_sync::id_of;
-use tickerq::runtime::outbound::options::{
-    ConfiguredEndpoint, DeliveryOptions, OutboundClients, SyncOptions, WebhookOptions,
+use tickerq::handlers::NoopHandler;
+use tickerq::internals::{
+    CallReporter, Clock, ConfiguredEndpoint, DeliveryOptions, HandlerLimits, HandlerRegistry, JobLimits,
+    OutboundClients, Retention, Runtime, RuntimeOptions, SamplerOptions, SyncOptions, Traces, UnknownJobTypes,
+    WebhookOptions, endpoint_id,
 };
-use tickerq::runtime::{Runtime, RuntimeOptions};
-use tickerq::service::jobs::Jobs;
-use tickerq::service::limits::job_limits::{JobLimits, UnknownJobTypes};
+use tickerq::service::Jobs;
 use tickerq::storage::change::{Change, WebhookChange};
 use tickerq::storage::outbox::OutboxMessage;
 use tickerq::storage::query::JobFilter;
 use tickerq::storage::repository::JobRepository;
-use tickerq::webhooks::client_spans::CallReporter;
 
 use self::database::Database;
 use self::receiver::Receiver;
@@ -150,7 +142,7 @@ async fn drain(database: &Database, count: usize) -> f64 {
                     propagated: None,
                     body: Arc::from(body),
                 },
-                endpoints: vec![id_of("one")],
+                endpoints: vec![endpoint_id("one")],
             }
         });
         let posted = repository

@@ -4,16 +4,18 @@
 //! any of them is reported with its source before the server starts; nothing is ignored silently. A section yields the
 //! options of the part of the server that it configures.
 
-pub mod loader;
-pub mod sections;
-pub mod zoneinfo;
+pub(crate) mod loader;
+pub(crate) mod sections;
+pub(crate) mod zoneinfo;
+
+pub use self::loader::source::{ConfigError, ConfigErrors};
+pub use self::zoneinfo::ZoneinfoError;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use self::loader::render::RenderedLine;
 use self::loader::section::{Findings, Section};
-use self::loader::source::{ConfigError, ConfigErrors};
 use self::loader::value::Table;
 use self::sections::api::ApiConfig;
 use self::sections::audit::AuditConfig;
@@ -41,47 +43,47 @@ use crate::runtime::outbound::options::SyncOptions;
 #[derive(Clone)]
 pub struct Config {
     /// `[server]`.
-    pub server: ServerConfig,
+    pub(crate) server: ServerConfig,
     /// `[database]`.
-    pub database: DatabaseConfig,
+    pub(crate) database: DatabaseConfig,
     /// `[api]`.
-    pub api: ApiConfig,
+    pub(crate) api: ApiConfig,
     /// `[[queues]]` and `[queue_defaults]`.
-    pub queues: QueuesConfig,
+    pub(crate) queues: QueuesConfig,
     /// `[job_types.NAME]`, each name once.
-    pub job_types: Vec<JobTypeSettings>,
+    pub(crate) job_types: Vec<JobTypeSettings>,
     /// `[[recurring]]`, each key once.
-    pub recurring: Vec<RecurringSettings>,
+    pub(crate) recurring: Vec<RecurringSettings>,
     /// `[jobs]`.
-    pub jobs: JobsConfig,
+    pub(crate) jobs: JobsConfig,
     /// `[audit]`.
-    pub audit: AuditConfig,
+    pub(crate) audit: AuditConfig,
     /// `[realtime]`.
-    pub realtime: RealtimeConfig,
+    pub(crate) realtime: RealtimeConfig,
     /// `[graphql]`.
-    pub graphql: GraphQlOptions,
+    pub(crate) graphql: GraphQlOptions,
     /// `[graphql]`, its page.
-    pub pages: PagesOptions,
+    pub(crate) pages: PagesOptions,
     /// `[retention]`.
-    pub retention: Retention,
+    pub(crate) retention: Retention,
     /// `[cluster]`.
-    pub cluster: ClusterConfig,
+    pub(crate) cluster: ClusterConfig,
     /// `[metrics]`.
-    pub metrics: Option<PrometheusOptions>,
+    pub(crate) metrics: Option<PrometheusOptions>,
     /// `[health]`.
-    pub health: HealthRules,
+    pub(crate) health: HealthRules,
     /// `[log]`.
-    pub log: LogConfig,
+    pub(crate) log: LogConfig,
     /// `[webhooks]`.
-    pub webhooks: WebhooksConfig,
+    pub(crate) webhooks: WebhooksConfig,
     /// `[change_feed]`.
-    pub change_feed: SyncOptions,
+    pub(crate) change_feed: SyncOptions,
     /// `[telemetry]`.
-    pub telemetry: TelemetryConfig,
+    pub(crate) telemetry: TelemetryConfig,
     /// `[time_zones]`.
-    pub time_zones: TimeZonesConfig,
+    pub(crate) time_zones: TimeZonesConfig,
     /// Ignored settings with their sources.
-    pub warnings: Vec<ConfigError>,
+    pub(crate) warnings: Vec<ConfigError>,
     shown: Vec<RenderedLine>,
 }
 

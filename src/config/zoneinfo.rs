@@ -56,7 +56,7 @@ pub(super) fn check(folder: &Path) -> Result<(), ZoneinfoError> {
 }
 
 /// Selects the database of this process, once: an earlier selection remains.
-pub fn install(folder: Option<&Path>) -> Result<(), ZoneinfoError> {
+pub(crate) fn install(folder: Option<&Path>) -> Result<(), ZoneinfoError> {
     let (chosen, replaced) = match folder {
         Some(folder) => read(folder)?,
         None => newer_of_the_system().unwrap_or_else(|| (ZoneDatabase::bundled(), ReplacedZones::default())),
@@ -73,7 +73,7 @@ pub fn install(folder: Option<&Path>) -> Result<(), ZoneinfoError> {
 }
 
 /// Logs the database of this process, and zones of another one.
-pub fn log_installed() {
+pub(crate) fn log_installed() {
     let Some(Chosen {
         version,
         origin,

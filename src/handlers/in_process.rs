@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{JobContext, JobHandler};
+use super::job_handler::{JobContext, JobHandler};
 use crate::domain::job::outcome::Failure;
 pub use crate::domain::job::outcome::IntoFailure;
 use crate::domain::values::json::Json;

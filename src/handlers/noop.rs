@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{JobContext, JobHandler};
+use super::job_handler::{JobContext, JobHandler};
 use crate::domain::job::outcome::Failure;
 use crate::domain::values::json::Json;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::DateTime;
 use tokio_util::sync::CancellationToken;
 
-use super::JobContext;
+use super::job_handler::JobContext;
 use super::report::DiscardReports;
 use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;

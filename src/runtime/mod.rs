@@ -19,20 +19,20 @@
 //! actors, the Pruner and the MetricsSampler share another; webhooks and data sync have one. Handlers run on threads of
 //! their own.
 
-pub mod actor;
-pub mod cluster;
-pub mod dispatch;
-pub mod events;
+pub(crate) mod actor;
+pub(crate) mod cluster;
+pub(crate) mod dispatch;
+pub(crate) mod events;
 mod handle;
-pub mod maintenance;
-pub mod monitoring;
+pub(crate) mod maintenance;
+pub(crate) mod monitoring;
 mod options;
-pub mod outbound;
-pub mod remote_workers;
-pub mod schedule;
+pub(crate) mod outbound;
+pub(crate) mod remote_workers;
+pub(crate) mod schedule;
 mod start;
 mod stop;
-pub mod writer;
+pub(crate) mod writer;
 
 pub use self::handle::RuntimeHandle;
 pub use self::options::RuntimeOptions;

@@ -142,7 +142,14 @@ impl Builder {
         self
     }
 
-    /// Sets a function that is called with each job event that this server stores, see [`JobHook`].
+    /// Sets a function that is called with each job event that this server stores and the job after it, once both are
+    /// committed.
+    ///
+    /// It runs on the writer's thread, after the replies to the callers of the commit, and must return quickly. It
+    /// receives the events of this node only, and a crash between commit and call loses them; a program that must not
+    /// miss any reads the change feed. A job that was changed without reading its large texts ([`Job::is_brief`]: by a
+    /// remote worker, the recovery of orphans or a bulk operation, or because they are larger than 32 KiB) comes without
+    /// them.
     #[must_use]
     pub fn on_job_event(mut self, on_job_event: impl Fn(JobEventKind, &Arc<Job>) + Send + Sync + 'static) -> Self {
         self.on_job_event = Some(JobHook::new(on_job_event));

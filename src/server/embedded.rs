@@ -64,7 +64,7 @@ pub struct Embedded {
 impl Embedded {
     /// Starts it over this storage. Needs a running actix system. The program listens itself, so the listener's
     /// options are not used.
-    pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
+    pub(crate) async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
         let ServerOptions {
             server,
             closes_storage,
@@ -245,6 +245,8 @@ impl Embedded {
     }
 
     /// The handle to the actors.
+    // For tests; its types are internal.
+    #[doc(hidden)]
     pub fn runtime(&self) -> &RuntimeHandle {
         self.runtime.handle()
     }

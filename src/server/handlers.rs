@@ -5,9 +5,9 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::config::sections::job_types::handler::HandlerSettings;
 use crate::handlers::HandlerRegistry;
+use crate::handlers::NoopHandler;
 use crate::handlers::command::CommandHandler;
 use crate::handlers::http::{HttpClient, HttpClientError, HttpHandler, InvalidHttpHandler};
-use crate::handlers::noop::NoopHandler;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::webhooks::egress_policy::EgressPolicy;
 

@@ -49,6 +49,8 @@ pub struct Server {
 
 impl Server {
     /// Starts a server over this storage. Needs a running actix system.
+    // For benchmarks; programs use the builder.
+    #[doc(hidden)]
     pub async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
         let server = options.server.clone();
         let keep_alive = server.keep_alive.to_std();
@@ -218,6 +220,8 @@ impl Server {
     }
 
     /// The handle to the actors.
+    // For tests; its types are internal.
+    #[doc(hidden)]
     pub fn runtime(&self) -> &RuntimeHandle {
         self.embedded.runtime()
     }

@@ -24,4 +24,3 @@ pub use self::facades::Facades;
 pub use self::handlers::HandlerError;
 pub use self::http_server::Server;
 pub use self::options::ServerOptions;
-pub use self::system_thread::ThreadEnded;

@@ -15,7 +15,7 @@ use crate::storage::repository::JobRepository;
 
 /// A page of the audit log.
 #[derive(Clone, Debug)]
-pub struct AuditRecords {
+pub(crate) struct AuditRecords {
     /// The records, newest first.
     pub records: Vec<AuditRecord>,
     /// True if older records follow.
@@ -24,7 +24,7 @@ pub struct AuditRecords {
 
 /// Use cases of the audit log.
 #[derive(Clone)]
-pub struct AuditLog {
+pub(crate) struct AuditLog {
     repository: Arc<dyn JobRepository>,
     reads: ExpensiveReads,
 }
@@ -34,7 +34,7 @@ const NARROW_AUDIT: &str = "narrow it by time (from, to), or filter by jobId, by
 
 impl AuditLog {
     /// The audit log of this storage.
-    pub fn new(repository: Arc<dyn JobRepository>) -> Self {
+    pub(crate) fn new(repository: Arc<dyn JobRepository>) -> Self {
         Self {
             repository,
             reads: ExpensiveReads::default(),
@@ -43,12 +43,12 @@ impl AuditLog {
 
     /// Sets the scheduler of expensive reads.
     #[must_use]
-    pub fn with_expensive_reads(self, reads: ExpensiveReads) -> Self {
+    pub(crate) fn with_expensive_reads(self, reads: ExpensiveReads) -> Self {
         Self { reads, ..self }
     }
 
     /// A page of the records, newest first.
-    pub async fn list(
+    pub(crate) async fn list(
         &self,
         caller: &Caller,
         filter: &AuditFilter,
@@ -72,7 +72,7 @@ impl AuditLog {
     }
 
     /// One record, if it exists.
-    pub async fn get(&self, caller: &Caller, id: AuditId) -> Result<Option<AuditRecord>, ServiceError> {
+    pub(crate) async fn get(&self, caller: &Caller, id: AuditId) -> Result<Option<AuditRecord>, ServiceError> {
         caller.require(Scope::Admin)?;
         // The record is the first one before the next greater id in the order of the list.
         let next = Uuid::from_u128(id.as_uuid().as_u128().saturating_add(1));

@@ -11,7 +11,7 @@ use crate::storage::repository::JobRepository;
 
 /// Start position of a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReadFrom {
+pub(crate) enum ReadFrom {
     /// After a cursor, or at the oldest available change.
     After(FeedCursor),
     /// At the current end.
@@ -20,20 +20,20 @@ pub enum ReadFrom {
 
 /// Use cases of the change feed.
 #[derive(Clone)]
-pub struct Changes {
+pub(crate) struct Changes {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
 }
 
 impl Changes {
     /// The change feed of this storage.
-    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
+    pub(crate) fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self { repository, runtime }
     }
 
     /// A page of the feed; large texts of its jobs may be missing. A cursor older than the retention is rejected,
     /// because changes after it are missing.
-    pub async fn read(&self, caller: &Caller, from: ReadFrom, limit: u32) -> Result<FeedPage, ServiceError> {
+    pub(crate) async fn read(&self, caller: &Caller, from: ReadFrom, limit: u32) -> Result<FeedPage, ServiceError> {
         caller.require(Scope::Read)?;
         if !self.runtime.has_feed {
             return Err(ServiceError::FeedOff);

@@ -11,41 +11,41 @@ use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::events::filter::EventFilter;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::events::event_bus::Subscription;
-pub use crate::runtime::events::event_bus::{Form, Published, StreamItem};
+pub(crate) use crate::runtime::events::event_bus::{Form, Published, StreamItem};
 
 /// Use cases of events.
 #[derive(Clone)]
-pub struct Events {
+pub(crate) struct Events {
     runtime: RuntimeHandle,
     event_buffer: usize,
 }
 
 /// A stream of events. Those of one job are in order; a stream that is read too slowly drops events and reports their
 /// number.
-pub struct EventStream {
+pub(crate) struct EventStream {
     subscription: Subscription,
 }
 
 impl Events {
     /// The events of this runtime; `event_buffer` is the buffer of each subscriber, in events.
-    pub fn new(runtime: RuntimeHandle, event_buffer: usize) -> Self {
+    pub(crate) fn new(runtime: RuntimeHandle, event_buffer: usize) -> Self {
         Self { runtime, event_buffer }
     }
 
     /// The current time, for timestamps of messages.
-    pub fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.runtime.clock.now()
     }
 
     /// A stream that is empty until [`EventStream::select`] is called.
-    pub fn stream(&self) -> EventStream {
+    pub(crate) fn stream(&self) -> EventStream {
         EventStream {
             subscription: self.runtime.event_bus.subscribe(self.event_buffer),
         }
     }
 
     /// All future events that match a filter.
-    pub async fn subscribe(&self, caller: &Caller, filter: EventFilter) -> Result<EventStream, ServiceError> {
+    pub(crate) async fn subscribe(&self, caller: &Caller, filter: EventFilter) -> Result<EventStream, ServiceError> {
         caller.require(Scope::Read)?;
         let stream = self.stream();
         stream.select(filter).await?;
@@ -56,7 +56,7 @@ impl Events {
 impl EventStream {
     /// Replaces the filter of the stream. When the future completes, all later matching events are delivered; of
     /// several calls the last one wins.
-    pub fn select(&self, filter: EventFilter) -> impl Future<Output = Result<(), ServiceError>> + use<> {
+    pub(crate) fn select(&self, filter: EventFilter) -> impl Future<Output = Result<(), ServiceError>> + use<> {
         let selected = self.subscription.select(filter);
         async move {
             if selected.await {

@@ -11,7 +11,7 @@ use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Readiness of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Readiness {
+pub(crate) enum Readiness {
     /// Ready.
     Ready {
         /// Number of actor restarts since the start.
@@ -35,7 +35,7 @@ pub enum Readiness {
 
 /// Use cases of health.
 #[derive(Clone)]
-pub struct Health {
+pub(crate) struct Health {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     is_stopping: Arc<AtomicBool>,
@@ -43,7 +43,7 @@ pub struct Health {
 
 impl Health {
     /// Health of this storage and this runtime.
-    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
+    pub(crate) fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self {
             repository,
             runtime,
@@ -52,12 +52,12 @@ impl Health {
     }
 
     /// Marks the server as shutting down.
-    pub fn stopping(&self) {
+    pub(crate) fn stopping(&self) {
         self.is_stopping.store(true, Ordering::Relaxed);
     }
 
     /// The current readiness.
-    pub async fn readiness(&self) -> Readiness {
+    pub(crate) async fn readiness(&self) -> Readiness {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Readiness::Stopping;
         }

@@ -47,26 +47,26 @@ impl fmt::Debug for LogControl {
 
 /// Use cases of the log level.
 #[derive(Clone)]
-pub struct Log {
+pub(crate) struct Log {
     runtime: RuntimeHandle,
     control: Option<LogControl>,
 }
 
 impl Log {
     /// The log of this process; `None` if the host application manages it.
-    pub fn new(runtime: RuntimeHandle, control: Option<LogControl>) -> Self {
+    pub(crate) fn new(runtime: RuntimeHandle, control: Option<LogControl>) -> Self {
         Self { runtime, control }
     }
 
     /// The log level of this server.
-    pub fn level(&self, caller: &Caller) -> Result<LogLevel, ServiceError> {
+    pub(crate) fn level(&self, caller: &Caller) -> Result<LogLevel, ServiceError> {
         caller.require(Scope::Admin)?;
         Ok(self.control()?.level())
     }
 
     /// Sets the log level of this server until it is changed again or the server restarts. The change is logged with
     /// the caller and not stored, so that it works while storage is unavailable.
-    pub fn set_level(&self, caller: &Caller, level: &LogLevel) -> Result<(), ServiceError> {
+    pub(crate) fn set_level(&self, caller: &Caller, level: &LogLevel) -> Result<(), ServiceError> {
         caller.require(Scope::Admin)?;
         let control = self.control()?;
         // Logged under the level that allows it: the previous or the new one.
@@ -83,7 +83,7 @@ impl Log {
     }
 
     /// Id of the server.
-    pub fn node(&self) -> NodeId {
+    pub(crate) fn node(&self) -> NodeId {
         self.runtime.node
     }
 

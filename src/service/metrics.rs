@@ -18,13 +18,13 @@ use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::monitoring::messages::{ReadHealth, ReadQueueMetrics, ReadSystemMetrics};
-pub use crate::runtime::writer::commit_stats::{CommitReport, DeliveryReport};
+pub(crate) use crate::runtime::writer::commit_stats::{CommitReport, DeliveryReport};
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::JobRepository;
 
 /// Maximum number of failure reasons of a job type in reports; the rest is combined into one.
-pub const REASONS_MAX: usize = 10;
+pub(crate) const REASONS_MAX: usize = 10;
 
 /// Metrics and health of the server.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,7 +14,7 @@ use crate::storage::repository::JobRepository;
 
 /// Use cases of nodes.
 #[derive(Clone)]
-pub struct Nodes {
+pub(crate) struct Nodes {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     audit: AuditWriter,
@@ -22,7 +22,7 @@ pub struct Nodes {
 
 impl Nodes {
     /// Use cases over this storage and this runtime.
-    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
+    pub(crate) fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self {
             repository,
             audit: AuditWriter::new(runtime.clone(), false),
@@ -32,7 +32,7 @@ impl Nodes {
 
     /// Enables or disables the audit log.
     #[must_use]
-    pub fn audited(self, is_kept: bool) -> Self {
+    pub(crate) fn audited(self, is_kept: bool) -> Self {
         Self {
             audit: AuditWriter::new(self.runtime.clone(), is_kept),
             ..self
@@ -40,18 +40,18 @@ impl Nodes {
     }
 
     /// The live nodes, and those that died in the last hour.
-    pub async fn list(&self, caller: &Caller) -> Result<Vec<StoredNode>, ServiceError> {
+    pub(crate) async fn list(&self, caller: &Caller) -> Result<Vec<StoredNode>, ServiceError> {
         caller.require(Scope::Admin)?;
         Ok(self.repository.nodes().await?)
     }
 
     /// Makes a node start no new jobs; running jobs continue. Idempotent.
-    pub async fn drain(&self, caller: &Caller, id: NodeId) -> Result<StoredNode, ServiceError> {
+    pub(crate) async fn drain(&self, caller: &Caller, id: NodeId) -> Result<StoredNode, ServiceError> {
         self.switch(caller, id, true).await
     }
 
     /// Makes a draining node start jobs again. Idempotent.
-    pub async fn resume(&self, caller: &Caller, id: NodeId) -> Result<StoredNode, ServiceError> {
+    pub(crate) async fn resume(&self, caller: &Caller, id: NodeId) -> Result<StoredNode, ServiceError> {
         self.switch(caller, id, false).await
     }
 
@@ -86,7 +86,7 @@ impl Nodes {
     }
 
     /// The node that serves the request.
-    pub fn own(&self) -> NodeId {
+    pub(crate) fn own(&self) -> NodeId {
         self.runtime.node
     }
 }

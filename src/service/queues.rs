@@ -77,7 +77,7 @@ pub struct Queues {
 
 impl Queues {
     /// Use cases over this storage and this runtime.
-    pub fn new(
+    pub(crate) fn new(
         repository: Arc<dyn JobRepository>,
         runtime: RuntimeHandle,
         configured: Arc<[QueueSettings]>,
@@ -96,7 +96,7 @@ impl Queues {
 
     /// Enables or disables the audit log.
     #[must_use]
-    pub fn audited(self, is_kept: bool) -> Self {
+    pub(crate) fn audited(self, is_kept: bool) -> Self {
         Self {
             audit: AuditWriter::new(self.runtime.clone(), is_kept),
             ..self

@@ -1,3 +1,3 @@
 //! Trace reports of jobs, for exporters.
 
-pub use crate::runtime::monitoring::job_spans::{CallReport, CallSubject, CallTarget, TraceReport, Traces};
+pub(crate) use crate::runtime::monitoring::job_spans::{CallReport, CallSubject, CallTarget, TraceReport, Traces};

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 /// Something that is released when it is dropped.
-pub type Held = Arc<dyn Any + Send + Sync>;
+pub(crate) type Held = Arc<dyn Any + Send + Sync>;
 
 tokio::task_local! {
     static HELD: Option<Held>;
@@ -25,6 +25,6 @@ pub(crate) async fn holding_if<T>(held: Option<Held>, read: impl Future<Output =
 }
 
 /// The resource of the current read, if any.
-pub fn held() -> Option<Held> {
+pub(crate) fn held() -> Option<Held> {
     HELD.try_with(Option::clone).ok().flatten()
 }

@@ -1,6 +1,6 @@
-//! Where jobs are kept: the trait that every storage implements, and the implementations.
+//! Storage of jobs: the traits of [`repository`], the implementations [`sea`] and [`memory`], and the types of their calls.
 
-pub mod applied;
+mod applied;
 pub(crate) mod caller_line;
 pub mod change;
 pub mod cluster_message;
@@ -8,9 +8,9 @@ pub mod commit;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod delegating;
-pub mod error;
+mod error;
 mod failure_reason_limiter;
-pub mod held;
+pub(crate) mod held;
 pub mod memory;
 pub mod outage;
 pub mod outbox;

@@ -39,7 +39,7 @@ impl ExportError {
 }
 
 /// Metrics since their start.
-pub struct Meters {
+pub(crate) struct Meters {
     metrics: Metrics,
     snapshot: Snapshot,
     /// The provider keeps the instruments alive.

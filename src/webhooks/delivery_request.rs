@@ -32,7 +32,7 @@ const BODY_BYTES_READ: usize = 64 * 1_024;
 
 /// Outcome of an attempt.
 #[derive(Clone, Debug)]
-pub struct DeliveryOutcome {
+pub(crate) struct DeliveryOutcome {
     /// The attempt, for the history.
     pub attempt: DeliveryAttempt,
     /// Meaning of the response.
@@ -43,7 +43,7 @@ pub struct DeliveryOutcome {
 
 /// A request to an endpoint.
 #[derive(Clone, Copy, Debug)]
-pub struct DeliveryRequest<'a> {
+pub(crate) struct DeliveryRequest<'a> {
     /// Address.
     pub url: &'a str,
     /// The `webhook-id`.
@@ -57,7 +57,7 @@ pub struct DeliveryRequest<'a> {
 }
 
 /// Sends a message to an endpoint; `now` is the time of the attempt.
-pub async fn deliver(
+pub(crate) async fn deliver(
     client: &HttpClient,
     endpoint: &Endpoint,
     message: &Message,
@@ -79,7 +79,7 @@ pub async fn deliver(
 }
 
 /// Posts a signed body.
-pub async fn post(
+pub(crate) async fn post(
     client: &HttpClient,
     delivery: DeliveryRequest<'_>,
     body: String,

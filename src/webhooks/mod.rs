@@ -1,10 +1,10 @@
 //! Deliveries to webhook endpoints and sync targets, with their signatures.
 
-pub mod client;
-pub mod client_spans;
-pub mod delivery_request;
-pub mod egress_policy;
-pub mod payload;
+pub(crate) mod client;
+pub(crate) mod client_spans;
+pub(crate) mod delivery_request;
+pub(crate) mod egress_policy;
+pub(crate) mod payload;
 pub(crate) mod retry_after;
 mod special_networks;
-pub mod sync_payload;
+pub(crate) mod sync_payload;

@@ -31,7 +31,7 @@ use crate::views::words::{QueueStatus, Word};
 const RESULT_BYTES_MAX: usize = 64 * 1024;
 
 /// The name of the test event.
-pub const TEST_EVENT: &str = "webhook.test";
+pub(crate) const TEST_EVENT: &str = "webhook.test";
 
 #[derive(Serialize)]
 struct Body<'a, T: Serialize> {
@@ -118,7 +118,7 @@ struct TestData {
 }
 
 /// The message of an event; `None` for events that webhooks do not deliver.
-pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
+pub(crate) fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
     let kind = WebhookEvent::of(event)?;
     let at = event.at();
     let (ordering_key, job_id, body) = match event {
@@ -153,7 +153,7 @@ pub fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Message)> {
 }
 
 /// The alert that an endpoint was disabled, for the other endpoints.
-pub fn disabled_alert(endpoint: &Endpoint, why: String, at: DateTime<Utc>, id: Uuid) -> Message {
+pub(crate) fn disabled_alert(endpoint: &Endpoint, why: String, at: DateTime<Utc>, id: Uuid) -> Message {
     let event = WebhookEvent::SystemAlert.as_str();
     let data = DisabledData {
         status: Word(HealthState::Degraded),
@@ -175,7 +175,7 @@ pub fn disabled_alert(endpoint: &Endpoint, why: String, at: DateTime<Utc>, id: U
 }
 
 /// The message of a test delivery.
-pub fn test_message(endpoint: EndpointId, at: DateTime<Utc>, id: Uuid) -> Message {
+pub(crate) fn test_message(endpoint: EndpointId, at: DateTime<Utc>, id: Uuid) -> Message {
     let data = TestData {
         endpoint_id: Id::from(endpoint),
         message: "this is a test",
@@ -247,7 +247,7 @@ fn ordering_key_of(kind: &str, name: &str) -> Uuid {
 }
 
 /// The body with its signature as the last member.
-pub fn with_signature(body: &str, secret: &str) -> String {
+pub(crate) fn with_signature(body: &str, secret: &str) -> String {
     let signature = sign(secret, body.as_bytes());
     let inside = body.strip_suffix('}').unwrap_or(body);
     let comma = if inside == "{" { "" } else { "," };

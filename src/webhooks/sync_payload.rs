@@ -60,7 +60,7 @@ impl Serialize for ChangedJob<'_> {
 }
 
 /// The body for these jobs; a deleted job has only its id.
-pub fn batch(jobs: &[(JobId, Option<Arc<Job>>)], cursor: FeedCursor, fields: &[SyncField]) -> String {
+pub(crate) fn batch(jobs: &[(JobId, Option<Arc<Job>>)], cursor: FeedCursor, fields: &[SyncField]) -> String {
     let jobs = jobs.iter().map(|(id, job)| ChangedJob {
         id: *id,
         job: job.as_deref(),
@@ -75,6 +75,6 @@ pub fn batch(jobs: &[(JobId, Option<Arc<Job>>)], cursor: FeedCursor, fields: &[S
 }
 
 /// The id of a request for the changes between two cursors: the same when it is repeated.
-pub fn batch_id(from: FeedCursor, to: FeedCursor) -> String {
+pub(crate) fn batch_id(from: FeedCursor, to: FeedCursor) -> String {
     format!("sync_{from}_{to}")
 }

@@ -21,7 +21,7 @@ use crate::domain::access::ip_network::IpNetwork;
 
 /// Authenticates callers. Cheap to clone; clones share the counts.
 #[derive(Clone)]
-pub struct Authenticator(Arc<Inner>);
+pub(crate) struct Authenticator(Arc<Inner>);
 
 struct Inner {
     is_required: bool,
@@ -32,7 +32,7 @@ struct Inner {
 
 impl Authenticator {
     /// An authenticator with these keys.
-    pub fn new(options: AuthOptions) -> Result<Self, JwtKeyError> {
+    pub(crate) fn new(options: AuthOptions) -> Result<Self, JwtKeyError> {
         let AuthOptions {
             is_required,
             scope_names,
@@ -51,12 +51,12 @@ impl Authenticator {
     }
 
     /// True if callers have to authenticate.
-    pub fn is_required(&self) -> bool {
+    pub(crate) fn is_required(&self) -> bool {
         self.0.is_required
     }
 
     /// The caller of a request, by its `Authorization` header.
-    pub fn authenticate(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
+    pub(crate) fn authenticate(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         let address = self.address(request);
         let caller = if self.0.is_required {
             match token::in_header(request)? {
@@ -73,7 +73,7 @@ impl Authenticator {
     }
 
     /// The caller of a page without data. Links of other sites may open it if authentication is disabled.
-    pub fn authenticate_document(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
+    pub(crate) fn authenticate_document(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         if self.0.is_required || !origins::is_top_level_navigation(request) {
             return self.authenticate(request);
         }
@@ -85,7 +85,7 @@ impl Authenticator {
 
     /// The caller of a request to a public route; `None` without valid credentials. Outdated credentials of a probe are
     /// not failed logins: they are not logged as such, and do not throttle logins. Guesses are limited separately.
-    pub fn authenticate_if_valid(&self, request: &HttpRequest) -> Option<Caller> {
+    pub(crate) fn authenticate_if_valid(&self, request: &HttpRequest) -> Option<Caller> {
         let address = self.address(request);
         let caller = if self.0.is_required {
             let token = token::in_header(request).ok().flatten()?;
@@ -107,7 +107,7 @@ impl Authenticator {
     /// browsers can't set a header here. Only for the `GET` that opens a WebSocket, an event stream, or a long poll.
     /// The origin of the page has to be allowed. It does not count as a request: clients do not control how often they
     /// poll.
-    pub fn authenticate_stream(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
+    pub(crate) fn authenticate_stream(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
         let credentials = self.connection_credentials(request)?;
         let caller = self.authenticate_credentials(&credentials, false)?;
         RequestCaller::record(request, &caller);
@@ -116,7 +116,7 @@ impl Authenticator {
 
     /// The credentials of a request that opens a connection, as for [`Authenticator::authenticate_stream`]; they may be empty if
     /// the client can send a token in its first message.
-    pub fn connection_credentials(&self, request: &HttpRequest) -> Result<Credentials, AuthFailure> {
+    pub(crate) fn connection_credentials(&self, request: &HttpRequest) -> Result<Credentials, AuthFailure> {
         if !self.0.origins.allow(request) {
             return Err(AuthFailure::ForeignOrigin);
         }
@@ -127,7 +127,7 @@ impl Authenticator {
     }
 
     /// The credentials of a request, in its header or its query.
-    pub fn credentials(&self, request: &HttpRequest) -> Result<Credentials, AuthFailure> {
+    pub(crate) fn credentials(&self, request: &HttpRequest) -> Result<Credentials, AuthFailure> {
         let address = self.address(request);
         if !self.0.is_required {
             return Ok(Credentials { token: None, address });
@@ -142,7 +142,11 @@ impl Authenticator {
     }
 
     /// The caller with these credentials. Counts as a request if `is_request` is set.
-    pub fn authenticate_credentials(&self, credentials: &Credentials, is_request: bool) -> Result<Caller, AuthFailure> {
+    pub(crate) fn authenticate_credentials(
+        &self,
+        credentials: &Credentials,
+        is_request: bool,
+    ) -> Result<Caller, AuthFailure> {
         let Credentials { token, address } = credentials;
         if !self.0.is_required {
             return Ok(Caller::anonymous().at(*address));
@@ -158,7 +162,7 @@ impl Authenticator {
 
     /// The caller of an open connection with these credentials, if they are still valid. See
     /// [`LiveCredentials`](super::LiveCredentials).
-    pub fn revalidate(&self, credentials: &Credentials) -> Result<Caller, AuthFailure> {
+    pub(crate) fn revalidate(&self, credentials: &Credentials) -> Result<Caller, AuthFailure> {
         let Credentials { token, address } = credentials;
         if !self.0.is_required {
             return Ok(Caller::anonymous().at(*address));
@@ -188,12 +192,12 @@ impl Authenticator {
     }
 
     /// True if the origin of the page that sent this request is allowed, as reported by its browser.
-    pub fn is_of_allowed_page(&self, request: &HttpRequest) -> bool {
+    pub(crate) fn is_of_allowed_page(&self, request: &HttpRequest) -> bool {
         request.headers().contains_key(ORIGIN) && self.0.origins.allow(request)
     }
 
     /// The path under which a trusted proxy publishes this server, from `X-Forwarded-Prefix`.
-    pub fn forwarded_prefix(&self, request: &HttpRequest) -> Option<String> {
+    pub(crate) fn forwarded_prefix(&self, request: &HttpRequest) -> Option<String> {
         let peer = request.peer_addr()?.ip().to_canonical();
         let is_trusted = self.0.trusted_proxies.iter().any(|network| network.contains(peer));
         is_trusted.then(|| forwarded_prefix::of(request.headers())).flatten()

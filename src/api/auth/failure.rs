@@ -8,7 +8,7 @@ const REALM: &str = "tickerq";
 
 /// Reason why a caller is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AuthFailure {
+pub(crate) enum AuthFailure {
     /// There are no credentials.
     Missing,
     /// The credentials are malformed, with an error message.
@@ -36,7 +36,7 @@ impl AuthFailure {
     pub(super) const TWO_TOKENS: Self = Self::Malformed("the header and the query both have a token; send one");
 
     /// The detail of the problem.
-    pub fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         match self {
             Self::Missing => "missing credentials: send an API key or a token as Authorization: Bearer …".to_owned(),
             Self::Malformed(detail) | Self::Invalid(detail) => (*detail).to_owned(),
@@ -60,7 +60,7 @@ impl AuthFailure {
     }
 
     /// Time after which a retry may succeed, if any.
-    pub fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Throttled { retry_after } => Some(*retry_after),
             Self::TooMany { quota } => Some(quota.next_in),
@@ -69,7 +69,7 @@ impl AuthFailure {
     }
 
     /// The `WWW-Authenticate` header (RFC 6750, section 3).
-    pub fn challenge(&self) -> Option<String> {
+    pub(crate) fn challenge(&self) -> Option<String> {
         match self {
             Self::Missing => Some(format!("Bearer realm=\"{REALM}\"")),
             Self::Malformed(detail) => Some(challenge("invalid_request", detail)),
@@ -85,11 +85,11 @@ fn challenge(code: &str, detail: &str) -> String {
 }
 
 /// The `WWW-Authenticate` header for a caller that lacks this scope.
-pub fn insufficient_scope(scope: &str) -> String {
+pub(crate) fn insufficient_scope(scope: &str) -> String {
     format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\", scope=\"{scope}\"")
 }
 
 /// A time in seconds, rounded up, so that no caller retries too early.
-pub fn whole_seconds(time: Duration) -> u64 {
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }

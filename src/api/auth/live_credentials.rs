@@ -12,10 +12,10 @@ use super::failure::AuthFailure;
 use crate::domain::access::caller::Scope;
 
 /// Interval of the checks of an open connection.
-pub const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
+pub(crate) const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The credentials of an open connection.
-pub struct LiveCredentials {
+pub(crate) struct LiveCredentials {
     authenticator: Authenticator,
     credentials: Credentials,
     /// Scopes of which one is required.
@@ -25,7 +25,7 @@ pub struct LiveCredentials {
 
 impl LiveCredentials {
     /// Credentials that were just accepted, for a connection that requires one of these scopes.
-    pub fn new(authenticator: Authenticator, credentials: Credentials, scopes: &'static [Scope]) -> Self {
+    pub(crate) fn new(authenticator: Authenticator, credentials: Credentials, scopes: &'static [Scope]) -> Self {
         Self {
             authenticator,
             credentials,
@@ -35,13 +35,13 @@ impl LiveCredentials {
     }
 
     /// Replaces the credentials by newer ones that were accepted.
-    pub fn renew(&mut self, credentials: Credentials) {
+    pub(crate) fn renew(&mut self, credentials: Credentials) {
         self.credentials = credentials;
         self.checked_at = Instant::now();
     }
 
     /// The reason why the connection must close, if any. Cheap to call more often than every [`RECHECK_INTERVAL`].
-    pub fn check(&mut self) -> Result<(), String> {
+    pub(crate) fn check(&mut self) -> Result<(), String> {
         if self.checked_at.elapsed() < RECHECK_INTERVAL / 2 {
             return Ok(());
         }

@@ -81,7 +81,7 @@ impl SubjectMeters {
 
 /// Rate limit of one caller. Clones share the counts.
 #[derive(Clone, Debug)]
-pub struct CallerRate {
+pub(crate) struct CallerRate {
     rate: Rate,
     meter: Arc<Meter>,
 }
@@ -92,7 +92,7 @@ impl CallerRate {
     }
 
     /// The current quota.
-    pub fn quota(&self) -> Quota {
+    pub(crate) fn quota(&self) -> Quota {
         self.rate.quota(self.meter.full_at.load(Ordering::Relaxed), now())
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::access::caller::Caller;
 
 /// Name of a request's caller, for the access log; authentication stores it in the request.
 #[derive(Debug, Default)]
-pub struct RequestCaller(RefCell<Option<Arc<str>>>);
+pub(crate) struct RequestCaller(RefCell<Option<Arc<str>>>);
 
 impl RequestCaller {
     /// Stores the caller's name, if the request is logged.
@@ -20,7 +20,7 @@ impl RequestCaller {
     }
 
     /// The name, if the caller is authenticated.
-    pub fn get(&self) -> Option<Arc<str>> {
+    pub(crate) fn get(&self) -> Option<Arc<str>> {
         self.0.borrow().clone()
     }
 }

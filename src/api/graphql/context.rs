@@ -18,7 +18,7 @@ use crate::service::workers::Workers;
 
 /// The use cases that resolvers call.
 #[derive(Clone)]
-pub struct Services {
+pub(crate) struct Services {
     /// Jobs.
     pub jobs: Jobs,
     /// Recurring jobs.

@@ -10,7 +10,7 @@ use crate::service::facade_metrics::operations::Operations;
 
 /// The GraphQL facade. All HTTP workers share one.
 #[derive(Clone)]
-pub struct GraphQl {
+pub(crate) struct GraphQl {
     pub(super) engine: Engine,
     pub(super) authenticator: Authenticator,
     pub(super) realtime: Realtime,
@@ -21,7 +21,7 @@ pub struct GraphQl {
 impl GraphQl {
     /// GraphQL over these use cases, for callers that the authenticator accepts. Its connections count with those of
     /// live updates and follow their rules. Its operations are counted.
-    pub fn new(
+    pub(crate) fn new(
         services: Services,
         operations: Operations,
         authenticator: Authenticator,

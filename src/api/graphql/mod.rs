@@ -20,10 +20,10 @@ pub(crate) mod transport;
 mod types;
 pub(crate) mod validation;
 
-pub use self::context::Services;
-pub use self::facade::GraphQl;
+pub(crate) use self::context::Services;
+pub(crate) use self::facade::GraphQl;
 pub use self::options::GraphQlOptions;
-pub use self::schema::sdl;
+pub(crate) use self::schema::sdl;
 
 use std::rc::Rc;
 
@@ -37,7 +37,7 @@ use super::routing::resource;
 const PATH: &str = "/graphql";
 
 /// Adds the route. Called once per HTTP worker, before the REST routes: those respond to all other paths.
-pub fn configure(config: &mut ServiceConfig, graphql: &GraphQl) {
+pub(crate) fn configure(config: &mut ServiceConfig, graphql: &GraphQl) {
     if !graphql.options.enable {
         return;
     }

@@ -27,7 +27,7 @@ pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize)
 }
 
 /// The schema in the schema definition language, as in `schema.graphql`.
-pub fn sdl() -> String {
+pub(crate) fn sdl() -> String {
     let schema = builder().finish();
     let options = SDLExportOptions::new()
         .include_specified_by()

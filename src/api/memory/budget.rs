@@ -16,7 +16,7 @@ const CALLERS_UNPRUNED: usize = 1_000;
 
 /// A memory budget that requests share. Clones share it, too.
 #[derive(Clone, Debug)]
-pub struct MemoryBudget {
+pub(crate) struct MemoryBudget {
     inner: Arc<Inner>,
     /// The request that it is for, if any.
     request: Option<RequestShare>,
@@ -87,7 +87,7 @@ pub(crate) struct Reservation {
 
 impl MemoryBudget {
     /// A budget of `max` bytes, defined by a setting.
-    pub fn new(setting: &'static str, max: usize) -> Self {
+    pub(crate) fn new(setting: &'static str, max: usize) -> Self {
         let inner = Inner {
             setting,
             max,

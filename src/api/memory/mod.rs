@@ -9,7 +9,7 @@ mod counted;
 mod lease;
 mod stream;
 
-pub use self::budget::MemoryBudget;
+pub(crate) use self::budget::MemoryBudget;
 pub(crate) use self::budget::Reservation;
 pub(crate) use self::counted::{CountedBody, count_body, count_body_anyway, counted_bytes};
 pub(crate) use self::lease::LeaseBudget;
@@ -17,7 +17,7 @@ pub(crate) use self::stream::{FiniteStream, SendWindow, paced};
 
 /// Memory budgets of a server's requests.
 #[derive(Clone, Debug)]
-pub struct RequestMemory {
+pub(crate) struct RequestMemory {
     /// For responses that are built and sent.
     pub responses: MemoryBudget,
     /// For bodies that are received and parsed.
@@ -26,7 +26,7 @@ pub struct RequestMemory {
 
 impl RequestMemory {
     /// Budgets of these sizes, in bytes.
-    pub fn new(responses: usize, bodies: usize) -> Self {
+    pub(crate) fn new(responses: usize, bodies: usize) -> Self {
         Self {
             responses: MemoryBudget::new("server.max_response_memory", responses),
             bodies: MemoryBudget::new("server.max_body_memory", bodies),

@@ -16,7 +16,7 @@ use crate::domain::values::trace_context::{TRACE_PARENT_HEADER, TraceParent};
 
 /// Handles a request and logs it; `access` resolves the clients' addresses if the access log is enabled. At other
 /// levels it costs nothing.
-pub async fn write<B: MessageBody>(
+pub(crate) async fn write<B: MessageBody>(
     access: Option<Authenticator>,
     request: ServiceRequest,
     next: Next<B>,

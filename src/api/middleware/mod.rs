@@ -1,5 +1,5 @@
 //! Middleware around every route.
 
-pub mod access_log;
-pub mod request_metrics;
-pub mod security_headers;
+pub(crate) mod access_log;
+pub(crate) mod request_metrics;
+pub(crate) mod security_headers;

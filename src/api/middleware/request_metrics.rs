@@ -15,7 +15,7 @@ use crate::service::facade_metrics::requests::{RequestKind, Requests};
 const NO_ROUTE: &str = "none";
 
 /// Handles a request and counts it. Long-lived connections are counted when they are opened.
-pub async fn count<B: MessageBody>(
+pub(crate) async fn count<B: MessageBody>(
     requests: Requests,
     request: ServiceRequest,
     next: Next<B>,

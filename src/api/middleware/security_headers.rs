@@ -36,7 +36,7 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 /// CORS for these origins. Without origins there are no headers, and browsers block other pages.
 ///
 /// Named origins may send credentials, as SignalR's client does by default; `*` is for requests without credentials.
-pub fn cors(origins: &AllowedOrigins) -> Cors {
+pub(crate) fn cors(origins: &AllowedOrigins) -> Cors {
     let AllowedOrigins(origins) = origins;
     let cors = Cors::default()
         .allowed_methods([
@@ -62,13 +62,13 @@ pub fn cors(origins: &AllowedOrigins) -> Cors {
 
 /// Headers that responses get.
 #[derive(Clone, Copy, Debug)]
-pub struct ResponseHeaders {
+pub(crate) struct ResponseHeaders {
     /// True if callers have to authenticate: then responses are not stored by shared caches.
     pub is_private: bool,
 }
 
 /// Adds the headers to the response of any route.
-pub async fn mark(
+pub(crate) async fn mark(
     marks: Rc<ResponseHeaders>,
     request: ServiceRequest,
     next: Next<impl MessageBody>,

@@ -69,7 +69,7 @@ fn files() -> HashMap<&'static str, File> {
 }
 
 /// Adds the pages. Called once per HTTP worker.
-pub fn configure(config: &mut ServiceConfig, options: PagesOptions) {
+pub(crate) fn configure(config: &mut ServiceConfig, options: PagesOptions) {
     if !options.graphiql {
         return;
     }

@@ -17,7 +17,7 @@ use crate::service::shutdown::Shutdown;
 
 /// The facade of live updates. All HTTP workers share one.
 #[derive(Clone)]
-pub struct Realtime {
+pub(crate) struct Realtime {
     pub(super) events: Events,
     pub(super) shutdown: Shutdown,
     pub(super) options: RealtimeOptions,
@@ -29,7 +29,7 @@ pub struct Realtime {
 impl Realtime {
     /// Live updates of these events for callers that the authenticator accepts, until the server shuts down.
     /// Connections are counted in `clients`.
-    pub fn new(
+    pub(crate) fn new(
         events: Events,
         authenticator: Authenticator,
         shutdown: Shutdown,

@@ -19,7 +19,7 @@ mod signalr;
 mod utf8;
 mod websocket;
 
-pub use self::live_updates::Realtime;
+pub(crate) use self::live_updates::Realtime;
 pub use self::options::RealtimeOptions;
 
 use std::rc::Rc;
@@ -32,7 +32,7 @@ use super::routing::resource;
 
 /// Adds the routes of live updates under each of these prefixes. Called once per HTTP worker, before the REST routes:
 /// those respond to all other paths.
-pub fn configure(config: &mut ServiceConfig, realtime: &Realtime, prefixes: &[String]) {
+pub(crate) fn configure(config: &mut ServiceConfig, realtime: &Realtime, prefixes: &[String]) {
     if !realtime.options.enable {
         return;
     }

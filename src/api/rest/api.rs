@@ -76,7 +76,7 @@ impl RestOptions {
 
 /// State of the routes.
 #[derive(Clone)]
-pub struct RestApi {
+pub(crate) struct RestApi {
     /// Use cases of jobs.
     pub jobs: Jobs,
     /// Use cases of queues.
@@ -110,11 +110,11 @@ pub struct RestApi {
 }
 
 /// Renders the metrics. Telemetry provides it; a facade does not collect metrics.
-pub type MakeText = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, ServiceError>>>> + Send + Sync>;
+pub(super) type MakeText = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<String, ServiceError>>>> + Send + Sync>;
 
 /// Metrics endpoint for Prometheus.
 #[derive(Clone)]
-pub struct Exposition {
+pub(crate) struct Exposition {
     /// Path: `/metrics`.
     pub path: String,
     /// True if it requires no authentication.

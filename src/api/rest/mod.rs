@@ -11,8 +11,8 @@ pub(super) mod jobs;
 mod log_level;
 pub(super) mod metrics;
 mod nodes;
-pub mod openapi;
-pub mod prometheus;
+pub(crate) mod openapi;
+pub(crate) mod prometheus;
 pub(super) mod queues;
 pub(super) mod recurring;
 mod reduced;
@@ -20,7 +20,8 @@ pub(crate) mod request;
 pub(super) mod webhooks;
 pub(crate) mod workers;
 
-pub use self::api::{Docs, Exposition, MakeText, RestApi, RestOptions};
+pub use self::api::{Docs, RestOptions};
+pub(crate) use self::api::{Exposition, RestApi};
 
 use std::rc::Rc;
 
@@ -29,12 +30,11 @@ use actix_web::web::ServiceConfig;
 use actix_web::{HttpRequest, HttpResponse};
 
 use self::request::context::{open_route, optional_route};
-use super::auth::AuthFailure;
 use super::problem::{Problem, ProblemKind};
 use super::routing::{resource, unknown_route};
 
 /// Adds all routes. Called once per HTTP worker.
-pub fn configure(config: &mut ServiceConfig, api: RestApi) {
+pub(crate) fn configure(config: &mut ServiceConfig, api: RestApi) {
     let prefixes = api.options.prefixes();
     let api = Rc::new(api);
     if api.options.enable {
@@ -64,18 +64,13 @@ pub fn configure(config: &mut ServiceConfig, api: RestApi) {
 }
 
 /// Adds the response to requests for unknown paths.
-pub fn configure_unknown(config: &mut ServiceConfig) {
+pub(crate) fn configure_unknown(config: &mut ServiceConfig) {
     config.default_service(unknown_route());
-}
-
-/// The response to a caller that was not authenticated, for facades without problems of their own.
-pub fn refusal(request: &HttpRequest, failure: AuthFailure) -> HttpResponse {
-    Problem::from(failure).answer(request)
 }
 
 /// Reason why bytes were not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
+pub(crate) enum Unreadable {
     /// It can't be parsed, with an error message.
     Malformed(&'static str),
     /// Its head is too large.
@@ -89,7 +84,7 @@ pub enum Unreadable {
 }
 
 /// The response to bytes that were not a request.
-pub fn unreadable(request: &HttpRequest, why: Unreadable) -> HttpResponse {
+pub(crate) fn unreadable(request: &HttpRequest, why: Unreadable) -> HttpResponse {
     let problem = match why {
         Unreadable::Malformed(what) => Problem::new(ProblemKind::Malformed, what),
         Unreadable::TooLarge => Problem::new(ProblemKind::HeadTooLarge, "the request's head is too large"),

@@ -135,7 +135,7 @@ const PAGE_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline';
                            object-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The OpenAPI document with these options.
-pub fn document(options: &RestOptions) -> OpenApi {
+pub(crate) fn document(options: &RestOptions) -> OpenApi {
     let mut document = VersionedRoutes::openapi();
     let base = options.base();
     let mut paths = Paths::new();
@@ -182,7 +182,7 @@ pub fn document(options: &RestOptions) -> OpenApi {
 }
 
 /// The document as JSON text.
-pub fn text(options: &RestOptions) -> Result<String, serde_json::Error> {
+pub(crate) fn text(options: &RestOptions) -> Result<String, serde_json::Error> {
     document(options).to_pretty_json()
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// A line of the configuration file.
     File {
         /// The file.

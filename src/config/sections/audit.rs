@@ -4,7 +4,7 @@ use crate::config::loader::section::Section;
 
 /// `[audit]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AuditConfig {
+pub(crate) struct AuditConfig {
     /// Record changes with their callers.
     pub enable: bool,
 }

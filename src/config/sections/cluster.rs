@@ -9,7 +9,7 @@ use crate::domain::values::time_span::TimeSpan;
 
 /// `[cluster]`.
 #[derive(Clone, Debug)]
-pub struct ClusterConfig {
+pub(crate) struct ClusterConfig {
     /// Time after which the jobs of a silent node are recovered by another node.
     pub lease_ttl: TimeSpan,
     /// Display name of the node.

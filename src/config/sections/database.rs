@@ -14,7 +14,7 @@ use crate::storage::sea::{Durability, SeaOptions};
 
 /// `[database]`.
 #[derive(Clone)]
-pub struct DatabaseConfig {
+pub(crate) struct DatabaseConfig {
     /// The database; printing it hides its password.
     pub url: DatabaseUrl,
     /// The options of its use.
@@ -25,7 +25,7 @@ pub struct DatabaseConfig {
 
 /// The two databases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DatabaseKind {
+pub(crate) enum DatabaseKind {
     /// In this process, in one file.
     Sqlite,
     /// A server that several nodes may share.
@@ -34,7 +34,7 @@ pub enum DatabaseKind {
 
 /// The URL of a database. Printing it hides the password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DatabaseUrl {
+pub(crate) struct DatabaseUrl {
     kind: DatabaseKind,
     text: String,
 }
@@ -133,7 +133,7 @@ impl Setting for Durability {
 impl DatabaseUrl {
     /// Parses `sqlite:FILE`, `sqlite::memory:` or `postgres://user:password@host/database`. The error does not repeat
     /// the text, which may contain a password.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let kind = match text.split_once(':') {
             Some(("sqlite", rest)) => {
                 let file = rest.strip_prefix("//").unwrap_or(rest);
@@ -172,17 +172,17 @@ impl DatabaseUrl {
     }
 
     /// The type of the database.
-    pub fn kind(&self) -> DatabaseKind {
+    pub(crate) fn kind(&self) -> DatabaseKind {
         self.kind
     }
 
     /// `true` if it has a password.
-    pub fn has_password(&self) -> bool {
+    pub(crate) fn has_password(&self) -> bool {
         self.to_string() != self.text
     }
 
     /// The complete URL with its password.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.text
     }
 }

@@ -18,7 +18,7 @@ use crate::service::limits::job_limits::{JobLimits, UnknownJobTypes};
 
 /// `[jobs]`.
 #[derive(Clone, Debug)]
-pub struct JobsConfig {
+pub(crate) struct JobsConfig {
     /// The checks of new jobs, without the settings of queues and job types.
     pub limits: JobLimits,
     /// The sizes of results and errors.
@@ -104,7 +104,7 @@ impl JobsConfig {
     }
 
     /// The defaults of jobs whose type has no settings.
-    pub fn defaults(&self) -> &JobDefaults {
+    pub(crate) fn defaults(&self) -> &JobDefaults {
         &self.limits.defaults.general
     }
 }

@@ -7,7 +7,7 @@ use crate::log_level::LogLevel;
 
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogConfig {
+pub(crate) struct LogConfig {
     /// The level.
     pub level: LogLevel,
     /// The format.
@@ -20,7 +20,7 @@ pub struct LogConfig {
 
 /// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// For humans.
     Text,
     /// For programs.

@@ -9,7 +9,7 @@ use crate::domain::values::name::QueueName;
 
 /// `[[queues]]` and `[queue_defaults]`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct QueuesConfig {
+pub(crate) struct QueuesConfig {
     /// The configured queues, each name once; `default` is always one of them.
     pub configured: Vec<QueueSettings>,
     /// The workers of every other queue.
@@ -21,17 +21,6 @@ const WORKERS_DEFAULT: u32 = 10;
 const WORKERS_MAX: u32 = 4096;
 
 impl QueuesConfig {
-    /// The settings of a queue, configured or not.
-    pub fn settings(&self, name: &QueueName) -> QueueSettings {
-        let configured = self.configured.iter().find(|queue| queue.name == *name);
-        configured.cloned().unwrap_or_else(|| QueueSettings {
-            name: name.clone(),
-            workers: self.default_workers,
-            pending_max: None,
-            rate_limit: None,
-        })
-    }
-
     pub(crate) fn read(root: &mut Section<'_>) -> Self {
         let mut defaults = root.child("queue_defaults");
         let default_workers = workers(&mut defaults, NonZeroU32::MIN.saturating_add(WORKERS_DEFAULT - 1));

@@ -10,7 +10,7 @@ use crate::domain::values::time_span::TimeSpan;
 
 /// `[realtime]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RealtimeConfig {
+pub(crate) struct RealtimeConfig {
     /// The limits and timeouts of connections.
     pub options: RealtimeOptions,
     /// Maximum number of events in a subscriber's buffer before it loses some.

@@ -22,7 +22,7 @@ use crate::service::recurring::DeclaredRecurringJob;
 
 /// `[[recurring]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecurringSettings {
+pub(crate) struct RecurringSettings {
     /// The declaration.
     pub declared: DeclaredRecurringJob,
     /// Its path in the configuration, `recurring[0]`, for messages.

@@ -19,7 +19,7 @@ const NAME_LENGTH_MAX: usize = 200;
 
 /// `[telemetry]`.
 #[derive(Clone, Debug)]
-pub struct TelemetryConfig {
+pub(crate) struct TelemetryConfig {
     /// The exports; `None` without a destination.
     pub exports: Option<TelemetryOptions>,
     /// The sampling ratio of traces that no caller has started.
@@ -111,7 +111,7 @@ fn check_name(name: &str) -> Result<(), String> {
 
 /// Parses attributes as in `OTEL_RESOURCE_ATTRIBUTES`: `key=value,key=value`, percent-encoded. `None` if the text is
 /// invalid: then all of it is to be discarded.
-pub fn read_attributes(text: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn read_attributes(text: &str) -> Option<Vec<(String, String)>> {
     let members = text.split(',').map(str::trim).filter(|member| !member.is_empty());
     members
         .map(|member| {

@@ -9,7 +9,7 @@ use crate::config::zoneinfo;
 
 /// `[time_zones]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeZonesConfig {
+pub(crate) struct TimeZonesConfig {
     /// A folder of compiled zones such as `/usr/share/zoneinfo`. Without it the newer release of the program's own
     /// and the system's is used.
     pub folder: Option<PathBuf>,

@@ -17,7 +17,7 @@ use crate::webhooks::egress_policy::EgressPolicy;
 
 /// `[webhooks]`.
 #[derive(Clone, Debug)]
-pub struct WebhooksConfig {
+pub(crate) struct WebhooksConfig {
     /// The options of deliveries.
     pub delivery: DeliveryOptions,
     /// Endpoints may be in private networks; by default, configured ones may.

@@ -5,7 +5,6 @@ use std::num::NonZeroU32;
 use super::{Variables, load_file, load_from};
 use crate::config::sections::job_types::handler::HandlerSettings;
 use crate::config::{Sources, load};
-use crate::domain::values::name::QueueName;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::SamplingRatio;
 
@@ -18,7 +17,7 @@ fn without_any_source_the_defaults_hold() {
     assert_eq!(config.database.url.expose(), "sqlite:tickerq.db");
     assert_eq!(config.api.rest.base_path, "/api/tickerq");
     assert_eq!(config.queues.configured.len(), 1);
-    assert_eq!(config.queues.settings(&QueueName::default()).workers.get(), 10);
+    assert_eq!(config.queues.configured[0].workers.get(), 10);
     assert_eq!(
         *config.jobs.defaults(),
         crate::domain::job::new_job::JobDefaults::default()
@@ -74,14 +73,7 @@ fn a_complete_file_is_read() {
         .map(|queue| queue.name.as_str())
         .collect();
     assert_eq!(names, ["mail", "default"]);
-    assert_eq!(
-        config
-            .queues
-            .settings(&QueueName::parse("other").unwrap())
-            .workers
-            .get(),
-        3
-    );
+    assert_eq!(config.queues.default_workers.get(), 3);
     let [email, backup, smoke] = config.job_types.as_slice() else {
         panic!("three types, in the order of the file");
     };

@@ -28,8 +28,9 @@ use tracing::debug;
 
 use self::process_group::ProcessGroup;
 use self::streams::{Output, ReadError, feed};
+use super::job_handler::{JobContext, JobHandler};
 use super::limits::{HandlerLimits, LEFT_OUT, keep_end, printable_text};
-use super::{JobContext, JobHandler, output};
+use super::output;
 use crate::domain::job::Job;
 use crate::domain::job::outcome::Failure;
 use crate::domain::values::json::Json;
@@ -43,7 +44,7 @@ const SERVER_VARIABLES: &[u8] = b"TICKERQ_";
 
 /// Options of a command handler.
 #[derive(Clone)]
-pub struct CommandOptions {
+pub(crate) struct CommandOptions {
     /// The program: a path, or a name in `PATH`.
     pub program: String,
     /// Its arguments, passed without a shell.
@@ -55,7 +56,7 @@ pub struct CommandOptions {
 }
 
 /// Runs jobs by starting a program; see the module documentation.
-pub struct CommandHandler {
+pub(crate) struct CommandHandler {
     options: CommandOptions,
     limits: HandlerLimits,
     /// Variables of the server that are withheld from the program.
@@ -68,7 +69,7 @@ impl CommandHandler {
         clippy::disallowed_methods,
         reason = "no setting is read: only the names of what a child must not inherit"
     )]
-    pub fn new(options: CommandOptions, limits: HandlerLimits) -> Self {
+    pub(crate) fn new(options: CommandOptions, limits: HandlerLimits) -> Self {
         Self {
             options,
             limits,

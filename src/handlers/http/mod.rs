@@ -22,9 +22,11 @@ use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use self::answer::{Verdict, verdict};
-pub use self::options::{HttpHandlerOptions, InvalidHttpHandler};
+pub(crate) use self::options::HttpHandlerOptions;
+pub use self::options::InvalidHttpHandler;
+use super::job_handler::{JobContext, JobHandler};
 use super::limits::HandlerLimits;
-use super::{JobContext, JobHandler, output};
+use super::output;
 use crate::domain::cluster::remote_worker::LogLevel;
 use crate::domain::job::Job;
 use crate::domain::job::outcome::{Failure, RetryAdvice};
@@ -33,8 +35,9 @@ use crate::domain::values::timestamp;
 use crate::domain::values::trace_context::{JobSpan, JobTrace, TRACE_PARENT_HEADER, TraceParent};
 use crate::domain::webhooks::endpoint::SigningSecret;
 use crate::domain::webhooks::signature::{SIGNATURE_HEADER, sign, sign_message};
+pub(crate) use crate::webhooks::client::HttpClient;
+pub use crate::webhooks::client::HttpClientError;
 use crate::webhooks::client::root_cause;
-pub use crate::webhooks::client::{HttpClient, HttpClientError};
 use crate::webhooks::client_spans::{CallReport, CallReporter, CallSubject, CallTarget};
 use crate::webhooks::retry_after::{parse_http_date, retry_after};
 
@@ -45,7 +48,7 @@ const DETAIL_BYTES_MAX: usize = 4 * 1024;
 const DETAIL_WAIT: Duration = Duration::from_secs(5);
 
 /// Runs jobs by calling an endpoint; see the module documentation.
-pub struct HttpHandler {
+pub(crate) struct HttpHandler {
     client: HttpClient,
     url: Url,
     /// The URL in errors, without the query, which may contain secrets.
@@ -76,7 +79,7 @@ struct Call<'a> {
 
 impl HttpHandler {
     /// Creates a handler. All handlers ratio one client with its connections.
-    pub fn new(
+    pub(crate) fn new(
         options: HttpHandlerOptions,
         limits: HandlerLimits,
         client: HttpClient,
@@ -106,7 +109,7 @@ impl HttpHandler {
 
     /// The handler with a reporter of its calls, for tracing.
     #[must_use]
-    pub fn with_call_reporter(self, calls: CallReporter) -> Self {
+    pub(crate) fn with_call_reporter(self, calls: CallReporter) -> Self {
         Self { calls, ..self }
     }
 

@@ -9,7 +9,7 @@ use crate::domain::webhooks::endpoint::{InvalidSecret, SigningSecret};
 
 /// Options of an HTTP handler.
 #[derive(Clone)]
-pub struct HttpHandlerOptions {
+pub(crate) struct HttpHandlerOptions {
     /// Address, `http` or `https`.
     pub url: String,
     /// Secret that signs requests; without it they are not signed.

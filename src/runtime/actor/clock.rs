@@ -68,12 +68,12 @@ impl IdSource {
 }
 
 /// Draws a secret that can't be guessed.
-pub fn draw_secret() -> SigningSecret {
+pub(crate) fn draw_secret() -> SigningSecret {
     let key: [u8; 32] = rand::random();
     SigningSecret::of_key(&key)
 }
 
 /// Draws the jitter of one retry.
-pub fn draw_jitter() -> Jitter {
+pub(crate) fn draw_jitter() -> Jitter {
     Jitter::new(rand::random::<f64>())
 }

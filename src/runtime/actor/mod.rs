@@ -1,7 +1,7 @@
 //! Infrastructure for actors: supervision, mailboxes and the clock.
 
-pub mod clock;
+pub(crate) mod clock;
 pub(crate) mod failure_log;
 pub(crate) mod mailbox;
-pub mod mailbox_lag;
-pub mod supervisor;
+pub(crate) mod mailbox_lag;
+pub(crate) mod supervisor;

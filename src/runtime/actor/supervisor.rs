@@ -49,7 +49,7 @@ impl Supervisor {
 
 /// Mailbox and address of an actor that has not started, so that actors that refer to each other can be created in
 /// sequence.
-pub struct ActorSlot<A: Actor<Context = Context<A>>> {
+pub(crate) struct ActorSlot<A: Actor<Context = Context<A>>> {
     address: Addr<A>,
     mailbox: AddressReceiver<A>,
 }
@@ -59,7 +59,7 @@ where
     A: Actor<Context = Context<A>> + Supervised,
 {
     /// A slot whose mailbox has this capacity.
-    pub fn new(mailbox_capacity: usize) -> Self {
+    pub(crate) fn new(mailbox_capacity: usize) -> Self {
         let (sender, mailbox) = channel(mailbox_capacity);
         Self {
             address: Addr::new(sender),
@@ -68,12 +68,12 @@ where
     }
 
     /// The address of the actor.
-    pub fn address(&self) -> Addr<A> {
+    pub(crate) fn address(&self) -> Addr<A> {
         self.address.clone()
     }
 
     /// Starts the actor on an arbiter. `name` is its name in the log and in the metric of mailbox lag.
-    pub fn start(
+    pub(crate) fn start(
         self,
         arbiter: &ArbiterHandle,
         name: &'static str,
@@ -88,7 +88,7 @@ where
     }
 
     /// Starts an actor without measuring its mailbox lag: there are many of its kind.
-    pub fn start_one_of_many(
+    pub(crate) fn start_one_of_many(
         self,
         arbiter: &ArbiterHandle,
         name: &'static str,
@@ -182,7 +182,7 @@ where
 }
 
 /// The message of a panic.
-pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()
         .copied()

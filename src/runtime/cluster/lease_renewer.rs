@@ -38,7 +38,7 @@ use crate::storage::change::{Change, ClusterChange};
 use crate::storage::repository::JobRepository;
 
 /// Capacity of the mailbox, which receives only the actor's own timers.
-pub const MAILBOX_CAPACITY: usize = 16;
+pub(crate) const MAILBOX_CAPACITY: usize = 16;
 
 /// Number of attempts of a job that are read to find the finished ones.
 const RECENT_ATTEMPTS: u32 = 20;
@@ -48,7 +48,7 @@ const PAUSE_THRESHOLD: Duration = Duration::from_secs(1);
 
 /// Dependencies of the LeaseRenewer.
 #[derive(Clone)]
-pub struct LeaseRenewerDeps {
+pub(crate) struct LeaseRenewerDeps {
     /// Reads the running attempts.
     pub repository: Arc<dyn JobRepository>,
     /// Writes renewals.
@@ -73,7 +73,7 @@ pub struct LeaseRenewerDeps {
 
 impl LeaseRenewerDeps {
     /// Renews the lease. Returns whether it had expired.
-    pub async fn renew(&self) -> Result<bool, WriteError> {
+    pub(crate) async fn renew(&self) -> Result<bool, WriteError> {
         let sent_at = steady_now();
         let heartbeat = Change::Cluster(ClusterChange::Heartbeat {
             node: self.node,
@@ -97,7 +97,7 @@ impl LeaseRenewerDeps {
 }
 
 /// The actor.
-pub struct LeaseRenewer {
+pub(crate) struct LeaseRenewer {
     deps: LeaseRenewerDeps,
     /// Fires when the lease expires.
     expiry: Option<SpawnHandle>,
@@ -112,7 +112,7 @@ pub struct LeaseRenewer {
 
 impl LeaseRenewer {
     /// A LeaseRenewer of a lease that was just renewed.
-    pub fn new(deps: LeaseRenewerDeps) -> Self {
+    pub(crate) fn new(deps: LeaseRenewerDeps) -> Self {
         Self {
             deps,
             expiry: None,

@@ -31,4 +31,4 @@ pub(crate) struct Resync;
 /// To the lease renewer: the node is about to leave. The response follows the last renewal.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct StopRenewing;
+pub(crate) struct StopRenewing;

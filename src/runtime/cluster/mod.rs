@@ -1,9 +1,9 @@
 //! This node among others: its lease, notifications, recovery of orphaned jobs.
 
-pub mod lease_renewer;
-pub mod messages;
-pub mod node_lease;
-pub mod notifier;
-pub mod orphan_recovery;
-pub mod remote_subscribers;
+pub(crate) mod lease_renewer;
+pub(crate) mod messages;
+pub(crate) mod node_lease;
+pub(crate) mod notifier;
+pub(crate) mod orphan_recovery;
+pub(crate) mod remote_subscribers;
 pub(crate) mod renewal_interval;

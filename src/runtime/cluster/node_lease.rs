@@ -65,7 +65,7 @@ impl SharedNodeLease {
 }
 
 /// The node's steady clock: it is never set, and continues while the process is stopped or the machine sleeps.
-pub fn steady_now() -> Moment {
+pub(crate) fn steady_now() -> Moment {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();

@@ -39,7 +39,7 @@ use crate::storage::cluster_message::{ClusterMessage, JobSignal, Signal};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Capacity of the mailbox.
-pub const MAILBOX_CAPACITY: usize = 4_096;
+pub(crate) const MAILBOX_CAPACITY: usize = 4_096;
 
 /// Minimum time between two messages to other nodes.
 const SEND_INTERVAL: Duration = Duration::from_millis(20);
@@ -56,7 +56,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Dependencies of the Notifier.
 #[derive(Clone)]
-pub struct NotifierDeps {
+pub(crate) struct NotifierDeps {
     /// Sends and receives messages between nodes.
     pub repository: Arc<dyn JobRepository>,
     /// This node.
@@ -76,7 +76,7 @@ pub struct NotifierDeps {
 }
 
 /// The actor.
-pub struct Notifier {
+pub(crate) struct Notifier {
     deps: NotifierDeps,
     /// Queues with due jobs to announce, each once per message.
     due: BTreeSet<QueueName>,
@@ -88,7 +88,7 @@ pub struct Notifier {
 
 impl Notifier {
     /// A Notifier without pending signals.
-    pub fn new(deps: NotifierDeps) -> Self {
+    pub(crate) fn new(deps: NotifierDeps) -> Self {
         Self {
             deps,
             due: BTreeSet::new(),

@@ -41,7 +41,7 @@ use crate::storage::query::RunningJob;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Capacity of the mailbox, which receives only the actor's own timer.
-pub const MAILBOX_CAPACITY: usize = 16;
+pub(crate) const MAILBOX_CAPACITY: usize = 16;
 
 /// Number of jobs that are recovered in one batch.
 const BATCH_SIZE: u32 = 500;
@@ -54,7 +54,7 @@ type Suspects = HashMap<AttemptKey, u32>;
 
 /// Dependencies of the OrphanRecovery.
 #[derive(Clone)]
-pub struct OrphanRecoveryDeps {
+pub(crate) struct OrphanRecoveryDeps {
     /// Reads running jobs.
     pub repository: Arc<dyn JobRepository>,
     /// Writes recovered jobs.
@@ -91,7 +91,7 @@ impl MaybeOutage for OrphanRecoveryError {
 
 impl OrphanRecoveryDeps {
     /// Recovers the jobs of nodes without a valid lease. Returns their number.
-    pub async fn recover_orphans(&self) -> Result<usize, OrphanRecoveryError> {
+    pub(crate) async fn recover_orphans(&self) -> Result<usize, OrphanRecoveryError> {
         let mut recovered = 0;
         loop {
             let orphans = self.repository.orphans(self.node, BATCH_SIZE).await?;
@@ -231,14 +231,14 @@ impl OrphanRecoveryDeps {
 }
 
 /// The actor.
-pub struct OrphanRecovery {
+pub(crate) struct OrphanRecovery {
     deps: OrphanRecoveryDeps,
     suspects: Suspects,
 }
 
 impl OrphanRecovery {
     /// An OrphanRecovery whose first round is its next tick.
-    pub fn new(deps: OrphanRecoveryDeps) -> Self {
+    pub(crate) fn new(deps: OrphanRecoveryDeps) -> Self {
         Self {
             deps,
             suspects: Suspects::new(),

@@ -22,7 +22,7 @@ use crate::runtime::monitoring::job_spans::Traces;
 
 /// Dependencies of attempts. Cheap to clone.
 #[derive(Clone)]
-pub struct AttemptContext {
+pub(crate) struct AttemptContext {
     /// Handlers of jobs.
     pub handlers: Arc<HandlerRegistry>,
     /// Size limits of results and errors.

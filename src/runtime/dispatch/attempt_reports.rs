@@ -13,8 +13,8 @@ use tracing::warn;
 
 use crate::domain::cluster::remote_worker::{AttemptReport, LOG_LINES_KEPT, LogLevel, LogLine, Progress};
 use crate::domain::job::Job;
+use crate::handlers::ReportSink;
 use crate::handlers::limits::HandlerLimits;
-use crate::handlers::report::ReportSink;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::writer::error::WriteError;

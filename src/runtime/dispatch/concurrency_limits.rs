@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::domain::values::name::JobType;
 
 /// Permit to run one job. Released when it is dropped.
-pub type ConcurrencyPermit = Option<OwnedSemaphorePermit>;
+pub(crate) type ConcurrencyPermit = Option<OwnedSemaphorePermit>;
 
 /// The limits and their available permits. Shared by the queues of a node.
 #[derive(Clone, Default)]

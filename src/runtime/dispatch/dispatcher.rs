@@ -36,7 +36,7 @@ use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::cluster_message::Signal;
 
 /// Capacity of the mailbox, in addition to one message per worker.
-pub const MAILBOX_CAPACITY: usize = 4_096;
+pub(crate) const MAILBOX_CAPACITY: usize = 4_096;
 
 /// Delay before jobs are started again after a failed write.
 const FAILURE_BACKOFF: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ const MAX_EARLY_CANCELS: usize = 1_024;
 
 /// Dependencies of a QueueDispatcher.
 #[derive(Clone)]
-pub struct QueueDispatcherDeps {
+pub(crate) struct QueueDispatcherDeps {
     /// Name, workers and limits of the queue.
     pub settings: QueueSettings,
     /// Initial paused state.
@@ -77,7 +77,7 @@ pub struct QueueDispatcherDeps {
 }
 
 /// The actor.
-pub struct QueueDispatcher {
+pub(crate) struct QueueDispatcher {
     deps: QueueDispatcherDeps,
     is_paused: bool,
     is_draining: bool,
@@ -106,7 +106,7 @@ pub struct QueueDispatcher {
 
 impl QueueDispatcher {
     /// A QueueDispatcher that claims from storage first.
-    pub fn new(deps: QueueDispatcherDeps) -> Self {
+    pub(crate) fn new(deps: QueueDispatcherDeps) -> Self {
         let workers = deps.workers.len();
         Self {
             is_paused: deps.is_paused,

@@ -129,7 +129,7 @@ pub struct ForceStop;
 /// Jobs of the queue that have just been stored, pending and due.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct JobsReady {
+pub(crate) struct JobsReady {
     /// The jobs.
     pub jobs: Vec<Arc<Job>>,
 }
@@ -137,22 +137,22 @@ pub struct JobsReady {
 /// Storage has due jobs, or other state has changed: fetch from storage.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Poll;
+pub(crate) struct Poll;
 
 /// Storage may have due jobs that no other node has a worker for: fetch them once a worker is idle.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct PollWhenIdle;
+pub(crate) struct PollWhenIdle;
 
 /// Concurrency of a limited job type may be available again.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct RetryLimitedTypes;
+pub(crate) struct RetryLimitedTypes;
 
 /// A worker has become idle.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct WorkerIdle {
+pub(crate) struct WorkerIdle {
     /// Index of the worker.
     pub worker: usize,
     /// The attempt that it has just finished.
@@ -162,7 +162,7 @@ pub struct WorkerIdle {
 /// The queue was paused or resumed.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct SetPaused {
+pub(crate) struct SetPaused {
     /// The new state.
     pub is_paused: bool,
 }
@@ -170,7 +170,7 @@ pub struct SetPaused {
 /// The node starts or stops draining.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct SetNodeDraining {
+pub(crate) struct SetNodeDraining {
     /// The new state.
     pub is_draining: bool,
 }
@@ -178,7 +178,7 @@ pub struct SetNodeDraining {
 /// Requests what the queue runs and is about to start.
 #[derive(Message)]
 #[rtype(result = "QueueActivity")]
-pub struct ReportActivity;
+pub(crate) struct ReportActivity;
 
 /// Activity of a queue on this node.
 #[derive(Clone, Debug, Default)]
@@ -196,7 +196,7 @@ pub struct QueueActivity {
 /// Cancel this attempt, if it runs here.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct CancelAttempt {
+pub(crate) struct CancelAttempt {
     /// The job.
     pub job_id: JobId,
     /// The attempt.
@@ -208,7 +208,7 @@ pub struct CancelAttempt {
 /// Run this job, which is stored as running.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct RunJob {
+pub(crate) struct RunJob {
     /// The job.
     pub job: Arc<Job>,
     /// Held while the job runs.
@@ -220,7 +220,7 @@ pub struct RunJob {
 /// Interrupt this attempt, if it is running: another node has recovered the job.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct InterruptAttempt {
+pub(crate) struct InterruptAttempt {
     /// The attempt.
     pub attempt: AttemptKey,
 }
@@ -228,16 +228,16 @@ pub struct InterruptAttempt {
 /// Interrupt the running attempt.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Interrupt;
+pub(crate) struct Interrupt;
 
 /// Requests the state of the worker.
 #[derive(Message)]
 #[rtype(result = "WorkerState")]
-pub struct ReportState;
+pub(crate) struct ReportState;
 
 /// State of a worker.
 #[derive(Clone, Debug, MessageResponse)]
-pub struct WorkerState {
+pub(crate) struct WorkerState {
     /// The running attempt and its job type.
     pub running: Option<(AttemptKey, JobType)>,
     /// Attempts whose result is not stored yet.

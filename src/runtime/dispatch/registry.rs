@@ -43,7 +43,7 @@ use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Capacity of the mailbox: each message covers the changes of one commit.
-pub const MAILBOX_CAPACITY: usize = 4_096;
+pub(crate) const MAILBOX_CAPACITY: usize = 4_096;
 
 /// Delay before a failed read of storage is retried.
 const RETRY_DELAY: Duration = Duration::from_secs(1);

@@ -25,11 +25,11 @@ use crate::runtime::writer::completion_batcher::CompletionBatcher;
 use crate::runtime::writer::handle::WriterHandle;
 
 /// Capacity of the mailbox: one job to run, and stop signals.
-pub const MAILBOX_CAPACITY: usize = 16;
+pub(crate) const MAILBOX_CAPACITY: usize = 16;
 
 /// Dependencies of a worker.
 #[derive(Clone)]
-pub struct WorkerDeps {
+pub(crate) struct WorkerDeps {
     /// The dispatcher of its queue.
     pub queue: Recipient<WorkerIdle>,
     /// Its index among the workers of the queue.
@@ -47,7 +47,7 @@ pub struct WorkerDeps {
 }
 
 /// The actor.
-pub struct Worker {
+pub(crate) struct Worker {
     deps: WorkerDeps,
     current: Option<Running>,
     /// Attempts whose result is not stored yet.
@@ -64,7 +64,7 @@ struct Running {
 
 impl Worker {
     /// An idle worker.
-    pub fn new(deps: WorkerDeps) -> Self {
+    pub(crate) fn new(deps: WorkerDeps) -> Self {
         Self {
             deps,
             current: None,

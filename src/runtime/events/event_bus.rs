@@ -27,11 +27,11 @@ use crate::runtime::actor::mailbox::deliver_to;
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::monitoring::messages::TopicsSubscribed;
 
-pub use super::encoded_event::{Form, Published};
-pub use super::subscriber::StreamItem;
+pub(crate) use super::encoded_event::{Form, Published};
+pub(crate) use super::subscriber::StreamItem;
 
 /// Capacity of the mailbox: a message is the events of one commit.
-pub const MAILBOX_CAPACITY: usize = 1_024;
+pub(crate) const MAILBOX_CAPACITY: usize = 1_024;
 
 /// Interval at which the bus retries subscribers with a backlog.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -58,11 +58,11 @@ fn without_large_texts(event: Event) -> Event {
 
 /// Number of subscribers per topic, so that events without subscribers are not created.
 #[derive(Clone, Debug, Default)]
-pub struct EventInterest(Arc<[AtomicUsize; Topic::ALL.len()]>);
+pub(crate) struct EventInterest(Arc<[AtomicUsize; Topic::ALL.len()]>);
 
 impl EventInterest {
     /// `true` if the topic has subscribers.
-    pub fn is_any_in(&self, topic: Topic) -> bool {
+    pub(crate) fn is_any_in(&self, topic: Topic) -> bool {
         self.0[topic as usize].load(Ordering::Relaxed) > 0
     }
 

@@ -12,12 +12,7 @@ use crate::runtime::actor::supervisor::panic_text;
 
 type OnJobEvent = dyn Fn(JobEventKind, &Arc<Job>) + Send + Sync;
 
-/// A function that is called with each job event and the job after it, once both are committed.
-///
-/// It runs on the writer's thread, after the replies to the callers of the commit, and must return quickly. It receives the
-/// events of this node only, and a crash between commit and call loses them; a program that must not miss any reads the
-/// change feed. A job that was changed without reading its large texts ([`Job::is_brief`]: by a remote worker, the recovery of
-/// orphans or a bulk operation, or because they are larger than 32 KiB) comes without them.
+/// The function of `Builder::on_job_event`.
 #[derive(Clone)]
 pub struct JobHook(Arc<OnJobEvent>);
 

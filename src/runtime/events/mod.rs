@@ -1,7 +1,7 @@
 //! Events of committed changes and their subscribers.
 
 pub(crate) mod encoded_event;
-pub mod event_bus;
-pub mod hooks;
+pub(crate) mod event_bus;
+pub(crate) mod hooks;
 pub(crate) mod state_key;
 pub(crate) mod subscriber;

@@ -1,3 +1,3 @@
 //! Retention of finished jobs and of records.
 
-pub mod pruner;
+pub(crate) mod pruner;

@@ -18,7 +18,7 @@ use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change, MaintenanceChange};
 
 /// Capacity of the mailbox, which receives only the actor's own timer.
-pub const MAILBOX_CAPACITY: usize = 16;
+pub(crate) const MAILBOX_CAPACITY: usize = 16;
 
 /// Interval between two rounds.
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -55,7 +55,7 @@ pub struct Retention {
 
 /// Dependencies of the Pruner.
 #[derive(Clone)]
-pub struct PrunerDeps {
+pub(crate) struct PrunerDeps {
     /// Writes deletions.
     pub writer: WriterHandle,
     /// Retention by category.
@@ -206,13 +206,13 @@ struct Pruned {
 }
 
 /// The actor.
-pub struct Pruner {
+pub(crate) struct Pruner {
     deps: PrunerDeps,
 }
 
 impl Pruner {
     /// A Pruner whose first round follows soon after its start.
-    pub fn new(deps: PrunerDeps) -> Self {
+    pub(crate) fn new(deps: PrunerDeps) -> Self {
         Self { deps }
     }
 

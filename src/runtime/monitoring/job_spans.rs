@@ -16,7 +16,7 @@ use crate::domain::job::attempt::Attempt;
 use crate::domain::values::trace_context::{JobSpan, JobTrace, SamplingRatio, TraceParent};
 use crate::storage::change::{Applied, Change, Finished, Inserted, JobChange, RecurringChange};
 use crate::webhooks::client_spans::CallReporter;
-pub use crate::webhooks::client_spans::{CallReport, CallSubject, CallTarget};
+pub(crate) use crate::webhooks::client_spans::{CallReport, CallSubject, CallTarget};
 
 /// An event of a trace.
 #[derive(Clone, Debug)]

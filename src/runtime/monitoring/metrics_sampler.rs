@@ -24,7 +24,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::debug;
 
-pub use self::context::{SamplerContext, SamplerOptions};
+pub(crate) use self::context::SamplerContext;
+pub use self::context::SamplerOptions;
 use self::health_checker::{Checked, check};
 use self::queue_metrics::{total, with_timeout, with_workers};
 use self::server_health::ServerHealth;
@@ -41,7 +42,7 @@ use crate::runtime::events::event_bus::PublishState;
 use crate::storage::repository::RepositoryError;
 
 /// Capacity of the mailbox.
-pub const MAILBOX_CAPACITY: usize = 4_096;
+pub(crate) const MAILBOX_CAPACITY: usize = 4_096;
 
 /// Maximum age of system metrics that are requested.
 const FRESH: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
 //! Metrics, health and reports of what the runtime does.
 
 pub(crate) mod job_log;
-pub mod job_spans;
-pub mod messages;
-pub mod metrics_sampler;
+pub(crate) mod job_spans;
+pub(crate) mod messages;
+pub(crate) mod metrics_sampler;
 pub(crate) mod process_metrics;
-pub mod report_channel;
+pub(crate) mod report_channel;

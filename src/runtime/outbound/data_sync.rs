@@ -31,7 +31,7 @@ use crate::webhooks::delivery_request::{DeliveryRequest, post};
 use crate::webhooks::sync_payload::{batch, batch_id};
 
 /// Capacity of the mailbox, which receives only the actor's own timer.
-pub const MAILBOX_CAPACITY: usize = 16;
+pub(crate) const MAILBOX_CAPACITY: usize = 16;
 
 /// Maximum size of parameters and results of a batch, except for a single larger job.
 const MAX_BATCH_BYTES: u64 = 16 << 20;
@@ -41,7 +41,7 @@ const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
 /// Dependencies of a SyncSender.
 #[derive(Clone)]
-pub struct SyncSenderDeps {
+pub(crate) struct SyncSenderDeps {
     /// Reads the feed.
     pub repository: Arc<dyn JobRepository>,
     /// Writes the cursor.
@@ -172,7 +172,7 @@ impl SyncSenderDeps {
 }
 
 /// The actor.
-pub struct SyncSender {
+pub(crate) struct SyncSender {
     deps: SyncSenderDeps,
     /// Number of consecutive interrupted rounds.
     cuts: u32,
@@ -180,7 +180,7 @@ pub struct SyncSender {
 
 impl SyncSender {
     /// A sender that starts at once.
-    pub fn new(deps: SyncSenderDeps) -> Self {
+    pub(crate) fn new(deps: SyncSenderDeps) -> Self {
         Self { deps, cuts: 0 }
     }
 

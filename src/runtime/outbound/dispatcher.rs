@@ -44,7 +44,7 @@ use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::repository::JobRepository;
 
 /// Capacity of the mailbox.
-pub const MAILBOX_CAPACITY: usize = 4_096;
+pub(crate) const MAILBOX_CAPACITY: usize = 4_096;
 
 /// Interval of polls of storage, for changes by other nodes and for due retries.
 const TICK: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ const MAX_ALERTS: usize = 16;
 
 /// Dependencies of the WebhookDispatcher.
 #[derive(Clone)]
-pub struct WebhookDispatcherDeps {
+pub(crate) struct WebhookDispatcherDeps {
     /// Reads endpoints and deliveries.
     pub repository: Arc<dyn JobRepository>,
     /// Writes changes.
@@ -91,7 +91,7 @@ struct KeptSender {
 }
 
 /// The actor.
-pub struct WebhookDispatcher {
+pub(crate) struct WebhookDispatcher {
     deps: WebhookDispatcherDeps,
     senders: HashMap<EndpointId, KeptSender>,
     is_polling: bool,
@@ -105,7 +105,7 @@ pub struct WebhookDispatcher {
 
 impl WebhookDispatcher {
     /// A dispatcher without endpoints.
-    pub fn new(deps: WebhookDispatcherDeps) -> Self {
+    pub(crate) fn new(deps: WebhookDispatcherDeps) -> Self {
         Self {
             deps,
             senders: HashMap::new(),

@@ -55,7 +55,7 @@ pub fn id_of(name: &str) -> EndpointId {
 
 /// Endpoints of this node's configuration.
 #[derive(Clone, Debug)]
-pub struct NodeEndpoints {
+pub(crate) struct NodeEndpoints {
     /// This node.
     pub node: NodeId,
     /// The configured endpoints.
@@ -66,7 +66,7 @@ pub struct NodeEndpoints {
 
 impl NodeEndpoints {
     /// The endpoints of these options.
-    pub fn of(options: &DeliveryOptions, node: NodeId) -> Self {
+    pub(crate) fn of(options: &DeliveryOptions, node: NodeId) -> Self {
         Self {
             node,
             configured: options.endpoints.clone().into(),
@@ -79,7 +79,7 @@ impl NodeEndpoints {
     }
 
     /// `true` if endpoints of this node's configuration are missing in storage, or were retired while it was away.
-    pub fn is_any_lost(&self, stored: &[StoredEndpoint]) -> bool {
+    pub(crate) fn is_any_lost(&self, stored: &[StoredEndpoint]) -> bool {
         self.names().any(|id| {
             let known = stored.iter().find(|stored| stored.endpoint.id == id);
             known.is_none_or(|known| known.endpoint.events.is_empty())
@@ -87,7 +87,7 @@ impl NodeEndpoints {
     }
 
     /// `true` if the stored nodes of the endpoints are out of date.
-    pub fn is_review_due(&self, stored: &[StoredEndpoint], now: DateTime<Utc>) -> bool {
+    pub(crate) fn is_review_due(&self, stored: &[StoredEndpoint], now: DateTime<Utc>) -> bool {
         let names: HashSet<EndpointId> = self.names().collect();
         let configured = stored
             .iter()
@@ -106,7 +106,7 @@ impl NodeEndpoints {
 
     /// Stores which endpoints this node configures, and removes those that no live node has configured for the grace
     /// period.
-    pub async fn review(&self, writer: &WriterHandle) -> Result<(), WriteError> {
+    pub(crate) async fn review(&self, writer: &WriterHandle) -> Result<(), WriteError> {
         let review = Change::Webhook(WebhookChange::Review(ReviewEndpoints {
             node: self.node,
             names: self.names().collect(),
@@ -144,7 +144,7 @@ impl NodeEndpoints {
 
     /// Stores the configured endpoints with this node, and fills the cache with all endpoints. Nodes that start at
     /// the same time do the same. Endpoints of other nodes' configurations remain unchanged.
-    pub async fn store(
+    pub(crate) async fn store(
         &self,
         repository: &dyn JobRepository,
         writer: &WriterHandle,

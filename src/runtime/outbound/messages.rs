@@ -32,19 +32,19 @@ impl OutboxUpdate {
 /// delivery is stored.
 #[derive(Message)]
 #[rtype(result = "Vec<Recipient<ReleaseEndpoint>>")]
-pub struct DrainDeliveries;
+pub(crate) struct DrainDeliveries;
 
 /// To a sender: the endpoint may have due deliveries.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct PollDeliveries;
+pub(crate) struct PollDeliveries;
 
 /// To a sender: the endpoint was changed, or is assigned to this node again.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct RefreshEndpoint;
+pub(crate) struct RefreshEndpoint;
 
 /// To a sender: the endpoint is no longer assigned to this node.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct ReleaseEndpoint;
+pub(crate) struct ReleaseEndpoint;

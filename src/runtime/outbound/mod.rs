@@ -1,12 +1,12 @@
 //! Webhooks and data sync. They run on a thread of their own, at a lower priority than jobs, and finish their
 //! deliveries before the server stops.
 
-pub mod data_sync;
-pub mod dispatcher;
-pub mod endpoint_sync;
-pub mod messages;
-pub mod options;
-pub mod sender;
+pub(crate) mod data_sync;
+pub(crate) mod dispatcher;
+pub(crate) mod endpoint_sync;
+pub(crate) mod messages;
+pub(crate) mod options;
+pub(crate) mod sender;
 pub(crate) mod throttle;
 
 use std::sync::Arc;

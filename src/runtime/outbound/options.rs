@@ -143,7 +143,7 @@ impl From<EndpointAddress> for Arc<str> {
 }
 
 /// A test message for an endpoint, with its `webhook-id`.
-pub fn test_posting(id: EndpointId, now: DateTime<Utc>, message_id: JobId) -> (String, OutboxMessage) {
+pub(crate) fn test_posting(id: EndpointId, now: DateTime<Utc>, message_id: JobId) -> (String, OutboxMessage) {
     let message = test_message(id, now, message_id.as_uuid());
     let webhook_id = message.webhook_id();
     let posting = OutboxMessage {

@@ -32,7 +32,7 @@ use crate::storage::repository::JobRepository;
 use crate::webhooks::delivery_request::deliver;
 
 /// Capacity of the mailbox, whose messages only state that something has changed.
-pub const MAILBOX_CAPACITY: usize = 64;
+pub(crate) const MAILBOX_CAPACITY: usize = 64;
 
 /// Number of deliveries per read.
 const READ_SIZE: usize = 256;
@@ -43,7 +43,7 @@ const THROTTLE_DELAY: Duration = Duration::from_millis(10);
 
 /// Dependencies of a WebhookSender.
 #[derive(Clone)]
-pub struct WebhookSenderDeps {
+pub(crate) struct WebhookSenderDeps {
     /// Reads deliveries.
     pub repository: Arc<dyn JobRepository>,
     /// Writes outcomes.
@@ -63,7 +63,7 @@ pub struct WebhookSenderDeps {
 }
 
 /// The actor.
-pub struct WebhookSender {
+pub(crate) struct WebhookSender {
     deps: WebhookSenderDeps,
     endpoint: Arc<Endpoint>,
     /// Deliveries in memory, in any state.
@@ -90,7 +90,7 @@ pub struct WebhookSender {
 
 impl WebhookSender {
     /// An idle sender.
-    pub fn new(deps: WebhookSenderDeps, endpoint: Arc<Endpoint>) -> Self {
+    pub(crate) fn new(deps: WebhookSenderDeps, endpoint: Arc<Endpoint>) -> Self {
         Self {
             deps,
             failing_since: endpoint.failing_since,

@@ -75,7 +75,7 @@ impl CommitLoad {
 
 /// Rate limit of deliveries. Cheap to clone; clones share it.
 #[derive(Clone, Debug)]
-pub struct DeliveryThrottle(Arc<Mutex<State>>);
+pub(crate) struct DeliveryThrottle(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {

@@ -13,7 +13,7 @@ use crate::runtime::actor::clock::Clock;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Queues with due jobs, each with the types of its pending jobs.
-pub type TypesByQueue = HashMap<QueueName, Vec<JobType>>;
+pub(crate) type TypesByQueue = HashMap<QueueName, Vec<JobType>>;
 
 /// The latest reading. Cheap to clone.
 #[derive(Clone)]

@@ -5,15 +5,15 @@
 
 mod attempt_ages;
 mod complete;
-pub mod due_types;
+pub(crate) mod due_types;
 mod error;
 mod heartbeat;
-pub mod job_waiters;
+pub(crate) mod job_waiters;
 mod lease;
 mod operations;
 
-pub use self::complete::ReportedOutcome;
-pub use self::error::RemoteWorkerError;
-pub use self::heartbeat::{HeartbeatResponse, ReportedJob};
-pub use self::lease::{LeaseMemory, LeaseRequest, LeaseRoom, LeasedJobs};
-pub use self::operations::{RemoteWorkers, RemoteWorkersDeps};
+pub(crate) use self::complete::ReportedOutcome;
+pub(crate) use self::error::RemoteWorkerError;
+pub(crate) use self::heartbeat::{HeartbeatResponse, ReportedJob};
+pub(crate) use self::lease::{LeaseMemory, LeaseRequest, LeaseRoom, LeasedJobs};
+pub(crate) use self::operations::{RemoteWorkers, RemoteWorkersDeps};

@@ -24,7 +24,7 @@ use crate::storage::change::{Applied, Change, JobChange, WebhookChange};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Capacity of the mailbox, which receives only the actor's own timers.
-pub const MAILBOX_CAPACITY: usize = 16;
+pub(crate) const MAILBOX_CAPACITY: usize = 16;
 
 /// Interval of the comparison of the clocks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ const BATCH: u32 = 200;
 
 /// Dependencies of the ClockWatch.
 #[derive(Clone)]
-pub struct ClockWatchDeps {
+pub(crate) struct ClockWatchDeps {
     /// Reads due times.
     pub repository: Arc<dyn JobRepository>,
     /// Writes due times.
@@ -146,7 +146,7 @@ impl Check {
 }
 
 /// The actor.
-pub struct ClockWatch {
+pub(crate) struct ClockWatch {
     deps: ClockWatchDeps,
     /// Difference between the time of day and the steady clock at the last comparison.
     offset: Option<TimeDelta>,
@@ -160,7 +160,7 @@ pub struct ClockWatch {
 
 impl ClockWatch {
     /// A ClockWatch that checks storage when it starts.
-    pub fn new(deps: ClockWatchDeps) -> Self {
+    pub(crate) fn new(deps: ClockWatchDeps) -> Self {
         Self {
             deps,
             offset: None,

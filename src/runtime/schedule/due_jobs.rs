@@ -23,7 +23,7 @@ use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::storage::repository::JobRepository;
 
 /// Capacity of the mailbox: a message contains the due times of one commit.
-pub const MAILBOX_CAPACITY: usize = 1_024;
+pub(crate) const MAILBOX_CAPACITY: usize = 1_024;
 
 /// Maximum sleep: the system clock may be set meanwhile.
 const MAX_SLEEP: Duration = Duration::from_secs(5);
@@ -36,7 +36,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Dependencies of the Scheduler.
 #[derive(Clone)]
-pub struct SchedulerDeps {
+pub(crate) struct SchedulerDeps {
     /// Reads due times.
     pub repository: Arc<dyn JobRepository>,
     /// The time of day.
@@ -46,7 +46,7 @@ pub struct SchedulerDeps {
 }
 
 /// The actor.
-pub struct Scheduler {
+pub(crate) struct Scheduler {
     deps: SchedulerDeps,
     next: HashMap<QueueName, DateTime<Utc>>,
     timer: Option<(DateTime<Utc>, SpawnHandle)>,
@@ -58,7 +58,7 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// A Scheduler that reads due times from storage when it starts.
-    pub fn new(deps: SchedulerDeps) -> Self {
+    pub(crate) fn new(deps: SchedulerDeps) -> Self {
         Self {
             deps,
             next: HashMap::new(),

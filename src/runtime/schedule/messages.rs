@@ -16,7 +16,7 @@ pub struct ScheduleWakeup {
 /// Messages may have been missed: read the next due times from storage.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct ResyncDueTimes;
+pub(crate) struct ResyncDueTimes;
 
 /// Recurring jobs were created, changed or deleted, or an occurrence has finished.
 #[derive(Message)]
@@ -26,4 +26,4 @@ pub struct RecurringChanged;
 /// The node is about to leave: give up leadership and stop requesting it. The response follows the last request.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct StopLeading;
+pub(crate) struct StopLeading;

@@ -1,6 +1,6 @@
 //! Due times of delayed and recurring jobs.
 
-pub mod clock_watch;
-pub mod due_jobs;
-pub mod messages;
-pub mod recurring_jobs;
+pub(crate) mod clock_watch;
+pub(crate) mod due_jobs;
+pub(crate) mod messages;
+pub(crate) mod recurring_jobs;

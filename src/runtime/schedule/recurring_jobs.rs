@@ -20,7 +20,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, 
 use chrono::{DateTime, TimeDelta, Utc};
 use tracing::{info, warn};
 
-pub use self::round::RecurringSchedulerDeps;
+pub(crate) use self::round::RecurringSchedulerDeps;
 use self::round::Round;
 use super::messages::{RecurringChanged, StopLeading};
 use crate::domain::cluster::leadership::FencingToken;
@@ -30,7 +30,7 @@ use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::cluster::renewal_interval::renewal_interval;
 
 /// Capacity of the mailbox.
-pub const MAILBOX_CAPACITY: usize = 1_024;
+pub(crate) const MAILBOX_CAPACITY: usize = 1_024;
 
 /// Interval of the check of all recurring jobs against the time of day.
 const CHECK_INTERVAL: Duration = Duration::from_secs(60);
@@ -67,7 +67,7 @@ impl Checked {
 }
 
 /// The actor.
-pub struct RecurringScheduler {
+pub(crate) struct RecurringScheduler {
     deps: RecurringSchedulerDeps,
     token: Option<FencingToken>,
     timer: Option<SpawnHandle>,
@@ -81,7 +81,7 @@ pub struct RecurringScheduler {
 
 impl RecurringScheduler {
     /// A RecurringScheduler that requests leadership when it starts.
-    pub fn new(deps: RecurringSchedulerDeps) -> Self {
+    pub(crate) fn new(deps: RecurringSchedulerDeps) -> Self {
         Self {
             deps,
             token: None,

@@ -21,7 +21,7 @@ type CompletionResult = Result<ChangeResult, WriteError>;
 
 /// Sends the completions of workers that share a thread. Cheap to clone.
 #[derive(Clone)]
-pub struct CompletionBatcher {
+pub(crate) struct CompletionBatcher {
     writer: WriterHandle,
     waiting: Arc<Mutex<Vec<Completion>>>,
 }
@@ -35,7 +35,7 @@ struct Completion {
 
 impl CompletionBatcher {
     /// A batcher for this writer.
-    pub fn new(writer: WriterHandle) -> Self {
+    pub(crate) fn new(writer: WriterHandle) -> Self {
         Self {
             writer,
             waiting: Arc::default(),
@@ -44,7 +44,7 @@ impl CompletionBatcher {
 
     /// Writes a finished attempt and the job after it, ahead of all messages of later turns. The future resolves when they
     /// are durable. Must be called on an actix arbiter.
-    pub fn write(&self, job: Job, attempt: Attempt) -> impl Future<Output = CompletionResult> + use<> {
+    pub(crate) fn write(&self, job: Job, attempt: Attempt) -> impl Future<Output = CompletionResult> + use<> {
         let (reply, replied) = oneshot::channel();
         let is_first = {
             // Consistent after a panic: only whole values are added.

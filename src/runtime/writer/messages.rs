@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use super::error::WriteError;
 use crate::storage::change::Change;
 use crate::storage::commit::AuditEntry;
-pub use crate::storage::commit::ChangeResult;
+pub(crate) use crate::storage::commit::ChangeResult;
 
 /// Receives the results of a write, in the order of its changes.
 pub(crate) type WriteReply = oneshot::Sender<Result<Vec<ChangeResult>, WriteError>>;

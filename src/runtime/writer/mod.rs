@@ -2,12 +2,12 @@
 
 pub(crate) mod after_commit;
 pub(crate) mod commit_effects;
-pub mod commit_stats;
-pub mod completion_batcher;
-pub mod endpoint_cache;
-pub mod error;
-pub mod group_commit;
-pub mod handle;
-pub mod limits;
-pub mod messages;
+pub(crate) mod commit_stats;
+pub(crate) mod completion_batcher;
+pub(crate) mod endpoint_cache;
+pub(crate) mod error;
+pub(crate) mod group_commit;
+pub(crate) mod handle;
+pub(crate) mod limits;
+pub(crate) mod messages;
 pub(crate) mod outbox;

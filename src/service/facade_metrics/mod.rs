@@ -1,9 +1,9 @@
 //! Metrics of the facades, for export. Recording never blocks.
 
-pub mod clients;
-pub mod connections;
-pub mod operations;
-pub mod requests;
+pub(crate) mod clients;
+pub(crate) mod connections;
+pub(crate) mod operations;
+pub(crate) mod requests;
 
 use self::clients::Clients;
 use self::connections::HttpConnections;

@@ -25,7 +25,7 @@ const TRIES: usize = 8;
 
 /// A job after a change, with its history.
 #[derive(Clone, Debug)]
-pub struct ChangedJob {
+pub(crate) struct ChangedJob {
     /// The job, with its large texts unless it was deleted concurrently.
     pub job: Arc<Job>,
     /// Its attempts, oldest first; a running one is the last.
@@ -38,7 +38,7 @@ pub struct ChangedJob {
 
 impl ChangedJob {
     /// A new job.
-    pub fn new(job: &Arc<Job>) -> Self {
+    pub(crate) fn new(job: &Arc<Job>) -> Self {
         Self {
             job: Arc::clone(job),
             attempts: Vec::new(),
@@ -61,7 +61,7 @@ impl Jobs {
     /// A changed job with its large texts and its history, for the response to its change. Callers without the read scope
     /// receive the job as it was changed, which may be brief, without its history; so do others if it can't be read now,
     /// because the change took effect.
-    pub async fn changed(&self, caller: &Caller, job: &Arc<Job>) -> Result<ChangedJob, ServiceError> {
+    pub(crate) async fn changed(&self, caller: &Caller, job: &Arc<Job>) -> Result<ChangedJob, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
         if !caller.may(Scope::Read) {
             // The response has ids and statuses only.

@@ -36,7 +36,7 @@ pub struct JobDetail {
     /// Warnings for the caller: that the job type has no handler.
     pub warnings: Vec<String>,
     /// Held while a large job is in memory.
-    pub permit: Option<TextPermit>,
+    pub(crate) _permit: Option<TextPermit>,
 }
 
 /// A page of jobs.
@@ -77,7 +77,7 @@ impl Jobs {
     }
 
     /// A page of jobs, and whether more follow.
-    pub async fn page(
+    pub(crate) async fn page(
         &self,
         caller: &Caller,
         filter: &JobFilter,
@@ -144,14 +144,14 @@ impl Jobs {
     }
 
     /// Those of these jobs that exist; large texts may be missing.
-    pub async fn in_brief(&self, caller: &Caller, ids: &[JobId]) -> Result<Vec<Arc<Job>>, ServiceError> {
+    pub(crate) async fn in_brief(&self, caller: &Caller, ids: &[JobId]) -> Result<Vec<Arc<Job>>, ServiceError> {
         caller.require(Scope::Read)?;
         let read = async { Ok(self.repository.jobs_in_brief(ids).await?) };
         ReadLane::of(caller).scope(read).await
     }
 
     /// A large text of each of these jobs that has one.
-    pub async fn texts(
+    pub(crate) async fn texts(
         &self,
         caller: &Caller,
         text: JobText,
@@ -163,7 +163,12 @@ impl Jobs {
     }
 
     /// Size of these texts, in bytes.
-    pub async fn size_of_texts(&self, caller: &Caller, text: JobText, ids: &[JobId]) -> Result<u64, ServiceError> {
+    pub(crate) async fn size_of_texts(
+        &self,
+        caller: &Caller,
+        text: JobText,
+        ids: &[JobId],
+    ) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
         let read = async { Ok(self.repository.size_of(StoredTexts::OfJobs(text, ids)).await?) };
         ReadLane::of(caller).scope(read).await
@@ -188,14 +193,14 @@ impl Jobs {
                 attempts,
                 reports,
                 workers,
-                permit,
+                _permit: permit,
             })
         };
         ReadLane::of(caller).scope(read).await
     }
 
     /// Revision of a job, for a caller that changes it.
-    pub async fn revision(&self, caller: &Caller, id: JobId) -> Result<u32, ServiceError> {
+    pub(crate) async fn revision(&self, caller: &Caller, id: JobId) -> Result<u32, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
         let read = async { Ok(self.read_matching(id, None).await?.revision) };
         ReadLane::of(caller).scope(read).await
@@ -217,7 +222,7 @@ impl Jobs {
     }
 
     /// Reports of a job's attempts.
-    pub async fn reports(&self, caller: &Caller, id: JobId) -> Result<JobReports, ServiceError> {
+    pub(crate) async fn reports(&self, caller: &Caller, id: JobId) -> Result<JobReports, ServiceError> {
         caller.require(Scope::Read)?;
         Ok(self.repository.reports(id).await?)
     }
@@ -248,7 +253,7 @@ impl Jobs {
 
     /// The finished attempts of these jobs, for a caller that was allowed to read the jobs: see
     /// [`JobSummary::history`].
-    pub async fn ended_attempts(
+    pub(crate) async fn ended_attempts(
         &self,
         caller: &Caller,
         ids: &[JobId],

@@ -29,6 +29,8 @@ pub struct Jobs {
 
 impl Jobs {
     /// Use cases over this storage and this runtime.
+    // For benchmarks; programs have those of their server.
+    #[doc(hidden)]
     pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle, limits: Arc<JobLimits>) -> Self {
         let admission = Arc::new(JobAdmission::new(
             Arc::clone(&repository),
@@ -58,7 +60,7 @@ impl Jobs {
 
     /// Sets the scheduler of expensive reads.
     #[must_use]
-    pub fn with_expensive_reads(self, reads: ExpensiveReads) -> Self {
+    pub(crate) fn with_expensive_reads(self, reads: ExpensiveReads) -> Self {
         Self { reads, ..self }
     }
 
@@ -69,7 +71,7 @@ impl Jobs {
 
     /// Enables or disables the audit log.
     #[must_use]
-    pub fn audited(self, is_kept: bool) -> Self {
+    pub(crate) fn audited(self, is_kept: bool) -> Self {
         Self {
             audit: AuditWriter::new(self.runtime.clone(), is_kept),
             recurring: self.recurring.audited(is_kept),
@@ -78,12 +80,12 @@ impl Jobs {
     }
 
     /// The limits and defaults of this server.
-    pub fn limits(&self) -> &JobLimits {
+    pub(crate) fn limits(&self) -> &JobLimits {
         &self.limits
     }
 
     /// Warnings for the caller: that the job type has no handler.
-    pub async fn warnings(&self, job: &Job) -> Vec<String> {
+    pub(crate) async fn warnings(&self, job: &Job) -> Vec<String> {
         self.runtime.handled.warnings(job).await
     }
 }

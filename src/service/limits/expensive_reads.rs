@@ -17,7 +17,7 @@ use crate::storage::held::holding;
 use crate::storage::repository::RepositoryError;
 
 /// Cost of an expensive read, in requests of its caller's rate limit.
-pub const COST: u32 = 10;
+pub(crate) const COST: u32 = 10;
 /// Maximum suggested delay before a retry.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -44,7 +44,7 @@ impl Default for ReadLimits {
 
 /// The expensive reads of a server. Clones share the limits.
 #[derive(Clone)]
-pub struct ExpensiveReads {
+pub(crate) struct ExpensiveReads {
     limits: ReadLimits,
     line: CallerLine,
 }
@@ -66,7 +66,7 @@ pub(crate) enum Charge {
 
 impl ExpensiveReads {
     /// Reads with these limits.
-    pub fn new(limits: ReadLimits) -> Self {
+    pub(crate) fn new(limits: ReadLimits) -> Self {
         Self {
             limits,
             line: CallerLine::new(limits.running_max, limits.waiting_max),

@@ -18,9 +18,9 @@ use crate::service::error::ServiceError;
 /// Maximum nesting depth of parameters, which common JSON parsers support.
 const PARAMETERS_DEPTH_MAX: usize = 64;
 /// Maximum number of retries of a job.
-pub const MAX_RETRIES_MAX: u32 = 1_000;
+pub(crate) const MAX_RETRIES_MAX: u32 = 1_000;
 /// Maximum number of retry intervals.
-pub const RETRY_INTERVALS_MAX: usize = 100;
+pub(crate) const RETRY_INTERVALS_MAX: usize = 100;
 
 /// Treatment of jobs with an unconfigured type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl JobLimits {
 type Finding = (&'static str, String);
 
 /// Validates a start time. A delay is not negative, and at most ten years.
-pub fn check_due(due: Option<Due>) -> Option<Finding> {
+pub(crate) fn check_due(due: Option<Due>) -> Option<Finding> {
     match due {
         Some(Due::After(delay)) => check_span("delay", Some(delay), true),
         Some(Due::At(time)) if !(1..=9999).contains(&time.year()) => {

@@ -39,7 +39,7 @@ pub(crate) struct LargeTexts {
 
 /// A permit to hold large texts, until its last clone is dropped.
 #[derive(Clone, Debug)]
-pub struct TextPermit(#[expect(dead_code, reason = "it is held, not read")] Arc<Place>);
+pub(crate) struct TextPermit(#[expect(dead_code, reason = "it is held, not read")] Arc<Place>);
 
 impl Default for LargeTexts {
     fn default() -> Self {

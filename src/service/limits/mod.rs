@@ -2,11 +2,11 @@
 
 pub(crate) mod caller_limits;
 mod charge;
-pub mod expensive_reads;
+pub(crate) mod expensive_reads;
 pub(crate) mod job_admission;
-pub mod job_limits;
+pub(crate) mod job_limits;
 pub(crate) mod known_queues;
-pub mod large_texts;
+pub(crate) mod large_texts;
 pub(crate) mod read_cost;
 pub(crate) mod turns;
 

@@ -49,7 +49,7 @@ impl Recurring {
     }
 
     /// The recurring job with this key, if any, for a caller that changes it.
-    pub async fn find_by_key(
+    pub(crate) async fn find_by_key(
         &self,
         caller: &Caller,
         key: &RecurringKey,

@@ -73,7 +73,7 @@ impl Recurring {
 
     /// Enables or disables the audit log.
     #[must_use]
-    pub fn audited(self, is_kept: bool) -> Self {
+    pub(crate) fn audited(self, is_kept: bool) -> Self {
         Self {
             audit: AuditWriter::new(self.runtime.clone(), is_kept),
             ..self
@@ -127,7 +127,7 @@ impl Recurring {
     }
 
     /// Warnings for the caller: that the job type has no handler.
-    pub async fn warnings(&self, recurring: &RecurringJob) -> Vec<String> {
+    pub(crate) async fn warnings(&self, recurring: &RecurringJob) -> Vec<String> {
         if !recurring.is_enabled {
             return Vec::new();
         }
@@ -138,7 +138,7 @@ impl Recurring {
     }
 
     /// Size of the parameters of a page, in bytes.
-    pub async fn size(&self, caller: &Caller, page: RecurringPage) -> Result<u64, ServiceError> {
+    pub(crate) async fn size(&self, caller: &Caller, page: RecurringPage) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
         Ok(self.repository.size_of(StoredTexts::OfRecurring(page)).await?)
     }
@@ -163,7 +163,11 @@ impl Recurring {
 
     /// One recurring job, for a caller that changes it. Facades reduce it to ids and statuses for callers without the
     /// read scope.
-    pub async fn get_of_change(&self, caller: &Caller, id: RecurringId) -> Result<Arc<RecurringJob>, ServiceError> {
+    pub(crate) async fn get_of_change(
+        &self,
+        caller: &Caller,
+        id: RecurringId,
+    ) -> Result<Arc<RecurringJob>, ServiceError> {
         caller.require_any(&[Scope::Write, Scope::Read])?;
         self.read(id).await
     }

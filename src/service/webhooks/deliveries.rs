@@ -21,7 +21,7 @@ const REDELIVER_STEP: u32 = 1_000;
 
 /// A page of an endpoint's deliveries.
 #[derive(Clone, Debug)]
-pub struct DeliveryList {
+pub(crate) struct DeliveryList {
     /// The deliveries, newest first.
     pub deliveries: Vec<Delivery>,
     /// True if older ones follow.
@@ -30,7 +30,7 @@ pub struct DeliveryList {
 
 impl Webhooks {
     /// Sends a test message to an endpoint and returns its `webhook-id`.
-    pub async fn test(&self, caller: &Caller, id: EndpointId) -> Result<String, ServiceError> {
+    pub(crate) async fn test(&self, caller: &Caller, id: EndpointId) -> Result<String, ServiceError> {
         caller.require(Scope::Admin)?;
         self.clients()?;
         let endpoint = self.matching(id, None).await?;
@@ -50,7 +50,7 @@ impl Webhooks {
     }
 
     /// A page of an endpoint's deliveries, newest first.
-    pub async fn deliveries(
+    pub(crate) async fn deliveries(
         &self,
         caller: &Caller,
         id: EndpointId,
@@ -70,7 +70,7 @@ impl Webhooks {
     }
 
     /// Size of the bodies of a page of deliveries, in bytes.
-    pub async fn size_of_deliveries(
+    pub(crate) async fn size_of_deliveries(
         &self,
         caller: &Caller,
         id: EndpointId,
@@ -81,7 +81,7 @@ impl Webhooks {
     }
 
     /// One delivery.
-    pub async fn delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
+    pub(crate) async fn delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
         // It contains the payload about jobs.
         caller.require(Scope::Read)?;
         self.read_delivery(id).await
@@ -93,7 +93,7 @@ impl Webhooks {
     }
 
     /// Requeues a delivery in any status; a pending one keeps waiting.
-    pub async fn redeliver(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
+    pub(crate) async fn redeliver(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery, ServiceError> {
         caller.require(Scope::Admin)?;
         let delivery = self.read_delivery(id).await?;
         // A delivery of a deleted endpoint can't be sent.
@@ -122,7 +122,7 @@ impl Webhooks {
     }
 
     /// Requeues all failed deliveries of an endpoint whose event is not older than `since`; returns their number.
-    pub async fn redeliver_failed(
+    pub(crate) async fn redeliver_failed(
         &self,
         caller: &Caller,
         id: EndpointId,

@@ -25,9 +25,9 @@ use crate::storage::query::StoredEndpoint;
 use crate::storage::repository::JobRepository;
 
 /// Default maximum number of retries of a delivery.
-pub const MAX_RETRIES_DEFAULT: u32 = 3;
+pub(crate) const MAX_RETRIES_DEFAULT: u32 = 3;
 /// Default delay before the first retry of a delivery.
-pub const RETRY_DELAY_DEFAULT: TimeSpan = TimeSpan::from_secs(30);
+pub(crate) const RETRY_DELAY_DEFAULT: TimeSpan = TimeSpan::from_secs(30);
 /// Maximum number of tries of a change with concurrent changes.
 const TRIES: usize = 8;
 /// Maximum number of endpoints: every commit evaluates each of them.
@@ -35,7 +35,7 @@ const ENDPOINTS_MAX: usize = 1_000;
 
 /// A new endpoint as requested.
 #[derive(Clone, Debug)]
-pub struct EndpointDraft {
+pub(crate) struct EndpointDraft {
     /// Display name; the URL by default.
     pub name: Option<String>,
     /// URL.
@@ -52,7 +52,7 @@ pub struct EndpointDraft {
 
 /// New values for an endpoint; `None` keeps the current value.
 #[derive(Clone, Debug, Default)]
-pub struct EndpointPatch {
+pub(crate) struct EndpointPatch {
     /// Display name.
     pub name: Option<String>,
     /// URL.
@@ -67,7 +67,7 @@ pub struct EndpointPatch {
 
 /// An endpoint with its owner.
 #[derive(Clone, Debug)]
-pub struct EndpointView {
+pub(crate) struct EndpointView {
     /// The endpoint.
     pub endpoint: Arc<Endpoint>,
     /// The node that sends its deliveries.
@@ -78,7 +78,7 @@ pub struct EndpointView {
 
 /// Use cases of webhook endpoints.
 #[derive(Clone)]
-pub struct Webhooks {
+pub(crate) struct Webhooks {
     pub(super) repository: Arc<dyn JobRepository>,
     pub(super) runtime: RuntimeHandle,
     pub(super) audit: AuditWriter,
@@ -88,7 +88,7 @@ pub struct Webhooks {
 
 impl Webhooks {
     /// Use cases over this storage and this runtime.
-    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
+    pub(crate) fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self {
             repository,
             audit: AuditWriter::new(runtime.clone(), false),
@@ -99,7 +99,7 @@ impl Webhooks {
 
     /// Enables or disables the audit log.
     #[must_use]
-    pub fn audited(self, is_kept: bool) -> Self {
+    pub(crate) fn audited(self, is_kept: bool) -> Self {
         Self {
             audit: AuditWriter::new(self.runtime.clone(), is_kept),
             ..self
@@ -107,7 +107,7 @@ impl Webhooks {
     }
 
     /// All endpoints, oldest first.
-    pub async fn list(&self, caller: &Caller) -> Result<Vec<EndpointView>, ServiceError> {
+    pub(crate) async fn list(&self, caller: &Caller) -> Result<Vec<EndpointView>, ServiceError> {
         caller.require_any(&[Scope::Read, Scope::Admin])?;
         let mut stored = self.repository.endpoints().await?;
         stored.sort_by_key(|stored| (stored.endpoint.created_at, stored.endpoint.id));
@@ -115,7 +115,7 @@ impl Webhooks {
     }
 
     /// One endpoint.
-    pub async fn get(&self, caller: &Caller, id: EndpointId) -> Result<EndpointView, ServiceError> {
+    pub(crate) async fn get(&self, caller: &Caller, id: EndpointId) -> Result<EndpointView, ServiceError> {
         caller.require_any(&[Scope::Read, Scope::Admin])?;
         Ok(view(self.read(id).await?))
     }
@@ -127,7 +127,7 @@ impl Webhooks {
     }
 
     /// Creates an endpoint. Its secret is only returned here.
-    pub async fn create(&self, caller: &Caller, draft: EndpointDraft) -> Result<Arc<Endpoint>, ServiceError> {
+    pub(crate) async fn create(&self, caller: &Caller, draft: EndpointDraft) -> Result<Arc<Endpoint>, ServiceError> {
         caller.require(Scope::Admin)?;
         let clients = self.clients()?;
         let EndpointDraft {
@@ -178,7 +178,7 @@ impl Webhooks {
     }
 
     /// Changes an endpoint that was created over the API.
-    pub async fn change(
+    pub(crate) async fn change(
         &self,
         caller: &Caller,
         id: EndpointId,
@@ -216,7 +216,7 @@ impl Webhooks {
     }
 
     /// Enables or disables an endpoint. Pending deliveries of a disabled endpoint keep waiting.
-    pub async fn set_enabled(
+    pub(crate) async fn set_enabled(
         &self,
         caller: &Caller,
         id: EndpointId,
@@ -240,7 +240,7 @@ impl Webhooks {
 
     /// Replaces the secret of an endpoint; for `overlap` its deliveries are signed with both. The new secret is only
     /// returned here.
-    pub async fn rotate(
+    pub(crate) async fn rotate(
         &self,
         caller: &Caller,
         id: EndpointId,
@@ -291,7 +291,12 @@ impl Webhooks {
     }
 
     /// Deletes an endpoint that no live node's configuration contains, with its pending deliveries.
-    pub async fn delete(&self, caller: &Caller, id: EndpointId, if_match: Option<u32>) -> Result<(), ServiceError> {
+    pub(crate) async fn delete(
+        &self,
+        caller: &Caller,
+        id: EndpointId,
+        if_match: Option<u32>,
+    ) -> Result<(), ServiceError> {
         caller.require(Scope::Admin)?;
         for _ in 0..TRIES {
             let stored = self.read(id).await?;

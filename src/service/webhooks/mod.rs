@@ -4,7 +4,7 @@ mod checks;
 mod deliveries;
 mod endpoints;
 
-pub use self::deliveries::DeliveryList;
-pub use self::endpoints::{
+pub(crate) use self::deliveries::DeliveryList;
+pub(crate) use self::endpoints::{
     EndpointDraft, EndpointPatch, EndpointView, MAX_RETRIES_DEFAULT, RETRY_DELAY_DEFAULT, Webhooks,
 };

@@ -15,9 +15,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use self::access_cache::WorkerAccesses;
-pub use self::registration::JOBS_MAX;
+pub(crate) use self::registration::JOBS_MAX;
 use self::registration::Registrations;
-pub use self::reported_end::{Finished, ReportedEnd};
+pub(crate) use self::reported_end::{Finished, ReportedEnd};
 use self::reported_end::{attempt_of, wait_of};
 use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::{ServiceError, reserved_types};
@@ -31,24 +31,24 @@ use crate::domain::values::name::JobType;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_context::TraceParent;
 use crate::runtime::RuntimeHandle;
-pub use crate::runtime::remote_workers::HeartbeatResponse;
-pub use crate::runtime::remote_workers::{LeaseMemory, LeaseRoom};
+pub(crate) use crate::runtime::remote_workers::HeartbeatResponse;
+pub(crate) use crate::runtime::remote_workers::{LeaseMemory, LeaseRoom};
 use crate::runtime::remote_workers::{LeaseRequest, LeasedJobs, RemoteWorkerError, ReportedJob, ReportedOutcome};
 use crate::storage::change::{Applied, Change, WorkerChange};
 use crate::storage::query::{StoredTexts, StoredWorker, WorkerPage};
 use crate::storage::repository::JobRepository;
 
 /// Maximum time that a worker may wait for jobs.
-pub const WAIT_MAX: Duration = Duration::from_secs(30);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Maximum number of jobs in one heartbeat.
-pub const HELD_MAX: usize = 10_000;
+pub(crate) const HELD_MAX: usize = 10_000;
 
 /// Workers send three heartbeats per lease, and at least this often, to receive cancellations soon.
 const HEARTBEAT_MAX: TimeSpan = TimeSpan::from_secs(5);
 
 /// A worker, and those of its types that it may not lease.
 #[derive(Clone, Debug)]
-pub struct WorkerDetail {
+pub(crate) struct WorkerDetail {
     /// The worker.
     pub worker: StoredWorker,
     /// Types with a handler on servers.
@@ -56,7 +56,7 @@ pub struct WorkerDetail {
 }
 
 /// Leased jobs.
-pub struct Leased {
+pub(crate) struct Leased {
     /// The jobs, each with its token.
     pub jobs: Vec<(Arc<Job>, LeaseToken)>,
     /// Types of the worker that it may not lease, because servers have handlers for them.
@@ -67,7 +67,7 @@ pub struct Leased {
 
 /// Response to a heartbeat.
 #[derive(Clone, Debug)]
-pub struct HeartbeatResult {
+pub(crate) struct HeartbeatResult {
     /// Cancellations and lost jobs.
     pub beat: HeartbeatResponse,
     /// Types of the worker that it may not lease, because servers have handlers for them.
@@ -76,7 +76,7 @@ pub struct HeartbeatResult {
 
 /// An attempt that a worker reports as running.
 #[derive(Clone, Debug)]
-pub struct HeldAttempt {
+pub(crate) struct HeldAttempt {
     /// Id of the job.
     pub job_id: JobId,
     /// Token from the lease of the job.
@@ -89,7 +89,7 @@ pub struct HeldAttempt {
 
 /// Use cases of remote workers.
 #[derive(Clone)]
-pub struct Workers {
+pub(crate) struct Workers {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     audit: AuditWriter,
@@ -99,7 +99,7 @@ pub struct Workers {
 
 /// A part of the list of workers.
 #[derive(Clone, Debug)]
-pub struct WorkersRead {
+pub(crate) struct WorkersRead {
     /// The workers.
     pub workers: Vec<WorkerDetail>,
     /// `true` if there is a further page.
@@ -108,7 +108,7 @@ pub struct WorkersRead {
 
 impl Workers {
     /// Use cases over this storage and this runtime.
-    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
+    pub(crate) fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self {
             accesses: WorkerAccesses::new(Arc::clone(&repository)),
             registrations: Registrations::new(Arc::clone(&repository), u32::MAX),
@@ -120,7 +120,7 @@ impl Workers {
 
     /// Enables or disables the audit log.
     #[must_use]
-    pub fn audited(self, is_kept: bool) -> Self {
+    pub(crate) fn audited(self, is_kept: bool) -> Self {
         Self {
             audit: AuditWriter::new(self.runtime.clone(), is_kept),
             ..self
@@ -129,7 +129,7 @@ impl Workers {
 
     /// The same use cases with a limit of live workers per caller.
     #[must_use]
-    pub fn with_limit_per_caller(self, max: u32) -> Self {
+    pub(crate) fn with_limit_per_caller(self, max: u32) -> Self {
         Self {
             registrations: Registrations::new(Arc::clone(&self.repository), max),
             ..self
@@ -137,22 +137,22 @@ impl Workers {
     }
 
     /// Duration of a worker's lease without a heartbeat.
-    pub fn lease_time(&self) -> TimeSpan {
+    pub(crate) fn lease_time(&self) -> TimeSpan {
         self.runtime.remote.lease_time()
     }
 
     /// Recommended interval of heartbeats.
-    pub fn heartbeat_interval(&self) -> TimeSpan {
+    pub(crate) fn heartbeat_interval(&self) -> TimeSpan {
         TimeSpan::from_micros(self.lease_time().as_micros() / 3).min(HEARTBEAT_MAX)
     }
 
     /// The current time of this server.
-    pub fn now(&self) -> DateTime<Utc> {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
         self.runtime.clock.now()
     }
 
     /// A page of the workers that live, and those that were lost in the last hour.
-    pub async fn list(&self, caller: &Caller, page: WorkerPage) -> Result<WorkersRead, ServiceError> {
+    pub(crate) async fn list(&self, caller: &Caller, page: WorkerPage) -> Result<WorkersRead, ServiceError> {
         caller.require(Scope::Read)?;
         let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
         let mut workers = self.repository.worker_page(with_next(page)).await?;
@@ -169,13 +169,13 @@ impl Workers {
     }
 
     /// Memory for the names of types and queues of the page, in bytes.
-    pub async fn size(&self, caller: &Caller, page: WorkerPage) -> Result<u64, ServiceError> {
+    pub(crate) async fn size(&self, caller: &Caller, page: WorkerPage) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
         Ok(self.repository.size_of(StoredTexts::OfWorkers(with_next(page))).await?)
     }
 
     /// One worker. Callers with only the write scope see their own workers.
-    pub async fn get(&self, caller: &Caller, id: NodeId) -> Result<WorkerDetail, ServiceError> {
+    pub(crate) async fn get(&self, caller: &Caller, id: NodeId) -> Result<WorkerDetail, ServiceError> {
         caller.require_any(&[Scope::Read, Scope::Write])?;
         let worker = self.read(id).await?;
         if !caller.may(Scope::Read) {
@@ -195,7 +195,7 @@ impl Workers {
     }
 
     /// Registers a worker. Its lease starts.
-    pub async fn register(
+    pub(crate) async fn register(
         &self,
         caller: &Caller,
         declaration: WorkerDeclaration,
@@ -241,7 +241,7 @@ impl Workers {
     }
 
     /// Leases due jobs to a worker, and waits for some if there are none.
-    pub async fn lease(
+    pub(crate) async fn lease(
         &self,
         caller: &Caller,
         id: NodeId,
@@ -299,13 +299,13 @@ impl Workers {
     }
 
     /// Span context of a leased job's attempt, for calls of the worker.
-    pub fn place_in_trace(&self, job: &Job) -> TraceParent {
+    pub(crate) fn place_in_trace(&self, job: &Job) -> TraceParent {
         self.runtime.traces.run_span_context(job)
     }
 
     /// Renews a worker's lease and stores the reports about its running jobs. It must contain all of them: a job
     /// missing for the duration of a lease is recovered.
-    pub async fn heartbeat(
+    pub(crate) async fn heartbeat(
         &self,
         caller: &Caller,
         id: NodeId,
@@ -344,7 +344,7 @@ impl Workers {
 
     /// Finishes attempts. Outcomes of attempts that the worker has lost are discarded; if it has lost all of them, that
     /// is an error.
-    pub async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<ReportedEnd>) -> Result<Finished, ServiceError> {
+    pub(crate) async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<ReportedEnd>) -> Result<Finished, ServiceError> {
         caller.require(Scope::Write)?;
         let max = usize::try_from(JOBS_MAX).unwrap_or(usize::MAX);
         if ends.is_empty() || ends.len() > max {
@@ -393,7 +393,7 @@ impl Workers {
 
     /// Requeues a worker's running jobs and ends its lease. Administrators may remove workers of other callers: that
     /// does not forge outcomes.
-    pub async fn leave(&self, caller: &Caller, id: NodeId) -> Result<(), ServiceError> {
+    pub(crate) async fn leave(&self, caller: &Caller, id: NodeId) -> Result<(), ServiceError> {
         caller.require(Scope::Write)?;
         let worker = self.read(id).await?;
         if !caller.may(Scope::Admin) {

@@ -12,7 +12,7 @@ use crate::service::error::ServiceError;
 use crate::storage::repository::JobRepository;
 
 /// Maximum number of jobs that a worker may run, lease or finish at once.
-pub const JOBS_MAX: u32 = 1_000;
+pub(crate) const JOBS_MAX: u32 = 1_000;
 
 /// Maximum number of types, and of queues, that a worker may name.
 const NAMES_MAX: usize = 1_000;

@@ -7,7 +7,7 @@ use crate::domain::values::time_span::TimeSpan;
 
 /// The end of an attempt as reported by a worker.
 #[derive(Clone, Debug)]
-pub struct ReportedEnd {
+pub(crate) struct ReportedEnd {
     /// Id of the job.
     pub job_id: JobId,
     /// Token from the lease of the job.
@@ -18,7 +18,7 @@ pub struct ReportedEnd {
 
 /// Result of finishing attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finished {
+pub(crate) struct Finished {
     /// Number of stored outcomes.
     pub stored: usize,
     /// Jobs that the worker had lost, whose outcomes were discarded.

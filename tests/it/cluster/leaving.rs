@@ -12,8 +12,7 @@ use tickerq::domain::job::new_job::{JobDefaults, NewJob};
 use tickerq::domain::values::id::{JobId, NodeId};
 use tickerq::domain::values::name::JobType;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::runtime::Runtime;
-use tickerq::runtime::actor::clock::Clock;
+use tickerq::internals::{Clock, Runtime};
 use tickerq::storage::change::{Change, ClusterChange, JobChange};
 use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::{

@@ -16,9 +16,8 @@ use tickerq::domain::values::id::JobId;
 use tickerq::domain::values::json::Json;
 use tickerq::domain::values::name::JobType;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::runtime::Runtime;
-use tickerq::runtime::actor::clock::Clock;
-use tickerq::service::jobs::Jobs;
+use tickerq::internals::{Clock, Runtime};
+use tickerq::service::Jobs;
 use tickerq::storage::delegating::{
     DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
 };

@@ -13,12 +13,8 @@ use tickerq::domain::metrics::health::HealthState;
 use tickerq::domain::queue::StoredQueue;
 use tickerq::domain::values::name::JobType;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::runtime::actor::clock::Clock;
-use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
-use tickerq::runtime::{Runtime, RuntimeOptions};
-use tickerq::service::health::{Health, Readiness};
-use tickerq::service::jobs::Jobs;
-use tickerq::service::metrics::Metrics;
+use tickerq::internals::{Clock, Health, Metrics, Readiness, Runtime, RuntimeOptions, SamplerOptions};
+use tickerq::service::Jobs;
 use tickerq::storage::delegating::{
     DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
 };

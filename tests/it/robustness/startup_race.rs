@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use tickerq::Server;
 use tickerq::domain::queue::StoredQueue;
-use tickerq::handlers::noop::NoopHandler;
+use tickerq::handlers::NoopHandler;
 use tickerq::storage::delegating::{
     DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
 };

@@ -16,17 +16,12 @@ use tickerq::domain::queue::{QueueSettings, StoredQueue};
 use tickerq::domain::values::id::{JobId, NodeId};
 use tickerq::domain::values::name::{JobType, QueueName};
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::handlers::HandlerRegistry;
-use tickerq::handlers::limits::HandlerLimits;
-use tickerq::handlers::noop::NoopHandler;
-use tickerq::runtime::actor::clock::Clock;
-use tickerq::runtime::maintenance::pruner::Retention;
-use tickerq::runtime::monitoring::job_spans::Traces;
-use tickerq::runtime::monitoring::metrics_sampler::SamplerOptions;
-use tickerq::runtime::outbound::options::{DeliveryOptions, OutboundClients, SyncOptions, WebhookOptions};
-use tickerq::runtime::{Runtime, RuntimeOptions};
-use tickerq::service::jobs::Jobs;
-use tickerq::service::limits::job_limits::{JobLimits, UnknownJobTypes};
+use tickerq::handlers::NoopHandler;
+use tickerq::internals::{
+    CallReporter, Clock, DeliveryOptions, HandlerLimits, HandlerRegistry, JobLimits, OutboundClients, Retention,
+    Runtime, RuntimeOptions, SamplerOptions, SyncOptions, Traces, UnknownJobTypes, WebhookOptions,
+};
+use tickerq::service::Jobs;
 use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::{
     DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
@@ -34,7 +29,6 @@ use tickerq::storage::delegating::{
 use tickerq::storage::query::{DueRecurring, RunningJob};
 use tickerq::storage::repository::{JobRepository, JobStore, RecurringStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
-use tickerq::webhooks::client_spans::CallReporter;
 
 use crate::harness::eventually;
 

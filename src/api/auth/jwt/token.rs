@@ -65,7 +65,7 @@ pub(crate) fn is_in_query(request: &HttpRequest) -> bool {
 }
 
 /// A query string for logs: without the values of secret parameters.
-pub fn redacted(query: &str) -> Cow<'_, str> {
+pub(crate) fn redacted(query: &str) -> Cow<'_, str> {
     if !pairs(query).any(|(name, _)| is_secret(name)) {
         return Cow::Borrowed(query);
     }

@@ -164,7 +164,7 @@ impl<'a> JobView<'a> {
             reports,
             workers,
             warnings,
-            permit: _,
+            _permit: _,
         } = detail;
         let mut view = Self::new(job, attempts).warned(warnings);
         for (attempt, view) in attempts.iter().zip(&mut view.execution_history) {

@@ -15,7 +15,7 @@ use crate::service::limits::job_limits::UnknownJobTypes;
 
 /// `[api]`.
 #[derive(Clone)]
-pub struct ApiConfig {
+pub(crate) struct ApiConfig {
     /// The REST API.
     pub rest: RestOptions,
     /// The handling of jobs without settings for their type.

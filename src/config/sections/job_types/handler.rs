@@ -11,7 +11,7 @@ use crate::webhooks::egress_policy::EgressPolicy;
 
 /// The handler of a job type.
 #[derive(Clone)]
-pub enum HandlerSettings {
+pub(crate) enum HandlerSettings {
     /// A request to an HTTP endpoint.
     Http(HttpHandlerOptions),
     /// A program that is started.

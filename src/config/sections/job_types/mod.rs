@@ -17,7 +17,7 @@ use crate::domain::values::time_span::TimeSpan;
 
 /// `[job_types.NAME]`.
 #[derive(Clone)]
-pub struct JobTypeSettings {
+pub(crate) struct JobTypeSettings {
     /// NAME.
     pub job_type: JobType,
     /// Defaults of its jobs.

@@ -29,7 +29,7 @@ const CORRECTED_BATCH_SIZE: u32 = 16;
 
 /// Dependencies of the recurring scheduler.
 #[derive(Clone)]
-pub struct RecurringSchedulerDeps {
+pub(crate) struct RecurringSchedulerDeps {
     /// The storage.
     pub repository: Arc<dyn JobRepository>,
     /// Writes changes.
