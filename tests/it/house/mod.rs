@@ -2,6 +2,8 @@
 
 mod circles;
 mod layout;
+mod public_api;
+mod surface;
 mod words;
 
 use std::collections::BTreeSet;
