@@ -69,6 +69,11 @@ impl Socket {
         self.send(Message::text(message.to_string())).await;
     }
 
+    /// Sends a text as it is.
+    pub async fn say_text(&mut self, text: String) {
+        self.send(Message::text(text)).await;
+    }
+
     async fn send(&mut self, message: Message) {
         self.0.send(message).await.expect("the connection is open");
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod busy_readers;
 pub(crate) mod crash;
+pub(crate) mod deep_input;
 pub(crate) mod expensive_reads;
 pub(crate) mod fuzz;
 pub(crate) mod hostile_names;

@@ -45,7 +45,7 @@ impl Documents {
             return Ok(Arc::clone(document));
         }
         let mut document = parser::parse(text).map_err(EncodedResponse::invalid_document)?;
-        limits::check_document(&document, self.aliases_max)?;
+        limits::check_document(&document, self.aliases_max).map_err(EncodedResponse::invalid_document)?;
         limits::check_mutations(&document)?;
         subscriptions::check(&mut document).map_err(EncodedResponse::invalid_document)?;
         literals::check(&self.types, &mut document).map_err(EncodedResponse::invalid_document)?;
