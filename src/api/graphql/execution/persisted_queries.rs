@@ -109,12 +109,7 @@ fn named(message: &str, code: &str) -> Error {
 
 fn hash_of(text: &str) -> Option<Hash> {
     let mut hash = Hash::default();
-    if text.len() != 2 * hash.len() || !text.is_ascii() {
-        return None;
-    }
-    for (index, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
+    hex::decode_to_slice(text, &mut hash).ok()?;
     Some(hash)
 }
 
@@ -152,6 +147,15 @@ mod tests {
             other.expect_err("another text").message,
             "provided sha does not match query"
         );
+    }
+
+    #[test]
+    fn a_hash_is_64_hexadecimal_digits() {
+        let zeros = "0".repeat(62);
+        assert_eq!(hash_of(&format!("aB{zeros}")).map(|hash| hash[0]), Some(0xab));
+        for wrong in ["+1", "-1", " 1", "0x", "1", "123", "é"] {
+            assert_eq!(hash_of(&format!("{wrong}{zeros}")), None, "{wrong}");
+        }
     }
 
     #[test]
