@@ -72,10 +72,13 @@ impl Authenticator {
         Ok(caller.within(parent, propagated(request, parent)))
     }
 
-    /// The caller of a page without data. Links of other sites may open it if authentication is disabled.
+    /// The caller of a page without data, or of its parts. Links of other sites may open it if authentication is disabled.
     pub(crate) fn authenticate_document(&self, request: &HttpRequest) -> Result<Caller, AuthFailure> {
-        if self.0.is_required || !origins::is_top_level_navigation(request) {
+        if self.0.is_required {
             return self.authenticate(request);
+        }
+        if !origins::is_top_level_navigation(request) && !self.0.origins.allow(request) {
+            return Err(AuthFailure::ForeignOrigin);
         }
         self.check_host(request)?;
         let caller = Caller::anonymous().at(self.address(request));
@@ -121,7 +124,7 @@ impl Authenticator {
             return Err(AuthFailure::ForeignOrigin);
         }
         if !self.0.is_required {
-            self.check_host(request)?;
+            self.check_page(request)?;
         }
         self.credentials(request)
     }
@@ -174,11 +177,17 @@ impl Authenticator {
     /// The caller while authentication is disabled. Pages of other origins are rejected: their images and scripts would change
     /// resources and read expensive lists on behalf of their visitor.
     fn anonymous(&self, request: &HttpRequest, address: Option<IpAddr>) -> Result<Caller, AuthFailure> {
-        if !self.0.origins.allow(request) {
+        self.check_page(request)?;
+        Ok(Caller::anonymous().at(address))
+    }
+
+    /// Rejects the requests of other sites' pages while authentication is disabled.
+    fn check_page(&self, request: &HttpRequest) -> Result<(), AuthFailure> {
+        let origins = &self.0.origins;
+        if !origins.allow(request) || origins.is_of_foreign_page(request) {
             return Err(AuthFailure::ForeignOrigin);
         }
-        self.check_host(request)?;
-        Ok(Caller::anonymous().at(address))
+        self.check_host(request)
     }
 
     /// DNS rebinding gives a page's own name this machine's address, so that the browser treats it as this server.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
+use actix_web::http::header::{ACCEPT, HOST, HeaderMap, ORIGIN, REFERER};
 
 /// Origins whose pages may call, in addition to the server's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,18 +19,39 @@ impl AllowedOrigins {
         let headers = request.headers();
         let mut origins = headers.get_all(ORIGIN);
         let Some(origin) = origins.next() else {
-            // Browsers send this header even when they omit the origin.
+            // Browsers send this header even when they omit the origin, but only to HTTPS and to this machine.
             return !matches!(text(headers, "sec-fetch-site"), Some("cross-site" | "same-site"));
         };
         let Ok(origin) = origin.to_str() else { return false };
         if origins.next().is_some() {
             return false;
         }
-        let Self(allowed) = self;
         // The browser itself reports the page as the server's own, even if a proxy has changed the host.
-        text(headers, "sec-fetch-site") == Some("same-origin")
-            || allowed.iter().any(|allowed| allowed == "*" || allowed == origin)
+        text(headers, "sec-fetch-site") == Some("same-origin") || self.is_allowed(origin, request)
+    }
+
+    fn is_allowed(&self, origin: &str, request: &HttpRequest) -> bool {
+        let Self(allowed) = self;
+        allowed.iter().any(|allowed| allowed == "*" || allowed == origin)
             || host_of(request).is_some_and(|host| is_own(origin, host))
+    }
+
+    /// True if a request without an origin comes from another site's page, in a browser that omits `Sec-Fetch-Site`: over
+    /// plain HTTP beyond this machine, and in Safari before 16.4. The page is recognized by its address, or by a format
+    /// that only pages load.
+    pub fn is_of_foreign_page(&self, request: &HttpRequest) -> bool {
+        let headers = request.headers();
+        if headers.contains_key(ORIGIN) || headers.contains_key("sec-fetch-site") {
+            return false;
+        }
+        if headers.contains_key(REFERER) {
+            let mut pages = headers.get_all(REFERER);
+            return !pages.all(|page| {
+                page.to_str()
+                    .is_ok_and(|page| self.is_allowed(origin_of(page), request))
+            });
+        }
+        text(headers, ACCEPT.as_str()).is_some_and(prefers_part_of_page)
     }
 
     /// True if pages of every origin may call.
@@ -72,6 +93,29 @@ pub(super) fn is_top_level_navigation(request: &HttpRequest) -> bool {
     *request.method() == Method::GET
         && text(headers, "sec-fetch-mode") == Some("navigate")
         && text(headers, "sec-fetch-dest") == Some("document")
+}
+
+/// The origin of a page's address.
+fn origin_of(page: &str) -> &str {
+    let authority = page.find("://").map_or(0, |scheme| scheme + 3);
+    let end = page[authority..].find(['/', '?', '#']);
+    end.map_or(page, |end| &page[..authority + end])
+}
+
+/// True if `Accept` begins with a format of which pages load parts of themselves: images, styles, media, fonts, scripts.
+fn prefers_part_of_page(accept: &str) -> bool {
+    let first = accept.trim_start().to_ascii_lowercase();
+    [
+        "image/",
+        "audio/",
+        "video/",
+        "font/",
+        "text/css",
+        "text/javascript",
+        "application/javascript",
+    ]
+    .iter()
+    .any(|part| first.starts_with(part))
 }
 
 /// A host without its port. The colons of an IPv6 address are in brackets.
@@ -149,6 +193,50 @@ mod tests {
             ]
         ));
         assert!(allows(&[], &[("sec-fetch-site", "none")]));
+    }
+
+    #[test]
+    fn a_foreign_page_is_recognized_where_browsers_omit_the_site() {
+        let is_foreign = |headers: &[(&str, &str)]| {
+            let mut request = TestRequest::get().append_header(("host", "10.1.2.3:5000"));
+            for (name, value) in headers {
+                request = request.append_header((*name, *value));
+            }
+            let allowed = AllowedOrigins(vec!["https://app.example".to_owned()]);
+            allowed.is_of_foreign_page(&request.to_http_request())
+        };
+        let image = ("accept", "image/avif,image/webp,*/*;q=0.8");
+        for headers in [
+            &[][..],
+            &[("accept", "*/*")],
+            &[("accept", "application/json, image/png")],
+            &[("accept", "text/html,application/xhtml+xml,image/avif,*/*;q=0.8")],
+            &[("referer", "http://10.1.2.3:5000/docs/?a#b"), image],
+            &[("referer", "http://10.1.2.3:5000")],
+            &[("referer", "https://app.example/jobs"), image],
+            &[("sec-fetch-site", "same-origin"), image],
+        ] {
+            assert!(!is_foreign(headers), "{headers:?}");
+        }
+        for headers in [
+            &[image][..],
+            &[("accept", "text/css,*/*;q=0.1")],
+            &[("accept", "Video/webm,*/*;q=0.5")],
+            &[("referer", "http://evil.example/")],
+            &[
+                ("referer", "http://evil.example/http://10.1.2.3:5000/"),
+                ("accept", "*/*"),
+            ],
+            &[("referer", "http://10.1.2.3:5000@evil.example/")],
+            &[
+                ("referer", "http://10.1.2.3:5000/"),
+                ("referer", "http://evil.example/"),
+            ],
+            &[("referer", "about:client")],
+            &[("referer", "")],
+        ] {
+            assert!(is_foreign(headers), "{headers:?}");
+        }
     }
 
     #[test]

@@ -227,6 +227,7 @@ async fn without_authentication_a_page_of_another_origin_has_nothing_read() {
         ("sec-fetch-mode", "navigate"),
         ("sec-fetch-dest", "document"),
     ];
+    let (own, allowed) = (format!("{}/docs/", server.url), format!("{APP}/"));
     let data = [
         "/api/tickerq/jobs?search=x",
         "/api/tickerq/v1/jobs",
@@ -248,6 +249,9 @@ async fn without_authentication_a_page_of_another_origin_has_nothing_read() {
             &[("sec-fetch-site", "same-site"), ("origin", "http://localhost:1")],
             &[("origin", "https://evil.example")],
             &[("origin", "null")],
+            // A browser sends no `Sec-Fetch-Site` over plain HTTP to another machine.
+            &[("accept", "image/avif,image/webp,*/*;q=0.8")],
+            &[("referer", "http://evil.example/"), ("accept", "*/*")],
         ] {
             let refused = get(path, headers).await;
             assert_eq!(
@@ -262,6 +266,10 @@ async fn without_authentication_a_page_of_another_origin_has_nothing_read() {
             &[("sec-fetch-site", "none")],
             &[("sec-fetch-site", "same-origin")],
             &[("sec-fetch-site", "cross-site"), ("origin", APP)],
+            &[("accept", "*/*")],
+            &[("accept", "text/html,application/xhtml+xml,image/avif,*/*;q=0.8")],
+            &[("referer", own.as_str()), ("accept", "application/json")],
+            &[("referer", allowed.as_str()), ("accept", "application/json")],
         ] {
             let answer = get(path, headers).await;
             assert_ne!(
@@ -275,6 +283,8 @@ async fn without_authentication_a_page_of_another_origin_has_nothing_read() {
     // Pages without data can be linked to, but not loaded by other pages.
     for path in ["/docs/", "/docs/index.html", "/api/tickerq/openapi.json"] {
         assert_eq!(get(path, &link).await.status, StatusCode::OK, "{path}");
+        let plain = [("referer", "http://evil.example/"), ("accept", "text/html")];
+        assert_eq!(get(path, &plain).await.status, StatusCode::OK, "{path}");
         for headers in [&image, &frame] {
             assert_eq!(
                 get(path, headers).await.status,
@@ -283,6 +293,9 @@ async fn without_authentication_a_page_of_another_origin_has_nothing_read() {
             );
         }
     }
+    // The pages' own parts come without a referrer.
+    let style = [("accept", "text/css,*/*;q=0.1")];
+    assert_eq!(get("/docs/swagger-ui.css", &style).await.status, StatusCode::OK);
     for path in ["/healthz", "/readyz", "/graphiql/"] {
         assert_eq!(get(path, &link).await.status, StatusCode::OK, "{path}");
     }
