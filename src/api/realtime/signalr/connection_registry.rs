@@ -18,8 +18,10 @@ use crate::domain::access::caller::{Caller, CallerKind};
 
 /// Maximum number of unused negotiations of a caller.
 const UNUSED_PER_CLIENT_MAX: usize = 1_000;
-/// Maximum number of negotiations; more expire the oldest.
+/// Maximum number of unused negotiations; more expire the oldest.
 const UNUSED_MAX: usize = 20_000;
+/// Maximum number of negotiations that wait for their expiry, including used and removed ones.
+const EXPIRING_MAX: usize = 2 * UNUSED_MAX;
 /// Maximum size of the messages before a connection is opened, in bytes.
 const EARLY_BYTES_MAX: usize = 4 * 1024;
 /// Number of random bytes in a token.
@@ -116,10 +118,12 @@ pub(super) struct Registry<A> {
 
 struct Inner<A> {
     entries: HashMap<ConnectionToken, Entry<A>>,
-    /// Negotiations in the order of their expiry, including used ones.
+    /// Negotiations in the order of their expiry, including used and removed ones.
     expiring: VecDeque<(Instant, ConnectionToken)>,
     /// Unused negotiations of each client, oldest first.
     unused: HashMap<Counted, VecDeque<ConnectionToken>>,
+    /// Number of unused negotiations of all clients.
+    unused_count: usize,
     /// True if a task waits for the next negotiation to expire.
     is_sweeping: bool,
 }
@@ -130,6 +134,7 @@ impl<A> Default for Inner<A> {
             entries: HashMap::new(),
             expiring: VecDeque::new(),
             unused: HashMap::new(),
+            unused_count: 0,
             is_sweeping: false,
         }
     }
@@ -164,6 +169,7 @@ impl<A: Clone + 'static> Registry<A> {
                 early: BytesMut::new(),
             };
             inner.entries.insert(token, Entry { owner, state });
+            inner.unused_count += 1;
             inner.bound(&from);
             std::mem::replace(&mut inner.is_sweeping, true)
         };
@@ -294,6 +300,7 @@ impl<A> Inner<A> {
                 self.unused.remove(&from);
             }
         }
+        self.unused_count -= 1;
         let Entry { owner, state } = self.entries.remove(token)?;
         match state {
             State::Negotiated { early, .. } => Some((owner, early)),
@@ -310,11 +317,19 @@ impl<A> Inner<A> {
         if let Some(oldest) = tokens.and_then(|tokens| tokens.front()).cloned() {
             self.take_negotiated(&oldest);
         }
-        // Used negotiations count until they would have expired.
-        while self.expiring.len() > UNUSED_MAX {
-            if let Some((_, oldest)) = self.expiring.pop_front() {
-                self.take_negotiated(&oldest);
-            }
+        while self.unused_count > UNUSED_MAX
+            && let Some((_, oldest)) = self.expiring.pop_front()
+        {
+            self.take_negotiated(&oldest);
+        }
+        // A client that negotiates quickly leaves many tokens that are unused no longer.
+        if self.expiring.len() > EXPIRING_MAX {
+            let entries = &self.entries;
+            let is_unused = |token: &ConnectionToken| {
+                let entry = entries.get(token);
+                entry.is_some_and(|entry| matches!(entry.state, State::Negotiated { .. }))
+            };
+            self.expiring.retain(|(_, token)| is_unused(token));
         }
     }
 }
@@ -400,6 +415,25 @@ mod tests {
     }
 
     #[actix_web::test]
+    async fn a_client_with_many_negotiations_expires_none_of_others() {
+        let registry = Registry::<()>::new(Duration::from_secs(60));
+        let (ann, bob) = (caller("ann", 1), caller("bob", 1));
+        let of_bob = ConnectionToken::random();
+        registry.negotiated(of_bob.clone(), &bob);
+        for number in 0..EXPIRING_MAX + UNUSED_MAX {
+            let token = ConnectionToken::random();
+            registry.negotiated(token.clone(), &ann);
+            if number % 2 == 0 {
+                drop(registry.open_web_socket(&token));
+            }
+        }
+        assert!(matches!(registry.find(&of_bob, &bob), Found::Negotiated));
+        let inner = registry.lock();
+        assert!(inner.expiring.len() <= EXPIRING_MAX);
+        assert_eq!(inner.unused_count, UNUSED_PER_CLIENT_MAX + 1);
+    }
+
+    #[actix_web::test]
     async fn negotiations_are_bounded_for_any_number_of_clients() {
         let registry = Registry::<()>::new(Duration::from_secs(60));
         for number in 0..UNUSED_MAX + 100 {
@@ -409,7 +443,9 @@ mod tests {
             );
         }
         let inner = registry.lock();
-        assert!(inner.entries.len() <= UNUSED_MAX && inner.expiring.len() <= UNUSED_MAX);
+        assert!(inner.entries.len() <= UNUSED_MAX && inner.expiring.len() <= EXPIRING_MAX);
+        let unused: usize = inner.unused.values().map(VecDeque::len).sum();
+        assert_eq!(inner.unused_count, unused);
     }
 
     #[test]
