@@ -74,10 +74,7 @@ impl RemoteWorkers {
         // Stored or lost: either way this worker's attempt has finished. If it could not be stored, the worker
         // reports it again.
         self.ages().remove(attempts.iter().copied());
-        let mut cancelled = lock(&self.cancelled);
-        for attempt in &attempts {
-            cancelled.remove(attempt);
-        }
+        self.cancelled().remove(&attempts);
         Ok(stored)
     }
 

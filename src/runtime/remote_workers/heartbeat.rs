@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::complete::finish;
 use super::error::RemoteWorkerError;
-use super::operations::{RemoteWorkers, lock};
+use super::operations::RemoteWorkers;
 use crate::domain::cluster::remote_worker::{AttemptReport, LogLine, Progress};
 use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::status::JobStatus;
@@ -81,15 +81,17 @@ impl RemoteWorkers {
         let now = self.deps.clock.now();
         let mut overdue: HashMap<JobId, (u32, Outcome)> = HashMap::new();
         let steady = steady_now();
-        self.ages().purge(steady, self.deps.lease.to_std());
+        let (lease, notified_at) = (self.deps.lease.to_std(), Instant::now());
+        self.ages().purge(steady, lease);
+        self.cancelled().purge(notified_at, self.deps.cancel_grace * 2 + lease);
         for job in running {
             let age = TimeSpan::between(job.started_at, now).to_std();
             let age = self.ages().age_of((job.id, job.attempt), age, steady);
-            let outcome = if job.cancel_requested && self.is_past_grace(job) {
+            let outcome = if job.cancel_requested && self.is_past_grace(job, notified_at) {
                 Outcome::Cancelled
             } else if age > job.timeout.to_std() {
                 Outcome::Failed(Failure::new(format!("timed out after {}", job.timeout)))
-            } else if !named.contains(&(job.id, job.attempt)) && age > self.deps.lease.to_std() {
+            } else if !named.contains(&(job.id, job.attempt)) && age > lease {
                 Outcome::Lost
             } else {
                 continue;
@@ -113,14 +115,8 @@ impl RemoteWorkers {
         Ok(overdue.into_keys().collect())
     }
 
-    fn is_past_grace(&self, job: &RunningJob) -> bool {
-        let mut cancelled = lock(&self.cancelled);
-        let now = Instant::now();
-        // Older attempts have finished.
-        let kept = self.deps.cancel_grace * 2 + self.deps.lease.to_std();
-        cancelled.retain(|_, since| now.duration_since(*since) < kept);
-        let since = *cancelled.entry((job.id, job.attempt)).or_insert(now);
-        now.duration_since(since) > self.deps.cancel_grace
+    fn is_past_grace(&self, job: &RunningJob, now: Instant) -> bool {
+        self.cancelled().time_since((job.id, job.attempt), now) > self.deps.cancel_grace
     }
 
     async fn store_reports(

@@ -4,6 +4,7 @@
 //! node, also after a restart.
 
 mod attempt_ages;
+mod cancelled_attempts;
 mod complete;
 pub(crate) mod due_types;
 mod error;

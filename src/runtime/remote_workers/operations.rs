@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::attempt_ages::AttemptAges;
+use super::cancelled_attempts::CancelledAttempts;
 use super::error::RemoteWorkerError;
 use super::job_waiters::JobWaiters;
-use crate::domain::job::attempt::AttemptKey;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::handlers::limits::HandlerLimits;
@@ -50,8 +50,7 @@ pub struct RemoteWorkersDeps {
 #[derive(Clone)]
 pub struct RemoteWorkers {
     pub(super) deps: RemoteWorkersDeps,
-    /// Attempts whose worker was notified here that they are cancelled, and the time of the first notification.
-    pub(super) cancelled: Arc<Mutex<HashMap<AttemptKey, Instant>>>,
+    cancelled: Arc<Mutex<CancelledAttempts>>,
     /// The last renewals of workers' leases by this node.
     pub(super) renewed: Arc<Mutex<HashMap<NodeId, Instant>>>,
     ages: Arc<Mutex<AttemptAges>>,
@@ -62,7 +61,7 @@ impl RemoteWorkers {
     pub fn new(deps: RemoteWorkersDeps) -> Self {
         Self {
             deps,
-            cancelled: Arc::default(),
+            cancelled: Arc::new(Mutex::new(CancelledAttempts::new())),
             renewed: Arc::default(),
             ages: Arc::default(),
         }
@@ -75,6 +74,10 @@ impl RemoteWorkers {
 
     pub(super) fn ages(&self) -> MutexGuard<'_, AttemptAges> {
         self.ages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn cancelled(&self) -> MutexGuard<'_, CancelledAttempts> {
+        lock(&self.cancelled)
     }
 
     pub(super) fn renewal_interval(&self) -> Duration {
