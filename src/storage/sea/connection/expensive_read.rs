@@ -33,6 +33,8 @@ pub(crate) enum Scan {
         connection: Mutex<PoolConnection<Sqlite>>,
         /// Dropped before the connection is used again.
         _stop: StopOnDrop,
+        /// Dropped after both.
+        _held: Option<Held>,
     },
     Postgres(PostgresScan),
 }
@@ -96,6 +98,7 @@ impl Scan {
         Ok(Self::Sqlite {
             connection: Mutex::new(connection),
             _stop: StopOnDrop(is_stopped),
+            _held: held(),
         })
     }
 
@@ -116,7 +119,11 @@ impl Scan {
     /// Gives the connection back.
     pub(crate) async fn end(self) {
         match self {
-            Self::Sqlite { connection, _stop } => {
+            Self::Sqlite {
+                connection,
+                _stop,
+                _held,
+            } => {
                 let mut connection = connection.into_inner();
                 if let Ok(mut handle) = connection.lock_handle().await {
                     handle.remove_progress_handler();
@@ -193,5 +200,31 @@ impl SeaRepository {
             started.map_err(|error| unavailable(&error))
         };
         self.pools.scan(begin).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::held::holding;
+    use crate::storage::sea::SeaOptions;
+
+    #[tokio::test]
+    async fn a_read_on_sqlite_holds_its_resource_until_its_connection_is_returned() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let repository = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
+        let resource: Held = Arc::new(());
+        for is_ended in [true, false] {
+            let scan = holding(Arc::clone(&resource), repository.begin_scan()).await;
+            let scan = scan.expect("a connection");
+            assert_eq!(Arc::strong_count(&resource), 2);
+            if is_ended {
+                scan.end().await;
+            } else {
+                drop(scan);
+            }
+            assert_eq!(Arc::strong_count(&resource), 1);
+        }
     }
 }
