@@ -21,7 +21,6 @@ pub(crate) struct Section<'a> {
     source: Source,
     table: Option<&'a Table>,
     allowed: Vec<&'static str>,
-    /// Keys that are handled elsewhere and are not suggested for unknown ones.
     findings: &'a mut Findings,
 }
 
