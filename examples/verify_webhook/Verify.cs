@@ -1,19 +1,23 @@
-// A webhook receiver in C# (ASP.NET Core minimal API): the controller of the dashboard API, with the exact bytes.
+// A webhook receiver in C# (ASP.NET Core minimal API): the exact bytes are verified.
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
 var app = WebApplication.CreateBuilder(args).Build();
-var secret = Encoding.UTF8.GetBytes(app.Configuration["TickerQ:WebhookSecret"]!);
+var secret = app.Configuration["TickerQ:WebhookSecret"]!;
+var key = secret.StartsWith("whsec_") ? Convert.FromBase64String(secret[6..]) : Encoding.UTF8.GetBytes(secret);
 
 app.MapPost("/tickerq/webhook", async (HttpRequest request) =>
 {
     using var buffer = new MemoryStream();
     await request.Body.CopyToAsync(buffer);
     var body = buffer.ToArray();
-    var expected = "sha256=" + Convert.ToHexString(HMACSHA256.HashData(secret, body)).ToLowerInvariant();
-    var given = request.Headers["X-TickerQ-Signature"].FirstOrDefault() ?? "";
-    if (!CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(expected), Encoding.UTF8.GetBytes(given)))
+    string id = request.Headers["webhook-id"]!, time = request.Headers["webhook-timestamp"]!;
+    var signed = Encoding.UTF8.GetBytes($"{id}.{time}.").Concat(body).ToArray();
+    var expected = Encoding.UTF8.GetBytes("v1," + Convert.ToBase64String(HMACSHA256.HashData(key, signed)));
+    var given = (request.Headers["webhook-signature"].FirstOrDefault() ?? "").Split(' ');
+    var isRecent = long.TryParse(time, out var sent) && Math.Abs(DateTimeOffset.UtcNow.ToUnixTimeSeconds() - sent) <= 300;
+    if (!isRecent || !given.Any(one => CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(one), expected)))
     {
         return Results.Unauthorized();
     }

@@ -5,19 +5,21 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 
 const secret = process.env.TICKERQ_SECRET;
+const key = secret.startsWith("whsec_") ? Buffer.from(secret.slice(6), "base64") : Buffer.from(secret);
 
-/** `true` if `signature` signs the exact bytes of `body` with this secret. */
-function verify(body, signature) {
-  const expected = Buffer.from("sha256=" + createHmac("sha256", secret).update(body).digest("hex"));
-  const given = Buffer.from(signature ?? "");
-  return given.length === expected.length && timingSafeEqual(given, expected);
+/** True if one of the signatures is by this key over the exact bytes of `body`, at most five minutes ago. */
+function verify(body, { "webhook-id": id, "webhook-timestamp": time, "webhook-signature": signatures = "" }) {
+  if (!(Math.abs(Date.now() / 1000 - Number(time)) <= 300)) return false;
+  const expected = Buffer.from("v1," + createHmac("sha256", key).update(`${id}.${time}.`).update(body).digest("base64"));
+  return signatures.split(" ").map((text) => Buffer.from(text))
+    .some((given) => given.length === expected.length && timingSafeEqual(given, expected));
 }
 
 createServer(async (request, response) => {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
   const body = Buffer.concat(chunks); // the exact bytes: verify first, then parse
-  if (!verify(body, request.headers["x-tickerq-signature"])) {
+  if (!verify(body, request.headers)) {
     response.writeHead(401).end();
     return;
   }

@@ -38,7 +38,9 @@ async fn verifies(program: &str, script: &str) {
     let client = server.client();
     let forged = reqwest::Client::new()
         .post(&url)
-        .header("x-tickerq-signature", format!("sha256={}", "0".repeat(64)))
+        .header("webhook-id", "msg_1")
+        .header("webhook-timestamp", chrono::Utc::now().timestamp())
+        .header("webhook-signature", format!("v1,{}=", "A".repeat(43)))
         .body("{}")
         .send()
         .await
