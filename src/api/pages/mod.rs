@@ -1,16 +1,22 @@
 //! Embedded web pages: GraphiQL at `/graphiql`, and their files at `/assets`.
 //!
 //! The pages contain no data of the server: everyone may load them, and they send requests with the caller's token.
-//! `build.rs` builds them and embeds them compressed with gzip, which every browser supports.
+//! `build.rs` builds them and embeds them compressed with gzip, which every browser supports. For other clients they are
+//! decompressed once.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::io::Read;
+use std::rc::Rc;
 
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderName, IF_NONE_MATCH, LOCATION, VARY,
 };
 use actix_web::http::{Method, StatusCode};
-use actix_web::web::{self, ServiceConfig};
+use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
@@ -45,10 +51,50 @@ mod embedded {
 }
 
 /// A file and its response headers.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct File {
     packed: &'static [u8],
     media_type: &'static str,
+    /// The decompressed file, after the first request without gzip.
+    plain: Rc<OnceCell<Bytes>>,
+}
+
+impl File {
+    fn plain(&self) -> Bytes {
+        let unpack = || {
+            let mut plain = Vec::new();
+            // The file was compressed by `build.rs`.
+            let _ = GzDecoder::new(self.packed).read_to_end(&mut plain);
+            Bytes::from(plain)
+        };
+        self.plain.get_or_init(unpack).clone()
+    }
+
+    /// The response, in an encoding that the client accepts.
+    fn answer(&self, request: &HttpRequest, mut response: HttpResponseBuilder) -> HttpResponse {
+        response
+            .insert_header((CONTENT_TYPE, self.media_type))
+            .insert_header((VARY, "accept-encoding"));
+        if accepts_gzip(request.headers()) {
+            response.insert_header((CONTENT_ENCODING, "gzip")).body(self.packed)
+        } else {
+            response.body(self.plain())
+        }
+    }
+}
+
+/// True if the client accepts gzip (RFC 9110, section 12.5.3). One without `Accept-Encoding` does not decompress.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let quality_of = |wanted: &[&str]| {
+        let values = headers.get_all(ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).find_map(|item| {
+            let (coding, parameter) = item.split_once(';').unwrap_or((item, "q=1"));
+            let quality = parameter.trim().strip_prefix("q=")?.parse::<f32>().ok()?;
+            wanted.contains(&coding.trim()).then_some(quality)
+        })
+    };
+    let quality = quality_of(&["gzip", "x-gzip"]).or_else(|| quality_of(&["*"]));
+    quality.is_some_and(|quality| quality > 0.0)
 }
 
 #[cfg(feature = "dashboard")]
@@ -56,6 +102,7 @@ fn files() -> HashMap<&'static str, File> {
     let file = |resource: static_files::Resource| File {
         packed: resource.data,
         media_type: resource.mime_type,
+        plain: Rc::default(),
     };
     embedded::generate()
         .into_iter()
@@ -75,18 +122,23 @@ pub(crate) fn configure(config: &mut ServiceConfig, options: PagesOptions) {
     }
     let mut files = files();
     let page = files.remove("graphiql/index.html");
-    let page = page.map(|page| (page, entity_tag(page.packed)));
+    let page = page.map(|page| {
+        let tag = entity_tag(page.packed);
+        (page, tag)
+    });
     add(config, "/graphiql", |_| redirect("graphiql/"));
     add(config, "/graphiql/", move |request| match &page {
-        Some((page, tag)) => show(request, *page, tag),
+        Some((page, tag)) => show(request, page, tag),
         None => without_pages(),
     });
     add(config, "/assets/{file}", move |request| {
         let name = format!("assets/{}", request.match_info().query("file"));
         match files.get(name.as_str()) {
-            Some(file) => packed(*file)
-                .insert_header((CACHE_CONTROL, IMMUTABLE))
-                .body(file.packed),
+            Some(file) => {
+                let mut response = HttpResponse::Ok();
+                response.insert_header((CACHE_CONTROL, IMMUTABLE));
+                file.answer(request, response)
+            }
             None => Problem::unknown_route(request).answer(request),
         }
     });
@@ -108,32 +160,32 @@ fn redirect(to: &'static str) -> HttpResponse {
 }
 
 /// A page, or 304 if the browser has it.
-fn show(request: &HttpRequest, page: File, tag: &str) -> HttpResponse {
+fn show(request: &HttpRequest, page: &File, tag: &str) -> HttpResponse {
+    let suffix = if accepts_gzip(request.headers()) {
+        "gzip"
+    } else {
+        "plain"
+    };
+    let tag = format!("\"{tag}-{suffix}\"");
     let known = request.headers().get(IF_NONE_MATCH);
     if known.is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return HttpResponse::NotModified()
             .insert_header((ETAG, tag))
             .insert_header((CACHE_CONTROL, "no-cache"))
+            .insert_header((VARY, "accept-encoding"))
             .finish();
     }
-    guarded(packed(page))
+    let mut response = guarded(HttpResponse::Ok());
+    response
         .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header((ETAG, tag))
-        .body(page.packed)
+        .insert_header((ETAG, tag));
+    page.answer(request, response)
 }
 
 fn without_pages() -> HttpResponse {
     guarded(HttpResponse::NotFound())
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .body(WITHOUT_PAGES)
-}
-
-fn packed(file: File) -> HttpResponseBuilder {
-    let mut response = HttpResponse::Ok();
-    response
-        .insert_header((CONTENT_TYPE, file.media_type))
-        .insert_header((CONTENT_ENCODING, "gzip"));
-    response
 }
 
 /// Headers of a page that loads nothing from other servers and is not shown in frames.
@@ -146,5 +198,5 @@ fn guarded(mut response: HttpResponseBuilder) -> HttpResponseBuilder {
 
 fn entity_tag(packed: &[u8]) -> String {
     let digest = hex::encode(Sha256::digest(packed));
-    format!("\"{}\"", &digest[..16])
+    digest.chars().take(16).collect()
 }

@@ -47,6 +47,22 @@ async fn the_page_is_revalidated_and_its_files_are_cached() {
     let again = client.at_root(Method::GET, "/graphiql/").header("if-none-match", tag);
     assert_eq!(client.send(again).await.status, 304);
 
+    let packed = client
+        .at_root(Method::GET, "/graphiql/")
+        .header("accept-encoding", "br, gzip;q=0.5");
+    let packed = client.send(packed).await;
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert_ne!(packed.header("etag"), Some(tag));
+    for none in ["", "identity", "gzip;q=0, *", "br"] {
+        let plain = client
+            .at_root(Method::GET, "/graphiql/")
+            .header("accept-encoding", none);
+        let plain = client.send(plain).await;
+        assert_eq!(plain.header("content-encoding"), None, "{none}");
+        assert_eq!(plain.header("vary"), Some("accept-encoding"), "{none}");
+        assert!(plain.text.contains("<html"), "{none}: {}", plain.text);
+    }
+
     let missing = client.send(client.at_root(Method::GET, "/assets/nothing.js")).await;
     missing.problem(404);
 }
