@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::CliError;
 use super::output::Output;
-use crate::config::sections::api::keys;
+use crate::config::sections::api::{keys, scopes};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
@@ -15,8 +15,8 @@ pub(super) enum KeyCommand {
   tickerq key generate --name dashboard --scopes tickerq:read
   tickerq key generate --name operator --scopes tickerq:read,tickerq:write,tickerq:admin
 
-The first line is the key: give it to who calls (TICKERQ_TOKEN, or Authorization: Bearer …), it can't be shown again.
-The other lines belong into tickerq.toml.")]
+The first line is the key: give it to the caller (TICKERQ_TOKEN, or Authorization: Bearer …); it can't be shown again.
+The other lines belong in tickerq.toml, which the server reads at start.")]
     Generate(GenerateArguments),
 }
 
@@ -31,6 +31,7 @@ pub(super) struct GenerateArguments {
         long,
         value_name = "SCOPES",
         value_delimiter = ',',
+        value_parser = parse_scope,
         default_value = "tickerq:read,tickerq:write"
     )]
     scopes: Vec<String>,
@@ -56,6 +57,10 @@ pub(super) fn run(command: KeyCommand, output: &mut Output) -> Result<(), CliErr
 
 fn parse_name(text: &str) -> Result<String, String> {
     keys::check_name(text).map(|()| text.to_owned())
+}
+
+fn parse_scope(text: &str) -> Result<String, String> {
+    scopes::check_new(text).map(|()| text.to_owned())
 }
 
 /// Base64 for URLs, without padding (RFC 4648, section 5).

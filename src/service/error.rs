@@ -11,7 +11,7 @@ use crate::domain::metrics::storage_fault::StorageFault;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::name::{JobType, RecurringKey};
+use crate::domain::values::name::{JobType, QueueName, RecurringKey};
 use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
 use crate::runtime::writer::error::WriteError;
@@ -143,7 +143,7 @@ pub enum ServiceError {
     #[error("log level is managed by the host application")]
     LogNotOwned,
     /// Changes are not kept.
-    #[error("this server keeps no feed of changed jobs; [change_feed] enable = true has it keep one")]
+    #[error("the change feed is off; set [change_feed] enable = true")]
     FeedOff,
     /// Changes after the cursor are no longer available.
     #[error("cursor expired; resync: read all jobs, then the feed from a cursor returned for after=latest")]
@@ -151,6 +151,12 @@ pub enum ServiceError {
     /// The job's status does not allow it.
     #[error("{0}")]
     InvalidTransition(#[from] InvalidTransition),
+    /// The request creates only, and a recurring job has the key.
+    #[error("a recurring job with this key exists (revision {revision})")]
+    RecurringKeyExists {
+        /// Its revision.
+        revision: u32,
+    },
     /// The resource does not match the request's condition.
     #[error("{}", precondition(*.actual))]
     PreconditionFailed {
@@ -190,7 +196,7 @@ pub enum ServiceError {
         is_recurring: bool,
     },
     /// The queue is defined in the configuration.
-    #[error("queue '{name}' is configured; remove it from the configuration instead")]
+    #[error("{}", configured_queue(name))]
     ConfiguredQueue {
         /// Name of the queue.
         name: String,
@@ -223,8 +229,8 @@ pub enum ServiceError {
     },
     /// The caller has reached its limit of a shared resource.
     #[error(
-        "this caller may create {limit} {what} ([jobs] {setting}); {available} are available now and this request needs {wanted}; \
-         try again later"
+        "limit of {} {what} per {} reached ([jobs] {setting}): {available} are left, this request needs {wanted}; retry in {} s",
+        limit.jobs, period(*limit), retry_after.as_secs().max(1)
     )]
     CallerLimit {
         /// The limited resource.
@@ -392,6 +398,23 @@ impl From<RepositoryError> for ServiceError {
                 advice: "narrow it, or retry when the server has less load",
             },
         }
+    }
+}
+
+fn configured_queue(name: &str) -> String {
+    if name == QueueName::DEFAULT {
+        "the default queue can't be deleted".to_owned()
+    } else {
+        format!("queue '{name}' is configured; remove it from the configuration instead")
+    }
+}
+
+/// The period of a limit in words.
+fn period(limit: RateLimit) -> &'static str {
+    match limit.per_seconds.get() {
+        60 => "minute",
+        3600 => "hour",
+        _ => "second",
     }
 }
 

@@ -38,7 +38,7 @@ pub enum InvalidCron {
     Reboot,
     /// A field has an invalid value.
     #[error(
-        "{} '{given}': {mistake}; it may hold * and {}, also as ranges (a-b), with steps (*/n, a/n, a-b/n) and in lists (a,b)",
+        "{} '{given}': {mistake}; allowed are {} and *, also as ranges (a-b), with steps (*/n, a/n, a-b/n) and in lists (a,b)",
         field.as_str(), field.values_in_words()
     )]
     Field {
@@ -51,7 +51,7 @@ pub enum InvalidCron {
     },
     /// No date has this day and month: `31 2`.
     #[error(
-        "day-of-month '{days}' does not exist in month '{months}', whose longest month has {longest} days; it may hold \
+        "day-of-month '{days}' does not exist in month '{months}', whose longest month has {longest} days; allowed are \
          1-{longest} there"
     )]
     NeverComes {

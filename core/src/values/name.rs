@@ -31,13 +31,13 @@ pub enum InvalidName {
         what: &'static str,
     },
     /// A character that this kind of name may not contain.
-    #[error("{what} contains {}; allowed are {allowed}", shown(*character))]
+    #[error("{what} contains {}; {allowed}", shown(*character))]
     Character {
         /// Kind of name.
         what: &'static str,
         /// The first character that is not allowed.
         character: char,
-        /// Description of the allowed characters.
+        /// Description of the characters that are allowed, or not.
         allowed: &'static str,
     },
 }
@@ -172,7 +172,7 @@ name!(
     QueueName,
     "a queue's name",
     100,
-    "letters, digits, '-', '_', '.' and ':'",
+    "allowed are letters, digits, '-', '_', '.' and ':'",
     |c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':'),
     // Clients remove `.` and `..` from a path before they send it.
     |text| if text.trim_matches('.').is_empty() {
@@ -188,7 +188,7 @@ name!(
     JobType,
     "a job type",
     200,
-    "letters, digits and - _ . : + / ` < > [ ] ,",
+    "allowed are letters, digits and - _ . : + / ` < > [ ] ,",
     |c| c.is_alphanumeric() && is_name_character(c) || matches!(c, '-' | '_' | '.' | ':' | '+' | '/' | '`' | '<' | '>' | '[' | ']' | ',')
 );
 
@@ -197,7 +197,7 @@ name!(
     JobName,
     "a name",
     200,
-    "all characters but control, line separator, text direction, invisible and blank characters, and spaces but U+0020",
+    "control, line separator, text direction, invisible and blank characters, and spaces other than U+0020, are not allowed",
     is_name_character
 );
 
@@ -206,7 +206,7 @@ name!(
     UniqueKey,
     "a unique key",
     200,
-    "all characters but control, line separator, text direction, invisible and blank characters, and spaces but U+0020",
+    "control, line separator, text direction, invisible and blank characters, and spaces other than U+0020, are not allowed",
     is_name_character
 );
 
@@ -215,7 +215,7 @@ name!(
     RecurringKey,
     "a key",
     200,
-    "all characters but control, line separator, text direction, invisible and blank characters, and spaces but U+0020",
+    "control, line separator, text direction, invisible and blank characters, and spaces other than U+0020, are not allowed",
     is_name_character,
     |text| if text == "." || text == ".." {
         Err(InvalidName::Dots { what: "a key" })
@@ -267,8 +267,8 @@ mod tests {
         assert!(RecurringKey::parse("billing/nightly report").is_ok());
         assert_eq!(
             UniqueKey::parse("a\u{3164}").unwrap_err().to_string(),
-            "a unique key contains '\\u{3164}'; allowed are all characters but control, line separator, text direction, \
-             invisible and blank characters, and spaces but U+0020"
+            "a unique key contains '\\u{3164}'; control, line separator, text direction, invisible and blank characters, \
+             and spaces other than U+0020, are not allowed"
         );
         assert!(QueueName::parse(".a").is_ok());
         assert_eq!(

@@ -38,7 +38,11 @@ impl AuthFailure {
     /// The detail of the problem.
     pub(crate) fn detail(&self) -> String {
         match self {
-            Self::Missing => "missing credentials: send an API key or a token as Authorization: Bearer …".to_owned(),
+            Self::Missing => {
+                "missing credentials: send an API key or a token as Authorization: Bearer …; other schemes are not \
+                 supported"
+                    .to_owned()
+            }
             Self::Malformed(detail) | Self::Invalid(detail) => (*detail).to_owned(),
             Self::Throttled { retry_after } => format!(
                 "too many failed authentications from this address; retry in {} s",

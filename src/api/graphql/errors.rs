@@ -33,6 +33,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         ServiceError::ReplayGone { ids, is_recurring: _ } => {
             ids.first().map(|id| ("jobId", Value::from(id.to_string())))
         }
+        ServiceError::RecurringKeyExists { revision } => Some(("revision", Value::from(*revision))),
         ServiceError::PreconditionFailed { actual } => actual.map(|actual| ("revision", Value::from(actual))),
         ServiceError::NoSuchJob { .. }
         | ServiceError::NoSuchRecurringJob { .. }

@@ -88,7 +88,10 @@ impl Problem {
 
     /// Problem of an unknown path.
     pub(crate) fn unknown_route(request: &HttpRequest) -> Self {
-        let detail = format!("path {} not found", request.path());
+        let detail = match request.path() {
+            "/" => "path / not found; /docs/ describes the API".to_owned(),
+            path => format!("path {path} not found"),
+        };
         Self::new(ProblemKind::NotFound, detail)
     }
 

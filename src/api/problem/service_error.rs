@@ -61,7 +61,9 @@ impl Problem {
             | ServiceError::UniqueKeyTaken { .. }
             | ServiceError::RecurringKeyTaken { .. } => (ProblemKind::Conflict, None),
             ServiceError::FeedGap | ServiceError::ReplayGone { .. } => (ProblemKind::Gone, None),
-            ServiceError::PreconditionFailed { .. } => (ProblemKind::PreconditionFailed, None),
+            ServiceError::PreconditionFailed { .. } | ServiceError::RecurringKeyExists { .. } => {
+                (ProblemKind::PreconditionFailed, None)
+            }
             ServiceError::IdempotencyMismatch => (ProblemKind::IdempotencyMismatch, None),
             ServiceError::QueueFull { .. } | ServiceError::NoLeaseMemory => (ProblemKind::Busy, Some(RETRY_AFTER)),
             ServiceError::Busy { retry_after }

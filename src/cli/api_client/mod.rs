@@ -152,7 +152,12 @@ impl Client {
         if let Some(token) = token
             && !token.expose().is_empty()
         {
-            let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+            let token = token.expose();
+            if token.trim().contains(' ') {
+                let detail = "--token: the token contains a space; give the key without 'Bearer'";
+                return Err(CliError::Usage(detail.to_owned()));
+            }
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
                 .map_err(|_| CliError::Usage("--token: must be visible characters".to_owned()))?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
@@ -220,7 +225,7 @@ impl Client {
         }
         let no_connection = |error: reqwest::Error| CliError::NoConnection {
             address: address.clone(),
-            reason: reason(&error),
+            reason: advised(reason(&error), &address),
         };
         let response = request.send().await.map_err(no_connection)?;
         let status = response.status();
@@ -304,6 +309,18 @@ fn reason(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
+/// The cause with a remedy, for failures of TLS.
+fn advised(reason: String, address: &str) -> String {
+    if reason.contains("InvalidContentType") {
+        let origin = address.split('/').nth(2).unwrap_or_default();
+        return format!("the server does not use TLS; use http://{origin}");
+    }
+    if reason.contains("invalid peer certificate") {
+        return format!("{reason}; if its authority is your own, set SSL_CERT_FILE to a PEM file with its certificate");
+    }
+    reason
+}
+
 fn beginning(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or("nothing");
     line.chars().take(120).collect()
@@ -311,7 +328,19 @@ fn beginning(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::base_url;
+    use super::{advised, base_url};
+
+    #[test]
+    fn a_failure_of_tls_is_reported_with_its_remedy() {
+        let address = "https://127.0.0.1:5000/api/tickerq/queues";
+        let of = |reason: &str| advised(reason.to_owned(), address);
+        assert_eq!(
+            of("received corrupt message of type InvalidContentType"),
+            "the server does not use TLS; use http://127.0.0.1:5000"
+        );
+        assert!(of("invalid peer certificate: UnknownIssuer").contains("SSL_CERT_FILE"));
+        assert_eq!(of("connection refused"), "connection refused");
+    }
 
     #[test]
     fn the_base_path_follows_the_servers_own_path() {

@@ -86,7 +86,11 @@ impl<'a> Section<'a> {
             None => &[],
             Some((_, Value::Array(items))) => items,
             Some((entry, other)) => {
-                let message = format!("{} is not allowed; write [[{header}]] once for each", other.describe());
+                let message = format!(
+                    "{} is not allowed; write [[{header}]] once for each {}",
+                    other.describe(),
+                    singular(header)
+                );
                 self.error(&entry.source, key, message);
                 &[]
             }
@@ -205,14 +209,38 @@ impl<'a> Section<'a> {
         });
     }
 
+    /// The path of the setting `key` of a section, for a key above the first table.
+    fn elsewhere(&self, key: &str) -> Option<&str> {
+        let is_root = self.path.is_empty();
+        self.findings
+            .shown
+            .iter()
+            .filter(|_| is_root)
+            .find_map(|line| match line {
+                Shown::Setting { key: name, path, .. } if name == key && path.matches('.').count() == 1 => {
+                    Some(&**path)
+                }
+                Shown::Setting { .. } | Shown::Header(_) => None,
+            })
+    }
+
     /// Reports every key that was not requested.
     pub(crate) fn finish(mut self) {
         for (key, entry) in self.members() {
             let known = self.allowed.contains(&key.as_str());
             if !known {
-                let message = suggestion::unknown_key(key, &self.allowed);
+                let message = match self.elsewhere(key) {
+                    Some(path) => format!("unknown setting; did you mean {path}?"),
+                    None => suggestion::unknown_key(key, &self.allowed),
+                };
                 self.error(&entry.source, key, message);
             }
         }
     }
+}
+
+/// The noun for one table of a list: `key` for `api.keys`.
+fn singular(header: &str) -> &str {
+    let name = header.rsplit('.').next().unwrap_or(header);
+    name.strip_suffix('s').unwrap_or("entry")
 }

@@ -1,19 +1,24 @@
 //! Suggestions for unknown keys.
 
-/// The error of the unknown `key`, with similar or allowed ones.
-pub(crate) fn unknown_key(key: &str, allowed: &[&'static str]) -> String {
-    let mut by_distance: Vec<(usize, &str)> = allowed
+/// The names that resemble `name`, nearest first, at most three.
+pub(crate) fn near<'a>(name: &str, known: &[&'a str]) -> Vec<&'a str> {
+    let mut by_distance: Vec<(usize, &str)> = known
         .iter()
-        .map(|&name| (strsim::levenshtein(key, name), name))
+        .map(|&known| (strsim::levenshtein(name, known), known))
         .collect();
     by_distance.sort_unstable();
     // Up to a third of the letters may differ: a suggestion beyond that is rather misleading.
-    let close: Vec<&str> = by_distance
+    by_distance
         .iter()
-        .filter(|(steps, name)| *steps <= name.chars().count().max(key.chars().count()).div_ceil(3))
-        .map(|&(_, name)| name)
+        .filter(|(steps, known)| *steps <= known.chars().count().max(name.chars().count()).div_ceil(3))
+        .map(|&(_, known)| known)
         .take(3)
-        .collect();
+        .collect()
+}
+
+/// The error of the unknown `key`, with similar or allowed ones.
+pub(crate) fn unknown_key(key: &str, allowed: &[&'static str]) -> String {
+    let close = near(key, allowed);
     if close.is_empty() {
         format!("unknown setting; allowed here are {}", allowed.join(", "))
     } else {

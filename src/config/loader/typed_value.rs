@@ -68,9 +68,9 @@ pub(crate) fn word<T: Copy>(value: &Value, words: &[(&str, T)]) -> Result<T, Wro
     found.map(|&(_, meaning)| meaning).ok_or_else(|| {
         let allowed: Vec<String> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         Wrong::new(format!(
-            "{} is not allowed; allowed is {}",
+            "{} is not allowed; allowed are {}",
             value.describe(),
-            allowed.join(" or ")
+            allowed.join(", ")
         ))
     })
 }

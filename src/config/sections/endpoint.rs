@@ -53,7 +53,7 @@ impl Setting for EndpointUrl {
         // The messages do not repeat the URL, which may contain a password.
         let url = Url::parse(text(value)?).map_err(|error| Wrong::new(format!("is not a URL ({error})")))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(Wrong::new("is not a URL with the scheme http or https"));
+            return Err(Wrong::new("must begin with http:// or https://, and name a host"));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Wrong::new("must not contain credentials; use an Authorization header"));

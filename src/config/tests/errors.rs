@@ -39,7 +39,9 @@ handler = { http = { url = "ftp://x" } }
         lines[5],
         "tickerq.toml:9: queues[1].concurrency: 0 is out of range; allowed is 1 to 4096"
     );
-    assert!(lines[6].starts_with("tickerq.toml:11: job_types.Email.handler.http.url: is not a URL with the scheme"));
+    assert!(
+        lines[6].starts_with("tickerq.toml:11: job_types.Email.handler.http.url: must begin with http:// or https://")
+    );
 }
 
 #[test]
@@ -122,7 +124,7 @@ fn every_error_names_the_allowed_values() {
         ),
         (
             "[database]\ndurability = \"ful\"",
-            "'ful' is not allowed; allowed is \"full\" or \"normal\"",
+            "'ful' is not allowed; allowed are \"full\", \"normal\"",
         ),
         (
             "[api]\nenable = \"yes\"",
@@ -132,7 +134,7 @@ fn every_error_names_the_allowed_values() {
         ("[api]\nversion = \"jobs\"", "'jobs' is not a version"),
         (
             "[queues]\nname = \"a\"",
-            "queues: a table is not allowed; write [[queues]] once for each",
+            "queues: a table is not allowed; write [[queues]] once for each queue",
         ),
         (
             "queues = [1]",
@@ -156,11 +158,23 @@ fn every_error_names_the_allowed_values() {
         ),
         (
             "[job_types.A]\nhandler = \"nop\"",
-            "job_types.A.handler: 'nop' is not a handler; allowed is { http",
+            "job_types.A.handler: 'nop' is not a handler; allowed are { http",
+        ),
+        (
+            "[job_types.A]\nhandler = { command = \"report\" }",
+            "job_types.A.handler.command: 'report' is not allowed; write command = { program = \"report\"",
+        ),
+        (
+            "[job_types.A]\nhandler = { http = \"https://example.com\" }",
+            "job_types.A.handler.http: 'https://example.com' is not allowed; write http = { url",
+        ),
+        (
+            "listen = \"127.0.0.1:1\"",
+            "listen: unknown setting; did you mean server.listen?",
         ),
         (
             "[job_types.A]\nhandler = {}",
-            "job_types.A.handler: must name one handler; allowed is",
+            "job_types.A.handler: must name one handler; allowed are",
         ),
         (
             "[job_types.A]\nhandler = { http = {} }",
@@ -194,7 +208,7 @@ fn every_error_names_the_allowed_values() {
         ("[log]\nlevel = \"inof\"", "'inof' is not a level"),
         (
             "[log]\nformat = \"xml\"",
-            "'xml' is not allowed; allowed is \"text\" or \"json\"",
+            "'xml' is not allowed; allowed are \"text\", \"json\"",
         ),
         ("[server]\nkeep_alive = \n", "tickerq.toml:2: is not TOML: "),
         (

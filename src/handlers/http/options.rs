@@ -30,7 +30,7 @@ pub enum InvalidHttpHandler {
         cause: String,
     },
     /// The protocol is not supported.
-    #[error("url: '{scheme}' URLs are not supported; allowed are http and https")]
+    #[error("url: it begins with {scheme}:; it must begin with http:// or https://")]
     Scheme {
         /// The protocol.
         scheme: String,
@@ -137,7 +137,7 @@ mod tests {
         );
         assert_eq!(
             error("ftp://example.com"),
-            "url: 'ftp' URLs are not supported; allowed are http and https"
+            "url: it begins with ftp:; it must begin with http:// or https://"
         );
         assert!(!error("http://me:pass@example.com").contains("pass@"));
         assert!(!error("http://me:pass@").contains("pass@"));

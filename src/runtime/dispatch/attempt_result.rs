@@ -12,6 +12,7 @@ use crate::domain::job::attempt::Attempt;
 use crate::domain::job::outcome::Outcome;
 use crate::domain::job::retry::Jitter;
 use crate::domain::job::status::JobStatus;
+use crate::domain::values::timestamp;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::writer::completion_batcher::CompletionBatcher;
 use crate::runtime::writer::error::WriteError;
@@ -89,7 +90,7 @@ fn log_result(job: &Job, attempt: &Attempt) {
     let (number, error) = (attempt.number, attempt.error.as_deref().unwrap_or("no error"));
     match job.status {
         JobStatus::Pending => {
-            info!(job.id = %job.id, job.type = %job.job_type, queue = %job.queue, attempt = number, trace_id = %trace_id(job), "attempt {number} of job {} has {} ({error}), next attempt at {}", job.id, attempt.status.as_str(), job.due_at);
+            info!(job.id = %job.id, job.type = %job.job_type, queue = %job.queue, attempt = number, trace_id = %trace_id(job), "attempt {number} of job {} has {} ({error}), next attempt at {}", job.id, attempt.status.as_str(), timestamp::to_text(job.due_at));
         }
         JobStatus::Failed => {
             warn!(job.id = %job.id, job.type = %job.job_type, queue = %job.queue, attempt = number, trace_id = %trace_id(job), "job {} has failed: {error}", job.id);

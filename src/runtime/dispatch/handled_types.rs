@@ -388,8 +388,8 @@ impl HandledTypes {
         match self.runs_within(job_type, queue, Some(READ_TIMEOUT)).await {
             Ok(true) | Err(_) => None,
             Ok(false) => Some(format!(
-                "nothing runs jobs of type '{job_type}' in queue '{queue}': no server has a handler for it and no worker \
-                 is registered for it; its jobs stay pending until one is"
+                "no handler and no worker for type '{job_type}' in queue '{queue}'; its jobs stay pending until there is \
+                 one"
             )),
         }
     }

@@ -96,7 +96,7 @@ pub enum InvalidAddress {
         cause: String,
     },
     /// Another scheme.
-    #[error("the URL scheme must be http or https")]
+    #[error("the URL must begin with http:// or https://")]
     Scheme,
     /// It contains a user name or a password.
     #[error("must not contain credentials")]

@@ -127,9 +127,7 @@ impl Recurring {
             let if_match = match condition {
                 PutIf::Always | PutIf::Exists => None,
                 PutIf::Revision(revision) => Some(revision),
-                PutIf::Absent => {
-                    return Err(ServiceError::PreconditionFailed { actual: Some(revision) });
-                }
+                PutIf::Absent => return Err(ServiceError::RecurringKeyExists { revision }),
             };
             let changed = self.change(caller, id, if_match, |known| wanted(Some(&known))).await;
             match changed {

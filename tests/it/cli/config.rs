@@ -243,7 +243,7 @@ fn taking_tables_back_must_be_confirmed() {
 fn a_second_server_on_the_same_file_or_port_does_not_start() {
     let (site, server) = Server::with_config("");
     let url = site.database_url().to_owned();
-    let in_use = "error: another server uses the database 'tickerq.db'; one SQLite file serves one server (several share a PostgreSQL)\n";
+    let in_use = "error: another server uses the database 'tickerq.db'; one SQLite file serves one server (several share a PostgreSQL database)\n";
     for arguments in [&["serve", "--listen", "127.0.0.1:0"][..], &["migrate", "up"]] {
         let arguments = [arguments, &["--database-url", &url]].concat();
         let Printed { code, out, err } = run(&site, &arguments);

@@ -94,7 +94,7 @@ fn errors_are_printed_and_set_the_exit_code() {
     for (arguments, reason) in [
         (
             vec!["next", "61 * * * *"],
-            "minute '61': 61 is out of range; it may hold * and 0-59",
+            "minute '61': 61 is out of range; allowed are 0-59 and *",
         ),
         (
             vec!["explain", "30-10 * * * *"],

@@ -83,3 +83,36 @@ fn an_invalid_name_is_rejected() {
         .expect("the binary runs");
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn a_misspelled_scope_of_a_new_key_is_rejected_and_a_renamed_one_accepted() {
+    let site = Site::new(Storage::Sqlite, "");
+    let generate = |scopes: &str| {
+        let words = ["key", "generate", "--scopes", scopes];
+        let output = site.command(&words).output().expect("the binary runs");
+        (output.status.code(), String::from_utf8(output.stderr).expect("text"))
+    };
+    for (misspelled, suggestion) in [
+        ("tickerq:raed", "did you mean tickerq:read"),
+        ("tickerq:read,ticker:write", "did you mean tickerq:write"),
+        ("tickerq:everything", "tickerq:read or tickerq:write or tickerq:admin"),
+    ] {
+        let (code, text) = generate(misspelled);
+        assert_eq!(code, Some(2), "{misspelled}: {text}");
+        assert!(text.contains(suggestion), "{misspelled}: {text}");
+    }
+    let (code, text) = generate("jobs.read,tickerq:admin");
+    assert_eq!(code, Some(0), "{text}");
+}
+
+#[test]
+fn a_token_with_the_word_bearer_is_rejected_with_the_reason() {
+    let site = Site::new(Storage::Sqlite, "");
+    let output = site
+        .command(&["job", "list", "--token", "Bearer tq_0123456789abcdef"])
+        .output()
+        .expect("the binary runs");
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("without 'Bearer'"), "{text}");
+}

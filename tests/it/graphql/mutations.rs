@@ -277,8 +277,18 @@ async fn each_field_requires_its_scope() {
         Value::Null
     );
     assert!(ask(&reader, "{ __schema { queryType { name } } }").await["__schema"].is_object());
-    let hidden = ask_with(&writer, "{ __schema { queryType { name } } }", json!({})).await;
-    assert!(hidden["data"]["__schema"].is_null(), "{hidden}");
+    for query in [
+        "{ __schema { queryType { name } } }",
+        "{ ...f } fragment f on Query { __type(name: \"Job\") { name } }",
+    ] {
+        let rejected = ask_with(&writer, query, json!({})).await;
+        assert!(rejected["data"].is_null(), "{rejected}");
+        assert_eq!(rejected["errors"][0]["extensions"]["code"], "forbidden", "{rejected}");
+        assert_eq!(
+            rejected["errors"][0]["extensions"]["scope"], "tickerq:read",
+            "{rejected}"
+        );
+    }
     eventually("the log holds no key", || async {
         (!server.log().contains("0123456789abcdef")).then_some(())
     })

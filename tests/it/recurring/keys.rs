@@ -155,7 +155,8 @@ async fn a_put_by_key_keeps_to_its_conditions() {
         put_if("if-match", expected, "@daily").await.problem(412);
     }
     assert_eq!(put_if("if-none-match", "*", "@daily").await.status, StatusCode::CREATED);
-    put_if("if-none-match", "*", "@hourly").await.problem(412);
+    let exists = put_if("if-none-match", "*", "@hourly").await.problem(412);
+    assert_eq!(exists["detail"], "a recurring job with this key exists (revision 1)");
     put_if("if-match", "\"7\"", "@hourly").await.problem(412);
     assert_eq!(put_if("if-match", "\"1\"", "@hourly").await.status, StatusCode::OK);
     assert_eq!(

@@ -65,7 +65,8 @@ async fn a_missing_resource_is_a_problem() {
             }
             let problem = client.send(client.at_root(method.clone(), path)).await.problem(404);
             assert_eq!(problem["type"], "urn:tickerq:problem:not-found", "{method} {path}");
-            assert_eq!(problem["detail"], format!("path {path} not found"));
+            let hint = if path == "/" { "; /docs/ describes the API" } else { "" };
+            assert_eq!(problem["detail"], format!("path {path} not found{hint}"));
             assert_eq!(problem["instance"], path);
             assert_eq!(problem.get("errors"), None);
         }

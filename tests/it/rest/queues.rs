@@ -292,7 +292,9 @@ async fn a_queue_is_deleted_unless_it_is_configured_or_has_unfinished_jobs() {
         Server::with_config("[[queues]]\nname = \"kept\"\n[job_types.Noop]\nhandler = \"noop\"\nqueue = \"typed\"\n");
     let client = server.client();
     let delete = |name: &str| client.send(client.request(Method::DELETE, &format!("/queues/{name}")));
-    for name in ["kept", "default", "typed"] {
+    let problem = delete("default").await.problem(409);
+    assert_eq!(problem["detail"], "the default queue can't be deleted");
+    for name in ["kept", "typed"] {
         let problem = delete(name).await.problem(409);
         assert_eq!(
             problem["detail"],

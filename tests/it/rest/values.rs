@@ -27,7 +27,7 @@ fn wrong_values() -> Vec<(&'static str, Value, &'static str)> {
         (
             "name",
             json!("a\nb"),
-            "a name contains '\\n'; allowed are all characters but control, line separator, text direction, invisible and blank characters, and spaces but U+0020",
+            "a name contains '\\n'; control, line separator, text direction, invisible and blank characters, and spaces other than U+0020, are not allowed",
         ),
         ("name", json!("\u{7f}"), "a name contains '\\u{7f}'"),
         ("name", json!("\u{85}"), "a name contains '\\u{85}'"),

@@ -95,6 +95,11 @@ struct LastRead {
     error: Option<String>,
 }
 
+/// A number of keys in words.
+fn counted(keys: usize) -> String {
+    format!("{keys} {}", if keys == 1 { "key" } else { "keys" })
+}
+
 impl JwtKeys {
     pub(crate) fn load(source: &JwtKeySource, now: u64) -> Result<Self, JwtKeyError> {
         let one = |algorithm, key| {
@@ -120,7 +125,7 @@ impl JwtKeys {
                 };
                 let content = read_file(path).map_err(failed)?;
                 let keys = parse(&content).and_then(ParsedSet::usable).map_err(failed)?;
-                info!("loaded {} keys from {}", keys.len(), path.display());
+                info!("loaded {} from {}", counted(keys.len()), path.display());
                 let file = WatchedFile {
                     path: path.clone(),
                     read_at: AtomicU64::new(now),
@@ -209,9 +214,13 @@ impl JwtKeys {
                 *last = LastRead { digest, error: None };
                 if keys.is_empty() {
                     let reasons = unusable.join("; ");
-                    warn!("{} has no usable key, rejecting all tokens: {reasons}", path.display());
+                    let because = if reasons.is_empty() { "" } else { ": " };
+                    warn!(
+                        "{} has no usable key, rejecting all tokens{because}{reasons}",
+                        path.display()
+                    );
                 } else {
-                    info!("loaded {} keys from {}", keys.len(), path.display());
+                    info!("loaded {} from {}", counted(keys.len()), path.display());
                 }
                 let mut set = self.set.write().unwrap_or_else(PoisonError::into_inner);
                 let number = set.number + 1;

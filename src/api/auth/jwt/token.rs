@@ -104,6 +104,10 @@ pub(crate) fn checked(token: &str) -> Result<&str, AuthFailure> {
             .all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
     if is_sound {
         Ok(token)
+    } else if token.contains(' ') {
+        Err(AuthFailure::Malformed(
+            "the token contains a space; give the key without 'Bearer'",
+        ))
     } else {
         Err(AuthFailure::Malformed(
             "a token has at most 8192 letters, digits and - . _ ~ + / =",

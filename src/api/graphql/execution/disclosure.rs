@@ -1,5 +1,6 @@
 //! The part of a mutation's result that callers without the read scope may select: ids, statuses, and counts of
-//! changes. A request that selects more is rejected before it is executed.
+//! changes. A request that selects more is rejected before it is executed; so is the introspection of a caller that may
+//! not read the schema.
 
 use async_graphql::Error;
 use async_graphql::parser::types::{
@@ -33,12 +34,15 @@ const WHOLE: &[&str] = &[
     "updateWebhookEndpoint",
 ];
 
-/// Rejects a mutation that selects fields which its caller may not read.
+/// Rejects a mutation that selects fields which its caller may not read, and introspection that is not allowed.
 pub(crate) fn check(
     document: &ExecutableDocument,
     operation: &OperationDefinition,
     caller: &Caller,
+    has_introspection: bool,
 ) -> Result<(), Error> {
+    let guard = Guard { document, caller };
+    guard.introspection(has_introspection, &operation.selection_set.node)?;
     if operation.ty != OperationType::Mutation || caller.may(Scope::Read) {
         return Ok(());
     }
@@ -46,7 +50,6 @@ pub(crate) fn check(
     if caller.require_any(&[Scope::Write, Scope::Admin]).is_err() {
         return Ok(());
     }
-    let guard = Guard { document, caller };
     guard.mutations(&operation.selection_set.node)
 }
 
@@ -56,6 +59,24 @@ struct Guard<'a> {
 }
 
 impl Guard<'_> {
+    /// Checks root fields for the schema, which `has_introspection` opens to readers.
+    fn introspection(&self, has_introspection: bool, set: &SelectionSet) -> Result<(), Error> {
+        self.each(set, &|field| {
+            if !matches!(field.name.node.as_str(), "__schema" | "__type") {
+                return Ok(());
+            }
+            self.caller.require(Scope::Read).map_err(ServiceError::from)?;
+            if has_introspection {
+                Ok(())
+            } else {
+                Err(errors::invalid(
+                    "query",
+                    "introspection is off; set [graphql] introspection = true",
+                ))
+            }
+        })
+    }
+
     /// Checks root fields: their own values are ids, counts and objects.
     fn mutations(&self, set: &SelectionSet) -> Result<(), Error> {
         self.each(set, &|field| {
@@ -105,8 +126,9 @@ impl Guard<'_> {
         let Err(forbidden) = self.caller.require(Scope::Read) else {
             return errors::invalid("query", "the caller has the read scope");
         };
+        let message = format!("field '{field}' in the result needs the scope '{}'", forbidden.scope);
         let mut error = Error::from(ServiceError::from(forbidden));
-        error.message = format!("field '{field}' of the result of a mutation: {}", error.message);
+        error.message = message;
         if let Some(extensions) = &mut error.extensions {
             extensions.set("field", field);
         }
@@ -130,7 +152,7 @@ mod tests {
         );
         let document = parse_query(query).expect("a document");
         let (_, operation) = document.operations.iter().next().expect("an operation");
-        check(&document, &operation.node, &caller).map_err(|error| error.message)
+        check(&document, &operation.node, &caller, true).map_err(|error| error.message)
     }
 
     #[test]

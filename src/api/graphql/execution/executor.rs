@@ -221,7 +221,7 @@ impl Engine {
         self.check_size(&query)?;
         let document = self.documents.read(&query)?;
         let operation = operation_of(&document, operation_name.as_deref())?;
-        disclosure::check(&document, operation, caller)?;
+        disclosure::check(&document, operation, caller, self.introspection)?;
         let kind = operation.ty;
         let root_fields = operation_count::root_fields(&document, operation);
         let given = variables.as_ref().map(|ObjectText(text)| &**text);

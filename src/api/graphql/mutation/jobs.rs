@@ -49,7 +49,7 @@ impl JobMutations {
     async fn schedule_jobs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The jobs, 1 to 10000 by default (setting jobs.batch_jobs_max).")] inputs: Vec<
+        #[graphql(desc = "The jobs, 1 to 10000 by default (setting jobs.max_batch_size).")] inputs: Vec<
             ScheduleJobInput,
         >,
         #[graphql(

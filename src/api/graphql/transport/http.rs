@@ -92,9 +92,10 @@ fn check_sender(graphql: &GraphQl, request: &HttpRequest) -> Result<(), Problem>
     if is_deliberate {
         return Ok(());
     }
-    let detail = "a GET requires a header that pages can't send to other sites without a preflight: apollo-require-preflight or \
-                  x-requested-with with any value, or Sec-Fetch-Site of a browser (same-origin or none); or send \
-                  the query with POST and Content-Type: application/json";
+    let detail = "a GET request needs a header that a page can't send to another site without a preflight: \
+                  apollo-require-preflight or x-requested-with with any value, Authorization, or Sec-Fetch-Site with \
+                  same-origin or none, which browsers set. Send one of them, or send the query by POST with \
+                  Content-Type: application/json";
     Err(PartError::header("apollo-require-preflight", detail).into())
 }
 

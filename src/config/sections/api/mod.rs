@@ -3,7 +3,7 @@
 mod authentication;
 mod jwt;
 pub(crate) mod keys;
-mod scopes;
+pub(crate) mod scopes;
 
 use crate::api::auth::{AllowedOrigins, AuthOptions};
 use crate::api::rest::{Docs, RestOptions};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::loader::section::Section;
+use crate::config::loader::suggestion;
 use crate::config::loader::typed_value::Check;
 use crate::config::sections::endpoint::Text;
 use crate::domain::access::caller as domain;
@@ -74,6 +75,25 @@ fn check_scope(name: &str) -> Result<(), String> {
             "'{name}' is not the name of a scope; allowed are 1 to {NAME_LENGTH_MAX} visible ASCII characters but \" and \\"
         ))
     }
+}
+
+/// Checks a scope for a new key. Servers may rename their scopes, so other names are accepted unless they resemble a
+/// default one.
+pub(crate) fn check_new(name: &str) -> Result<(), String> {
+    check_scope(name)?;
+    let defaults = ScopeNames::default();
+    let known: Vec<&str> = Scope::ALL.into_iter().map(|scope| &**defaults.of(scope)).collect();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let near = suggestion::near(name, &known);
+    let prefix = known.iter().find_map(|known| known.split_once(':'));
+    let is_of_tickerq = prefix.is_some_and(|(prefix, _)| name.split_once(':').is_some_and(|(own, _)| own == prefix));
+    if near.is_empty() && !is_of_tickerq {
+        return Ok(());
+    }
+    let meant = if near.is_empty() { known } else { near };
+    Err(format!("'{name}' is not a scope; did you mean {}?", meant.join(" or ")))
 }
 
 /// A list of known scopes that is not empty.

@@ -3,7 +3,7 @@
 use crate::config::loader::secret::Secret;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Setting, Wrong, quoted};
-use crate::config::loader::value::Value;
+use crate::config::loader::value::{Entry, Value};
 use crate::config::sections::endpoint::{EndpointUrl, Text, check_secret, headers, named_secrets, within};
 use crate::handlers::command::CommandOptions;
 use crate::handlers::http::HttpHandlerOptions;
@@ -47,7 +47,7 @@ impl Setting for WithoutSettings {
 }
 
 const ALLOWED: &str =
-    "allowed is { http = { url = \"…\" } }, { command = { program = \"…\" } }, \"remote\" or \"noop\"";
+    "allowed are { http = { url = \"…\" } }, { command = { program = \"…\" } }, \"remote\" and \"noop\"";
 
 impl HandlerSettings {
     /// Reads `handler` of the type of `section`; `header` is its form in messages, `job_types.NAME`.
@@ -75,6 +75,25 @@ impl HandlerSettings {
         let mut handler = section.open(path.clone(), format!("[{header}.handler]"), entry);
         let (http, command) = (handler.entry("http"), handler.entry("command"));
         let settings = match (http, command) {
+            (Some(http), None) if !is_table(http) => {
+                let example = "http = { url = \"https://mail.example.com/email\" }";
+                handler.error(
+                    &http.source,
+                    "http",
+                    format_args!("{} is not allowed; write {example}", http.value.describe()),
+                );
+                None
+            }
+            (None, Some(command)) if !is_table(command) => {
+                let example = "command = { program = \"report\", args = [\"--format\", \"pdf\"] }";
+                let given = command.value.describe();
+                handler.error(
+                    &command.source,
+                    "command",
+                    format_args!("{given} is not allowed; write {example}"),
+                );
+                None
+            }
             (Some(http), None) => {
                 let header = format!("{header}.handler.http");
                 let mut section = handler.open(format!("{path}.http"), format!("[{header}]"), Some(http));
@@ -99,6 +118,10 @@ impl HandlerSettings {
         // Without settings there is an error already, and the configuration will not be used.
         settings.unwrap_or(Self::Remote)
     }
+}
+
+fn is_table(entry: &Entry) -> bool {
+    matches!(entry.value.typed(), Value::Table(_))
 }
 
 fn section_error(section: &mut Section<'_>, source: &crate::config::loader::source::Source, message: &str) {

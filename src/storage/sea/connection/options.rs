@@ -106,7 +106,7 @@ pub enum ConnectError {
         folder: PathBuf,
     },
     /// Another server has the SQLite file open.
-    #[error("another server uses the database '{}'; one SQLite file serves one server (several share a PostgreSQL)", file.display())]
+    #[error("another server uses the database '{}'; one SQLite file serves one server (several share a PostgreSQL database)", file.display())]
     InUse {
         /// The database's file.
         file: PathBuf,

@@ -76,7 +76,7 @@ async fn a_job_of_a_type_that_nothing_runs_has_a_warning() {
         .json();
     let [warning] = warnings_of(&created).try_into().expect("one warning");
     assert!(
-        warning.starts_with("nothing runs jobs of type 'Typo' in queue 'default'"),
+        warning.starts_with("no handler and no worker for type 'Typo' in queue 'default'"),
         "{warning}"
     );
     let id = created["id"].as_str().expect("an id");
@@ -107,7 +107,7 @@ async fn a_job_of_a_type_that_nothing_runs_has_a_warning() {
     let recurring = json!({ "type": "OtherTypo", "cronExpression": "0 2 * * *" });
     let recurring = client.post("/jobs/recurring", recurring).await.json();
     assert!(
-        warnings_of(&recurring)[0].starts_with("nothing runs jobs of type 'OtherTypo'"),
+        warnings_of(&recurring)[0].starts_with("no handler and no worker for type 'OtherTypo'"),
         "{recurring}"
     );
     eventually("the type is logged", || async {
@@ -225,7 +225,7 @@ fn the_command_line_prints_the_warning() {
         panic!("two lines: {}", printed.out);
     };
     assert!(
-        warning.starts_with("warning: nothing runs jobs of type 'Typo'"),
+        warning.starts_with("warning: no handler and no worker for type 'Typo'"),
         "{warning}"
     );
     let id = created.split(' ').nth(1).expect("an id");

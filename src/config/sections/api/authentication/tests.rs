@@ -194,7 +194,7 @@ fn every_error_has_its_line_and_the_allowed_values() {
         ),
         (
             "[api]\nkeys = \"a\"".to_owned(),
-            "tickerq.toml:2: api.keys: 'a' is not allowed; write [[api.keys]] once for each",
+            "tickerq.toml:2: api.keys: 'a' is not allowed; write [[api.keys]] once for each key",
         ),
         (
             key(""),
