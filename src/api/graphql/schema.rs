@@ -1,12 +1,16 @@
 //! The schema: its roots, limits and extensions.
 
-use async_graphql::{ID, SDLExportOptions, SchemaBuilder};
+use async_graphql::extensions::ExtensionFactory;
+use async_graphql::{ID, SDLExportOptions, SchemaBuilder, ValidationMode};
 
 use super::context::Services;
 use super::execution::budget::ChargeResponses;
 use super::mutation::Mutation;
 use super::query::Query;
 use super::subscription::Subscription;
+
+/// Message of async-graphql for a request that is too complex.
+pub(super) const TOO_COMPLEX: &str = "Query is too complex.";
 
 /// The schema.
 pub(super) type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
@@ -23,6 +27,15 @@ pub(super) fn build(services: Services, max_depth: usize, max_complexity: usize)
         .limit_complexity(max_complexity)
         .extension(ChargeResponses)
         .data(services)
+        .finish()
+}
+
+/// The schema for requests that are not executed: with its limit of complexity alone.
+pub(super) fn build_for_complexity(max: usize, extension: impl ExtensionFactory) -> Schema {
+    builder()
+        .validation_mode(ValidationMode::Fast)
+        .limit_complexity(max)
+        .extension(extension)
         .finish()
 }
 

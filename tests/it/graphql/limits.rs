@@ -1,5 +1,7 @@
 //! Cost limits of GraphQL operations, and GraphQL over HTTP beyond the audits.
 
+use std::time::{Duration, Instant};
+
 use reqwest::{Method, StatusCode};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
@@ -67,6 +69,56 @@ async fn a_request_beyond_the_cost_limit_is_rejected_before_it_is_executed() {
             (StatusCode::BAD_REQUEST, json!("validation"))
         );
     }
+}
+
+#[tokio::test]
+async fn identical_selections_are_one_and_type_names_count() {
+    let config = "[graphql]\nmax_complexity = 200\n";
+    let (_site, server) = Server::with_config(config);
+    let client = server.client();
+    // 300 and 500 values as they are written, 100 as they are executed.
+    for once in [
+        "{ jobs(first: 100) { nodes { id, id id } } }".to_owned(),
+        format!(
+            "{{ jobs(first: 100) {{ nodes {{ {} }} }} }}",
+            "__typename ".repeat(5_000)
+        ),
+        "{ jobs(first: 50) { nodes { ...f ...f ...f ... { id id } } } } fragment f on Job { id }".to_owned(),
+    ] {
+        assert_eq!(ask(&client, &once).await, json!({"jobs": {"nodes": []}}), "{once}");
+    }
+    let fragments = (0..5).map(|index| format!("fragment f{index} on Job {{ __typename }} "));
+    let spreads = (0..5).map(|index| format!("...f{index} "));
+    let distinct = format!(
+        "{{ jobs(first: 100) {{ nodes {{ {} }} }} }} {}",
+        spreads.collect::<String>(),
+        fragments.collect::<String>()
+    );
+    for costly in [
+        distinct,
+        "{ jobs(first: 100) { nodes { id a: __typename b: __typename } } }".to_owned(),
+        "query($n: Int = 100) { jobs(first: $n) { nodes { __typename ... { __typename } ... on Job { __typename } } } }"
+            .to_owned(),
+    ] {
+        let error = refused(&client, &costly).await;
+        assert_eq!(error["extensions"]["code"], "too-large", "{costly}: {error}");
+        assert_eq!(error["extensions"]["allowed"], 200, "{costly}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn the_timeout_holds_for_a_batch() {
+    let (_site, server) = Server::with_config("[graphql]\ntimeout = \"00:00:02\"\n");
+    let client = server.client();
+    let register = "mutation { registerWorker(input: {name: \"w\", types: [\"A\"]}) { id } }";
+    let worker = ask(&client, register).await["registerWorker"]["id"].clone();
+    let wait = format!("mutation {{ leaseJobs(workerId: {worker}, wait: \"00:00:20\") {{ jobId }} }}");
+    let started = Instant::now();
+    let answer = post(&client, json!(vec![json!({ "query": wait }); 10]), "application/json").await;
+    let elapsed = started.elapsed();
+    assert_eq!(answer.json().as_array().map(Vec::len), Some(10), "{}", answer.text);
+    // Each of them waits for half of the remaining time; each for itself would wait for a second.
+    assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
 }
 
 #[tokio::test]

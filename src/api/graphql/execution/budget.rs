@@ -18,6 +18,7 @@ use async_graphql::{Context, Error, Result, ServerResult, Value};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
+use tokio::task::yield_now;
 
 use crate::api::graphql::errors;
 use crate::api::memory::{LeaseBudget, MemoryBudget, Reservation, counted_bytes};
@@ -36,6 +37,8 @@ const STEP_BYTES: usize = 16 << 10;
 const READ_FACTOR: usize = 4;
 /// Decoding a row takes memory for another copy of it.
 const DECODE_FACTOR: usize = 2;
+/// Number of values that are completed without a pause.
+const VALUES_PER_TURN: u32 = 1 << 11;
 /// Number of values, and of bytes of JSON, between two reads of the clock.
 const VALUES_PER_CLOCK_READ: u32 = 64;
 const BYTES_PER_CLOCK_READ: usize = 64 << 10;
@@ -96,8 +99,21 @@ impl Budget {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the timeout of an operation, if there is memory for its response: a mutation is refused before it changes anything.
-    pub(crate) fn begin(&self, kind: OperationType, request_bytes: usize) -> std::result::Result<(), Stopped> {
+    /// Starts the timeout of a request or a batch, and returns its deadline.
+    pub(crate) fn start(&self) -> Instant {
+        *self
+            .state()
+            .deadline
+            .get_or_insert_with(|| Instant::now() + self.timeout)
+    }
+
+    /// Starts an operation before the deadline, if there is memory for its response: a mutation is refused before it
+    /// changes anything.
+    pub(crate) fn begin(&self, kind: OperationType, request_bytes: usize) -> std::result::Result<Instant, Stopped> {
+        let deadline = self.start();
+        if Instant::now() >= deadline {
+            return Err(Stopped::TimedOut);
+        }
         let admitted = match kind {
             OperationType::Mutation => self.memory.admit_change(request_bytes),
             OperationType::Query | OperationType::Subscription => self.memory.admit(),
@@ -109,8 +125,7 @@ impl Budget {
         state.read = 0;
         state.reservation.shrink_to(0);
         state.stopped = None;
-        state.deadline = Some(Instant::now() + self.timeout);
-        Ok(())
+        Ok(deadline)
     }
 
     /// The reason why the request is stopped, if it is.
@@ -124,6 +139,12 @@ impl Budget {
         state.values = state.values.saturating_add(bytes);
         state.charges = state.charges.wrapping_add(1);
         self.check(&mut state)
+    }
+
+    /// True after a number of values that take milliseconds: other requests are executed meanwhile.
+    fn is_turn_over(&self) -> bool {
+        let charges = self.state().charges;
+        charges % VALUES_PER_TURN == VALUES_PER_TURN - 1
     }
 
     fn check(&self, state: &mut State) -> bool {
@@ -387,6 +408,9 @@ impl Extension for ChargeResponses {
             return pending().await;
         }
         let resolved = next.run(ctx, info).await;
+        if budget.is_turn_over() {
+            yield_now().await;
+        }
         let bytes = match &resolved {
             Ok(Some(value)) => size_of(value),
             Ok(None) => 0,
@@ -443,16 +467,17 @@ mod tests {
         assert_eq!(three.stopped(), Some(Stopped::OutOfMemory));
         assert_eq!(three.begin(OperationType::Query, 0), Err(Stopped::OutOfMemory));
         drop(one);
-        assert_eq!(three.begin(OperationType::Query, 0), Ok(()));
+        assert!(three.begin(OperationType::Query, 0).is_ok());
         assert!(three.charge(1));
     }
 
     #[test]
     fn the_timeout_elapses_while_values_and_json_are_built() {
         let memory = MemoryBudget::new("a.setting", 1 << 30);
-        let budget = Budget::new(&memory, 1 << 20, Duration::ZERO);
+        let budget = Budget::new(&memory, 1 << 20, Duration::from_millis(50));
         budget.begin(OperationType::Query, 0).expect("memory");
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(60));
+        assert_eq!(budget.begin(OperationType::Query, 0), Err(Stopped::TimedOut));
         assert_eq!(budget.write(&"x".repeat(BYTES_PER_CLOCK_READ)), Err(Stopped::TimedOut));
         while budget.charge(0) {}
         assert_eq!(budget.stopped(), Some(Stopped::TimedOut));

@@ -4,10 +4,12 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::Error;
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
 use lru::LruCache;
 
 use super::limits;
+use crate::api::graphql::errors;
 use crate::api::graphql::parser;
 use crate::api::graphql::transport::response::EncodedResponse;
 use crate::api::graphql::validation::input_types::InputTypes;
@@ -55,6 +57,35 @@ impl Documents {
             known().put(text.into(), Arc::clone(&document));
         }
         Ok(document)
+    }
+}
+
+/// The requested operation.
+pub(super) fn operation_of<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'a OperationDefinition, Error> {
+    let unknown = |name: &str| {
+        let given: String = name.chars().take(64).collect();
+        errors::invalid("operationName", &format!("the document has no operation '{given}'"))
+    };
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Ok(&operation.node),
+        (DocumentOperations::Single(_), Some(name)) => Err(unknown(name)),
+        (DocumentOperations::Multiple(operations), Some(name)) => {
+            let operation = operations.get(name).ok_or_else(|| unknown(name))?;
+            Ok(&operation.node)
+        }
+        (DocumentOperations::Multiple(operations), None) => {
+            let mut operations = operations.values();
+            match (operations.next(), operations.next()) {
+                (Some(operation), None) => Ok(&operation.node),
+                (_, _) => Err(errors::invalid(
+                    "operationName",
+                    "the document has several operations; set operationName",
+                )),
+            }
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Error, Request, Response};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
 use serde::de::{Deserialize, Deserializer, Error as _};
@@ -13,8 +13,9 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::budget::{Budget, Stopped};
+use super::complexity::ComplexityLimit;
 use super::disclosure;
-use super::document_cache::Documents;
+use super::document_cache::{Documents, operation_of};
 use super::limits;
 use super::operation_count;
 use super::persisted_queries::{PersistedQueries, PersistedQuery};
@@ -112,6 +113,7 @@ pub(crate) struct Engine {
     operations: Operations,
     persisted: PersistedQueries,
     documents: Documents,
+    complexity: ComplexityLimit,
     introspection: bool,
     max_depth: usize,
     max_complexity: usize,
@@ -146,6 +148,7 @@ impl Engine {
         let types = Arc::new(InputTypes::read(&schema::sdl()));
         Self {
             documents: Documents::new(Arc::clone(&types), max_aliases),
+            complexity: ComplexityLimit::new(max_complexity),
             types,
             schema: schema::build(services.clone(), max_depth, max_complexity),
             services,
@@ -227,6 +230,12 @@ impl Engine {
         let given = variables.as_ref().map(|ObjectText(text)| &**text);
         let bytes = query.len().saturating_add(given.map_or(0, |given| given.get().len()));
         let variables = variables::read(&self.types, &operation.variable_definitions, given)?;
+        if let Some(response) = self
+            .complexity
+            .exceeded(&document, operation_name.as_deref(), &variables)
+        {
+            return Err(self.encode_error(response, budget));
+        }
         let mut request = Request::new(query);
         request.set_parsed_query(ExecutableDocument::clone(&document));
         let shape = Shape::new(document, kind, operation_name.as_deref());
@@ -282,15 +291,16 @@ impl Engine {
             budget,
             lane,
         } = operation;
-        let request = request.data(Deadline(Instant::now() + self.timeout));
-        if budget.begin(kind, bytes).is_err() {
-            return Err(ExecutionError::OutOfMemory {
-                may_have_changed: false,
-            });
-        }
-        let work = AssertUnwindSafe(budget.watch(lane.scope(self.schema.execute(request)))).catch_unwind();
         let timed_out = ExecutionError::TimedOut { timeout: self.timeout };
-        let result = actix_web::rt::time::timeout(self.timeout, work)
+        let deadline = budget.begin(kind, bytes).map_err(|stopped| match stopped {
+            Stopped::TimedOut => timed_out,
+            Stopped::OutOfMemory | Stopped::TooLarge => ExecutionError::OutOfMemory {
+                may_have_changed: false,
+            },
+        })?;
+        let request = request.data(Deadline(deadline));
+        let work = AssertUnwindSafe(budget.watch(lane.scope(self.schema.execute(request)))).catch_unwind();
+        let result = tokio::time::timeout_at(deadline.into(), work)
             .await
             .map_err(|_| timed_out)?;
         let response = result.map_err(|_| panicked())?;
@@ -352,6 +362,12 @@ impl Engine {
     fn encode(&self, mut response: Response, shape: &Shape, budget: &Budget) -> Result<EncodedResponse, Stopped> {
         shape.complete(&self.types, &mut response);
         EncodedResponse::new(response, self.max_depth, self.max_complexity, budget)
+    }
+
+    /// Response to a request that is not executed.
+    fn encode_error(&self, response: Response, budget: &Budget) -> EncodedResponse {
+        EncodedResponse::new(response, self.max_depth, self.max_complexity, budget)
+            .unwrap_or_else(|_| errors::of_problem(&Problem::busy("the request was stopped")).into())
     }
 
     /// Response to a request that was stopped while its response was built.
@@ -421,30 +437,4 @@ fn outcome(response: &Result<EncodedResponse, ExecutionError>) -> OperationOutco
 fn panicked() -> ExecutionError {
     tracing::error!("a GraphQL request failed: a part of the server panicked");
     ExecutionError::Panicked
-}
-
-/// The requested operation.
-fn operation_of<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition, Error> {
-    let unknown = |name: &str| {
-        let given: String = name.chars().take(64).collect();
-        errors::invalid("operationName", &format!("the document has no operation '{given}'"))
-    };
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), None) => Ok(&operation.node),
-        (DocumentOperations::Single(_), Some(name)) => Err(unknown(name)),
-        (DocumentOperations::Multiple(operations), Some(name)) => {
-            let operation = operations.get(name).ok_or_else(|| unknown(name))?;
-            Ok(&operation.node)
-        }
-        (DocumentOperations::Multiple(operations), None) => {
-            let mut operations = operations.values();
-            match (operations.next(), operations.next()) {
-                (Some(operation), None) => Ok(&operation.node),
-                (_, _) => Err(errors::invalid(
-                    "operationName",
-                    "the document has several operations; set operationName",
-                )),
-            }
-        }
-    }
 }

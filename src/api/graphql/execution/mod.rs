@@ -1,6 +1,7 @@
 //! Execution of GraphQL requests and its limits.
 
 pub(crate) mod budget;
+mod complexity;
 pub(crate) mod disclosure;
 pub(crate) mod document_cache;
 pub(crate) mod executor;

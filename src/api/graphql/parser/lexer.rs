@@ -6,7 +6,7 @@ use super::error::syntax_error;
 use super::strings;
 
 /// A token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Token<'a> {
     /// One of `! $ & ( ) : = @ [ ] { | }`.
     Punctuator(char),

@@ -4,8 +4,10 @@
 //! two input fields of one name, and accepts `queryName` for `query Name`. Here a number that would not be written as
 //! it was read is [`Value::Binary`], its text.
 
+mod duplicates;
 mod error;
 mod lexer;
+mod number;
 mod strings;
 
 use std::collections::HashMap;
@@ -18,11 +20,11 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Pos, Positioned, ServerError};
 use async_graphql_value::Value;
-use bytes::Bytes;
 
-use self::error::syntax_error;
+use self::duplicates::TokenTrail;
+use self::error::{duplicate, syntax_error, too_deep};
 use self::lexer::{Lexer, Token};
-use super::errors;
+use self::number::number;
 
 /// Maximum depth of nested brackets, of values within arguments as well as selections.
 const BRACKETS_MAX: usize = 64;
@@ -31,27 +33,24 @@ const BRACKETS_MAX: usize = 64;
 pub(super) fn parse(text: &str) -> Result<ExecutableDocument, ServerError> {
     let mut lexer = Lexer::new(text);
     let (next, pos) = lexer.next()?;
+    let mut trail = TokenTrail::default();
+    trail.push(&next);
     Parser {
         lexer,
         next,
         pos,
+        trail,
         depth: 0,
     }
     .document()
-}
-
-/// A number, or its text if the number would not be written as it was read.
-fn number(text: &str) -> Value {
-    match serde_json::from_str::<serde_json::Number>(text) {
-        Ok(number) if number.to_string() == text => Value::Number(number),
-        Ok(_) | Err(_) => Value::Binary(Bytes::copy_from_slice(text.as_bytes())),
-    }
 }
 
 struct Parser<'a> {
     lexer: Lexer<'a>,
     next: Token<'a>,
     pos: Pos,
+    /// The tokens up to `next`.
+    trail: TokenTrail<'a>,
     /// Number of open brackets.
     depth: usize,
 }
@@ -61,6 +60,7 @@ type Parsed<T> = Result<T, ServerError>;
 impl<'a> Parser<'a> {
     fn advance(&mut self) -> Parsed<Token<'a>> {
         let (next, pos) = self.lexer.next()?;
+        self.trail.push(&next);
         self.pos = pos;
         Ok(std::mem::replace(&mut self.next, next))
     }
@@ -97,14 +97,7 @@ impl<'a> Parser<'a> {
         self.expect(sign)?;
         self.depth += 1;
         if self.depth > BRACKETS_MAX {
-            let mut error = ServerError::new(
-                format!("brackets are nested deeper than {BRACKETS_MAX} levels; allowed are {BRACKETS_MAX}"),
-                Some(pos),
-            );
-            let mut extensions = errors::extensions("too-large", false);
-            extensions.set("allowed", BRACKETS_MAX);
-            error.extensions = Some(extensions);
-            return Err(error);
+            return Err(too_deep(BRACKETS_MAX, pos));
         }
         Ok(())
     }
@@ -195,7 +188,8 @@ impl<'a> Parser<'a> {
             ty,
             variable_definitions: self.variable_definitions()?,
             directives: self.directives()?,
-            selection_set: self.selection_set()?,
+            // A mutation with a field twice is rejected.
+            selection_set: self.selections(ty != OperationType::Mutation)?,
         };
         Ok((name, definition))
     }
@@ -302,16 +296,27 @@ impl<'a> Parser<'a> {
     }
 
     fn selection_set(&mut self) -> Parsed<Positioned<SelectionSet>> {
+        self.selections(true)
+    }
+
+    /// Parses a selection set; `once` keeps the first of identical selections.
+    fn selections(&mut self, once: bool) -> Parsed<Positioned<SelectionSet>> {
         let pos = self.pos;
-        let mut items = Vec::new();
+        let mut selections = Vec::new();
         self.open('{')?;
         loop {
-            let pos = self.pos;
-            items.push(Positioned::new(self.selection()?, pos));
+            let (pos, start) = (self.pos, self.trail.len() - 1);
+            let selection = Positioned::new(self.selection()?, pos);
+            selections.push((start..self.trail.len() - 1, selection));
             if self.closes('}')? {
                 break;
             }
         }
+        let items = if once {
+            self.trail.without_duplicates(selections)
+        } else {
+            selections.into_iter().map(|(_, selection)| selection).collect()
+        };
         Ok(Positioned::new(SelectionSet { items }, pos))
     }
 
@@ -439,13 +444,6 @@ impl<'a> Parser<'a> {
         self.advance()?;
         Ok(Positioned::new(value, pos))
     }
-}
-
-/// Error of a duplicate input field: the document is well-formed, but not valid.
-fn duplicate(message: String, pos: Pos) -> ServerError {
-    let mut error = ServerError::new(message, Some(pos));
-    error.extensions = Some(errors::extensions("validation", false));
-    error
 }
 
 #[cfg(test)]

@@ -40,6 +40,52 @@ fn documents_are_parsed_like_by_the_library() {
     }
 }
 
+/// A document as JSON without its positions.
+fn without_positions(text: &str) -> serde_json::Value {
+    fn strip(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(members) => {
+                members.remove("pos");
+                members.values_mut().for_each(strip);
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(strip),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::String(_) => {}
+        }
+    }
+    let mut json = serde_json::to_value(parse(text).expect(text)).expect("JSON");
+    strip(&mut json);
+    json
+}
+
+#[test]
+fn identical_selections_of_a_set_are_kept_once() {
+    for (text, equal) in [
+        ("{ a, a b a #\n a }", "{ a b }"),
+        ("{ a(x: [1 2]) {b b} a(x: [1, 2]) { b b } }", "{ a(x: [1, 2]) { b } }"),
+        (
+            "{ ...f ...f ... { a a } ... { a a } } fragment f on Q { a a }",
+            "{ ...f ... { a } } fragment f on Q { a }",
+        ),
+        ("subscription { a { b b } a { b b } }", "subscription { a { b } }"),
+    ] {
+        assert_eq!(without_positions(text), without_positions(equal), "{text}");
+    }
+    for kept in [
+        "{ a a: a b: a }",
+        "{ a(x: \"1\") a(x: \"2\") a(x: 1) a(x: 2) }",
+        "{ a @skip(if: $x) a @skip(if: $y) a }",
+        "{ a { b } a { c } ... { a } ... on Q { a } }",
+        "mutation { a a }",
+    ] {
+        let ours = serde_json::to_value(parse(kept).expect(kept)).expect("JSON");
+        let theirs = serde_json::to_value(parse_query(kept).expect(kept)).expect("JSON");
+        assert_eq!(ours, theirs, "{kept}");
+    }
+}
+
 #[test]
 fn an_invalid_document_is_rejected_with_a_position() {
     for (text, expected, line, column) in [

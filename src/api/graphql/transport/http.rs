@@ -14,6 +14,7 @@ use async_graphql::parser::types::OperationType;
 use async_graphql_actix_web::GraphQLResponse;
 use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
+use tokio::task::yield_now;
 
 use super::content_negotiation::Form;
 use super::event_stream;
@@ -151,10 +152,14 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
         return Err(PartError::field("", detail).into());
     }
     let budget = graphql.engine.budget(caller);
-    let requests = graphql_request
-        .into_iter()
-        .map(|graphql_request| graphql.engine.read_within(&budget, graphql_request, caller));
-    let requests: Vec<Result<Operation, EncodedResponse>> = requests.collect();
+    // One timeout for the batch, documents included.
+    budget.start();
+    let mut requests: Vec<Result<Operation, EncodedResponse>> = Vec::with_capacity(graphql_request.len());
+    for graphql_request in graphql_request {
+        requests.push(graphql.engine.read_within(&budget, graphql_request, caller));
+        // Other requests are executed meanwhile.
+        yield_now().await;
+    }
     let root_fields = requests
         .iter()
         .map(|read| read.as_ref().map_or(1, |read| read.root_fields));

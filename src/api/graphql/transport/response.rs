@@ -7,13 +7,13 @@ use serde::Serialize;
 use crate::api::graphql::errors;
 use crate::api::graphql::execution::budget::{Budget, Stopped};
 use crate::api::graphql::scalars::Wire;
+use crate::api::graphql::schema::TOO_COMPLEX;
 use crate::api::memory::counted_bytes;
 
 /// Maximum number of errors in one response.
 const ERRORS_MAX: usize = 100;
-/// Messages of async-graphql for a request that is too deep, or too complex.
+/// Message of async-graphql for a request that is too deep.
 const TOO_DEEP: &str = "Query is nested too deep.";
-const TOO_COMPLEX: &str = "Query is too complex.";
 
 /// Response to one request.
 #[derive(Debug)]
