@@ -20,7 +20,7 @@ impl Server {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(
             folder.path().join("tickerq.toml"),
-            "[job_types.NoopJob]\nhandler = \"noop\"\n[realtime]\nmax_connections_per_caller = 10000\n",
+            "[job_types.NoopJob]\nhandler = \"noop\"\n[realtime]\nmax_connections_per_caller = 10000\nmax_subscriptions_per_caller = 10000\n",
         )
         .expect("a configuration");
         let mut child = Command::new(crate::program::program())

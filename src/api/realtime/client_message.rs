@@ -59,6 +59,14 @@ impl MessageError {
         }
     }
 
+    /// The caller, or all callers, have as many subscriptions as they may.
+    pub(super) fn busy(message: impl Into<String>) -> Self {
+        Self {
+            code: "busy",
+            message: message.into(),
+        }
+    }
+
     fn invalid(message: impl Into<String>) -> Self {
         Self {
             code: "invalid",
@@ -294,7 +302,7 @@ fn read_all<T: Ord, E: fmt::Display>(
 
 /// Subscriptions of one client. Each pair of a topic and a filter is a subscription; an event that matches several is
 /// sent once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Subscriptions {
     clauses: BTreeSet<EventClause>,
     max: usize,
@@ -337,6 +345,11 @@ impl Subscriptions {
             }
         }
         Ok(())
+    }
+
+    /// Number of subscriptions.
+    pub(super) fn len(&self) -> usize {
+        self.clauses.len()
     }
 
     /// Filter of the subscribed events.

@@ -22,6 +22,7 @@ use serde_json::Value;
 
 use super::signalr::hub::{Client, Groups, Hub, HubError, Invoked, Methods};
 use super::signalr::protocol::Protocol;
+use super::subscription_places::{HeldPlaces, SubscriptionPlaces};
 use crate::api::contract::view::event::EventView;
 use crate::domain::access::allowance::RateExceeded;
 use crate::domain::access::caller::Caller;
@@ -43,18 +44,24 @@ static METHODS: LazyLock<Methods<JobClient>> = LazyLock::new(|| {
 pub(super) struct JobHub {
     events: Events,
     groups_max: usize,
+    places: SubscriptionPlaces,
 }
 
 impl JobHub {
-    /// A hub that publishes these events. A client may join at most `groups_max` groups.
-    pub(super) fn new(events: Events, groups_max: usize) -> Self {
-        Self { events, groups_max }
+    /// A hub that publishes these events. A client may join at most `groups_max` groups, each of which takes a place.
+    pub(super) fn new(events: Events, groups_max: usize, places: SubscriptionPlaces) -> Self {
+        Self {
+            events,
+            groups_max,
+            places,
+        }
     }
 }
 
 impl Hub for JobHub {
     fn connect(&self, caller: Caller) -> Box<dyn Client> {
         Box::new(JobClient {
+            places: self.places.of(&caller),
             caller: caller.lasting(),
             stream: self.events.stream(),
             groups: Groups::new(self.groups_max),
@@ -66,6 +73,7 @@ struct JobClient {
     caller: Caller,
     stream: EventStream,
     groups: Groups<EventClause>,
+    places: HeldPlaces,
 }
 
 impl JobClient {
@@ -73,13 +81,22 @@ impl JobClient {
         let counted = |exceeded: RateExceeded| HubError(exceeded.to_string());
         let joined = group(&name).and_then(|group| {
             self.caller.charge(1).map_err(counted)?;
-            self.groups.join(group)
+            let before = self.groups.clone();
+            self.groups.join(group)?;
+            self.places.resize(self.groups.len()).map_err(|problem| {
+                self.groups = before;
+                HubError(problem.detail().to_owned())
+            })
         });
         self.follow(joined)
     }
 
     fn leave(&mut self, name: String) -> impl Future<Output = Result<Value, HubError>> + use<> {
-        let left = group(&name).map(|group| self.groups.leave(&group));
+        let left = group(&name).map(|group| {
+            self.groups.leave(&group);
+            // Fewer places are always within the limits.
+            let _ = self.places.resize(self.groups.len());
+        });
         self.follow(left)
     }
 

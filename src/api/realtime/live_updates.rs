@@ -8,6 +8,7 @@ use super::job_hub::JobHub;
 use super::options::RealtimeOptions;
 use super::signalr::HubServer;
 use super::signalr::connection::Limits;
+use super::subscription_places::SubscriptionPlaces;
 use crate::api::auth::Authenticator;
 use crate::api::problem::Problem;
 use crate::domain::access::caller::Caller;
@@ -23,6 +24,7 @@ pub(crate) struct Realtime {
     pub(super) options: RealtimeOptions,
     pub(super) admission: ConnectionAdmission,
     pub(super) connections: Connections,
+    pub(super) subscriptions: SubscriptionPlaces,
     pub(super) hub: HubServer,
 }
 
@@ -44,7 +46,9 @@ impl Realtime {
             keep_alive: options.ping_interval,
             client_timeout: options.client_timeout,
         };
-        let job_hub = JobHub::new(events.clone(), options.max_subscriptions);
+        let subscriptions =
+            SubscriptionPlaces::new(options.max_total_subscriptions, options.max_subscriptions_per_caller);
+        let job_hub = JobHub::new(events.clone(), options.max_subscriptions, subscriptions.clone());
         let hub = HubServer::new(
             Arc::new(job_hub),
             limits,
@@ -58,6 +62,7 @@ impl Realtime {
             options,
             admission,
             connections,
+            subscriptions,
             hub,
         }
     }
@@ -74,6 +79,11 @@ impl Realtime {
         owner: Owner,
     ) -> Result<(Permit, Superseded), Problem> {
         self.connections.enter_unconfirmed(kind, owner, &self.shutdown)
+    }
+
+    /// Places of subscriptions.
+    pub(in super::super) const fn subscriptions(&self) -> &SubscriptionPlaces {
+        &self.subscriptions
     }
 
     /// Options of live updates.

@@ -16,6 +16,7 @@ pub(super) mod liveness;
 pub(super) mod message_assembler;
 mod options;
 mod signalr;
+pub(super) mod subscription_places;
 mod utf8;
 mod websocket;
 

@@ -13,6 +13,10 @@ pub struct RealtimeOptions {
     pub max_connections_per_caller: usize,
     /// Maximum number of subscriptions, or groups, of one connection.
     pub max_subscriptions: usize,
+    /// Maximum number of subscriptions of one caller, over all its connections and protocols.
+    pub max_subscriptions_per_caller: usize,
+    /// Maximum number of subscriptions of all callers.
+    pub max_total_subscriptions: usize,
     /// Maximum size of a client's message, in bytes.
     pub message_bytes_max: usize,
     /// Time of silence after which a client is pinged.
@@ -30,6 +34,8 @@ impl Default for RealtimeOptions {
             max_connections: 10_000,
             max_connections_per_caller: 5_000,
             max_subscriptions: 100,
+            max_subscriptions_per_caller: 2_000,
+            max_total_subscriptions: 10_000,
             message_bytes_max: 32 * 1024,
             ping_interval: Duration::from_secs(15),
             client_timeout: Duration::from_secs(30),

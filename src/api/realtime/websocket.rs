@@ -34,6 +34,7 @@ use super::handshake;
 use super::live_updates::Realtime;
 use super::liveness::{Due, Liveness, tick_interval};
 use super::message_assembler::{Assembled, Fragments, Frame};
+use super::subscription_places::HeldPlaces;
 use crate::api::auth::{LiveCredentials, RECHECK_INTERVAL};
 use crate::api::contract::view::event::EventView;
 use crate::api::problem::{Problem, ProblemKind};
@@ -59,6 +60,7 @@ fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<
     let session = Session {
         stream: realtime.events.stream(),
         subscriptions: Subscriptions::new(options.max_subscriptions),
+        places: realtime.subscriptions.of(&caller),
         fragments: Fragments::new(options.message_bytes_max),
         violated: Violated::default(),
         realtime: realtime.clone(),
@@ -131,6 +133,7 @@ struct Lagged {
 struct Session {
     stream: EventStream,
     subscriptions: Subscriptions,
+    places: HeldPlaces,
     fragments: Fragments,
     violated: Violated,
     realtime: Realtime,
@@ -161,12 +164,22 @@ impl Session {
         };
         let applied = parsed.and_then(|request| {
             self.count(&request)?;
-            self.subscriptions.apply(&request).map(|()| request)
+            self.apply(&request).map(|()| request)
         });
         match applied {
             Ok(request) => self.select(request, ctx),
             Err(error) => self.send("error", error, ctx),
         }
+    }
+
+    /// Applies a message, if the caller has places for the subscriptions.
+    fn apply(&mut self, request: &ClientMessage) -> Result<(), MessageError> {
+        let before = self.subscriptions.clone();
+        self.subscriptions.apply(request)?;
+        self.places.resize(self.subscriptions.len()).map_err(|problem| {
+            self.subscriptions = before;
+            MessageError::busy(problem.detail())
+        })
     }
 
     /// Counts a subscription against the rate limit of the caller.

@@ -23,6 +23,8 @@ pub(crate) struct RealtimeConfig {
 
 /// Maximum of the setting.
 const CONNECTIONS_MAX: u32 = 1_000_000;
+/// Maximum of the settings.
+const SUBSCRIPTIONS_MAX: u32 = 10_000_000;
 /// Minimum share of a caller, limited by the number of connections.
 const SHARE_MIN: usize = 8;
 
@@ -60,6 +62,8 @@ impl RealtimeConfig {
                 max_connections,
                 max_connections_per_caller: count(section, "max_connections_per_caller", share, CONNECTIONS_MAX),
                 max_subscriptions: count(section, "max_subscriptions", 100, 10_000),
+                max_subscriptions_per_caller: count(section, "max_subscriptions_per_caller", 2_000, SUBSCRIPTIONS_MAX),
+                max_total_subscriptions: count(section, "max_total_subscriptions", 10_000, SUBSCRIPTIONS_MAX),
                 message_bytes_max: section
                     .get_if(
                         "max_message_size",

@@ -1,5 +1,6 @@
 //! Executes requests: each within its limits and its timeout, on behalf of its caller.
 
+use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::task::Poll;
@@ -85,6 +86,14 @@ pub(crate) struct Operation {
     shape: Shape,
     budget: Arc<Budget>,
     lane: ReadLane,
+}
+
+impl Operation {
+    /// The operation with something that it holds until its end.
+    pub(crate) fn with(mut self, held: impl Any + Send + Sync) -> Self {
+        self.request = self.request.data(held);
+        self
+    }
 }
 
 /// Failure of the server to execute a request.

@@ -252,7 +252,8 @@ fn stream_of(
     let responses = match read {
         Err(response) => stream::once(std::future::ready(Ok(response))).boxed_local(),
         Ok(operation) if operation.kind == OperationType::Subscription => {
-            graphql.engine.subscribe(operation).boxed_local()
+            let place = graphql.realtime.subscriptions().enter(caller)?;
+            graphql.engine.subscribe(operation.with(place)).boxed_local()
         }
         Ok(operation) => {
             let engine = graphql.engine.clone();

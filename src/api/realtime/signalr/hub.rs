@@ -120,6 +120,11 @@ impl<G: Ord> Groups<G> {
         self.joined.remove(group);
     }
 
+    /// Number of groups.
+    pub(crate) fn len(&self) -> usize {
+        self.joined.len()
+    }
+
     /// The groups.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &G> {
         self.joined.iter()

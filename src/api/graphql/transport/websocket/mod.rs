@@ -242,7 +242,9 @@ impl Session {
         let operation = engine.read(request, &caller)?;
         operation_count::charge(&caller, operation.root_fields, 1).map_err(|problem| errors::of_problem(&problem))?;
         if operation.kind == OperationType::Subscription {
-            return Ok(engine.subscribe(operation).boxed_local());
+            let place = self.graphql.realtime.subscriptions().enter(&caller);
+            let place = place.map_err(|problem| errors::of_problem(&problem))?;
+            return Ok(engine.subscribe(operation.with(place)).boxed_local());
         }
         Ok(stream::once(async move { engine.execute(operation).await }).boxed_local())
     }
