@@ -19,6 +19,8 @@ pub struct GraphQlOptions {
     pub max_batch: usize,
     /// Maximum size of the text of a query, in bytes.
     pub query_bytes_max: usize,
+    /// Memory of the documents of all operations and subscriptions that run, in bytes; half of it for one caller.
+    pub document_memory: usize,
     /// Maximum size of the body of a request, in bytes.
     pub body_bytes_max: usize,
     /// Maximum size of a response, in bytes: that of a request, of a batch, or of a message of a subscription.
@@ -41,6 +43,7 @@ impl Default for GraphQlOptions {
             max_aliases: 30,
             max_batch: 10,
             query_bytes_max: 64 << 10,
+            document_memory: 256 << 20,
             body_bytes_max: 1 << 20,
             response_bytes_max: 16 << 20,
             timeout: Duration::from_secs(30),

@@ -31,6 +31,7 @@ pub(crate) fn read(section: &mut Section<'_>, is_api_enabled: bool) -> (GraphQlO
         max_aliases: count(section, "max_aliases", 30, 0, 10_000),
         max_batch: count(section, "max_batch", 10, 1, 1_000),
         query_bytes_max: size(section, "max_query_size", kib(64), kib(1), mib(16)),
+        document_memory: size(section, "max_document_memory", mib(256), mib(1), mib(65_536)),
         body_bytes_max: size(section, "max_body", mib(1), kib(1), mib(1024)),
         response_bytes_max: size(section, "max_response", mib(16), kib(64), mib(1024)),
         timeout: time(section, "timeout", 30),

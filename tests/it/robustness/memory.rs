@@ -139,6 +139,49 @@ async fn answers_of_graphql_are_bounded_over(storage: Storage) {
 }
 
 #[tokio::test]
+async fn documents_of_running_operations_have_a_budget() {
+    let setting = "graphql.max_document_memory";
+    let (_site, server) = Server::with_config("[graphql]\nmax_document_memory = \"4MiB\"\n");
+    let long = format!(
+        "subscription {{ systemHealthAlert {{ status }} }} #{}",
+        "x".repeat(30_000)
+    );
+    let mut socket = Socket::begun_at(&server.url).await;
+    // A document counts 1.2 MB, and a caller has 2 MB.
+    for id in ["1", "2"] {
+        socket.subscribe(id, &long).await;
+    }
+    let error = socket.hear("error").await;
+    assert_eq!(
+        (&error["id"], &error["payload"][0]["extensions"]["code"]),
+        (&json!("2"), &json!("busy")),
+        "{error}"
+    );
+    let client = server.client();
+    let send = async |accept: &str, body: &Value| {
+        let request = client.at_root(Method::POST, "/graphql").header("accept", accept);
+        client.send(request.json(body)).await
+    };
+    let query = json!({ "query": format!("{{ __typename }} #{}", "x".repeat(30_000)) });
+    for (accept, body) in [
+        ("text/event-stream", json!({ "query": long })),
+        ("application/json", query.clone()),
+        ("application/json", json!([query])),
+    ] {
+        let refused = send(accept, &body).await;
+        assert_eq!(refused.status, 503, "{accept}: {}", refused.text);
+        assert!(refused.text.contains(setting), "{}", refused.text);
+    }
+    let short = send("application/json", &json!({ "query": "{ __typename }" })).await;
+    assert_eq!(short.json(), json!({ "data": { "__typename": "Query" } }));
+    drop(socket);
+    eventually("the document is dropped", || async {
+        (send("application/json", &query).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn graphql_responses_are_bounded_while_they_are_built_on_sqlite() {
     answers_of_graphql_are_bounded_over(Storage::Sqlite).await;
 }

@@ -9,9 +9,8 @@ use std::time::Duration;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Error, Request, Response};
 use futures_util::{FutureExt, Stream, StreamExt, stream};
-use serde::de::{Deserialize, Deserializer, Error as _};
-use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde::de::Deserialize;
+use serde_json::Value;
 
 use super::budget::{Budget, Stopped};
 use super::complexity::ComplexityLimit;
@@ -20,6 +19,7 @@ use super::document_cache::{Documents, operation_of};
 use super::limits;
 use super::operation_count;
 use super::persisted_queries::{PersistedQueries, PersistedQuery};
+use super::request::{GraphQlRequest, ObjectText};
 use super::result_completion::Shape;
 use crate::api::graphql::context::{Deadline, Services};
 use crate::api::graphql::errors;
@@ -37,42 +37,9 @@ use crate::domain::access::caller::{Caller, Scope};
 use crate::service::facade_metrics::operations::{OperationKind, OperationOutcome, Operations};
 use crate::service::limits::ReadLane;
 
-/// Text of a JSON object.
-#[derive(Debug)]
-pub(crate) struct ObjectText(Box<RawValue>);
-
-impl<'de> Deserialize<'de> for ObjectText {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = Box::<RawValue>::deserialize(deserializer)?;
-        if text.get().starts_with('{') {
-            return Ok(Self(text));
-        }
-        let shown: String = text.get().chars().take(64).collect();
-        Err(D::Error::custom(format!("{shown} is not an object")))
-    }
-}
-
-/// A request as clients send it over any transport.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct GraphQlRequest {
-    /// Text of the document.
-    pub query: Option<String>,
-    /// Name of the operation to execute.
-    pub operation_name: Option<String>,
-    /// Values of the variables.
-    pub variables: Option<ObjectText>,
-    /// Extensions of the request.
-    pub extensions: Option<Map<String, Value>>,
-}
-
-impl GraphQlRequest {
-    /// True if it has a document, or the hash of one.
-    pub(crate) fn has_query(&self) -> bool {
-        let is_persisted = |extensions: &Map<String, Value>| extensions.contains_key("persistedQuery");
-        self.query.is_some() || self.extensions.as_ref().is_some_and(is_persisted)
-    }
-}
+/// Memory of a parsed document and of its variables, as a multiple of their texts. A short field takes 200 bytes, and
+/// an operation has two copies of its document.
+const PARSED_FACTOR: usize = 40;
 
 /// A request that is within the limits and can be executed.
 pub(crate) struct Operation {
@@ -130,6 +97,7 @@ pub(crate) struct Engine {
     response_bytes_max: usize,
     timeout: Duration,
     memory: MemoryBudget,
+    document_memory: MemoryBudget,
 }
 
 impl Engine {
@@ -148,6 +116,7 @@ impl Engine {
             max_aliases,
             max_batch: _,
             query_bytes_max,
+            document_memory,
             body_bytes_max: _,
             response_bytes_max,
             timeout,
@@ -170,6 +139,7 @@ impl Engine {
             response_bytes_max,
             timeout,
             memory,
+            document_memory: MemoryBudget::new("graphql.max_document_memory", document_memory),
         }
     }
 
@@ -231,13 +201,17 @@ impl Engine {
             }
         };
         self.check_size(&query)?;
+        let given = variables.as_ref().map(|ObjectText(text)| &**text);
+        let bytes = query.len().saturating_add(given.map_or(0, |given| given.get().len()));
+        let document_memory = self.document_memory.of(caller);
+        let held = document_memory
+            .reserve(bytes.saturating_mul(PARSED_FACTOR).min(document_memory.size()))
+            .ok_or_else(|| EncodedResponse::unavailable(document_memory.exhausted()))?;
         let document = self.documents.read(&query)?;
         let operation = operation_of(&document, operation_name.as_deref())?;
         disclosure::check(&document, operation, caller, self.introspection)?;
         let kind = operation.ty;
         let root_fields = operation_count::root_fields(&document, operation);
-        let given = variables.as_ref().map(|ObjectText(text)| &**text);
-        let bytes = query.len().saturating_add(given.map_or(0, |given| given.get().len()));
         let variables = variables::read(&self.types, &operation.variable_definitions, given)?;
         if let Some(response) = self
             .complexity
@@ -260,6 +234,8 @@ impl Engine {
         };
         let loaders = Arc::new(Loaders::new(&self.services, &user, budget));
         let request = request.data(user).data(loaders).data(Arc::clone(budget));
+        // The document exists as long as its operation runs.
+        let request = request.data(held);
         Ok(Operation {
             request,
             kind,

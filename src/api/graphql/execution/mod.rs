@@ -8,4 +8,5 @@ pub(crate) mod executor;
 pub(crate) mod limits;
 pub(crate) mod operation_count;
 pub(crate) mod persisted_queries;
+pub(crate) mod request;
 pub(crate) mod result_completion;

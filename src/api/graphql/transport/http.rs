@@ -24,8 +24,9 @@ use super::response::EncodedResponse;
 use super::websocket;
 use crate::api::auth::LiveCredentials;
 use crate::api::graphql::errors;
-use crate::api::graphql::execution::executor::{ExecutionError, GraphQlRequest, Operation};
+use crate::api::graphql::execution::executor::{ExecutionError, Operation};
 use crate::api::graphql::execution::operation_count;
+use crate::api::graphql::execution::request::GraphQlRequest;
 use crate::api::graphql::facade::GraphQl;
 use crate::api::memory::CountedBody;
 use crate::api::problem::{PartError, Problem, ProblemKind};
@@ -156,7 +157,8 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
     budget.start();
     let mut requests: Vec<Result<Operation, EncodedResponse>> = Vec::with_capacity(graphql_request.len());
     for graphql_request in graphql_request {
-        requests.push(graphql.engine.read_within(&budget, graphql_request, caller));
+        let read = graphql.engine.read_within(&budget, graphql_request, caller);
+        requests.push(executable(read)?);
         // Other requests are executed meanwhile.
         yield_now().await;
     }
@@ -191,6 +193,14 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
     ))
 }
 
+/// What was read, or the problem of a lack of memory: nothing was executed, so that the request can be sent again.
+fn executable(read: Result<Operation, EncodedResponse>) -> Result<Result<Operation, EncodedResponse>, Problem> {
+    match read {
+        Ok(operation) => Ok(Ok(operation)),
+        Err(response) => response.or_unavailable().map(Err),
+    }
+}
+
 /// Executes a query or a mutation.
 async fn execute(graphql: &GraphQl, operation: Operation) -> Result<EncodedResponse, ExecutionError> {
     if operation.kind == OperationType::Subscription {
@@ -207,6 +217,7 @@ async fn respond(
     read: Result<Operation, EncodedResponse>,
     form: Form,
 ) -> Result<HttpResponse, Problem> {
+    let read = executable(read)?;
     let is_stream = match (form, &read) {
         (Form::EventStream, _) => true,
         // Other requests have a single response.

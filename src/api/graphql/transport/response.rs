@@ -9,6 +9,7 @@ use crate::api::graphql::execution::budget::{Budget, Stopped};
 use crate::api::graphql::scalars::Wire;
 use crate::api::graphql::schema::TOO_COMPLEX;
 use crate::api::memory::counted_bytes;
+use crate::api::problem::Problem;
 
 /// Maximum number of errors in one response.
 const ERRORS_MAX: usize = 100;
@@ -22,6 +23,8 @@ pub(crate) struct EncodedResponse {
     head: Box<Response>,
     is_request_error: bool,
     json: Bytes,
+    /// Why the request can be sent again later, if it was refused for a lack of memory.
+    unavailable: Option<Problem>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +93,7 @@ impl EncodedResponse {
             head: Box::new(response),
             is_request_error,
             json,
+            unavailable: None,
         }
     }
 
@@ -115,6 +119,21 @@ impl EncodedResponse {
             path: Vec::new(),
             extensions,
         })
+    }
+
+    /// Response to a request that was refused for a lack of memory. Its status over HTTP is that of the problem.
+    pub(crate) fn unavailable(problem: Problem) -> Self {
+        let mut response = Self::rejected(errors::of_problem(&problem));
+        response.unavailable = Some(problem);
+        response
+    }
+
+    /// The response, or the problem of a lack of memory.
+    pub(crate) fn or_unavailable(mut self) -> Result<Self, Problem> {
+        match self.unavailable.take() {
+            Some(problem) => Err(problem),
+            None => Ok(self),
+        }
     }
 
     /// True if the request was not executed.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::api::graphql::execution::executor::GraphQlRequest;
+use crate::api::graphql::execution::request::GraphQlRequest;
 use crate::api::graphql::transport::response::EncodedResponse;
 use crate::api::strict_json;
 
