@@ -344,7 +344,12 @@ impl Workers {
 
     /// Finishes attempts. Outcomes of attempts that the worker has lost are discarded; if it has lost all of them, that
     /// is an error.
-    pub(crate) async fn finish(&self, caller: &Caller, id: NodeId, ends: Vec<ReportedEnd>) -> Result<Finished, ServiceError> {
+    pub(crate) async fn finish(
+        &self,
+        caller: &Caller,
+        id: NodeId,
+        ends: Vec<ReportedEnd>,
+    ) -> Result<Finished, ServiceError> {
         caller.require(Scope::Write)?;
         let max = usize::try_from(JOBS_MAX).unwrap_or(usize::MAX);
         if ends.is_empty() || ends.len() > max {

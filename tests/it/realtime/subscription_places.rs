@@ -18,13 +18,13 @@ async fn a_callers_subscriptions_have_a_maximum_over_all_protocols() {
     let mut hub = Hub::open(&server.url).await;
     hub.call("1", "JoinGroup", json!(["job-updates"])).await;
     assert!(hub.next().await.get("error").is_none());
-    let mut graphql = GraphQlSocket::begun_at(&server.url).await;
+    let mut graphql = GraphQlSocket::connected_at(&server.url).await;
     let health = "subscription { systemHealthAlert { status } }";
     graphql.subscribe("1", health).await;
 
     // The first of this connection is executed when the second is refused: the messages are handled in order.
     graphql.subscribe("2", health).await;
-    let error = graphql.hear("error").await;
+    let error = graphql.expect_message("error").await;
     assert_eq!(error["id"], "2", "{error}");
     assert_eq!(error["payload"][0]["extensions"]["code"], "busy", "{error}");
     assert!(error["payload"][0]["message"].to_string().contains(setting), "{error}");

@@ -120,14 +120,14 @@ async fn values_of_any_depth_are_rejected_or_stored() {
         }
         post(value.clone()).await;
     }
-    let mut socket = Socket::begun_at(&server.url).await;
+    let mut socket = Socket::connected_at(&server.url).await;
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let value = format!("{}1{}", open.repeat(5_000), close.repeat(5_000));
         let payload = format!("{{\"query\": \"{{ __typename }}\", \"variables\": {{\"v\": {value}}}}}");
         let message = format!("{{\"type\": \"subscribe\", \"id\": \"1\", \"payload\": {payload}}}");
         socket.say_text(message).await;
-        socket.hear("next").await;
-        socket.hear("complete").await;
+        socket.expect_message("next").await;
+        socket.expect_message("complete").await;
     }
     let types = format!(
         "query($v: {}Int{}) {{ __typename }}",

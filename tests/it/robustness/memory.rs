@@ -146,12 +146,12 @@ async fn documents_of_running_operations_have_a_budget() {
         "subscription {{ systemHealthAlert {{ status }} }} #{}",
         "x".repeat(30_000)
     );
-    let mut socket = Socket::begun_at(&server.url).await;
+    let mut socket = Socket::connected_at(&server.url).await;
     // A document counts 1.2 MB, and a caller has 2 MB.
     for id in ["1", "2"] {
         socket.subscribe(id, &long).await;
     }
-    let error = socket.hear("error").await;
+    let error = socket.expect_message("error").await;
     assert_eq!(
         (&error["id"], &error["payload"][0]["extensions"]["code"]),
         (&json!("2"), &json!("busy")),

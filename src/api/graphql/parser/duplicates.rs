@@ -9,12 +9,12 @@ use super::lexer::Token;
 /// The tokens that were read, as numbers: selections with the same tokens are identical. White space, commas and
 /// comments are no tokens.
 #[derive(Default)]
-pub(super) struct TokenTrail<'a> {
+pub(super) struct TokenSequence<'a> {
     numbers: HashMap<Token<'a>, usize>,
-    trail: Vec<usize>,
+    sequence: Vec<usize>,
 }
 
-impl<'a> TokenTrail<'a> {
+impl<'a> TokenSequence<'a> {
     /// Adds a token.
     pub(super) fn push(&mut self, token: &Token<'a>) {
         let number = self.numbers.get(token).copied().unwrap_or_else(|| {
@@ -22,19 +22,19 @@ impl<'a> TokenTrail<'a> {
             self.numbers.insert(token.clone(), number);
             number
         });
-        self.trail.push(number);
+        self.sequence.push(number);
     }
 
     /// Number of tokens.
     pub(super) fn len(&self) -> usize {
-        self.trail.len()
+        self.sequence.len()
     }
 
     /// The first of each group of identical selections, in their order. Each has the range of its tokens.
     pub(super) fn without_duplicates<T>(&self, selections: Vec<(Range<usize>, T)>) -> Vec<T> {
         let mut known = HashSet::with_capacity(selections.len());
         let selections = selections.into_iter();
-        let first = selections.filter(|(tokens, _)| known.insert(self.trail.get(tokens.clone())));
+        let first = selections.filter(|(tokens, _)| known.insert(self.sequence.get(tokens.clone())));
         first.map(|(_, selection)| selection).collect()
     }
 }

@@ -21,7 +21,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Pos, Positioned, ServerError};
 use async_graphql_value::Value;
 
-use self::duplicates::TokenTrail;
+use self::duplicates::TokenSequence;
 use self::error::{duplicate, syntax_error, too_deep};
 use self::lexer::{Lexer, Token};
 use self::number::number;
@@ -33,13 +33,13 @@ const BRACKETS_MAX: usize = 64;
 pub(super) fn parse(text: &str) -> Result<ExecutableDocument, ServerError> {
     let mut lexer = Lexer::new(text);
     let (next, pos) = lexer.next()?;
-    let mut trail = TokenTrail::default();
-    trail.push(&next);
+    let mut sequence = TokenSequence::default();
+    sequence.push(&next);
     Parser {
         lexer,
         next,
         pos,
-        trail,
+        sequence,
         depth: 0,
     }
     .document()
@@ -50,7 +50,7 @@ struct Parser<'a> {
     next: Token<'a>,
     pos: Pos,
     /// The tokens up to `next`.
-    trail: TokenTrail<'a>,
+    sequence: TokenSequence<'a>,
     /// Number of open brackets.
     depth: usize,
 }
@@ -60,7 +60,7 @@ type Parsed<T> = Result<T, ServerError>;
 impl<'a> Parser<'a> {
     fn advance(&mut self) -> Parsed<Token<'a>> {
         let (next, pos) = self.lexer.next()?;
-        self.trail.push(&next);
+        self.sequence.push(&next);
         self.pos = pos;
         Ok(std::mem::replace(&mut self.next, next))
     }
@@ -305,15 +305,15 @@ impl<'a> Parser<'a> {
         let mut selections = Vec::new();
         self.open('{')?;
         loop {
-            let (pos, start) = (self.pos, self.trail.len() - 1);
+            let (pos, start) = (self.pos, self.sequence.len() - 1);
             let selection = Positioned::new(self.selection()?, pos);
-            selections.push((start..self.trail.len() - 1, selection));
+            selections.push((start..self.sequence.len() - 1, selection));
             if self.closes('}')? {
                 break;
             }
         }
         let items = if once {
-            self.trail.without_duplicates(selections)
+            self.sequence.without_duplicates(selections)
         } else {
             selections.into_iter().map(|(_, selection)| selection).collect()
         };
