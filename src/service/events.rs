@@ -11,7 +11,7 @@ use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::events::filter::EventFilter;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::events::event_bus::Subscription;
-pub(crate) use crate::runtime::events::event_bus::{Form, Published, StreamItem};
+pub(crate) use crate::runtime::events::event_bus::{Form, StreamItem};
 
 /// Use cases of events.
 #[derive(Clone)]

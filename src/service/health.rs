@@ -11,7 +11,7 @@ use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Readiness of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Readiness {
+pub enum Readiness {
     /// Ready.
     Ready {
         /// Number of actor restarts since the start.
@@ -35,7 +35,7 @@ pub(crate) enum Readiness {
 
 /// Use cases of health.
 #[derive(Clone)]
-pub(crate) struct Health {
+pub struct Health {
     repository: Arc<dyn JobRepository>,
     runtime: RuntimeHandle,
     is_stopping: Arc<AtomicBool>,
@@ -43,7 +43,7 @@ pub(crate) struct Health {
 
 impl Health {
     /// Health of this storage and this runtime.
-    pub(crate) fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
+    pub fn new(repository: Arc<dyn JobRepository>, runtime: RuntimeHandle) -> Self {
         Self {
             repository,
             runtime,
@@ -57,7 +57,7 @@ impl Health {
     }
 
     /// The current readiness.
-    pub(crate) async fn readiness(&self) -> Readiness {
+    pub async fn readiness(&self) -> Readiness {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Readiness::Stopping;
         }

@@ -217,10 +217,10 @@ impl<'a> Section<'a> {
             .iter()
             .filter(|_| is_root)
             .find_map(|line| match line {
-                Shown::Setting { key: name, path, .. } if name == key && path.matches('.').count() == 1 => {
+                RenderedLine::Setting { key: name, path, .. } if name == key && path.matches('.').count() == 1 => {
                     Some(&**path)
                 }
-                Shown::Setting { .. } | Shown::Header(_) => None,
+                RenderedLine::Setting { .. } | RenderedLine::Header(_) => None,
             })
     }
 

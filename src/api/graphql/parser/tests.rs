@@ -1,6 +1,7 @@
 //! Compares results with async-graphql's own parser, and covers the differences.
 
 use async_graphql::parser::parse_query;
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
