@@ -27,7 +27,7 @@ impl CancelledAttempts {
         now.duration_since(*self.since.entry(attempt).or_insert(now))
     }
 
-    /// Removes from time to time the attempts that have finished elsewhere: no cancelled attempt runs for so long.
+    /// Removes, at intervals, the attempts that have finished elsewhere: no cancelled attempt runs longer than an interval.
     pub(super) fn purge(&mut self, now: Instant, runs_for_max: Duration) {
         if now.duration_since(self.purged_at) > runs_for_max {
             self.purged_at = now;

@@ -12,13 +12,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use actix_web::rt::task::yield_now;
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, Error, Result, ServerResult, Value};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::Serialize;
-use tokio::task::yield_now;
 
 use crate::api::graphql::errors;
 use crate::api::memory::{LeaseBudget, MemoryBudget, Reservation, counted_bytes};

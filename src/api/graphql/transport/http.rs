@@ -8,13 +8,13 @@ use std::rc::Rc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use actix_web::rt::task::yield_now;
 use actix_web::web::{Bytes, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse, Responder};
 use async_graphql::parser::types::OperationType;
 use async_graphql_actix_web::GraphQLResponse;
 use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
-use tokio::task::yield_now;
 
 use super::content_negotiation::Form;
 use super::event_stream;
@@ -193,7 +193,7 @@ async fn batch(graphql: &GraphQl, bytes: &Bytes, caller: &Caller, form: Form) ->
     ))
 }
 
-/// What was read, or the problem of a lack of memory: nothing was executed, so that the request can be sent again.
+/// The read operation, or the problem of a lack of memory: nothing was executed, so that the request can be sent again.
 fn executable(read: Result<Operation, EncodedResponse>) -> Result<Result<Operation, EncodedResponse>, Problem> {
     match read {
         Ok(operation) => Ok(Ok(operation)),

@@ -1,5 +1,7 @@
 //! Errors of use cases, with the information that callers can act on.
 
+mod conversion;
+
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -14,10 +16,7 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobType, QueueName, RecurringKey};
 use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
-use crate::runtime::writer::error::WriteError;
-use crate::runtime::writer::limits::RETRY_AFTER;
-use crate::storage::change::{Applied, ChangeError};
-use crate::storage::repository::RepositoryError;
+use crate::storage::change::Applied;
 
 /// Error of a use case.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -384,23 +383,6 @@ fn made(ids: &[Uuid], is_recurring: bool) -> String {
     }
 }
 
-impl From<RepositoryError> for ServiceError {
-    fn from(error: RepositoryError) -> Self {
-        match error {
-            RepositoryError::Unavailable { reason } => Self::Unavailable { reason },
-            RepositoryError::Fault { fault, reason } => Self::StorageFault { fault, reason },
-            RepositoryError::Corrupt { reason } => Self::Internal { reason },
-            RepositoryError::Busy => Self::StorageBusy {
-                retry_after: RETRY_AFTER,
-            },
-            RepositoryError::TimedOut { time } => Self::ReadTimedOut {
-                time,
-                advice: "narrow it, or retry when the server has less load",
-            },
-        }
-    }
-}
-
 fn configured_queue(name: &str) -> String {
     if name == QueueName::DEFAULT {
         "the default queue can't be deleted".to_owned()
@@ -422,33 +404,5 @@ fn precondition(actual: Option<u32>) -> String {
     match actual {
         Some(revision) => format!("revision is {revision}"),
         None => "it does not exist".to_owned(),
-    }
-}
-
-impl From<WriteError> for ServiceError {
-    fn from(error: WriteError) -> Self {
-        match error {
-            WriteError::Busy => Self::Busy {
-                retry_after: RETRY_AFTER,
-            },
-            WriteError::Unavailable { reason } => Self::Unavailable { reason },
-            WriteError::Fault { fault, reason } => Self::StorageFault { fault, reason },
-        }
-    }
-}
-
-impl From<ChangeError> for ServiceError {
-    fn from(error: ChangeError) -> Self {
-        match error {
-            ChangeError::Conflict => Self::Contended,
-            ChangeError::NoLease => Self::Unavailable {
-                reason: error.to_string(),
-            },
-            ChangeError::UniqueKeyTaken { key } => Self::UniqueKeyTaken { key },
-            ChangeError::RecurringKeyTaken { key } => Self::RecurringKeyTaken { key },
-            ChangeError::IdempotencyMismatch => Self::IdempotencyMismatch,
-            ChangeError::Unsupported { what } => Self::Unsupported { what },
-            ChangeError::Rejected { reason } => Self::Internal { reason },
-        }
     }
 }
