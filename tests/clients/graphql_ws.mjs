@@ -20,7 +20,7 @@ function connect() {
   if (protocol === "graphql-transport-ws") {
     const client = createClient({ url: address, webSocketImpl: WebSocket, lazy: false, retryAttempts: 0, keepAlive: 1_000 });
     const pongs = [];
-    client.on("pong", (isReceived) => isReceived && pongs.push(received));
+    client.on("pong", (isReceived) => isReceived && pongs.push(isReceived));
     return {
       subscribe: (payload, sink) => client.subscribe(payload, sink),
       lives: () => until("a ping was answered", () => pongs.length > 0),

@@ -255,7 +255,10 @@ fn telemetry_settings_are_checked() {
          decimal places"
     );
     let errors = error_of("[telemetry]\notlp_endpoint = \"localhost:4318\"");
-    assert!(errors.contains("scheme http"), "{errors}");
+    assert_eq!(
+        errors,
+        "tickerq.toml:2: telemetry.otlp_endpoint: must begin with http:// or https://, and name a host"
+    );
 }
 
 #[test]

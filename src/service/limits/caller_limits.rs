@@ -146,7 +146,7 @@ mod tests {
             .expect_err("one too many");
         let text = refused.to_string();
         assert!(
-            text.contains("3/h") && text.contains("[jobs] new_queues_per_caller"),
+            text.contains("3 new queues per hour") && text.contains("[jobs] new_queues_per_caller"),
             "{text}"
         );
         assert!(

@@ -29,8 +29,8 @@ use super::supervision::{options, rules};
 use crate::harness::eventually;
 use crate::harness::server::{Site, Storage};
 
-/// Number of permits for changes of large jobs.
-const PERMITS: usize = 32;
+/// Number of permits for changes of large jobs that one caller can have.
+const PERMITS: usize = 31;
 
 /// Maximum time of requests that wait for each other, less than the timeout of the wait for a permit.
 const TIME: Duration = Duration::from_secs(20);

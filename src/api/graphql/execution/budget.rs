@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use actix_web::rt::task::yield_now;
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextResolve, ResolveInfo};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Context, Error, Result, ServerResult, Value};
@@ -37,8 +36,6 @@ const STEP_BYTES: usize = 16 << 10;
 const READ_FACTOR: usize = 4;
 /// Decoding a row takes memory for another copy of it.
 const DECODE_FACTOR: usize = 2;
-/// Number of values that are completed without a pause.
-const VALUES_PER_TURN: u32 = 1 << 11;
 /// Number of values, and of bytes of JSON, between two reads of the clock.
 const VALUES_PER_CLOCK_READ: u32 = 64;
 const BYTES_PER_CLOCK_READ: usize = 64 << 10;
@@ -139,12 +136,6 @@ impl Budget {
         state.values = state.values.saturating_add(bytes);
         state.charges = state.charges.wrapping_add(1);
         self.check(&mut state)
-    }
-
-    /// True after a number of values that take milliseconds: other requests are executed meanwhile.
-    fn is_turn_over(&self) -> bool {
-        let charges = self.state().charges;
-        charges % VALUES_PER_TURN == VALUES_PER_TURN - 1
     }
 
     fn check(&self, state: &mut State) -> bool {
@@ -408,9 +399,6 @@ impl Extension for ChargeResponses {
             return pending().await;
         }
         let resolved = next.run(ctx, info).await;
-        if budget.is_turn_over() {
-            yield_now().await;
-        }
         let bytes = match &resolved {
             Ok(Some(value)) => size_of(value),
             Ok(None) => 0,

@@ -55,7 +55,7 @@ async fn a_caller_names_a_bounded_number_of_new_queues_and_unique_keys() {
     let problem = refused.problem(429);
     let detail = problem["detail"].as_str().expect("a detail");
     assert!(
-        detail.contains("3/h") && detail.contains("[jobs] new_queues_per_caller"),
+        detail.contains("3 new queues per hour") && detail.contains("[jobs] new_queues_per_caller"),
         "{detail}"
     );
     assert!(refused.header("retry-after").is_some(), "{}", refused.text);
