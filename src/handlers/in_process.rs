@@ -17,7 +17,7 @@ use crate::domain::values::json::Json;
 /// - Parameters of another type fail the job permanently; the error has the path of the invalid field.
 /// - The returned value is the result as JSON; `()` and `None` are no result.
 /// - An error is a [`Failure`], which includes advice about retries, or any [`std::error::Error`], which is retried by
-/// the   job's policy.
+///   the job's policy.
 /// - A long-running function should watch `context.cancellation`. It may be dropped at any `.await`.
 ///
 /// ```

@@ -213,7 +213,7 @@ impl Jobs {
             let results = match self.audit.write_all(changes).await {
                 Ok(results) => results,
                 Err(_) if count > 0 => break,
-                Err(failure) => return Err(failure.into()),
+                Err(failure) => return Err(failure),
             };
             let mut again = Vec::new();
             for (id, result) in ids.iter().zip(results) {

@@ -58,11 +58,11 @@ impl JobStore for SeaRepository {
     }
 
     async fn job(&self, id: JobId) -> Result<Option<Arc<Job>>, RepositoryError> {
-        self.pools.read(self.read_job(id)).await
+        self.pools.read(Box::pin(self.read_job(id))).await
     }
 
     async fn jobs_by_id(&self, ids: &[JobId]) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        self.pools.read(self.read_jobs_by_id(ids)).await
+        self.pools.read(Box::pin(self.read_jobs_by_id(ids))).await
     }
 
     async fn job_if_small(&self, id: JobId, bytes_max: u32) -> Result<Option<Arc<Job>>, RepositoryError> {
@@ -78,7 +78,7 @@ impl JobStore for SeaRepository {
     }
 
     async fn size_of(&self, texts: StoredTexts<'_>) -> Result<u64, RepositoryError> {
-        self.pools.read(self.read_size_of(texts)).await
+        self.pools.read(Box::pin(self.read_size_of(texts))).await
     }
 
     async fn attempts(&self, id: JobId) -> Result<Vec<Attempt>, RepositoryError> {
@@ -116,7 +116,7 @@ impl JobStore for SeaRepository {
     }
 
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
-        self.pools.read(self.read_queues(now)).await
+        self.pools.read(Box::pin(self.read_queues(now))).await
     }
 
     async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
@@ -148,7 +148,9 @@ impl JobStore for SeaRepository {
     }
 
     async fn audit(&self, filter: &AuditFilter, page: AuditPage) -> Result<Vec<AuditRecord>, RepositoryError> {
-        self.pools.read(self.read_audit(filter, page, &self.readers())).await
+        self.pools
+            .read(Box::pin(self.read_audit(filter, page, &self.readers())))
+            .await
     }
 
     async fn expensive_audit(
@@ -198,11 +200,11 @@ impl JobStore for SeaRepository {
 #[async_trait]
 impl RecurringStore for SeaRepository {
     async fn recurring(&self, id: RecurringId) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
-        self.pools.read(self.read_recurring(id)).await
+        self.pools.read(Box::pin(self.read_recurring(id))).await
     }
 
     async fn recurring_by_key(&self, key: &RecurringKey) -> Result<Option<Arc<RecurringJob>>, RepositoryError> {
-        self.pools.read(self.read_recurring_by_key(key)).await
+        self.pools.read(Box::pin(self.read_recurring_by_key(key))).await
     }
 
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
@@ -289,7 +291,7 @@ impl WebhookStore for SeaRepository {
     }
 
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, RepositoryError> {
-        self.pools.read(self.read_delivery(id)).await
+        self.pools.read(Box::pin(self.read_delivery(id))).await
     }
 
     async fn feed(&self, after: FeedCursor, limit: u32) -> Result<FeedPage, RepositoryError> {

@@ -216,7 +216,7 @@ mod tests {
         let repository = SeaRepository::connect(SeaOptions::new(url)).await.expect("a database");
         let resource: Held = Arc::new(());
         for is_ended in [true, false] {
-            let scan = holding(Arc::clone(&resource), repository.begin_scan()).await;
+            let scan = holding(Arc::clone(&resource), Box::pin(repository.begin_scan())).await;
             let scan = scan.expect("a connection");
             assert_eq!(Arc::strong_count(&resource), 2);
             if is_ended {
