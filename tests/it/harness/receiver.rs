@@ -150,6 +150,12 @@ impl Receiver {
         self.state.got.lock().expect("requests").clone()
     }
 
+    /// Size of all bodies so far, in bytes.
+    pub fn body_bytes(&self) -> usize {
+        let got = self.state.got.lock().expect("requests");
+        got.iter().map(|got| got.body.len()).sum()
+    }
+
     /// Waits for this number of requests and returns all.
     pub async fn receive(&self, count: usize) -> Vec<Got> {
         eventually(&format!("{count} requests have arrived"), || async {
