@@ -2,6 +2,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod embedded;
+pub(crate) mod fragments;
 pub(crate) mod graphiql;
 pub(crate) mod limits;
 pub(crate) mod mutations;

@@ -1,27 +1,33 @@
 //! Checks that subscriptions have one root field (GraphQL, section 5.2.4.1). async-graphql does not check this and
-//! would open a stream for each.
+//! would open a stream for each. It ignores root fields in fragments: the root field replaces its fragment.
+
+use std::collections::HashSet;
 
 use async_graphql::parser::types::{
-    DocumentOperations, ExecutableDocument, Field, OperationType, Selection, SelectionSet,
+    DocumentOperations, ExecutableDocument, Field, FragmentDefinition, OperationType, Selection, SelectionSet,
+    TypeCondition,
 };
-use async_graphql::{Pos, Positioned, ServerError};
+use async_graphql::{Name, Pos, Positioned, ServerError};
 
+use super::literals::root;
 use crate::api::graphql::errors;
 
 /// Rejects a document with a subscription of more than one root field. Fields with the same response key are one field,
 /// and their selections are merged.
 pub(crate) fn check(document: &mut ExecutableDocument) -> Result<(), ServerError> {
-    let mut merged = Vec::new();
+    let mut replaced = Vec::new();
+    let mut inlined = HashSet::new();
     for (name, operation) in document.operations.iter() {
         if operation.node.ty == OperationType::Subscription {
-            let mut fields = Vec::new();
-            collect(document, &operation.node.selection_set.node, &mut fields)?;
-            if let Some(field) = one_of(&fields)? {
-                merged.push((name.cloned(), field));
+            let mut selected = RootFields::new(document);
+            selected.collect(&operation.node.selection_set.node)?;
+            if let Some(field) = selected.merged()? {
+                replaced.push((name.cloned(), field));
+                inlined.extend(selected.fragments.into_iter().cloned());
             }
         }
     }
-    for (name, field) in merged {
+    for (name, field) in replaced {
         let operation = match (&mut document.operations, &name) {
             (DocumentOperations::Single(operation), _) => Some(operation),
             (DocumentOperations::Multiple(operations), Some(name)) => operations.get_mut(name),
@@ -32,79 +38,146 @@ pub(crate) fn check(document: &mut ExecutableDocument) -> Result<(), ServerError
             operation.node.selection_set.node.items = vec![Positioned::new(Selection::Field(field), pos)];
         }
     }
+    // Validation rejects unused fragments.
+    if !inlined.is_empty() {
+        let used = used_fragments(document);
+        document
+            .fragments
+            .retain(|name, _| used.contains(name) || !inlined.contains(name));
+    }
     Ok(())
 }
 
-fn collect<'a>(
+/// The root fields of a subscription, also those in fragments.
+struct RootFields<'a> {
     document: &'a ExecutableDocument,
-    set: &'a SelectionSet,
-    fields: &mut Vec<&'a Positioned<Field>>,
-) -> Result<(), ServerError> {
-    for selection in &set.items {
-        let switch = selection
-            .node
-            .directives()
-            .iter()
-            .find(|directive| matches!(directive.node.name.node.as_str(), "skip" | "include"));
-        if let Some(switch) = switch {
-            let message = format!(
-                "@{} is not allowed on the root field of a subscription",
-                switch.node.name.node
-            );
-            return Err(invalid(message, switch.pos));
+    fields: Vec<&'a Positioned<Field>>,
+    /// Names of the fragments with root fields.
+    fragments: Vec<&'a Name>,
+    /// True if a selection is invalid. Validation rejects it where it is.
+    has_invalid: bool,
+}
+
+impl<'a> RootFields<'a> {
+    const fn new(document: &'a ExecutableDocument) -> Self {
+        Self {
+            document,
+            fields: Vec::new(),
+            fragments: Vec::new(),
+            has_invalid: false,
         }
-        match &selection.node {
-            Selection::Field(field) => fields.push(field),
-            Selection::InlineFragment(fragment) => collect(document, &fragment.node.selection_set.node, fields)?,
-            Selection::FragmentSpread(spread) => {
-                if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                    collect(document, &fragment.node.selection_set.node, fields)?;
+    }
+
+    fn collect(&mut self, set: &'a SelectionSet) -> Result<(), ServerError> {
+        for selection in &set.items {
+            let directives = selection.node.directives();
+            let switch = directives
+                .iter()
+                .find(|directive| matches!(directive.node.name.node.as_str(), "skip" | "include"));
+            if let Some(switch) = switch {
+                let message = format!(
+                    "@{} is not allowed on the root field of a subscription",
+                    switch.node.name.node
+                );
+                return Err(invalid(message, switch.pos));
+            }
+            match &selection.node {
+                Selection::Field(field) => self.fields.push(field),
+                Selection::InlineFragment(fragment) => {
+                    let condition = fragment.node.type_condition.as_ref();
+                    self.has_invalid |= !directives.is_empty() || !condition.is_none_or(is_of_root);
+                    self.collect(&fragment.node.selection_set.node)?;
+                }
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    let Some(fragment) = self.document.fragments.get(name) else {
+                        self.has_invalid = true;
+                        continue;
+                    };
+                    let FragmentDefinition {
+                        type_condition,
+                        directives: of_definition,
+                        selection_set,
+                    } = &fragment.node;
+                    self.has_invalid |=
+                        !directives.is_empty() || !of_definition.is_empty() || !is_of_root(type_condition);
+                    self.fragments.push(name);
+                    self.collect(&selection_set.node)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The root field, merged if it is selected more than once; `None` if validation rejects the selections.
+    fn merged(&self) -> Result<Option<Positioned<Field>>, ServerError> {
+        let Some((first, others)) = self.fields.split_first() else {
+            return Ok(None);
+        };
+        if let Some(field) = self.fields.iter().find(|field| field.node.name.node.starts_with("__")) {
+            let message = format!(
+                "{} is not allowed as the root field of a subscription",
+                field.node.name.node
+            );
+            return Err(invalid(message, field.pos));
+        }
+        let key = &first.node.response_key().node;
+        if let Some(other) = others.iter().find(|other| other.node.response_key().node != *key) {
+            let message = format!(
+                "a subscription has one root field; this one has '{key}' and '{}'",
+                other.node.response_key().node
+            );
+            return Err(invalid(message, other.pos));
+        }
+        let arguments = |field: &Field| -> Vec<(String, String)> {
+            let arguments = field.arguments.iter();
+            arguments
+                .map(|(name, value)| (name.node.to_string(), value.node.to_string()))
+                .collect()
+        };
+        let is_same = |other: &&Positioned<Field>| {
+            other.node.name.node == first.node.name.node && arguments(&other.node) == arguments(&first.node)
+        };
+        if self.has_invalid || !others.iter().all(is_same) {
+            return Ok(None);
+        }
+        let mut field = Positioned::<Field>::clone(first);
+        for other in others {
+            let items = other.node.selection_set.node.items.iter().cloned();
+            field.node.selection_set.node.items.extend(items);
+        }
+        Ok(Some(field))
+    }
+}
+
+fn is_of_root(condition: &Positioned<TypeCondition>) -> bool {
+    condition.node.on.node == root(OperationType::Subscription)
+}
+
+/// The names of the fragments that operations spread, also in other fragments.
+fn used_fragments(document: &ExecutableDocument) -> HashSet<Name> {
+    let mut used = HashSet::new();
+    let operations = document.operations.iter();
+    let mut sets: Vec<&SelectionSet> = operations
+        .map(|(_, operation)| &operation.node.selection_set.node)
+        .collect();
+    while let Some(set) = sets.pop() {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) => sets.push(&field.node.selection_set.node),
+                Selection::InlineFragment(fragment) => sets.push(&fragment.node.selection_set.node),
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    if let Some(fragment) = document.fragments.get(name)
+                        && used.insert(name.clone())
+                    {
+                        sets.push(&fragment.node.selection_set.node);
+                    }
                 }
             }
         }
     }
-    Ok(())
-}
-
-/// The root field of a subscription, merged if it is selected more than once; `None` if it is selected once, or its
-/// selections contradict each other, which validation rejects.
-fn one_of(fields: &[&Positioned<Field>]) -> Result<Option<Positioned<Field>>, ServerError> {
-    let Some((first, others)) = fields.split_first() else {
-        return Ok(None);
-    };
-    if let Some(field) = fields.iter().find(|field| field.node.name.node.starts_with("__")) {
-        let message = format!(
-            "{} is not allowed as the root field of a subscription",
-            field.node.name.node
-        );
-        return Err(invalid(message, field.pos));
-    }
-    let key = &first.node.response_key().node;
-    if let Some(other) = others.iter().find(|other| other.node.response_key().node != *key) {
-        let message = format!(
-            "a subscription has one root field; this one has '{key}' and '{}'",
-            other.node.response_key().node
-        );
-        return Err(invalid(message, other.pos));
-    }
-    let arguments = |field: &Field| -> Vec<(String, String)> {
-        let arguments = field.arguments.iter();
-        arguments
-            .map(|(name, value)| (name.node.to_string(), value.node.to_string()))
-            .collect()
-    };
-    let is_same = |other: &&Positioned<Field>| {
-        other.node.name.node == first.node.name.node && arguments(&other.node) == arguments(&first.node)
-    };
-    if others.is_empty() || !others.iter().all(is_same) {
-        return Ok(None);
-    }
-    let mut field = Positioned::<Field>::clone(first);
-    for other in others {
-        let items = other.node.selection_set.node.items.iter().cloned();
-        field.node.selection_set.node.items.extend(items);
-    }
-    Ok(Some(field))
+    used
 }
 
 fn invalid(message: String, pos: Pos) -> ServerError {
@@ -176,6 +249,59 @@ mod tests {
                     .expect(text)
                     .ends_with("is not allowed on the root field of a subscription")
             );
+        }
+    }
+
+    /// The root fields and the fragments of a document after the check.
+    fn checked(text: &str) -> (Vec<String>, Vec<String>) {
+        let mut document = parse(text).expect("a document");
+        check(&mut document).expect(text);
+        let (_, operation) = document.operations.iter().next().expect("an operation");
+        let items = &operation.node.selection_set.node.items;
+        let fields = items.iter().filter_map(|selection| match &selection.node {
+            Selection::Field(field) => Some(field.node.name.node.to_string()),
+            Selection::InlineFragment(_) | Selection::FragmentSpread(_) => None,
+        });
+        let mut fragments: Vec<String> = document.fragments.keys().map(Name::to_string).collect();
+        fragments.sort();
+        (fields.collect(), fragments)
+    }
+
+    #[test]
+    fn a_root_field_replaces_its_fragment() {
+        for (text, fragments) in [
+            ("subscription { ... { a { b } } }", &[][..]),
+            ("subscription { ... on Subscription { ... { a } } }", &[]),
+            ("subscription { ...f } fragment f on Subscription { a { b } }", &[]),
+            (
+                "subscription { ...f } fragment f on Subscription { ...g } fragment g on Subscription { a { ...h } } \
+                 fragment h on A { b }",
+                &["h"],
+            ),
+            ("subscription { a ...f } fragment f on Subscription { a }", &[]),
+            (
+                "subscription { ...f } fragment f on Subscription { a } fragment u on A { b }",
+                &["u"],
+            ),
+        ] {
+            let (fields, left) = checked(text);
+            assert_eq!(fields, ["a"], "{text}");
+            assert_eq!(left, fragments, "{text}");
+        }
+    }
+
+    #[test]
+    fn validation_receives_invalid_fragments() {
+        for text in [
+            "subscription { ... on Query { a } }",
+            "subscription { ...f } fragment f on Query { a }",
+            "subscription { ... @unknown { a } }",
+            "subscription { ...f @unknown } fragment f on Subscription { a }",
+            "subscription { ... { ...unknown } ... { a } }",
+        ] {
+            let (fields, fragments) = checked(text);
+            assert!(fields.is_empty(), "{text}");
+            assert_eq!(fragments.len(), text.matches("fragment f").count(), "{text}");
         }
     }
 

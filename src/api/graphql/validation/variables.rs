@@ -71,11 +71,17 @@ pub(crate) fn read(
                 let value = read_value(types, of_type, text, &place)?;
                 variables.insert(name.clone(), value);
             }
-            None if definition.default_value.is_none() && !of_type.nullable => {
-                let detail = format!("the variable ${name} has no value; it must be {of_type}");
-                return Err(errors::invalid(&place, &detail));
-            }
-            None => {}
+            // async-graphql ignores default values in the conditions of @include and @skip.
+            None => match &definition.default_value {
+                Some(default) => {
+                    variables.insert(name.clone(), default.node.clone());
+                }
+                None if of_type.nullable => {}
+                None => {
+                    let detail = format!("the variable ${name} has no value; it must be {of_type}");
+                    return Err(errors::invalid(&place, &detail));
+                }
+            },
         }
     }
     Ok(variables)
