@@ -17,7 +17,7 @@ pub struct Model {
     pub address: Option<String>,
     /// The action.
     pub action: i16,
-    /// The affected job.
+    /// The affected job, recurring job, webhook endpoint, worker or node.
     pub job_id: Option<Uuid>,
     /// The affected queue, or the job's queue.
     pub queue: Option<String>,

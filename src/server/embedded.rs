@@ -119,7 +119,7 @@ impl Embedded {
             .audited(is_audited)
             .with_limit_per_caller(workers_per_caller);
         let audit = AuditLog::new(Arc::clone(&repository)).with_expensive_reads(reads);
-        let log = Log::new(handle.clone(), log);
+        let log = Log::new(handle.clone(), log).audited(is_audited);
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let changes = Changes::new(Arc::clone(&repository), handle.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::ServiceError;
-use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord, AuditTarget};
 use crate::domain::access::caller::Caller;
 use crate::domain::job::Job;
 use crate::domain::recurring::RecurringJob;
@@ -57,9 +57,11 @@ impl AuditedAction {
     pub(super) const REDELIVER: Self = Self::new(AuditAction::WebhookRedeliver, AuditOutcome::Pending);
     pub(super) const DELETE_ENDPOINT: Self = Self::new(AuditAction::WebhookDelete, AuditOutcome::Deleted);
     pub(super) const REGISTER_WORKER: Self = Self::new(AuditAction::WorkerRegister, AuditOutcome::Registered);
+    pub(super) const UNREGISTER_WORKER: Self = Self::new(AuditAction::WorkerUnregister, AuditOutcome::Unregistered);
 
     pub(super) const DRAIN_NODE: Self = Self::new(AuditAction::NodeDrain, AuditOutcome::Changed);
     pub(super) const RESUME_NODE: Self = Self::new(AuditAction::NodeResume, AuditOutcome::Changed);
+    pub(super) const SET_LOG_LEVEL: Self = Self::new(AuditAction::LogLevelSet, AuditOutcome::Changed);
 
     const fn new(action: AuditAction, outcome: AuditOutcome) -> Self {
         Self { action, outcome }
@@ -127,7 +129,7 @@ pub(super) type ChangeResults = Vec<ChangeResult>;
 /// Sets a job as the target.
 pub(super) fn of_job(entry: AuditRecord, job: &Job) -> AuditRecord {
     AuditRecord {
-        job_id: Some(job.id),
+        target: Some(AuditTarget::Job(job.id)),
         queue: Some(job.queue.clone()),
         ..entry
     }
@@ -136,7 +138,7 @@ pub(super) fn of_job(entry: AuditRecord, job: &Job) -> AuditRecord {
 /// Sets a recurring job as the target.
 pub(super) fn of_recurring(entry: AuditRecord, recurring: &RecurringJob) -> AuditRecord {
     AuditRecord {
-        job_id: Some(JobId::from_uuid(recurring.id.as_uuid())),
+        target: Some(AuditTarget::Job(JobId::from_uuid(recurring.id.as_uuid()))),
         queue: recurring.template.queue.clone(),
         ..entry
     }
@@ -145,7 +147,7 @@ pub(super) fn of_recurring(entry: AuditRecord, recurring: &RecurringJob) -> Audi
 /// Sets a webhook endpoint, or its deliveries, as the target.
 pub(super) fn of_endpoint(entry: AuditRecord, id: EndpointId) -> AuditRecord {
     AuditRecord {
-        job_id: Some(JobId::from_uuid(id.as_uuid())),
+        target: Some(AuditTarget::Endpoint(id)),
         ..entry
     }
 }
@@ -153,7 +155,15 @@ pub(super) fn of_endpoint(entry: AuditRecord, id: EndpointId) -> AuditRecord {
 /// Sets a server as the target.
 pub(super) fn of_node(entry: AuditRecord, id: NodeId) -> AuditRecord {
     AuditRecord {
-        job_id: Some(JobId::from_uuid(id.as_uuid())),
+        target: Some(AuditTarget::Node(id)),
+        ..entry
+    }
+}
+
+/// Sets a remote worker as the target.
+pub(super) fn of_worker(entry: AuditRecord, id: NodeId) -> AuditRecord {
+    AuditRecord {
+        target: Some(AuditTarget::Worker(id)),
         ..entry
     }
 }

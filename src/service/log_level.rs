@@ -2,14 +2,22 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tracing::{Level, warn};
 
+use super::audit_writer;
+use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
+use crate::domain::access::audit::AuditRecord;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::values::id::NodeId;
 use crate::log_level::LogLevel;
 use crate::runtime::RuntimeHandle;
+use crate::storage::change::{Change, ClusterChange};
+
+/// Timeout of the audit record of a new log level.
+const AUDIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Control of the process's log level, provided by the code that initialised logging.
 #[derive(Clone)]
@@ -50,12 +58,26 @@ impl fmt::Debug for LogControl {
 pub(crate) struct Log {
     runtime: RuntimeHandle,
     control: Option<LogControl>,
+    audit: AuditWriter,
 }
 
 impl Log {
     /// The log of this process; `None` if the host application manages it.
     pub(crate) fn new(runtime: RuntimeHandle, control: Option<LogControl>) -> Self {
-        Self { runtime, control }
+        Self {
+            audit: AuditWriter::new(runtime.clone(), false),
+            runtime,
+            control,
+        }
+    }
+
+    /// Enables or disables the audit log.
+    #[must_use]
+    pub(crate) fn audited(self, is_kept: bool) -> Self {
+        Self {
+            audit: AuditWriter::new(self.runtime.clone(), is_kept),
+            ..self
+        }
     }
 
     /// The log level of this server.
@@ -64,9 +86,9 @@ impl Log {
         Ok(self.control()?.level())
     }
 
-    /// Sets the log level of this server until it is changed again or the server restarts. The change is logged with
-    /// the caller and not stored, so that it works while storage is unavailable.
-    pub(crate) fn set_level(&self, caller: &Caller, level: &LogLevel) -> Result<(), ServiceError> {
+    /// Sets the log level of this server until it is changed again or the server restarts. The level is not stored, so
+    /// that it can be set while storage is unavailable; then the log alone has a record of it.
+    pub(crate) async fn set_level(&self, caller: &Caller, level: &LogLevel) -> Result<(), ServiceError> {
         caller.require(Scope::Admin)?;
         let control = self.control()?;
         // Logged under the level that allows it: the previous or the new one.
@@ -79,7 +101,23 @@ impl Log {
         if !is_logged {
             report();
         }
+        if let Some(entry) = self.audit.entry(caller, AuditedAction::SET_LOG_LEVEL) {
+            self.record(entry).await;
+        }
         Ok(())
+    }
+
+    async fn record(&self, entry: AuditRecord) {
+        let node = self.runtime.node;
+        let change = Change::Cluster(ClusterChange::SetLogLevel { node });
+        let written = self.audit.write(change, Some(audit_writer::of_node(entry, node)));
+        let failure = match tokio::time::timeout(AUDIT_TIMEOUT, written).await {
+            Ok(Ok(Ok(_))) => return,
+            Ok(Ok(Err(refused))) => refused.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("storage did not respond within {} s", AUDIT_TIMEOUT.as_secs()),
+        };
+        warn!("failed to write the audit record of the new log level: {failure}");
     }
 
     /// Id of the server.

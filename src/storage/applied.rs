@@ -69,6 +69,13 @@ pub enum Applied {
     },
     /// The node's state is stored.
     Alive,
+    /// The node or worker has no lease.
+    Left {
+        /// True if this change has ended it.
+        changed: bool,
+    },
+    /// The log level of a server was set.
+    LogLevelSet,
     /// The worker is registered.
     Registered,
     /// The end of the worker's lease; `None` if the worker is unknown.
@@ -111,9 +118,14 @@ impl Applied {
             Self::Enqueued(endpoints) if !endpoints.is_empty() => return Some(0),
             Self::Removed(count) => *count,
             Self::QueuesRemoved(removed) if !removed.is_empty() => return Some(0),
-            Self::QueueSet { changed: true } | Self::DrainSet { changed: true } | Self::Registered => return Some(0),
+            Self::QueueSet { changed: true }
+            | Self::DrainSet { changed: true }
+            | Self::Left { changed: true }
+            | Self::LogLevelSet
+            | Self::Registered => return Some(0),
             Self::QueueSet { changed: false }
             | Self::DrainSet { changed: false }
+            | Self::Left { changed: false }
             | Self::QueuesRemoved(_)
             | Self::Replayed(_)
             | Self::Started(_)

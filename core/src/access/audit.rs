@@ -5,8 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::caller::{Caller, CallerKind};
-use crate::values::id::{AuditId, JobId};
+use uuid::Uuid;
+
+use crate::values::id::{AuditId, JobId, NodeId};
 use crate::values::name::QueueName;
+use crate::webhooks::endpoint::EndpointId;
 
 /// An audited action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,16 +64,20 @@ pub enum AuditAction {
     WebhookDelete,
     /// A remote worker was registered.
     WorkerRegister,
+    /// A remote worker was unregistered.
+    WorkerUnregister,
     /// A node was set to drain.
     NodeDrain,
     /// Draining of a node was cancelled.
     NodeResume,
+    /// The log level of a node was set.
+    LogLevelSet,
 }
 
 impl AuditAction {
     /// Every action with its code in storage, which never changes, and its name. Creating jobs has code 0: storage
     /// keeps its many records apart from the few of all other actions.
-    const TABLE: [(Self, i16, &'static str); 27] = [
+    const TABLE: [(Self, i16, &'static str); 29] = [
         (Self::JobCreate, 0, "job.create"),
         (Self::JobUpdate, 1, "job.update"),
         (Self::JobDelete, 2, "job.delete"),
@@ -96,8 +103,10 @@ impl AuditAction {
         (Self::WebhookRedeliver, 46, "webhook.redeliver"),
         (Self::WebhookDelete, 47, "webhook.delete"),
         (Self::WorkerRegister, 15, "worker.register"),
+        (Self::WorkerUnregister, 19, "worker.unregister"),
         (Self::NodeDrain, 17, "node.drain"),
         (Self::NodeResume, 18, "node.resume"),
+        (Self::LogLevelSet, 20, "log-level.set"),
     ];
 
     /// The code in storage.
@@ -164,10 +173,12 @@ pub enum AuditOutcome {
     Cleared,
     /// A worker was registered.
     Registered,
+    /// A worker was unregistered.
+    Unregistered,
 }
 
 impl AuditOutcome {
-    const TABLE: [(Self, i16, &'static str); 10] = [
+    const TABLE: [(Self, i16, &'static str); 11] = [
         (Self::Created, 0, "created"),
         (Self::Changed, 1, "changed"),
         (Self::Deleted, 2, "deleted"),
@@ -178,6 +189,7 @@ impl AuditOutcome {
         (Self::Resumed, 7, "resumed"),
         (Self::Cleared, 8, "cleared"),
         (Self::Registered, 9, "registered"),
+        (Self::Unregistered, 10, "unregistered"),
     ];
 
     /// The code in storage.
@@ -199,6 +211,64 @@ impl AuditOutcome {
     }
 }
 
+/// The object of an audited action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AuditTarget {
+    /// A job, or a recurring job, whose id has the same type.
+    Job(JobId),
+    /// A webhook endpoint.
+    Endpoint(EndpointId),
+    /// A remote worker.
+    Worker(NodeId),
+    /// A server.
+    Node(NodeId),
+}
+
+impl AuditTarget {
+    /// The target of an action, by its stored id.
+    pub fn from_stored(action: AuditAction, id: Uuid) -> Self {
+        match action {
+            AuditAction::JobCreate
+            | AuditAction::JobUpdate
+            | AuditAction::JobDelete
+            | AuditAction::JobExecute
+            | AuditAction::JobCancel
+            | AuditAction::JobRetry
+            | AuditAction::QueuePause
+            | AuditAction::QueueResume
+            | AuditAction::QueueClear
+            | AuditAction::QueueDelete
+            | AuditAction::RecurringCreate
+            | AuditAction::RecurringUpdate
+            | AuditAction::RecurringEnable
+            | AuditAction::RecurringDisable
+            | AuditAction::RecurringTrigger
+            | AuditAction::RecurringDelete => Self::Job(JobId::from_uuid(id)),
+            AuditAction::WebhookCreate
+            | AuditAction::WebhookUpdate
+            | AuditAction::WebhookEnable
+            | AuditAction::WebhookDisable
+            | AuditAction::WebhookRotate
+            | AuditAction::WebhookTest
+            | AuditAction::WebhookRedeliver
+            | AuditAction::WebhookDelete => Self::Endpoint(EndpointId::from_uuid(id)),
+            AuditAction::WorkerRegister | AuditAction::WorkerUnregister => Self::Worker(NodeId::from_uuid(id)),
+            AuditAction::NodeDrain | AuditAction::NodeResume | AuditAction::LogLevelSet => {
+                Self::Node(NodeId::from_uuid(id))
+            }
+        }
+    }
+
+    /// The id.
+    pub fn as_uuid(self) -> Uuid {
+        match self {
+            Self::Job(id) => id.as_uuid(),
+            Self::Endpoint(id) => id.as_uuid(),
+            Self::Worker(id) | Self::Node(id) => id.as_uuid(),
+        }
+    }
+}
+
 /// One change: actor, time, address, target and outcome. Only changes that took effect are recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {
@@ -212,8 +282,8 @@ pub struct AuditRecord {
     pub address: Option<IpAddr>,
     /// The action.
     pub action: AuditAction,
-    /// Id of the job, recurring job or webhook endpoint; `None` for batches.
-    pub job_id: Option<JobId>,
+    /// The target; `None` for batches and queues.
+    pub target: Option<AuditTarget>,
     /// The queue, or the queue of the job; `None` for batches over several queues.
     pub queue: Option<QueueName>,
     /// Number of jobs created, changed or deleted; a recurring job counts as one.
@@ -231,7 +301,7 @@ impl AuditRecord {
             actor_kind: caller.kind(),
             address: caller.address,
             action,
-            job_id: None,
+            target: None,
             queue: None,
             jobs: 0,
             outcome,

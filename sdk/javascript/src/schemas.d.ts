@@ -32,6 +32,9 @@ export interface AuditRecord {
   address: string | null;
   action: string;
   jobId: string | null;
+  endpointId: string | null;
+  workerId: string | null;
+  nodeId: string | null;
   queue: string | null;
   jobs: number;
   outcome: string;

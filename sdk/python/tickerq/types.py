@@ -38,6 +38,9 @@ class AuditRecord(TypedDict):
     address: Optional[str]
     action: str
     jobId: Optional[str]
+    endpointId: Optional[str]
+    workerId: Optional[str]
+    nodeId: Optional[str]
     queue: Optional[str]
     jobs: int
     outcome: str

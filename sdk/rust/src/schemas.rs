@@ -62,6 +62,12 @@ pub struct AuditRecord {
     #[serde(default, deserialize_with = "wire::optional")]
     pub job_id: Option<JobId>,
     #[serde(default)]
+    pub endpoint_id: Option<String>,
+    #[serde(default)]
+    pub worker_id: Option<String>,
+    #[serde(default)]
+    pub node_id: Option<String>,
+    #[serde(default)]
     pub queue: Option<String>,
     pub jobs: u64,
     pub outcome: String,

@@ -85,7 +85,7 @@ pub(super) async fn set_log_level(mut context: RequestContext) -> ApiResult {
     let body = context.body(context.api.options.body_bytes_max).await?;
     let LogLevelRequest { level } = request_body::parse(&body)?;
     let level = LogLevel::parse(&level).map_err(|wrong| PartError::field("/level", wrong))?;
-    context.api.log.set_level(&context.caller, &level)?;
+    context.api.log.set_level(&context.caller, &level).await?;
     answer(&context, &level)
 }
 

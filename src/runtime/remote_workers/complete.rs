@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::error::RemoteWorkerError;
 use super::operations::{RemoteWorkers, lock};
+use crate::domain::access::audit::AuditRecord;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptKey;
 use crate::domain::job::outcome::Outcome;
@@ -15,6 +16,7 @@ use crate::domain::values::id::{JobId, NodeId};
 use crate::runtime::actor::clock::draw_jitter;
 use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::{Applied, Change, ClusterChange, Finished, JobChange};
+use crate::storage::commit::AuditEntry;
 
 /// The outcome of an attempt, as its worker reports it.
 #[derive(Clone, Debug)]
@@ -90,15 +92,17 @@ impl RemoteWorkers {
         }
     }
 
-    /// Releases a worker's lease, and requeues its running jobs.
-    pub async fn leave(&self, worker: NodeId) -> Result<(), RemoteWorkerError> {
+    /// Releases a worker's lease, with an audit record, and requeues its running jobs.
+    pub async fn leave(&self, worker: NodeId, record: Option<AuditRecord>) -> Result<(), RemoteWorkerError> {
         lock(&self.renewed).remove(&worker);
+        let leave = Change::Cluster(ClusterChange::Leave { node: worker });
+        let audit = record.map(|record| AuditEntry { change: 0, record });
         // First of all, so that a waiting call of this worker leases none of the requeued jobs.
-        let left = self.deps.writer.write_one(
-            Change::Cluster(ClusterChange::Leave { node: worker }),
-            WritePriority::Internal,
-        );
-        if let Err(refused) = left.await? {
+        let left = self
+            .deps
+            .writer
+            .write_audited(vec![leave], audit.into_iter().collect(), WritePriority::Internal);
+        if let Some(Err(refused)) = left.await?.into_iter().next() {
             return Err(RemoteWorkerError::unexpected(refused.to_string()));
         }
         let running = self.deps.repository.running_on(worker).await?;

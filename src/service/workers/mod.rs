@@ -19,6 +19,7 @@ pub(crate) use self::registration::JOBS_MAX;
 use self::registration::Registrations;
 pub(crate) use self::reported_end::{Finished, ReportedEnd};
 use self::reported_end::{attempt_of, wait_of};
+use super::audit_writer;
 use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::{ServiceError, reserved_types};
 use super::limits::job_limits::check_span;
@@ -221,6 +222,7 @@ impl Workers {
             lease: self.lease_time(),
         });
         let entry = self.audit.entry(caller, AuditedAction::REGISTER_WORKER);
+        let entry = entry.map(|entry| audit_writer::of_worker(entry, worker));
         let applied = self.audit.write(change, entry).await??;
         let Applied::Registered = applied else {
             return Err(ServiceError::unexpected(&applied));
@@ -404,7 +406,9 @@ impl Workers {
         if !caller.may(Scope::Admin) {
             own(caller, id, worker.access.as_ref())?;
         }
-        let left = self.runtime.remote.leave(id).await;
+        let entry = self.audit.entry(caller, AuditedAction::UNREGISTER_WORKER);
+        let entry = entry.map(|entry| audit_writer::of_worker(entry, id));
+        let left = self.runtime.remote.leave(id, entry).await;
         self.runtime.handled.forget();
         left.map_err(|error| of_remote(error, id))
     }

@@ -46,7 +46,7 @@ pub enum ClusterChange {
         /// Duration of the leadership without a renewal.
         lease: TimeSpan,
     },
-    /// Ends the lease of a node or of a remote worker. → [`Applied::Alive`].
+    /// Ends the lease of a node or of a remote worker. → [`Applied::Left`].
     Leave {
         /// The node or worker.
         node: NodeId,
@@ -59,13 +59,20 @@ pub enum ClusterChange {
         /// `true` if it is draining.
         is_draining: bool,
     },
+    /// The log level of a server was set. Storage keeps only its audit record. → [`Applied::LogLevelSet`].
+    SetLogLevel {
+        /// The server.
+        node: NodeId,
+    },
 }
 
 impl ClusterChange {
     /// The result for a storage of one server: its lease does not expire, and there is nothing to lead.
     pub(super) fn unsupported(&self) -> Result<Applied, ChangeError> {
         match self {
-            Self::Heartbeat { .. } | Self::Leave { .. } => Ok(Applied::Alive),
+            Self::Heartbeat { .. } => Ok(Applied::Alive),
+            Self::Leave { .. } => Ok(Applied::Left { changed: true }),
+            Self::SetLogLevel { .. } => Ok(Applied::LogLevelSet),
             Self::Lead { .. } => Ok(Applied::Led(None)),
             Self::SetDraining { .. } => Err(ChangeError::Unsupported { what: "draining" }),
         }

@@ -144,6 +144,7 @@ impl Tables {
             ClusterChange::Lead { node, lease } => Ok(self.lead(*node, *lease, now)),
             ClusterChange::Leave { node } => Ok(self.leave(*node)),
             ClusterChange::SetDraining { node, is_draining } => self.set_draining(*node, *is_draining),
+            ClusterChange::SetLogLevel { node: _ } => Ok(Applied::LogLevelSet),
         }
     }
 

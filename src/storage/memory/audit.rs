@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::tables::Tables;
-use crate::domain::access::audit::AuditRecord;
+use crate::domain::access::audit::{AuditRecord, AuditTarget};
 use crate::domain::values::id::AuditId;
 use crate::storage::query::{AuditFilter, AuditPage};
 
@@ -44,7 +44,7 @@ impl Tables {
             after.is_none_or(|after| record.id < after)
                 && actor.as_ref().is_none_or(|actor| *actor == record.actor)
                 && action.is_none_or(|action| action == record.action)
-                && job_id.is_none_or(|job_id| record.job_id == Some(job_id))
+                && job_id.is_none_or(|job_id| record.target.map(AuditTarget::as_uuid) == Some(job_id.as_uuid()))
                 && from.is_none_or(|from| AuditId::first_at(from) <= record.id)
                 && to.is_none_or(|to| record.id <= AuditId::last_at(to))
         };

@@ -171,15 +171,17 @@ impl Tables {
     }
 
     pub(super) fn leave(&mut self, node: NodeId) -> Applied {
-        match self.nodes.get_mut(&node) {
-            // Its name is shown beside what it ran.
-            Some(gone) if gone.worker.is_some() => gone.lease_until = DateTime::UNIX_EPOCH,
-            _ => drop(self.nodes.remove(&node)),
-        }
+        let changed = match self.nodes.get_mut(&node) {
+            // Its name is displayed beside its jobs.
+            Some(gone) if gone.worker.is_some() => {
+                std::mem::replace(&mut gone.lease_until, DateTime::UNIX_EPOCH) != DateTime::UNIX_EPOCH
+            }
+            _ => self.nodes.remove(&node).is_some(),
+        };
         self.leadership = self
             .leadership
             .map(|led| if led.holder == node { led.ended() } else { led });
-        Applied::Alive
+        Applied::Left { changed }
     }
 
     /// The nodes by the time of their start.

@@ -14,7 +14,7 @@ pub struct AuditFilter {
     pub actor: Option<Arc<str>>,
     /// Of this action.
     pub action: Option<AuditAction>,
-    /// Of this job.
+    /// Of the target with this id.
     pub job_id: Option<JobId>,
     /// Made at or after.
     pub from: Option<DateTime<Utc>>,

@@ -13,9 +13,9 @@ use super::commit::bulk_values::{Kind, Rows};
 use super::commit::context::CommitContext;
 use super::error::{CommitFailure, corrupt, unavailable};
 use super::repository::SeaRepository;
-use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord, AuditTarget};
 use crate::domain::access::caller::CallerKind;
-use crate::domain::values::id::{AuditId, JobId};
+use crate::domain::values::id::AuditId;
 use crate::domain::values::name::QueueName;
 use crate::storage::change::{Change, JobChange};
 use crate::storage::commit::{AuditEntry, ChangeResult, Commit};
@@ -151,7 +151,7 @@ pub(super) fn record_row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9]
         actor_kind,
         address,
         action,
-        job_id,
+        target,
         queue,
         // The actual number is known now.
         jobs: _,
@@ -163,7 +163,7 @@ pub(super) fn record_row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9]
         actor_kind.code().into(),
         address.map(|address| address.to_string()).into(),
         action.code().into(),
-        job_id.map(JobId::as_uuid).into(),
+        target.map(AuditTarget::as_uuid).into(),
         queue.as_ref().map(|queue| queue.as_str().to_owned()).into(),
         i64::try_from(jobs).unwrap_or(i64::MAX).into(),
         outcome.code().into(),
@@ -183,6 +183,7 @@ fn record(row: audit_record::Model) -> Result<AuditRecord, RepositoryError> {
         outcome,
     } = row;
     let wrong = |what: &str, code: i16| corrupt(format!("{code} is no {what} of a record of changes"));
+    let action = AuditAction::from_code(action).ok_or_else(|| wrong("action", action))?;
     Ok(AuditRecord {
         id: AuditId::from_uuid(id),
         actor: Arc::from(actor),
@@ -190,8 +191,8 @@ fn record(row: audit_record::Model) -> Result<AuditRecord, RepositoryError> {
         address: address
             .map(|text| text.parse().map_err(|_| corrupt(format!("'{text}' is no address"))))
             .transpose()?,
-        action: AuditAction::from_code(action).ok_or_else(|| wrong("action", action))?,
-        job_id: job_id.map(JobId::from_uuid),
+        action,
+        target: job_id.map(|id| AuditTarget::from_stored(action, id)),
         queue: queue.map(QueueName::from_stored),
         jobs: u64::try_from(jobs).unwrap_or_default(),
         outcome: AuditOutcome::from_code(outcome).ok_or_else(|| wrong("outcome", outcome))?,
@@ -204,6 +205,7 @@ mod tests {
     use sea_orm::QueryTrait;
 
     use super::*;
+    use crate::domain::values::id::JobId;
     use crate::storage::sea::SeaOptions;
 
     #[tokio::test]

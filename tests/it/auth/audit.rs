@@ -1,10 +1,10 @@
 //! Audit records of changes.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tickerq::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
+use tickerq::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord, AuditTarget};
 use tickerq::domain::access::caller::Caller;
 use tickerq::domain::job::Job;
 use tickerq::domain::job::new_job::{JobDefaults, NewJob};
@@ -71,7 +71,7 @@ async fn every_change_of_a_recurring_job(operator: &Client) {
     let id = recurring.json()["id"].as_str().expect("an id").to_owned();
     let of = |rest: &str| format!("/jobs/recurring/{id}{rest}");
     let patch = operator
-        .request(reqwest::Method::PATCH, &of(""))
+        .request(Method::PATCH, &of(""))
         .json(&json!({"priority": "high"}));
     assert_eq!(operator.send(patch).await.status, StatusCode::OK);
     // It is already disabled the second time.
@@ -80,7 +80,7 @@ async fn every_change_of_a_recurring_job(operator: &Client) {
         assert!(answer.status.is_success(), "{action}: {}", answer.text);
     }
     operator.post_empty(&format!("/jobs/{id}/execute")).await;
-    let deleted = operator.send(operator.request(reqwest::Method::DELETE, &of(""))).await;
+    let deleted = operator.send(operator.request(Method::DELETE, &of(""))).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
 }
 
@@ -95,7 +95,7 @@ async fn every_change_is_recorded_on(storage: Storage) {
     let patch = operator
         .send(
             operator
-                .request(reqwest::Method::PATCH, &of(""))
+                .request(Method::PATCH, &of(""))
                 .json(&json!({"priority": "high"})),
         )
         .await;
@@ -107,14 +107,14 @@ async fn every_change_is_recorded_on(storage: Storage) {
     operator
         .send(
             operator
-                .request(reqwest::Method::PATCH, &of(""))
+                .request(Method::PATCH, &of(""))
                 .json(&json!({"priority": "low"})),
         )
         .await
         .problem(409);
     operator.post(&of("/retry"), json!({})).await;
     operator.post_empty(&of("/cancel")).await;
-    let deleted = operator.send(operator.request(reqwest::Method::DELETE, &of(""))).await;
+    let deleted = operator.send(operator.request(Method::DELETE, &of(""))).await;
     assert_eq!(deleted.status, StatusCode::NO_CONTENT);
     let batch = json!([{"type": "Unknown", "queue": "mail"}, {"type": "Unknown", "queue": "mail"}]);
     billing.post("/jobs/batch", batch).await;
@@ -182,6 +182,51 @@ async fn every_change_is_recorded_in_sqlite() {
 #[tokio::test]
 async fn every_change_is_recorded_in_postgresql() {
     every_change_is_recorded_on(Storage::Postgres).await;
+}
+
+#[tokio::test]
+async fn targets_other_than_jobs_have_fields_of_their_own() {
+    let (_site, server) = Server::with_config(CONFIG);
+    let Callers { billing, operator } = callers(&server);
+    let level = operator
+        .request(Method::PUT, "/log-level")
+        .json(&json!({ "level": "warn" }));
+    let node = operator.send(level).await.json()["nodeId"].clone();
+    operator
+        .post_empty(&format!("/nodes/{}/drain", node.as_str().expect("an id")))
+        .await;
+    let declaration = json!({ "name": "w", "types": ["MailJob"] });
+    let worker = billing.post("/workers", declaration).await.json()["id"].clone();
+    let path = format!("/workers/{}", worker.as_str().expect("an id"));
+    // The worker has left already the second time.
+    for _ in 0..2 {
+        billing.send(billing.request(Method::DELETE, &path)).await;
+    }
+    let endpoint = json!({ "url": "https://example.com/hook", "events": ["*"] });
+    let endpoint = operator.post("/webhooks/endpoints", endpoint).await.json()["id"].clone();
+    let recorded = records(&operator, "").await;
+    let targets = recorded.iter().rev().map(|record| {
+        json!([
+            summary(record),
+            record["nodeId"],
+            record["workerId"],
+            record["endpointId"]
+        ])
+    });
+    assert_eq!(
+        json!(targets.collect::<Vec<_>>()),
+        json!([
+            ["operator log-level.set - 0 changed -", node, null, null],
+            ["operator node.drain - 0 changed -", node, null, null],
+            ["billing worker.register - 0 registered -", null, worker, null],
+            ["billing worker.unregister - 0 unregistered -", null, worker, null],
+            ["operator webhook.create - 1 created -", null, null, endpoint],
+        ])
+    );
+    for (id, count) in [(&node, 2), (&worker, 2), (&endpoint, 1)] {
+        let query = format!("?jobId={}", id.as_str().expect("an id"));
+        assert_eq!(records(&operator, &query).await.len(), count, "{query}");
+    }
 }
 
 #[tokio::test]
@@ -313,7 +358,7 @@ async fn stores() -> [Store; 2] {
 
 fn record(at: DateTime<Utc>, random: u128, action: AuditAction, job_id: Option<JobId>) -> AuditRecord {
     AuditRecord {
-        job_id,
+        target: job_id.map(AuditTarget::Job),
         ..AuditRecord::new(
             AuditId::new(at, random),
             &Caller::local(),
@@ -380,9 +425,10 @@ async fn a_record_shares_the_fate_of_its_change() {
         assert_eq!(results[0], Ok(Applied::QueueSet { changed: false }));
         assert_eq!(results[1], Err(ChangeError::Conflict));
         let kept = repository.audit(&AuditFilter::default(), ALL).await.expect("records");
-        let mut jobs: Vec<Option<JobId>> = kept.iter().map(|record| record.job_id).collect();
+        let targets = kept.iter().filter_map(|record| record.target);
+        let mut jobs: Vec<_> = targets.map(AuditTarget::as_uuid).collect();
         jobs.sort_unstable();
-        let mut expected = vec![Some(first.id), Some(second.id), Some(third.id)];
+        let mut expected = [first.id, second.id, third.id].map(JobId::as_uuid);
         expected.sort_unstable();
         assert_eq!(jobs, expected);
         assert!(kept.iter().all(|record| record.jobs == 1));

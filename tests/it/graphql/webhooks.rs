@@ -315,9 +315,9 @@ async fn each_field_requires_its_scope() {
         lacks(&writer, &query, "tickerq:read").await;
         assert!(ask(&reader, &query).await.is_object());
     }
-    let audit = ask(&admin, "{ auditRecords { nodes { actor action jobId } } }").await;
+    let audit = ask(&admin, "{ auditRecords { nodes { actor action jobId endpointId } } }").await;
     assert_eq!(
         audit["auditRecords"]["nodes"],
-        json!([{ "actor": "admin", "action": "WEBHOOK_CREATE", "jobId": id }])
+        json!([{ "actor": "admin", "action": "WEBHOOK_CREATE", "jobId": null, "endpointId": id }])
     );
 }

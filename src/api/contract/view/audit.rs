@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord, AuditTarget};
 use crate::domain::access::caller::CallerKind;
 use crate::views::values::{Id, Time};
 use crate::views::words::Word;
@@ -29,9 +29,18 @@ pub(crate) struct AuditView<'a> {
     /// Type of the change.
     #[schema(value_type = String, example = "job.cancel")]
     pub(crate) action: Word<AuditAction>,
-    /// Id of the changed job or recurring job; `null` for a batch or a queue.
+    /// Id of the changed job or recurring job; `null` for a batch and for other targets.
     #[schema(value_type = Option<Uuid>)]
     pub(crate) job_id: Option<Id>,
+    /// Id of the changed webhook endpoint, or of the endpoint of the deliveries.
+    #[schema(value_type = Option<Uuid>)]
+    pub(crate) endpoint_id: Option<Id>,
+    /// Id of the remote worker.
+    #[schema(value_type = Option<Uuid>)]
+    pub(crate) worker_id: Option<Id>,
+    /// Id of the changed server.
+    #[schema(value_type = Option<Uuid>)]
+    pub(crate) node_id: Option<Id>,
     /// Name of the changed queue, or of the job's queue; `null` for a batch over several queues.
     #[schema(example = "default")]
     pub(crate) queue: Option<&'a str>,
@@ -64,11 +73,12 @@ impl<'a> From<&'a AuditRecord> for AuditView<'a> {
             actor_kind,
             address,
             action,
-            job_id,
+            target,
             queue,
             jobs,
             outcome,
         } = record;
+        let of_target = |id: fn(AuditTarget) -> Option<Id>| target.and_then(id);
         Self {
             id: Id::from(*id),
             at: id.at().map(Time),
@@ -78,7 +88,22 @@ impl<'a> From<&'a AuditRecord> for AuditView<'a> {
             },
             address: *address,
             action: Word(*action),
-            job_id: job_id.map(Id::from),
+            job_id: of_target(|target| match target {
+                AuditTarget::Job(id) => Some(Id::from(id)),
+                AuditTarget::Endpoint(_) | AuditTarget::Worker(_) | AuditTarget::Node(_) => None,
+            }),
+            endpoint_id: of_target(|target| match target {
+                AuditTarget::Endpoint(id) => Some(Id::from(id)),
+                AuditTarget::Job(_) | AuditTarget::Worker(_) | AuditTarget::Node(_) => None,
+            }),
+            worker_id: of_target(|target| match target {
+                AuditTarget::Worker(id) => Some(Id::from(id)),
+                AuditTarget::Job(_) | AuditTarget::Endpoint(_) | AuditTarget::Node(_) => None,
+            }),
+            node_id: of_target(|target| match target {
+                AuditTarget::Node(id) => Some(Id::from(id)),
+                AuditTarget::Job(_) | AuditTarget::Endpoint(_) | AuditTarget::Worker(_) => None,
+            }),
             queue: queue.as_ref().map(|queue| queue.as_str()),
             jobs: *jobs,
             outcome: Word(*outcome),

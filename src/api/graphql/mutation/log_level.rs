@@ -24,7 +24,7 @@ impl LogMutations {
     ) -> Result<Option<LogLevel>> {
         let level = Level::parse(&level).map_err(|error| errors::invalid("level", &error.to_string()))?;
         let log = &services(ctx)?.log;
-        log.set_level(caller(ctx)?, &level)?;
+        log.set_level(caller(ctx)?, &level).await?;
         Ok(Some(LogLevel::new(&level, log.node())))
     }
 }

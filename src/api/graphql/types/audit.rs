@@ -73,6 +73,21 @@ impl AuditRecord {
     /// Id of the changed job, recurring job or webhook endpoint; null for a batch or a queue.
     async fn job_id(&self) -> Option<Uuid> {
         self.view().job_id.map(Uuid::from)
+    /// Id of the changed webhook endpoint, or of the endpoint of the deliveries.
+    async fn endpoint_id(&self) -> Option<Uuid> {
+        self.view().endpoint_id.map(Uuid::from)
+    }
+
+    /// Id of the remote worker.
+    async fn worker_id(&self) -> Option<Uuid> {
+        self.view().worker_id.map(Uuid::from)
+    }
+
+    /// Id of the changed server.
+    async fn node_id(&self) -> Option<Uuid> {
+        self.view().node_id.map(Uuid::from)
+    }
+
     }
 
     /// Name of the changed queue, or of the job's queue; null for a batch over several queues.

@@ -248,10 +248,14 @@ pub(in super::super) enum AuditAction {
     WebhookDelete,
     /// A remote worker was registered.
     WorkerRegister,
+    /// A remote worker was unregistered.
+    WorkerUnregister,
     /// The drain of a node was requested.
     NodeDrain,
     /// The end of a node's drain was requested.
     NodeResume,
+    /// The log level of a node was set.
+    LogLevelSet,
 }
 
 /// Outcome of a change by a caller.
@@ -278,6 +282,8 @@ pub(in super::super) enum AuditOutcome {
     Cleared,
     /// A worker is registered.
     Registered,
+    /// A worker is unregistered.
+    Unregistered,
 }
 
 /// Origin of a webhook endpoint.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord};
+use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord, AuditTarget};
 use crate::domain::access::caller::{Caller, CallerKind};
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::AuditId;
@@ -68,7 +68,7 @@ async fn a_record_is_read_as_it_was_written(storage: Subject) {
         address: Some(addresses[0]),
         action: AuditAction::JobUpdate,
         outcome: AuditOutcome::Changed,
-        job_id: Some(job(1).id),
+        target: Some(AuditTarget::Job(job(1).id)),
         queue: Some(queue("mail")),
         // Storage knows the actual number.
         jobs: 77,
@@ -259,17 +259,17 @@ async fn records_are_listed_in_pages(storage: Subject) {
 }
 
 async fn records_are_filtered(storage: Subject) {
-    let of = |seconds, actor: &str, action, job_id| AuditRecord {
+    let of = |seconds, actor: &str, action, target| AuditRecord {
         actor: Arc::from(actor),
         action,
-        job_id,
+        target,
         jobs: 1,
         ..record(seconds)
     };
     let records = [
-        of(1, "ann", AuditAction::JobCreate, Some(job(1).id)),
-        of(2, "Ann", AuditAction::JobCancel, Some(job(1).id)),
-        of(3, "ann", AuditAction::JobCancel, Some(job(2).id)),
+        of(1, "ann", AuditAction::JobCreate, Some(AuditTarget::Job(job(1).id))),
+        of(2, "Ann", AuditAction::JobCancel, Some(AuditTarget::Job(job(1).id))),
+        of(3, "ann", AuditAction::JobCancel, Some(AuditTarget::Job(job(2).id))),
         of(4, "bob", AuditAction::QueueClear, None),
     ];
     stored(&storage, &records).await;

@@ -87,7 +87,7 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
     assert!(nodes(&storage).await[0].is_leader);
     assert_eq!(
         storage.apply(Change::Cluster(ClusterChange::Leave { node: id })).await,
-        Ok(Applied::Alive)
+        Ok(Applied::Left { changed: true })
     );
     assert_eq!(nodes(&storage).await, []);
 }

@@ -107,7 +107,7 @@ async fn jobs_of_a_node_that_left_are_orphans(storage: Subject) {
         storage
             .apply(Change::Cluster(ClusterChange::Leave { node: gone }))
             .await,
-        Ok(Applied::Alive)
+        Ok(Applied::Left { changed: true })
     );
     let observer = storage.live_node(2).await;
     assert_eq!(orphans(&storage, observer, 10).await, [running.id]);
@@ -118,8 +118,8 @@ async fn jobs_of_a_node_that_left_are_orphans(storage: Subject) {
     let unknown = Change::Cluster(ClusterChange::Leave { node: node(77) });
     assert_eq!(
         storage.apply(unknown).await,
-        Ok(Applied::Alive),
-        "a second leave has no effect"
+        Ok(Applied::Left { changed: false }),
+        "an unknown node has no lease"
     );
 }
 
@@ -195,7 +195,7 @@ async fn jobs_of_a_renewed_lease_are_no_orphans(storage: Subject) {
     storage.holds(&[running.clone(), job(2)]).await;
     storage.counts_are_exact().await;
     let gone = Change::Cluster(ClusterChange::Leave { node: worker });
-    assert_eq!(storage.apply(gone).await, Ok(Applied::Alive));
+    assert_eq!(storage.apply(gone).await, Ok(Applied::Left { changed: true }));
     let stored = Ok(Applied::Finished(Finished::Stored));
     assert_eq!(storage.apply(recover(&running)).await, stored);
     let late = Ok(Applied::Finished(Finished::LeaseLost));

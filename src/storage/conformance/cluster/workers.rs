@@ -171,7 +171,7 @@ async fn workers_are_read_page_by_page_and_counted_by_owner(storage: Subject) {
         storage
             .apply(Change::Cluster(ClusterChange::Leave { node: gone }))
             .await,
-        Ok(Applied::Alive)
+        Ok(Applied::Left { changed: true })
     );
     let mut read = Vec::new();
     let mut after = None;
@@ -211,7 +211,14 @@ async fn a_worker_that_has_left_is_renewed_no_more(storage: Subject) {
         storage
             .apply(Change::Cluster(ClusterChange::Leave { node: worker }))
             .await,
-        Ok(Applied::Alive)
+        Ok(Applied::Left { changed: true })
+    );
+    assert_eq!(
+        storage
+            .apply(Change::Cluster(ClusterChange::Leave { node: worker }))
+            .await,
+        Ok(Applied::Left { changed: false }),
+        "a second leave has no effect"
     );
     assert!(!renew(&storage, worker).await);
     let server = storage.live_node(1).await;
@@ -233,7 +240,7 @@ async fn the_oldest_removed_workers_are_pruned(storage: Subject) {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         if number > 2 {
             let leave = Change::Cluster(ClusterChange::Leave { node: worker });
-            assert_eq!(storage.apply(leave).await, Ok(Applied::Alive));
+            assert_eq!(storage.apply(leave).await, Ok(Applied::Left { changed: true }));
         }
     }
     let prune = |kept, limit| Change::Maintenance(MaintenanceChange::PruneWorkers { kept, limit });

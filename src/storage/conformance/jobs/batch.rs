@@ -77,7 +77,7 @@ async fn results_are_in_the_order_of_the_changes(storage: Subject) {
         Applied::Updated,
         Applied::Inserted(vec![Inserted::New]),
         Applied::Started(vec![true]),
-        Applied::Alive,
+        Applied::Left { changed: false },
     ];
     assert_eq!(applied, expected.map(Ok));
     storage

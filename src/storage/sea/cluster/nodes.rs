@@ -272,13 +272,14 @@ impl CommitContext<'_> {
 
     pub(crate) async fn leave(&mut self, node: NodeId) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let gone = "DELETE FROM nodes WHERE id = $1 AND worker IS NULL";
-        let ended = "UPDATE nodes SET lease_until = 0 WHERE id = $1";
+        let ended = "UPDATE nodes SET lease_until = 0 WHERE id = $1 AND lease_until <> 0";
+        let mut changed = false;
         for sql in [gone, ended] {
             let statement = Statement::from_sql_and_values(self.backend(), sql, [node.as_uuid().into()]);
-            self.transaction.execute_raw(statement).await?;
+            changed |= self.transaction.execute_raw(statement).await?.rows_affected() > 0;
         }
         self.end_lead("holder = $1", node).await?;
-        Ok(Ok(Applied::Alive))
+        Ok(Ok(Applied::Left { changed }))
     }
 
     /// Another node may lead at once, under the next token: `Leadership::ended`.

@@ -122,6 +122,7 @@ impl CommitContext<'_> {
             ClusterChange::Lead { node, lease } => self.lead(*node, *lease).await?,
             ClusterChange::Leave { node } => self.leave(*node).await?,
             ClusterChange::SetDraining { node, is_draining } => self.set_draining(*node, *is_draining).await?,
+            ClusterChange::SetLogLevel { node: _ } => Ok(Applied::LogLevelSet),
         }))
     }
 

@@ -394,6 +394,8 @@ pub fn check(what: &str, applied: &Applied) {
         | Applied::Deleted
         | Applied::QueueSet { .. }
         | Applied::DrainSet { .. }
+        | Applied::Left { .. }
+        | Applied::LogLevelSet
         | Applied::Alive
         | Applied::EndpointStored
         | Applied::Attempted { .. }
