@@ -28,4 +28,13 @@ impl CallerKey {
                 .map(client_prefix),
         }
     }
+
+    /// The key of this caller at any address: all anonymous callers have the same one.
+    pub fn at_any_address(caller: &Caller) -> Self {
+        Self {
+            kind: caller.kind(),
+            name: Arc::clone(caller.name()),
+            address: None,
+        }
+    }
 }

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::pending;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
 use crate::api::problem::Problem;
-use crate::domain::access::caller::{Caller, CallerKind};
-use crate::domain::access::ip_network::client_prefix;
+use crate::domain::access::caller::Caller;
+use crate::domain::access::caller_key::CallerKey;
 use crate::service::facade_metrics::clients::{ClientKind, Clients, ConnectedClient};
 use crate::service::shutdown::Shutdown;
 
@@ -21,30 +20,6 @@ use crate::service::shutdown::Shutdown;
 const UNCONFIRMED_PER_CALLER_MAX: usize = 500;
 /// Maximum number of unconfirmed connections.
 const UNCONFIRMED_MAX: usize = 5_000;
-
-/// Unit of the limit per caller: an API key, a token's subject, or an address while callers are not authenticated.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Owner {
-    Known(CallerKind, Arc<str>),
-    Address(Option<IpAddr>),
-}
-
-impl Owner {
-    /// The owner of a caller's connections.
-    pub(crate) fn of(caller: &Caller) -> Self {
-        match caller.kind() {
-            CallerKind::Anonymous => Self::at(caller.address),
-            kind @ (CallerKind::Key | CallerKind::Token | CallerKind::Local) => {
-                Self::Known(kind, Arc::clone(caller.name()))
-            }
-        }
-    }
-
-    /// The owner of connections of unauthenticated callers.
-    pub(crate) fn at(address: Option<IpAddr>) -> Self {
-        Self::Address(address.map(client_prefix))
-    }
-}
 
 /// Counts connections of all kinds. Clones share the counts.
 #[derive(Clone)]
@@ -58,15 +33,15 @@ pub(crate) struct Connections {
 #[derive(Default)]
 struct Inner {
     open: usize,
-    by_owner: HashMap<Owner, usize>,
+    by_owner: HashMap<CallerKey, usize>,
     next_id: u64,
     /// Oldest first.
     unconfirmed: BTreeMap<u64, Unconfirmed>,
-    unconfirmed_by_owner: HashMap<Owner, BTreeSet<u64>>,
+    unconfirmed_by_owner: HashMap<CallerKey, BTreeSet<u64>>,
 }
 
 struct Unconfirmed {
-    owner: Owner,
+    owner: CallerKey,
     end: oneshot::Sender<()>,
 }
 
@@ -79,7 +54,7 @@ pub(crate) struct Permit {
 
 enum Held {
     Unconfirmed(u64),
-    Confirmed { owner: Owner, _client: ConnectedClient },
+    Confirmed { owner: CallerKey, _client: ConnectedClient },
 }
 
 /// Resolves when an unconfirmed connection has to close in favor of a newer one.
@@ -113,7 +88,7 @@ impl Connections {
     /// Permit of another connection of this caller, within the limits and unless the server shuts down.
     pub(crate) fn enter(&self, kind: ClientKind, caller: &Caller, shutdown: &Shutdown) -> Result<Permit, Problem> {
         check_running(shutdown)?;
-        let owner = Owner::of(caller);
+        let owner = CallerKey::of(caller);
         self.count(&mut self.lock(), &owner)?;
         Ok(self.permit(kind, self.held(kind, owner)))
     }
@@ -122,7 +97,7 @@ impl Connections {
     pub(crate) fn enter_unconfirmed(
         &self,
         kind: ClientKind,
-        owner: Owner,
+        owner: CallerKey,
         shutdown: &Shutdown,
     ) -> Result<(Permit, Superseded), Problem> {
         check_running(shutdown)?;
@@ -151,10 +126,10 @@ impl Connections {
     /// Checks the limits for another connection of this caller, without a permit.
     pub(crate) fn check_room(&self, caller: &Caller, shutdown: &Shutdown) -> Result<(), Problem> {
         check_running(shutdown)?;
-        self.check(&self.lock(), &Owner::of(caller))
+        self.check(&self.lock(), &CallerKey::of(caller))
     }
 
-    fn check(&self, inner: &Inner, owner: &Owner) -> Result<(), Problem> {
+    fn check(&self, inner: &Inner, owner: &CallerKey) -> Result<(), Problem> {
         if inner.open >= self.max {
             let detail = format!("connection limit for live updates ({}) reached", self.max);
             return Err(Problem::busy(detail));
@@ -168,7 +143,7 @@ impl Connections {
         Ok(())
     }
 
-    fn count(&self, inner: &mut Inner, owner: &Owner) -> Result<(), Problem> {
+    fn count(&self, inner: &mut Inner, owner: &CallerKey) -> Result<(), Problem> {
         self.check(inner, owner)?;
         inner.open += 1;
         *inner.by_owner.entry(owner.clone()).or_default() += 1;
@@ -183,7 +158,7 @@ impl Connections {
         }
     }
 
-    fn held(&self, kind: ClientKind, owner: Owner) -> Held {
+    fn held(&self, kind: ClientKind, owner: CallerKey) -> Held {
         Held::Confirmed {
             owner,
             _client: self.clients.enter(kind),
@@ -211,7 +186,7 @@ impl Permit {
         let Held::Unconfirmed(id) = self.held else {
             return Ok(());
         };
-        let owner = Owner::of(caller);
+        let owner = CallerKey::of(caller);
         {
             let mut inner = self.connections.lock();
             self.connections.count(&mut inner, &owner)?;
@@ -249,10 +224,12 @@ fn check_running(shutdown: &Shutdown) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::domain::access::caller::Scopes;
+    use crate::domain::access::caller::{CallerKind, Scopes};
 
     const KIND: ClientKind = ClientKind::SignalR;
 
@@ -266,7 +243,7 @@ mod tests {
 
     fn unconfirmed(connections: &Connections, caller: &Caller) -> Option<(Permit, Superseded)> {
         connections
-            .enter_unconfirmed(KIND, Owner::of(caller), &Shutdown::default())
+            .enter_unconfirmed(KIND, CallerKey::of(caller), &Shutdown::default())
             .ok()
     }
 

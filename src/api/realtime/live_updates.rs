@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::admission::ConnectionAdmission;
-use super::connections::{Connections, Owner, Permit, Superseded};
+use super::connections::{Connections, Permit, Superseded};
 use super::job_hub::JobHub;
 use super::options::RealtimeOptions;
 use super::signalr::HubServer;
@@ -12,6 +12,7 @@ use super::subscription_places::SubscriptionPlaces;
 use crate::api::auth::Authenticator;
 use crate::api::problem::Problem;
 use crate::domain::access::caller::Caller;
+use crate::domain::access::caller_key::CallerKey;
 use crate::service::events::Events;
 use crate::service::facade_metrics::clients::{ClientKind, Clients};
 use crate::service::shutdown::Shutdown;
@@ -76,7 +77,7 @@ impl Realtime {
     pub(in super::super) fn enter_unconfirmed(
         &self,
         kind: ClientKind,
-        owner: Owner,
+        owner: CallerKey,
     ) -> Result<(Permit, Superseded), Problem> {
         self.connections.enter_unconfirmed(kind, owner, &self.shutdown)
     }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connections::Owner;
 use crate::api::problem::Problem;
 use crate::domain::access::caller::Caller;
+use crate::domain::access::caller_key::CallerKey;
 
 /// Counts subscriptions. Clones share the counts.
 #[derive(Clone)]
@@ -18,13 +18,13 @@ pub(crate) struct SubscriptionPlaces {
 #[derive(Default)]
 struct Counts {
     open: usize,
-    by_owner: HashMap<Owner, usize>,
+    by_owner: HashMap<CallerKey, usize>,
 }
 
 /// Places of the subscriptions of one client, which are released when they are dropped.
 pub(crate) struct HeldPlaces {
     places: SubscriptionPlaces,
-    owner: Owner,
+    owner: CallerKey,
     count: usize,
 }
 
@@ -42,7 +42,7 @@ impl SubscriptionPlaces {
     pub(crate) fn of(&self, caller: &Caller) -> HeldPlaces {
         HeldPlaces {
             places: self.clone(),
-            owner: Owner::of(caller),
+            owner: CallerKey::of(caller),
             count: 0,
         }
     }

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::http_transport::HttpTransport;
-use crate::api::realtime::connections::Owner as Counted;
-use crate::domain::access::caller::{Caller, CallerKind};
+use crate::domain::access::caller::Caller;
+use crate::domain::access::caller_key::CallerKey;
 
 /// Maximum number of unused negotiations of a caller.
 const UNUSED_PER_CLIENT_MAX: usize = 1_000;
@@ -60,31 +60,16 @@ pub(super) fn random_text() -> String {
     hex::encode(bytes)
 }
 
-/// The caller that negotiated a connection, whose requests alone belong to it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Owner {
-    name: Arc<str>,
-    kind: CallerKind,
-}
-
-impl Owner {
-    fn of(caller: &Caller) -> Self {
-        Self {
-            name: Arc::clone(caller.name()),
-            kind: caller.kind(),
-        }
-    }
-}
-
 struct Entry<A> {
-    owner: Owner,
+    /// The caller that negotiated the connection, at any address: the requests of others are rejected.
+    owner: CallerKey,
     state: State<A>,
 }
 
 enum State<A> {
     Negotiated {
         at: Instant,
-        from: Counted,
+        from: CallerKey,
         /// Bytes that the client sent before it opened the connection.
         early: BytesMut,
     },
@@ -121,7 +106,7 @@ struct Inner<A> {
     /// Negotiations in the order of their expiry, including used and removed ones.
     expiring: VecDeque<(Instant, ConnectionToken)>,
     /// Unused negotiations of each client, oldest first.
-    unused: HashMap<Counted, VecDeque<ConnectionToken>>,
+    unused: HashMap<CallerKey, VecDeque<ConnectionToken>>,
     /// Number of unused negotiations of all clients.
     unused_count: usize,
     /// True if a task waits for the next negotiation to expire.
@@ -157,8 +142,8 @@ impl<A: Clone + 'static> Registry<A> {
     /// loses its oldest.
     pub(super) fn negotiated(&self, token: ConnectionToken, caller: &Caller) {
         let at = Instant::now();
-        let owner = Owner::of(caller);
-        let from = Counted::of(caller);
+        let owner = CallerKey::at_any_address(caller);
+        let from = CallerKey::of(caller);
         let is_sweeping = {
             let mut inner = self.lock();
             inner.expiring.push_back((at, token.clone()));
@@ -208,7 +193,7 @@ impl<A: Clone + 'static> Registry<A> {
         let Some(Entry { owner, state }) = inner.entries.get(token) else {
             return Found::Nothing;
         };
-        if *owner != Owner::of(caller) {
+        if *owner != CallerKey::at_any_address(caller) {
             return Found::OtherCaller;
         }
         match state {
@@ -282,7 +267,7 @@ fn lock<A>(inner: &Mutex<Inner<A>>) -> MutexGuard<'_, Inner<A>> {
 
 impl<A> Inner<A> {
     /// Removes a negotiation; `None` if the token has another entry.
-    fn take_negotiated(&mut self, token: &ConnectionToken) -> Option<(Owner, BytesMut)> {
+    fn take_negotiated(&mut self, token: &ConnectionToken) -> Option<(CallerKey, BytesMut)> {
         let Some(Entry {
             state: State::Negotiated { from, .. },
             ..
@@ -309,7 +294,7 @@ impl<A> Inner<A> {
     }
 
     /// Removes the oldest negotiations if this client, or all together, have too many.
-    fn bound(&mut self, client: &Counted) {
+    fn bound(&mut self, client: &CallerKey) {
         let tokens = self
             .unused
             .get(client)
@@ -351,7 +336,7 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::domain::access::caller::Scopes;
+    use crate::domain::access::caller::{CallerKind, Scopes};
 
     fn caller(name: &str, address: u8) -> Caller {
         let caller = Caller::new(name, CallerKind::Key, Scopes::all(), Arc::default());

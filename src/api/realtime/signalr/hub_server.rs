@@ -11,8 +11,9 @@ use super::http_connection::HttpConnection;
 use super::hub::Hub;
 use crate::api::problem::Problem;
 use crate::api::realtime::admission::ConnectionAdmission;
-use crate::api::realtime::connections::{Connections, Owner, Permit, Superseded};
+use crate::api::realtime::connections::{Connections, Permit, Superseded};
 use crate::domain::access::caller::Caller;
+use crate::domain::access::caller_key::CallerKey;
 use crate::service::facade_metrics::clients::ClientKind;
 use crate::service::shutdown::Shutdown;
 
@@ -58,7 +59,7 @@ impl HubServer {
 
     /// Permit of another connection, which counts after its client's handshake.
     pub(super) fn enter(&self, caller: &Caller) -> Result<(Permit, Superseded), Problem> {
-        let owner = Owner::of(caller);
+        let owner = CallerKey::of(caller);
         self.connections
             .enter_unconfirmed(ClientKind::SignalR, owner, &self.shutdown)
     }

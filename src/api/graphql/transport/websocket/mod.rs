@@ -41,13 +41,14 @@ use crate::api::graphql::facade::GraphQl;
 use crate::api::memory::{SendWindow, paced};
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::realtime::close_reason::close_reason;
-use crate::api::realtime::connections::{Owner, Permit, Superseded};
+use crate::api::realtime::connections::{Permit, Superseded};
 use crate::api::realtime::frame_rules::{FrameRules, Violated, Violation};
 use crate::api::realtime::handshake;
 use crate::api::realtime::liveness::{Due, Liveness, tick_interval};
 use crate::api::realtime::message_assembler;
 use crate::api::realtime::message_assembler::{Fragments, Frame};
 use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::access::caller_key::CallerKey;
 use crate::service::facade_metrics::clients::ClientKind;
 
 /// Capacity of the mailbox; the actor receives no messages.
@@ -65,7 +66,7 @@ fn open(graphql: &GraphQl, request: &HttpRequest, payload: Payload) -> Result<Ht
     }
     handshake::check(request)?;
     let credentials = graphql.authenticator.connection_credentials(request)?;
-    let owner = Owner::at(graphql.authenticator.address(request));
+    let owner = CallerKey::of(&Caller::anonymous().at(graphql.authenticator.address(request)));
     let (permit, superseded) = graphql.realtime.enter_unconfirmed(ClientKind::GraphQlSocket, owner)?;
     let protocol = requested_protocol(request);
     let session = Session {
