@@ -201,6 +201,11 @@ impl JobAdmission {
         })
     }
 
+    /// True if the admission of a job to this queue may wait for other requests.
+    pub(crate) fn may_wait(&self, queue: &QueueName) -> bool {
+        self.pending_limits.contains_key(queue)
+    }
+
     /// The unique keys of the jobs that unfinished jobs have.
     async fn taken_keys(&self, jobs: &[Arc<Job>]) -> Result<HashSet<UniqueKey>, ServiceError> {
         let keys: HashSet<&UniqueKey> = jobs.iter().filter_map(|job| job.unique_key.as_ref()).collect();

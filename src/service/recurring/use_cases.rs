@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::job::Job;
 use crate::domain::job::new_job::Due;
 use crate::domain::job::priority::Priority;
 use crate::domain::recurring::{NewRecurringJob, RecurringId, RecurringJob, Template};
+use crate::domain::values::json::Json;
 use crate::domain::values::name::RecurringKey;
 use crate::domain::values::timestamp;
 use crate::runtime::RuntimeHandle;
@@ -202,17 +203,17 @@ impl Recurring {
         for tries in 0..TRIES {
             let _turn = self.turns.take(id.as_uuid(), tries).await;
             let before = self.get_matching(id, if_match).await?;
-            let wanted = change(before.as_new());
-            let wanted = NewRecurringJob {
-                key: kept_key(&before, wanted.key.as_ref())?,
-                ..wanted
+            let requested = change(before.as_new());
+            let requested = NewRecurringJob {
+                key: kept_key(&before, requested.key.as_ref())?,
+                ..requested
             };
-            self.check(&wanted)?;
-            let new_queue = self.check_queue(caller, &wanted).await?;
-            if wanted == before.as_new() {
+            self.check(&requested)?;
+            let new_queue = self.check_queue(caller, &requested).await?;
+            if requested == before.as_new() {
                 return Ok(before);
             }
-            let after = Arc::new(before.replaced(wanted, self.runtime.clock.now()));
+            let after = Arc::new(before.replaced(requested, self.runtime.clock.now()));
             let update = Change::Recurring(RecurringChange::Update {
                 before,
                 after: Arc::clone(&after),
@@ -269,15 +270,31 @@ impl Recurring {
         if let Some((field, detail)) = check_due(Some(due)) {
             return Err(ServiceError::invalid(field, detail));
         }
-        let _permit = self.large_texts.for_change(caller).await?;
+        let mut permit = Some(self.large_texts.for_change(caller).await?);
         let mut apart = 0_u16;
         for _ in 0..TRIES {
             let before = self.get_matching(id, if_match).await?;
+            let brief = [Arc::new(Job {
+                parameters: Json::null(),
+                ..self.occurrence(&before, self.runtime.clock.now())
+            })];
+            // Held until the job is written or rejected.
+            let admitted = self.admission.admit(caller, &brief, None, None);
+            let (before, mut admitted) = if self.admission.may_wait(&brief[0].queue) {
+                // Near its limit, a queue admits one request after the other.
+                drop((before, permit.take()));
+                let admitted = admitted.await?;
+                permit = Some(self.large_texts.for_change(caller).await?);
+                (self.get_matching(id, if_match).await?, admitted)
+            } else {
+                (before, admitted.await?)
+            };
             let now = self.runtime.clock.now();
             // Occurrences are identified by their due times: two triggers in the same microsecond are moved apart.
-            let due_at = now + TimeDelta::microseconds(i64::from(apart));
-            let defaults = self.limits.defaults.of(&before.template.job_type);
-            let occurrence = before.occurrence(due_at, defaults, now, self.runtime.ids.next());
+            let occurrence = self.occurrence(&before, now + TimeDelta::microseconds(i64::from(apart)));
+            if occurrence.queue != brief[0].queue {
+                continue;
+            }
             let job = Arc::new(Job {
                 priority: priority.unwrap_or(occurrence.priority),
                 due_at: timestamp::truncate_to_micros(due.resolve(now)),
@@ -293,9 +310,6 @@ impl Recurring {
                 revision: if_match,
                 occurrence: Arc::clone(&job),
             });
-            // Held until the job is written or rejected.
-            let admitted = self.admission.admit(caller, std::slice::from_ref(&job), None, None);
-            let mut admitted = admitted.await?;
             match self.audit.write(trigger, entry).await? {
                 Ok(Applied::Fired(fired)) if fired == [true] => {
                     admitted.stored(0);
@@ -329,6 +343,12 @@ impl Recurring {
             }
         }
         Err(ServiceError::Contended)
+    }
+
+    /// A new occurrence of a recurring job.
+    fn occurrence(&self, recurring: &RecurringJob, due_at: DateTime<Utc>) -> Job {
+        let defaults = self.limits.defaults.of(&recurring.template.job_type);
+        recurring.occurrence(due_at, defaults, self.runtime.clock.now(), self.runtime.ids.next())
     }
 
     async fn get_matching(&self, id: RecurringId, if_match: Option<u32>) -> Result<Arc<RecurringJob>, ServiceError> {

@@ -9,18 +9,26 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tickerq::domain::access::caller::Caller;
+use tickerq::domain::cron::CronExpression;
 use tickerq::domain::job::Job;
 use tickerq::domain::job::new_job::{Due, NewJob};
+use tickerq::domain::job::priority::Priority;
 use tickerq::domain::job::state_machine::JobUpdate;
+use tickerq::domain::recurring::misfire::MisfirePolicy;
+use tickerq::domain::recurring::overlap::OverlapPolicy;
+use tickerq::domain::recurring::{NewRecurringJob, Schedule, Template};
 use tickerq::domain::values::id::JobId;
 use tickerq::domain::values::json::Json;
-use tickerq::domain::values::name::JobType;
+use tickerq::domain::values::name::{JobName, JobType, QueueName};
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::internals::{Clock, Runtime};
+use tickerq::domain::values::time_zone::TimeZoneName;
+use tickerq::internals::{Clock, JobLimits, Runtime};
 use tickerq::service::Jobs;
 use tickerq::storage::delegating::{
     DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
 };
+use tickerq::storage::memory::MemoryRepository;
+use tickerq::storage::query::JobFilter;
 use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 use tokio::sync::Semaphore;
@@ -154,6 +162,101 @@ async fn a_change_holds_no_turn_while_it_waits_for_a_permit() {
     first.expect("the first change");
     for other in others {
         other.expect("a change");
+    }
+    runtime.stop(Duration::from_secs(5)).await;
+}
+
+/// A storage whose counts of pending jobs wait.
+struct SlowCounts {
+    inner: MemoryRepository,
+    is_slow: AtomicBool,
+    waiting: AtomicUsize,
+    counts: Semaphore,
+}
+
+impl DelegatingRepository for SlowCounts {
+    fn inner(&self) -> &dyn JobRepository {
+        &self.inner
+    }
+}
+
+#[async_trait]
+impl DelegatingJobs for SlowCounts {
+    async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
+        if self.is_slow.load(Ordering::SeqCst) {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            drop(self.counts.acquire().await);
+        }
+        self.inner.count(filter).await
+    }
+}
+
+impl DelegatingRecurring for SlowCounts {}
+impl DelegatingCluster for SlowCounts {}
+impl DelegatingWebhooks for SlowCounts {}
+impl DelegatingMetrics for SlowCounts {}
+
+#[actix::test]
+async fn a_trigger_holds_no_permit_while_it_waits_for_its_queue() {
+    let storage = Arc::new(SlowCounts {
+        inner: MemoryRepository::new(),
+        is_slow: AtomicBool::new(false),
+        waiting: AtomicUsize::new(0),
+        counts: Semaphore::new(0),
+    });
+    let repository: Arc<dyn JobRepository> = Arc::clone(&storage) as Arc<dyn JobRepository>;
+    let runtime = Runtime::start(Arc::clone(&repository), options(Clock::system()))
+        .await
+        .expect("a runtime");
+    let queue = QueueName::parse("limited").expect("a name");
+    let limits = JobLimits {
+        pending_max: [(queue.clone(), 1_000)].into(),
+        ..rules()
+    };
+    let jobs = Jobs::new(repository, runtime.handle().clone(), Arc::new(limits));
+    let recurring = jobs.recurring();
+    let caller = Caller::local();
+    let new = NewRecurringJob {
+        key: None,
+        schedule: Schedule {
+            cron: CronExpression::parse("@yearly").expect("an expression"),
+            time_zone: TimeZoneName::default(),
+            starts_at: None,
+            ends_at: None,
+        },
+        template: Template {
+            job_type: JobType::parse("UnknownJob").expect("a type"),
+            name: JobName::parse("large").expect("a name"),
+            queue: Some(queue),
+            parameters: large(),
+            priority: Priority::default(),
+            max_retries: None,
+            timeout: None,
+            retry_delay: None,
+            retry_intervals: None,
+        },
+        is_enabled: false,
+        misfire_policy: MisfirePolicy::default(),
+        overlap_policy: OverlapPolicy::default(),
+    };
+    let (created, _) = recurring.create(&caller, new, None).await.expect("a recurring job");
+    storage.is_slow.store(true, Ordering::SeqCst);
+    let triggers = join_all((0..PERMITS).map(|_| recurring.trigger(&caller, created.id, None, Due::Now, None)));
+    let change = async {
+        eventually("all triggers wait for their queue", async || {
+            (storage.waiting.load(Ordering::SeqCst) >= PERMITS).then_some(())
+        })
+        .await;
+        let enabled = recurring.set_enabled(&caller, created.id, true, None).await;
+        storage.is_slow.store(false, Ordering::SeqCst);
+        storage.counts.add_permits(PERMITS);
+        enabled
+    };
+    let both = async { tokio::join!(triggers, change) };
+    let (triggered, enabled) = tokio::time::timeout(TIME, both).await.expect("the change has a permit");
+    enabled.expect("a change");
+    for job in triggered {
+        assert_eq!(job.expect("an occurrence").parameters, large());
     }
     runtime.stop(Duration::from_secs(5)).await;
 }
