@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
+use super::field_error::FieldError;
 use super::field_values::parse_time;
 use crate::domain::metrics::time_range::Bound;
 use crate::domain::values::name::JobType;
@@ -19,11 +20,36 @@ const SEARCH_LENGTH_MAX: usize = 200;
 /// Maximum length of an actor's name in a filter, in characters.
 const ACTOR_LENGTH_MAX: usize = 200;
 
-/// Rejects an empty range.
-pub(crate) fn check_range(from: Option<DateTime<Utc>>, to: Option<DateTime<Utc>>) -> Result<(), String> {
-    match (from, to) {
-        (Some(from), Some(to)) if from > to => Err("from is later than to; expected from at or before to".to_owned()),
-        (_, _) => Ok(()),
+/// A range of times, from `from` to `to`, both included.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TimeBounds {
+    /// The first time.
+    pub(crate) from: Option<DateTime<Utc>>,
+    /// The last time.
+    pub(crate) to: Option<DateTime<Utc>>,
+}
+
+impl TimeBounds {
+    /// Rejects an empty range.
+    pub(crate) fn check(self) -> Result<(), FieldError> {
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if from > to => {
+                let detail = "from is later than to; expected from at or before to";
+                Err(FieldError::new("from", detail))
+            }
+            (_, _) => Ok(()),
+        }
+    }
+
+    /// Parses the first time; a date stands for its start.
+    pub(crate) fn parse_from(text: &str) -> Result<DateTime<Utc>, String> {
+        parse_bound(text, NaiveTime::MIN)
+    }
+
+    /// Parses the last time; a date stands for its end, the last microsecond, which is the resolution of the storage.
+    pub(crate) fn parse_to(text: &str) -> Result<DateTime<Utc>, String> {
+        let last = NaiveTime::MIN.overflowing_sub_signed(TimeDelta::microseconds(1)).0;
+        parse_bound(text, last)
     }
 }
 
@@ -66,14 +92,8 @@ pub(crate) fn parse_search(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The end of a day is its last microsecond, which is the resolution of the storage.
-pub(crate) fn parse_end(text: &str) -> Result<DateTime<Utc>, String> {
-    let last = NaiveTime::MIN.overflowing_sub_signed(TimeDelta::microseconds(1)).0;
-    parse_bound(text, last)
-}
-
 /// Parses a time, or a date, which stands for `time_of_day` of it.
-pub(crate) fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
+fn parse_bound(text: &str, time_of_day: NaiveTime) -> Result<DateTime<Utc>, String> {
     let is_date = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
     if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Ok(date.and_time(time_of_day).and_utc());
@@ -95,7 +115,7 @@ pub(crate) fn parse_period_bound(text: &str) -> Result<Bound, String> {
     if is_date && let Ok(date) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
         return Ok(Bound::Date(date));
     }
-    parse_bound(text, chrono::NaiveTime::MIN).map(Bound::Time)
+    parse_bound(text, NaiveTime::MIN).map(Bound::Time)
 }
 
 /// Parses the name of an actor.

@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
-use chrono::NaiveTime;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -12,7 +11,7 @@ use super::api::RestApi;
 use super::request::context::{ApiResult, RequestContext, route_with_query};
 use super::request::pagination;
 use super::request::parameters::Parameters;
-use crate::api::contract::filters::{check_range, parse_actor, parse_bound, parse_end};
+use crate::api::contract::filters::{TimeBounds, parse_actor};
 use crate::api::contract::view::audit::AuditView;
 use crate::api::routing::resource;
 use crate::domain::access::audit::AuditAction;
@@ -76,15 +75,12 @@ pub(super) async fn list_audit_records(context: RequestContext) -> ApiResult {
 }
 
 fn read_filter(parameters: &mut Parameters) -> AuditFilter {
-    let filter = AuditFilter {
+    let TimeBounds { from, to } = parameters.time_bounds();
+    AuditFilter {
         actor: parameters.read("actor", parse_actor),
         action: parameters.read("action", AuditAction::parse),
         job_id: parameters.read("jobId", JobId::parse),
-        from: parameters.read("from", |text| parse_bound(text, NaiveTime::MIN)),
-        to: parameters.read("to", parse_end),
-    };
-    if let Err(detail) = check_range(filter.from, filter.to) {
-        parameters.refuse("from", detail);
+        from,
+        to,
     }
-    filter
 }

@@ -6,4 +6,5 @@ pub(crate) mod job_action;
 pub(crate) mod job_update;
 pub(crate) mod queue;
 pub(crate) mod recurring;
+pub(crate) mod settings;
 pub(crate) mod worker;

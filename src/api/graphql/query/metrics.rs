@@ -2,15 +2,14 @@
 
 use async_graphql::{Context, Object, Result};
 
-use crate::api::contract::filters::check_types;
 use crate::api::contract::filters::parse_period_bound;
 use crate::api::graphql::context::{caller, services};
-use crate::api::graphql::errors;
 use crate::api::graphql::scalars::DateTime;
 use crate::api::graphql::types::enums::Granularity;
 use crate::api::graphql::types::metrics::SystemOverview;
 use crate::api::graphql::types::performance::{JobTypeAnalytics, PerformanceMetrics};
 use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::types::scalar_parsing::Place;
 use crate::domain::metrics::time_range::PeriodRequest;
 use crate::storage::query::RollupFilter;
 
@@ -95,14 +94,10 @@ fn period(from: Option<DateTime>, to: Option<DateTime>, time_zone: Option<String
 }
 
 fn filter(queue: Option<String>, job_types: Option<Vec<String>>) -> Result<RollupFilter> {
-    let job_types = job_types.unwrap_or_default();
-    check_types(job_types.len()).map_err(|detail| errors::invalid("type", &detail))?;
-    let job_types = job_types.iter().enumerate();
-    let job_types = job_types.map(|(index, text)| scalar_parsing::parse(&format!("type.{index}"), text));
     Ok(RollupFilter {
         queue: queue
             .map(|text| scalar_parsing::queue_name("queue", &text))
             .transpose()?,
-        job_types: job_types.collect::<Result<_>>()?,
+        job_types: Place::arguments().job_types(job_types)?,
     })
 }

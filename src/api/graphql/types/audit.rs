@@ -7,10 +7,8 @@ use super::enums::{ActorKind, AuditAction, AuditOutcome};
 use super::int::int;
 use super::scalar_parsing;
 use super::scalar_parsing::Place;
-use crate::api::contract::filters::check_range;
-use crate::api::contract::filters::parse_actor;
+use crate::api::contract::filters::{TimeBounds, parse_actor};
 use crate::api::contract::view::audit::AuditView;
-use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::domain::access::audit::AuditRecord as DomainAuditRecord;
 use crate::domain::values::id::JobId;
@@ -70,9 +68,11 @@ impl AuditRecord {
         self.view().action.0.into()
     }
 
-    /// Id of the changed job, recurring job or webhook endpoint; null for a batch or a queue.
+    /// Id of the changed job or recurring job; null for a batch and for other targets.
     async fn job_id(&self) -> Option<Uuid> {
         self.view().job_id.map(Uuid::from)
+    }
+
     /// Id of the changed webhook endpoint, or of the endpoint of the deliveries.
     async fn endpoint_id(&self) -> Option<Uuid> {
         self.view().endpoint_id.map(Uuid::from)
@@ -86,8 +86,6 @@ impl AuditRecord {
     /// Id of the changed server.
     async fn node_id(&self) -> Option<Uuid> {
         self.view().node_id.map(Uuid::from)
-    }
-
     }
 
     /// Name of the changed queue, or of the job's queue; null for a batch over several queues.
@@ -155,7 +153,8 @@ impl AuditFilterInput {
             to,
         } = self;
         let place = Place::argument("filter");
-        let filter = AuditFilter {
+        let TimeBounds { from, to } = place.time_bounds(from, to)?;
+        Ok(AuditFilter {
             actor: actor
                 .map(|text| scalar_parsing::parse_with(&place.field("actor"), &text, parse_actor))
                 .transpose()?,
@@ -163,14 +162,8 @@ impl AuditFilterInput {
             job_id: job_id
                 .map(|Uuid(text)| scalar_parsing::parse_with(&place.field("jobId"), &text, JobId::parse))
                 .transpose()?,
-            from: from
-                .map(|time| scalar_parsing::from_time(&place.field("from"), time))
-                .transpose()?,
-            to: to
-                .map(|time| scalar_parsing::to_time(&place.field("to"), time))
-                .transpose()?,
-        };
-        check_range(filter.from, filter.to).map_err(|detail| errors::invalid(&place.field("from"), &detail))?;
-        Ok(filter)
+            from,
+            to,
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Parses input by the parsers of all facades, with errors that name the argument and the allowed values.
 
 use async_graphql::{Error, ID, Result};
-use chrono::{DateTime as Time, NaiveTime, Utc};
+use chrono::{DateTime as Time, Utc};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 
 use super::enums::Priority;
 use crate::api::contract::field_values::{FromText, Parsed, PriorityValue};
-use crate::api::contract::filters::{parse_bound, parse_end};
+use crate::api::contract::filters::{TimeBounds, check_types};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::name::{QueueName, RecurringKey};
+use crate::domain::values::name::{JobType, QueueName, RecurringKey};
 use crate::domain::values::time_span::TimeSpan as Span;
 use crate::domain::webhooks::endpoint::EndpointId;
 
@@ -85,6 +85,32 @@ impl Place {
         number.map(read).transpose()
     }
 
+    /// Parses the times from `from` to `to`.
+    pub(super) fn time_bounds(&self, from: Option<DateTime>, to: Option<DateTime>) -> Result<TimeBounds> {
+        let bound = |field: &str, time: Option<DateTime>, parse: fn(&str) -> _| {
+            time.map(|time| parse_with(&self.field(field), &time.into_text(), parse))
+                .transpose()
+        };
+        let bounds = TimeBounds {
+            from: bound("from", from, TimeBounds::parse_from)?,
+            to: bound("to", to, TimeBounds::parse_to)?,
+        };
+        let checked = bounds.check();
+        checked.map_err(|error| errors::of_field(&error, self.as_str()))?;
+        Ok(bounds)
+    }
+
+    /// Parses the job types of the field `type`.
+    pub(in super::super) fn job_types(&self, job_types: Option<Vec<String>>) -> Result<Vec<JobType>> {
+        let field = self.field("type");
+        let job_types = job_types.unwrap_or_default();
+        check_types(job_types.len()).map_err(|detail| errors::invalid(&field, &detail))?;
+        let job_types = job_types.iter().enumerate();
+        job_types
+            .map(|(index, text)| parse(&format!("{field}.{index}"), text))
+            .collect()
+    }
+
     /// Serializes any JSON as its text.
     pub(super) fn json(&self, field: &str, json: Option<&Json>) -> Result<Option<Box<RawValue>>> {
         let invalid = |error: serde_json::Error| errors::invalid(&self.field(field), &error.to_string());
@@ -150,16 +176,6 @@ pub(in super::super) fn node_id(field: &str, id: &ID) -> Result<NodeId> {
 /// Parses the name of a queue.
 pub(in super::super) fn queue_name(field: &str, text: &str) -> Result<QueueName> {
     parse(field, text)
-}
-
-/// Parses the lower bound of a range of times; a date stands for its start.
-pub(in super::super) fn from_time(field: &str, time: DateTime) -> Result<Time<Utc>> {
-    parse_with(field, &time.into_text(), |text| parse_bound(text, NaiveTime::MIN))
-}
-
-/// Parses the upper bound of a range of times; a date stands for its end.
-pub(in super::super) fn to_time(field: &str, time: DateTime) -> Result<Time<Utc>> {
-    parse_with(field, &time.into_text(), parse_end)
 }
 
 /// Parses the maximum number of entries of a page.

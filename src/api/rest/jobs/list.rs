@@ -1,10 +1,9 @@
 //! `GET /jobs`: the list of jobs, with filters and pages.
 
-use chrono::NaiveTime;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::contract::filters::{check_range, parse_bound, parse_end, parse_search, parse_types};
+use crate::api::contract::filters::{TimeBounds, parse_search, parse_types};
 use crate::api::rest::request::context::{ApiResult, RequestContext};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
@@ -84,20 +83,17 @@ pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
 }
 
 fn read_filter(parameters: &mut Parameters) -> JobFilter {
-    let filter = JobFilter {
+    let TimeBounds { from, to } = parameters.time_bounds();
+    JobFilter {
         statuses: parameters.read("status", parse_statuses).unwrap_or_default(),
         job_types: parameters.read("type", parse_types).unwrap_or_default(),
         queue: parameters.read("queue", QueueName::parse),
         recurring_id: parameters.read("recurringJobId", RecurringId::parse),
         priority: parameters.read("priority", Priority::parse),
         search: parameters.read("search", parse_search),
-        created_from: parameters.read("from", |text| parse_bound(text, NaiveTime::MIN)),
-        created_to: parameters.read("to", parse_end),
-    };
-    if let Err(detail) = check_range(filter.created_from, filter.created_to) {
-        parameters.refuse("from", detail);
+        created_from: from,
+        created_to: to,
     }
-    filter
 }
 
 fn parse_statuses(text: &str) -> Result<Vec<JobStatus>, String> {

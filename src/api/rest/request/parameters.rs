@@ -3,6 +3,8 @@
 use actix_web::HttpRequest;
 
 use super::context::query_parameters;
+use crate::api::contract::field_error::FieldError;
+use crate::api::contract::filters::TimeBounds;
 use crate::api::problem::{PartError, Problem};
 
 /// Query parameters of a request, and the errors found so far.
@@ -51,9 +53,17 @@ impl Parameters {
         }
     }
 
-    /// Records that a parameter is invalid together with others.
-    pub(crate) fn refuse(&mut self, name: &str, detail: String) {
-        self.errors.push(PartError::parameter(name, detail));
+    /// The times from `from` to `to`.
+    pub(crate) fn time_bounds(&mut self) -> TimeBounds {
+        let bounds = TimeBounds {
+            from: self.read("from", TimeBounds::parse_from),
+            to: self.read("to", TimeBounds::parse_to),
+        };
+        if let Err(FieldError { path, detail }) = bounds.check() {
+            self.errors
+                .push(PartError::parameter(path.trim_start_matches('/'), detail));
+        }
+        bounds
     }
 
     /// Checks that no parameter was invalid.

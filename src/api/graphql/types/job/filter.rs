@@ -2,13 +2,11 @@
 
 use async_graphql::{InputObject, Result};
 
-use crate::api::contract::filters::{check_range, check_types, parse_search};
-use crate::api::graphql::errors;
+use crate::api::contract::filters::{TimeBounds, parse_search};
 use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::api::graphql::types::enums::{JobOrderField, JobStatus, OrderDirection, Priority};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
-use crate::domain::values::name::JobType;
 use crate::storage::query::{JobFilter, Order};
 
 /// Conditions on jobs. All given conditions must hold; an empty filter matches all.
@@ -47,15 +45,10 @@ impl JobFilterInput {
             to,
         } = self;
         let place = Place::argument("filter");
-        let job_types = job_type.unwrap_or_default();
-        check_types(job_types.len()).map_err(|detail| errors::invalid(&place.field("type"), &detail))?;
-        let job_types = job_types.iter().enumerate().map(|(index, text)| {
-            let field = format!("{}.{index}", place.field("type"));
-            scalar_parsing::parse::<JobType>(&field, text)
-        });
-        let filter = JobFilter {
+        let TimeBounds { from, to } = place.time_bounds(from, to)?;
+        Ok(JobFilter {
             statuses: status.unwrap_or_default().into_iter().map(Into::into).collect(),
-            job_types: job_types.collect::<Result<_>>()?,
+            job_types: place.job_types(job_type)?,
             queue: queue
                 .map(|text| scalar_parsing::queue_name(&place.field("queue"), &text))
                 .transpose()?,
@@ -67,16 +60,9 @@ impl JobFilterInput {
                 .filter(|text| !text.is_empty())
                 .map(|text| scalar_parsing::parse_with(&place.field("search"), &text, parse_search))
                 .transpose()?,
-            created_from: from
-                .map(|time| scalar_parsing::from_time(&place.field("from"), time))
-                .transpose()?,
-            created_to: to
-                .map(|time| scalar_parsing::to_time(&place.field("to"), time))
-                .transpose()?,
-        };
-        check_range(filter.created_from, filter.created_to)
-            .map_err(|detail| errors::invalid(&place.field("from"), &detail))?;
-        Ok(filter)
+            created_from: from,
+            created_to: to,
+        })
     }
 }
 

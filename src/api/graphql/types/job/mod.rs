@@ -7,6 +7,7 @@ pub(crate) mod filter;
 pub(crate) mod input;
 pub(crate) mod nodes;
 pub(crate) mod report;
+pub(crate) mod settings;
 
 use std::sync::{Arc, OnceLock};
 

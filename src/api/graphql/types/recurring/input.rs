@@ -7,9 +7,9 @@ use crate::api::contract::field_values::Parsed;
 use crate::api::contract::request::job::JobRequest;
 use crate::api::contract::request::recurring::RecurringPatch;
 use crate::api::graphql::errors;
-use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
-use crate::api::graphql::types::enums::{MisfirePolicy, OverlapPolicy, Priority};
-use crate::api::graphql::types::scalar_parsing;
+use crate::api::graphql::scalars::DateTime;
+use crate::api::graphql::types::enums::{MisfirePolicy, OverlapPolicy};
+use crate::api::graphql::types::job::settings::JobSettingsInput;
 use crate::api::graphql::types::scalar_parsing::Place;
 use crate::domain::recurring::NewRecurringJob;
 
@@ -37,22 +37,8 @@ pub(crate) struct ScheduleRecurringJobInput {
     ends_at: Option<DateTime>,
     /// Key, unique among recurring jobs and immutable: see `putRecurringJob`.
     key: Option<String>,
-    /// Display name of it and of its occurrences, 1 to 200 characters; the type by default.
-    name: Option<String>,
-    /// Name of the queue of its occurrences.
-    queue: Option<String>,
-    /// Input of the handler.
-    parameters: Option<Json>,
-    /// Priority of its occurrences; normal by default.
-    priority: Option<Priority>,
-    /// Maximum number of retries of an occurrence: 0 to 1000.
-    max_retries: Option<i32>,
-    /// Timeout of an attempt.
-    timeout: Option<TimeSpan>,
-    /// Backoff before the first retry; it doubles with each further one.
-    retry_delay: Option<TimeSpan>,
-    /// Backoffs before the first, second, … retry, at most 100; the last one repeats. Replaces `retryDelay`.
-    retry_intervals: Option<Vec<TimeSpan>>,
+    #[graphql(flatten)]
+    settings: JobSettingsInput,
 }
 
 impl ScheduleRecurringJobInput {
@@ -69,26 +55,11 @@ impl ScheduleRecurringJobInput {
             starts_at,
             ends_at,
             key,
-            name,
-            queue,
-            parameters,
-            priority,
-            max_retries,
-            timeout,
-            retry_delay,
-            retry_intervals,
+            settings,
         } = self;
-        let parameters = place.json("parameters", parameters.as_ref())?;
+        let parameters = place.json("parameters", settings.parameters.as_ref())?;
         let request = JobRequest {
             job_type: place.text("type", Some(job_type))?,
-            name: place.text("name", name)?,
-            queue: place.text("queue", queue)?,
-            parameters: parameters.as_deref(),
-            priority: scalar_parsing::priority(priority),
-            max_retries: place.number("maxRetries", max_retries)?,
-            timeout: place.span("timeout", timeout)?,
-            retry_delay: place.span("retryDelay", retry_delay)?,
-            retry_intervals: place.spans("retryIntervals", retry_intervals)?,
             key: place.text("key", key)?,
             cron_expression: place.text("cronExpression", Some(cron_expression))?,
             time_zone: place.text("timeZone", time_zone)?,
@@ -98,11 +69,7 @@ impl ScheduleRecurringJobInput {
             overlap_policy: overlap_policy.map(|policy| Parsed(policy.into())),
             starts_at: place.time("startsAt", starts_at)?,
             ends_at: place.time("endsAt", ends_at)?,
-            // Only single jobs have these.
-            delay: None,
-            run_at: None,
-            unique_key: None,
-            options: None,
+            ..settings.into_settings(place, parameters.as_deref())?.into()
         };
         request
             .into_new_recurring_job()
@@ -132,22 +99,8 @@ pub(crate) struct UpdateRecurringJobInput {
     starts_at: Option<DateTime>,
     /// Time after which it has no occurrences.
     ends_at: Option<DateTime>,
-    /// Display name of it and of its occurrences.
-    name: Option<String>,
-    /// Name of the queue of its occurrences.
-    queue: Option<String>,
-    /// Input of the handler, which replaces the previous one.
-    parameters: Option<Json>,
-    /// Priority of its occurrences.
-    priority: Option<Priority>,
-    /// Maximum number of retries of an occurrence: 0 to 1000.
-    max_retries: Option<i32>,
-    /// Timeout of an attempt.
-    timeout: Option<TimeSpan>,
-    /// Backoff before the first retry.
-    retry_delay: Option<TimeSpan>,
-    /// Backoffs before each retry, at most 100.
-    retry_intervals: Option<Vec<TimeSpan>>,
+    #[graphql(flatten)]
+    settings: JobSettingsInput,
 }
 
 impl UpdateRecurringJobInput {
@@ -163,19 +116,11 @@ impl UpdateRecurringJobInput {
             overlap_policy,
             starts_at,
             ends_at,
-            name,
-            queue,
-            parameters,
-            priority,
-            max_retries,
-            timeout,
-            retry_delay,
-            retry_intervals,
+            settings,
         } = self;
-        let parameters = place.json("parameters", parameters.as_ref())?;
+        let parameters = place.json("parameters", settings.parameters.as_ref())?;
         let patch = RecurringPatch {
             job_type: place.text("type", job_type)?,
-            name: place.text("name", name)?,
             cron_expression: place.text("cronExpression", cron_expression)?,
             time_zone: place.text("timeZone", time_zone)?,
             enabled,
@@ -184,13 +129,7 @@ impl UpdateRecurringJobInput {
             overlap_policy: overlap_policy.map(|policy| Parsed(policy.into())),
             starts_at: place.time("startsAt", starts_at)?,
             ends_at: place.time("endsAt", ends_at)?,
-            parameters: None,
-            queue: place.text("queue", queue)?,
-            priority: scalar_parsing::priority(priority),
-            max_retries: place.number("maxRetries", max_retries)?,
-            timeout: place.span("timeout", timeout)?,
-            retry_delay: place.span("retryDelay", retry_delay)?,
-            retry_intervals: place.spans("retryIntervals", retry_intervals)?,
+            ..settings.into_settings(place, None)?.into()
         };
         let change = RecurringChange { patch, parameters };
         let checked = change.patch().check();
