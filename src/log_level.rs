@@ -18,10 +18,10 @@ impl LogLevel {
     /// Parses a text; the error names the allowed values. Values of fields are matched literally: compiling a regular
     /// expression could take unlimited time and memory.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let shown: String = text.chars().take(100).collect();
+        let excerpt: String = text.chars().take(100).collect();
         if text.chars().count() > LENGTH_MAX {
             return Err(format!(
-                "'{shown}…' is longer than {LENGTH_MAX} characters, the maximum of a level"
+                "'{excerpt}…' is longer than {LENGTH_MAX} characters, the maximum of a level"
             ));
         }
         if text
@@ -40,7 +40,7 @@ impl LogLevel {
             Some(word) => Err(format!("'{word}' is not a level; {ALLOWED}")),
             None => match EnvFilter::builder().with_regex(false).parse(text) {
                 Ok(_) => Ok(Self(Arc::from(text))),
-                Err(error) => Err(format!("'{shown}' is not a level ({error}); {ALLOWED}")),
+                Err(error) => Err(format!("'{excerpt}' is not a level ({error}); {ALLOWED}")),
             },
         }
     }

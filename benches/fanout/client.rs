@@ -109,10 +109,10 @@ async fn subscribe(address: SocketAddr) -> TcpStream {
         .write_all(&frame(r#"{"action":"subscribe","topics":["job-status"]}"#))
         .await
         .expect("a subscription");
-    let mut answer = Vec::new();
-    while !answer.windows(12).any(|part| part == b"\"subscribed\"") || !answer.ends_with(b"}}") {
+    let mut response = Vec::new();
+    while !response.windows(12).any(|part| part == b"\"subscribed\"") || !response.ends_with(b"}}") {
         assert!(
-            stream.read_buf(&mut answer).await.expect("an answer") > 0,
+            stream.read_buf(&mut response).await.expect("an answer") > 0,
             "the server hung up"
         );
     }
@@ -185,15 +185,15 @@ async fn create_jobs(address: SocketAddr, per_second: u32, seconds: u32) {
     );
     let mut stream = TcpStream::connect(address).await.expect("a connection");
     let mut ticks = tokio::time::interval(Duration::from_secs(1) / per_second);
-    let mut answer = vec![0; 16 * 1_024];
+    let mut response = vec![0; 16 * 1_024];
     for _ in 0..per_second * seconds {
         ticks.tick().await;
         stream.write_all(request.as_bytes()).await.expect("a request");
-        let length = stream.read(&mut answer).await.expect("an answer");
+        let length = stream.read(&mut response).await.expect("an answer");
         assert!(
-            answer[..length].starts_with(b"HTTP/1.1 201"),
+            response[..length].starts_with(b"HTTP/1.1 201"),
             "{}",
-            String::from_utf8_lossy(&answer[..length])
+            String::from_utf8_lossy(&response[..length])
         );
     }
 }

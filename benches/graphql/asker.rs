@@ -31,13 +31,13 @@ impl Asker {
     pub(crate) fn ask(&mut self) -> Vec<u8> {
         let started = Instant::now();
         self.stream.write_all(&self.request).expect("a request");
-        let mut answer = Vec::with_capacity(32 << 10);
+        let mut response = Vec::with_capacity(32 << 10);
         let mut chunk = [0; 64 << 10];
         let body = loop {
             let read = self.stream.read(&mut chunk).expect("an answer");
             assert!(read > 0, "the server hung up");
-            answer.extend_from_slice(&chunk[..read]);
-            if let Some(body) = whole_body(&answer) {
+            response.extend_from_slice(&chunk[..read]);
+            if let Some(body) = whole_body(&response) {
                 break body.to_vec();
             }
         };
@@ -54,13 +54,13 @@ impl Asker {
 }
 
 /// The body of a complete response.
-fn whole_body(answer: &[u8]) -> Option<&[u8]> {
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let head = std::str::from_utf8(&answer[..end]).expect("a head of text");
+fn whole_body(response: &[u8]) -> Option<&[u8]> {
+    let end = response.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    let head = std::str::from_utf8(&response[..end]).expect("a head of text");
     assert!(
         head.starts_with("HTTP/1.1 20"),
         "{head}{}",
-        String::from_utf8_lossy(&answer[end..])
+        String::from_utf8_lossy(&response[end..])
     );
     let length = head.lines().find_map(|line| {
         line.to_ascii_lowercase()
@@ -68,6 +68,6 @@ fn whole_body(answer: &[u8]) -> Option<&[u8]> {
             .parse::<usize>()
             .ok()
     })?;
-    let body = &answer[end..];
+    let body = &response[end..];
     (body.len() == length).then_some(body)
 }

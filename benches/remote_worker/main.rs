@@ -110,13 +110,13 @@ async fn work(client: Client, worker: String) -> usize {
     let (lease, complete) = (format!("{worker}/lease"), format!("{worker}/complete"));
     let mut done = 0;
     loop {
-        let answer = client
+        let response = client
             .post(&lease)
             .json(&json!({ "max": BATCH }))
             .send()
             .await
             .expect("an answer");
-        let Leased { jobs } = answer.json().await.expect("jobs");
+        let Leased { jobs } = response.json().await.expect("jobs");
         if jobs.is_empty() {
             return done;
         }
@@ -124,20 +124,20 @@ async fn work(client: Client, worker: String) -> usize {
             .iter()
             .map(|job| json!({ "jobId": job.job_id, "leaseToken": job.lease_token }))
             .collect();
-        let answer = client
+        let response = client
             .post(&complete)
             .json(&json!({ "jobs": ended }))
             .send()
             .await
             .expect("an answer");
-        assert_eq!(answer.status(), StatusCode::OK);
-        answer.bytes().await.expect("a body");
+        assert_eq!(response.status(), StatusCode::OK);
+        response.bytes().await.expect("a body");
         done += jobs.len();
     }
 }
 
 async fn post(client: &Client, url: &str, body: &Value) -> Value {
-    let answer = client.post(url).json(body).send().await.expect("an answer");
-    assert!(answer.status().is_success(), "{url}: {}", answer.status());
-    answer.json().await.expect("JSON")
+    let response = client.post(url).json(body).send().await.expect("an answer");
+    assert!(response.status().is_success(), "{url}: {}", response.status());
+    response.json().await.expect("JSON")
 }

@@ -93,8 +93,8 @@ async fn soak(database: &Database, count: usize, per_second: usize) {
     let (mut before, mut after) = (Size::default(), Size::default());
     println!("      jobs   stored   tables and indexes");
     while made < count {
-        let wanted = (start.elapsed().as_secs_f64() * per_second as f64) as usize;
-        while made < wanted.min(count) {
+        let requested = (start.elapsed().as_secs_f64() * per_second as f64) as usize;
+        while made < requested.min(count) {
             if jobs
                 .schedule_batch(&Caller::local(), vec![new_job(); BATCH], None)
                 .await

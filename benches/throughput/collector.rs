@@ -34,8 +34,8 @@ async fn take(mut stream: TcpStream) {
         match whole {
             Some(whole) if bytes.len() >= whole => {
                 bytes.drain(..whole);
-                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-                if stream.write_all(answer).await.is_err() {
+                let response = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                if stream.write_all(response).await.is_err() {
                     return;
                 }
             }

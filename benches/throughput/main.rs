@@ -39,7 +39,7 @@ fn main() {
         arguments.get(place + 1).cloned()
     };
     let jobs = value("--jobs").and_then(|text| text.parse().ok()).unwrap_or(100_000);
-    let (only, wanted) = (value("--only"), value("--database"));
+    let (only, requested) = (value("--only"), value("--database"));
     let wants = |what: &str| only.as_ref().is_none_or(|only| only == what);
     rustls::crypto::ring::default_provider().install_default().ok();
     let mut databases = vec![Database::Sqlite];
@@ -47,7 +47,7 @@ fn main() {
         databases.push(Database::Postgres(url));
     }
     databases.retain(|database| {
-        wanted
+        requested
             .as_ref()
             .is_none_or(|name| name.eq_ignore_ascii_case(database.name()))
     });

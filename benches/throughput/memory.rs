@@ -122,14 +122,14 @@ fn post(stream: &mut TcpStream, host: &str, path: &str, body: &str, expected: u1
     );
     stream.write_all(head.as_bytes()).expect("a request");
     stream.write_all(body.as_bytes()).expect("a request");
-    let (mut answer, mut part) = (Vec::new(), vec![0; 64 * 1024]);
+    let (mut response, mut part) = (Vec::new(), vec![0; 64 * 1024]);
     let status = loop {
         let read = stream.read(&mut part).expect("an answer");
         assert!(read > 0, "the server hung up");
-        answer.extend_from_slice(&part[..read]);
-        if let Some(status) = whole_answer(&answer) {
+        response.extend_from_slice(&part[..read]);
+        if let Some(status) = whole_answer(&response) {
             break status;
         }
     };
-    assert_eq!(status, expected, "{path}: {}", String::from_utf8_lossy(&answer));
+    assert_eq!(status, expected, "{path}: {}", String::from_utf8_lossy(&response));
 }

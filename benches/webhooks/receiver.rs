@@ -60,8 +60,8 @@ async fn converse(mut stream: TcpStream, got: Got) {
         while let Some((id, whole)) = request(&bytes) {
             bytes.drain(..whole);
             *got.lock().expect("messages").entry(id).or_default() += 1;
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-            if stream.write_all(answer).await.is_err() {
+            let response = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+            if stream.write_all(response).await.is_err() {
                 return;
             }
         }
@@ -76,10 +76,10 @@ async fn converse(mut stream: TcpStream, got: Got) {
 fn request(bytes: &[u8]) -> Option<(String, usize)> {
     let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
-    let value = |wanted: &str| {
+    let value = |requested: &str| {
         head.lines().find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case(wanted).then(|| value.trim())
+            name.eq_ignore_ascii_case(requested).then(|| value.trim())
         })
     };
     let whole = end + 4 + value("content-length")?.parse::<usize>().ok()?;

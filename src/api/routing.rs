@@ -31,7 +31,7 @@ pub(crate) fn resource(path: &str, methods: Vec<(Method, Route)>) -> Resource {
             if request.method() == Method::OPTIONS {
                 return HttpResponse::NoContent().insert_header((ALLOW, &*allow)).finish();
             }
-            Problem::method_not_allowed(request.method(), &allow).answer(&request)
+            Problem::method_not_allowed(request.method(), &allow).response(&request)
         }
     }))
 }
@@ -46,5 +46,5 @@ fn of_method(method: Method) -> impl Guard {
 
 /// The response to requests for unknown paths.
 pub(crate) fn unknown_route() -> Route {
-    web::to(|request: HttpRequest| async move { Problem::unknown_route(&request).answer(&request) })
+    web::to(|request: HttpRequest| async move { Problem::unknown_route(&request).response(&request) })
 }

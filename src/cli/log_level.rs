@@ -33,7 +33,7 @@ pub(super) fn run(arguments: LogLevelArguments, output: &mut Output) -> Result<(
     let LogLevelArguments { level, client } = arguments;
     let as_json = client.json;
     let client = Client::new(&client)?;
-    let answer = api_client::block_on(async {
+    let response = api_client::block_on(async {
         let path = ["log-level"];
         match &level {
             None => client.get(&path, &[]).await,
@@ -44,8 +44,8 @@ pub(super) fn run(arguments: LogLevelArguments, output: &mut Output) -> Result<(
         }
     })?;
     if as_json {
-        return output.line(answer.text.trim_end());
+        return output.line(response.text.trim_end());
     }
-    let api_types::LogLevel { level } = answer.read()?;
+    let api_types::LogLevel { level } = response.read()?;
     output.line(&level)
 }

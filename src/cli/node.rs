@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::api_client;
 use super::api_client::api_types::{Node, NodeList};
-use super::api_client::{Answer, Client, ClientArguments};
+use super::api_client::{ApiResponse, Client, ClientArguments};
 use super::error::CliError;
 use super::output::Output;
 use super::output::table::{Column, Table};
@@ -48,20 +48,20 @@ pub(super) fn run(arguments: NodeArguments, output: &mut Output) -> Result<(), C
     let NodeArguments { command, client } = arguments;
     let as_json = client.json;
     let client = Client::new(&client)?;
-    let answer = api_client::block_on(ask(&client, &command))?;
+    let response = api_client::block_on(request(&client, &command))?;
     if as_json {
-        return output.line(answer.text.trim_end());
+        return output.line(response.text.trim_end());
     }
     match command {
-        NodeCommand::List => print_nodes(&answer.read()?, output),
+        NodeCommand::List => print_nodes(&response.read()?, output),
         NodeCommand::Drain(_) | NodeCommand::Resume(_) => {
-            let Node { id, name, status, .. } = answer.read()?;
+            let Node { id, name, status, .. } = response.read()?;
             output.line(&format!("node {name} ({id}) is {status}"))
         }
     }
 }
 
-async fn ask(client: &Client, command: &NodeCommand) -> Result<Answer, CliError> {
+async fn request(client: &Client, command: &NodeCommand) -> Result<ApiResponse, CliError> {
     let (NodeArgument { node }, action) = match command {
         NodeCommand::List => return client.get(&["nodes"], &[]).await,
         NodeCommand::Drain(node) => (node, "drain"),

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::api_client;
 use super::api_client::api_types::{ClearedQueue, Queue, QueueList};
-use super::api_client::{Answer, Client, ClientArguments};
+use super::api_client::{ApiResponse, Client, ClientArguments};
 use super::error::CliError;
 use super::output;
 use super::output::Output;
@@ -85,14 +85,14 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
             return Err(CliError::NotConfirmed);
         }
     }
-    let answer = api_client::block_on(ask(&client, &command))?;
+    let response = api_client::block_on(request(&client, &command))?;
     if as_json {
-        let text = answer.text.trim_end();
+        let text = response.text.trim_end();
         // The response to a deletion has no body.
         return if text.is_empty() { Ok(()) } else { output.line(text) };
     }
     match command {
-        QueueCommand::List => print_queues(&answer.read()?, output),
+        QueueCommand::List => print_queues(&response.read()?, output),
         QueueCommand::Pause(NameArgument { name }) => output.line(&format!("queue {name} is paused")),
         QueueCommand::Resume(NameArgument { name }) => output.line(&format!("queue {name} is running")),
         QueueCommand::Delete(NameArgument { name }) => output.line(&format!("queue {name} is deleted")),
@@ -100,7 +100,7 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
             let ClearedQueue {
                 cleared_pending,
                 cleared_failed,
-            } = answer.read()?;
+            } = response.read()?;
             output.line(&format!(
                 "queue {name} is cleared: {cleared_pending} pending and {cleared_failed} failed jobs are removed"
             ))
@@ -108,7 +108,7 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
     }
 }
 
-async fn ask(client: &Client, command: &QueueCommand) -> Result<Answer, CliError> {
+async fn request(client: &Client, command: &QueueCommand) -> Result<ApiResponse, CliError> {
     match command {
         QueueCommand::List => client.get(&["queues"], &[]).await,
         QueueCommand::Pause(NameArgument { name }) => {

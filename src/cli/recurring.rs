@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::api_client;
 use super::api_client::api_types::RecurringJob;
-use super::api_client::{Answer, Client, ClientArguments};
+use super::api_client::{ApiResponse, Client, ClientArguments};
 use super::error::CliError;
 use super::job;
 use super::output;
@@ -106,21 +106,21 @@ pub(super) fn run(arguments: RecurringArguments, output: &mut Output) -> Result<
             return Err(CliError::NotConfirmed);
         }
     }
-    let answer = api_client::block_on(ask(&client, &command))?;
+    let response = api_client::block_on(request(&client, &command))?;
     if as_json {
-        let text = answer.text.trim_end();
+        let text = response.text.trim_end();
         // The response to a deletion has no body.
         return if text.is_empty() { Ok(()) } else { output.line(text) };
     }
     match command {
         RecurringCommand::Put(PutArguments { key, .. }) => {
-            let done = if answer.is_new() { "created" } else { "updated" };
-            let stored: RecurringJob = answer.read()?;
+            let done = if response.is_new() { "created" } else { "updated" };
+            let stored: RecurringJob = response.read()?;
             output.line(&format!("recurring job {} ({}) is {done}", key.key, stored.id))?;
             print(&stored, output)
         }
         RecurringCommand::Get(KeyArgument { key }) => {
-            let stored: RecurringJob = answer.read()?;
+            let stored: RecurringJob = response.read()?;
             output.line(&format!("recurring job {key} ({})", stored.id))?;
             print(&stored, output)
         }
@@ -134,7 +134,7 @@ fn path(key: &RecurringKey) -> [&str; 4] {
     ["jobs", "recurring", "by-key", key.as_str()]
 }
 
-async fn ask(client: &Client, command: &RecurringCommand) -> Result<Answer, CliError> {
+async fn request(client: &Client, command: &RecurringCommand) -> Result<ApiResponse, CliError> {
     match command {
         RecurringCommand::Put(arguments) => {
             let PutArguments {

@@ -84,7 +84,7 @@ pub struct Config {
     pub(crate) time_zones: TimeZonesConfig,
     /// Ignored settings with their sources.
     pub(crate) warnings: Vec<ConfigError>,
-    shown: Vec<RenderedLine>,
+    rendered: Vec<RenderedLine>,
 }
 
 /// Sources of the configuration. Later ones override earlier ones.
@@ -137,7 +137,7 @@ where
     TimeZonesConfig::choose(&written);
     let mut config = resolve(&written, &mut findings);
     if findings.errors.is_empty() {
-        config.shown = findings.shown;
+        config.rendered = findings.rendered;
         config.warnings = findings.warnings;
         Ok(config)
     } else {
@@ -160,20 +160,24 @@ impl Config {
 
     /// The files that secrets were read from.
     pub(crate) fn files_with_secrets(&self) -> Vec<&Path> {
-        let mut files: Vec<&Path> = self.shown.iter().filter_map(RenderedLine::file_with_secret).collect();
+        let mut files: Vec<&Path> = self
+            .rendered
+            .iter()
+            .filter_map(RenderedLine::file_with_secret)
+            .collect();
         files.dedup();
         files
     }
 
     /// The configuration as TOML, without secrets; comments name the sources of values that are not defaults.
     pub fn to_toml(&self) -> String {
-        self::loader::render::render(&self.shown)
+        self::loader::render::render(&self.rendered)
     }
 
     /// An error that was found later, with the source of the setting at the beginning of its text.
     pub(crate) fn located(&self, message: &str) -> ConfigErrors {
         let key = message.split(": ").next().unwrap_or_default();
-        let error = match self::loader::render::source_of(&self.shown, key) {
+        let error = match self::loader::render::source_of(&self.rendered, key) {
             Some(source) => ConfigError::whole(source, message),
             None => match message.split_once(": ") {
                 Some((key, message)) => ConfigError::whole(key, message),
@@ -185,19 +189,22 @@ impl Config {
 }
 
 fn read_file(path: &Path) -> Result<Table, Vec<ConfigError>> {
-    let shown = path.display();
+    let rendered = path.display();
     let bytes = std::fs::read(path)
-        .map_err(|error| vec![ConfigError::whole(&shown, format_args!("can't be read: {error}"))])?;
+        .map_err(|error| vec![ConfigError::whole(&rendered, format_args!("can't be read: {error}"))])?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        vec![ConfigError::whole(format_args!("{shown}:{line}"), "is not UTF-8")]
+        vec![ConfigError::whole(format_args!("{rendered}:{line}"), "is not UTF-8")]
     })?;
     self::loader::value::from_file(path, &text).map_err(|errors| {
         errors
             .into_iter()
             .map(|(line, message)| {
-                ConfigError::whole(format_args!("{shown}:{line}"), format_args!("is not TOML: {message}"))
+                ConfigError::whole(
+                    format_args!("{rendered}:{line}"),
+                    format_args!("is not TOML: {message}"),
+                )
             })
             .collect()
     })
@@ -262,7 +269,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         telemetry,
         time_zones,
         warnings: Vec::new(),
-        shown: Vec::new(),
+        rendered: Vec::new(),
     }
 }
 

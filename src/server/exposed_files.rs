@@ -47,7 +47,7 @@ pub(super) fn of_database(url: &str) -> Option<String> {
         return None;
     }
     let named = || files.iter().take(NAMED_MAX);
-    let shown: Vec<String> = named()
+    let displayed: Vec<String> = named()
         .map(|Exposed { path, mode }| format!("'{}' (mode {mode:04o})", path.display()))
         .collect();
     let more = match files.len().saturating_sub(NAMED_MAX) {
@@ -57,7 +57,7 @@ pub(super) fn of_database(url: &str) -> Option<String> {
     let words: Vec<String> = named().map(|file| shell_word(&file.path)).collect();
     Some(format!(
         "files of the database are accessible to other users: {}{more}; run: chmod 600 {}",
-        shown.join(", "),
+        displayed.join(", "),
         words.join(" ")
     ))
 }
@@ -154,13 +154,13 @@ mod tests {
         }
         let warning = of_database(&url).expect("a warning");
         let real = folder.path().canonicalize().unwrap();
-        let shown = real.display();
+        let displayed = real.display();
         assert_eq!(
             warning,
             format!(
-                "files of the database are accessible to other users: '{shown}/jobs.db' (mode 0644), '{shown}/jobs of \
-                 May.db.gz' (mode 0666), '{shown}/jobs.db-wal' (mode 0640), '{shown}/jobs.db.bak' (mode 0604); run: chmod \
-                 600 {shown}/jobs.db '{shown}/jobs of May.db.gz' {shown}/jobs.db-wal {shown}/jobs.db.bak"
+                "files of the database are accessible to other users: '{displayed}/jobs.db' (mode 0644), '{displayed}/jobs of \
+                 May.db.gz' (mode 0666), '{displayed}/jobs.db-wal' (mode 0640), '{displayed}/jobs.db.bak' (mode 0604); run: chmod \
+                 600 {displayed}/jobs.db '{displayed}/jobs of May.db.gz' {displayed}/jobs.db-wal {displayed}/jobs.db.bak"
             )
         );
         assert_eq!(of_database("postgres://localhost/jobs"), None);

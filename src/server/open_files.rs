@@ -61,14 +61,14 @@ impl OpenFiles {
         let possible = self.connections(reserve).unwrap_or(usize::MAX);
         match configured {
             None => possible.min(CONNECTIONS_DEFAULT_MAX),
-            Some(wanted) if wanted > possible => {
+            Some(requested) if requested > possible => {
                 warn!(
-                    "server.max_connections = {wanted} exceeds what the limit of open files ({}) allows; using {possible}",
+                    "server.max_connections = {requested} exceeds what the limit of open files ({}) allows; using {possible}",
                     self.max.unwrap_or_default()
                 );
                 possible
             }
-            Some(wanted) => wanted,
+            Some(requested) => requested,
         }
     }
 }

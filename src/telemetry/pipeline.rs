@@ -61,8 +61,8 @@ impl Exports {
             || Resource::builder_empty().build(),
             |options| options.identity.resource(node),
         );
-        let wanted: Vec<_> = readers.iter().flatten().cloned().collect();
-        let meters = if reader.is_none() && wanted.is_empty() {
+        let requested: Vec<_> = readers.iter().flatten().cloned().collect();
+        let meters = if reader.is_none() && requested.is_empty() {
             None
         } else {
             Some(Meters::start(
@@ -71,7 +71,7 @@ impl Exports {
                 &lost,
                 resource.clone(),
                 reader,
-                wanted,
+                requested,
             )?)
         };
         let prometheus = match (&meters, registry, chosen) {

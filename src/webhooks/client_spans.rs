@@ -81,16 +81,16 @@ impl CallTarget {
 
 impl From<&Url> for CallTarget {
     fn from(url: &Url) -> Self {
-        let mut shown = url.clone();
-        shown.set_query(None);
-        shown.set_fragment(None);
+        let mut redacted = url.clone();
+        redacted.set_query(None);
+        redacted.set_fragment(None);
         // Neither fails for addresses with a host, and only those can be called.
-        let _ = shown.set_username("");
-        let _ = shown.set_password(None);
+        let _ = redacted.set_username("");
+        let _ = redacted.set_password(None);
         Self {
             host: url.host_str().unwrap_or_default().to_owned(),
             port: url.port_or_known_default().unwrap_or_default(),
-            url: shown.into(),
+            url: redacted.into(),
         }
     }
 }

@@ -63,8 +63,8 @@ impl EventClause {
     }
 }
 
-fn holds<T: Ord>(wanted: &BTreeSet<T>, given: &T) -> bool {
-    wanted.is_empty() || wanted.contains(given)
+fn holds<T: Ord>(requested: &BTreeSet<T>, given: &T) -> bool {
+    requested.is_empty() || requested.contains(given)
 }
 
 /// The events of a subscription: those that match any clause. A filter without clauses matches none.

@@ -220,8 +220,8 @@ mod tests {
         assert_eq!(right.revision, ahead.revision + 1);
         assert_eq!(right.tick(at(401), 0).expect("due").occurrences, [at(400)]);
         // A second is within the tolerance.
-        let usual = job.tick(at(400), 0).expect("due").after;
-        assert_eq!(usual.set_back(at(399)), None);
+        let regular = job.tick(at(400), 0).expect("due").after;
+        assert_eq!(regular.set_back(at(399)), None);
         let ended = RecurringJob {
             next_run_at: None,
             ..job.clone()

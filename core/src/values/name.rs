@@ -31,7 +31,7 @@ pub enum InvalidName {
         what: &'static str,
     },
     /// A character that this kind of name may not contain.
-    #[error("{what} contains {}; {allowed}", shown(*character))]
+    #[error("{what} contains {}; {allowed}", quoted(*character))]
     Character {
         /// Kind of name.
         what: &'static str,
@@ -43,7 +43,7 @@ pub enum InvalidName {
 }
 
 /// A character in quotes, escaped unless it is visible.
-fn shown(character: char) -> String {
+fn quoted(character: char) -> String {
     if character.is_control() || is_name_character(character) {
         format!("{character:?}")
     } else {

@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn a_ratio_is_exact_to_six_places() {
-        for (number, shown) in [
+        for (number, displayed) in [
             (0.0, "0.0"),
             (1.0, "1.0"),
             (0.07, "0.07"),
@@ -69,7 +69,7 @@ mod tests {
         ] {
             assert_eq!(
                 Ratio::new(number).map(|ratio| ratio.to_string()).as_deref(),
-                Some(shown)
+                Some(displayed)
             );
         }
         for number in [-0.1, 1.1, 0.000_000_1, f64::NAN, f64::INFINITY] {

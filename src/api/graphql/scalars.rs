@@ -24,17 +24,17 @@ fn text<T: InputType + From<String>>(value: Value) -> InputValueResult<T> {
 #[derive(Clone, Debug)]
 pub(super) enum DateTime {
     /// Text of a request.
-    Given(String),
+    Input(String),
     /// Value of a response.
-    Told(Time),
+    Output(Time),
 }
 
 impl DateTime {
     /// The text of the value.
     pub(super) fn into_text(self) -> String {
         match self {
-            Self::Given(text) => text,
-            Self::Told(time) => time.to_string(),
+            Self::Input(text) => text,
+            Self::Output(time) => time.to_string(),
         }
     }
 }
@@ -54,13 +54,13 @@ impl ScalarType for DateTime {
 
 impl From<String> for DateTime {
     fn from(text: String) -> Self {
-        Self::Given(text)
+        Self::Input(text)
     }
 }
 
 impl From<Time> for DateTime {
     fn from(time: Time) -> Self {
-        Self::Told(time)
+        Self::Output(time)
     }
 }
 
@@ -68,17 +68,17 @@ impl From<Time> for DateTime {
 #[derive(Clone, Debug)]
 pub(super) enum TimeSpan {
     /// Text of a request.
-    Given(String),
+    Input(String),
     /// Value of a response.
-    Told(Span),
+    Output(Span),
 }
 
 impl TimeSpan {
     /// The text of the value.
     pub(super) fn into_text(self) -> String {
         match self {
-            Self::Given(text) => text,
-            Self::Told(span) => span.to_string(),
+            Self::Input(text) => text,
+            Self::Output(span) => span.to_string(),
         }
     }
 }
@@ -98,13 +98,13 @@ impl ScalarType for TimeSpan {
 
 impl From<String> for TimeSpan {
     fn from(text: String) -> Self {
-        Self::Given(text)
+        Self::Input(text)
     }
 }
 
 impl From<Span> for TimeSpan {
     fn from(span: Span) -> Self {
-        Self::Told(span)
+        Self::Output(span)
     }
 }
 

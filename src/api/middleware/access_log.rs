@@ -38,9 +38,9 @@ async fn write_access<B: MessageBody>(
         .address(request.request())
         .map_or_else(|| "-".to_owned(), |address| address.to_string());
     let started_at = Instant::now();
-    let answer = write_debug(request, next).await;
+    let result = write_debug(request, next).await;
     let duration_us = micros(started_at.elapsed());
-    let (status, caller) = match &answer {
+    let (status, caller) = match &result {
         Ok(response) => (response.status(), caller_of(response)),
         Err(error) => (error.as_response_error().status_code(), None),
     };
@@ -54,7 +54,7 @@ async fn write_access<B: MessageBody>(
         duration_us,
         "{method} {path} {status}"
     );
-    answer
+    result
 }
 
 fn caller_of<B>(response: &ServiceResponse<B>) -> Option<std::sync::Arc<str>> {
@@ -77,16 +77,16 @@ async fn write_debug<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> 
     );
     async {
         let started_at = Instant::now();
-        let answer = next.call(request).await;
+        let result = next.call(request).await;
         let took_us = micros(started_at.elapsed());
-        match &answer {
+        match &result {
             Ok(response) => {
                 let status = response.status().as_u16();
                 debug!(status, took_us, "responded with {status}");
             }
             Err(error) => debug!(took_us, "failed: {error}"),
         }
-        answer
+        result
     }
     .instrument(span)
     .await

@@ -22,15 +22,15 @@ pub(crate) async fn count<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, Error> {
     let started_at = Instant::now();
     let method = word(request.method());
-    let answer = next.call(request).await?;
-    let route = answer.request().match_pattern();
+    let response = next.call(request).await?;
+    let route = response.request().match_pattern();
     let kind = RequestKind {
         route: route.map_or_else(|| Arc::from(NO_ROUTE), Arc::from),
         method,
-        status: answer.status().as_u16(),
+        status: response.status().as_u16(),
     };
     requests.add(kind, started_at.elapsed());
-    Ok(answer)
+    Ok(response)
 }
 
 /// The method, if routes have it: callers can invent others.

@@ -71,7 +71,7 @@ impl File {
     }
 
     /// The response, in an encoding that the client accepts.
-    fn answer(&self, request: &HttpRequest, mut response: HttpResponseBuilder) -> HttpResponse {
+    fn response(&self, request: &HttpRequest, mut response: HttpResponseBuilder) -> HttpResponse {
         response
             .insert_header((CONTENT_TYPE, self.media_type))
             .insert_header((VARY, "accept-encoding"));
@@ -85,12 +85,12 @@ impl File {
 
 /// True if the client accepts gzip (RFC 9110, section 12.5.3). One without `Accept-Encoding` does not decompress.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let quality_of = |wanted: &[&str]| {
+    let quality_of = |requested: &[&str]| {
         let values = headers.get_all(ACCEPT_ENCODING).filter_map(|value| value.to_str().ok());
         values.flat_map(|value| value.split(',')).find_map(|item| {
             let (coding, parameter) = item.split_once(';').unwrap_or((item, "q=1"));
             let quality = parameter.trim().strip_prefix("q=")?.parse::<f32>().ok()?;
-            wanted.contains(&coding.trim()).then_some(quality)
+            requested.contains(&coding.trim()).then_some(quality)
         })
     };
     let quality = quality_of(&["gzip", "x-gzip"]).or_else(|| quality_of(&["*"]));
@@ -137,16 +137,16 @@ pub(crate) fn configure(config: &mut ServiceConfig, options: PagesOptions) {
             Some(file) => {
                 let mut response = HttpResponse::Ok();
                 response.insert_header((CACHE_CONTROL, IMMUTABLE));
-                file.answer(request, response)
+                file.response(request, response)
             }
-            None => Problem::unknown_route(request).answer(request),
+            None => Problem::unknown_route(request).response(request),
         }
     });
 }
 
-fn add(config: &mut ServiceConfig, path: &str, answer: impl Fn(&HttpRequest) -> HttpResponse + Clone + 'static) {
+fn add(config: &mut ServiceConfig, path: &str, page: impl Fn(&HttpRequest) -> HttpResponse + Clone + 'static) {
     let route = web::to(move |request: HttpRequest| {
-        let response = answer(&request);
+        let response = page(&request);
         async { response }
     });
     config.service(resource(path, vec![(Method::GET, route)]));
@@ -179,7 +179,7 @@ fn show(request: &HttpRequest, page: &File, tag: &str) -> HttpResponse {
     response
         .insert_header((CACHE_CONTROL, "no-cache"))
         .insert_header((ETAG, tag));
-    page.answer(request, response)
+    page.response(request, response)
 }
 
 fn without_pages() -> HttpResponse {

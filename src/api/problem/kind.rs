@@ -30,7 +30,7 @@ pub(crate) enum ProblemKind {
     /// The body or the requested response is too large.
     TooLarge,
     /// The response would be too large.
-    AnswerTooLarge,
+    ResponseTooLarge,
     /// The head of the request is too large.
     HeadTooLarge,
     /// The request was not received in time.
@@ -81,7 +81,7 @@ impl ProblemKind {
             ),
             Self::TooSlow => ("too-slow", StatusCode::REQUEST_TIMEOUT, "Request timeout"),
             Self::TooLarge => ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "Request too large"),
-            Self::AnswerTooLarge => ("answer-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Response too large"),
+            Self::ResponseTooLarge => ("answer-too-large", StatusCode::PAYLOAD_TOO_LARGE, "Response too large"),
             Self::UpgradeRequired => ("upgrade-required", StatusCode::UPGRADE_REQUIRED, "Upgrade required"),
             Self::UnsupportedMediaType => (
                 "unsupported-media-type",

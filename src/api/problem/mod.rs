@@ -131,9 +131,9 @@ impl Problem {
     }
 
     /// Problem of a list that exceeds `max` bytes.
-    pub(crate) fn answer_too_large(max: usize) -> Self {
+    pub(crate) fn response_too_large(max: usize) -> Self {
         let detail = format!("the response exceeds server.max_response ({max} bytes); use a smaller limit");
-        let mut problem = Self::new(ProblemKind::AnswerTooLarge, detail.clone());
+        let mut problem = Self::new(ProblemKind::ResponseTooLarge, detail.clone());
         problem.0.errors.push(PartError::parameter("limit", detail));
         problem
     }

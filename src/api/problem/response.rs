@@ -49,7 +49,7 @@ pub(crate) struct ProblemDocument<'a> {
 
 impl Problem {
     /// The response to this request.
-    pub(crate) fn answer(&self, request: &HttpRequest) -> HttpResponse {
+    pub(crate) fn response(&self, request: &HttpRequest) -> HttpResponse {
         let (code, status, title) = self.0.kind.describe();
         let document = ProblemDocument {
             kind: format!("urn:tickerq:problem:{code}"),

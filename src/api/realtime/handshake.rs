@@ -105,7 +105,7 @@ mod tests {
         }
         let request = request.to_http_request();
         let refused = check(&request).err()?;
-        Some(refused.answer(&request).status().as_u16())
+        Some(refused.response(&request).status().as_u16())
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
             .insert_header((UPGRADE, "websocket"))
             .to_http_request();
         assert!(!is_upgrade(&request));
-        let refused = check(&request).expect_err("refused").answer(&request);
+        let refused = check(&request).expect_err("refused").response(&request);
         assert_eq!(refused.status(), 426);
         assert_eq!(
             refused

@@ -49,7 +49,7 @@ const MAILBOX_CAPACITY: usize = 1;
 
 /// Handles a request for a connection.
 pub(super) async fn connect(realtime: Rc<Realtime>, request: HttpRequest, payload: Payload) -> HttpResponse {
-    open(&realtime, &request, payload).unwrap_or_else(|problem| problem.answer(&request))
+    open(&realtime, &request, payload).unwrap_or_else(|problem| problem.response(&request))
 }
 
 fn open(realtime: &Realtime, request: &HttpRequest, payload: Payload) -> Result<HttpResponse, Problem> {
@@ -274,8 +274,8 @@ impl StreamHandler<Result<Message, ProtocolError>> for Session {
             Frame::Message(message) => self.receive(&message, ctx),
             Frame::Ignored => {}
             Frame::Ping(bytes) => ctx.pong(&bytes),
-            Frame::Close(answer) => {
-                ctx.close(answer);
+            Frame::Close(response) => {
+                ctx.close(response);
                 ctx.stop();
             }
             Frame::TooLarge => self.refuse(Violation::TooLarge, ctx),

@@ -63,7 +63,7 @@ pub(super) struct LogLevelRequest {
 )]
 pub(super) async fn get_log_level(context: RequestContext) -> ApiResult {
     let level = context.api.log.level(&context.caller)?;
-    answer(&context, &level)
+    response(&context, &level)
 }
 
 /// Set the log level
@@ -86,10 +86,10 @@ pub(super) async fn set_log_level(mut context: RequestContext) -> ApiResult {
     let LogLevelRequest { level } = request_body::parse(&body)?;
     let level = LogLevel::parse(&level).map_err(|wrong| PartError::field("/level", wrong))?;
     context.api.log.set_level(&context.caller, &level).await?;
-    answer(&context, &level)
+    response(&context, &level)
 }
 
-fn answer(context: &RequestContext, level: &LogLevel) -> ApiResult {
+fn response(context: &RequestContext, level: &LogLevel) -> ApiResult {
     let document = LogLevelDocument {
         level: level.to_string(),
         node_id: context.api.log.node().to_string(),

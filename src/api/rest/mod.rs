@@ -94,5 +94,5 @@ pub(crate) fn unreadable(request: &HttpRequest, why: Unreadable) -> HttpResponse
             "connection limit of the server or of this address reached; close connections or try again later",
         ),
     };
-    problem.answer(request)
+    problem.response(request)
 }

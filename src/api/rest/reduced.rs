@@ -58,20 +58,23 @@ mod tests {
 
     #[test]
     fn ids_and_statuses_are_kept() {
-        let answer = json!({
+        let response = json!({
             "id": "1", "jobId": "1", "status": "pending", "name": "secret", "parameters": { "id": "secret", "status": "secret" },
             "result": ["secret"], "executionHistory": [{ "status": "failed", "error": "secret" }], "revision": 3,
         });
-        assert_eq!(visible(answer), json!({ "id": "1", "jobId": "1", "status": "pending" }));
+        assert_eq!(
+            visible(response),
+            json!({ "id": "1", "jobId": "1", "status": "pending" })
+        );
     }
 
     #[test]
     fn lists_of_jobs_are_reduced_item_by_item() {
-        let answer = json!({
+        let response = json!({
             "jobs": [{ "id": "1", "status": "pending", "error": "secret" }, "secret"], "created": 1, "missing": ["2"],
             "queue": "secret", "status": { "secret": true },
         });
         let left = json!({ "jobs": [{ "id": "1", "status": "pending" }, null], "created": 1, "missing": ["2"] });
-        assert_eq!(visible(answer), left);
+        assert_eq!(visible(response), left);
     }
 }

@@ -119,7 +119,7 @@ pub(super) struct Client {
 }
 
 /// A successful response: its JSON, unchanged.
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     address: String,
     status: StatusCode,
     pub(super) text: String,
@@ -181,7 +181,7 @@ impl Client {
     }
 
     /// `GET`s a path below the base path, in segments.
-    pub(super) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Answer, CliError> {
+    pub(super) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<ApiResponse, CliError> {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -190,21 +190,21 @@ impl Client {
     }
 
     /// `POST`s JSON to a path below the base path.
-    pub(super) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
+    pub(super) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<ApiResponse, CliError> {
         self.send_json(Method::POST, path, body).await
     }
 
     /// `PUT`s JSON to a path below the base path.
-    pub(super) async fn put(&self, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
+    pub(super) async fn put(&self, path: &[&str], body: &impl Serialize) -> Result<ApiResponse, CliError> {
         self.send_json(Method::PUT, path, body).await
     }
 
     /// `DELETE`s a path below the base path.
-    pub(super) async fn delete(&self, path: &[&str]) -> Result<Answer, CliError> {
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<ApiResponse, CliError> {
         self.send(Method::DELETE, self.url(path), None).await
     }
 
-    async fn send_json(&self, method: Method, path: &[&str], body: &impl Serialize) -> Result<Answer, CliError> {
+    async fn send_json(&self, method: Method, path: &[&str], body: &impl Serialize) -> Result<ApiResponse, CliError> {
         let body = serde_json::to_string(body).map_err(|error| CliError::System(error.to_string()))?;
         self.send(method, self.url(path), Some(body)).await
     }
@@ -217,7 +217,7 @@ impl Client {
         url
     }
 
-    async fn send(&self, method: Method, url: Url, body: Option<String>) -> Result<Answer, CliError> {
+    async fn send(&self, method: Method, url: Url, body: Option<String>) -> Result<ApiResponse, CliError> {
         let address = url.to_string();
         let mut request = self.http.request(method, url);
         if let Some(body) = body {
@@ -232,7 +232,7 @@ impl Client {
         let is_problem = has_type(&response, "application/problem+json");
         let text = response.text().await.map_err(no_connection)?;
         if status.is_success() {
-            return Ok(Answer { address, status, text });
+            return Ok(ApiResponse { address, status, text });
         }
         match serde_json::from_str::<Problem>(&text) {
             Ok(problem) if is_problem => Err(CliError::Refused(problem)),
@@ -245,7 +245,7 @@ impl Client {
     }
 }
 
-impl Answer {
+impl ApiResponse {
     /// `true` if a resource was created.
     pub(super) fn is_new(&self) -> bool {
         self.status == StatusCode::CREATED

@@ -21,11 +21,11 @@ struct NoFields {}
 
 pub(super) async fn run(arguments: &CancelArguments, session: &mut Session<'_>) -> Result<(), CliError> {
     let id = arguments.job.id.to_string();
-    let answer = session.client.post(&["jobs", &id, "cancel"], &NoFields {}).await?;
+    let response = session.client.post(&["jobs", &id, "cancel"], &NoFields {}).await?;
     // A pending job is cancelled at once; a running one receives a request to stop.
-    let done = match answer.read::<Job>()?.status.as_str() {
+    let done = match response.read::<Job>()?.status.as_str() {
         "cancelled" => "cancelled",
         _ => "requested cancellation of",
     };
-    session.print_change(&answer, done)
+    session.print_change(&response, done)
 }

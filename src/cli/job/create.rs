@@ -86,10 +86,10 @@ pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -
         unique_key: unique_key.map(Parsed),
         ..JobRequest::default()
     };
-    let answer = session.client.post(&["jobs"], &request).await?;
+    let response = session.client.post(&["jobs"], &request).await?;
     // With a unique key it may be the existing job.
-    let done = if answer.is_new() { "created" } else { "found" };
-    wait.finish(session, &answer, done).await
+    let done = if response.is_new() { "created" } else { "found" };
+    wait.finish(session, &response, done).await
 }
 
 /// The JSON of the argument, a file or standard input, byte for byte.

@@ -41,9 +41,9 @@ pub(super) async fn run(arguments: &ExecuteArguments, session: &mut Session<'_>)
         delay: delay.map(Parsed),
         run_at: None,
     };
-    let answer = session
+    let response = session
         .client
         .post(&["jobs", &id.to_string(), "execute"], &request)
         .await?;
-    wait.finish(session, &answer, "executing").await
+    wait.finish(session, &response, "executing").await
 }

@@ -73,9 +73,9 @@ pub(super) async fn run(arguments: &ListArguments, session: &mut Session<'_>) ->
         .into_iter()
         .filter_map(|(name, value)| value.map(|value| (name, value)))
         .collect();
-    let answer = session.client.get(&["jobs"], &query).await?;
+    let response = session.client.get(&["jobs"], &query).await?;
     if session.as_json {
-        return session.output.line(answer.text.trim_end());
+        return session.output.line(response.text.trim_end());
     }
-    print::list(&answer.read()?, *offset, session.output)
+    print::list(&response.read()?, *offset, session.output)
 }

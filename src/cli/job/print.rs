@@ -52,12 +52,12 @@ pub(super) fn list(list: &JobList, offset: u64, output: &mut Output) -> Result<(
         ]);
     }
     output.table(&table, "")?;
-    let shown = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
+    let count = u64::try_from(jobs.len()).unwrap_or(u64::MAX);
     if *has_more {
-        let next = offset.saturating_add(shown);
-        output.line(&format!("{shown} of {total_count} jobs; more with --offset {next}"))
+        let next = offset.saturating_add(count);
+        output.line(&format!("{count} of {total_count} jobs; more with --offset {next}"))
     } else {
-        output.line(&format!("{shown} of {total_count} jobs"))
+        output.line(&format!("{count} of {total_count} jobs"))
     }
 }
 

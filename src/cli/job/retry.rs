@@ -31,9 +31,9 @@ pub(super) async fn run(arguments: &RetryArguments, session: &mut Session<'_>) -
     let request = RetryRequest {
         reset_retry_count: Some(*reset_retry_count),
     };
-    let answer = session
+    let response = session
         .client
         .post(&["jobs", &id.to_string(), "retry"], &request)
         .await?;
-    wait.finish(session, &answer, "retrying").await
+    wait.finish(session, &response, "retrying").await
 }

@@ -2,7 +2,7 @@
 
 use super::print;
 use crate::cli::api_client::api_types::Job;
-use crate::cli::api_client::{Answer, Client};
+use crate::cli::api_client::{ApiResponse, Client};
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 
@@ -15,11 +15,11 @@ pub(super) struct Session<'a> {
 
 impl Session<'_> {
     /// Prints the result of a change: one line, or the complete JSON.
-    pub(super) fn print_change(&mut self, answer: &Answer, done: &str) -> Result<(), CliError> {
+    pub(super) fn print_change(&mut self, response: &ApiResponse, done: &str) -> Result<(), CliError> {
         if self.as_json {
-            return self.output.line(answer.text.trim_end());
+            return self.output.line(response.text.trim_end());
         }
-        let job: Job = answer.read()?;
+        let job: Job = response.read()?;
         let job_type = job.job_type.as_ref().map(|job_type| format!(" ({job_type})"));
         self.output.line(&format!(
             "{done} {}{}, {}",

@@ -18,9 +18,9 @@ pub(super) struct ShowArguments {
 
 pub(super) async fn run(arguments: &ShowArguments, session: &mut Session<'_>) -> Result<(), CliError> {
     let id = arguments.job.id.to_string();
-    let answer = session.client.get(&["jobs", &id], &[]).await?;
+    let response = session.client.get(&["jobs", &id], &[]).await?;
     if session.as_json {
-        return session.output.line(answer.text.trim_end());
+        return session.output.line(response.text.trim_end());
     }
-    print::details(&answer.read()?, session.output)
+    print::details(&response.read()?, session.output)
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::print;
 use super::session::Session;
-use crate::cli::api_client::Answer;
+use crate::cli::api_client::ApiResponse;
 use crate::cli::api_client::api_types::Job;
 use crate::cli::error::CliError;
 use crate::domain::values::time_span::TimeSpan;
@@ -27,17 +27,22 @@ pub(super) struct WaitArguments {
 }
 
 impl WaitArguments {
-    /// Prints the change of the job in `answer`; with `--wait`, waits for its end and prints that.
-    pub(super) async fn finish(&self, session: &mut Session<'_>, answer: &Answer, done: &str) -> Result<(), CliError> {
+    /// Prints the change of the job in `response`; with `--wait`, waits for its end and prints that.
+    pub(super) async fn finish(
+        &self,
+        session: &mut Session<'_>,
+        response: &ApiResponse,
+        done: &str,
+    ) -> Result<(), CliError> {
         if !self.wait {
-            return session.print_change(answer, done);
+            return session.print_change(response, done);
         }
-        let job: Job = answer.read()?;
+        let job: Job = response.read()?;
         if !session.as_json {
-            session.print_change(answer, done)?;
+            session.print_change(response, done)?;
             session.output.flush()?;
         }
-        let (job, answer) = match self.wait_timeout {
+        let (job, response) = match self.wait_timeout {
             None => wait_for(session, &job.id).await?,
             Some(limit) => tokio::time::timeout(limit.to_std(), wait_for(session, &job.id))
                 .await
@@ -47,7 +52,7 @@ impl WaitArguments {
                 })??,
         };
         if session.as_json {
-            session.output.line(answer.text.trim_end())?;
+            session.output.line(response.text.trim_end())?;
         } else {
             print::details(&job, session.output)?;
         }
@@ -64,13 +69,13 @@ impl WaitArguments {
     }
 }
 
-async fn wait_for(session: &Session<'_>, id: &str) -> Result<(Job, Answer), CliError> {
+async fn wait_for(session: &Session<'_>, id: &str) -> Result<(Job, ApiResponse), CliError> {
     let mut pause = MIN_DELAY;
     loop {
-        let answer = session.client.get(&["jobs", id], &[]).await?;
-        let job: Job = answer.read()?;
+        let response = session.client.get(&["jobs", id], &[]).await?;
+        let job: Job = response.read()?;
         if job.is_finished() {
-            return Ok((job, answer));
+            return Ok((job, response));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 3 / 2).min(MAX_DELAY);

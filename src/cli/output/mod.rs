@@ -67,12 +67,12 @@ pub(super) fn confirm(question: &str) -> Result<bool, CliError> {
     let mut errors = io::stderr().lock();
     let asked = write!(errors, "{} [y/N] ", readable(question)).and_then(|()| errors.flush());
     asked.map_err(CliError::Output)?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer).map_err(CliError::Output)?;
-    if !answer.ends_with('\n') {
+    let mut response = String::new();
+    io::stdin().lock().read_line(&mut response).map_err(CliError::Output)?;
+    if !response.ends_with('\n') {
         let _ = writeln!(errors);
     }
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    Ok(matches!(response.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Writes a failure to standard error.
@@ -88,14 +88,14 @@ pub(super) fn warning(text: &str) {
 
 /// The text without control characters of terminals: texts of jobs and servers are not trusted.
 fn readable(text: &str) -> String {
-    let shown = |c: char| {
+    let printable = |c: char| {
         if !is_name_character(c) && c != '\n' && c != '\t' {
             '\u{FFFD}'
         } else {
             c
         }
     };
-    text.chars().map(shown).collect()
+    text.chars().map(printable).collect()
 }
 
 #[cfg(test)]

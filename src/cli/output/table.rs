@@ -11,7 +11,7 @@ pub(crate) struct Column {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fit {
-    /// Shown in full.
+    /// Printed in full.
     Fixed,
     /// Cut to at least this many characters, the widest column first.
     Shrinks(usize),
@@ -20,7 +20,7 @@ enum Fit {
 }
 
 impl Column {
-    /// A column that is always shown in full.
+    /// A column that is always printed in full.
     pub(crate) const fn fixed(name: &'static str) -> Self {
         Self { name, fit: Fit::Fixed }
     }
@@ -56,7 +56,7 @@ pub(crate) struct Table {
 struct Layout {
     width: usize,
     is_number: bool,
-    is_shown: bool,
+    is_visible: bool,
 }
 
 impl Table {
@@ -83,7 +83,7 @@ impl Table {
             let cells: Vec<String> = row
                 .iter()
                 .zip(&layout)
-                .filter(|(_, layout)| layout.is_shown)
+                .filter(|(_, layout)| layout.is_visible)
                 .map(|(cell, &Layout { width, is_number, .. })| {
                     let cell = cut(cell, width);
                     if is_number {
@@ -104,15 +104,15 @@ impl Table {
         Layout {
             width: cells().map(|cell| cell.chars().count()).max().unwrap_or(0),
             is_number: values.peek().is_some() && values.all(|cell| is_number(cell)),
-            is_shown: true,
+            is_visible: true,
         }
     }
 
     /// Shrinks columns, then omits optional ones, until the table fits or no further column can shrink.
     fn fit(&self, layout: &mut [Layout], width: usize) {
         let total = |layout: &[Layout]| {
-            let shown = layout.iter().filter(|layout| layout.is_shown);
-            let widths: usize = shown.map(|layout| layout.width + GAP.len()).sum();
+            let visible = layout.iter().filter(|layout| layout.is_visible);
+            let widths: usize = visible.map(|layout| layout.width + GAP.len()).sum();
             widths.saturating_sub(GAP.len())
         };
         let shrinkable: Vec<(usize, usize)> = self
@@ -155,7 +155,7 @@ impl Table {
             let Some((_, index)) = optional.pop() else {
                 return;
             };
-            layout[index].is_shown = false;
+            layout[index].is_visible = false;
             // With one column less the others may not need to shrink.
             for (layout, full) in layout.iter_mut().zip(&full) {
                 layout.width = *full;

@@ -100,13 +100,13 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_shown_in_the_largest_unit_that_is_exact() {
-        let shown = |text| ByteSize::parse(text).map(|size| size.to_string());
-        assert_eq!(shown("4MiB").as_deref(), Some("4MiB"));
-        assert_eq!(shown("4096 kib").as_deref(), Some("4MiB"));
-        assert_eq!(shown("1MB").as_deref(), Some("1000000B"));
-        assert_eq!(shown("0").as_deref(), Some("0B"));
+        let displayed = |text| ByteSize::parse(text).map(|size| size.to_string());
+        assert_eq!(displayed("4MiB").as_deref(), Some("4MiB"));
+        assert_eq!(displayed("4096 kib").as_deref(), Some("4MiB"));
+        assert_eq!(displayed("1MB").as_deref(), Some("1000000B"));
+        assert_eq!(displayed("0").as_deref(), Some("0B"));
         for text in ["", "-1", "MiB", "4 XB", "1.5MiB", "99999999999GiB", "4MiBä", "ä"] {
-            assert_eq!(shown(text), None, "{text} was accepted");
+            assert_eq!(displayed(text), None, "{text} was accepted");
         }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn key(text: &str) -> String {
 }
 
 /// Source of the setting with this path, or of the first one below it.
-pub(crate) fn source_of<'a>(lines: &'a [RenderedLine], wanted: &str) -> Option<&'a Source> {
+pub(crate) fn source_of<'a>(lines: &'a [RenderedLine], requested: &str) -> Option<&'a Source> {
     lines.iter().find_map(|line| match line {
         RenderedLine::Setting {
             source: Source::Default,
@@ -58,7 +58,7 @@ pub(crate) fn source_of<'a>(lines: &'a [RenderedLine], wanted: &str) -> Option<&
         }
         | RenderedLine::Header(_) => None,
         RenderedLine::Setting { path, source, .. } => {
-            let rest = path.strip_prefix(wanted)?;
+            let rest = path.strip_prefix(requested)?;
             (rest.is_empty() || rest.starts_with(['.', '['])).then_some(source)
         }
     })

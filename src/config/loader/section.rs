@@ -11,7 +11,7 @@ use super::value::{Entry, Table, Value};
 pub(crate) struct Findings {
     pub(crate) errors: Vec<ConfigError>,
     pub(crate) warnings: Vec<ConfigError>,
-    pub(crate) shown: Vec<RenderedLine>,
+    pub(crate) rendered: Vec<RenderedLine>,
 }
 
 /// A table that is being read. Each known key is requested once; [`Section::finish`] reports the others.
@@ -51,7 +51,7 @@ impl<'a> Section<'a> {
             }
             None => None,
         };
-        self.findings.shown.push(RenderedLine::Header(header));
+        self.findings.rendered.push(RenderedLine::Header(header));
         Section {
             path,
             source: entry.map_or(Source::Default, |entry| entry.source.clone()),
@@ -201,7 +201,7 @@ impl<'a> Section<'a> {
 
     /// A line of `config show`.
     pub(crate) fn show(&mut self, key: &str, value: String, source: Source) {
-        self.findings.shown.push(RenderedLine::Setting {
+        self.findings.rendered.push(RenderedLine::Setting {
             path: self.path_of(key),
             key: key.to_owned(),
             value,
@@ -213,7 +213,7 @@ impl<'a> Section<'a> {
     fn elsewhere(&self, key: &str) -> Option<&str> {
         let is_root = self.path.is_empty();
         self.findings
-            .shown
+            .rendered
             .iter()
             .filter(|_| is_root)
             .find_map(|line| match line {

@@ -259,14 +259,14 @@ mod tests {
 
     #[test]
     fn an_address_is_shown_without_its_password() {
-        let shown = |text: &str| DatabaseUrl::parse(text).unwrap().to_string();
-        assert_eq!(shown("sqlite:jobs.db?mode=rwc"), "sqlite:jobs.db?mode=rwc");
+        let displayed = |text: &str| DatabaseUrl::parse(text).unwrap().to_string();
+        assert_eq!(displayed("sqlite:jobs.db?mode=rwc"), "sqlite:jobs.db?mode=rwc");
         assert_eq!(
-            shown("postgres://ann:s3cret@db:5432/jobs?sslmode=require"),
+            displayed("postgres://ann:s3cret@db:5432/jobs?sslmode=require"),
             "postgres://ann:***@db:5432/jobs?sslmode=require"
         );
         assert_eq!(
-            shown("postgresql:///jobs?host=/run&password=s3cret"),
+            displayed("postgresql:///jobs?host=/run&password=s3cret"),
             "postgresql:///jobs?host=%2Frun&password=***"
         );
         assert!(!format!("{:?}", DatabaseUrl::parse("postgres://ann:s3cret@db/jobs").unwrap()).contains("s3cret"));

@@ -27,13 +27,13 @@ impl EndpointUrl {
 
 impl std::fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = self.0.clone();
+        let mut redacted = self.0.clone();
         if self.0.query().is_some_and(|query| !query.is_empty()) {
             // It often contains keys of services.
             let names = self.0.query_pairs().map(|(name, _)| (name, "***"));
-            shown.query_pairs_mut().clear().extend_pairs(names);
+            redacted.query_pairs_mut().clear().extend_pairs(names);
         }
-        f.write_str(shown.as_str())
+        f.write_str(redacted.as_str())
     }
 }
 
@@ -88,10 +88,10 @@ pub(crate) fn check_secret(secret: &Secret) -> Result<(), String> {
 
 /// The name of an endpoint or a sink without one: its URL without the parts that may be secret.
 pub(crate) fn name_of(url: &EndpointUrl) -> String {
-    let mut shown = url.as_url().clone();
-    shown.set_query(None);
-    shown.set_fragment(None);
-    shown.as_str().chars().take(NAME_LENGTH_MAX).collect()
+    let mut redacted = url.as_url().clone();
+    redacted.set_query(None);
+    redacted.set_fragment(None);
+    redacted.as_str().chars().take(NAME_LENGTH_MAX).collect()
 }
 
 fn is_set_by_the_server(name: &HeaderName) -> bool {

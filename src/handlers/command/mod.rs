@@ -155,7 +155,7 @@ impl CommandHandler {
     }
 
     /// The outcome of a program that has ended.
-    fn answer(&self, status: ExitStatus, output: &Output) -> Result<Option<Json>, Failure> {
+    fn result(&self, status: ExitStatus, output: &Output) -> Result<Option<Json>, Failure> {
         if status.success() {
             return output::to_result(output.stdout());
         }
@@ -211,7 +211,7 @@ impl JobHandler for CommandHandler {
             })?;
         // No process of the job outlives it.
         drop(group);
-        self.answer(status, &output)
+        self.result(status, &output)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Handlers that call an HTTP endpoint.
 //!
 //! The endpoint receives the job as a JSON `POST` and responds when the work is done. The status decides the outcome
-//! (see the module `answer`), the body is the result. The request is aborted when the job is cancelled and when the
+//! (see the module `response`), the body is the result. The request is aborted when the job is cancelled and when the
 //! future is dropped. Redirects are not followed: a signed body is for the configured address alone.
 
-mod answer;
 mod options;
+mod response;
 #[cfg(test)]
 mod tests;
 
@@ -21,9 +21,9 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 use tracing::debug;
 
-use self::answer::{Verdict, verdict};
 pub(crate) use self::options::HttpHandlerOptions;
 pub use self::options::InvalidHttpHandler;
+use self::response::{Verdict, verdict};
 use super::job_handler::{JobContext, JobHandler};
 use super::limits::HandlerLimits;
 use super::output;
@@ -125,7 +125,7 @@ impl HttpHandler {
             span_context => (None, span_context),
         };
         let mut status = None;
-        let answer = self.send(context, span_context, &mut status).await;
+        let result = self.send(context, span_context, &mut status).await;
         debug!(
             url = self.shown_url,
             status = status.map(|status| status.as_u16()),
@@ -146,10 +146,10 @@ impl HttpHandler {
                 started_at: now(job, started_at).unwrap_or_default(),
                 took: started_at.elapsed(),
                 status: status.map(|status| status.as_u16()),
-                error: answer.as_ref().err().map(|failure| Arc::clone(&failure.error)),
+                error: result.as_ref().err().map(|failure| Arc::clone(&failure.error)),
             });
         }
-        answer
+        result
     }
 
     /// Calls the endpoint; `status` is set once the response has arrived.
@@ -226,13 +226,13 @@ impl HttpHandler {
         output::to_result(&body).or_else(|unreadable| {
             // The work is done: another attempt would repeat it, and a temporary failure would cause one.
             let encoding = encoding.map_or_else(String::new, |encoding| format!(" (Content-Encoding: {encoding})"));
-            let note = format!(
+            let warning = format!(
                 "{} responded with {} bytes that are not UTF-8 text{encoding}; the job is completed without a result",
                 self.shown_url,
                 body.len()
             );
-            debug!("{note}: {}", unreadable.error);
-            context.log(LogLevel::Warning, &note);
+            debug!("{warning}: {}", unreadable.error);
+            context.log(LogLevel::Warning, &warning);
             Ok(None)
         })
     }
@@ -242,7 +242,7 @@ impl HttpHandler {
         let failure = Failure::new(format!(
             "{} responded with {}",
             self.shown_url,
-            shown(response.status())
+            status_line(response.status())
         ));
         let mut body = Vec::new();
         // An incomplete body is sufficient for the detail.
@@ -272,7 +272,7 @@ impl HttpHandler {
         Failure::permanent(format!(
             "{} responded with {}, {target}; redirects are not followed",
             self.shown_url,
-            shown(response.status())
+            status_line(response.status())
         ))
     }
 
@@ -308,7 +308,7 @@ impl JobHandler for HttpHandler {
         tokio::select! {
             // A response that has arrived counts, even if the job is cancelled at the same moment.
             biased;
-            answer = self.call(&context) => answer,
+            result = self.call(&context) => result,
             // HTTP/1 has no other way to cancel a request than closing the connection.
             () = cancellation.cancelled() => Err(Failure::permanent("the request was aborted: the job was cancelled")),
         }
@@ -354,7 +354,7 @@ fn now(job: &Job, called_at: Instant) -> Option<DateTime<Utc>> {
 }
 
 /// `503 Service Unavailable`; an unknown status is its number only.
-fn shown(status: StatusCode) -> String {
+fn status_line(status: StatusCode) -> String {
     match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),
         None => status.as_u16().to_string(),

@@ -247,8 +247,8 @@ impl Actor for QueueDispatcher {
             ctx.spawn(
                 async move { worker.send(ReportState).await }
                     .into_actor(self)
-                    .map(move |answer, queue, ctx| {
-                        let Ok(state) = answer else { return };
+                    .map(move |result, queue, ctx| {
+                        let Ok(state) = result else { return };
                         match state.running {
                             Some((attempt, job_type)) => {
                                 queue.running.insert(attempt, (index, job_type));

@@ -150,7 +150,7 @@ impl QueueRegistry {
         let read = async move { repository.queues(now).await };
         ctx.spawn(
             read.into_actor(self)
-                .map(move |answer: Result<_, RepositoryError>, queues, ctx| match answer {
+                .map(move |result: Result<_, RepositoryError>, queues, ctx| match result {
                     Ok(stored) => {
                         let mut named: Vec<QueueName> = queues
                             .deps

@@ -383,12 +383,12 @@ impl Handler<PublishState> for EventBus {
             .collect();
         self.send_all(ctx, |subscriber| {
             let before = subscriber.fresh.remove(&topic);
-            let wanted = |event: &&Arc<Published>| subscriber.filter.wants(event.event());
-            let mut states: Vec<&Arc<Published>> = published_now.iter().filter(wanted).collect();
+            let requested = |event: &&Arc<Published>| subscriber.filter.wants(event.event());
+            let mut states: Vec<&Arc<Published>> = published_now.iter().filter(requested).collect();
             if let Some(before) = before {
                 let is_new = |event: &&Arc<Published>| !before.wants(event.event());
                 let mut first: Vec<&Arc<Published>> = states.extract_if(.., |event| is_new(event)).collect();
-                let others = known.iter().filter(wanted).filter(is_new);
+                let others = known.iter().filter(requested).filter(is_new);
                 first.extend(others.filter(|event| !published_now.iter().any(|state| Arc::ptr_eq(state, event))));
                 if first.len() > FIRST_QUEUES && !subscriber.filter.names_queues(topic) {
                     first.sort_by_key(|event| std::cmp::Reverse(unfinished_jobs(event.event())));

@@ -128,11 +128,11 @@ impl EndpointAddress {
     }
 
     /// The URL without parts that may be secret.
-    pub fn shown(&self) -> String {
-        let mut shown = self.0.clone();
-        shown.set_query(None);
-        shown.set_fragment(None);
-        shown.into()
+    pub fn redacted(&self) -> String {
+        let mut redacted = self.0.clone();
+        redacted.set_query(None);
+        redacted.set_fragment(None);
+        redacted.into()
     }
 }
 

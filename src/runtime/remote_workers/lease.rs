@@ -64,14 +64,14 @@ pub struct LeaseRequest {
 
 impl RemoteWorkers {
     /// Leases due jobs to a worker; waits for some if there are none. Renews the worker's lease.
-    pub async fn lease(&self, worker: NodeId, wanted: LeaseRequest) -> Result<LeasedJobs, RemoteWorkerError> {
+    pub async fn lease(&self, worker: NodeId, requested: LeaseRequest) -> Result<LeasedJobs, RemoteWorkerError> {
         let LeaseRequest {
             job_types,
             queues,
             limit,
             wait,
             memory,
-        } = wanted;
+        } = requested;
         let mut since = Instant::now();
         let end = since + wait;
         let memory_end = since + wait.max(MEMORY_TIMEOUT);

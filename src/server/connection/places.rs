@@ -39,9 +39,9 @@ pub(in crate::server) struct PlaceLimits {
 
 /// All places. Clones share them.
 #[derive(Clone)]
-pub(in crate::server) struct Places(Arc<Book>);
+pub(in crate::server) struct Places(Arc<Shared>);
 
-struct Book {
+struct Shared {
     limits: PlaceLimits,
     /// Proxies connect on behalf of many clients: their own address has no limit, their clients' addresses have.
     trusted_proxies: Vec<IpNetwork>,
@@ -93,7 +93,7 @@ struct State {
 
 /// The place of a connection, released when it is dropped.
 pub(in crate::server) struct Place {
-    book: Arc<Book>,
+    shared: Arc<Shared>,
     state: Arc<State>,
     /// It may be in the reserve; avoids the lock.
     may_be_reserve: Cell<bool>,
@@ -101,7 +101,7 @@ pub(in crate::server) struct Place {
 
 /// The request of a client behind a proxy, which counts for the client's address until it is dropped.
 pub(super) struct ProxiedRequest {
-    book: Arc<Book>,
+    shared: Arc<Shared>,
     address: IpAddr,
 }
 
@@ -112,7 +112,7 @@ impl Places {
         health_paths: Vec<String>,
         numbers: HttpConnections,
     ) -> Self {
-        Self(Arc::new(Book {
+        Self(Arc::new(Shared {
             limits,
             trusted_proxies,
             health_paths,
@@ -124,21 +124,21 @@ impl Places {
 
     /// Acquires a place for a connection from this address; `None` if the reserve is full too.
     pub(in crate::server) fn enter(&self, peer: Option<IpAddr>) -> Option<Place> {
-        let book = &self.0;
-        let is_trusted = |peer: &IpAddr| book.trusted_proxies.iter().any(|network| network.contains(*peer));
+        let shared = &self.0;
+        let is_trusted = |peer: &IpAddr| shared.trusted_proxies.iter().any(|network| network.contains(*peer));
         let address = peer.filter(|peer| !is_trusted(peer)).map(client_prefix);
-        let mut inner = book.lock();
-        let is_reserve = !inner.make_room(address, book);
+        let mut inner = shared.lock();
+        let is_reserve = !inner.make_room(address, shared);
         if is_reserve {
             if inner.leaving >= RESERVE {
-                book.numbers.refused();
+                shared.numbers.refused();
                 return None;
             }
             if inner.reserve.len() >= RESERVE
                 && let Some(oldest) = inner.reserve.first().copied()
             {
                 inner.evict(oldest);
-                book.numbers.refused();
+                shared.numbers.refused();
             }
         }
         let id = inner.next_id;
@@ -146,7 +146,7 @@ impl Places {
         let state = Arc::new(State {
             id,
             address,
-            idle_since: AtomicU64::new(book.now()),
+            idle_since: AtomicU64::new(shared.now()),
             is_evicted: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         });
@@ -161,16 +161,16 @@ impl Places {
         };
         inner.open.insert(id, entry);
         drop(inner);
-        book.numbers.opened();
+        shared.numbers.opened();
         Some(Place {
-            book: Arc::clone(book),
+            shared: Arc::clone(shared),
             state,
             may_be_reserve: Cell::new(is_reserve),
         })
     }
 }
 
-impl Book {
+impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // The tables are consistent after a panic while the lock is held.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -183,24 +183,24 @@ impl Book {
 
 impl Inner {
     /// `true` if there is a regular place for this address, or one could be freed.
-    fn make_room(&mut self, address: Option<IpAddr>, book: &Book) -> bool {
+    fn make_room(&mut self, address: Option<IpAddr>, shared: &Shared) -> bool {
         let PlaceLimits {
             connections,
             per_address,
-        } = book.limits;
+        } = shared.limits;
         let of_address = address.map_or(0, |address| self.by_address.get(&address).copied().unwrap_or(0));
         if of_address >= per_address {
-            return self.evict_idle(address, book);
+            return self.evict_idle(address, shared);
         }
-        self.open.len() - self.reserve.len() < connections || self.evict_idle(None, book)
+        self.open.len() - self.reserve.len() < connections || self.evict_idle(None, shared)
     }
 
     /// Evicts the longest idle connection of this address or of all.
-    fn evict_idle(&mut self, address: Option<IpAddr>, book: &Book) -> bool {
+    fn evict_idle(&mut self, address: Option<IpAddr>, shared: &Shared) -> bool {
         if self.evict_found(address) {
             return true;
         }
-        let now = book.now();
+        let now = shared.now();
         let own = address.map(|address| self.of_address.get(&address));
         let count = own.map_or(self.open.len(), |own| own.map_or(0, HashSet::len));
         let again_at = self.found.get(&address).map_or(0, |found| found.again_at);
@@ -303,9 +303,9 @@ impl Place {
     pub(super) fn is_reserve(&self) -> bool {
         if self.may_be_reserve.get() {
             let State { id, address, .. } = *self.state;
-            let inner = &mut *self.book.lock();
+            let inner = &mut *self.shared.lock();
             if inner.open.contains_key(&id)
-                && inner.make_room(address, &self.book)
+                && inner.make_room(address, &self.shared)
                 && let Some(entry) = inner.open.get_mut(&id)
             {
                 entry.is_reserve = false;
@@ -324,19 +324,19 @@ impl Place {
 
     /// `true` if the reserve accepts a request for this path.
     pub(super) fn is_health(&self, path: &str) -> bool {
-        self.book.health_paths.iter().any(|known| known == path)
+        self.shared.health_paths.iter().any(|known| known == path)
     }
 
     /// Counts a request that was rejected for lack of a place.
     pub(super) fn refused(&self) {
-        self.book.numbers.refused();
+        self.shared.numbers.refused();
     }
 
     /// Marks the connection as idle.
     pub(super) fn idle(&self) {
         let since = &self.state.idle_since;
         if since.load(Ordering::Relaxed) == 0 {
-            since.store(self.book.now(), Ordering::Relaxed);
+            since.store(self.shared.now(), Ordering::Relaxed);
         }
     }
 
@@ -361,36 +361,41 @@ impl Place {
         let (None, Some(client)) = (self.state.address, client) else {
             return Ok(None);
         };
-        if self.book.trusted_proxies.iter().any(|network| network.contains(client)) {
+        if self
+            .shared
+            .trusted_proxies
+            .iter()
+            .any(|network| network.contains(client))
+        {
             return Ok(None);
         }
         let address = client_prefix(client);
-        let mut inner = self.book.lock();
+        let mut inner = self.shared.lock();
         let count = inner.by_address.get(&address).copied().unwrap_or(0);
-        if count >= self.book.limits.per_address {
+        if count >= self.shared.limits.per_address {
             return Err(());
         }
         inner.count(Some(address));
         drop(inner);
-        let book = Arc::clone(&self.book);
-        Ok(Some(ProxiedRequest { book, address }))
+        let shared = Arc::clone(&self.shared);
+        Ok(Some(ProxiedRequest { shared, address }))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut inner = self.book.lock();
+        let mut inner = self.shared.lock();
         if inner.remove(self.state.id).is_none() {
             inner.leaving -= 1;
         }
         drop(inner);
-        self.book.numbers.closed();
+        self.shared.numbers.closed();
     }
 }
 
 impl Drop for ProxiedRequest {
     fn drop(&mut self) {
-        self.book.lock().discount(Some(self.address));
+        self.shared.lock().discount(Some(self.address));
     }
 }
 

@@ -111,8 +111,8 @@ impl Shared {
 
     /// Takes the request for `100 Continue`; `false` if its request has a response by now.
     pub(super) fn take_continue(&self) -> bool {
-        let wanted = self.wants_continue.take();
-        wanted.is_some_and(|request| request > self.responded.get())
+        let requested = self.wants_continue.take();
+        requested.is_some_and(|request| request > self.responded.get())
     }
 
     /// Sets the progress of the current request's body.

@@ -228,7 +228,7 @@ pub enum ServiceError {
     },
     /// The caller has reached its limit of a shared resource.
     #[error(
-        "limit of {} {what} per {} reached ([jobs] {setting}): {available} are left, this request needs {wanted}; retry in {} s",
+        "limit of {} {what} per {} reached ([jobs] {setting}): {available} are left, this request needs {requested}; retry in {} s",
         limit.jobs, period(*limit), retry_after.as_secs().max(1)
     )]
     CallerLimit {
@@ -239,7 +239,7 @@ pub enum ServiceError {
         /// The limit.
         limit: RateLimit,
         /// Number that the request needs.
-        wanted: usize,
+        requested: usize,
         /// Number currently available.
         available: u32,
         /// Time until the requested number is available.
@@ -247,7 +247,7 @@ pub enum ServiceError {
     },
     /// The request needs more of a shared resource than a caller may ever use at once.
     #[error(
-        "this request needs {wanted} {what}, and a caller may create at most {max} at once ([jobs] {setting}); split the \
+        "this request needs {requested} {what}, and a caller may create at most {max} at once ([jobs] {setting}); split the \
          request"
     )]
     OverCallerLimit {
@@ -258,7 +258,7 @@ pub enum ServiceError {
         /// Maximum number at once.
         max: u32,
         /// Number that the request needs.
-        wanted: usize,
+        requested: usize,
     },
     /// The write queue is full.
     #[error("write queue is full; retry in {} s", retry_after.as_secs())]

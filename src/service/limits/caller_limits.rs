@@ -56,27 +56,27 @@ impl CallerLimits {
             SharedResource::UniqueKeys => (self.unique_keys, "unique_keys_per_caller", "jobs with a unique key"),
         };
         let max = limit.jobs.get();
-        let Some(wanted) = u32::try_from(count).ok().filter(|wanted| *wanted <= max) else {
+        let Some(requested) = u32::try_from(count).ok().filter(|requested| *requested <= max) else {
             return Err(ServiceError::OverCallerLimit {
                 what,
                 setting,
                 max,
-                wanted: count,
+                requested: count,
             });
         };
         self.with(caller, shared, |bucket, now| {
             let available = bucket.available(now);
-            if wanted > available {
+            if requested > available {
                 return Err(ServiceError::CallerLimit {
                     what,
                     setting,
                     limit,
-                    wanted: count,
+                    requested: count,
                     available,
-                    retry_after: bucket.time_to(wanted).to_std().unwrap_or_default(),
+                    retry_after: bucket.time_to(requested).to_std().unwrap_or_default(),
                 });
             }
-            bucket.take(wanted);
+            bucket.take(requested);
             Ok(())
         })
     }
@@ -164,7 +164,14 @@ mod tests {
         let limits = limits();
         let refused = limits.take(&key("a"), SharedResource::NewQueues, 4);
         assert!(
-            matches!(refused, Err(ServiceError::OverCallerLimit { max: 3, wanted: 4, .. })),
+            matches!(
+                refused,
+                Err(ServiceError::OverCallerLimit {
+                    max: 3,
+                    requested: 4,
+                    ..
+                })
+            ),
             "{refused:?}"
         );
         assert!(

@@ -229,14 +229,14 @@ impl JobAdmission {
     /// Reserves places in the queues with a limit.
     async fn reserve_all(&self, jobs: impl Iterator<Item = &Arc<Job>>) -> Result<Vec<Reservation>, ServiceError> {
         // In the order of their names, so that two requests for the same queues can't deadlock.
-        let mut wanted: BTreeMap<&QueueName, u64> = BTreeMap::new();
+        let mut requested: BTreeMap<&QueueName, u64> = BTreeMap::new();
         if !self.pending_limits.is_empty() {
             for job in jobs {
-                *wanted.entry(&job.queue).or_default() += 1;
+                *requested.entry(&job.queue).or_default() += 1;
             }
         }
         let mut reservations = Vec::new();
-        for (queue, jobs) in wanted {
+        for (queue, jobs) in requested {
             if let Some(limit) = self.pending_limits.get(queue) {
                 reservations.push(self.reserve(queue, limit, jobs).await?);
             }

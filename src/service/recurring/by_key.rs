@@ -96,10 +96,10 @@ impl Recurring {
         caller: &Caller,
         key: RecurringKey,
         condition: PutIf,
-        wanted: impl Fn(Option<&NewRecurringJob>) -> NewRecurringJob,
+        requested: impl Fn(Option<&NewRecurringJob>) -> NewRecurringJob,
     ) -> Result<Put, ServiceError> {
         caller.require(Scope::Write)?;
-        let new = wanted(None);
+        let new = requested(None);
         if let Some(given) = new.key.filter(|given| *given != key) {
             return Err(ServiceError::Invalid {
                 field: "key",
@@ -116,7 +116,7 @@ impl Recurring {
                 }
                 let new = NewRecurringJob {
                     key: Some(key.clone()),
-                    ..wanted(None)
+                    ..requested(None)
                 };
                 match self.create(caller, new, None).await {
                     Ok((recurring, _)) => return Ok(Put::Created(recurring)),
@@ -129,7 +129,7 @@ impl Recurring {
                 PutIf::Revision(revision) => Some(revision),
                 PutIf::Absent => return Err(ServiceError::RecurringKeyExists { revision }),
             };
-            let changed = self.change(caller, id, if_match, |known| wanted(Some(&known))).await;
+            let changed = self.change(caller, id, if_match, |known| requested(Some(&known))).await;
             match changed {
                 Ok(recurring) => return Ok(Put::Existing(recurring)),
                 // Deleted since the lookup.

@@ -141,7 +141,7 @@ impl Webhooks {
         let url = address(&url, clients)?;
         let name = match name {
             Some(name) => checked_name(&name)?,
-            None => Arc::from(url.shown().chars().take(NAME_LENGTH_MAX).collect::<String>()),
+            None => Arc::from(url.redacted().chars().take(NAME_LENGTH_MAX).collect::<String>()),
         };
         let _creating = self.creating.lock().await;
         if self.repository.endpoints().await?.len() >= ENDPOINTS_MAX {

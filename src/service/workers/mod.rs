@@ -159,12 +159,12 @@ impl Workers {
         let mut workers = self.repository.worker_page(with_next(page)).await?;
         let has_more = workers.len() > limit;
         workers.truncate(limit);
-        let mut shown = Vec::with_capacity(workers.len());
+        let mut details = Vec::with_capacity(workers.len());
         for worker in workers {
-            shown.push(self.shown(worker).await?);
+            details.push(self.details(worker).await?);
         }
         Ok(WorkersRead {
-            workers: shown,
+            workers: details,
             has_more,
         })
     }
@@ -182,10 +182,10 @@ impl Workers {
         if !caller.may(Scope::Read) {
             own(caller, id, worker.access.as_ref())?;
         }
-        self.shown(worker).await
+        self.details(worker).await
     }
 
-    async fn shown(&self, worker: StoredWorker) -> Result<WorkerDetail, ServiceError> {
+    async fn details(&self, worker: StoredWorker) -> Result<WorkerDetail, ServiceError> {
         let refused = self.runtime.handled.reserved(&worker.declaration.job_types).await?;
         Ok(WorkerDetail { worker, refused })
     }
@@ -280,14 +280,14 @@ impl Workers {
                 format!("wait is {wait}; allowed are 0 to {max} seconds"),
             ));
         }
-        let wanted = LeaseRequest {
+        let requested = LeaseRequest {
             job_types,
             queues,
             limit,
             wait: wait.to_std(),
             memory,
         };
-        let leased = self.runtime.remote.lease(id, wanted).await;
+        let leased = self.runtime.remote.lease(id, requested).await;
         let LeasedJobs { jobs, refused, held } = leased.map_err(|error| of_remote(error, id))?;
         let with_token = |job: Arc<Job>| {
             let token = key.token(job.id, job.attempt);

@@ -16,7 +16,7 @@ pub struct RollupFilter {
 impl RollupFilter {
     /// Returns whether the filter selects the rollups of a queue and a type.
     pub fn matches(&self, queue: &QueueName, job_type: &JobType) -> bool {
-        self.queue.as_ref().is_none_or(|wanted| wanted == queue)
+        self.queue.as_ref().is_none_or(|requested| requested == queue)
             && (self.job_types.is_empty() || self.job_types.contains(job_type))
     }
 }

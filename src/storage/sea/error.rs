@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_never_shown() {
+    fn an_error_contains_no_password() {
         assert_eq!(
             without_password("postgres://me:secret@host/db"),
             "postgres://me@host/db"

@@ -99,9 +99,9 @@ impl JobStore for SeaRepository {
 
     async fn expensive_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
         let scan = self.begin_scan().await?;
-        let answer = self.pools.scan(self.read_jobs(filter, page, &scan)).await;
+        let result = self.pools.scan(self.read_jobs(filter, page, &scan)).await;
         scan.end().await;
-        answer
+        result
     }
 
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
@@ -110,9 +110,9 @@ impl JobStore for SeaRepository {
 
     async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
         let scan = self.begin_scan().await?;
-        let answer = self.pools.scan(self.read_count(filter, &scan)).await;
+        let result = self.pools.scan(self.read_count(filter, &scan)).await;
         scan.end().await;
-        answer
+        result
     }
 
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
@@ -159,9 +159,9 @@ impl JobStore for SeaRepository {
         page: AuditPage,
     ) -> Result<Vec<AuditRecord>, RepositoryError> {
         let scan = self.begin_scan().await?;
-        let answer = self.pools.scan(self.read_audit(filter, page, &scan)).await;
+        let result = self.pools.scan(self.read_audit(filter, page, &scan)).await;
         scan.end().await;
-        answer
+        result
     }
 
     async fn taken_unique_keys(&self, keys: &[UniqueKey]) -> Result<HashSet<UniqueKey>, RepositoryError> {

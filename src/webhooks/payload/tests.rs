@@ -20,7 +20,7 @@ fn completed(result: &str) -> Job {
     running.finish(outcome, at(30), Jitter::new(0.0)).0
 }
 
-fn told(event: &Event) -> String {
+fn body_of(event: &Event) -> String {
     let (_, message) = message_of(event, Uuid::nil()).expect("a message");
     message.body.to_string()
 }
@@ -35,7 +35,7 @@ fn job_event(kind: JobEventKind, job: Job) -> Event {
 
 #[test]
 fn the_payload_of_a_completed_job_matches_the_dashboard_api() {
-    let body = told(&job_event(
+    let body = body_of(&job_event(
         JobEventKind::Completed,
         completed(r#"{ "messageId": "msg-456" }"#),
     ));
@@ -46,7 +46,7 @@ fn the_payload_of_a_completed_job_matches_the_dashboard_api() {
 fn payloads_of_queues_and_alerts() {
     let queue = QueueName::parse("mail").expect("a name");
     let of = |kind| {
-        told(&Event::Queue {
+        body_of(&Event::Queue {
             kind,
             at: at(0),
             queue: queue.clone(),
@@ -68,7 +68,7 @@ fn payloads_of_queues_and_alerts() {
             reasons: vec![HealthReason::WriteBacklog { pending_rows: 7 }],
         },
     };
-    insta::assert_snapshot!(told(&Event::SystemAlert {
+    insta::assert_snapshot!(body_of(&Event::SystemAlert {
         at: at(0),
         change: Arc::new(change),
     }));
@@ -83,7 +83,7 @@ fn events_without_a_webhook_have_no_message() {
 #[test]
 fn a_result_that_is_too_large_is_omitted_with_a_flag() {
     let large = format!("\"{}\"", "x".repeat(RESULT_BYTES_MAX));
-    let body = told(&job_event(JobEventKind::Completed, completed(&large)));
+    let body = body_of(&job_event(JobEventKind::Completed, completed(&large)));
     let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
     assert_eq!(body["data"]["result"], serde_json::Value::Null);
     assert_eq!(body["data"]["resultOmitted"], true);

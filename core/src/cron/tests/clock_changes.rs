@@ -37,7 +37,7 @@ fn matches(cron: &CronExpression, local: NaiveDateTime) -> bool {
         })
 }
 
-fn shown(zone: TimeZoneName, at: DateTime<Utc>) -> NaiveDateTime {
+fn local_time(zone: TimeZoneName, at: DateTime<Utc>) -> NaiveDateTime {
     at.naive_utc() + offset_at(zone.rules(), at)
 }
 
@@ -46,7 +46,7 @@ fn earliest(zone: TimeZoneName, local: NaiveDateTime) -> Option<DateTime<Utc>> {
     let around = (-4..=4).map(|half_days| local.and_utc() + TimeDelta::hours(12 * half_days));
     around
         .map(|near| (local - offset_at(zone.rules(), near)).and_utc())
-        .filter(|&at| shown(zone, at) == local)
+        .filter(|&at| local_time(zone, at) == local)
         .min()
 }
 
@@ -60,7 +60,7 @@ fn by_real_time(
 ) -> Option<DateTime<Utc>> {
     let mut at = after + step;
     while at <= until {
-        if matches(cron, shown(zone, at)) {
+        if matches(cron, local_time(zone, at)) {
             return Some(at);
         }
         at += step;
@@ -85,7 +85,7 @@ fn by_named_time(
                 // In a gap: the first moment whose clocks show a later time. Clocks change at whole minutes.
                 let minute = local.with_second(0).expect("a whole minute");
                 let mut at = minute.and_utc() - TimeDelta::days(2);
-                while shown(zone, at) < local {
+                while local_time(zone, at) < local {
                     at += TimeDelta::minutes(1);
                 }
                 at

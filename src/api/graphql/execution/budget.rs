@@ -209,7 +209,7 @@ impl Budget {
     }
 
     /// Serializes a response as JSON.
-    pub(crate) fn write(&self, answer: &impl Serialize) -> std::result::Result<Bytes, Stopped> {
+    pub(crate) fn write(&self, response: &impl Serialize) -> std::result::Result<Bytes, Stopped> {
         let (max, values, deadline) = {
             let state = self.state();
             (self.max.saturating_sub(state.complete), state.values, state.deadline)
@@ -223,7 +223,7 @@ impl Budget {
             next_look: BYTES_PER_CLOCK_READ,
             stopped: None,
         };
-        let written = serde_json::to_writer(&mut writer, answer);
+        let written = serde_json::to_writer(&mut writer, response);
         let Writer {
             bytes,
             mut reservation,

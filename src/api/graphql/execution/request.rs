@@ -14,8 +14,8 @@ impl<'de> Deserialize<'de> for ObjectText {
         if text.get().starts_with('{') {
             return Ok(Self(text));
         }
-        let shown: String = text.get().chars().take(64).collect();
-        Err(D::Error::custom(format!("{shown} is not an object")))
+        let excerpt: String = text.get().chars().take(64).collect();
+        Err(D::Error::custom(format!("{excerpt} is not an object")))
     }
 }
 

@@ -200,7 +200,7 @@ impl Plan {
             Value::List(items) => items.iter_mut().for_each(|item| self.order(item)),
             Value::Object(members) => {
                 if !members.keys().eq(self.0.iter().map(|(key, _)| key)) {
-                    let place = |key: &Name| self.0.iter().position(|(wanted, _)| wanted == key);
+                    let place = |key: &Name| self.0.iter().position(|(requested, _)| requested == key);
                     members.sort_by(|one, _, other, _| place(one).cmp(&place(other)));
                 }
                 for (key, within) in self.0.iter().filter(|(_, within)| !within.0.is_empty()) {

@@ -29,8 +29,8 @@ impl Token<'_> {
             Self::Punctuator(sign) => format!("'{sign}'"),
             Self::Spread => "'...'".to_owned(),
             Self::Name(name) | Self::Number(name) => {
-                let shown: String = name.chars().take(64).collect();
-                format!("'{shown}'")
+                let excerpt: String = name.chars().take(64).collect();
+                format!("'{excerpt}'")
             }
             Self::Text(_) => "a string".to_owned(),
             Self::End => "the end of the document".to_owned(),
@@ -83,8 +83,8 @@ impl<'a> Lexer<'a> {
                 Token::Name(self.take(end.unwrap_or(self.rest.len())))
             }
             other => {
-                let shown = other.escape_debug();
-                return Err(syntax_error(format!("unexpected character '{shown}'"), pos));
+                let excerpt = other.escape_debug();
+                return Err(syntax_error(format!("unexpected character '{excerpt}'"), pos));
             }
         };
         Ok((token, pos))

@@ -53,14 +53,14 @@ fn read_escape(text: &str) -> Result<(char, usize), String> {
         Some(b't') => simple('\t'),
         Some(b'u') => read_unicode(text),
         Some(_) | None => {
-            let shown: String = text.chars().take(2).collect();
-            Err(format!("'{}' is not an escape sequence", shown.escape_debug()))
+            let excerpt: String = text.chars().take(2).collect();
+            Err(format!("'{}' is not an escape sequence", excerpt.escape_debug()))
         }
     }
 }
 
 fn read_unicode(text: &str) -> Result<(char, usize), String> {
-    let invalid = |length: usize| format!("'{}' is not a Unicode character", shown(text, length).escape_debug());
+    let invalid = |length: usize| format!("'{}' is not a Unicode character", excerpt(text, length).escape_debug());
     if let Some(braced) = text.strip_prefix("\\u{") {
         let digits = braced.split_once('}').map(|(digits, _)| digits);
         // The number of leading zeros is not limited.
@@ -90,7 +90,7 @@ fn read_unicode(text: &str) -> Result<(char, usize), String> {
 }
 
 /// At most `length` characters of an escape sequence, up to its brace or the end of the string.
-fn shown(text: &str, length: usize) -> &str {
+fn excerpt(text: &str, length: usize) -> &str {
     let mut end = 0;
     for (at, sign) in text.char_indices().take(length) {
         if matches!(sign, '"' | '\n' | '\r') || (at > 0 && sign == '\\') {
@@ -217,8 +217,8 @@ mod tests {
             (r#""\ud83d\ud83d""#, r"\ud83d"),
         ] {
             let (message, _) = read(text).expect_err(text);
-            let shown = format!("'{}' is not", escape.escape_debug());
-            assert!(message.starts_with(&shown), "{text}: {message}");
+            let excerpt = format!("'{}' is not", escape.escape_debug());
+            assert!(message.starts_with(&excerpt), "{text}: {message}");
         }
     }
 

@@ -13,8 +13,8 @@ use crate::api::graphql::types::scalar_parsing::Place;
 use crate::domain::metrics::time_range::PeriodRequest;
 use crate::storage::query::RollupFilter;
 
-/// Usual number of days, hours or types, for the complexity of a request.
-const USUAL: usize = 20;
+/// Estimated number of days, hours or types, for the complexity of a request.
+const ITEMS_ESTIMATE: usize = 20;
 
 #[derive(Default)]
 pub(super) struct MetricsQueries;
@@ -30,7 +30,7 @@ impl MetricsQueries {
 
     /// Returns job statistics of a period: its total and its trend by days or hours. Statistics have a resolution of 15
     /// minutes, to which the period is extended; they are kept when jobs are deleted.
-    #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
+    #[graphql(complexity = "10 + ITEMS_ESTIMATE.saturating_mul(child_complexity)")]
     #[expect(clippy::too_many_arguments, reason = "each is an argument of the schema")]
     async fn performance_metrics(
         &self,
@@ -58,7 +58,7 @@ impl MetricsQueries {
 
     /// Returns job statistics of a period by type, with the reasons of failed attempts. Statistics have a resolution of
     /// one hour, to which the period is extended; those older than three days have a resolution of one day in UTC.
-    #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
+    #[graphql(complexity = "10 + ITEMS_ESTIMATE.saturating_mul(child_complexity)")]
     async fn job_types(
         &self,
         ctx: &Context<'_>,

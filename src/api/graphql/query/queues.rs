@@ -7,8 +7,8 @@ use crate::api::graphql::errors::if_any;
 use crate::api::graphql::types::queue::Queue;
 use crate::api::graphql::types::scalar_parsing;
 
-/// Usual number of queues, for the complexity of a request.
-const USUAL: usize = 20;
+/// Estimated number of queues, for the complexity of a request.
+const QUEUES_ESTIMATE: usize = 20;
 
 #[derive(Default)]
 pub(super) struct QueueQueries;
@@ -28,7 +28,7 @@ impl QueueQueries {
     }
 
     /// Returns all queues, sorted by name: configured queues and queues that jobs have used.
-    #[graphql(complexity = "10 + USUAL.saturating_mul(child_complexity)")]
+    #[graphql(complexity = "10 + QUEUES_ESTIMATE.saturating_mul(child_complexity)")]
     async fn queues(&self, ctx: &Context<'_>) -> Result<Option<Vec<Queue>>> {
         let views = services(ctx)?.queues.list(caller(ctx)?).await?;
         Ok(Some(views.into_iter().map(Queue::from).collect()))

@@ -170,24 +170,24 @@ fn check_named(
                 *value = Value::Number(number.into());
                 Ok(())
             }
-            None => invalid(format!("is {}; allowed are integers of 32 bits", shown(text))),
+            None => invalid(format!("is {}; allowed are integers of 32 bits", excerpt(text))),
         },
         (InputType::Float, Value::Binary(text)) => match float(text) {
             Some(number) => {
                 *value = Value::Number(number);
                 Ok(())
             }
-            None => invalid(format!("is {}; allowed are numbers of 64 bits", shown(text))),
+            None => invalid(format!("is {}; allowed are numbers of 64 bits", excerpt(text))),
         },
         (InputType::Id, Value::Binary(text)) => match std::str::from_utf8(text) {
             Ok(text) if text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) => {
                 *value = Value::String(text.to_owned());
                 Ok(())
             }
-            Ok(_) | Err(_) => invalid(format!("is {}; allowed are strings and integers", shown(text))),
+            Ok(_) | Err(_) => invalid(format!("is {}; allowed are strings and integers", excerpt(text))),
         },
         (InputType::Text | InputType::Boolean | InputType::Enum(_), Value::Binary(text)) => {
-            invalid(format!("is {}; expected {name}", shown(text)))
+            invalid(format!("is {}; expected {name}", excerpt(text)))
         }
         (InputType::Json, value) => match enum_value(value) {
             Some(given) => invalid(format!("has the enum value {given}; in JSON, write strings in quotes")),
@@ -218,7 +218,7 @@ pub(crate) fn joined(values: &[Name]) -> String {
     values.iter().map(|value| value.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn shown(text: &[u8]) -> String {
+fn excerpt(text: &[u8]) -> String {
     String::from_utf8_lossy(text).chars().take(64).collect()
 }
 

@@ -228,9 +228,9 @@ fn integer(text: &str) -> Option<i64> {
 }
 
 fn mismatch(place: &str, text: &RawValue, expected: &str) -> Error {
-    let mut shown: String = text.get().chars().take(64).collect();
-    if shown.len() < text.get().len() {
-        shown.push('…');
+    let mut excerpt: String = text.get().chars().take(64).collect();
+    if excerpt.len() < text.get().len() {
+        excerpt.push('…');
     }
-    errors::invalid(place, &format!("{place} is {shown}; allowed is {expected}"))
+    errors::invalid(place, &format!("{place} is {excerpt}; allowed is {expected}"))
 }

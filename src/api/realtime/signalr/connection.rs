@@ -208,7 +208,7 @@ impl Connection {
                 has_streams,
             } => {
                 if has_streams {
-                    self.answer(id.as_deref(), Err(&HubError(format!("'{target}' takes no streams."))));
+                    self.response(id.as_deref(), Err(&HubError(format!("'{target}' takes no streams."))));
                     return;
                 }
                 let State::Open { client, .. } = &mut self.state else {
@@ -224,7 +224,7 @@ impl Connection {
             }
             Incoming::StreamInvocation { id, target } => {
                 let error = HubError(format!("The method '{target}' does not stream; invoke it."));
-                self.answer(Some(&id), Err(&error));
+                self.response(Some(&id), Err(&error));
             }
             Incoming::Ping | Incoming::Other => {}
             Incoming::Close => self.state = State::Closed(Ended::Normally),
@@ -232,7 +232,7 @@ impl Connection {
     }
 
     /// Responds to a call, if the client expects a response.
-    fn answer(&mut self, id: Option<&str>, result: Result<&Value, &HubError>) {
+    fn response(&mut self, id: Option<&str>, result: Result<&Value, &HubError>) {
         if let (Some(id), Some(protocol)) = (id, self.protocol()) {
             let completion = Outgoing::Completion {
                 id,
@@ -320,7 +320,7 @@ impl Connection {
                 && let Poll::Ready(result) = invoked.as_mut().poll(cx)
                 && let Some((id, _)) = self.calls.pop_front()
             {
-                self.answer(id.as_deref(), result.as_ref());
+                self.response(id.as_deref(), result.as_ref());
                 continue;
             }
             if let State::Open { protocol, client } = &mut self.state

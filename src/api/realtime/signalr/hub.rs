@@ -144,8 +144,10 @@ mod tests {
 
     fn call(name: &str, arguments: Vec<Value>) -> Result<Value, String> {
         let methods = Methods::<()>::default().with_one_argument("Double", |(), number| double(number));
-        let answer = methods.call(&mut (), name, arguments).now_or_never();
-        answer.expect("it is ready at once").map_err(|error| error.to_string())
+        let response = methods.call(&mut (), name, arguments).now_or_never();
+        response
+            .expect("it is ready at once")
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -70,6 +70,6 @@ impl HubServer {
 }
 
 /// The response, or the response of the problem.
-pub(super) fn answer(result: Result<HttpResponse, Problem>, request: &HttpRequest) -> HttpResponse {
-    result.unwrap_or_else(|problem| problem.answer(request))
+pub(super) fn response(result: Result<HttpResponse, Problem>, request: &HttpRequest) -> HttpResponse {
+    result.unwrap_or_else(|problem| problem.response(request))
 }

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
 use super::connection_registry::{ConnectionToken, random_text};
-use super::hub_server::{HubServer, answer};
+use super::hub_server::{HubServer, response};
 use crate::api::realtime::admission::query_parameter;
 
 /// Newest supported version of the negotiation.
@@ -81,7 +81,7 @@ pub(super) async fn negotiate(server: Rc<HubServer>, request: HttpRequest, _: Pa
         server.registry.negotiated(token, &caller);
         Ok(response)
     })();
-    answer(result, &request)
+    response(result, &request)
 }
 
 fn json(body: &impl Serialize) -> HttpResponse {

@@ -16,7 +16,7 @@ use super::connection::Connection;
 use super::connection_registry::{ConnectionToken, Found};
 use super::http_connection::{End, HttpConnection, Receive, Renew};
 use super::http_transport::HttpTransport;
-use super::hub_server::{HubServer, answer};
+use super::hub_server::{HubServer, response};
 use super::protocol::Format;
 use super::token::{already_open, no_connection, of_another_caller, other_transport, token};
 use super::{connection, long_polling, server_sent_events, web_sockets};
@@ -56,7 +56,7 @@ pub(super) async fn get(server: Rc<HubServer>, request: HttpRequest, payload: Pa
     } else {
         fetch(&server, &request).await
     };
-    answer(result, &request)
+    response(result, &request)
 }
 
 async fn fetch(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse, Problem> {
@@ -122,7 +122,7 @@ const CHUNK_TIME: Duration = Duration::from_secs(30);
 /// `POST`: messages of a client whose transport is unidirectional.
 pub(super) async fn post(server: Rc<HubServer>, request: HttpRequest, payload: Payload) -> HttpResponse {
     let result = receive(&server, &request, payload).await;
-    answer(result, &request)
+    response(result, &request)
 }
 
 async fn receive(server: &HubServer, request: &HttpRequest, mut payload: Payload) -> Result<HttpResponse, Problem> {
@@ -165,7 +165,7 @@ async fn next_chunk(payload: &mut Payload) -> Result<Option<Bytes>, Problem> {
 /// `DELETE`: ends a connection over long polling.
 pub(super) async fn delete(server: Rc<HubServer>, request: HttpRequest, _: Payload) -> HttpResponse {
     let result = end(&server, &request).await;
-    answer(result, &request)
+    response(result, &request)
 }
 
 async fn end(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse, Problem> {

@@ -155,8 +155,8 @@ impl StreamHandler<Result<Message, ProtocolError>> for WebSocketConnection {
             }
             Frame::Ignored => {}
             Frame::Ping(bytes) => ctx.pong(&bytes),
-            Frame::Close(answer) => {
-                ctx.close(answer);
+            Frame::Close(response) => {
+                ctx.close(response);
                 ctx.stop();
             }
             Frame::TooLarge => self.refuse(Violation::TooLarge, ctx),

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
 
-use super::routes::{answer, answer_get};
+use super::routes::{get_response, response_of};
 use crate::api::contract::request::job::JobRequest;
 use crate::api::contract::view::recurring::RecurringView;
 use crate::api::problem::{Problem, ProblemKind};
@@ -34,7 +34,7 @@ use crate::service::recurring::{Put, PutIf};
 pub(in super::super) async fn get_recurring_job_by_key(context: RequestContext) -> ApiResult {
     let key = context.recurring_key()?;
     let recurring = context.api.recurring.get_by_key(&context.caller, &key).await?;
-    answer_get(&context, &recurring).await
+    get_response(&context, &recurring).await
 }
 
 /// Create or replace the recurring job with a key
@@ -69,7 +69,7 @@ pub(in super::super) async fn put_recurring_job_by_key(mut context: RequestConte
     let condition = context.expected_recurring_of_key(&key).await?;
     let put = context.api.recurring.put(&context.caller, key, new, condition).await;
     match put.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))? {
-        Put::Existing(recurring) => answer(&recurring),
+        Put::Existing(recurring) => response_of(&recurring),
         Put::Created(recurring) => {
             let path = context.request.path();
             let parent = path.rsplit_once("/by-key/").map_or(path, |(parent, _)| parent);

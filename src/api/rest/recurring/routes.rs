@@ -105,7 +105,7 @@ pub(in super::super) async fn create(
     json_with(response, &RecurringView::from(&*recurring).warned(&warnings))
 }
 
-pub(super) fn answer(recurring: &RecurringJob) -> ApiResult {
+pub(super) fn response_of(recurring: &RecurringJob) -> ApiResult {
     let mut response = HttpResponse::build(StatusCode::OK);
     response.insert_header((ETAG, etag::of_revision(recurring.revision)));
     json_with(response, &RecurringView::from(recurring))
@@ -132,11 +132,11 @@ pub(in super::super) async fn get_recurring_job(context: RequestContext) -> ApiR
         .recurring
         .get(&context.caller, context.recurring_id()?)
         .await?;
-    answer_get(&context, &recurring).await
+    get_response(&context, &recurring).await
 }
 
 /// The recurring job, or 304 if the caller's copy is current.
-pub(super) async fn answer_get(context: &RequestContext, recurring: &RecurringJob) -> ApiResult {
+pub(super) async fn get_response(context: &RequestContext, recurring: &RecurringJob) -> ApiResult {
     let is_known = etag::is_known(context.request.headers(), recurring.revision)?;
     let status = if is_known {
         StatusCode::NOT_MODIFIED
@@ -184,7 +184,7 @@ pub(in super::super) async fn replace_recurring_job(mut context: RequestContext)
         .recurring
         .change(&context.caller, id, revision, |_| new.clone())
         .await;
-    answer(&*changed.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?)
+    response_of(&*changed.map_err(|error| Problem::of_service(error, |field, _| field_pointer(&bytes, "", field)))?)
 }
 
 /// Update a recurring job
@@ -214,7 +214,7 @@ pub(in super::super) async fn patch_recurring_job(mut context: RequestContext) -
     let patch = request_body::parse::<RecurringPatch>(&bytes)?;
     patch.check()?;
     let revision = context.expected_recurring_revision(id).await?;
-    answer(
+    response_of(
         &*context
             .api
             .recurring
@@ -293,7 +293,7 @@ async fn switch(mut context: RequestContext, is_enabled: bool) -> ApiResult {
     let id = context.recurring_id()?;
     context.no_fields().await?;
     let revision = context.expected_recurring_revision(id).await?;
-    answer(
+    response_of(
         &*context
             .api
             .recurring

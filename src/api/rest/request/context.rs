@@ -99,7 +99,7 @@ impl RequestContext {
         let max = self.api.options.response_bytes_max;
         let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         if bytes > max {
-            return Err(Problem::answer_too_large(max));
+            return Err(Problem::response_too_large(max));
         }
         let memory = self.api.memory.responses.of(&self.caller);
         // Copies of the texts: from storage, decoded, and in the response.
@@ -338,7 +338,7 @@ where
                 }
                 Err(problem) => Err(problem),
             };
-            response.unwrap_or_else(|problem| problem.answer(&request))
+            response.unwrap_or_else(|problem| problem.response(&request))
         }
     })
 }

@@ -26,7 +26,7 @@ pub(super) fn json_within(max: usize, body: &impl Serialize) -> ApiResult {
             .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
             .body(written.bytes)),
         // Stored JSON is valid, so only the limit can fail.
-        Err(_) => Err(Problem::answer_too_large(max)),
+        Err(_) => Err(Problem::response_too_large(max)),
     }
 }
 

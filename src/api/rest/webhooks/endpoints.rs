@@ -57,7 +57,7 @@ pub(in super::super) async fn create_webhook_endpoint(mut context: RequestContex
     json_with(response, &EndpointItem::with_secret(&endpoint))
 }
 
-fn answer(revision: u32, view: &EndpointItem) -> ApiResult {
+fn response_of(revision: u32, view: &EndpointItem) -> ApiResult {
     let mut response = HttpResponse::build(StatusCode::OK);
     response.insert_header((ETAG, etag::of_revision(revision)));
     json_with(response, view)
@@ -80,7 +80,7 @@ pub(in super::super) async fn get_webhook_endpoint(context: RequestContext) -> A
         .webhooks
         .get(&context.caller, context.endpoint_id()?)
         .await?;
-    answer(view.endpoint.revision, &EndpointItem::from(&view))
+    response_of(view.endpoint.revision, &EndpointItem::from(&view))
 }
 
 /// Update a webhook endpoint
@@ -115,7 +115,7 @@ pub(in super::super) async fn patch_webhook_endpoint(mut context: RequestContext
         .webhooks
         .change(&context.caller, id, revision, patch)
         .await?;
-    answer(endpoint.revision, &EndpointItem::new(&endpoint, None))
+    response_of(endpoint.revision, &EndpointItem::new(&endpoint, None))
 }
 
 /// Delete a webhook endpoint
@@ -194,7 +194,7 @@ async fn switch(mut context: RequestContext, is_enabled: bool) -> ApiResult {
     let revision = context.expected_endpoint_revision(id).await?;
     let webhooks = &context.api.webhooks;
     let endpoint = webhooks.set_enabled(&context.caller, id, is_enabled, revision).await?;
-    answer(endpoint.revision, &EndpointItem::new(&endpoint, None))
+    response_of(endpoint.revision, &EndpointItem::new(&endpoint, None))
 }
 
 /// Rotate the secret of a webhook endpoint
@@ -227,7 +227,7 @@ pub(in super::super) async fn rotate_webhook_secret(mut context: RequestContext)
     let revision = context.expected_endpoint_revision(id).await?;
     let webhooks = &context.api.webhooks;
     let endpoint = webhooks.rotate(&context.caller, id, secret, overlap, revision).await?;
-    answer(endpoint.revision, &EndpointItem::with_secret(&endpoint))
+    response_of(endpoint.revision, &EndpointItem::with_secret(&endpoint))
 }
 
 /// Send a test event to a webhook endpoint

@@ -76,7 +76,7 @@ fn document(path: &str, value: &str) -> String {
 }
 
 /// The settings as `config show` prints them, without their sources.
-fn shown(config: &Config) -> String {
+fn rendered(config: &Config) -> String {
     let toml = config.to_toml();
     let settings = toml.lines().map(|line| line.split("  # ").next().unwrap_or_default());
     settings.collect::<Vec<_>>().join("\n")
@@ -92,13 +92,13 @@ fn every_former_name_means_the_current_one_with_a_warning() {
         CASES.map(|(former, ..)| former),
         ALIASES.each_ref().map(|alias| alias.former)
     );
-    let default = shown(&load_with("", &[]).unwrap());
+    let default = rendered(&load_with("", &[]).unwrap());
     for ((former, value, converted), alias) in CASES.iter().zip(&ALIASES) {
         let old = load_with(&document(former, value), &[]).unwrap_or_else(|errors| panic!("{former}: {errors}"));
         let file = document(alias.current, converted.unwrap_or(value));
         let new = load_with(&file, &[]).unwrap_or_else(|errors| panic!("{}: {errors}", alias.current));
-        assert_eq!(shown(&old), shown(&new), "{former}");
-        assert_ne!(shown(&old), default, "{former}");
+        assert_eq!(rendered(&old), rendered(&new), "{former}");
+        assert_ne!(rendered(&old), default, "{former}");
         assert!(new.warnings.is_empty(), "{:?}", new.warnings);
         let [warning] = &warnings(&old)[..] else {
             panic!("{former}: {:?}", old.warnings);
@@ -130,7 +130,7 @@ fn former_names_of_variables_mean_the_current_ones() {
         };
         let old = load_with(&base, &[(variable(former), text)]).unwrap_or_else(|errors| panic!("{former}: {errors}"));
         let new = load_with(&document(alias.current, converted.unwrap_or(value)), &[]).unwrap();
-        assert_eq!(shown(&old), shown(&new), "{former}");
+        assert_eq!(rendered(&old), rendered(&new), "{former}");
         let [warning] = &warnings(&old)[..] else {
             panic!("{former}: {:?}", old.warnings);
         };
@@ -176,7 +176,7 @@ fn the_former_booleans_of_docs_are_words_now() {
         ("docs = false\npublic_docs = true", "off"),
     ] {
         let config = load_with(&format!("[api]\n{file}\n"), &[]).unwrap();
-        assert!(shown(&config).contains(&format!("docs = \"{word}\"\n")), "{file}");
+        assert!(rendered(&config).contains(&format!("docs = \"{word}\"\n")), "{file}");
         assert_eq!(config.warnings.len(), file.lines().count(), "{file}");
         for warning in warnings(&config) {
             assert!(

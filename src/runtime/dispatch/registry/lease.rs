@@ -50,10 +50,10 @@ impl Handler<LeaseFromQueues> for QueueRegistry {
                 Some(due_types) => Some(due_types.since(since).await?),
                 None => None,
             };
-            let wanted: HashSet<&JobType> = lease.job_types.iter().collect();
+            let requested: HashSet<&JobType> = lease.job_types.iter().collect();
             for (name, queue) in targets {
                 let job_types = match &due {
-                    Some(due) => wanted_in(due, &name, &wanted),
+                    Some(due) => wanted_in(due, &name, &requested),
                     None => Arc::clone(&lease.job_types),
                 };
                 if job_types.is_empty() {
@@ -92,7 +92,10 @@ impl Handler<LeaseFromQueues> for QueueRegistry {
 }
 
 /// The wanted types with pending jobs in a queue, if any job of the queue is due.
-fn wanted_in(due: &TypesByQueue, queue: &QueueName, wanted: &HashSet<&JobType>) -> Arc<[JobType]> {
+fn wanted_in(due: &TypesByQueue, queue: &QueueName, requested: &HashSet<&JobType>) -> Arc<[JobType]> {
     let pending = due.get(queue).into_iter().flatten();
-    pending.filter(|job_type| wanted.contains(job_type)).cloned().collect()
+    pending
+        .filter(|job_type| requested.contains(job_type))
+        .cloned()
+        .collect()
 }

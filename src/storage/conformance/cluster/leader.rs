@@ -16,7 +16,7 @@ use crate::storage::query::StoredNode;
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         a_node_is_shown_as_it_is,
-        a_heartbeat_is_shown,
+        a_heartbeat_is_listed,
         a_node_drains_until_it_is_resumed,
         the_first_candidate_becomes_the_leader,
         a_leader_that_is_silent_is_replaced,
@@ -59,14 +59,14 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
     storage.insert_running(job(1), id).await;
     storage.insert_running(job(2), id).await;
     storage.insert(&[job(3)]).await;
-    let [shown] = nodes(&storage).await.try_into().expect("one node");
+    let [stored] = nodes(&storage).await.try_into().expect("one node");
     let expected = StoredNode {
         is_draining: false,
         id,
         name: "Köln-1 🦀".to_owned(),
         started_at: at(5),
-        heartbeat_at: shown.heartbeat_at,
-        lease_until: shown.heartbeat_at + LONG.to_delta(),
+        heartbeat_at: stored.heartbeat_at,
+        lease_until: stored.heartbeat_at + LONG.to_delta(),
         is_live: true,
         is_leader: false,
         running_jobs: 2,
@@ -74,12 +74,12 @@ async fn a_node_is_shown_as_it_is(storage: Subject) {
         remote_types: Some(vec![email_job()]),
     };
     // The clock may be read twice between the two times.
-    let drift = (shown.lease_until - expected.lease_until).abs();
+    let drift = (stored.lease_until - expected.lease_until).abs();
     assert!(drift < chrono::TimeDelta::seconds(5), "{drift}");
     assert_eq!(
         StoredNode {
             lease_until: expected.lease_until,
-            ..shown
+            ..stored
         },
         expected
     );
@@ -114,7 +114,7 @@ async fn a_node_drains_until_it_is_resumed(storage: Subject) {
     );
 }
 
-async fn a_heartbeat_is_shown(storage: Subject) {
+async fn a_heartbeat_is_listed(storage: Subject) {
     let id = node(1);
     storage.heartbeat(id, TimeSpan::from_millis(1)).await;
     let first = nodes(&storage).await.remove(0);

@@ -314,14 +314,14 @@ async fn jobs_of_some_types_are_found_in_their_order_among_many_others(storage: 
     };
     let others: Vec<Job> = jobs(1_500).into_iter().map(|job| of_type("Other", job)).collect();
     storage.insert(&others).await;
-    let wanted = [
+    let requested = [
         with_priority(Priority::High, of_type("B", due_at(9_000, job(2_000)))),
         of_type("A", due_at(3_000, job(2_001))),
         of_type("B", due_at(3_001, job(2_002))),
         of_type("A", due_at(3_002, job(2_003))),
         with_priority(Priority::Low, of_type("A", due_at(1, job(2_004)))),
     ];
-    storage.insert(&wanted).await;
+    storage.insert(&requested).await;
     storage
         .insert(&[
             of_type("A", due_at(20_000, job(2_005))),
@@ -333,10 +333,10 @@ async fn jobs_of_some_types_are_found_in_their_order_among_many_others(storage: 
         ..claim(limit, node, at(10_000))
     };
     let first = claimed(&storage, of_types(3, &["A", "B", "C"])).await;
-    assert_eq!(ids(&first), ids(&wanted[..3]));
+    assert_eq!(ids(&first), ids(&requested[..3]));
     storage.holds(&first).await;
     let second = claimed(&storage, of_types(10, &["C", "A", "B"])).await;
-    assert_eq!(ids(&second), ids(&wanted[3..]));
+    assert_eq!(ids(&second), ids(&requested[3..]));
     assert_eq!(claimed(&storage, of_types(10, &["A"])).await, []);
     assert_eq!(claimed(&storage, of_types(10, &["B", "C"])).await, []);
     let last = claimed(&storage, of_types(2, &["Other", "A"])).await;

@@ -138,7 +138,7 @@ async fn a_job_in_a_list_is_the_job(storage: Subject) {
 }
 
 async fn every_condition_of_a_filter_must_hold(storage: Subject) {
-    let wanted = with_priority(Priority::High, in_queue("mail", job(50)));
+    let requested = with_priority(Priority::High, in_queue("mail", job(50)));
     let others = [
         with_priority(Priority::Low, in_queue("mail", job(51))),
         with_priority(Priority::High, in_queue("Mail", job(52))),
@@ -153,7 +153,7 @@ async fn every_condition_of_a_filter_must_hold(storage: Subject) {
             ..with_priority(Priority::High, in_queue("mail", job(55)))
         },
     ];
-    storage.insert(std::slice::from_ref(&wanted)).await;
+    storage.insert(std::slice::from_ref(&requested)).await;
     storage.insert(&others).await;
     let filter = JobFilter {
         statuses: vec![JobStatus::Pending],
@@ -165,10 +165,10 @@ async fn every_condition_of_a_filter_must_hold(storage: Subject) {
         created_from: Some(at(0)),
         created_to: Some(at(100)),
     };
-    assert_eq!(ids(&storage, &filter, page(10, 0, None)).await, [wanted.id]);
+    assert_eq!(ids(&storage, &filter, page(10, 0, None)).await, [requested.id]);
     assert_eq!(storage.count(&filter).await, 1);
     let node = storage.live_node(1).await;
-    storage.start(&wanted, node).await;
+    storage.start(&requested, node).await;
     assert_eq!(ids(&storage, &filter, page(10, 0, None)).await, []);
     assert_eq!(storage.count(&filter).await, 0);
 }

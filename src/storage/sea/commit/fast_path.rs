@@ -327,12 +327,12 @@ impl FastPath {
              DO UPDATE SET count = job_counters.count + excluded.count)",
             counted.join(" UNION ALL ")
         ));
-        let answer = if refused.is_empty() {
+        let result = if refused.is_empty() {
             "SELECT NULL::uuid AS id WHERE false".to_owned()
         } else {
             refused.join(" UNION ALL ")
         };
-        let sql = format!("WITH {} {answer}", steps.join(", "));
+        let sql = format!("WITH {} {result}", steps.join(", "));
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
         let refused = crate::storage::sea::jobs::attempts::ids(&connection.query_all_raw(statement).await?)?;
         Ok((!refused.contains(&Uuid::nil())).then_some(refused))

@@ -53,8 +53,8 @@ impl FileWatch {
     pub(crate) fn check_state(&self) -> Result<(), RepositoryError> {
         self.check()?;
         if fs::metadata(&self.database).is_ok_and(|metadata| metadata.len() == 0) {
-            let shown = self.database.display();
-            return Err(fault(StorageFault::Corrupt, format!("'{shown}' is empty")));
+            let displayed = self.database.display();
+            return Err(fault(StorageFault::Corrupt, format!("'{displayed}' is empty")));
         }
         for Watched { path, .. } in &self.files {
             // Root may write a read-only file: the mark applies to its own server as well.
@@ -85,14 +85,14 @@ impl Watched {
     }
 
     fn check(&self) -> Result<(), RepositoryError> {
-        let shown = self.path.display();
+        let displayed = self.path.display();
         match fs::metadata(&self.path) {
             Ok(metadata) if self.is_same(&metadata) => Ok(()),
             Ok(_) => Err(fault(
                 StorageFault::FileReplaced,
-                format!("'{shown}' is not the file that this server has open"),
+                format!("'{displayed}' is not the file that this server has open"),
             )),
-            Err(error) => Err(fault(StorageFault::FileMissing, format!("'{shown}': {error}"))),
+            Err(error) => Err(fault(StorageFault::FileMissing, format!("'{displayed}': {error}"))),
         }
     }
 }

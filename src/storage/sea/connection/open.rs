@@ -50,9 +50,9 @@ impl SeaRepository {
                 url: without_password(&url),
             });
         }
-        let shown = without_password(&url);
+        let redacted = without_password(&url);
         let refused = |reason| ConnectError::Refused {
-            url: shown.clone(),
+            url: redacted.clone(),
             reason,
         };
         try_postgres(&url).await.map_err(refused)?;

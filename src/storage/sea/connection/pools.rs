@@ -139,11 +139,11 @@ impl Pools {
         // A read without a turn does not reach the database. A connection that is still busy after the read was dropped
         // keeps the turn.
         let call = holding_if(self.turn().await?, call);
-        let answer = match &self.source {
+        let result = match &self.source {
             Some(source) => self.read_in_time(source, source.read_timeout + READ_GRACE, call).await,
             None => self.read_known_file(call).await,
         };
-        self.recorded(answer, self.times.cheap).await
+        self.recorded(result, self.times.cheap).await
     }
 
     /// Waits for a turn of this task's caller, from the start if the pools are replaced meanwhile.
@@ -167,7 +167,7 @@ impl Pools {
         &self,
         call: impl Future<Output = Result<T, RepositoryError>>,
     ) -> Result<T, RepositoryError> {
-        let answer = match &self.source {
+        let result = match &self.source {
             Some(source) => self.read_in_time(source, source.write_timeout + READ_GRACE, call).await,
             None => self.read_known_file(call).await,
         };
@@ -175,7 +175,7 @@ impl Pools {
             .source
             .as_ref()
             .map_or(self.times.cheap, |source| source.write_timeout);
-        self.recorded(answer, time).await
+        self.recorded(result, time).await
     }
 
     /// Waits for an expensive read, whose timeout is the caller's. Its cancellation or a full pool is unrelated to
@@ -186,13 +186,13 @@ impl Pools {
     ) -> Result<T, RepositoryError> {
         let mut given_up = self.given_up.subscribe();
         given_up.mark_unchanged();
-        let answer = tokio::select! {
-            answer = self.read_known_file(call) => answer,
+        let result = tokio::select! {
+            result = self.read_known_file(call) => result,
             _ = given_up.changed() => Err(RepositoryError::Unavailable {
                 reason: "PostgreSQL is not responding".to_owned(),
             }),
         };
-        self.recorded(answer, self.times.expensive).await
+        self.recorded(result, self.times.expensive).await
     }
 
     /// Reads, unless SQLite's file has gone: a new connection would open another one, and write the log into it when it
@@ -208,9 +208,9 @@ impl Pools {
     }
 
     /// Records a failure; a cancelled statement has used this time.
-    async fn recorded<T>(&self, answer: Result<T, RepositoryError>, time: Duration) -> Result<T, RepositoryError> {
-        let failure = match answer {
-            Ok(answer) => return Ok(answer),
+    async fn recorded<T>(&self, result: Result<T, RepositoryError>, time: Duration) -> Result<T, RepositoryError> {
+        let failure = match result {
+            Ok(result) => return Ok(result),
             Err(RepositoryError::TimedOut { .. }) => RepositoryError::TimedOut { time },
             Err(RepositoryError::Busy) if !self.answers().await => RepositoryError::Unavailable {
                 reason: "no connection to the database can be made".to_owned(),
@@ -241,15 +241,15 @@ impl Pools {
     ) -> Result<T, RepositoryError> {
         let mut given_up = self.given_up.subscribe();
         let generation = *given_up.borrow_and_update();
-        let answer = tokio::select! {
-            answer = self.in_time(source, time, call) => answer,
+        let result = tokio::select! {
+            result = self.in_time(source, time, call) => result,
             _ = given_up.changed() => Err(RepositoryError::Unavailable {
                 reason: "PostgreSQL is not responding".to_owned(),
             }),
         };
         let quiet = {
             let mut last_read = self.last_read.lock().unwrap_or_else(PoisonError::into_inner);
-            if answer.is_ok() {
+            if result.is_ok() {
                 *last_read = Instant::now();
             }
             last_read.elapsed()
@@ -259,7 +259,7 @@ impl Pools {
         if quiet > time {
             self.renew(source, generation).await;
         }
-        answer
+        result
     }
 
     async fn in_time<T, E: From<RepositoryError>>(
@@ -269,8 +269,8 @@ impl Pools {
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let generation = *self.given_up.borrow();
-        if let Ok(answer) = tokio::time::timeout(time, call).await {
-            return answer;
+        if let Ok(result) = tokio::time::timeout(time, call).await {
+            return result;
         }
         self.renew(source, generation).await;
         Err(E::from(RepositoryError::Unavailable {

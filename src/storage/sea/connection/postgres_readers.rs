@@ -79,18 +79,18 @@ impl Reader {
         mut self,
         statement: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, DbErr> {
-        let answer = match &mut self.connection {
+        let result = match &mut self.connection {
             Some(ReadConnection::Direct(connection)) => statement(connection).await,
             Some(ReadConnection::Pooled(transaction)) => statement(transaction).await,
             None => Err(sqlx::Error::PoolClosed),
         };
         match self.connection.take() {
-            Some(ReadConnection::Pooled(transaction)) if answer.is_ok() => {
+            Some(ReadConnection::Pooled(transaction)) if result.is_ok() => {
                 transaction.commit().await.map_err(query_failed)?;
             }
             Some(ReadConnection::Direct(_) | ReadConnection::Pooled(_)) | None => {}
         }
-        answer.map_err(query_failed)
+        result.map_err(query_failed)
     }
 }
 

@@ -91,13 +91,13 @@ impl SqliteReaders {
         let now = Instant::now();
         let until = micros((now - reader.opened).saturating_add(self.time));
         reader.until.store(until, Ordering::Relaxed);
-        let answer = match &mut reader.connection {
+        let result = match &mut reader.connection {
             Some(connection) => statement(connection).await,
             None => Err(sqlx::Error::PoolClosed),
         };
         reader.used = now;
         self.keep(reader);
-        answer
+        result
     }
 
     /// Keeps a connection for the next read, or closes one that is no longer needed.

@@ -104,12 +104,12 @@ fn conditions(filter: &JobFilter) -> Vec<Condition> {
         created_to: _,
     } = filter;
     // Each value once, or a job would come twice. All statuses are no condition.
-    let mut wanted: Vec<JobStatus> = JobStatus::ALL
+    let mut requested: Vec<JobStatus> = JobStatus::ALL
         .into_iter()
         .filter(|status| statuses.contains(status))
         .collect();
-    if wanted.len() == JobStatus::ALL.len() {
-        wanted.clear();
+    if requested.len() == JobStatus::ALL.len() {
+        requested.clear();
     }
     let names: BTreeSet<&str> = job_types.iter().map(AsRef::as_ref).collect();
     let bound = |value: Value| Given::Bound(value);
@@ -120,7 +120,7 @@ fn conditions(filter: &JobFilter) -> Vec<Condition> {
         ),
         (
             Column::Status,
-            wanted.iter().map(|status| Given::Number(status.code())).collect(),
+            requested.iter().map(|status| Given::Number(status.code())).collect(),
         ),
         (
             Column::Queue,
@@ -295,16 +295,16 @@ impl SeaRepository {
         connection: &impl ConnectionTrait,
     ) -> Result<u64, RepositoryError> {
         let mut text = self.text();
-        let mut wanted = String::new();
+        let mut requested = String::new();
         for condition in conditions(filter) {
-            wanted.push_str(" AND ");
-            wanted.push_str(&text.is_one_of(&condition));
+            requested.push_str(" AND ");
+            requested.push_str(&text.is_one_of(&condition));
             if condition.column == Column::Recurring {
-                wanted.push_str(condition.column.partial());
+                requested.push_str(condition.column.partial());
             }
         }
-        wanted.push_str(&text.rest(filter, None));
-        let sql = format!("SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE true{wanted}");
+        requested.push_str(&text.rest(filter, None));
+        let sql = format!("SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE true{requested}");
         let row = connection.query_one_raw(text.statement(sql)).await.map_err(failed)?;
         let count: i64 = match row {
             Some(row) => row.try_get_by_index(0).map_err(failed)?,

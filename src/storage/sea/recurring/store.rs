@@ -161,18 +161,18 @@ impl SeaRepository {
         after: Option<RecurringId>,
         limit: u32,
     ) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
-        let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
+        let requested = usize::try_from(limit).unwrap_or(usize::MAX);
         let sql = "SELECT * FROM recurring_jobs WHERE id > $1 AND is_enabled ORDER BY id LIMIT $2";
         let mut after = after.map_or(Uuid::nil(), RecurringId::as_uuid);
         let mut found = Vec::new();
         loop {
-            let missing = i64::try_from(wanted - found.len()).unwrap_or(i64::MAX);
+            let missing = i64::try_from(requested - found.len()).unwrap_or(i64::MAX);
             let statement = Statement::from_sql_and_values(self.backend(), sql, [after.into(), missing.into()]);
             let rows = self.readers().query_all_raw(statement).await;
             let rows = rows.map_err(|error| unavailable(&error))?;
             found.extend(self.unreadable.leave_out(rows.iter().map(read_row))?);
             let is_last = i64::try_from(rows.len()).is_ok_and(|count| count < missing);
-            let Some(last) = rows.last().filter(|_| !is_last && found.len() < wanted) else {
+            let Some(last) = rows.last().filter(|_| !is_last && found.len() < requested) else {
                 return Ok(found);
             };
             after = last.try_get("", "id").map_err(|error| unavailable(&error))?;
@@ -198,8 +198,8 @@ impl SeaRepository {
                    AND jobs.status IN (0, 1)) LIMIT $2";
         let (mut unreadable, mut bytes_max) = (0_u32, DUE_RECURRING_BYTES_MAX);
         loop {
-            let wanted = limit.saturating_add(unreadable);
-            let values: [Value; 2] = [micros(now).into(), i64::from(wanted).into()];
+            let requested = limit.saturating_add(unreadable);
+            let values: [Value; 2] = [micros(now).into(), i64::from(requested).into()];
             let statement = Statement::from_sql_and_values(self.backend(), sql, values);
             let found = self.writer().query_all_raw(statement).await;
             let found = found.map_err(|error| unavailable(&error))?;
@@ -218,7 +218,7 @@ impl SeaRepository {
             let (read, is_limited) = (ids.len(), ids.len() < found.len());
             let rows = self.recurring_with_ids(ids).await?;
             let mut due = self.unreadable.leave_out(rows.iter().map(read_row))?;
-            let is_all = !is_limited && found.len() < usize::try_from(wanted).unwrap_or(usize::MAX);
+            let is_all = !is_limited && found.len() < usize::try_from(requested).unwrap_or(usize::MAX);
             let count = u32::try_from(read.saturating_sub(due.len())).unwrap_or(u32::MAX);
             if is_all || count <= unreadable {
                 due.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

@@ -210,7 +210,7 @@ pub(super) fn token_in(payload: &Map<String, Value>) -> Option<&str> {
     std::iter::once(payload)
         .chain(headers)
         .flatten()
-        .filter(|(name, _)| TOKEN_NAMES.iter().any(|wanted| name.eq_ignore_ascii_case(wanted)))
+        .filter(|(name, _)| TOKEN_NAMES.iter().any(|requested| name.eq_ignore_ascii_case(requested)))
         .find_map(|(_, value)| value.as_str())
         .map(bare)
 }
