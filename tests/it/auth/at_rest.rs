@@ -194,11 +194,11 @@ async fn a_guessable_secret_is_rejected_wherever_one_is_set() {
         "/webhooks/endpoints/{}/rotate-secret",
         made.json()["id"].as_str().expect("an id")
     );
-    for answer in [
+    for response in [
         client.post("/webhooks/endpoints", endpoint(SHORT)).await,
         client.post(&rotate, json!({ "secret": SHORT })).await,
     ] {
-        let error = &answer.problem(400)["errors"][0];
+        let error = &response.problem(400)["errors"][0];
         assert_eq!(error["pointer"], "#/secret");
         assert_eq!(error["detail"], "the secret has 13 bytes; allowed are 14 to 256");
     }

@@ -46,9 +46,9 @@ fn callers(server: &Server) -> Callers {
 }
 
 async fn records(operator: &Client, query: &str) -> Vec<Value> {
-    let answer = operator.get(&format!("/audit{query}")).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.json()["records"].as_array().expect("records").clone()
+    let response = operator.get(&format!("/audit{query}")).await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    response.json()["records"].as_array().expect("records").clone()
 }
 
 /// A record without its variable parts.
@@ -76,8 +76,8 @@ async fn every_change_of_a_recurring_job(operator: &Client) {
     assert_eq!(operator.send(patch).await.status, StatusCode::OK);
     // It is already disabled the second time.
     for action in ["/disable", "/disable", "/enable", "/trigger"] {
-        let answer = operator.post_empty(&of(action)).await;
-        assert!(answer.status.is_success(), "{action}: {}", answer.text);
+        let response = operator.post_empty(&of(action)).await;
+        assert!(response.status.is_success(), "{action}: {}", response.text);
     }
     operator.post_empty(&format!("/jobs/{id}/execute")).await;
     let deleted = operator.send(operator.request(Method::DELETE, &of(""))).await;
@@ -299,8 +299,8 @@ async fn clearing_a_long_queue_is_one_record() {
         .map(|_| json!({"type": "Unknown", "queue": "long"}))
         .collect();
     for _ in 0..2 {
-        let answer = operator.post("/jobs/batch", json!(batch)).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+        let response = operator.post("/jobs/batch", json!(batch)).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
     }
     operator.post_empty("/queues/long/clear").await;
     let lines: Vec<String> = records(&operator, "").await.iter().map(summary).collect();

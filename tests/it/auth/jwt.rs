@@ -43,18 +43,18 @@ fn with(name: &str, value: Value) -> Value {
 }
 
 async fn is_let_in(client: &Client, token: &str) -> bool {
-    let answer = client.with_token(token).get("/jobs").await;
-    match answer.status {
+    let response = client.with_token(token).get("/jobs").await;
+    match response.status {
         StatusCode::OK => true,
         StatusCode::UNAUTHORIZED => {
-            let challenge = answer.header("www-authenticate").expect("a challenge");
+            let challenge = response.header("www-authenticate").expect("a challenge");
             assert!(
                 challenge.starts_with("Bearer realm=\"tickerq\", error=\"invalid_token\", error_description=\""),
                 "{challenge}"
             );
             false
         }
-        status => panic!("{status}: {}", answer.text),
+        status => panic!("{status}: {}", response.text),
     }
 }
 
@@ -121,17 +121,17 @@ async fn every_claim_is_checked_and_the_response_names_the_invalid_one() {
         ),
         (with("sub", Value::Null), "the token has no sub, client_id or azp claim"),
     ] {
-        let answer = client
+        let response = client
             .with_token(&token(&claims, Signer::Hs256(SECRET)))
             .get("/jobs")
             .await;
-        let problem = answer.problem(401);
+        let problem = response.problem(401);
         assert_eq!(problem["detail"], expected, "{claims}");
         assert!(
-            answer
+            response
                 .header("www-authenticate")
                 .is_some_and(|challenge| challenge.contains(expected)),
-            "{answer:?}"
+            "{response:?}"
         );
     }
     let (_site, server) = Server::with_config(&by_secret());
@@ -182,24 +182,24 @@ async fn scopes_are_a_text_or_a_list_under_either_name() {
         claims.as_object_mut().expect("claims").remove("scope");
         claims[name] = value;
         let caller = client.with_token(&token(&claims, Signer::Hs256(SECRET)));
-        let answer = caller.post("/jobs", json!({"type": "A"})).await;
+        let response = caller.post("/jobs", json!({"type": "A"})).await;
         let expected = if may {
             StatusCode::CREATED
         } else {
             StatusCode::FORBIDDEN
         };
-        assert_eq!(answer.status, expected, "{claims}: {}", answer.text);
+        assert_eq!(response.status, expected, "{claims}: {}", response.text);
     }
     let elsewhere = format!("{}scope_claim = \"/realm_access/roles\"\n", by_secret());
     let (_site, server) = Server::with_config(&elsewhere);
     let caller = with("realm_access", json!({"roles": ["tickerq:read"]}));
     assert!(is_let_in(&server.client(), &token(&caller, Signer::Hs256(SECRET))).await);
-    let answer = server
+    let response = server
         .client()
         .with_token(&token(&claims(), Signer::Hs256(SECRET)))
         .get("/jobs")
         .await;
-    answer.problem(403);
+    response.problem(403);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use reqwest::{Method, StatusCode};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::server::Server;
 
@@ -17,12 +17,12 @@ key = "tq_late-key-for-tests"
 scopes = ["tickerq:read", "tickerq:admin"]
 "#;
 
-fn seconds(answer: &Answer) -> u64 {
-    let text = answer.header("retry-after").expect("a Retry-After");
+fn seconds(response: &ApiResponse) -> u64 {
+    let text = response.header("retry-after").expect("a Retry-After");
     text.parse().expect("whole seconds")
 }
 
-async fn from(client: &Client, key: &str, forwarded: &str) -> Answer {
+async fn from(client: &Client, key: &str, forwarded: &str) -> ApiResponse {
     let request = client
         .request(Method::GET, "/queues")
         .bearer_auth(key)
@@ -116,10 +116,10 @@ async fn a_key_makes_as_many_requests_as_it_may() {
     let client = server.client();
     let slow = client.with_token("tq_slow-key-for-tests");
     for left in [2, 1, 0] {
-        let answer = slow.get("/jobs").await;
-        assert_eq!(answer.status, StatusCode::OK);
-        assert_eq!(answer.header("ratelimit-policy"), Some("\"default\";q=3;w=3600"));
-        let limit = answer.header("ratelimit").expect("a RateLimit");
+        let response = slow.get("/jobs").await;
+        assert_eq!(response.status, StatusCode::OK);
+        assert_eq!(response.header("ratelimit-policy"), Some("\"default\";q=3;w=3600"));
+        let limit = response.header("ratelimit").expect("a RateLimit");
         assert!(limit.starts_with(&format!("\"default\";r={left};t=")), "{limit}");
     }
     let refused = slow.get("/jobs").await;

@@ -14,7 +14,7 @@ use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::server::Server;
 
@@ -143,7 +143,7 @@ fn routes() -> Vec<(Method, String, Option<Value>, &'static str)> {
     routes
 }
 
-async fn ask(client: &Client, method: &Method, path: &str, body: Option<&Value>) -> Answer {
+async fn ask(client: &Client, method: &Method, path: &str, body: Option<&Value>) -> ApiResponse {
     let mut request = client.at_root(method.clone(), path);
     if let Some(body) = body {
         request = request.json(body);
@@ -152,12 +152,12 @@ async fn ask(client: &Client, method: &Method, path: &str, body: Option<&Value>)
 }
 
 /// Checks a rejection as defined by RFC 6750; HEAD has no body.
-fn check_refusal(answer: &Answer, method: &Method, status: u16, challenge: &str, place: &str) {
-    assert_eq!(answer.status.as_u16(), status, "{place}: {}", answer.text);
-    assert_eq!(answer.header("www-authenticate"), Some(challenge), "{place}");
-    assert_eq!(answer.header("cache-control"), Some("no-store"), "{place}");
+fn check_refusal(response: &ApiResponse, method: &Method, status: u16, challenge: &str, place: &str) {
+    assert_eq!(response.status.as_u16(), status, "{place}: {}", response.text);
+    assert_eq!(response.header("www-authenticate"), Some(challenge), "{place}");
+    assert_eq!(response.header("cache-control"), Some("no-store"), "{place}");
     if *method != Method::HEAD {
-        answer.problem(status);
+        response.problem(status);
     }
 }
 
@@ -166,9 +166,9 @@ async fn without_a_key_only_liveness_is_available() {
     let (_site, server) = Server::with_config(KEYS);
     let client = server.client();
     for (method, path, body, _) in routes() {
-        let answer = ask(&client, &method, &path, body.as_ref()).await;
+        let response = ask(&client, &method, &path, body.as_ref()).await;
         check_refusal(
-            &answer,
+            &response,
             &method,
             401,
             "Bearer realm=\"tickerq\"",
@@ -176,13 +176,13 @@ async fn without_a_key_only_liveness_is_available() {
         );
     }
     for path in ["/healthz", "/readyz"] {
-        let answer = client.send(client.at_root(Method::GET, path)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        let response = client.send(client.at_root(Method::GET, path)).await;
+        assert_eq!(response.status, StatusCode::OK, "{path}");
         // Messages of a read-only subscriber are ignored.
-        let answer = client
+        let response = client
             .send(client.at_root(Method::GET, path).bearer_auth("nonsense"))
             .await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert_eq!(response.status, StatusCode::OK, "{path}");
     }
     let problem = client.get("/jobs").await.problem(401);
     assert_eq!(problem["type"], "urn:tickerq:problem:unauthenticated");
@@ -203,24 +203,28 @@ async fn every_route_needs_its_scope_and_no_other() {
     ];
     for (method, path, body, needed) in routes() {
         for (key, scope, name) in keys {
-            let answer = ask(&client.with_token(key), &method, &path, body.as_ref()).await;
+            let response = ask(&client.with_token(key), &method, &path, body.as_ref()).await;
             let place = format!("{method} {path} with {scope}");
             if scope == needed {
-                assert!(!matches!(answer.status.as_u16(), 401 | 403), "{place}: {}", answer.text);
+                assert!(
+                    !matches!(response.status.as_u16(), 401 | 403),
+                    "{place}: {}",
+                    response.text
+                );
                 continue;
             }
             let challenge = format!("Bearer realm=\"tickerq\", error=\"insufficient_scope\", scope=\"{needed}\"");
             // An administrator is rejected by the use case, other callers before their body is read.
-            check_refusal(&answer, &method, 403, &challenge, &place);
+            check_refusal(&response, &method, 403, &challenge, &place);
             if method != Method::HEAD {
-                let problem = answer.json();
+                let problem = response.json();
                 assert_eq!(problem["type"], "urn:tickerq:problem:forbidden", "{place}");
                 let detail = format!("this needs the scope '{needed}', which the caller '{name}' does not have");
                 assert_eq!(problem["detail"], detail, "{place}");
             }
         }
-        let answer = ask(&client.with_token(ALL), &method, &path, body.as_ref()).await;
-        assert!(!matches!(answer.status.as_u16(), 401 | 403), "{method} {path}");
+        let response = ask(&client.with_token(ALL), &method, &path, body.as_ref()).await;
+        assert!(!matches!(response.status.as_u16(), 401 | 403), "{method} {path}");
     }
 }
 
@@ -230,19 +234,19 @@ async fn a_write_only_caller_gets_reduced_responses() {
     let writer = server.client().with_token(WRITER);
     let job = writer.create(json!({"type": "Unknown"})).await;
     let id = job["id"].as_str().expect("an id");
-    let answer = writer
+    let response = writer
         .send(
             writer
                 .request(Method::POST, &format!("/jobs/{id}/cancel"))
                 .header("if-match", "\"1\", \"7\""),
         )
         .await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    assert_eq!(answer.json()["status"], "cancelled");
-    let answer = writer.post_empty("/queues/default/pause").await;
-    assert_eq!(answer.json()["status"], "paused", "{}", answer.text);
-    let answer = writer.post_empty("/queues/default/clear").await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    assert_eq!(response.json()["status"], "cancelled");
+    let response = writer.post_empty("/queues/default/pause").await;
+    assert_eq!(response.json()["status"], "paused", "{}", response.text);
+    let response = writer.post_empty("/queues/default/clear").await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
     writer.get(&format!("/jobs/{id}")).await.problem(403);
 }
 
@@ -272,8 +276,8 @@ async fn kinds_of_credentials_are_distinguished_as_in_rfc_6750() {
         ),
     ] {
         let request = client.request(Method::GET, "/jobs").header(AUTHORIZATION, value);
-        let answer = client.send(request).await;
-        check_refusal(&answer, &Method::GET, status, challenge, value);
+        let response = client.send(request).await;
+        check_refusal(&response, &Method::GET, status, challenge, value);
     }
     let twice = client
         .request(Method::GET, "/jobs")

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::graphql::subscriptions::Socket as GraphQlSocket;
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::hub::Hub;
 use crate::harness::server::{Server, Site};
 use crate::harness::socket::Socket;
@@ -16,7 +16,7 @@ fn limited(rate: &str) -> (Site, Server) {
     Server::with_config(&format!("{key}rate_limit = \"{rate}\"\n"))
 }
 
-async fn graphql(client: &Client, request: &Value) -> Answer {
+async fn graphql(client: &Client, request: &Value) -> ApiResponse {
     client
         .send(client.at_root(Method::POST, "/graphql").json(request))
         .await
@@ -141,10 +141,10 @@ async fn fields_that_cost_more_together_than_the_limit_are_rejected_permanently(
     let client = server.client().with_token(KEY);
     let search = |name: &str| format!("{name}: jobs(filter: {{ search: \"x\" }}) {{ nodes {{ id }} }} ");
     let query = json!({"query": format!("{{ {} {} }}", search("a"), search("b"))});
-    let answer = graphql(&client, &query).await.json();
-    let error = &answer["errors"][0];
-    assert_eq!(error["extensions"]["code"], "too-large", "{answer}");
-    assert!(error["extensions"].get("retryAfter").is_none(), "{answer}");
+    let response = graphql(&client, &query).await.json();
+    let error = &response["errors"][0];
+    assert_eq!(error["extensions"]["code"], "too-large", "{response}");
+    assert!(error["extensions"].get("retryAfter").is_none(), "{response}");
     // One of them alone is accepted, also over REST.
     let (_site, server) = limited("5/h");
     let client = server.client().with_token(KEY);

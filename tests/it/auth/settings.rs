@@ -39,15 +39,15 @@ async fn scopes_are_called_as_they_are_configured() {
     let (_site, server) = Server::with_config(config);
     let seer = server.client().with_token("tq_seer-key-for-tests");
     assert_eq!(seer.get("/jobs").await.status, StatusCode::OK);
-    let answer = seer.post("/jobs", json!({"type": "A"})).await;
-    answer.problem(403);
+    let response = seer.post("/jobs", json!({"type": "A"})).await;
+    response.problem(403);
     assert_eq!(
-        answer.header("www-authenticate"),
+        response.header("www-authenticate"),
         Some("Bearer realm=\"tickerq\", error=\"insufficient_scope\", scope=\"jobs.do\"")
     );
-    let answer = seer.get("/audit").await;
+    let response = seer.get("/audit").await;
     assert!(
-        answer
+        response
             .header("www-authenticate")
             .is_some_and(|challenge| challenge.contains("jobs.run"))
     );
@@ -122,8 +122,8 @@ async fn the_description_can_be_made_public() {
         "/api/tickerq/openapi.json",
         "/api/tickerq/v1/openapi.json",
     ] {
-        let answer = client.send(client.at_root(Method::GET, path)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        let response = client.send(client.at_root(Method::GET, path)).await;
+        assert_eq!(response.status, StatusCode::OK, "{path}");
     }
     client.get("/jobs").await.problem(401);
 }

@@ -4,7 +4,7 @@ use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::server::{Server, Site, Storage};
 use crate::harness::tokens::{P256_PUBLIC, RSA_PUBLIC, Signer, base64url, now, p256_jwk, rsa_jwk, token, token_with};
 
@@ -180,7 +180,7 @@ fn bad_tokens() -> Vec<(&'static str, String)> {
 }
 
 /// Sends a request from its own address: ten invalid tokens throttle an address.
-async fn ask(client: &Client, token: &str, index: usize) -> Answer {
+async fn ask(client: &Client, token: &str, index: usize) -> ApiResponse {
     let address = format!("2001:db8:{index:x}::1");
     let request = client
         .with_token(token)
@@ -189,15 +189,19 @@ async fn ask(client: &Client, token: &str, index: usize) -> Answer {
     client.send(request).await
 }
 
-fn check_refused(answer: &Answer, what: &str, bad: &str) {
-    let status = answer.status;
+fn check_refused(response: &ApiResponse, what: &str, bad: &str) {
+    let status = response.status;
     assert!(
         matches!(status, StatusCode::UNAUTHORIZED | StatusCode::BAD_REQUEST),
         "{what}: {status} {} {bad}",
-        answer.text
+        response.text
     );
     // A rejection contains only the reason.
-    assert!(bad.len() < 12 || !answer.text.contains(bad), "{what}: {}", answer.text);
+    assert!(
+        bad.len() < 12 || !response.text.contains(bad),
+        "{what}: {}",
+        response.text
+    );
 }
 
 #[tokio::test]
@@ -247,12 +251,12 @@ async fn several_or_too_long_credentials_are_rejected_as_malformed() {
         vec![format!("Bearer {}", "a".repeat(8_193))],
     ] {
         let shown = format!("{:.60}", values.join(" | "));
-        let answer = ask(values).await;
+        let response = ask(values).await;
         assert!(
-            matches!(answer.status.as_u16(), 400 | 401),
+            matches!(response.status.as_u16(), 400 | 401),
             "{shown}: {} {}",
-            answer.status,
-            answer.text
+            response.status,
+            response.text
         );
     }
     // A header of this size is rejected by the HTTP parser.

@@ -31,9 +31,9 @@ async fn own_node(client: &Client) -> Value {
 
 async fn switch(client: &Client, id: &Value, action: &str) -> Value {
     let path = format!("/nodes/{}/{action}", id.as_str().expect("an id"));
-    let answer = client.post_empty(&path).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.json()
+    let response = client.post_empty(&path).await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    response.json()
 }
 
 #[tokio::test]
@@ -61,14 +61,14 @@ async fn a_node_that_drains_starts_nothing_until_it_is_resumed() {
     assert_eq!(own_node(&client).await["status"], "draining");
     let query = json!({ "query": "{ nodes { isDraining } }" });
     let graphql = client.at_root(reqwest::Method::POST, "/graphql").json(&query);
-    let answer = client.send(graphql).await.json();
-    assert_eq!(answer["data"]["nodes"][0]["isDraining"], true, "{answer}");
+    let response = client.send(graphql).await.json();
+    assert_eq!(response["data"]["nodes"][0]["isDraining"], true, "{response}");
     let query = format!("mutation {{ resumeNode(id: {id}) {{ isDraining }} }}");
     let graphql = client
         .at_root(reqwest::Method::POST, "/graphql")
         .json(&json!({ "query": query }));
-    let answer = client.send(graphql).await.json();
-    assert_eq!(answer["data"]["resumeNode"]["isDraining"], false, "{answer}");
+    let response = client.send(graphql).await.json();
+    assert_eq!(response["data"]["resumeNode"]["isDraining"], false, "{response}");
     for id in [&*pending, other["id"].as_str().expect("an id")] {
         assert_eq!(client.wait_finished(id).await["status"], "completed");
     }

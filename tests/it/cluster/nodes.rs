@@ -42,9 +42,9 @@ async fn create_many_in(client: &Client, queue: &str, job_type: &str, count: usi
     let jobs: Vec<Value> = (0..count)
         .map(|_| json!({ "type": job_type, "queue": queue }))
         .collect();
-    let answer = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    let jobs = answer.json()["jobs"].as_array().cloned().unwrap_or_default();
+    let response = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    let jobs = response.json()["jobs"].as_array().cloned().unwrap_or_default();
     jobs.iter()
         .filter_map(|job| job["id"].as_str().map(str::to_owned))
         .collect()
@@ -114,8 +114,8 @@ async fn a_cancellation_reaches_the_node_that_runs_the_job() {
     all_are(&second.client(), &ids, "running").await;
     for (number, id) in ids.iter().enumerate() {
         let client = [&first, &second, &third][number % 3].client();
-        let answer = client.post_empty(&format!("/jobs/{id}/cancel")).await;
-        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        let response = client.post_empty(&format!("/jobs/{id}/cancel")).await;
+        assert_eq!(response.status, StatusCode::ACCEPTED, "{}", response.text);
     }
     all_are(&third.client(), &ids, "cancelled").await;
 }
@@ -220,8 +220,8 @@ async fn jobs_wait_for_a_node_with_their_handler() {
     let job = without.client().wait_for(&id, &["completed"]).await;
     assert_eq!(job["attempt"], 1);
     let ready = without.client();
-    let answer = ready.send(ready.at_root(Method::GET, "/readyz")).await;
-    assert_eq!(answer.status, StatusCode::OK);
+    let response = ready.send(ready.at_root(Method::GET, "/readyz")).await;
+    assert_eq!(response.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -46,12 +46,12 @@ async fn post_until(
             let request = client.request(Method::POST, "/jobs").header("idempotency-key", &key);
             let response = request.json(&json!({ "type": "NotedJob" })).send().await.ok()?;
             let status = response.status();
-            let answer = response.json::<Value>().await.ok()?;
+            let body = response.json::<Value>().await.ok()?;
             if status == StatusCode::SERVICE_UNAVAILABLE {
                 return None;
             }
-            assert!(status.is_success(), "{status}: {answer}");
-            answer["id"].as_str().map(str::to_owned)
+            assert!(status.is_success(), "{status}: {body}");
+            body["id"].as_str().map(str::to_owned)
         })
         .await;
         ids.push(id);

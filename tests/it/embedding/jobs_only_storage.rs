@@ -71,8 +71,8 @@ async fn features_without_storage_are_empty_and_their_changes_are_rejected() {
         "/metrics/performance",
         "/audit",
     ] {
-        let answer = client.get(path).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+        let response = client.get(path).await;
+        assert_eq!(response.status, StatusCode::OK, "{path}: {}", response.text);
     }
     let recurring = json!({ "name": "report", "type": "GreetJob", "cronExpression": "0 8 * * *" });
     let problem = client.post("/jobs/recurring", recurring).await.problem(409);

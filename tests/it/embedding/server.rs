@@ -194,14 +194,14 @@ async fn jobs_in_memory_are_run_like_any_others() {
     let jobs: Vec<Value> = (0..500)
         .map(|number| json!({ "type": "AddJob", "queue": format!("q{}", number % 3), "parameters": { "a": number, "b": 1 } }))
         .collect();
-    let answer = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
-    assert_eq!(answer.status.as_u16(), 201, "{}", answer.text);
+    let response = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    assert_eq!(response.status.as_u16(), 201, "{}", response.text);
     eventually("all jobs are completed", || async {
         let listed = client.get("/jobs?status=completed&limit=1").await.json();
         (listed["totalCount"] == json!(500)).then_some(())
     })
     .await;
-    let last = answer.json()["jobs"][499].clone();
+    let last = response.json()["jobs"][499].clone();
     assert_eq!(client.job(id_of(&last)).await["result"], 500);
     let mut completed = 0;
     for queue in ["q0", "q1", "q2"] {

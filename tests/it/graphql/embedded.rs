@@ -181,12 +181,12 @@ async fn a_thousand_jobs_with_their_attempts_take_three_statements() {
     })
     .await;
     embedded.storage.calls();
-    let answer = ask(
+    let response = ask(
         client,
         "{ jobs(first: 1000) { nodes { id attempts { number status } } } }",
     )
     .await;
-    let nodes = answer["jobs"]["nodes"].as_array().expect("a list");
+    let nodes = response["jobs"]["nodes"].as_array().expect("a list");
     assert_eq!(nodes.len(), 1_000);
     assert!(
         nodes
@@ -197,8 +197,8 @@ async fn a_thousand_jobs_with_their_attempts_take_three_statements() {
     assert_eq!(embedded.storage.calls(), ["jobs", "attempts_of", "attempts_of"]);
     let whole =
         "{ jobs(first: 1000) { totalCount edges { node { parameters attempts { number } timeout revision } } } }";
-    let answer = ask(client, whole).await;
-    assert_eq!(answer["jobs"]["edges"][999]["node"]["parameters"], json!({"a": 1}));
+    let response = ask(client, whole).await;
+    assert_eq!(response["jobs"]["edges"][999]["node"]["parameters"], json!({"a": 1}));
     let mut calls = embedded.storage.calls();
     calls.sort_unstable();
     // Large texts are read separately, after their size.

@@ -28,8 +28,8 @@ async fn the_page_can_be_switched_off() {
     let (_site, server) = Server::with_config("[graphql]\ngraphiql = false\n");
     let client = server.client();
     for path in ["/graphiql", "/graphiql/"] {
-        let answer = client.send(client.at_root(Method::GET, path)).await;
-        answer.problem(404);
+        let response = client.send(client.at_root(Method::GET, path)).await;
+        response.problem(404);
     }
 }
 

@@ -7,13 +7,13 @@ use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::{ask, ask_with, refused};
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::server::Server;
 
 const BOTH: &str = "application/graphql-response+json, application/json;q=0.9";
 
 /// Posts any body.
-async fn post(client: &Client, body: impl ToString, accept: &str) -> Answer {
+async fn post(client: &Client, body: impl ToString, accept: &str) -> ApiResponse {
     let request = client.at_root(Method::POST, "/graphql");
     let request = request
         .header("content-type", "application/json")
@@ -21,8 +21,8 @@ async fn post(client: &Client, body: impl ToString, accept: &str) -> Answer {
     client.send(request.body(body.to_string())).await
 }
 
-fn code(answer: &Answer) -> Value {
-    answer.json()["errors"][0]["extensions"]["code"].clone()
+fn code(response: &ApiResponse) -> Value {
+    response.json()["errors"][0]["extensions"]["code"].clone()
 }
 
 #[tokio::test]
@@ -59,13 +59,13 @@ async fn a_request_beyond_the_cost_limit_is_rejected_before_it_is_executed() {
     let one = json!({"query": "{ __typename }"});
     let batch = post(&client, json!([one, {"query": "{ nonsense }"}]), "application/json").await;
     assert_eq!(batch.status, StatusCode::OK);
-    let answers = batch.json();
-    assert_eq!(answers[0], json!({"data": {"__typename": "Query"}}));
-    assert_eq!(answers[1]["errors"][0]["extensions"]["code"], "validation");
+    let responses = batch.json();
+    assert_eq!(responses[0], json!({"data": {"__typename": "Query"}}));
+    assert_eq!(responses[1]["errors"][0]["extensions"]["code"], "validation");
     for wrong in [json!([one, one, one]), json!([])] {
-        let answer = post(&client, wrong, "application/json").await;
+        let response = post(&client, wrong, "application/json").await;
         assert_eq!(
-            (answer.status, code(&answer)),
+            (response.status, code(&response)),
             (StatusCode::BAD_REQUEST, json!("validation"))
         );
     }
@@ -114,9 +114,9 @@ async fn the_timeout_holds_for_a_batch() {
     let worker = ask(&client, register).await["registerWorker"]["id"].clone();
     let wait = format!("mutation {{ leaseJobs(workerId: {worker}, wait: \"00:00:20\") {{ jobId }} }}");
     let started = Instant::now();
-    let answer = post(&client, json!(vec![json!({ "query": wait }); 10]), "application/json").await;
+    let response = post(&client, json!(vec![json!({ "query": wait }); 10]), "application/json").await;
     let elapsed = started.elapsed();
-    assert_eq!(answer.json().as_array().map(Vec::len), Some(10), "{}", answer.text);
+    assert_eq!(response.json().as_array().map(Vec::len), Some(10), "{}", response.text);
     // Each of them waits for half of the remaining time; each for itself would wait for a second.
     assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
 }
@@ -304,22 +304,22 @@ async fn the_status_reports_the_outcome_to_clients_that_accept_it() {
         ),
         (json!({"query": "x".repeat(5_000)}), 413, "too-large"),
     ] {
-        let answer = post(&client, &body, BOTH).await;
+        let response = post(&client, &body, BOTH).await;
         assert_eq!(
-            (answer.status.as_u16(), code(&answer)),
+            (response.status.as_u16(), code(&response)),
             (status, json!(expected)),
             "{}",
-            answer.text
+            response.text
         );
         assert_eq!(
-            answer.header("content-type"),
+            response.header("content-type"),
             Some("application/graphql-response+json; charset=utf-8")
         );
-        let has_data = answer
+        let has_data = response
             .json()
             .as_object()
             .is_some_and(|object| object.contains_key("data"));
-        assert_eq!(has_data, status == 200, "{}", answer.text);
+        assert_eq!(has_data, status == 200, "{}", response.text);
     }
     let unreadable = post(&client, "{\"query\": ", BOTH).await;
     assert_eq!(

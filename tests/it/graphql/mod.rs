@@ -23,25 +23,25 @@ pub const NOOP: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
 /// Executes an operation and returns the full response.
 pub async fn ask_with(client: &Client, query: &str, variables: Value) -> Value {
     let request = client.at_root(Method::POST, "/graphql");
-    let answer = client
+    let response = client
         .send(request.json(&json!({ "query": query, "variables": variables })))
         .await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.json()
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    response.json()
 }
 
 /// Executes an operation that succeeds and returns its data.
 pub async fn ask(client: &Client, query: &str) -> Value {
-    let answer = ask_with(client, query, json!({})).await;
-    assert!(answer.get("errors").is_none(), "{answer}");
-    answer["data"].clone()
+    let response = ask_with(client, query, json!({})).await;
+    assert!(response.get("errors").is_none(), "{response}");
+    response["data"].clone()
 }
 
 /// Executes an operation that fails and returns its first error.
 pub async fn refused(client: &Client, query: &str) -> Value {
-    let answer = ask_with(client, query, json!({})).await;
-    let error = answer["errors"][0].clone();
-    assert!(error.is_object(), "{answer}");
+    let response = ask_with(client, query, json!({})).await;
+    let error = response["errors"][0].clone();
+    assert!(error.is_object(), "{response}");
     error
 }
 
@@ -130,10 +130,10 @@ async fn a_job_summary_is_independent_of_the_query() {
         let client = &client;
         async move {
             let query = format!("{{ jobs {{ nodes {{ {selection} }} }} }}");
-            let answer = ask_with(client, &query, json!({})).await;
-            assert!(answer.get("errors").is_none(), "{answer}");
+            let response = ask_with(client, &query, json!({})).await;
+            assert!(response.get("errors").is_none(), "{response}");
             // As text: the order of members is part of the comparison.
-            answer["data"]["jobs"]["nodes"].to_string()
+            response["data"]["jobs"]["nodes"].to_string()
         }
     };
     let plain = nodes(fields.to_owned()).await;
@@ -179,13 +179,13 @@ async fn a_job_has_the_same_view_as_in_rest() {
     let fields = "id name type queue status priority createdAt runAt executedAt completedAt duration attempt retryCount
         maxRetries error recurringJobId parameters result errorDetail timeout retryDelay retryIntervals uniqueKey
         occurrenceAt cancelRequested revision attempts { attempt: number startedAt completedAt status duration error errorDetail node }";
-    let answer = ask(
+    let response = ask(
         &client,
         &format!("{{ job(id: \"{id}\") {{ {fields} }} jobs {{ nodes {{ {fields} }} }} }}"),
     )
     .await;
-    let mut job = answer["job"].clone();
-    assert_eq!(answer["jobs"]["nodes"], json!([job]), "in a list it is the same");
+    let mut job = response["job"].clone();
+    assert_eq!(response["jobs"]["nodes"], json!([job]), "in a list it is the same");
     let lower = |value: &Value| json!(value.as_str().expect("a word").to_lowercase());
     job["status"] = lower(&job["status"]);
     job["priority"] = lower(&job["priority"]);
@@ -419,9 +419,9 @@ async fn members_are_in_the_requested_order() {
     assert_eq!(scheduled.text, r#"{"data":{"scheduleJob":{"isNew":true}}}"#);
     // Some are loaded later than others.
     let query = "{ queues { name } jobs { nodes { attempts { number } revision status parameters type } totalCount } q: queue(name: \"x\") { name } }";
-    let answer = post(json!({ "query": query }).to_string()).await;
+    let response = post(json!({ "query": query }).to_string()).await;
     assert_eq!(
-        answer.text,
+        response.text,
         r#"{"data":{"queues":[{"name":"default"}],"jobs":{"nodes":[{"attempts":[],"revision":1,"status":"PENDING","parameters":{"z": 1, "y": 2},"type":"A"}],"totalCount":1},"q":null}}"#
     );
 }

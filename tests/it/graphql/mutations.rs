@@ -13,12 +13,12 @@ use crate::harness::server::{Server, Site, Storage};
 async fn a_mutation_that_fails_leaves_the_others_their_results() {
     let (_site, server) = Server::with_config("");
     let query = "mutation { a: pauseQueue(name: \"default\") { status } b: cancelJob(id: \"x\") { id } c: resumeQueue(name: \"default\") { status } }";
-    let answer = ask_with(&server.client(), query, json!({})).await;
+    let response = ask_with(&server.client(), query, json!({})).await;
     assert_eq!(
-        answer["data"],
+        response["data"],
         json!({"a": {"status": "PAUSED"}, "b": null, "c": {"status": "RUNNING"}})
     );
-    assert_eq!(answer["errors"][0]["path"], json!(["b"]));
+    assert_eq!(response["errors"][0]["path"], json!(["b"]));
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_job_is_steered_from_its_creation_to_its_end() {
     let changed = mutate(&format!("updateJob(id: \"{id}\", input: {{name: \"B\", priority: LOW}}, expectedRevision: 1) {{ name priority revision }}")).await;
     assert_eq!(changed, json!({"name": "B", "priority": "LOW", "revision": 2}));
     mutate(&format!("executeJob(id: \"{id}\", priority: CRITICAL) {{ id }}")).await;
-    latch.visit().await.answer("400 Bad Request", "no");
+    latch.visit().await.respond("400 Bad Request", "no");
     client.wait_for(&id, &["failed"]).await;
     let again = mutate(&format!(
         "retryJob(id: \"{id}\", resetRetryCount: true) {{ status retryCount attempts {{ status }} }}"

@@ -432,11 +432,11 @@ async fn a_subscription_has_one_root_field_over_every_transport() {
             "multipart/mixed;subscriptionSpec=1.0, application/json",
         ] {
             let request = client.at_root(Method::POST, "/graphql").header("accept", accept);
-            let answer = client.send(request.json(&json!({ "query": query }))).await;
+            let response = client.send(request.json(&json!({ "query": query }))).await;
             assert!(
-                answer.text.contains("\"validation\""),
+                response.text.contains("\"validation\""),
                 "{query} {accept}: {}",
-                answer.text
+                response.text
             );
         }
     }

@@ -29,21 +29,21 @@ const TEXTS: [&str; 14] = [
 
 async fn post(client: &Client, body: String) -> String {
     let request = client.at_root(Method::POST, "/graphql");
-    let answer = client
+    let response = client
         .send(request.header("content-type", "application/json").body(body))
         .await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.text
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    response.text
 }
 
 async fn post_rest(client: &Client, path: &str, body: String) -> Value {
     let request = client
         .request(Method::POST, path)
         .header("content-type", "application/json");
-    let answer = client.send(request.body(body)).await;
-    assert!(answer.status.is_success(), "{}", answer.text);
+    let response = client.send(request.body(body)).await;
+    assert!(response.status.is_success(), "{}", response.text);
     // Its content may exceed what this program can parse.
-    let id = answer
+    let id = response
         .text
         .split("\"id\":\"")
         .nth(1)
@@ -52,9 +52,9 @@ async fn post_rest(client: &Client, path: &str, body: String) -> Value {
 }
 
 /// The text of a member of a response, up to this following text.
-fn text_of<'a>(answer: &'a str, name: &str, end: &str) -> &'a str {
-    let start = answer.find(&format!("\"{name}\":")).expect("the member") + name.len() + 3;
-    let rest = &answer[start..];
+fn text_of<'a>(response: &'a str, name: &str, end: &str) -> &'a str {
+    let start = response.find(&format!("\"{name}\":")).expect("the member") + name.len() + 3;
+    let rest = &response[start..];
     &rest[..rest.find(end).expect("its end")]
 }
 
@@ -89,8 +89,8 @@ async fn json_is_returned_byte_for_byte_in_every_field() {
         );
         let stored = post(&client, complete).await;
         assert!(stored.contains("{\"stored\":1}"), "{text}: {stored}");
-        let answer = post(&client, read).await;
-        assert_eq!(text_of(&answer, "result", ",\"end\""), text, "result");
+        let response = post(&client, read).await;
+        assert_eq!(text_of(&response, "result", ",\"end\""), text, "result");
         let rest = client.get(&format!("/jobs/{id}")).await.text;
         assert_eq!(text_of(&rest, "result", ",\"error\""), text, "result in REST");
     }
@@ -115,10 +115,10 @@ async fn json_of_variables_is_kept_byte_for_byte() {
                 format!("{{\"input\":{{\"type\":\"Other\",\"parameters\":{text}}}}}"),
             ),
         ] {
-            let answer = post(&client, format!("{{\"query\":\"{query}\",\"variables\":{variables}}}")).await;
-            assert!(!answer.contains("\"errors\""), "{query} {text}: {answer}");
-            assert_eq!(text_of(&answer, "parameters", ",\"end\""), text, "{query}");
-            let id = text_of(&answer, "id", ",").trim_matches('"').to_owned();
+            let response = post(&client, format!("{{\"query\":\"{query}\",\"variables\":{variables}}}")).await;
+            assert!(!response.contains("\"errors\""), "{query} {text}: {response}");
+            assert_eq!(text_of(&response, "parameters", ",\"end\""), text, "{query}");
+            let id = text_of(&response, "id", ",").trim_matches('"').to_owned();
             let rest = client.get(&format!("/jobs/{id}")).await.text;
             assert_eq!(text_of(&rest, "parameters", ",\"result\""), text, "{query}");
         }
@@ -129,9 +129,9 @@ async fn json_of_variables_is_kept_byte_for_byte() {
         "{{\"query\":\"{query}\",\"variables\":{{\"p\":{},\"n\":3.0}}}}",
         TEXTS[0]
     );
-    let answer = post(&client, body).await;
+    let response = post(&client, body).await;
     assert_eq!(
-        text_of(&answer, "parameters", ",\"end\""),
+        text_of(&response, "parameters", ",\"end\""),
         r#"{"p":[{"s":"\ud83d"}],"n":3}"#
     );
 }
@@ -158,11 +158,11 @@ async fn numbers_and_strings_of_literals_keep_their_text() {
         let query = format!(
             "mutation {{ scheduleJob(input: {{type: \"Other\", parameters: {literal}}}) {{ job {{ parameters end: attempt }} }} }}"
         );
-        let answer = post(&client, json!({ "query": query }).to_string()).await;
+        let response = post(&client, json!({ "query": query }).to_string()).await;
         assert_eq!(
-            text_of(&answer, "parameters", ",\"end\""),
+            text_of(&response, "parameters", ",\"end\""),
             expected,
-            "{literal}: {answer}"
+            "{literal}: {response}"
         );
     }
     let lone = refused(
@@ -215,8 +215,8 @@ async fn json_is_returned_byte_for_byte_in_events_and_recurring_jobs() {
             .expect("an id")
             .to_owned();
         let query = format!("{{ recurringJob(id: \"{id}\") {{ parameters end: revision }} }}");
-        let answer = post(&client, json!({ "query": query }).to_string()).await;
-        assert_eq!(text_of(&answer, "parameters", ",\"end\""), text);
+        let response = post(&client, json!({ "query": query }).to_string()).await;
+        assert_eq!(text_of(&response, "parameters", ",\"end\""), text);
     }
 }
 
@@ -230,8 +230,8 @@ async fn variables_are_coerced_to_their_types() {
         json!({ "first": null, "filter": null, "id": "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55" }),
         json!({ "filter": { "status": "FAILED" }, "id": "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55", "unknown": [] }),
     ] {
-        let answer = ask_with(&client, jobs, variables).await;
-        assert!(answer.get("errors").is_none(), "{answer}");
+        let response = ask_with(&client, jobs, variables).await;
+        assert!(response.get("errors").is_none(), "{response}");
     }
     for (variables, field) in [
         (r#"{"first": "3"}"#, "variables.first"),
@@ -254,22 +254,27 @@ async fn variables_are_coerced_to_their_types() {
         (r#"{"first": 1, "first": 2}"#, "variables"),
     ] {
         let body = format!("{{\"query\":{},\"variables\":{variables}}}", json!(jobs));
-        let answer: Value = serde_json::from_str(&post(&client, body).await).expect("JSON");
-        assert!(answer.get("data").is_none(), "{variables}: {answer}");
-        let error = &answer["errors"][0];
-        assert_eq!(error["extensions"]["code"], "validation", "{variables}: {answer}");
-        assert_eq!(error["extensions"]["field"], field, "{variables}: {answer}");
+        let response: Value = serde_json::from_str(&post(&client, body).await).expect("JSON");
+        assert!(response.get("data").is_none(), "{variables}: {response}");
+        let error = &response["errors"][0];
+        assert_eq!(error["extensions"]["code"], "validation", "{variables}: {response}");
+        assert_eq!(error["extensions"]["field"], field, "{variables}: {response}");
     }
     for variables in ["[]", "\"x\"", "3", "true"] {
         let request = client
             .at_root(Method::POST, "/graphql")
             .header("content-type", "application/json");
-        let answer = client
+        let response = client
             .send(request.body(format!(
                 "{{\"query\":\"{{ logLevel {{ level }} }}\",\"variables\":{variables}}}"
             )))
             .await;
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{variables}: {}", answer.text);
+        assert_eq!(
+            response.status,
+            StatusCode::BAD_REQUEST,
+            "{variables}: {}",
+            response.text
+        );
     }
     let missing = ask_with(&client, "query($id: ID!) { job(id: $id) { id } }", json!({})).await;
     assert_eq!(missing["errors"][0]["extensions"]["field"], "variables.id", "{missing}");
@@ -297,15 +302,15 @@ async fn literals_are_coerced_to_their_types() {
         r#"mutation { scheduleJob(input: {type: "A", priority: "HIGH"}) { isNew } }"#,
         r#"fragment f on Query { jobs(filter: {status: "FAILED"}) { totalCount } } { ...f }"#,
     ] {
-        let answer = ask_with(&client, query, json!({})).await;
-        assert!(answer.get("data").is_none(), "{query}: {answer}");
+        let response = ask_with(&client, query, json!({})).await;
+        assert!(response.get("data").is_none(), "{query}: {response}");
         assert_eq!(
-            answer["errors"][0]["extensions"]["code"], "validation",
-            "{query}: {answer}"
+            response["errors"][0]["extensions"]["code"], "validation",
+            "{query}: {response}"
         );
         assert!(
-            answer["errors"][0]["locations"][0]["line"].is_u64(),
-            "{query}: {answer}"
+            response["errors"][0]["locations"][0]["line"].is_u64(),
+            "{query}: {response}"
         );
     }
     let data = ask(&client, "{ jobs(filter: {status: FAILED}, first: 5) { totalCount } }").await;
@@ -328,8 +333,8 @@ async fn bodies_of_webhooks_are_returned_byte_for_byte() {
     let got = receiver.receive(1).await;
     let sent = String::from_utf8(got[0].body.to_vec()).expect("text");
     let query = format!("{{ webhookDeliveries(endpointId: {endpoint}) {{ nodes {{ body end: attempts }} }} }}");
-    let answer = post(&client, json!({ "query": query }).to_string()).await;
-    let body = text_of(&answer, "body", ",\"end\"");
+    let response = post(&client, json!({ "query": query }).to_string()).await;
+    let body = text_of(&response, "body", ",\"end\"");
     let unsigned = body.strip_suffix('}').expect("an object");
     assert!(sent.starts_with(unsigned), "{sent}\n{body}");
 }

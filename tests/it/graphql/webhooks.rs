@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{ask, ask_with, refused};
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::receiver::{Answer, Receiver};
+use crate::harness::receiver::{Receiver, ScriptedResponse};
 use crate::harness::server::Server;
 use crate::webhooks::verified_by_the_library;
 
@@ -26,11 +26,11 @@ async fn create(client: &Client, receiver: &Receiver) -> (String, Value) {
         "url": receiver.url(), "name": "crm", "events": ["job.created"],
         "retryPolicy": { "maxRetries": 1, "retryDelay": "00:00:00.05" },
     });
-    let answer = ask_with(client, &query, json!({ "input": input })).await;
-    let made = answer["data"]["createWebhookEndpoint"].clone();
+    let response = ask_with(client, &query, json!({ "input": input })).await;
+    let made = response["data"]["createWebhookEndpoint"].clone();
     let secret = made["secret"]
         .as_str()
-        .unwrap_or_else(|| panic!("a secret in {answer}"));
+        .unwrap_or_else(|| panic!("a secret in {response}"));
     (secret.to_owned(), made["endpoint"].clone())
 }
 
@@ -126,7 +126,7 @@ async fn an_endpoint_has_the_same_view_as_in_rest() {
 #[tokio::test]
 async fn deliveries_are_listed_and_sent_again() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Status("503 Service Unavailable", "", "down"));
+    receiver.otherwise(ScriptedResponse::Status("503 Service Unavailable", "", "down"));
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let (_, made) = create(&client, &receiver).await;
@@ -182,7 +182,7 @@ async fn deliveries_are_listed_and_sent_again() {
     let node = json!({ "__typename": "WebhookDelivery", "id": failed[0]["id"], "event": failed[0]["event"] });
     assert_eq!(read["node"], node);
 
-    receiver.otherwise(Answer::OK);
+    receiver.otherwise(ScriptedResponse::OK);
     let again = format!(
         "mutation {{ redeliverWebhook(id: \"{}\") {{ webhookId attempts }} }}",
         id(&failed[2])

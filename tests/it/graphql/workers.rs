@@ -131,8 +131,8 @@ async fn a_permanent_failure_and_a_returned_job_are_reported_as_such() {
         }
         let query = "mutation($worker: ID!, $jobs: [FailedJobInput!]!) {
             failJobs(workerId: $worker, jobs: $jobs) { stored lost } }";
-        let answer = ask_with(&client, query, json!({ "worker": id, "jobs": [failed] })).await;
-        assert_eq!(answer["data"]["failJobs"]["stored"], 1, "{answer}");
+        let response = ask_with(&client, query, json!({ "worker": id, "jobs": [failed] })).await;
+        assert_eq!(response["data"]["failJobs"]["stored"], 1, "{response}");
     };
     fail(json!({ "outcome": "RELEASED" })).await;
     fail(json!({ "error": "no such mailbox", "retry": false })).await;

@@ -90,7 +90,7 @@ async fn the_endpoint_receives_the_complete_job_and_can_verify_it() {
     let expected =
         tickerq::domain::webhooks::signature::sign_message(&secret, &first.0, seconds, visit.body.as_bytes());
     assert_eq!(visit.header("webhook-signature"), Some(expected.as_str()));
-    visit.answer("500 Internal Server Error", "");
+    visit.respond("500 Internal Server Error", "");
     let visit = latch.visit().await;
     let call = visit.json();
     assert_eq!((&call["attempt"], &call["retryCount"]), (&json!(2), &json!(1)));
@@ -143,7 +143,7 @@ async fn the_response_of_a_success_is_the_result() {
         ("299 Fine", "0", json!(0)),
     ] {
         let id = create(&client, Value::Null).await;
-        latch.visit().await.answer(status, body);
+        latch.visit().await.respond(status, body);
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["result"]),
@@ -166,7 +166,7 @@ async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
         "422 Unprocessable Entity",
     ] {
         let id = create(&client, Value::Null).await;
-        latch.visit().await.answer(status, "no such\r\ncustomer\0");
+        latch.visit().await.respond(status, "no such\r\ncustomer\0");
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["attempt"]),
@@ -190,7 +190,7 @@ async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
         "504 Gateway Timeout",
     ] {
         let id = create(&client, Value::Null).await;
-        latch.visit().await.answer(status, "");
+        latch.visit().await.respond(status, "");
         latch.visit().await.complete();
         let job = client.wait_finished(&id).await;
         assert_eq!(
@@ -203,7 +203,7 @@ async fn a_refusal_fails_for_good_and_trouble_is_tried_again() {
     latch
         .visit()
         .await
-        .answer("302 Found\r\nLocation: http://elsewhere.example/x", "");
+        .respond("302 Found\r\nLocation: http://elsewhere.example/x", "");
     let job = client.wait_finished(&id).await;
     assert_eq!((&job["status"], &job["attempt"]), (&json!("failed"), &json!(1)));
     let error = job["error"].as_str().expect("an error");
@@ -223,11 +223,11 @@ async fn retry_after_is_waited_for() {
     for _ in 0..2 {
         let visit = latch.visit().await;
         if visit.json()["parameters"] == "seconds" {
-            visit.answer("429 Too Many Requests\r\nRetry-After: 1", "");
+            visit.respond("429 Too Many Requests\r\nRetry-After: 1", "");
         } else {
             // By the endpoint's clock, which differs from this one.
             let date = "Date: Sun, 06 Nov 1994 08:49:36 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:37 GMT";
-            visit.answer(&format!("503 Service Unavailable\r\n{date}"), "");
+            visit.respond(&format!("503 Service Unavailable\r\n{date}"), "");
         }
     }
     for _ in 0..2 {
@@ -276,12 +276,12 @@ async fn a_result_that_is_too_large_fails_for_good_and_is_not_cut() {
     let client = server.client();
     let id = create(&client, Value::Null).await;
     let longest = format!("\"{}\"", "x".repeat(1_022));
-    latch.visit().await.answer("200 OK", &longest);
+    latch.visit().await.respond("200 OK", &longest);
     let job = client.wait_finished(&id).await;
     assert_eq!(job["result"].as_str().map(str::len), Some(1_022));
     for body in [format!("\"{}\"", "x".repeat(1_023)), "x".repeat(3_000_000)] {
         let id = create(&client, Value::Null).await;
-        latch.visit().await.answer("200 OK", &body);
+        latch.visit().await.respond("200 OK", &body);
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["attempt"], &job["result"]),
@@ -297,7 +297,7 @@ async fn which_refusals_are_permanent_is_a_setting() {
     let client = server.client();
     for status in ["404 Not Found", "410 Gone", "501 Not Implemented"] {
         let id = create(&client, Value::Null).await;
-        latch.visit().await.answer(status, "");
+        latch.visit().await.respond(status, "");
         let job = client.wait_finished(&id).await;
         assert_eq!(
             (&job["status"], &job["attempt"]),
@@ -312,7 +312,7 @@ async fn which_refusals_are_permanent_is_a_setting() {
         "503 Service Unavailable",
     ] {
         let id = create(&client, Value::Null).await;
-        latch.visit().await.answer(status, "");
+        latch.visit().await.respond(status, "");
         latch.visit().await.complete();
         let job = client.wait_finished(&id).await;
         assert_eq!(

@@ -15,13 +15,13 @@ pub struct Client {
 
 /// A complete response.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ApiResponse {
     pub status: StatusCode,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
 }
 
-impl Answer {
+impl ApiResponse {
     /// The body as JSON; `null` when it is empty.
     pub fn json(&self) -> Value {
         if self.text.is_empty() {
@@ -94,40 +94,40 @@ impl Client {
     }
 
     /// Sends a request and reads the response.
-    pub async fn send(&self, request: RequestBuilder) -> Answer {
+    pub async fn send(&self, request: RequestBuilder) -> ApiResponse {
         let response = request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer {
+        ApiResponse {
             status,
             headers,
             text: response.text().await.expect("a body of text"),
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> ApiResponse {
         self.send(self.request(Method::GET, path)).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> ApiResponse {
         self.send(self.request(Method::POST, path).json(&body)).await
     }
 
     /// The response to a GraphQL request.
     pub async fn graphql(&self, request: &Value) -> Value {
-        let answer = self.send(self.at_root(Method::POST, "/graphql").json(request)).await;
-        answer.json()
+        let response = self.send(self.at_root(Method::POST, "/graphql").json(request)).await;
+        response.json()
     }
 
     /// Posts without a body, as cancel, pause and resume of the dashboard API do.
-    pub async fn post_empty(&self, path: &str) -> Answer {
+    pub async fn post_empty(&self, path: &str) -> ApiResponse {
         self.send(self.request(Method::POST, path)).await
     }
 
     /// Creates a job and returns the response.
     pub async fn create(&self, job: Value) -> Value {
-        let answer = self.post("/jobs", job).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-        answer.json()
+        let response = self.post("/jobs", job).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+        response.json()
     }
 
     /// Creates a job of this type and returns its id.
@@ -138,9 +138,9 @@ impl Client {
 
     /// The current job.
     pub async fn job(&self, id: &str) -> Value {
-        let answer = self.get(&format!("/jobs/{id}")).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        answer.json()
+        let response = self.get(&format!("/jobs/{id}")).await;
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+        response.json()
     }
 
     /// Waits until a job has one of these statuses.
@@ -160,8 +160,8 @@ impl Client {
 
     /// The current queue.
     pub async fn queue(&self, name: &str) -> Value {
-        let answer = self.get(&format!("/queues/{name}")).await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-        answer.json()
+        let response = self.get(&format!("/queues/{name}")).await;
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+        response.json()
     }
 }

@@ -11,9 +11,9 @@ pub const RS: char = '\u{1e}';
 
 /// Negotiates and returns the token.
 pub async fn negotiate(client: &Client) -> String {
-    let answer = client.post_empty("/hub/negotiate?negotiateVersion=1").await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    let token = answer.json()["connectionToken"].as_str().map(str::to_owned);
+    let response = client.post_empty("/hub/negotiate?negotiateVersion=1").await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    let token = response.json()["connectionToken"].as_str().map(str::to_owned);
     token.expect("a token")
 }
 

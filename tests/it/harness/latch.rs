@@ -34,7 +34,7 @@ pub struct Visit {
     pub head: String,
     /// The request's body.
     pub body: String,
-    answer: oneshot::Sender<String>,
+    response: oneshot::Sender<String>,
     closed: oneshot::Receiver<()>,
 }
 
@@ -109,15 +109,15 @@ impl Visit {
     }
 
     /// Responds with a status line (optionally with headers) and a body.
-    pub fn answer(self, status: &str, body: &str) {
+    pub fn respond(self, status: &str, body: &str) {
         let length = body.len();
-        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-        self.answer.send(answer).ok();
+        let response = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+        self.response.send(response).ok();
     }
 
     /// Responds with success.
     pub fn complete(self) {
-        self.answer("200 OK", "");
+        self.respond("200 OK", "");
     }
 
     /// Waits until the client closes the connection.
@@ -139,7 +139,7 @@ async fn serve(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>, insi
     let Some((head, body)) = read_request(&mut stream).await else {
         return;
     };
-    let (answer, answered) = oneshot::channel();
+    let (response, answered) = oneshot::channel();
     let (left, closed) = oneshot::channel();
     let now = inside.now.fetch_add(1, Ordering::SeqCst) + 1;
     inside.peak.fetch_max(now, Ordering::SeqCst);
@@ -147,16 +147,16 @@ async fn serve(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>, insi
         .send(Visit {
             head,
             body,
-            answer,
+            response,
             closed,
         })
         .ok();
     tokio::select! {
-        answer = answered => {
+        response = answered => {
             // Decremented before the client receives the response: another call may follow at once.
             inside.now.fetch_sub(1, Ordering::SeqCst);
-            if let Ok(answer) = answer {
-                stream.write_all(answer.as_bytes()).await.ok();
+            if let Ok(response) = response {
+                stream.write_all(response.as_bytes()).await.ok();
             }
         }
         // A waiting client sends nothing more: a readable socket means the end.

@@ -27,8 +27,8 @@ where
 {
     let end = Instant::now() + TIMEOUT;
     loop {
-        if let Some(answer) = ask().await {
-            return answer;
+        if let Some(response) = ask().await {
+            return response;
         }
         assert!(Instant::now() < end, "in {TIMEOUT:?} it did not happen that {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -13,7 +13,7 @@ use super::eventually;
 
 /// Response to one request.
 #[derive(Clone, Debug)]
-pub enum Answer {
+pub enum ScriptedResponse {
     /// With this status line, these headers and this body.
     Status(&'static str, &'static str, &'static str),
     /// With 200, after this time.
@@ -26,13 +26,13 @@ pub enum Answer {
     Closes,
 }
 
-impl Answer {
+impl ScriptedResponse {
     pub const OK: Self = Self::Status("200 OK", "", "");
 }
 
 /// A received request.
 #[derive(Clone, Debug)]
-pub struct Got {
+pub struct Received {
     /// Request line and headers.
     pub head: String,
     /// The exact bytes of the body.
@@ -43,7 +43,7 @@ pub struct Got {
     pub is_taken: bool,
 }
 
-impl Got {
+impl Received {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
@@ -75,9 +75,9 @@ impl Got {
 
 #[derive(Default)]
 struct State {
-    got: Mutex<Vec<Got>>,
-    script: Mutex<VecDeque<Answer>>,
-    otherwise: Mutex<Option<Answer>>,
+    got: Mutex<Vec<Received>>,
+    script: Mutex<VecDeque<ScriptedResponse>>,
+    otherwise: Mutex<Option<ScriptedResponse>>,
 }
 
 /// The receiver. Dropping it stops it.
@@ -136,17 +136,17 @@ impl Receiver {
     }
 
     /// Responses to the next requests in order.
-    pub fn script(&self, answers: impl IntoIterator<Item = Answer>) {
-        self.state.script.lock().expect("answers").extend(answers);
+    pub fn script(&self, responses: impl IntoIterator<Item = ScriptedResponse>) {
+        self.state.script.lock().expect("answers").extend(responses);
     }
 
     /// Response to all other requests.
-    pub fn otherwise(&self, answer: Answer) {
-        *self.state.otherwise.lock().expect("an answer") = Some(answer);
+    pub fn otherwise(&self, response: ScriptedResponse) {
+        *self.state.otherwise.lock().expect("an answer") = Some(response);
     }
 
     /// All received requests.
-    pub fn got(&self) -> Vec<Got> {
+    pub fn got(&self) -> Vec<Received> {
         self.state.got.lock().expect("requests").clone()
     }
 
@@ -157,7 +157,7 @@ impl Receiver {
     }
 
     /// Waits for this number of requests and returns all.
-    pub async fn receive(&self, count: usize) -> Vec<Got> {
+    pub async fn receive(&self, count: usize) -> Vec<Received> {
         eventually(&format!("{count} requests have arrived"), || async {
             let got = self.got();
             (got.len() >= count).then_some(got)
@@ -166,7 +166,7 @@ impl Receiver {
     }
 
     /// Waits for a matching request and returns it.
-    pub async fn receive_where(&self, what: &str, is_meant: impl Fn(&Got) -> bool) -> Got {
+    pub async fn receive_where(&self, what: &str, is_meant: impl Fn(&Received) -> bool) -> Received {
         eventually(what, || async { self.got().into_iter().find(|got| is_meant(got)) }).await
     }
 }
@@ -174,28 +174,28 @@ impl Receiver {
 async fn converse(mut stream: TcpStream, state: Arc<State>) {
     let mut rest = Vec::new();
     while let Some(mut got) = read_request(&mut stream, &mut rest).await {
-        let answer = state.script.lock().expect("answers").pop_front();
+        let response = state.script.lock().expect("answers").pop_front();
         let otherwise = || state.otherwise.lock().expect("an answer").clone();
-        let answer = answer.or_else(otherwise).unwrap_or(Answer::OK);
-        got.is_taken = match &answer {
-            Answer::Status(status, ..) => status.starts_with('2'),
-            Answer::Slow(_) => true,
-            Answer::Garbage | Answer::Hangs | Answer::Closes => false,
+        let response = response.or_else(otherwise).unwrap_or(ScriptedResponse::OK);
+        got.is_taken = match &response {
+            ScriptedResponse::Status(status, ..) => status.starts_with('2'),
+            ScriptedResponse::Slow(_) => true,
+            ScriptedResponse::Garbage | ScriptedResponse::Hangs | ScriptedResponse::Closes => false,
         };
         state.got.lock().expect("requests").push(got);
-        let text = match answer {
-            Answer::Status(status, headers, body) => answer_of(status, headers, body),
-            Answer::Slow(wait) => {
+        let text = match response {
+            ScriptedResponse::Status(status, headers, body) => answer_of(status, headers, body),
+            ScriptedResponse::Slow(wait) => {
                 tokio::time::sleep(wait).await;
                 answer_of("200 OK", "", "")
             }
-            Answer::Garbage => "\u{1}\u{2}this is no HTTP\r\n\r\n".to_owned(),
-            Answer::Hangs => {
+            ScriptedResponse::Garbage => "\u{1}\u{2}this is no HTTP\r\n\r\n".to_owned(),
+            ScriptedResponse::Hangs => {
                 // Until the client closes the connection.
                 stream.read_u8().await.ok();
                 return;
             }
-            Answer::Closes => return,
+            ScriptedResponse::Closes => return,
         };
         if stream.write_all(text.as_bytes()).await.is_err() {
             return;
@@ -210,7 +210,7 @@ fn answer_of(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-async fn read_request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Got> {
+async fn read_request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Received> {
     loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
@@ -223,7 +223,7 @@ async fn read_request(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Option<Got
             if bytes.len() >= whole {
                 let body = bytes[end + 4..whole].to_vec();
                 bytes.drain(..whole);
-                return Some(Got {
+                return Some(Received {
                     head,
                     body,
                     at: Instant::now(),

@@ -11,7 +11,7 @@ use crate::harness::shell::Shell;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-async fn set(client: &Client, level: Value) -> crate::harness::client::Answer {
+async fn set(client: &Client, level: Value) -> crate::harness::client::ApiResponse {
     client
         .send(client.request(Method::PUT, "/log-level").json(&level))
         .await

@@ -263,10 +263,10 @@ async fn a_period_is_read_as_the_reference_writes_it() {
     let server = site.start();
     let client = server.client();
     let period = async |query: &str| {
-        let answer = client.get(&format!("/metrics/performance?{query}")).await.json();
-        let days = answer["trends"].as_array().expect("trends").len();
-        let [from, to] = ["from", "to"].map(|end| answer["period"][end].as_str().expect("a time").to_owned());
-        (from, to, days, answer["trends"][0]["date"].clone())
+        let response = client.get(&format!("/metrics/performance?{query}")).await.json();
+        let days = response["trends"].as_array().expect("trends").len();
+        let [from, to] = ["from", "to"].map(|end| response["period"][end].as_str().expect("a time").to_owned());
+        (from, to, days, response["trends"][0]["date"].clone())
     };
     let owned = |from: &str, to: &str, days, first: &str| (from.to_owned(), to.to_owned(), days, json!(first));
     assert_eq!(
@@ -315,8 +315,8 @@ async fn an_invalid_period_is_rejected_with_the_parameter() {
         ("queue=a%20b", "queue", "a queue's name"),
         ("since=2024-01-01", "since", "since"),
     ] {
-        let answer = client.get(&format!("/metrics/performance?{query}")).await;
-        let problem = answer.problem(400);
+        let response = client.get(&format!("/metrics/performance?{query}")).await;
+        let problem = response.problem(400);
         let text = problem.to_string();
         assert!(text.contains(detail), "{query}: {text}");
         assert_eq!(problem["errors"][0]["parameter"], parameter, "{query}: {text}");

@@ -13,7 +13,7 @@ use tickerq::domain::metrics::EXPORTED_NAMES;
 use crate::graphql::{ask, ask_with};
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::receiver::{Answer, Receiver};
+use crate::harness::receiver::{Receiver, ScriptedResponse};
 use crate::harness::server::{Server, Site, Storage};
 use crate::harness::socket::Socket;
 use crate::webhooks::endpoint;
@@ -30,13 +30,13 @@ handler = { command = { program = "false" } }
 "#;
 
 async fn exposition(client: &Client) -> String {
-    let answer = client.send(client.at_root(Method::GET, "/metrics")).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
+    let response = client.send(client.at_root(Method::GET, "/metrics")).await;
+    assert_eq!(response.status, 200, "{}", response.text);
     assert_eq!(
-        answer.header("content-type"),
+        response.header("content-type"),
         Some("text/plain; version=0.0.4; charset=utf-8")
     );
-    answer.text
+    response.text
 }
 
 /// The value of a series in the exposition format.
@@ -64,7 +64,7 @@ async fn run_jobs(client: &Client) {
 #[tokio::test]
 async fn jobs_are_counted_under_the_names_of_the_reference() {
     let receiver = Receiver::open().await;
-    receiver.script([Answer::Status("500 Internal Server Error", "", "")]);
+    receiver.script([ScriptedResponse::Status("500 Internal Server Error", "", "")]);
     let endpoint = endpoint("crm", &receiver, "\"job.completed\"", "");
     let (_site, server) = Server::with_config(&format!("{CONFIG}{endpoint}"));
     let client = server.client();
@@ -349,8 +349,8 @@ impl Prometheus {
         let request = reqwest::Client::new()
             .get(format!("{}/api/v1/query", self.url))
             .query(&[("query", query)]);
-        let answer: Value = request.send().await.ok()?.json().await.ok()?;
-        answer["data"]["result"][0]["value"][1].as_str()?.parse().ok()
+        let response: Value = request.send().await.ok()?.json().await.ok()?;
+        response["data"]["result"][0]["value"][1].as_str()?.parse().ok()
     }
 }
 

@@ -14,7 +14,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::eventually;
-use crate::harness::receiver::{Answer, Got, Receiver};
+use crate::harness::receiver::{Received, Receiver, ScriptedResponse};
 use crate::harness::server::{Server, Site};
 use crate::webhooks::endpoint;
 
@@ -43,7 +43,7 @@ fn insights(ingestion: &Receiver, more: &str) -> String {
     )
 }
 
-fn is_for(got: &Got, path: &str) -> bool {
+fn is_for(got: &Received, path: &str) -> bool {
     got.head.starts_with(&format!("POST {path} HTTP/1.1"))
 }
 
@@ -99,8 +99,8 @@ fn is_of(envelope: &Value, kind: &str) -> bool {
 async fn create_within_trace(server: &Server, job: Value) -> String {
     let client = server.client();
     let request = client.request(Method::POST, "/jobs").header("traceparent", PLACE);
-    let answer = client.send(request.json(&job)).await;
-    answer.json()["id"].as_str().expect("an id").to_owned()
+    let response = client.send(request.json(&job)).await;
+    response.json()["id"].as_str().expect("an id").to_owned()
 }
 
 #[tokio::test]
@@ -329,7 +329,7 @@ async fn numbers_are_sent_as_opentelemetry_has_them() {
 #[tokio::test]
 async fn application_insights_receives_requests_dependencies_exceptions_and_metrics() {
     let (ingestion, called) = (Receiver::open().await, Receiver::open().await);
-    ingestion.otherwise(Answer::Status(
+    ingestion.otherwise(ScriptedResponse::Status(
         "200 OK",
         "",
         "{\"itemsReceived\":1,\"itemsAccepted\":1,\"errors\":[]}",
@@ -437,15 +437,15 @@ async fn application_insights_receives_only_the_configured_telemetry() {
 
 #[tokio::test]
 async fn dead_slow_and_broken_collectors_delay_no_job() {
-    for answer in [
-        Answer::Hangs,
-        Answer::Closes,
-        Answer::Garbage,
-        Answer::Status("503 Service Unavailable", "", ""),
-        Answer::Status("400 Bad Request", "", "no"),
+    for response in [
+        ScriptedResponse::Hangs,
+        ScriptedResponse::Closes,
+        ScriptedResponse::Garbage,
+        ScriptedResponse::Status("503 Service Unavailable", "", ""),
+        ScriptedResponse::Status("400 Bad Request", "", "no"),
     ] {
         let collector = Receiver::open().await;
-        collector.otherwise(answer.clone());
+        collector.otherwise(response.clone());
         let both = format!(
             "{}otlp_endpoint = \"http://127.0.0.1:{}\"\n{TYPES}",
             insights(&collector, ""),
@@ -458,17 +458,20 @@ async fn dead_slow_and_broken_collectors_delay_no_job() {
             let created = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
             assert!(created.status.is_success(), "{}", created.text);
         }
-        eventually(&format!("all jobs are done while the collector {answer:?}"), || async {
-            let done = client.get("/jobs?status=completed&limit=1").await.json();
-            assert!(done["totalCount"].is_number(), "{done}");
-            (done["totalCount"] == json!(5_000)).then_some(())
-        })
+        eventually(
+            &format!("all jobs are done while the collector {response:?}"),
+            || async {
+                let done = client.get("/jobs?status=completed&limit=1").await.json();
+                assert!(done["totalCount"].is_number(), "{done}");
+                (done["totalCount"] == json!(5_000)).then_some(())
+            },
+        )
         .await;
         let start = std::time::Instant::now();
         assert!(server.stop().success());
         assert!(
             start.elapsed() < Duration::from_secs(20),
-            "it does not wait for {answer:?}"
+            "it does not wait for {response:?}"
         );
     }
 }

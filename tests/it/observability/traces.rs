@@ -32,9 +32,9 @@ fn own_trace(id: &str) -> String {
 /// Creates a job by a request with a span context.
 async fn create_within(client: &Client, place: &str, job: Value) -> String {
     let request = client.request(Method::POST, "/jobs").header("traceparent", place);
-    let answer = client.send(request.json(&job)).await;
-    assert_eq!(answer.status, 201, "{}", answer.text);
-    answer.json()["id"].as_str().expect("an id").to_owned()
+    let response = client.send(request.json(&job)).await;
+    assert_eq!(response.status, 201, "{}", response.text);
+    response.json()["id"].as_str().expect("an id").to_owned()
 }
 
 async fn server_that_calls() -> (Latch, crate::harness::server::Site, Server) {
@@ -55,7 +55,7 @@ async fn each_attempt_is_a_span_of_the_callers_trace() {
     let id = create_within(&client, PLACE, json!({ "type": "Call" })).await;
     let visit = latch.visit().await;
     let first = span_below(visit.header("traceparent"), TRACE, "01");
-    visit.answer("500 Internal Server Error", "");
+    visit.respond("500 Internal Server Error", "");
     let visit = latch.visit().await;
     assert_ne!(span_below(visit.header("traceparent"), TRACE, "01"), first);
     visit.complete();
@@ -108,9 +108,9 @@ async fn trace_context_reaches_handlers_commands_workers_and_webhooks() {
         let request = headers
             .iter()
             .fold(request, |request, (name, value)| request.header(*name, *value));
-        let answer = client.send(request.json(&json!({ "type": job_type }))).await;
-        assert_eq!(answer.status, 201, "{}", answer.text);
-        answer.json()["id"].as_str().expect("an id").to_owned()
+        let response = client.send(request.json(&json!({ "type": job_type }))).await;
+        assert_eq!(response.status, 201, "{}", response.text);
+        response.json()["id"].as_str().expect("an id").to_owned()
     };
     let all = [("traceparent", PLACE), ("tracestate", STATE), ("baggage", BAGGAGE)];
     // Over HTTP, and to the webhook endpoint.
@@ -162,9 +162,9 @@ async fn jobs_of_graphql_and_commands_know_their_place_too() {
     let client = server.client();
     let query = json!({ "query": "mutation { scheduleJob(input: { type: \"Show\" }) { job { id } } }" });
     let request = client.at_root(Method::POST, "/graphql").header("traceparent", PLACE);
-    let answer = client.send(request.json(&query)).await.json();
-    let id = answer["data"]["scheduleJob"]["job"]["id"].as_str();
-    let job = client.wait_finished(id.unwrap_or_else(|| panic!("{answer}"))).await;
+    let response = client.send(request.json(&query)).await.json();
+    let id = response["data"]["scheduleJob"]["job"]["id"].as_str();
+    let job = client.wait_finished(id.unwrap_or_else(|| panic!("{response}"))).await;
     span_below(job["result"].as_str(), TRACE, "01");
     let id = client.create_of_type("Show").await;
     let job = client.wait_finished(&id).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::harness::TIMEOUT;
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::hub::{Hub, RS, negotiate, records};
 use crate::harness::server::Server;
 use crate::harness::socket::Socket;
@@ -19,14 +19,14 @@ const CONFIG: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n\n\
 const WAITING: &str = "waiting for messages";
 const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
 
-async fn post_records(client: &Client, token: &str, body: &str) -> Answer {
+async fn post_records(client: &Client, token: &str, body: &str) -> ApiResponse {
     let post = client
         .request(Method::POST, &format!("/hub?id={token}"))
         .body(body.to_owned());
     client.send(post).await
 }
 
-async fn poll(client: &Client, token: &str) -> Answer {
+async fn poll(client: &Client, token: &str) -> ApiResponse {
     client.get(&format!("/hub?id={token}&_=1700000000000")).await
 }
 
@@ -34,9 +34,9 @@ async fn poll(client: &Client, token: &str) -> Answer {
 async fn a_negotiation_returns_a_secret_token_and_the_transports() {
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
-    let answer = client.post_empty("/hub/negotiate?negotiateVersion=1").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    let mut negotiation = answer.json();
+    let response = client.post_empty("/hub/negotiate?negotiateVersion=1").await;
+    assert_eq!(response.status, StatusCode::OK);
+    let mut negotiation = response.json();
     let token = negotiation["connectionToken"].as_str().expect("a token").to_owned();
     let id = negotiation["connectionId"].as_str().expect("an id").to_owned();
     assert_ne!(token, id);
@@ -178,8 +178,8 @@ async fn long_polling_completes_the_first_poll_at_once_and_others_with_messages(
     );
     let rest = format!("{}{{\"type\":6}}{RS}", &HANDSHAKE[7..]);
     assert_eq!(post_records(&client, &token, &rest).await.status, StatusCode::OK);
-    let answer = parked.await.expect("an answer");
-    assert_eq!((answer.status, answer.text), (StatusCode::OK, format!("{{}}{RS}")));
+    let response = parked.await.expect("an answer");
+    assert_eq!((response.status, response.text), (StatusCode::OK, format!("{{}}{RS}")));
 
     // A newer poll ends the earlier one and is served.
     let waits = server.logged(WAITING);
@@ -190,13 +190,13 @@ async fn long_polling_completes_the_first_poll_at_once_and_others_with_messages(
     server.until_logged(WAITING, waits + 1).await;
     let join =
         format!("{{\"type\":1,\"invocationId\":\"0\",\"target\":\"JoinGroup\",\"arguments\":[\"job-updates\"]}}{RS}");
-    let (answer, _) = tokio::join!(poll(&client, &token), async {
+    let (response, _) = tokio::join!(poll(&client, &token), async {
         server.until_logged(WAITING, waits + 2).await;
         post_records(&client, &token, &join).await
     });
     assert_eq!(overtaken.await.expect("an answer").status, StatusCode::NO_CONTENT);
     assert_eq!(
-        records(&answer.text),
+        records(&response.text),
         [json!({ "type": 3, "invocationId": "0", "result": null })]
     );
 
@@ -263,8 +263,8 @@ async fn server_sent_events_have_the_lines_that_old_clients_can_read() {
     // Dropping the stream closes the connection.
     drop(stream);
     crate::harness::eventually("the connection is gone", || async {
-        let answer = post_records(&client, &token, "").await;
-        (answer.status == StatusCode::NOT_FOUND).then_some(())
+        let response = post_records(&client, &token, "").await;
+        (response.status == StatusCode::NOT_FOUND).then_some(())
     })
     .await;
 }

@@ -17,9 +17,9 @@ const HANDSHAKE: &str = "{\"protocol\":\"json\",\"version\":1}\u{1e}";
 async fn refusal(server: &Server, first: &str) -> String {
     let mut socket = Socket::open(&server.url, "/hub").await;
     socket.send_text(first).await;
-    let answer = records(&socket.next_text().await);
-    let [refused] = answer.as_slice() else {
-        panic!("{answer:?}");
+    let response = records(&socket.next_text().await);
+    let [refused] = response.as_slice() else {
+        panic!("{response:?}");
     };
     assert!(matches!(socket.next().await, Some(Message::Close(_))));
     refused["error"].as_str().expect("an error").to_owned()
@@ -109,11 +109,11 @@ async fn invalid_calls_get_an_error_and_the_connection_stays_open() {
         ("JoinGroup", json!(["queue:a b"])),
     ] {
         hub.call("0", method, arguments.clone()).await;
-        let answer = hub.next().await;
-        assert_eq!((&answer["type"], &answer["invocationId"]), (&json!(3), &json!("0")));
+        let response = hub.next().await;
+        assert_eq!((&response["type"], &response["invocationId"]), (&json!(3), &json!("0")));
         assert!(
-            answer["error"].is_string() && answer.get("result").is_none(),
-            "{method} {arguments}: {answer}"
+            response["error"].is_string() && response.get("result").is_none(),
+            "{method} {arguments}: {response}"
         );
     }
     hub.call("0", "Foo", json!([])).await;
@@ -341,10 +341,10 @@ async fn a_long_polling_client_that_polls_no_more_is_forgotten() {
     });
     assert_eq!(records(&parked.text)[0]["invocationId"], "0");
     crate::harness::eventually("it is forgotten", || async {
-        let answer = client
+        let response = client
             .send(client.request(Method::POST, &format!("/hub?id={token}")))
             .await;
-        (answer.status == StatusCode::NOT_FOUND).then_some(())
+        (response.status == StatusCode::NOT_FOUND).then_some(())
     })
     .await;
 }

@@ -127,8 +127,8 @@ async fn after_unsubscribing_no_event_of_the_topic_arrives() {
     socket
         .send_json(json!({ "action": "unsubscribe", "topics": ["job-status"], "filter": { "queue": "a" } }))
         .await;
-    let answer = socket.next_of("unsubscribed").await;
-    assert_eq!(answer["data"], json!({ "topics": ["job-status"] }));
+    let response = socket.next_of("unsubscribed").await;
+    assert_eq!(response["data"], json!({ "topics": ["job-status"] }));
     let client = server.client();
     client
         .create(json!({ "type": "NoopJob", "queue": "a", "delay": "01:00:00" }))

@@ -153,12 +153,12 @@ async fn an_invalid_handshake_is_rejected() {
             let request = format!("GET {path} HTTP/{version}\r\nHost: localhost\r\n{lines}\r\n\r\n");
             stream.write_all(request.as_bytes()).await.expect("a request");
             stream.shutdown().await.ok();
-            let answer = String::from_utf8_lossy(&rest_of(stream).await).into_owned();
-            assert_eq!(answer.get(9..12), Some(expected), "{request}{answer}");
+            let response = String::from_utf8_lossy(&rest_of(stream).await).into_owned();
+            assert_eq!(response.get(9..12), Some(expected), "{request}{response}");
             assert_eq!(
-                answer.contains("sec-websocket-version: 13"),
+                response.contains("sec-websocket-version: 13"),
                 expected == "426",
-                "{answer}"
+                "{response}"
             );
         }
     }
@@ -288,8 +288,8 @@ async fn a_slow_client_receives_the_number_of_dropped_events() {
         .map(|_| json!({ "type": "NoopJob", "name": name }))
         .collect();
     for _ in 0..2 {
-        let answer = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
-        assert_eq!(answer.status, 201, "{}", answer.text);
+        let response = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+        assert_eq!(response.status, 201, "{}", response.text);
     }
     crate::harness::eventually("all jobs are completed", || async {
         let queue = client.queue("default").await;

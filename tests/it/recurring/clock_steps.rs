@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::receiver::{Answer, Receiver};
+use crate::harness::receiver::{Receiver, ScriptedResponse};
 use crate::harness::server::{Server, Site, Storage};
 
 const LIBRARIES: [&str; 4] = [
@@ -102,7 +102,7 @@ async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time(storage: Storage
     let clock = Wrong::of(&site);
     let mut server = clock.start(&site);
     let mut client = server.client();
-    receiver.script([Answer::Status("500 Internal Server Error", "", "")]);
+    receiver.script([ScriptedResponse::Status("500 Internal Server Error", "", "")]);
     // A queue exists from its first job on.
     create(
         &client,
@@ -123,7 +123,7 @@ async fn what_was_stored_by_a_clock_that_was_ahead_runs_in_time(storage: Storage
     let absolute = json!({ "type": "NoopJob", "runAt": named.to_rfc3339() });
     let absolute = create(&client, absolute).await;
     let newest = create(&client, json!({ "type": "NoopJob" })).await;
-    let of_newest = |got: &crate::harness::receiver::Got| got.job() == id(&newest);
+    let of_newest = |got: &crate::harness::receiver::Received| got.job() == id(&newest);
     receiver.receive_where("the endpoint has refused", of_newest).await;
     eventually("the retry waits", || async {
         let job = client.job(id(&first)).await;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::server::{Server, Site, Storage};
 
 const TYPES: &str = "
@@ -14,20 +14,20 @@ const TYPES: &str = "
 handler = \"noop\"
 ";
 
-async fn put(client: &Client, key: &str, body: &Value) -> Answer {
+async fn put(client: &Client, key: &str, body: &Value) -> ApiResponse {
     let path = format!("/jobs/recurring/by-key/{key}");
     client.send(client.request(Method::PUT, &path).json(body)).await
 }
 
-async fn delete(client: &Client, key: &str) -> Answer {
+async fn delete(client: &Client, key: &str) -> ApiResponse {
     let path = format!("/jobs/recurring/by-key/{key}");
     client.send(client.request(Method::DELETE, &path)).await
 }
 
 async fn by_key(client: &Client, key: &str) -> Value {
-    let answer = client.get(&format!("/jobs/recurring/by-key/{key}")).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    answer.json()
+    let response = client.get(&format!("/jobs/recurring/by-key/{key}")).await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    response.json()
 }
 
 async fn count(client: &Client) -> Value {
@@ -191,10 +191,13 @@ async fn twenty_make_one(storage: Storage) {
     let clients: Vec<Client> = servers.iter().map(Server::client).collect();
     let body = backup("0 2 * * *");
     let puts = (0..20).map(|number| put(&clients[number % clients.len()], "one", &body));
-    let answers = join_all(puts).await;
-    let ids: BTreeSet<String> = answers.iter().map(|answer| answer.json()["id"].to_string()).collect();
+    let responses = join_all(puts).await;
+    let ids: BTreeSet<String> = responses
+        .iter()
+        .map(|response| response.json()["id"].to_string())
+        .collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
-    let of = |status| answers.iter().filter(|answer| answer.status == status).count();
+    let of = |status| responses.iter().filter(|response| response.status == status).count();
     assert_eq!((of(StatusCode::CREATED), of(StatusCode::OK)), (1, 19));
     assert_eq!(count(&clients[0]).await, 1);
     assert_eq!(by_key(&clients[0], "one").await["revision"], 1);
@@ -218,10 +221,10 @@ async fn graphql_puts_by_key_and_shows_the_key() {
                     cronExpression: $cron }) { id key revision } }";
     let mut seen = Vec::new();
     for cron in ["0 2 * * *", "0 2 * * *", "0 3 * * *"] {
-        let answer = client
+        let response = client
             .graphql(&json!({ "query": mutation, "variables": { "cron": cron } }))
             .await;
-        seen.push(answer["data"]["putRecurringJob"].clone());
+        seen.push(response["data"]["putRecurringJob"].clone());
     }
     assert_eq!((&seen[0]["key"], &seen[0]["revision"]), (&json!("nightly"), &json!(1)));
     assert_eq!(seen[0], seen[1]);

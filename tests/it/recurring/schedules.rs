@@ -25,9 +25,9 @@ handler = { command = { program = "sleep", args = ["1.5"] } }
 "#;
 
 async fn create(client: &Client, body: Value) -> Value {
-    let answer = client.post("/jobs/recurring", body).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    answer.json()
+    let response = client.post("/jobs/recurring", body).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    response.json()
 }
 
 async fn every_second(client: &Client) -> String {
@@ -72,15 +72,15 @@ async fn the_reference_s_daily_backup_is_stored_and_shown_with_its_next_times() 
         "type": "DataBackupJob", "name": "Daily Backup", "cronExpression": "0 2 * * *",
         "parameters": { "backupType": "incremental", "destination": "s3://backups/" }, "enabled": true
     });
-    let answer = client.post("/jobs/recurring", body).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    let created = answer.json();
+    let response = client.post("/jobs/recurring", body).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    let created = response.json();
     let id = created["id"].as_str().expect("an id");
     assert_eq!(
-        answer.header("location"),
+        response.header("location"),
         Some(&*format!("/api/tickerq/jobs/recurring/{id}"))
     );
-    assert_eq!(answer.header("etag"), Some("\"1\""));
+    assert_eq!(response.header("etag"), Some("\"1\""));
     assert_eq!(created["jobId"], *id);
     assert_eq!(created["timeZone"], "UTC");
     assert_eq!(created["misfirePolicy"], "fire_once");
@@ -105,12 +105,12 @@ async fn a_job_with_a_cron_expression_recurs_on_whichever_route_it_is_posted() {
         "type": "DataBackupJob", "name": "Backup", "parameters": {}, "priority": "normal", "delay": "00:00:00",
         "maxRetries": 3, "options": { "cronExpression": "@daily", "timeZone": "europe/berlin" }
     });
-    let answer = client.post("/jobs", body).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    let created = answer.json();
+    let response = client.post("/jobs", body).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    let created = response.json();
     assert_eq!(created["timeZone"], "Europe/Berlin");
     assert_eq!(created["maxRetries"], 3);
-    let location = answer.header("location").expect("a location");
+    let location = response.header("location").expect("a location");
     assert!(location.starts_with("/api/tickerq/jobs/recurring/"), "{location}");
 }
 
@@ -270,9 +270,9 @@ async fn a_trigger_makes_one_occurrence_now_and_execute_does_the_same() {
     .await;
     let id = created["id"].as_str().expect("an id").to_owned();
     for action in [format!("{}/trigger", path(&id)), format!("/jobs/{id}/execute")] {
-        let answer = client.post_empty(&action).await;
-        assert!(answer.status.is_success(), "{}", answer.text);
-        let job = answer.json();
+        let response = client.post_empty(&action).await;
+        assert!(response.status.is_success(), "{}", response.text);
+        let job = response.json();
         assert_eq!(job["recurringJobId"], *id);
         let job = client.wait_finished(job["id"].as_str().expect("an id")).await;
         assert_eq!(
@@ -470,11 +470,11 @@ async fn many_triggers_at_once(storage: Storage) {
         client.send(request.json(&json!({ "name": format!("name {number}") })))
     });
     let (triggered, changed) = tokio::join!(join_all(triggers), join_all(changes));
-    for answer in triggered {
-        assert!(answer.status.is_success(), "{}", answer.text);
+    for response in triggered {
+        assert!(response.status.is_success(), "{}", response.text);
     }
-    for answer in changed {
-        assert_eq!(answer.status, 200, "{}", answer.text);
+    for response in changed {
+        assert_eq!(response.status, 200, "{}", response.text);
     }
     let list = client.get(&format!("/jobs?recurringJobId={id}&limit=100")).await.json();
     assert_eq!(list["totalCount"], 40, "{list}");
@@ -492,7 +492,7 @@ async fn many_triggers_at_once(storage: Storage) {
     let statuses: Vec<u16> = join_all(tagged)
         .await
         .iter()
-        .map(|answer| answer.status.as_u16())
+        .map(|response| response.status.as_u16())
         .collect();
     assert_eq!(
         statuses.iter().filter(|status| **status < 300).count(),

@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::protocol::raw;
 use crate::harness::TIMEOUT;
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::server::Server;
 
 /// Id of no job.
 const UNKNOWN_ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
-async fn post_bytes(client: &Client, path: &str, content_type: Option<&str>, body: impl Into<Vec<u8>>) -> Answer {
+async fn post_bytes(client: &Client, path: &str, content_type: Option<&str>, body: impl Into<Vec<u8>>) -> ApiResponse {
     let mut request = client.request(Method::POST, path).body(body.into());
     if let Some(content_type) = content_type {
         request = request.header("content-type", content_type);
@@ -33,8 +33,13 @@ async fn a_body_must_be_json_by_its_own_account() {
         "application/json; charset=\"utf-8\"; x=y",
         "application/vnd.tickerq.v1+json",
     ] {
-        let answer = post_bytes(&client, "/jobs", Some(content_type), body).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{content_type}: {}", answer.text);
+        let response = post_bytes(&client, "/jobs", Some(content_type), body).await;
+        assert_eq!(
+            response.status,
+            StatusCode::CREATED,
+            "{content_type}: {}",
+            response.text
+        );
     }
     for content_type in [
         None,
@@ -254,13 +259,13 @@ async fn a_stalled_body_times_out_and_its_connection_is_closed() {
         let mut stream = std::net::TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(2 * TIMEOUT)).expect("a time limit");
         stream.write_all(request.as_bytes()).expect("a request");
-        let mut answer = String::new();
+        let mut response = String::new();
         stream
-            .read_to_string(&mut answer)
+            .read_to_string(&mut response)
             .expect("an answer, and the end of the connection");
-        answer
+        response
     });
-    let answer = answered.await.expect("no panic");
-    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
-    assert!(answer.contains("urn:tickerq:problem:too-slow"), "{answer}");
+    let response = answered.await.expect("no panic");
+    assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
+    assert!(response.contains("urn:tickerq:problem:too-slow"), "{response}");
 }

@@ -3,7 +3,7 @@
 use reqwest::header::HeaderMap;
 use reqwest::{Method, StatusCode};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::server::{Server, Site, Storage};
 
 const APP: &str = "https://app.example.com";
@@ -16,7 +16,7 @@ fn with_key(origins: &str) -> String {
     )
 }
 
-async fn preflight(client: &Client, origin: &str, method: &str, headers: &str) -> Answer {
+async fn preflight(client: &Client, origin: &str, method: &str, headers: &str) -> ApiResponse {
     let request = client
         .request(Method::OPTIONS, "/jobs")
         .header("origin", origin)
@@ -48,25 +48,25 @@ async fn a_preflight_of_a_page_that_may_call_needs_no_key() {
         ("DELETE", "authorization,if-match"),
         ("PATCH", "content-type"),
     ] {
-        let answer = preflight(&client, APP, method, headers).await;
+        let response = preflight(&client, APP, method, headers).await;
         assert!(
-            answer.status.is_success(),
+            response.status.is_success(),
             "{method}: {} {}",
-            answer.status,
-            answer.text
+            response.status,
+            response.text
         );
-        assert_eq!(answer.header("access-control-allow-origin"), Some(APP));
-        assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
-        assert!(words(&answer.headers, "access-control-allow-methods").contains(&method.to_ascii_lowercase()));
-        let allowed = words(&answer.headers, "access-control-allow-headers");
+        assert_eq!(response.header("access-control-allow-origin"), Some(APP));
+        assert_eq!(response.header("access-control-allow-credentials"), Some("true"));
+        assert!(words(&response.headers, "access-control-allow-methods").contains(&method.to_ascii_lowercase()));
+        let allowed = words(&response.headers, "access-control-allow-headers");
         for header in headers.split(',') {
             assert!(
                 allowed.contains(&header.to_owned()),
                 "{header} is not among {allowed:?}"
             );
         }
-        assert_eq!(answer.header("access-control-max-age"), Some("7200"));
-        assert!(words(&answer.headers, "vary").contains(&"origin".to_owned()));
+        assert_eq!(response.header("access-control-max-age"), Some("7200"));
+        assert!(words(&response.headers, "vary").contains(&"origin".to_owned()));
     }
 }
 
@@ -84,21 +84,21 @@ async fn every_response_is_readable_by_allowed_origins() {
         (&known, "/nothing", 404),
     ] {
         for origin in [APP, "http://localhost:3000"] {
-            let answer = caller
+            let response = caller
                 .send(caller.request(Method::GET, path).header("origin", origin))
                 .await;
-            assert_eq!(answer.status.as_u16(), status, "{path}");
+            assert_eq!(response.status.as_u16(), status, "{path}");
             assert_eq!(
-                answer.header("access-control-allow-origin"),
+                response.header("access-control-allow-origin"),
                 Some(origin),
                 "{path} {status}"
             );
             assert_eq!(
-                answer.header("access-control-allow-credentials"),
+                response.header("access-control-allow-credentials"),
                 Some("true"),
                 "{path} {status}"
             );
-            let exposed = words(&answer.headers, "access-control-expose-headers");
+            let exposed = words(&response.headers, "access-control-expose-headers");
             for header in [
                 "location",
                 "etag",
@@ -127,28 +127,28 @@ async fn a_page_that_may_not_call_reads_nothing() {
         "https://app.example.com:8443",
         "null",
     ] {
-        let answer = preflight(&client, origin, "POST", "authorization").await;
-        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        let response = preflight(&client, origin, "POST", "authorization").await;
+        assert_eq!(response.header("access-control-allow-origin"), None, "{origin}");
         let request = client
             .with_token(KEY)
             .request(Method::GET, "/jobs")
             .header("origin", origin);
-        let answer = client.send(request).await;
-        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        let response = client.send(request).await;
+        assert_eq!(response.header("access-control-allow-origin"), None, "{origin}");
     }
     // Without configured origins there are no CORS headers.
     let (_site, server) = Server::with_config("");
     let client = server.client();
-    let answer = client
+    let response = client
         .send(client.request(Method::GET, "/jobs").header("origin", APP))
         .await;
-    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(response.status, StatusCode::FORBIDDEN);
     assert!(
-        answer
+        response
             .headers
             .keys()
             .all(|name| !name.as_str().starts_with("access-control")),
-        "{answer:?}"
+        "{response:?}"
     );
 }
 
@@ -156,10 +156,10 @@ async fn a_page_that_may_not_call_reads_nothing() {
 async fn a_star_allows_every_origin_without_credentials() {
     let (_site, server) = Server::with_config(&with_key("[\"*\"]"));
     let client = server.client();
-    let answer = preflight(&client, "https://another.example", "POST", "authorization").await;
-    assert!(answer.status.is_success(), "{}", answer.status);
-    assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
-    assert_eq!(answer.header("access-control-allow-credentials"), None);
+    let response = preflight(&client, "https://another.example", "POST", "authorization").await;
+    assert!(response.status.is_success(), "{}", response.status);
+    assert_eq!(response.header("access-control-allow-origin"), Some("*"));
+    assert_eq!(response.header("access-control-allow-credentials"), None);
 }
 
 #[tokio::test]
@@ -179,8 +179,8 @@ async fn without_authentication_a_page_of_another_origin_changes_nothing() {
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
     ] {
-        let answer = pause(name, value.to_owned()).await;
-        let problem = answer.problem(403);
+        let response = pause(name, value.to_owned()).await;
+        let problem = response.problem(403);
         assert!(
             problem["detail"]
                 .as_str()
@@ -195,8 +195,8 @@ async fn without_authentication_a_page_of_another_origin_changes_nothing() {
         ("sec-fetch-site", "same-origin".to_owned()),
         ("sec-fetch-site", "none".to_owned()),
     ] {
-        let answer = pause(name, value.clone()).await;
-        assert_eq!(answer.status, StatusCode::OK, "{name}: {value}");
+        let response = pause(name, value.clone()).await;
+        assert_eq!(response.status, StatusCode::OK, "{name}: {value}");
     }
 }
 
@@ -271,12 +271,12 @@ async fn without_authentication_a_page_of_another_origin_has_nothing_read() {
             &[("referer", own.as_str()), ("accept", "application/json")],
             &[("referer", allowed.as_str()), ("accept", "application/json")],
         ] {
-            let answer = get(path, headers).await;
+            let response = get(path, headers).await;
             assert_ne!(
-                answer.status,
+                response.status,
                 StatusCode::FORBIDDEN,
                 "{path} {headers:?} {}",
-                answer.text
+                response.text
             );
         }
     }
@@ -319,15 +319,15 @@ async fn responses_have_security_headers_and_are_private() {
     let known = client.with_token(KEY);
     let job = known.create(serde_json::json!({"type": "A"})).await;
     let path = format!("/jobs/{}", job["id"].as_str().expect("an id"));
-    for (answer, cache) in [
+    for (response, cache) in [
         (known.get("/jobs").await, "no-store"),
         (known.get(&path).await, "private, no-cache"),
         (client.get("/jobs").await, "no-store"),
         (known.get("/nothing").await, "no-store"),
     ] {
-        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
-        assert_eq!(answer.header("cache-control"), Some(cache), "{answer:?}");
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(response.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(response.header("cache-control"), Some(cache), "{response:?}");
     }
     let page = known.send(known.at_root(Method::GET, "/docs/")).await;
     let policy = page.header("content-security-policy").expect("a policy");
@@ -338,9 +338,9 @@ async fn responses_have_security_headers_and_are_private() {
     assert_eq!(page.header("x-frame-options"), Some("DENY"));
 
     let (_site, server) = Server::with_config("");
-    let answer = server.client().get("/jobs").await;
-    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
-    assert_eq!(answer.header("cache-control"), None, "public responses may be cached");
+    let response = server.client().get("/jobs").await;
+    assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(response.header("cache-control"), None, "public responses may be cached");
 }
 
 #[test]

@@ -19,22 +19,22 @@ async fn connect(server: &Server) -> TcpStream {
 }
 
 /// The response bytes to these bytes, until the server closes the connection.
-async fn answers(server: &Server, sent: &str) -> String {
+async fn responses(server: &Server, sent: &str) -> String {
     let mut stream = connect(server).await;
     stream.write_all(sent.as_bytes()).await.expect("bytes are sent");
     rest_of(&mut stream).await
 }
 
 async fn rest_of(stream: &mut TcpStream) -> String {
-    let mut answer = Vec::new();
-    let end = timeout(TIMEOUT, stream.read_to_end(&mut answer)).await;
+    let mut response = Vec::new();
+    let end = timeout(TIMEOUT, stream.read_to_end(&mut response)).await;
     end.expect("the connection is closed in time").expect("in order");
-    String::from_utf8(answer).expect("text")
+    String::from_utf8(response).expect("text")
 }
 
 /// Statuses of the responses in order.
-fn statuses(answers: &str) -> Vec<&str> {
-    let lines = answers.split("HTTP/1.").skip(1);
+fn statuses(responses: &str) -> Vec<&str> {
+    let lines = responses.split("HTTP/1.").skip(1);
     let statuses = lines.filter_map(|line| line.get(2..5));
     statuses
         .filter(|status| status.bytes().all(|digit| digit.is_ascii_digit()))
@@ -70,7 +70,7 @@ async fn no_response_follows_the_request_that_closes_the_connection() {
         ("GET /healthz HTTP/1.0\r\n\r\n".to_owned() + &health(""), &["200"]),
         (post("/api/tickerq/queues/x", CLOSE, "body") + &health(""), &["405"]),
     ] {
-        let answered = answers(&server, &sent).await;
+        let answered = responses(&server, &sent).await;
         assert_eq!(statuses(&answered), expected, "{sent}\n{answered}");
         // HTTP/1.0 closes without a `Connection` header.
         let declared = usize::from(!sent.contains("HTTP/1.0"));
@@ -90,7 +90,7 @@ async fn pipelined_requests_get_responses_by_their_own_method_and_version() {
     let list = get("/api/tickerq/jobs", "");
     let head = list.replacen("GET", "HEAD", 1);
     let sent = format!("{head}{list}{head}{}", get("/healthz", CLOSE));
-    let answered = answers(&server, &sent).await;
+    let answered = responses(&server, &sent).await;
     assert_eq!(statuses(&answered), ["200"; 4], "{answered}");
     assert_eq!(answered.matches("\"totalCount\"").count(), 1, "{answered}");
     let parts: Vec<&str> = answered.split("HTTP/1.1 200").skip(1).collect();
@@ -99,7 +99,7 @@ async fn pipelined_requests_get_responses_by_their_own_method_and_version() {
         assert!(part.contains("content-length"), "{answered}");
     }
     // An invalid request is answered after the earlier ones.
-    let answered = answers(&server, &format!("{list}{list}nonsense\r\n\r\n{list}")).await;
+    let answered = responses(&server, &format!("{list}{list}nonsense\r\n\r\n{list}")).await;
     assert_eq!(statuses(&answered), ["200", "200", "400"], "{answered}");
 }
 
@@ -134,7 +134,7 @@ async fn a_100_continue_is_sent_only_when_the_body_is_needed() {
         (request("/healthz", writer, "18"), "405"),
         (request("/api/tickerq/jobs", writer, "999999999"), "413"),
     ] {
-        let answered = answers(&server, &sent).await;
+        let answered = responses(&server, &sent).await;
         assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
     }
     let mut stream = connect(&server).await;
@@ -148,7 +148,7 @@ async fn a_100_continue_is_sent_only_when_the_body_is_needed() {
     assert_eq!(statuses(&rest_of(&mut stream).await), ["201"]);
     // A body that arrives with its head is not requested with `100 Continue`.
     let head = request("/api/tickerq/jobs", &format!("{writer}{CLOSE}"), "18");
-    let answered = answers(&server, &format!("{head}{{\"type\":\"NoopJob\"}}")).await;
+    let answered = responses(&server, &format!("{head}{{\"type\":\"NoopJob\"}}")).await;
     assert_eq!(statuses(&answered).last(), Some(&"201"), "{answered}");
 }
 
@@ -193,7 +193,7 @@ async fn a_head_that_arrives_byte_by_byte_is_accepted() {
     let answered = rest_of(&mut stream).await;
     assert_eq!(statuses(&answered), ["200", "200"], "{answered}");
     // Invalid heads are rejected before they are complete, and lines may end without CR.
-    assert_eq!(statuses(&answers(&server, "no request: at all\r\n").await), ["400"]);
+    assert_eq!(statuses(&responses(&server, "no request: at all\r\n").await), ["400"]);
     let bare = "GET /healthz HTTP/1.1\nHost: localhost\nConnection: close\n\n";
     let mut stream = connect(&server).await;
     for part in [&bare[..bare.len() - 1], &bare[bare.len() - 1..]] {
@@ -211,17 +211,17 @@ async fn a_slow_request_gets_408_and_a_silent_connection_is_closed_without_a_res
     let half = "GET /healthz HTTP/1.1\r\nHost: loc";
     let after_one = get("/healthz", "") + half;
     let (nothing, some, later) = tokio::join!(
-        answers(&server, ""),
-        answers(&server, half),
-        answers(&server, &after_one),
+        responses(&server, ""),
+        responses(&server, half),
+        responses(&server, &after_one),
     );
     assert_eq!(nothing, "");
     assert_eq!(statuses(&some), ["408"]);
     assert_eq!(statuses(&later), ["200", "408"]);
-    for answer in [&some, &later] {
+    for response in [&some, &later] {
         assert!(
-            answer.contains("connection: close") && answer.contains("urn:tickerq:problem:too-slow"),
-            "{answer}"
+            response.contains("connection: close") && response.contains("urn:tickerq:problem:too-slow"),
+            "{response}"
         );
     }
     assert!(start.elapsed() >= Duration::from_secs(4));
@@ -242,7 +242,7 @@ async fn a_malformed_request_is_a_problem_and_not_logged_as_an_error() {
         get("/\u{1}", ""),
         "! / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
     ] {
-        let answered = answers(&server, &wrong).await;
+        let answered = responses(&server, &wrong).await;
         assert_eq!(statuses(&answered), ["400"], "{wrong:?}\n{answered}");
         let (head, body) = answered.split_once("\r\n\r\n").expect("a body");
         assert!(
@@ -261,7 +261,7 @@ async fn a_malformed_request_is_a_problem_and_not_logged_as_an_error() {
     let chunk = format!(
         "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\n{JSON}Transfer-Encoding: chunked\r\n\r\nxyz\r\n"
     );
-    assert_eq!(statuses(&answers(&server, &chunk).await), ["400"]);
+    assert_eq!(statuses(&responses(&server, &chunk).await), ["400"]);
     assert!(!server.log().contains("ERROR"), "{}", server.log());
 }
 
@@ -276,9 +276,9 @@ async fn an_ordinary_request_with_upgrade_headers_gets_its_response() {
         r#"{"type":"NoopJob"}"#,
     );
     let graphql = post("/graphql", &format!("{JSON}{upgrade}"), r#"{"query":"{ __typename }"}"#);
-    let answered = answers(&server, &(create + &graphql + &get("/healthz", CLOSE))).await;
+    let answered = responses(&server, &(create + &graphql + &get("/healthz", CLOSE))).await;
     assert_eq!(statuses(&answered), ["201", "200", "200"], "{answered}");
-    let answered = answers(
+    let answered = responses(
         &server,
         &get("/healthz", &format!("{upgrade}Sec-WebSocket-Version: 13\r\n")),
     )
@@ -362,7 +362,7 @@ async fn the_host_of_an_absolute_target_counts_and_a_request_has_one_host() {
         (with(":authority: localhost\r\n"), "400"),
         (with("Host: localhost\r\n:authority: localhost\r\n"), "400"),
     ] {
-        let answered = answers(&server, &sent).await;
+        let answered = responses(&server, &sent).await;
         assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
     }
     // HTTP/2 is not supported, with or without an upgrade.
@@ -376,7 +376,7 @@ async fn the_host_of_an_absolute_target_counts_and_a_request_has_one_host() {
             "200",
         ),
     ] {
-        let answered = answers(&server, &sent).await;
+        let answered = responses(&server, &sent).await;
         assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
     }
     let total = server.client().get("/jobs").await.json()["totalCount"].clone();

@@ -11,9 +11,9 @@ use crate::harness::server::Server;
 const UNKNOWN_ID: &str = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
 
 async fn document(client: &Client) -> Value {
-    let answer = client.get("/openapi.json").await;
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    answer.json()
+    let response = client.get("/openapi.json").await;
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    response.json()
 }
 
 /// Operations: path, method and description.
@@ -59,8 +59,8 @@ async fn every_route_is_described_with_its_methods() {
             .replace("{id}", UNKNOWN_ID)
             .replace("{name}", "default")
             .replace("{key}", "nightly");
-        let answer = client.send(client.at_root(Method::OPTIONS, &filled)).await;
-        let allow = answer.header("allow").unwrap_or_else(|| panic!("there is no {path}"));
+        let response = client.send(client.at_root(Method::OPTIONS, &filled)).await;
+        let allow = response.header("allow").unwrap_or_else(|| panic!("there is no {path}"));
         let mut methods: Vec<&str> = allow
             .split(", ")
             .filter(|method| !["HEAD", "OPTIONS"].contains(method))
@@ -319,18 +319,18 @@ async fn responses_match_the_openapi_document() {
         if !body.is_null() {
             request = request.json(&body);
         }
-        let answer = client.send(request).await;
-        let status = answer.status.as_u16().to_string();
+        let response = client.send(request).await;
+        let status = response.status.as_u16().to_string();
         let operation = &document["paths"][format!("/api/tickerq{route}")][method];
-        let response = &operation["responses"][&status];
-        assert!(response.is_object(), "{method} {path}: {status} is not described");
-        let media_type = answer.header("content-type").expect("a content type").to_owned();
-        let schema = &response["content"][&media_type]["schema"];
+        let described = &operation["responses"][&status];
+        assert!(described.is_object(), "{method} {path}: {status} is not described");
+        let media_type = response.header("content-type").expect("a content type").to_owned();
+        let schema = &described["content"][&media_type]["schema"];
         assert!(
             schema.is_object(),
             "{method} {path}: {media_type} is not described for {status}"
         );
-        let found = mistakes(&document, schema, &answer.json(), "");
+        let found = mistakes(&document, schema, &response.json(), "");
         assert!(found.is_empty(), "{method} {path}: {found:?}");
     }
 }
@@ -379,23 +379,23 @@ async fn the_pages_are_served_without_any_other_host() {
         if !seen.insert(file.clone()) {
             continue;
         }
-        let answer = client.send(client.at_root(Method::GET, file.path())).await;
-        assert_eq!(answer.status, StatusCode::OK, "{file}");
+        let response = client.send(client.at_root(Method::GET, file.path())).await;
+        assert_eq!(response.status, StatusCode::OK, "{file}");
         // The content security policy blocks scripts of other hosts.
         if file.path().starts_with("/docs/") {
-            let policy = answer.header("content-security-policy").unwrap_or_default();
+            let policy = response.header("content-security-policy").unwrap_or_default();
             assert!(policy.starts_with("default-src 'self';"), "{file}: {policy}");
-            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{file}");
+            assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{file}");
         }
         // The libraries' own scripts are omitted: they contain names of standards, which look like addresses.
         let is_library = file.path().contains("bundle") || file.path().contains("preset");
-        let is_text = answer
+        let is_text = response
             .header("content-type")
             .is_some_and(|kind| kind.starts_with("text/") || kind.contains("json"));
         if is_library || !is_text || file.path().ends_with("openapi.json") {
             continue;
         }
-        for address in loaded(&answer.text) {
+        for address in loaded(&response.text) {
             if address.starts_with("data:") {
                 continue;
             }

@@ -3,12 +3,12 @@
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::server::Server;
 
 const TRUSTED: &str = "[server]\ntrusted_proxies = [\"127.0.0.0/8\", \"::1\"]\n[webhooks]\nenable = true\n";
 
-async fn under(client: &Client, prefix: &str, method: Method, path: &str, body: Value) -> Answer {
+async fn under(client: &Client, prefix: &str, method: Method, path: &str, body: Value) -> ApiResponse {
     let mut request = client.at_root(method, path).header("x-forwarded-prefix", prefix);
     if !body.is_null() {
         request = request.json(&body);

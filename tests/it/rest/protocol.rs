@@ -20,14 +20,14 @@ pub fn raw(server: &Server, request: &str) -> (u16, Value) {
     let mut stream = TcpStream::connect(address).expect("a connection");
     stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
     stream.write_all(request.as_bytes()).expect("the request is sent");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("the answer is text");
-    let status = answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("the answer is text");
+    let status = response
         .split(' ')
         .nth(1)
         .and_then(|status| status.parse().ok())
         .unwrap_or(0);
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    let body = response.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
@@ -106,22 +106,22 @@ async fn a_path_lists_its_methods() {
                 continue;
             }
             let parsed = Method::from_bytes(method.as_bytes()).expect("a method");
-            let answer = client.send(client.at_root(parsed, path)).await;
-            assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
+            let response = client.send(client.at_root(parsed, path)).await;
+            assert_eq!(response.header("allow"), Some(allow), "{method} {path}");
             if method == "HEAD" {
-                assert_eq!((answer.status.as_u16(), answer.text.as_str()), (405, ""), "{path}");
+                assert_eq!((response.status.as_u16(), response.text.as_str()), (405, ""), "{path}");
                 continue;
             }
-            let problem = answer.problem(405);
+            let problem = response.problem(405);
             assert_eq!(problem["type"], "urn:tickerq:problem:method-not-allowed");
             assert_eq!(
                 problem["detail"],
                 format!("method {method} not allowed; allowed are {allow}")
             );
         }
-        let answer = client.send(client.at_root(Method::OPTIONS, path)).await;
+        let response = client.send(client.at_root(Method::OPTIONS, path)).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.header("allow")),
+            (response.status.as_u16(), response.header("allow")),
             (204, Some(allow)),
             "{path}"
         );
@@ -277,11 +277,11 @@ async fn only_the_list_has_query_parameters() {
 async fn the_same_routes_are_under_the_version() {
     let (_site, server) = Server::with_config("[job_types.Noop]\nhandler = \"noop\"");
     let client = server.client();
-    let answer = client.post("/v1/jobs", json!({ "type": "Noop" })).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    let id = answer.json()["id"].as_str().expect("an id").to_owned();
+    let response = client.post("/v1/jobs", json!({ "type": "Noop" })).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    let id = response.json()["id"].as_str().expect("an id").to_owned();
     assert_eq!(
-        answer.header("location"),
+        response.header("location"),
         Some(format!("/api/tickerq/v1/jobs/{id}").as_str())
     );
     client.wait_finished(&id).await;
@@ -312,9 +312,9 @@ async fn base_path_and_version_can_be_changed_and_the_api_left_out() {
         let request = client
             .at_root(Method::POST, &format!("{prefix}/jobs"))
             .json(&json!({ "type": "Waits" }));
-        let answer = client.send(request).await;
-        let location = format!("{prefix}/jobs/{}", answer.json()["id"].as_str().expect("an id"));
-        assert_eq!(answer.header("location"), Some(location.as_str()));
+        let response = client.send(request).await;
+        let location = format!("{prefix}/jobs/{}", response.json()["id"].as_str().expect("an id"));
+        assert_eq!(response.header("location"), Some(location.as_str()));
         assert_eq!(
             client.send(client.at_root(Method::GET, &location)).await.status,
             StatusCode::OK
@@ -373,8 +373,8 @@ async fn health_checks_work_until_the_end_of_a_shutdown() {
     let visit = latch.visit().await;
     server.signal(Signal::TERM);
     let problem = crate::harness::eventually("the server reports that it stops", || async {
-        let answer = health("/readyz").await;
-        (answer.status == StatusCode::SERVICE_UNAVAILABLE).then_some(answer)
+        let response = health("/readyz").await;
+        (response.status == StatusCode::SERVICE_UNAVAILABLE).then_some(response)
     })
     .await;
     assert!(problem.header("retry-after").is_some());
@@ -416,9 +416,9 @@ async fn malformed_requests_do_not_affect_the_server() {
         // Closing the connection before the request is complete is a valid response, too.
         stream.write_all(request.as_bytes()).ok();
         stream.shutdown(std::net::Shutdown::Write).ok();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).ok();
-        let status = String::from_utf8_lossy(&answer).split(' ').nth(1).map(str::to_owned);
+        let mut response = Vec::new();
+        stream.read_to_end(&mut response).ok();
+        let status = String::from_utf8_lossy(&response).split(' ').nth(1).map(str::to_owned);
         assert!(status.is_none_or(|status| status.starts_with('4')), "{}", &request[..request.len().min(60)]);
     }
     assert_eq!(server.client().get("/jobs").await.json()["totalCount"], 0);

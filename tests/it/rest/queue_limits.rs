@@ -102,20 +102,20 @@ async fn a_queue_rejects_jobs_beyond_its_limit_of_pending_jobs() {
     let client = server.client();
     let job = json!({ "type": "Waits", "queue": "small" });
     // Of twenty concurrent requests the limit accepts its exact number.
-    let answers = join_all((0..20).map(|_| client.post("/jobs", job.clone()))).await;
-    let (made, refused): (Vec<_>, Vec<_>) = answers
+    let responses = join_all((0..20).map(|_| client.post("/jobs", job.clone()))).await;
+    let (made, refused): (Vec<_>, Vec<_>) = responses
         .into_iter()
-        .partition(|answer| answer.status == StatusCode::CREATED);
+        .partition(|response| response.status == StatusCode::CREATED);
     assert_eq!(made.len(), 5);
-    for answer in refused {
-        let problem = answer.problem(503);
+    for response in refused {
+        let problem = response.problem(503);
         assert_eq!(problem["type"], "urn:tickerq:problem:busy");
         assert_eq!(
             problem["detail"],
             "queue 'small' has reached its limit of 5 pending jobs; try again later"
         );
         assert!(
-            answer
+            response
                 .header("retry-after")
                 .is_some_and(|wait| wait.parse::<u64>().is_ok_and(|wait| wait > 0))
         );
@@ -178,13 +178,15 @@ async fn concurrent_requests_create_no_more_queues_than_allowed(storage: Storage
     let server = site.start();
     let client = server.client();
     let queues: Vec<String> = (0..60).map(|number| format!("q{number}")).collect();
-    let answers = join_all(
+    let responses = join_all(
         queues
             .iter()
             .map(|queue| client.post("/jobs", json!({ "type": "Waits", "queue": queue }))),
     )
     .await;
-    let created = answers.iter().filter(|answer| answer.status == StatusCode::CREATED);
+    let created = responses
+        .iter()
+        .filter(|response| response.status == StatusCode::CREATED);
     assert_eq!(created.count(), 3);
     // The rejected ones do not count against the caller's limit of new queues.
     for _ in 0..100 {
@@ -325,11 +327,14 @@ async fn the_limit_of_pending_jobs_holds_for_all_ways_to_create_jobs_together() 
     });
     let graphql = (0..6).flat_map(|_| [client.graphql(&triggered), client.graphql(&scheduled)]);
     let (rest, graphql) = tokio::join!(join_all(rest), join_all(graphql));
-    let made = rest.iter().filter(|answer| answer.status.is_success()).count()
-        + graphql.iter().filter(|answer| answer.get("errors").is_none()).count();
+    let made = rest.iter().filter(|response| response.status.is_success()).count()
+        + graphql
+            .iter()
+            .filter(|response| response.get("errors").is_none())
+            .count();
     assert_eq!(made, 5);
-    for answer in rest.iter().filter(|answer| !answer.status.is_success()) {
-        assert_eq!(answer.problem(503)["type"], "urn:tickerq:problem:busy");
+    for response in rest.iter().filter(|response| !response.status.is_success()) {
+        assert_eq!(response.problem(503)["type"], "urn:tickerq:problem:busy");
     }
     assert_eq!(count(&client, "small", "pendingJobs").await, 5);
 }
@@ -350,14 +355,14 @@ async fn remote_workers_keep_to_the_rate_of_a_queue() {
     }
     // Concurrently and in sequence: five start, then one every twelve minutes.
     for round in 0..3 {
-        let answers = leases.iter().cycle().take(8).map(|lease| {
+        let responses = leases.iter().cycle().take(8).map(|lease| {
             let client = &client;
             async move { client.post(lease, json!({ "max": 3 })).await }
         });
-        let leased: usize = join_all(answers)
+        let leased: usize = join_all(responses)
             .await
             .iter()
-            .map(|answer| answer.json()["jobs"].as_array().map_or(0, Vec::len))
+            .map(|response| response.json()["jobs"].as_array().map_or(0, Vec::len))
             .sum();
         assert_eq!(leased, if round == 0 { 5 } else { 0 }, "round {round}");
     }

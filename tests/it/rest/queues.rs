@@ -131,9 +131,9 @@ async fn a_paused_queue_starts_nothing_until_it_is_resumed() {
     let running = create_in(&client, "Work", "mail").await;
     let visit = latch.visit().await;
     for _ in 0..2 {
-        let answer = client.post_empty("/queues/mail/pause").await;
+        let response = client.post_empty("/queues/mail/pause").await;
         assert_eq!(
-            (answer.status, &answer.json()["status"]),
+            (response.status, &response.json()["status"]),
             (StatusCode::OK, &json!("paused")),
             "pausing twice is fine"
         );
@@ -161,9 +161,9 @@ async fn a_paused_queue_starts_nothing_until_it_is_resumed() {
     client.wait_finished(&other).await;
     assert_eq!(client.job(&waiting).await["status"], "pending");
     for _ in 0..2 {
-        let answer = client.post("/queues/mail/resume", json!({})).await;
+        let response = client.post("/queues/mail/resume", json!({})).await;
         assert_eq!(
-            (answer.status, &answer.json()["status"]),
+            (response.status, &response.json()["status"]),
             (StatusCode::OK, &json!("running"))
         );
     }
@@ -193,14 +193,14 @@ async fn clearing_a_queue_deletes_only_the_requested_jobs() {
     assert_eq!(counts(&client.queue("mail").await), [2, 1, 1, 1, 0]);
 
     // The sample of the dashboard API.
-    let answer = client
+    let response = client
         .post(
             "/queues/mail/clear",
             json!({ "clearPending": true, "clearFailed": false }),
         )
         .await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    let cleared = answer.json();
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    let cleared = response.json();
     assert_eq!(
         (&cleared["clearedPending"], &cleared["clearedFailed"]),
         (&json!(2), &json!(0))

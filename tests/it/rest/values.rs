@@ -379,8 +379,8 @@ async fn an_array_is_rejected_wherever_an_object_is_expected() {
         ("/workers", json!(["w", ["A"]]), ""),
         ("/queues/default/clear", json!([true, true]), ""),
     ] {
-        let answer = client.post(path, body.clone()).await;
-        let problem = answer.problem(400);
+        let response = client.post(path, body.clone()).await;
+        let problem = response.problem(400);
         if !pointer.is_empty() {
             assert_eq!(problem["errors"][0]["pointer"], pointer, "{path} {body}: {problem}");
         }
@@ -409,34 +409,34 @@ async fn a_number_without_a_fraction_is_an_integer_wherever_one_is_expected() {
         ("1e3", 1_000),
     ] {
         let body = format!(r#"{{"type":"A","maxRetries":{text},"priority":1.0}}"#);
-        let answer = send("/jobs".to_owned(), body).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{text}: {}", answer.text);
+        let response = send("/jobs".to_owned(), body).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{text}: {}", response.text);
         assert_eq!(
-            (&answer.json()["maxRetries"], &answer.json()["priority"]),
+            (&response.json()["maxRetries"], &response.json()["priority"]),
             (&json!(expected), &json!("normal"))
         );
     }
     let recurring =
         r#"{"type":"A","cronExpression":"0 2 * * *","misfirePolicy":"catch_up","catchUpMax":7.0,"maxRetries":2.0}"#;
-    let answer = send("/jobs/recurring".to_owned(), recurring.to_owned()).await;
+    let response = send("/jobs/recurring".to_owned(), recurring.to_owned()).await;
     assert_eq!(
-        (&answer.json()["catchUpMax"], &answer.json()["maxRetries"]),
+        (&response.json()["catchUpMax"], &response.json()["maxRetries"]),
         (&json!(7), &json!(2)),
         "{}",
-        answer.text
+        response.text
     );
     let endpoint = r#"{"url":"https://example.com","events":["*"],"retryPolicy":{"maxRetries":4.0}}"#;
-    let answer = send("/webhooks/endpoints".to_owned(), endpoint.to_owned()).await;
-    assert_eq!(answer.json()["retryPolicy"]["maxRetries"], 4, "{}", answer.text);
-    let answer = send(
+    let response = send("/webhooks/endpoints".to_owned(), endpoint.to_owned()).await;
+    assert_eq!(response.json()["retryPolicy"]["maxRetries"], 4, "{}", response.text);
+    let response = send(
         "/workers".to_owned(),
         r#"{"name":"w","types":["A"],"concurrency":5.0}"#.to_owned(),
     )
     .await;
-    assert_eq!(answer.json()["concurrency"], 5, "{}", answer.text);
-    let lease = format!("/workers/{}/lease", answer.json()["id"].as_str().expect("an id"));
-    let answer = send(lease.clone(), r#"{"max":2.0}"#.to_owned()).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    assert_eq!(response.json()["concurrency"], 5, "{}", response.text);
+    let lease = format!("/workers/{}/lease", response.json()["id"].as_str().expect("an id"));
+    let response = send(lease.clone(), r#"{"max":2.0}"#.to_owned()).await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
     for (path, body, pointer) in [
         ("/jobs", r#"{"type":"A","maxRetries":3.5}"#, "#/maxRetries"),
         ("/jobs", r#"{"type":"A","maxRetries":-1.0}"#, "#/maxRetries"),

@@ -4,14 +4,14 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::client::Answer;
+use crate::harness::client::ApiResponse;
 use crate::harness::latch::Latch;
 use crate::harness::server::Server;
 
 /// The text of a response, a member per line, with ids, times and durations replaced.
-fn shown(answer: &Answer) -> String {
+fn shown(response: &ApiResponse) -> String {
     let mut text = String::new();
-    let mut rest = answer.text.as_str();
+    let mut rest = response.text.as_str();
     while let Some((before, quoted)) = rest.split_once('"') {
         let (inside, after) = quoted
             .split_once('"')
@@ -87,7 +87,7 @@ async fn a_job_and_its_list_after_completion_and_after_failure() {
     latch
         .visit()
         .await
-        .answer("200 OK", r#"{"messageId": "msg-456", "deliveryStatus": "delivered"}"#);
+        .respond("200 OK", r#"{"messageId": "msg-456", "deliveryStatus": "delivered"}"#);
     client.wait_finished(&id).await;
     insta::assert_snapshot!("job_created", shown(&created));
     insta::assert_snapshot!("job_completed", shown(&client.get(&format!("/jobs/{id}")).await));
@@ -95,8 +95,11 @@ async fn a_job_and_its_list_after_completion_and_after_failure() {
 
     let failing = client.create(job("No Email")).await;
     let id = failing["id"].as_str().expect("an id");
-    latch.visit().await.answer("503 Service Unavailable", "try again later");
-    latch.visit().await.answer("404 Not Found", "no such user");
+    latch
+        .visit()
+        .await
+        .respond("503 Service Unavailable", "try again later");
+    latch.visit().await.respond("404 Not Found", "no such user");
     client.wait_finished(id).await;
     insta::assert_snapshot!("job_failed", shown(&client.get(&format!("/jobs/{id}")).await));
     insta::assert_snapshot!("list_of_a_failed_job", shown(&client.get("/jobs?limit=1").await));
@@ -131,7 +134,7 @@ async fn problems() {
         .await;
     insta::assert_snapshot!(
         "problem_of_one_field",
-        shown(&Answer {
+        shown(&ApiResponse {
             text: problem.text.replace("\\\"", "'"),
             ..problem
         })

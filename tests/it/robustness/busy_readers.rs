@@ -89,8 +89,8 @@ async fn the_server_reads_while_callers_occupy_their_connections() {
         assert!(waiting(&site) >= 2, "the reads wait all the while");
         lock.rollback().await.expect("the lock goes");
     };
-    let (answers, ()) = tokio::join!(reads, beside);
-    assert!(answers.iter().any(|answer| answer.status == StatusCode::OK));
+    let (responses, ()) = tokio::join!(reads, beside);
+    assert!(responses.iter().any(|response| response.status == StatusCode::OK));
     assert_no_outage(&server);
 }
 
@@ -111,8 +111,8 @@ async fn a_caller_that_closes_its_connections_leaves_a_connection_to_another_one
     }
     assert_eq!(waiting(&site), 2, "of three connections");
     for path in ["/queues", "/jobs", "/metrics/performance"] {
-        let answer = other.get(path).await;
-        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+        let response = other.get(path).await;
+        assert_eq!(response.status, StatusCode::OK, "{path}: {}", response.text);
     }
     assert_eq!(waiting(&site), 2, "its statements still run");
     lock.rollback().await.expect("the lock goes");
@@ -146,8 +146,8 @@ async fn a_caller_with_many_reads_leaves_a_connection_to_another_one() {
         })
         .await;
         for path in ["/queues", "/jobs", "/metrics/performance"] {
-            let answer = other.get(path).await;
-            assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.text);
+            let response = other.get(path).await;
+            assert_eq!(response.status, StatusCode::OK, "{path}: {}", response.text);
         }
         assert_eq!(waiting(&site), 2, "of three connections");
         assert_eq!(done.load(Ordering::Relaxed), 0, "the other caller's reads come first");

@@ -51,17 +51,17 @@ async fn post_until_gone(client: Client, acknowledged: Arc<Mutex<BTreeSet<String
         };
         let Ok(response) = request.send().await else { return };
         let status = response.status();
-        let Ok(answer) = response.json::<Value>().await else {
+        let Ok(body) = response.json::<Value>().await else {
             return;
         };
         if status == StatusCode::SERVICE_UNAVAILABLE {
             continue;
         }
-        assert_eq!(status, StatusCode::CREATED, "{answer}");
+        assert_eq!(status, StatusCode::CREATED, "{body}");
         let jobs = if is_batch {
-            answer["jobs"].as_array().cloned().unwrap_or_default()
+            body["jobs"].as_array().cloned().unwrap_or_default()
         } else {
-            vec![answer]
+            vec![body]
         };
         let ids = jobs.iter().filter_map(|job| job["id"].as_str().map(str::to_owned));
         acknowledged.lock().expect("ids").extend(ids);

@@ -34,8 +34,8 @@ fn fragments(on: &str, levels: usize, nested: usize) -> String {
 /// The code and the message of the error of a GraphQL request.
 async fn rejected(client: &Client, body: Value) -> (String, String) {
     let request = client.at_root(Method::POST, "/graphql").json(&body);
-    let answer = client.send(request).await.json();
-    let error = &answer["errors"][0];
+    let response = client.send(request).await.json();
+    let error = &response["errors"][0];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     (text(&error["extensions"]["code"]), text(&error["message"]))
 }
@@ -87,8 +87,8 @@ async fn a_document_within_128_levels_fits_the_stack() {
             let query = |levels: usize| json!({ "query": format!("{operation}{}", fragments(on, levels - 1, nested)) });
             // The library executes 33 levels.
             let request = client.at_root(Method::POST, "/graphql").json(&query(33));
-            let answer = client.send(request).await.json();
-            assert_eq!(answer["data"]["__typename"], on, "{nested} nested: {answer}");
+            let response = client.send(request).await.json();
+            assert_eq!(response["data"]["__typename"], on, "{nested} nested: {response}");
             let (code, message) = rejected(&client, query(LEVELS_MAX)).await;
             assert_eq!(code, "validation", "{nested} nested: {message}");
         }
@@ -120,8 +120,8 @@ async fn values_of_any_depth_are_rejected_or_stored() {
         ] {
             let query = format!("mutation($v: {definition}) {{ {argument} }}");
             let body = format!("{{\"query\": \"{query}\", \"variables\": {{\"v\": {value}}}}}");
-            let answer = post(body).await;
-            assert!(answer["errors"][0]["message"].is_string(), "{definition}: {answer}");
+            let response = post(body).await;
+            assert!(response["errors"][0]["message"].is_string(), "{definition}: {response}");
         }
         for member in ["variables", "extensions", "operationName", "query", "unknown"] {
             let body = format!("{{\"query\": \"{{ __typename }}\", \"{member}\": {value}}}");

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage, query_sql};
 
@@ -92,14 +92,14 @@ async fn cheap_reads_do_not_wait(storage: Storage) {
     let (done, refusals) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let search = slow_search();
     let searches = join_all((0..20).map(|_| async {
-        let answer = client.get(&search).await;
-        let counter = if answer.status == StatusCode::OK {
+        let response = client.get(&search).await;
+        let counter = if response.status == StatusCode::OK {
             &done
         } else {
             &refusals
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        answer
+        response
     }));
     let beside = async {
         // Once the queue is full, searches run to their end.
@@ -122,29 +122,32 @@ async fn cheap_reads_do_not_wait(storage: Storage) {
         );
         let before = done.load(Ordering::Relaxed);
         // Another caller's turn precedes the remaining ones of the first.
-        let answer = other.get("/jobs?search=aaab").await;
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        let response = other.get("/jobs?search=aaab").await;
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text);
         (before, done.load(Ordering::Relaxed))
     };
-    let (answers, (before, after)) = tokio::join!(searches, beside);
-    let found = answers.iter().filter(|answer| answer.status == StatusCode::OK).count();
-    assert!(found >= 1, "{:?}", answers.first());
+    let (responses, (before, after)) = tokio::join!(searches, beside);
+    let found = responses
+        .iter()
+        .filter(|response| response.status == StatusCode::OK)
+        .count();
+    assert!(found >= 1, "{:?}", responses.first());
     assert!(before < found, "cheap reads came after all {found} searches");
     assert!(after < found, "the other caller came after all {found} searches");
-    let refused: Vec<&Answer> = answers
+    let refused: Vec<&ApiResponse> = responses
         .iter()
-        .filter(|answer| answer.status != StatusCode::OK)
+        .filter(|response| response.status != StatusCode::OK)
         .collect();
     assert!(!refused.is_empty());
-    for answer in refused {
-        let problem = answer.problem(503);
+    for response in refused {
+        let problem = response.problem(503);
         assert_eq!(problem["type"], "urn:tickerq:problem:busy");
         let detail = problem["detail"].as_str().expect("a detail");
         assert!(
             detail.starts_with("too many expensive reads") && detail.contains("are running or waiting"),
             "{detail}"
         );
-        let seconds: u64 = answer.header("retry-after").expect("when").parse().expect("seconds");
+        let seconds: u64 = response.header("retry-after").expect("when").parse().expect("seconds");
         assert!((1..=10).contains(&seconds));
     }
     assert_no_outage(&server);
@@ -167,8 +170,8 @@ async fn a_search_has_a_time(storage: Storage) {
     let server = site.start();
     let client = server.client();
     for _ in 0..3 {
-        let answer = client.get(&slow_search()).await;
-        let problem = answer.problem(503);
+        let response = client.get(&slow_search()).await;
+        let problem = response.problem(503);
         assert_eq!(problem["type"], "urn:tickerq:problem:read-timeout");
         let detail = problem["detail"].as_str().expect("a detail");
         assert!(
@@ -184,8 +187,8 @@ async fn a_search_has_a_time(storage: Storage) {
     assert_eq!(refused["errors"][0]["extensions"]["code"], "read-timeout", "{refused}");
     // A search without rows is fast: the earlier statements have ended.
     let narrow = eventually("the narrowed search is in time", || async {
-        let answer = client.get("/jobs?search=x&from=2100-01-01").await;
-        (answer.status == StatusCode::OK).then_some(answer)
+        let response = client.get("/jobs?search=x&from=2100-01-01").await;
+        (response.status == StatusCode::OK).then_some(response)
     })
     .await;
     assert_eq!(narrow.json()["totalCount"], 0);
@@ -247,8 +250,8 @@ fn limited(rate: &str) -> (Site, Server, Client) {
     (site, server, client)
 }
 
-fn remaining(answer: &Answer) -> u32 {
-    let text = answer.header("ratelimit").expect("the remaining quota");
+fn remaining(response: &ApiResponse) -> u32 {
+    let text = response.header("ratelimit").expect("the remaining quota");
     let left = text.split("r=").nth(1).and_then(|left| left.split(';').next());
     left.expect("a number").parse().expect("a number")
 }
@@ -270,7 +273,7 @@ async fn an_expensive_read_counts_as_ten_requests() {
     assert_eq!(remaining(&client.get("/jobs?search=x").await), 0);
 }
 
-async fn graphql(client: &Client, request: Value) -> Answer {
+async fn graphql(client: &Client, request: Value) -> ApiResponse {
     client
         .send(client.at_root(Method::POST, "/graphql").json(&request))
         .await
@@ -286,9 +289,9 @@ fn aliases(count: usize) -> Value {
 #[tokio::test]
 async fn graphql_counts_each_root_field_however_they_are_sent() {
     let (_site, _server, client) = limited("20/h");
-    let answer = graphql(&client, aliases(8)).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    assert_eq!(remaining(&answer), 12);
+    let response = graphql(&client, aliases(8)).await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    assert_eq!(remaining(&response), 12);
     let batch = json!([aliases(1), aliases(2), aliases(3)]);
     assert_eq!(remaining(&graphql(&client, batch).await), 6);
     let refused = graphql(&client, json!([aliases(4), aliases(3)])).await;
@@ -303,10 +306,13 @@ async fn graphql_counts_each_root_field_however_they_are_sent() {
     let search = json!({ "query": "{ jobs(filter: { search: \"x\" }) { nodes { id } } }" });
     assert_eq!(remaining(&graphql(&client, search.clone()).await), 10);
     let two = json!({ "query": "{ a: jobs(filter: { search: \"x\" }) { totalCount } b: jobs { nodes { id } } }" });
-    let answer = graphql(&client, two).await.json();
+    let response = graphql(&client, two).await.json();
     assert_eq!(
-        answer["errors"][0]["extensions"]["code"], "too-many-requests",
-        "{answer}"
+        response["errors"][0]["extensions"]["code"], "too-many-requests",
+        "{response}"
     );
-    assert!(answer["errors"][0]["extensions"]["retryAfter"].is_number(), "{answer}");
+    assert!(
+        response["errors"][0]["extensions"]["retryAfter"].is_number(),
+        "{response}"
+    );
 }

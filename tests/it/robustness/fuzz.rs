@@ -75,12 +75,12 @@ fn body(random: &mut SmallRng, members: &[&str]) -> String {
 }
 
 async fn assert_refused(client: &Client, request: reqwest::RequestBuilder, what: &str) {
-    let answer = client.send(request).await;
+    let response = client.send(request).await;
     assert!(
-        !answer.status.is_server_error(),
+        !response.status.is_server_error(),
         "{what}: {} {}",
-        answer.status,
-        answer.text
+        response.status,
+        response.text
     );
 }
 

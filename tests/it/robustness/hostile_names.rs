@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::server::{Server, Site, Storage};
 use crate::harness::shell::Shell;
 use crate::harness::tokens::{Signer, now, token};
@@ -58,7 +58,7 @@ const HOSTILE: &[char] = &[
 /// Characters of names.
 const HARMLESS: &[&str] = &["Ünïcödé 日本語 العربية עברית", "👨👩👧", "می خواهم", "e\u{301}", "a b"];
 
-async fn put(client: &Client, path: &str, body: Value) -> Answer {
+async fn put(client: &Client, path: &str, body: Value) -> ApiResponse {
     client.send(client.request(Method::PUT, path).json(&body)).await
 }
 
@@ -81,7 +81,7 @@ async fn names_with_invisible_or_direction_characters_are_rejected_everywhere() 
     for character in HOSTILE {
         let name = format!("pay{character}load");
         let endpoint = json!({ "url": "https://example.com/", "events": ["*"], "name": name });
-        let answers = [
+        let responses = [
             ("type", client.post("/jobs", json!({ "type": name })).await),
             ("name", client.post("/jobs", json!({ "type": "T", "name": name })).await),
             (
@@ -129,24 +129,24 @@ async fn names_with_invisible_or_direction_characters_are_rejected_everywhere() 
                     .await,
             ),
         ];
-        for (what, answer) in answers {
+        for (what, response) in responses {
             assert!(
-                matches!(answer.status.as_u16(), 400 | 404),
+                matches!(response.status.as_u16(), 400 | 404),
                 "{what} with {character:?}: {} {}",
-                answer.status,
-                answer.text
+                response.status,
+                response.text
             );
             assert!(
-                !answer.text.contains(*character) || *character == '\n',
+                !response.text.contains(*character) || *character == '\n',
                 "{what}: {}",
-                answer.text
+                response.text
             );
         }
         let mutation = "mutation ($name: String!) { createJob(input: { type: \"T\", name: $name }) { job { id } } }";
-        let answer = client
+        let response = client
             .graphql(&json!({ "query": mutation, "variables": { "name": name } }))
             .await;
-        assert!(answer["errors"][0].is_object(), "{character:?}: {answer}");
+        assert!(response["errors"][0].is_object(), "{character:?}: {response}");
     }
     assert_eq!(client.get("/jobs").await.json()["totalCount"], 0);
     for name in HARMLESS {

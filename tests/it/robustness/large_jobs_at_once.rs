@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::memory::MB;
 use super::whole_jobs::{Growth, LARGE, create_large, parameters};
 use crate::graphql::subscriptions::Socket;
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::receiver::Receiver;
 use crate::harness::server::{Server, Site, Storage, run_sql};
@@ -25,7 +25,7 @@ async fn all_at_once(
     client: &Client,
     ids: &[String],
     request: impl Fn(&str) -> reqwest::RequestBuilder,
-) -> Vec<Answer> {
+) -> Vec<ApiResponse> {
     let mut together = JoinSet::new();
     for id in ids {
         let request = request(id);
@@ -33,9 +33,9 @@ async fn all_at_once(
         together.spawn(async move {
             loop {
                 let attempt = request.try_clone().expect("a body that can be sent again");
-                let answer = client.send(attempt).await;
-                if answer.status != StatusCode::SERVICE_UNAVAILABLE {
-                    return answer;
+                let response = client.send(attempt).await;
+                if response.status != StatusCode::SERVICE_UNAVAILABLE {
+                    return response;
                 }
             }
         });
@@ -43,9 +43,9 @@ async fn all_at_once(
     together.join_all().await
 }
 
-fn assert_all(answers: &[Answer], status: StatusCode) {
-    for answer in answers {
-        assert_eq!(answer.status, status, "{:.300}", answer.text);
+fn assert_all(responses: &[ApiResponse], status: StatusCode) {
+    for response in responses {
+        assert_eq!(response.status, status, "{:.300}", response.text);
     }
 }
 
@@ -60,7 +60,7 @@ async fn requests_over(storage: Storage) {
     let many: Vec<String> = ids.iter().cycle().take(5 * LARGE).cloned().collect();
     let read = all_at_once(&client, &many, |id| client.request(Method::GET, &format!("/jobs/{id}"))).await;
     assert_all(&read, StatusCode::OK);
-    assert!(read.iter().all(|answer| answer.text.len() > MB - 10));
+    assert!(read.iter().all(|response| response.text.len() > MB - 10));
     growth.assert_small("concurrent reads");
     drop(read);
 
@@ -153,7 +153,7 @@ async fn recurring_jobs_over(storage: Storage) {
     });
     let triggered = triggered.await;
     assert!(
-        triggered.iter().all(|answer| answer.status.is_success()),
+        triggered.iter().all(|response| response.status.is_success()),
         "{:.300}",
         triggered[0].text
     );

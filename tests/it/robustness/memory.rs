@@ -13,7 +13,7 @@ use tokio::time::{Duration, timeout};
 
 use crate::auth::KEYS;
 use crate::graphql::subscriptions::Socket;
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::server::{Server, Site, Storage};
 use crate::harness::{TIMEOUT, eventually};
 
@@ -48,7 +48,7 @@ fn nested_introspection() -> String {
     format!("{{ __schema {{ types {{ {nested} name {} }} }} }}", "} }".repeat(6))
 }
 
-async fn graphql(client: &Client, body: &Value) -> Answer {
+async fn graphql(client: &Client, body: &Value) -> ApiResponse {
     client.send(client.at_root(Method::POST, "/graphql").json(body)).await
 }
 
@@ -56,8 +56,8 @@ fn aliases(field: &str) -> String {
     (0..29).map(|number| format!("a{number}: {field} ")).collect()
 }
 
-fn assert_too_large(answer: &Value, query: &str) {
-    let error = &answer["errors"][0];
+fn assert_too_large(response: &Value, query: &str) {
+    let error = &response["errors"][0];
     assert_eq!(error["extensions"]["code"], "too-large", "{query:.200}: {error}");
     assert_eq!(
         error["extensions"]["setting"], "graphql.max_response",
@@ -68,7 +68,7 @@ fn assert_too_large(answer: &Value, query: &str) {
         message.contains("graphql.max_response") && message.contains("fewer"),
         "{message}"
     );
-    assert!(answer.get("data").is_none_or(Value::is_null), "{query:.200}");
+    assert!(response.get("data").is_none_or(Value::is_null), "{query:.200}");
 }
 
 async fn answers_of_graphql_are_bounded_over(storage: Storage) {
@@ -93,9 +93,9 @@ async fn answers_of_graphql_are_bounded_over(storage: Storage) {
         "{ jobs(first: 60) { nodes { parameters } } }".to_owned(),
         introspection,
     ] {
-        let answer = graphql(&client, &json!({"query": query})).await;
-        assert_eq!(answer.status, StatusCode::OK);
-        assert_too_large(&answer.json(), &query);
+        let response = graphql(&client, &json!({"query": query})).await;
+        assert_eq!(response.status, StatusCode::OK);
+        assert_too_large(&response.json(), &query);
     }
     // Unselected fields are not read.
     let small = graphql(
@@ -105,8 +105,8 @@ async fn answers_of_graphql_are_bounded_over(storage: Storage) {
     .await;
     assert_eq!(small.json()["data"]["jobs"]["nodes"].as_array().map(Vec::len), Some(60));
     let fits = json!({"query": "{ jobs(first: 10) { nodes { parameters } } }"});
-    let answer = graphql(&client, &fits).await.json();
-    let nodes = answer["data"]["jobs"]["nodes"].as_array().expect("jobs");
+    let response = graphql(&client, &fits).await.json();
+    let nodes = response["data"]["jobs"]["nodes"].as_array().expect("jobs");
     assert!(
         nodes
             .iter()
@@ -235,16 +235,16 @@ async fn all_responses_share_a_memory_budget_and_rejected_callers_can_retry() {
         together.spawn(async move { graphql(&client, &query).await });
     }
     let (mut given, mut refused) = (0, 0);
-    while let Some(answer) = together.join_next().await {
-        let answer = answer.expect("an answer");
-        if answer.status == StatusCode::OK {
+    while let Some(response) = together.join_next().await {
+        let response = response.expect("an answer");
+        if response.status == StatusCode::OK {
             given += 1;
-            assert!(answer.text.len() > 10 * (MB - 2));
+            assert!(response.text.len() > 10 * (MB - 2));
         } else {
             refused += 1;
-            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-            assert!(answer.header("retry-after").is_some());
-            let error = answer.json()["errors"][0].clone();
+            assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+            assert!(response.header("retry-after").is_some());
+            let error = response.json()["errors"][0].clone();
             assert_eq!(error["extensions"]["code"], "busy", "{error}");
             assert!(
                 error["message"]
@@ -288,8 +288,8 @@ async fn an_unread_response_counts_until_it_is_sent() {
     assert!(statuses.contains(&"503"), "{statuses:?}");
     drop(lazy);
     eventually("memory is free again", async || {
-        let answer = graphql(&client, &serde_json::from_str(&body).expect("JSON")).await;
-        (answer.status == StatusCode::OK).then_some(())
+        let response = graphql(&client, &serde_json::from_str(&body).expect("JSON")).await;
+        (response.status == StatusCode::OK).then_some(())
     })
     .await;
 }
@@ -348,9 +348,9 @@ async fn unfinished_bodies_are_bounded_together() {
         let mut stream = unfinished_body(&server, &head(path), &body).await;
         let end = Instant::now() + TIMEOUT;
         let refused = loop {
-            let answer = create_from(&client, &body).await;
-            if answer.status == StatusCode::SERVICE_UNAVAILABLE {
-                break answer;
+            let response = create_from(&client, &body).await;
+            if response.status == StatusCode::SERVICE_UNAVAILABLE {
+                break response;
             }
             assert!(Instant::now() < end, "a body for {path} leaves memory for another");
             // A body that arrives before the bytes of the request before it are released is refused itself.
@@ -367,8 +367,8 @@ async fn unfinished_bodies_are_bounded_together() {
         client.create(json!({"type": "Unhandled"})).await;
         drop(stream);
         eventually("memory is free again", async || {
-            let answer = create_from(&client, &body).await;
-            (answer.status == StatusCode::CREATED).then_some(())
+            let response = create_from(&client, &body).await;
+            (response.status == StatusCode::CREATED).then_some(())
         })
         .await;
     }
@@ -383,7 +383,7 @@ async fn unfinished_body(server: &Server, head: &str, body: &str) -> TcpStream {
     stream
 }
 
-async fn create_from(client: &Client, body: &str) -> Answer {
+async fn create_from(client: &Client, body: &str) -> ApiResponse {
     let request = client
         .request(Method::POST, "/jobs")
         .header("content-type", "application/json");
@@ -415,9 +415,14 @@ async fn a_request_times_out_while_its_response_is_built() {
     // The whole body is available at once, so that only the server's own code can check the time.
     let query = nested_introspection();
     let began = Instant::now();
-    let answer = graphql(&client, &json!({"query": query})).await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{:.300}", answer.text);
-    assert_eq!(answer.json()["errors"][0]["extensions"]["code"], "unavailable");
+    let response = graphql(&client, &json!({"query": query})).await;
+    assert_eq!(
+        response.status,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "{:.300}",
+        response.text
+    );
+    assert_eq!(response.json()["errors"][0]["extensions"]["code"], "unavailable");
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
@@ -447,38 +452,38 @@ async fn leases_are_bounded_over(storage: Storage) {
         }
         jobs.len()
     };
-    let answer = client.post(&lease, json!({ "max": 1_000 })).await;
-    assert!(answer.text.len() < 8 * MB, "{} bytes", answer.text.len());
-    let first = record(&answer.json()["jobs"]);
+    let response = client.post(&lease, json!({ "max": 1_000 })).await;
+    assert!(response.text.len() < 8 * MB, "{} bytes", response.text.len());
+    let first = record(&response.json()["jobs"]);
     assert!((1..8).contains(&first), "{first} jobs");
     let query = format!(
         "mutation {{ leaseJobs(workerId: \"{worker}\", max: 1000) {{ jobId parameters again: parameters refusedTypes }} }}"
     );
-    let answer = graphql(&client, &json!({ "query": query })).await;
-    assert!(answer.text.len() < 16 * MB, "{} bytes", answer.text.len());
-    assert_eq!(answer.json()["data"]["leaseJobs"][0]["refusedTypes"], json!([]));
-    assert!((1..8).contains(&record(&answer.json()["data"]["leaseJobs"])));
+    let response = graphql(&client, &json!({ "query": query })).await;
+    assert!(response.text.len() < 16 * MB, "{} bytes", response.text.len());
+    assert_eq!(response.json()["data"]["leaseJobs"][0]["refusedTypes"], json!([]));
+    assert!((1..8).contains(&record(&response.json()["data"]["leaseJobs"])));
     // Concurrently: each gets some jobs or retries.
     let mut together = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (client, lease) = (client.clone(), lease.clone());
         together.spawn(async move { client.post(&lease, json!({ "max": 1_000 })).await });
     }
-    while let Some(answer) = together.join_next().await {
-        let answer = answer.expect("an answer");
-        if answer.status == StatusCode::OK {
-            record(&answer.json()["jobs"]);
+    while let Some(response) = together.join_next().await {
+        let response = response.expect("an answer");
+        if response.status == StatusCode::OK {
+            record(&response.json()["jobs"]);
         } else {
-            assert_eq!(answer.problem(503)["type"], "urn:tickerq:problem:busy");
-            assert!(answer.header("retry-after").is_some());
+            assert_eq!(response.problem(503)["type"], "urn:tickerq:problem:busy");
+            assert!(response.header("retry-after").is_some());
         }
     }
     let grown = peak(&server) - before;
     assert!(grown < 200 * MB, "the server has grown by {} MB", grown / MB);
     // Nothing was leased that no answer had.
     loop {
-        let answer = client.post(&lease, json!({ "max": 1_000 })).await.json();
-        if record(&answer["jobs"]) == 0 {
+        let response = client.post(&lease, json!({ "max": 1_000 })).await.json();
+        if record(&response["jobs"]) == 0 {
             break;
         }
     }
@@ -530,8 +535,8 @@ async fn one_caller_uses_at_most_half_of_the_response_memory() {
     assert_eq!(other.status, StatusCode::OK, "the other caller");
     drop(lazy);
     eventually("the share is free again", async || {
-        let answer = graphql(&client("reader"), &query).await;
-        (answer.status == StatusCode::OK).then_some(())
+        let response = graphql(&client("reader"), &query).await;
+        (response.status == StatusCode::OK).then_some(())
     })
     .await;
 }

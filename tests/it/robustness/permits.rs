@@ -289,9 +289,9 @@ async fn requests_of_two_callers_for_large_jobs_complete_over_one_connection() {
             client.send(request)
         })
     });
-    let answers = tokio::time::timeout(TIME, join_all(requests)).await;
-    for answer in answers.expect("none waits for another") {
-        assert_eq!(answer.status, StatusCode::OK, "{:.300}", answer.text);
-        assert!(answer.text.len() > parameters.len());
+    let responses = tokio::time::timeout(TIME, join_all(requests)).await;
+    for response in responses.expect("none waits for another") {
+        assert_eq!(response.status, StatusCode::OK, "{:.300}", response.text);
+        assert!(response.text.len() > parameters.len());
     }
 }

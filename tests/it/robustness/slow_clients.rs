@@ -51,18 +51,18 @@ async fn drip(server: &Server, text: &str, little: &str) -> (String, Duration) {
     let mut stream = sent(server, "127.0.0.1", text).await;
     let start = Instant::now();
     let mut every = interval(Duration::from_secs(1));
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     while start.elapsed() < SLOW {
         let mut bytes = [0; 1024];
         tokio::select! {
             read = stream.read(&mut bytes) => match read {
                 Ok(0) | Err(_) => break,
-                Ok(count) => answer.extend_from_slice(&bytes[..count]),
+                Ok(count) => response.extend_from_slice(&bytes[..count]),
             },
             _ = every.tick() => if stream.write_all(little.as_bytes()).await.is_err() { break },
         }
     }
-    (String::from_utf8_lossy(&answer).into_owned(), start.elapsed())
+    (String::from_utf8_lossy(&response).into_owned(), start.elapsed())
 }
 
 /// Starts a server with this limit of open files.
@@ -89,8 +89,8 @@ fn with_files(site: &Site, files: u32) -> Server {
 async fn health_is_answered(client: &Client) {
     for path in ["/healthz", "/readyz"] {
         let start = Instant::now();
-        let answer = client.send(client.at_root(reqwest::Method::GET, path)).await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        let response = client.send(client.at_root(reqwest::Method::GET, path)).await;
+        assert_eq!(response.status, 200, "{path}: {}", response.text);
         assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     }
 }
@@ -247,7 +247,7 @@ async fn slow_requests_are_closed_on_every_route() {
         drip(&server, HEALTH, "\r\n"),
         drip(&server, HEALTH, "G"),
     );
-    for ((answer, took), expected) in [
+    for ((response, took), expected) in [
         (jobs, "408"),
         (graphql, "408"),
         (health, "405"),
@@ -256,8 +256,11 @@ async fn slow_requests_are_closed_on_every_route() {
         (lines, "200"),
         (head, "200"),
     ] {
-        assert!(took < SLOW, "{expected}: {answer}");
-        assert!(answer.get(9..).unwrap_or_default().starts_with(expected), "{answer}");
+        assert!(took < SLOW, "{expected}: {response}");
+        assert!(
+            response.get(9..).unwrap_or_default().starts_with(expected),
+            "{response}"
+        );
     }
 }
 

@@ -159,8 +159,8 @@ async fn a_small_request_with_a_large_response_gets_ids_when_nothing_more_fits()
     for path in &paths {
         let path = path.trim_start_matches("/api/tickerq");
         let job = eventually("the memory is free again", async || {
-            let answer = all.get(path).await;
-            (answer.status == StatusCode::OK).then(|| answer.json())
+            let response = all.get(path).await;
+            (response.status == StatusCode::OK).then(|| response.json())
         });
         assert_eq!(job.await["priority"], "high", "each change took effect");
     }

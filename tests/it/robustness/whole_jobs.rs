@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::memory::{MB, figure};
 use crate::graphql::subscriptions::Socket;
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
 
@@ -57,7 +57,7 @@ pub(super) async fn create_large(client: &Client, job_type: &str, more: &Value) 
 }
 
 /// The same request from ten concurrent callers.
-async fn ten_times(request: impl Fn() -> reqwest::RequestBuilder, client: &Client) -> Vec<Answer> {
+async fn ten_times(request: impl Fn() -> reqwest::RequestBuilder, client: &Client) -> Vec<ApiResponse> {
     let mut together = tokio::task::JoinSet::new();
     for _ in 0..10 {
         let (client, request) = (client.clone(), request());
@@ -74,9 +74,9 @@ async fn batches_over(storage: Storage) {
 
     let growth = Growth::of(&server);
     let taken = vec![json!({ "type": "Unhandled", "uniqueKey": "key 0" }); 10_000];
-    let answer = client.post("/jobs/batch", json!({ "jobs": taken })).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{:.300}", answer.text);
-    let found = answer.json();
+    let response = client.post("/jobs/batch", json!({ "jobs": taken })).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{:.300}", response.text);
+    let found = response.json();
     assert_eq!(found["created"], 0);
     let jobs = found["jobs"].as_array().expect("jobs");
     assert!(jobs.len() == 10_000 && jobs.iter().all(|job| job["id"] == *ids[0]));
@@ -122,14 +122,14 @@ async fn batches_over(storage: Storage) {
                 .header("idempotency-key", "\"once\"");
             request.json(&json!({ "jobs": all }))
         };
-        let answers = if is_replayed {
+        let responses = if is_replayed {
             ten_times(request, &client).await
         } else {
             vec![client.send(request()).await]
         };
-        for answer in answers {
-            assert_eq!(answer.header("idempotency-replayed").is_some(), is_replayed);
-            let jobs = answer.json()["jobs"].as_array().cloned().expect("jobs");
+        for response in responses {
+            assert_eq!(response.header("idempotency-replayed").is_some(), is_replayed);
+            let jobs = response.json()["jobs"].as_array().cloned().expect("jobs");
             assert!(jobs.iter().zip(&ids).all(|(job, id)| job["id"] == **id) && jobs.len() == LARGE);
         }
     }
@@ -157,8 +157,8 @@ async fn lease_all(client: &Client, worker: &str) -> HashMap<String, Value> {
     let mut tokens = HashMap::new();
     while tokens.len() < LARGE {
         let lease = json!({ "max": 1_000, "wait": "00:00:10" });
-        let answer = client.post(&format!("/workers/{worker}/lease"), lease).await.json();
-        for job in answer["jobs"].as_array().expect("jobs") {
+        let response = client.post(&format!("/workers/{worker}/lease"), lease).await.json();
+        for job in response["jobs"].as_array().expect("jobs") {
             let text = job["parameters"].as_str().expect("parameters");
             assert_eq!(text.len(), MB - 2);
             let known = tokens.insert(
@@ -205,8 +205,8 @@ async fn workers_over(storage: Storage) {
             .request(Method::POST, &of(&worker, "heartbeat"))
             .json(&json!({ "jobs": beat }))
     };
-    for answer in ten_times(request, &client).await {
-        assert_eq!(answer.json()["lost"], json!([]), "{:.300}", answer.text);
+    for response in ten_times(request, &client).await {
+        assert_eq!(response.json()["lost"], json!([]), "{:.300}", response.text);
     }
     growth.assert_small("heartbeats with progress");
 
@@ -221,7 +221,7 @@ async fn workers_over(storage: Storage) {
     let stored = ten_times(request, &client).await;
     let stored: u64 = stored
         .iter()
-        .filter_map(|answer| answer.json()["stored"].as_u64())
+        .filter_map(|response| response.json()["stored"].as_u64())
         .sum();
     assert_eq!(stored, LARGE as u64);
     growth.assert_small("failures");
@@ -240,8 +240,8 @@ async fn workers_over(storage: Storage) {
         .values()
         .map(|token| with(token, &json!({ "outcome": "released" })))
         .collect();
-    let answer = client.post(&of(&worker, "fail"), json!({ "jobs": released })).await;
-    assert_eq!(answer.json()["stored"], LARGE);
+    let response = client.post(&of(&worker, "fail"), json!({ "jobs": released })).await;
+    assert_eq!(response.json()["stored"], LARGE);
     growth.assert_small("releases");
     assert_eq!(client.job(&ids[1]).await["errorDetail"], "not at all");
 
@@ -282,8 +282,8 @@ async fn workers_over(storage: Storage) {
         .values()
         .map(|token| with(token, &json!({ "result": 7 })))
         .collect();
-    let answer = client.post(&of(&worker, "complete"), json!({ "jobs": done })).await;
-    assert_eq!(answer.json()["stored"], LARGE);
+    let response = client.post(&of(&worker, "complete"), json!({ "jobs": done })).await;
+    assert_eq!(response.json()["stored"], LARGE);
     growth.assert_small("completions");
     let job = client.job(&ids[1]).await;
     assert_eq!((&job["result"], &job["errorDetail"]), (&json!(7), &Value::Null));

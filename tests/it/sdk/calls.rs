@@ -194,7 +194,7 @@ impl Requests {
 async fn an_operation_that_is_not_called_fails_the_test() {
     let (_site, server) = Server::with_config("");
     let recorder = Recorder::before(&server.url).await;
-    let answer = Client::new(&recorder.url).get("/jobs?limit=1").await;
-    assert_eq!(answer.status, 200);
+    let response = Client::new(&recorder.url).get("/jobs?limit=1").await;
+    assert_eq!(response.status, 200);
     recorder.has_every_operation(&server.client(), "none").await;
 }

@@ -19,10 +19,10 @@ impl Flaky {
         let server = url.trim_start_matches("http://").to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let answers = Arc::new(AtomicUsize::new(0));
+        let responses = Arc::new(AtomicUsize::new(0));
         let listening = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server.clone(), Arc::clone(&answers)));
+                tokio::spawn(pass(client, server.clone(), Arc::clone(&responses)));
             }
         });
         Self {
@@ -32,7 +32,7 @@ impl Flaky {
     }
 }
 
-async fn pass(mut client: TcpStream, server: String, answers: Arc<AtomicUsize>) {
+async fn pass(mut client: TcpStream, server: String, responses: Arc<AtomicUsize>) {
     let Ok(mut server) = TcpStream::connect(server).await else {
         return;
     };
@@ -52,7 +52,7 @@ async fn pass(mut client: TcpStream, server: String, answers: Arc<AtomicUsize>) 
             read = server.read(&mut from_server) => match read {
                 Ok(length @ 1..) => {
                     // The first part of a response: every second one is cut off here.
-                    if std::mem::take(&mut is_asked) && answers.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+                    if std::mem::take(&mut is_asked) && responses.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                         return;
                     }
                     if client.write_all(&from_server[..length]).await.is_err() {

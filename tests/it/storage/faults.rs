@@ -42,8 +42,8 @@ async fn post(client: &Client) -> StatusCode {
 }
 
 async fn ready(client: &Client) -> (StatusCode, Value) {
-    let answer = client.send(client.at_root(Method::GET, "/readyz")).await;
-    (answer.status, answer.json())
+    let response = client.send(client.at_root(Method::GET, "/readyz")).await;
+    (response.status, response.json())
 }
 
 async fn code(client: &Client) -> Option<String> {

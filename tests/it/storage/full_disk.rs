@@ -34,8 +34,8 @@ fn started() -> (Site, Server) {
 async fn becomes(server: &Server, status: StatusCode) {
     let what = format!("readiness is {status}");
     eventually(&what, || async {
-        let answer = reqwest::get(format!("{}/readyz", server.url)).await.ok()?;
-        (answer.status() == status).then_some(())
+        let response = reqwest::get(format!("{}/readyz", server.url)).await.ok()?;
+        (response.status() == status).then_some(())
     })
     .await;
 }
@@ -46,12 +46,12 @@ async fn post(client: &Client) -> Option<String> {
     let response = client.request(Method::POST, "/jobs").json(&job).send().await;
     let response = response.expect("the server answers");
     let status = response.status();
-    let answer: Value = response.json().await.expect("JSON");
+    let body: Value = response.json().await.expect("JSON");
     if status == StatusCode::SERVICE_UNAVAILABLE {
         return None;
     }
-    assert_eq!(status, StatusCode::CREATED, "{answer}");
-    answer["id"].as_str().map(str::to_owned)
+    assert_eq!(status, StatusCode::CREATED, "{body}");
+    body["id"].as_str().map(str::to_owned)
 }
 
 async fn all_are_stored(client: &Client, ids: &[String]) {

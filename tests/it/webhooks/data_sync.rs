@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::receiver::{Answer, Receiver};
+use crate::harness::receiver::{Receiver, ScriptedResponse};
 use crate::harness::server::{Server, Site, Storage};
 
 const TYPES: &str = "[log]\nlevel = \"info,tickerq::runtime=trace\"\n[job_types.NoopJob]\nhandler = \"noop\"\n";
@@ -103,7 +103,7 @@ async fn the_references_fields_of_a_job_are_sent_by_default() {
 
 async fn a_target_that_was_away_is_caught_up(storage: Storage) {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Closes);
+    receiver.otherwise(ScriptedResponse::Closes);
     let site = Site::new(
         storage,
         &format!("[cluster]\nlease_ttl = \"00:00:03\"\n{}", target(&receiver, "")),
@@ -112,7 +112,7 @@ async fn a_target_that_was_away_is_caught_up(storage: Storage) {
     let mut ids = create_many(&server.client(), 40).await;
     receiver.receive(1).await;
     server.kill();
-    receiver.otherwise(Answer::OK);
+    receiver.otherwise(ScriptedResponse::OK);
     let server = site.start();
     ids.extend(create_many(&server.client(), 15).await);
     knows_all(&receiver, &ids).await;
@@ -154,7 +154,11 @@ async fn two_nodes_send_one_target_everything() {
     let mut ids = create_many(&first.client(), 30).await;
     ids.extend(create_many(&second.client(), 30).await);
     knows_all(&receiver, &ids).await;
-    let batches: Vec<String> = receiver.got().iter().map(crate::harness::receiver::Got::id).collect();
+    let batches: Vec<String> = receiver
+        .got()
+        .iter()
+        .map(crate::harness::receiver::Received::id)
+        .collect();
     assert_eq!(
         batches.iter().collect::<BTreeSet<_>>().len(),
         batches.len(),

@@ -236,24 +236,24 @@ async fn no_spelling_of_an_address_makes_an_endpoint_that_lies_where_none_may() 
                 .request(reqwest::Method::PATCH, &existing)
                 .json(&json!({ "url": url }));
             client.send(request).await.problem(400);
-            let answer = open.post("/webhooks/endpoints", create(&url)).await;
+            let response = open.post("/webhooks/endpoints", create(&url)).await;
             assert_eq!(
-                answer.status.is_client_error(),
+                response.status.is_client_error(),
                 is_open_refused,
                 "{url}: {}",
-                answer.text
+                response.text
             );
         }
     }
     for url in NOT_URLS {
-        let answer = client.post("/webhooks/endpoints", create(url)).await;
-        let problem = answer.problem(400);
+        let response = client.post("/webhooks/endpoints", create(url)).await;
+        let problem = response.problem(400);
         assert_eq!(problem["errors"][0]["pointer"], "#/url", "{url}: {problem}");
-        assert!(!answer.text.contains("s3cret"), "{}", answer.text);
+        assert!(!response.text.contains("s3cret"), "{}", response.text);
     }
     for url in INSIDE_THE_INTERNET {
-        let answer = client.post("/webhooks/endpoints", create(url)).await;
-        assert_eq!(answer.status, 201, "{url}: {}", answer.text);
+        let response = client.post("/webhooks/endpoints", create(url)).await;
+        assert_eq!(response.status, 201, "{url}: {}", response.text);
     }
     let listed = client.get("/webhooks/endpoints").await.json();
     let listed = listed["endpoints"].as_array().map_or(0, Vec::len);

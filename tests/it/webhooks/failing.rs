@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use super::{TYPES, config, deliveries, endpoint, shown};
 use crate::harness::eventually;
-use crate::harness::receiver::{Answer, Got, Receiver};
+use crate::harness::receiver::{Received, Receiver, ScriptedResponse};
 use crate::harness::server::Server;
 
 #[tokio::test]
 async fn an_endpoint_that_responds_410_is_disabled_and_the_others_are_alerted() {
     let (disabled, other) = (Receiver::open().await, Receiver::open().await);
-    disabled.otherwise(Answer::Status("410 Gone", "", ""));
+    disabled.otherwise(ScriptedResponse::Status("410 Gone", "", ""));
     let endpoints = [
         endpoint("gone", &disabled, "\"*\"", ""),
         endpoint("other", &other, "\"system.alert\"", ""),
@@ -46,7 +46,7 @@ async fn an_endpoint_that_responds_410_is_disabled_and_the_others_are_alerted() 
     let client = server.client();
     assert_eq!(shown(&client, "gone").await["enabled"], json!(false));
     assert_eq!(disabled.got().len(), before);
-    disabled.otherwise(Answer::OK);
+    disabled.otherwise(ScriptedResponse::OK);
     let id = endpoint["id"].as_str().expect("an id");
     let enabled = client.post_empty(&format!("/webhooks/endpoints/{id}/enable")).await;
     assert_eq!(enabled.json()["enabled"], json!(true), "{}", enabled.text);
@@ -59,7 +59,7 @@ async fn an_endpoint_that_responds_410_is_disabled_and_the_others_are_alerted() 
 #[tokio::test]
 async fn an_endpoint_that_fails_for_too_long_is_disabled() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Closes);
+    receiver.otherwise(ScriptedResponse::Closes);
     let more = "[webhooks]\ndisable_after = \"00:00:00.3\"\n";
     let endpoints = endpoint("crm", &receiver, "\"job.created\"", "");
     let (_site, server) = Server::with_config(&format!("{TYPES}{more}{endpoints}"));
@@ -74,8 +74,8 @@ async fn an_endpoint_that_fails_for_too_long_is_disabled() {
 #[tokio::test]
 async fn a_dead_endpoint_delays_no_other() {
     let (dead, slow, fine) = (Receiver::open().await, Receiver::open().await, Receiver::open().await);
-    dead.otherwise(Answer::Hangs);
-    slow.otherwise(Answer::Slow(Duration::from_millis(100)));
+    dead.otherwise(ScriptedResponse::Hangs);
+    slow.otherwise(ScriptedResponse::Slow(Duration::from_millis(100)));
     let endpoints = [
         endpoint("dead", &dead, "\"*\"", ""),
         endpoint("slow", &slow, "\"*\"", ""),
@@ -86,7 +86,7 @@ async fn a_dead_endpoint_delays_no_other() {
     let jobs: Vec<Value> = (0..500).map(|_| json!({ "type": "NoopJob" })).collect();
     client.post("/jobs/batch", json!({ "jobs": jobs })).await;
     let got = fine.receive(500).await;
-    let delivered: BTreeSet<String> = got.iter().map(Got::job).collect();
+    let delivered: BTreeSet<String> = got.iter().map(Received::job).collect();
     assert_eq!(delivered.len(), 500);
     assert_eq!(fine.got().len(), 500, "each is delivered once");
     assert!(dead.got().len() <= 32, "concurrent attempts: {}", dead.got().len());
@@ -171,7 +171,7 @@ async fn changes_of_the_servers_health_are_delivered() {
         .receive_where("the recovery", |got| got.json()["data"]["status"] == "healthy")
         .await;
     assert_eq!(over.json()["data"]["reasons"], json!([]));
-    let delivered: Vec<String> = receiver.got().iter().map(Got::id).collect();
+    let delivered: Vec<String> = receiver.got().iter().map(Received::id).collect();
     let ids: BTreeSet<&String> = delivered.iter().collect();
     assert_eq!(ids.len(), delivered.len(), "each is delivered once");
 }

@@ -10,7 +10,7 @@ use super::{TYPES, endpoint, shown, verified_by_the_library};
 use crate::graphql::ask_with;
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::receiver::{Answer, Got, Receiver};
+use crate::harness::receiver::{Received, Receiver, ScriptedResponse};
 use crate::harness::server::{Server, Site, Storage};
 
 const CONFIG: &str = "[webhooks]\nallow_private_networks = true\n[job_types.NoopJob]\nhandler = \"noop\"\n";
@@ -20,11 +20,11 @@ async fn create(client: &Client, receiver: &Receiver, events: Value) -> Value {
         "url": receiver.url(), "name": "crm", "events": events,
         "retryPolicy": { "maxRetries": 1, "retryDelay": "00:00:00.05" },
     });
-    let answer = client.post("/webhooks/endpoints", request).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    let endpoint = answer.json();
+    let response = client.post("/webhooks/endpoints", request).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    let endpoint = response.json();
     assert_eq!(
-        answer.header("location"),
+        response.header("location"),
         Some(format!("/api/tickerq{}", path(&endpoint, "")).as_str())
     );
     endpoint
@@ -126,7 +126,7 @@ async fn during_the_overlap_of_a_rotation_both_secrets_sign() {
 #[tokio::test]
 async fn an_endpoint_can_be_tried_and_failed_deliveries_sent_again() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Status("503 Service Unavailable", "", "down"));
+    receiver.otherwise(ScriptedResponse::Status("503 Service Unavailable", "", "down"));
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let made = create(&client, &receiver, json!(["job.created"])).await;
@@ -148,7 +148,7 @@ async fn an_endpoint_can_be_tried_and_failed_deliveries_sent_again() {
         .await
         .json();
     assert_eq!(rest["deliveries"].as_array().map(Vec::len), Some(1), "{rest}");
-    receiver.otherwise(Answer::OK);
+    receiver.otherwise(ScriptedResponse::OK);
     let one = failed[2]["id"].as_str().expect("an id");
     let again = client
         .post_empty(&format!("/webhooks/deliveries/{one}/redeliver"))
@@ -362,7 +362,7 @@ async fn an_endpoint_of_the_configuration_is_changed_there() {
 #[tokio::test]
 async fn an_endpoint_that_no_configuration_names_is_removed_when_its_deliveries_are_over() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Status("500 Internal Server Error", "", ""));
+    receiver.otherwise(ScriptedResponse::Status("500 Internal Server Error", "", ""));
     let patient = endpoint("crm", &receiver, "\"job.created\"", "").replace("max_retries = 5", "max_retries = 1000");
     let site = Site::new(Storage::Sqlite, &format!("{TYPES}{patient}"));
     let server = site.start();
@@ -380,7 +380,7 @@ async fn an_endpoint_that_no_configuration_names_is_removed_when_its_deliveries_
     })
     .await;
     client.create_of_type("NoopJob").await;
-    receiver.otherwise(Answer::OK);
+    receiver.otherwise(ScriptedResponse::OK);
     receiver
         .receive_where("the pending delivery arrives", |got| got.is_taken)
         .await;
@@ -405,7 +405,7 @@ async fn an_endpoint_that_no_configuration_names_is_removed_when_its_deliveries_
 #[tokio::test]
 async fn an_endpoint_that_is_enabled_again_gets_each_delivery_once() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Slow(Duration::from_millis(1_500)));
+    receiver.otherwise(ScriptedResponse::Slow(Duration::from_millis(1_500)));
     let (_site, server) = Server::with_config(CONFIG);
     let client = server.client();
     let made = create(&client, &receiver, json!(["job.created"])).await;
@@ -429,7 +429,7 @@ async fn an_endpoint_that_is_enabled_again_gets_each_delivery_once() {
         list["deliveries"].as_array().is_some_and(Vec::is_empty).then_some(())
     })
     .await;
-    let ids: Vec<String> = receiver.got().iter().map(Got::id).collect();
+    let ids: Vec<String> = receiver.got().iter().map(Received::id).collect();
     let once: BTreeSet<&String> = ids.iter().collect();
     assert_eq!((ids.len(), once.len()), (21, 21));
 }
@@ -457,8 +457,8 @@ async fn a_secret_in_no_standard_encoding_is_rejected_everywhere() {
         let mutation = "mutation ($secret: String!, $url: String!) { createWebhookEndpoint(input: { url: $url, \
                         events: [\"*\"], secret: $secret }) { endpoint { id } } }";
         let variables = json!({ "secret": secret, "url": receiver.url() });
-        let answer = ask_with(&client, mutation, variables).await;
-        assert!(answer["errors"][0].is_object(), "{answer}");
+        let response = ask_with(&client, mutation, variables).await;
+        assert!(response["errors"][0].is_object(), "{response}");
         for config in [
             endpoint("crm", &receiver, "\"*\"", "").replace("webhook-secret-key", secret),
             endpoint("crm", &receiver, "\"*\"", &format!("previous_secret = \"{secret}\"")),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{endpoint, shown};
 use crate::harness::eventually;
-use crate::harness::receiver::{Answer, Got, Receiver};
+use crate::harness::receiver::{Received, Receiver, ScriptedResponse};
 use crate::harness::server::{Site, Storage};
 
 const CONFIG: &str = "[cluster]\nlease_ttl = \"00:00:03\"\n[job_types.NoopJob]\nhandler = \"noop\"\n";
@@ -39,7 +39,7 @@ async fn two_nodes_send_each_delivery_once_and_share_the_endpoints() {
     for (job, events) in events {
         assert_eq!(events, ["job.created", "job.started", "job.completed"], "{job}");
     }
-    let completed: BTreeSet<String> = two.got().iter().map(Got::job).collect();
+    let completed: BTreeSet<String> = two.got().iter().map(Received::job).collect();
     assert_eq!((completed, two.got().len()), (ids, 200), "each once");
     // Both nodes know all stored endpoints and their senders.
     let holders: BTreeSet<String> = [shown(&clients[0], "one").await, shown(&clients[1], "two").await]
@@ -76,7 +76,7 @@ async fn another_node_takes_over_the_endpoint_of_a_killed_node() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_with_another_configuration_removes_no_endpoint_of_others() {
     let (old, new) = (Receiver::open().await, Receiver::open().await);
-    old.otherwise(Answer::Status("503 Service Unavailable", "", ""));
+    old.otherwise(ScriptedResponse::Status("503 Service Unavailable", "", ""));
     let grace = "[webhooks]\nremove_unconfigured_after = \"00:00:00\"\n";
     let crm = endpoint("crm", &old, "\"job.created\"", "").replace("max_retries = 5", "max_retries = 1000");
     let site = Site::new(Storage::Postgres, &format!("{CONFIG}{grace}{crm}"));
@@ -103,7 +103,7 @@ async fn a_node_with_another_configuration_removes_no_endpoint_of_others() {
     .await;
     let later = client.create_of_type("NoopJob").await;
     new.receive_where("the later job", |got| got.job() == later).await;
-    old.otherwise(Answer::OK);
+    old.otherwise(ScriptedResponse::OK);
     for job in [&pending, &both] {
         old.receive_where("the pending delivery", |got| got.is_taken && got.job() == *job)
             .await;
@@ -137,12 +137,12 @@ async fn an_endpoint_that_one_node_creates_receives_every_later_event_of_another
         ids.extend(batch.iter().filter_map(|job| job["id"].as_str().map(str::to_owned)));
         second.post_empty("/queues/default/pause").await;
         second.post_empty("/queues/default/resume").await;
-        let paused = |got: &Got| got.event() == "queue.paused";
+        let paused = |got: &Received| got.event() == "queue.paused";
         receiver.receive_where("the pause", paused).await;
         for id in &ids {
             for event in ["job.created", "job.started", "job.completed"] {
                 let what = format!("{event} of {id}");
-                let is_meant = |got: &Got| got.event() == event && got.job() == *id;
+                let is_meant = |got: &Received| got.event() == event && got.job() == *id;
                 receiver.receive_where(&what, is_meant).await;
             }
         }

@@ -18,7 +18,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::harness::client::Client;
 use crate::harness::eventually;
-use crate::harness::receiver::{Answer, Got, Receiver};
+use crate::harness::receiver::{Received, Receiver, ScriptedResponse};
 use crate::harness::server::{Server, Site, Storage};
 
 pub const TYPES: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n\
@@ -64,7 +64,7 @@ pub async fn deliveries(client: &Client, name: &str) -> Vec<Value> {
 }
 
 /// Verifies a delivery with the Standard Webhooks library and returns the event.
-pub async fn verified_by_the_library(got: &Got, secret: &str, format: &str) -> String {
+pub async fn verified_by_the_library(got: &Received, secret: &str, format: &str) -> String {
     let headers: Value = ["webhook-id", "webhook-timestamp", "webhook-signature"]
         .map(|name| (name.to_owned(), json!(got.header(name))))
         .into_iter()
@@ -177,7 +177,7 @@ async fn an_endpoint_receives_its_events_in_the_order_of_each_job() {
     assert_eq!(of(&waiting), ["job.created", "job.cancelled"]);
     assert_eq!(of("queue")[..2], ["queue.paused", "queue.resumed"]);
     some.receive(4).await;
-    let events: BTreeSet<String> = some.got().iter().map(Got::event).collect();
+    let events: BTreeSet<String> = some.got().iter().map(Received::event).collect();
     let expected = ["job.failed", "queue.cleared", "queue.paused", "queue.resumed"];
     assert_eq!(events, expected.map(str::to_owned).into());
 }
@@ -186,11 +186,11 @@ async fn an_endpoint_receives_its_events_in_the_order_of_each_job() {
 async fn a_receiver_that_does_not_behave_is_tried_again_under_the_same_id() {
     let receiver = Receiver::open().await;
     receiver.script([
-        Answer::Status("500 Internal Server Error", "", "no such\u{1}table"),
-        Answer::Garbage,
-        Answer::Closes,
-        Answer::Status("301 Moved Permanently", "location: http://127.0.0.1:1/\r\n", ""),
-        Answer::Hangs,
+        ScriptedResponse::Status("500 Internal Server Error", "", "no such\u{1}table"),
+        ScriptedResponse::Garbage,
+        ScriptedResponse::Closes,
+        ScriptedResponse::Status("301 Moved Permanently", "location: http://127.0.0.1:1/\r\n", ""),
+        ScriptedResponse::Hangs,
     ]);
     let more = "[webhooks]\ntimeout = \"00:00:01\"\n";
     let endpoints = endpoint("crm", &receiver, "\"job.completed\"", "");
@@ -198,7 +198,7 @@ async fn a_receiver_that_does_not_behave_is_tried_again_under_the_same_id() {
     let client = server.client();
     let id = client.create_of_type("NoopJob").await;
     let got = receiver.receive(6).await;
-    let ids: BTreeSet<String> = got.iter().map(Got::id).collect();
+    let ids: BTreeSet<String> = got.iter().map(Received::id).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     let bodies: BTreeSet<Vec<u8>> = got.iter().map(|got| got.body.clone()).collect();
     assert_eq!(bodies.len(), 1, "the body is the same at each attempt");
@@ -224,7 +224,11 @@ async fn a_receiver_that_does_not_behave_is_tried_again_under_the_same_id() {
 #[tokio::test]
 async fn a_delivery_without_retries_left_has_failed_with_its_reason() {
     let receiver = Receiver::open().await;
-    receiver.otherwise(Answer::Status("500 Internal Server Error", "", "no such table"));
+    receiver.otherwise(ScriptedResponse::Status(
+        "500 Internal Server Error",
+        "",
+        "no such table",
+    ));
     let (_site, server) = Server::with_config(&config(&[endpoint("crm", &receiver, "\"job.*\"", "")]));
     let client = server.client();
     client.create(json!({ "type": "NoopJob", "delay": "01:00:00" })).await;
@@ -249,7 +253,11 @@ async fn a_delivery_without_retries_left_has_failed_with_its_reason() {
 #[tokio::test]
 async fn a_retry_after_of_an_endpoint_is_honored() {
     let receiver = Receiver::open().await;
-    receiver.script([Answer::Status("429 Too Many Requests", "retry-after: 1\r\n", "")]);
+    receiver.script([ScriptedResponse::Status(
+        "429 Too Many Requests",
+        "retry-after: 1\r\n",
+        "",
+    )]);
     let (_site, server) = Server::with_config(&config(&[endpoint("crm", &receiver, "\"job.created\"", "")]));
     let client = server.client();
     client.create_of_type("NoopJob").await;
@@ -271,12 +279,12 @@ async fn a_retry_after_of_an_endpoint_is_honored() {
 #[tokio::test]
 async fn nothing_overtakes_a_delivery_of_the_same_job_that_is_tried_again() {
     let receiver = Receiver::open().await;
-    receiver.script([Answer::Closes, Answer::Closes]);
+    receiver.script([ScriptedResponse::Closes, ScriptedResponse::Closes]);
     let (_site, server) = Server::with_config(&config(&[endpoint("crm", &receiver, "\"job.*\"", "")]));
     let client = server.client();
     client.create_of_type("NoopJob").await;
     let got = receiver.receive(5).await;
-    let events: Vec<String> = got.iter().map(Got::event).collect();
+    let events: Vec<String> = got.iter().map(Received::event).collect();
     assert_eq!(
         events,
         [
@@ -302,9 +310,9 @@ async fn killed_again_and_again(storage: Storage) {
         let client = server.client();
         // Some are delivered late: they are in storage or in flight when the server is killed.
         receiver.script((0..20).map(|number| match number % 4 {
-            0 => Answer::Slow(Duration::from_millis(120)),
-            1 => Answer::Closes,
-            _ => Answer::OK,
+            0 => ScriptedResponse::Slow(Duration::from_millis(120)),
+            1 => ScriptedResponse::Closes,
+            _ => ScriptedResponse::OK,
         }));
         for _ in 0..5 {
             let jobs: Vec<Value> = (0..20).map(|_| json!({ "type": "NoopJob" })).collect();
@@ -318,7 +326,7 @@ async fn killed_again_and_again(storage: Storage) {
     }
     let server = site.start();
     eventually("every acknowledged job is delivered", || async {
-        let delivered: BTreeSet<String> = receiver.got().iter().map(Got::job).collect();
+        let delivered: BTreeSet<String> = receiver.got().iter().map(Received::job).collect();
         acknowledged.is_subset(&delivered).then_some(())
     })
     .await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage, query_sql, run_sql};
 use crate::harness::tokens::{Signer, now, token};
@@ -34,25 +34,25 @@ scopes = ["tickerq:write", "tickerq:read", "tickerq:admin"]
 "#;
 
 async fn register(client: &Client, types: &[&str]) -> String {
-    let answer = client.post("/workers", json!({ "name": "w", "types": types })).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    answer.json()["id"].as_str().expect("an id").to_owned()
+    let response = client.post("/workers", json!({ "name": "w", "types": types })).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    response.json()["id"].as_str().expect("an id").to_owned()
 }
 
 async fn lease(client: &Client, worker: &str) -> Value {
-    let answer = client
+    let response = client
         .post(
             &format!("/workers/{worker}/lease"),
             json!({ "max": 1, "wait": "00:00:10" }),
         )
         .await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
-    let job = answer.json()["jobs"][0].clone();
-    assert!(job.is_object(), "{}", answer.text);
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
+    let job = response.json()["jobs"][0].clone();
+    assert!(job.is_object(), "{}", response.text);
     job
 }
 
-async fn complete(client: &Client, worker: &str, job: &str, token: &str) -> Answer {
+async fn complete(client: &Client, worker: &str, job: &str, token: &str) -> ApiResponse {
     let body = json!({ "jobs": [{ "jobId": job, "leaseToken": token, "result": "forged" }] });
     client.post(&format!("/workers/{worker}/complete"), body).await
 }
@@ -107,8 +107,8 @@ async fn all_refused(client: &Client, worker: &str, job: &str, token: &str, (sta
         client.send(request).await.problem(status);
     }
     for query in mutations(worker, job, token) {
-        let answer = client.graphql(&json!({ "query": query })).await;
-        assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{query}: {answer}");
+        let response = client.graphql(&json!({ "query": query })).await;
+        assert_eq!(response["errors"][0]["extensions"]["code"], code, "{query}: {response}");
     }
 }
 
@@ -338,8 +338,8 @@ async fn a_worker_leases_no_jobs_of_types_that_a_server_runs() {
         assert!(!detail.contains("'SharedJob'"), "{detail}");
     }
     let query = "mutation { registerWorker(input: {name: \"w\", types: [\"LocalJob\"]}) { id } }";
-    let answer = client.graphql(&json!({ "query": query })).await;
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "validation", "{answer}");
+    let response = client.graphql(&json!({ "query": query })).await;
+    assert_eq!(response["errors"][0]["extensions"]["code"], "validation", "{response}");
     // Jobs of a shared type run on workers beside the server.
     client.post_empty("/queues/default/pause").await;
     let id = client.create_of_type("SharedJob").await;
@@ -373,17 +373,17 @@ async fn a_worker_receives_the_types_that_another_server_has_reserved_since() {
         let client = client.clone();
         async move { client.post(&format!("/workers/{worker}/lease"), json!({})).await }
     };
-    let answer = eventually("the type is refused", || async {
-        let answer = lease(both.clone()).await;
-        answer.json()["refusedTypes"].is_array().then_some(answer)
+    let response = eventually("the type is refused", || async {
+        let response = lease(both.clone()).await;
+        response.json()["refusedTypes"].is_array().then_some(response)
     })
     .await;
-    assert_eq!(answer.json(), json!({ "jobs": [], "refusedTypes": ["LocalJob"] }));
+    assert_eq!(response.json(), json!({ "jobs": [], "refusedTypes": ["LocalJob"] }));
     let problem = lease(one.clone()).await.problem(403);
     assert!(text(&problem, "detail").contains("'LocalJob'"), "{problem}");
     let query = format!("mutation {{ leaseJobs(workerId: \"{one}\") {{ jobId }} }}");
-    let answer = client.graphql(&json!({ "query": query })).await;
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "forbidden", "{answer}");
+    let response = client.graphql(&json!({ "query": query })).await;
+    assert_eq!(response["errors"][0]["extensions"]["code"], "forbidden", "{response}");
     let beat = client
         .post(&format!("/workers/{both}/heartbeat"), json!({}))
         .await

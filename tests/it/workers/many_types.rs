@@ -23,9 +23,9 @@ async fn commits(client: &Client) -> f64 {
 }
 
 async fn lease(client: &Client, worker: &str, body: Value) -> Vec<Value> {
-    let answer = client.post(&format!("/workers/{worker}/lease"), body).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    answer.json()["jobs"].as_array().cloned().expect("jobs")
+    let response = client.post(&format!("/workers/{worker}/lease"), body).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    response.json()["jobs"].as_array().cloned().expect("jobs")
 }
 
 async fn many(storage: Storage) {

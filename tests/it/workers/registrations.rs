@@ -149,9 +149,9 @@ async fn lists_are_bounded_over(storage: Storage) {
     };
     let (mut read, mut after) = (Vec::new(), Value::Null);
     loop {
-        let answer = client.graphql(&page(&after)).await;
-        let connection = &answer["data"]["workersConnection"];
-        let nodes = connection["nodes"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        let response = client.graphql(&page(&after)).await;
+        let connection = &response["data"]["workersConnection"];
+        let nodes = connection["nodes"].as_array().unwrap_or_else(|| panic!("{response}"));
         read.extend(
             nodes
                 .iter()

@@ -8,7 +8,7 @@ pub(crate) mod rest;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::receiver::Receiver;
 use crate::harness::server::Server;
@@ -49,7 +49,7 @@ fn config() -> String {
     config
 }
 
-fn id_of(response: &Answer) -> String {
+fn id_of(response: &ApiResponse) -> String {
     let response = response.json();
     response["id"]
         .as_str()

@@ -19,8 +19,8 @@ async fn server_with_gate(settings: &str) -> (Latch, Site, Server) {
 }
 
 async fn act(client: &Client, id: &str, action: &str, body: Value) -> (u16, Value) {
-    let answer = client.post(&format!("/jobs/{id}/{action}"), body).await;
-    (answer.status.as_u16(), answer.json())
+    let response = client.post(&format!("/jobs/{id}/{action}"), body).await;
+    (response.status.as_u16(), response.json())
 }
 
 fn time(job: &Value, name: &str) -> DateTime<Utc> {
@@ -72,11 +72,11 @@ async fn execute_makes_a_pending_job_due() {
         (200, &json!("2999-01-01T00:00:00Z"), &json!("high"))
     );
     // The body is optional.
-    let answer = client.post_empty(&format!("/jobs/{id}/execute")).await;
-    assert_eq!(answer.status, 200, "{}", answer.text);
+    let response = client.post_empty(&format!("/jobs/{id}/execute")).await;
+    assert_eq!(response.status, 200, "{}", response.text);
     assert_eq!(
-        answer.header("etag"),
-        Some(format!("\"{}\"", answer.json()["revision"]).as_str())
+        response.header("etag"),
+        Some(format!("\"{}\"", response.json()["revision"]).as_str())
     );
     latch.visit().await.complete();
     assert_eq!(client.wait_finished(id).await["status"], "completed");
@@ -87,7 +87,7 @@ async fn execute_queues_a_finished_job_again_and_keeps_its_history() {
     let (mut latch, _site, server) = server_with_gate("").await;
     let client = server.client();
     let id = client.create_of_type("Work").await;
-    latch.visit().await.answer("200 OK", "\"first\"");
+    latch.visit().await.respond("200 OK", "\"first\"");
     client.wait_finished(&id).await;
     let (status, queued) = act(&client, &id, "execute", json!({ "delay": "00:00:00.2" })).await;
     assert_eq!(
@@ -104,14 +104,14 @@ async fn execute_queues_a_finished_job_again_and_keeps_its_history() {
         problem["detail"],
         "a running job can't be executed; it is already running; cancel it first, or wait until it finishes"
     );
-    visit.answer("400 Bad Request", "no");
+    visit.respond("400 Bad Request", "no");
     assert_eq!(client.wait_finished(&id).await["status"], "failed");
     for expected in [3, 4] {
         let (status, _) = act(&client, &id, "execute", json!({})).await;
         assert_eq!(status, 200);
         let visit = latch.visit().await;
         assert_eq!(visit.json()["attempt"], expected);
-        visit.answer("200 OK", "\"last\"");
+        visit.respond("200 OK", "\"last\"");
         client.wait_finished(&id).await;
     }
     let done = client.job(&id).await;
@@ -131,8 +131,8 @@ async fn a_pending_job_is_cancelled_at_once_and_only_once() {
     let client = server.client();
     let id = client.create_of_type("Waits").await;
     let path = format!("/jobs/{id}/cancel");
-    let answers = join_all((0..10).map(|_| client.post_empty(&path))).await;
-    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    let responses = join_all((0..10).map(|_| client.post_empty(&path))).await;
+    let statuses: Vec<u16> = responses.iter().map(|response| response.status.as_u16()).collect();
     assert_eq!(
         statuses.iter().filter(|status| **status == 200).count(),
         1,
@@ -238,7 +238,7 @@ async fn retry_continues_or_resets_the_count() {
     let id = client.create_of_type("Work").await;
     let fail = "500 Internal Server Error";
     for _ in 0..2 {
-        latch.visit().await.answer(fail, "");
+        latch.visit().await.respond(fail, "");
     }
     let failed = client.wait_finished(&id).await;
     assert_eq!(
@@ -254,14 +254,14 @@ async fn retry_continues_or_resets_the_count() {
         "{pending}"
     );
     assert_eq!(pending["completedAt"], Value::Null);
-    latch.visit().await.answer(fail, "");
+    latch.visit().await.respond(fail, "");
     assert_eq!(attempts(&client.wait_finished(&id).await).len(), 3);
 
     // The counter is reset: one retry is left.
     let (status, pending) = act(&client, &id, "retry", json!({ "resetRetryCount": true })).await;
     assert_eq!((status, &pending["retryCount"]), (200, &json!(0)), "{pending}");
-    latch.visit().await.answer(fail, "");
-    latch.visit().await.answer("200 OK", "");
+    latch.visit().await.respond(fail, "");
+    latch.visit().await.respond("200 OK", "");
     let done = client.wait_finished(&id).await;
     assert_eq!(
         (&done["status"], &done["retryCount"], &done["attempt"]),
@@ -299,9 +299,9 @@ async fn only_failed_and_cancelled_jobs_can_be_retried() {
         format!("a completed job can't be retried; {allowed}")
     );
     client.post_empty(&format!("/jobs/{waits}/cancel")).await;
-    let answer = client.post_empty(&format!("/jobs/{waits}/retry")).await;
+    let response = client.post_empty(&format!("/jobs/{waits}/retry")).await;
     assert_eq!(
-        (answer.status.as_u16(), &answer.json()["status"]),
+        (response.status.as_u16(), &response.json()["status"]),
         (200, &json!("pending"))
     );
 }
@@ -315,7 +315,7 @@ async fn a_job_that_waits_for_its_retry_can_be_cancelled_and_executed() {
     ));
     let client = server.client();
     let id = client.create_of_type("Work").await;
-    latch.visit().await.answer("503 Service Unavailable", "");
+    latch.visit().await.respond("503 Service Unavailable", "");
     let waiting = crate::harness::eventually("it waits for its retry", || async {
         let job = client.job(&id).await;
         (job["status"] == "pending").then_some(job)
@@ -334,7 +334,7 @@ async fn a_job_that_waits_for_its_retry_can_be_cancelled_and_executed() {
     assert!(wait >= TimeDelta::hours(1) && wait < TimeDelta::minutes(67), "{wait}");
     let (status, _) = act(&client, &id, "execute", json!({})).await;
     assert_eq!(status, 200);
-    latch.visit().await.answer("503 Service Unavailable", "");
+    latch.visit().await.respond("503 Service Unavailable", "");
     crate::harness::eventually("it waits for its second retry", || async {
         (client.job(&id).await["retryCount"] == 2).then_some(())
     })

@@ -18,9 +18,9 @@ async fn ten_thousand(storage: Storage) {
     let jobs: Vec<Value> = (0..10_000)
         .map(|number| json!({ "type": "Waits", "name": format!("job {number}"), "parameters": { "n": number } }))
         .collect();
-    let answer = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    let made = answer.json();
+    let response = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    let made = response.json();
     assert_eq!(made["created"], 10_000);
     let made = made["jobs"].as_array().expect("jobs");
     assert_eq!(made.len(), 10_000);

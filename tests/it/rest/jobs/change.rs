@@ -5,23 +5,23 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::latch::Latch;
 use crate::harness::server::Server;
 
-async fn patch(client: &Client, id: &str, body: Value) -> Answer {
+async fn patch(client: &Client, id: &str, body: Value) -> ApiResponse {
     client
         .send(client.request(Method::PATCH, &format!("/jobs/{id}")).json(&body))
         .await
 }
 
-async fn delete(client: &Client, id: &str) -> Answer {
+async fn delete(client: &Client, id: &str) -> ApiResponse {
     client
         .send(client.request(Method::DELETE, &format!("/jobs/{id}")))
         .await
 }
 
-async fn with_header(client: &Client, method: Method, path: &str, header: &str, value: &str) -> Answer {
+async fn with_header(client: &Client, method: Method, path: &str, header: &str, value: &str) -> ApiResponse {
     let mut request = client.request(method.clone(), path).header(header, value);
     if method == Method::PATCH {
         request = request.json(&json!({ "name": "changed" }));
@@ -61,15 +61,15 @@ async fn every_field_of_a_pending_job_can_be_changed() {
     .into_iter()
     .enumerate()
     {
-        let answer = patch(&client, id, json!({ field: given })).await;
-        assert_eq!(answer.status, StatusCode::OK, "{field}: {}", answer.text);
+        let response = patch(&client, id, json!({ field: given })).await;
+        assert_eq!(response.status, StatusCode::OK, "{field}: {}", response.text);
         expected[field] = becomes;
         expected["revision"] = json!(number + 2);
         if field == "queue" {
-            expected["warnings"] = answer.json()["warnings"].clone();
+            expected["warnings"] = response.json()["warnings"].clone();
         }
-        assert_eq!(answer.json(), expected, "{field}");
-        assert_eq!(answer.header("etag"), Some(format!("\"{}\"", number + 2).as_str()));
+        assert_eq!(response.json(), expected, "{field}");
+        assert_eq!(response.header("etag"), Some(format!("\"{}\"", number + 2).as_str()));
     }
     assert_eq!(client.job(id).await, expected);
     // Counters follow the job.
@@ -90,8 +90,8 @@ async fn a_changed_job_runs_as_it_was_changed() {
         .request(Method::PATCH, &format!("/jobs/{id}"))
         .header("content-type", "application/json");
     let body = r#"{"parameters": {"b": 1.10, "a":  1}, "queue": "elsewhere", "delay": "PT0S", "name": null}"#;
-    let answer = client.send(request.body(body)).await;
-    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let response = client.send(request.body(body)).await;
+    assert_eq!(response.status, StatusCode::OK, "{}", response.text);
     let visit = latch.visit().await;
     assert!(
         visit.body.contains(r#""parameters":{"b": 1.10, "a":  1},"#),
@@ -162,8 +162,8 @@ async fn a_finished_job_can_be_deleted_with_its_history() {
     }
     visit.complete();
     client.wait_finished(&id).await;
-    let answer = delete(&client, &id).await;
-    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::NO_CONTENT, ""));
+    let response = delete(&client, &id).await;
+    assert_eq!((response.status, response.text.as_str()), (StatusCode::NO_CONTENT, ""));
     delete(&client, &id).await.problem(404);
     client.get(&format!("/jobs/{id}")).await.problem(404);
     let list = client.get("/jobs").await.json();
@@ -194,17 +194,20 @@ async fn a_current_etag_gets_304() {
         ("\"abc\"", 200),
         ("\"\"", 200),
     ] {
-        let answer = with_header(&client, Method::GET, &path, "if-none-match", value).await;
-        assert_eq!(answer.status.as_u16(), expected, "{value}");
-        assert_eq!(answer.header("etag"), Some("\"1\""), "{value}");
-        assert_eq!(answer.text.is_empty(), expected == 304, "{value}");
+        let response = with_header(&client, Method::GET, &path, "if-none-match", value).await;
+        assert_eq!(response.status.as_u16(), expected, "{value}");
+        assert_eq!(response.header("etag"), Some("\"1\""), "{value}");
+        assert_eq!(response.text.is_empty(), expected == 304, "{value}");
     }
     assert_eq!(
         patch(&client, &id, json!({ "name": "x" })).await.header("etag"),
         Some("\"2\"")
     );
-    let answer = with_header(&client, Method::GET, &path, "if-none-match", &tag).await;
-    assert_eq!((answer.status.as_u16(), answer.header("etag")), (200, Some("\"2\"")));
+    let response = with_header(&client, Method::GET, &path, "if-none-match", &tag).await;
+    assert_eq!(
+        (response.status.as_u16(), response.header("etag")),
+        (200, Some("\"2\""))
+    );
     for wrong in ["1", "\"1", "\"1\" \"2\"", "", "\"a b\"", "*, \"1\""] {
         let problem = with_header(&client, Method::GET, &path, "if-none-match", wrong)
             .await
@@ -246,8 +249,8 @@ async fn a_change_requires_the_current_revision_of_the_job() {
             .problem(400);
         assert_eq!(problem["errors"][0]["header"], "if-match");
         assert_eq!(client.job(&id).await, before, "{method} {action}");
-        let answer = with_header(&client, method.clone(), &path, "if-match", &format!("\"7\", {current}")).await;
-        assert!(answer.status.is_success(), "{method} {action}: {}", answer.text);
+        let response = with_header(&client, method.clone(), &path, "if-match", &format!("\"7\", {current}")).await;
+        assert!(response.status.is_success(), "{method} {action}: {}", response.text);
         let missing = path.replace(&id, "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55");
         for value in ["*", "\"1\""] {
             with_header(&client, method.clone(), &missing, "if-match", value)
@@ -263,8 +266,8 @@ async fn of_concurrent_changes_to_one_revision_one_is_applied() {
     let client = server.client();
     let id = client.create_of_type("Waits").await;
     let path = format!("/jobs/{id}");
-    let answers = join_all((0..20).map(|_| with_header(&client, Method::PATCH, &path, "if-match", "\"1\""))).await;
-    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    let responses = join_all((0..20).map(|_| with_header(&client, Method::PATCH, &path, "if-match", "\"1\""))).await;
+    let statuses: Vec<u16> = responses.iter().map(|response| response.status.as_u16()).collect();
     assert_eq!(
         statuses.iter().filter(|status| **status == 200).count(),
         1,
@@ -277,9 +280,9 @@ async fn of_concurrent_changes_to_one_revision_one_is_applied() {
     );
     assert_eq!(client.job(&id).await["revision"], 2);
     // Without a condition all of them are applied in sequence.
-    let answers = join_all((0..8).map(|number| patch(&client, &id, json!({ "name": number.to_string() })))).await;
-    for answer in &answers {
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    let responses = join_all((0..8).map(|number| patch(&client, &id, json!({ "name": number.to_string() })))).await;
+    for response in &responses {
+        assert_eq!(response.status, StatusCode::OK, "{}", response.text);
     }
     assert_eq!(client.job(&id).await["revision"], 10);
 }

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::latch::Latch;
 use crate::harness::server::{Server, Site, Storage};
@@ -39,15 +39,15 @@ async fn the_references_sample_creates_a_job_with_a_location() {
         "maxRetries": 3,
         "cronExpression": null
     });
-    let answer = client.post("/jobs", sample).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("etag"), Some("\"1\""));
-    let job = answer.json();
+    let response = client.post("/jobs", sample).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.header("etag"), Some("\"1\""));
+    let job = response.json();
     assert_eq!(job["jobId"], job["id"]);
     let id = job["id"].as_str().expect("an id");
     let location = format!("/api/tickerq/jobs/{id}");
-    assert_eq!(answer.header("location"), Some(location.as_str()));
+    assert_eq!(response.header("location"), Some(location.as_str()));
     assert_eq!(job["status"], "pending");
     assert_eq!(job["name"], "Welcome Email");
     assert_eq!(job["queue"], "default");
@@ -230,7 +230,7 @@ const PARAMETERS: &[&str] = &[
     "null",
 ];
 
-async fn post_text(client: &Client, body: &str) -> Answer {
+async fn post_text(client: &Client, body: &str) -> ApiResponse {
     let request = client
         .request(Method::POST, "/jobs")
         .header("content-type", "application/json");
@@ -243,15 +243,19 @@ async fn parameters_are_kept_to_the_byte(storage: Storage) {
     let server = site.start();
     let client = server.client();
     for parameters in PARAMETERS {
-        let answer = post_text(&client, &format!(r#"{{"type": "Echo", "parameters": {parameters} }}"#)).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{parameters}: {}", answer.text);
+        let response = post_text(&client, &format!(r#"{{"type": "Echo", "parameters": {parameters} }}"#)).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{parameters}: {}", response.text);
         let expected = format!(r#","parameters":{parameters},"#);
-        assert!(answer.text.contains(&expected), "{parameters} became {}", answer.text);
+        assert!(
+            response.text.contains(&expected),
+            "{parameters} became {}",
+            response.text
+        );
         let visit = latch.visit().await;
         assert!(visit.body.contains(&expected), "{parameters} became {}", visit.body);
-        visit.answer("200 OK", parameters);
+        visit.respond("200 OK", parameters);
         // Not every client can parse these numbers and escapes: they are compared as text.
-        let location = answer.header("location").expect("a location").to_owned();
+        let location = response.header("location").expect("a location").to_owned();
         let read = eventually("the job completes", || async {
             let read = client.send(client.at_root(Method::GET, &location)).await;
             read.text.contains(r#","status":"completed","#).then_some(read)
@@ -296,7 +300,7 @@ async fn a_job_shows_its_times_and_its_outcome() {
         (&history[0]["status"], &history[0]["completedAt"]),
         (&json!("running"), &Value::Null)
     );
-    visit.answer("200 OK", r#"{"messageId": "msg-456"}"#);
+    visit.respond("200 OK", r#"{"messageId": "msg-456"}"#);
     let done = client.wait_finished(&id).await;
     assert_eq!(done["status"], "completed");
     assert_eq!(done["result"], json!({ "messageId": "msg-456" }));

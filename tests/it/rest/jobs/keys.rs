@@ -6,19 +6,19 @@ use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{ApiResponse, Client};
 use crate::harness::latch::Latch;
 use crate::harness::server::{Server, Site, Storage};
 
-async fn post_with_key(client: &Client, path: &str, key: &str, body: &Value) -> Answer {
+async fn post_with_key(client: &Client, path: &str, key: &str, body: &Value) -> ApiResponse {
     let request = client.request(Method::POST, path).header("idempotency-key", key);
     client.send(request.json(body)).await
 }
 
-fn id_of(answer: &Answer) -> String {
-    answer.json()["id"]
+fn id_of(response: &ApiResponse) -> String {
+    response.json()["id"]
         .as_str()
-        .unwrap_or_else(|| panic!("no id in {}", answer.text))
+        .unwrap_or_else(|| panic!("no id in {}", response.text))
         .to_owned()
 }
 
@@ -73,9 +73,9 @@ async fn idempotency(storage: Storage) {
     post_with_key(&client, "/jobs", "fresh", &json!({ "type": "a b" }))
         .await
         .problem(400);
-    let answer = post_with_key(&client, "/jobs", "fresh", &body).await;
+    let response = post_with_key(&client, "/jobs", "fresh", &body).await;
     assert_eq!(
-        (answer.status, answer.header("idempotency-replayed")),
+        (response.status, response.header("idempotency-replayed")),
         (StatusCode::CREATED, None)
     );
     assert_eq!(client.get("/jobs").await.json()["totalCount"], 4);
@@ -96,27 +96,30 @@ async fn concurrent_requests(storage: Storage) {
     let server = site.start();
     let client = server.client();
     let body = json!({ "type": "Waits" });
-    let answers = join_all((0..30).map(|_| post_with_key(&client, "/jobs", "same", &body))).await;
-    let ids: HashSet<String> = answers.iter().map(id_of).collect();
+    let responses = join_all((0..30).map(|_| post_with_key(&client, "/jobs", "same", &body))).await;
+    let ids: HashSet<String> = responses.iter().map(id_of).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
-    let first: Vec<&Answer> = answers
+    let first: Vec<&ApiResponse> = responses
         .iter()
-        .filter(|answer| answer.header("idempotency-replayed").is_none())
+        .filter(|response| response.header("idempotency-replayed").is_none())
         .collect();
     assert_eq!(first.len(), 1);
     let body = json!({ "type": "Waits", "uniqueKey": "only one" });
-    let answers = join_all((0..30).map(|_| client.post("/jobs", body.clone()))).await;
-    let ids: HashSet<String> = answers.iter().map(id_of).collect();
+    let responses = join_all((0..30).map(|_| client.post("/jobs", body.clone()))).await;
+    let ids: HashSet<String> = responses.iter().map(id_of).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     assert_eq!(
-        answers
+        responses
             .iter()
-            .filter(|answer| answer.status == StatusCode::CREATED)
+            .filter(|response| response.status == StatusCode::CREATED)
             .count(),
         1
     );
     assert_eq!(
-        answers.iter().filter(|answer| answer.status == StatusCode::OK).count(),
+        responses
+            .iter()
+            .filter(|response| response.status == StatusCode::OK)
+            .count(),
         29
     );
     assert_eq!(client.get("/jobs").await.json()["totalCount"], 2);
@@ -179,7 +182,7 @@ async fn unique_keys(storage: Storage) {
         (&second.json()["status"], &second.json()["parameters"]),
         (&json!("running"), &json!(1))
     );
-    visit.answer("400 Bad Request", "no");
+    visit.respond("400 Bad Request", "no");
     assert_eq!(client.wait_finished(&id).await["status"], "failed");
     // It has finished, so its key is free; the failed job can't be retried while another job has the key.
     let third = client.post("/jobs", job(3)).await;
@@ -200,9 +203,9 @@ async fn unique_keys(storage: Storage) {
 
     // In a batch the second job with the key returns the first.
     let batch = json!([job(4), { "type": "Other" }, job(5)]);
-    let answer = client.post("/jobs/batch", batch).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    let made = answer.json();
+    let response = client.post("/jobs/batch", batch).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    let made = response.json();
     assert_eq!(made["created"], 2);
     assert_eq!(made["jobs"][0]["id"], made["jobs"][2]["id"]);
     latch.visit().await.complete();

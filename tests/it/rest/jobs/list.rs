@@ -22,9 +22,9 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 async fn list(client: &Client, query: &str) -> Value {
-    let answer = client.get(&format!("/jobs{query}")).await;
-    assert_eq!(answer.status, 200, "{query}: {}", answer.text);
-    answer.json()
+    let response = client.get(&format!("/jobs{query}")).await;
+    assert_eq!(response.status, 200, "{query}: {}", response.text);
+    response.json()
 }
 
 /// Jobs of every status, type, queue and priority, oldest first, and their creation times.
@@ -104,10 +104,10 @@ async fn filters(storage: Storage) {
         ),
         ("?status=&status=failed", &["three"]),
     ] {
-        let answer = list(&client, query).await;
-        assert_eq!(names(&answer), expected, "{query}");
-        assert_eq!(answer["totalCount"], expected.len(), "{query}");
-        assert_eq!(answer["hasMore"], false, "{query}");
+        let response = list(&client, query).await;
+        assert_eq!(names(&response), expected, "{query}");
+        assert_eq!(response["totalCount"], expected.len(), "{query}");
+        assert_eq!(response["hasMore"], false, "{query}");
     }
     filters_on_time(&client, &created, &all).await;
 }
@@ -141,9 +141,9 @@ async fn filters_on_time(client: &Client, created: &[DateTime<Utc>], all: &[&str
         if query.contains(&today) && created[0].format("%Y-%m-%d").to_string() != today {
             continue;
         }
-        let answer = list(client, &query).await;
-        assert_eq!(names(&answer), expected, "{query}");
-        assert_eq!(answer["totalCount"], expected.len(), "{query}");
+        let response = list(client, &query).await;
+        assert_eq!(names(&response), expected, "{query}");
+        assert_eq!(response["totalCount"], expected.len(), "{query}");
     }
 }
 

@@ -44,9 +44,9 @@ async fn a_job_that_fails_is_retried_after_waits_that_double_until_it_succeeds()
             (&call["attempt"], &call["retryCount"], &call["jobId"]),
             (&json!(number), &json!(number - 1), &json!(id))
         );
-        visit.answer("500 Internal Server Error", &format!("trouble {number}"));
+        visit.respond("500 Internal Server Error", &format!("trouble {number}"));
     }
-    latch.visit().await.answer("200 OK", "\"at last\"");
+    latch.visit().await.respond("200 OK", "\"at last\"");
     let job = client.wait_finished(&id).await;
     assert_eq!(
         (&job["status"], &job["result"]),
@@ -81,7 +81,7 @@ async fn a_job_without_retries_left_has_failed() {
     let job = json!({ "type": "Work", "maxRetries": 3, "retryIntervals": ["00:00:00.15", "00:00:00"] });
     let id = client.create(job).await["id"].as_str().expect("an id").to_owned();
     for number in 1..=4 {
-        latch.visit().await.answer("502 Bad Gateway", &number.to_string());
+        latch.visit().await.respond("502 Bad Gateway", &number.to_string());
     }
     let job = client.wait_finished(&id).await;
     assert_eq!((&job["status"], &job["result"]), (&json!("failed"), &Value::Null));
@@ -116,7 +116,7 @@ async fn permanent_failures_are_not_retried() {
     latch
         .visit()
         .await
-        .answer("422 Unprocessable Entity", "no such customer");
+        .respond("422 Unprocessable Entity", "no such customer");
     let job = client.wait_finished(&id).await;
     assert_eq!(
         (&job["status"], &job["retryCount"], &job["attempt"]),

@@ -13,9 +13,9 @@ const QUICK: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n\
     [health]\nunhandled_type_after = \"00:00:00\"\nalert_after = \"00:00:00\"\nresolve_after = \"00:00:00.3\"\n";
 
 async fn warnings(client: &Client, job: Value) -> Vec<String> {
-    let answer = client.post("/jobs", job).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    warnings_of(&answer.json())
+    let response = client.post("/jobs", job).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    warnings_of(&response.json())
 }
 
 fn warnings_of(job: &Value) -> Vec<String> {
@@ -24,9 +24,9 @@ fn warnings_of(job: &Value) -> Vec<String> {
 }
 
 async fn register(client: &Client, declaration: Value) -> String {
-    let answer = client.post("/workers", declaration).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
-    answer.json()["id"].as_str().expect("an id").to_owned()
+    let response = client.post("/workers", declaration).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
+    response.json()["id"].as_str().expect("an id").to_owned()
 }
 
 #[tokio::test]
@@ -51,8 +51,8 @@ async fn a_job_is_created_while_the_job_types_of_other_servers_are_unavailable()
     .await;
     let since = std::time::Instant::now();
     let jobs = vec![json!({ "type": "Typo" }); 100];
-    let answer = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text);
+    let response = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
     warnings(&client, json!({ "type": "Typo" })).await;
     assert!(!held.is_finished(), "answered after {:?}", since.elapsed());
     held.join().expect("the lock is released");
@@ -88,8 +88,8 @@ async fn a_job_of_a_type_that_nothing_runs_has_a_warning() {
     .await;
 
     let batch = json!({ "jobs": [{ "type": "NoopJob" }, { "type": "Typo" }] });
-    let answer = client.post("/jobs/batch", batch).await.json();
-    let items = answer["jobs"].as_array().expect("jobs");
+    let response = client.post("/jobs/batch", batch).await.json();
+    let items = response["jobs"].as_array().expect("jobs");
     assert_eq!(
         (warnings_of(&items[0]).len(), warnings_of(&items[1])),
         (0, vec![warning.clone()])
@@ -143,10 +143,10 @@ async fn a_registered_worker_counts_in_its_queues() {
     let everywhere = register(&client, json!({ "name": "any", "types": ["MailJob"] })).await;
     assert_eq!(warnings(&client, json!({ "type": "MailJob" })).await.len(), 0);
     for id in [id, everywhere] {
-        let answer = client
+        let response = client
             .send(client.request(Method::DELETE, &format!("/workers/{id}")))
             .await;
-        assert!(answer.status.is_success(), "{}", answer.text);
+        assert!(response.status.is_success(), "{}", response.text);
     }
     assert_eq!(
         warnings(&client, json!({ "type": "MailJob", "queue": "mail" }))

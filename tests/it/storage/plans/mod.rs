@@ -42,7 +42,7 @@ impl Probe {
     async fn of<T>(&self, what: &str, access: Access, call: impl Future<Output = Result<T, RepositoryError>>) -> T {
         self.all_captured().await;
         drop((capture::plans(), capture::statements()));
-        let answer = call.await.expect("storage works");
+        let response = call.await.expect("storage works");
         self.all_captured().await;
         let checked = if self.is_postgres {
             self.check_postgres(access)
@@ -56,7 +56,7 @@ impl Probe {
                 self.wrong.lock().expect("a list").push(wrong);
             }
         }
-        answer
+        response
     }
 
     /// The notices of a statement may arrive with the response to the next one. There is one read connection.
