@@ -22,6 +22,7 @@ mod m0016_worker_access;
 mod m0017_retired_endpoints;
 mod m0018_due_from;
 mod m0019_deliveries_by_status;
+mod m0022_counter_epochs;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_retired_endpoints::Migration),
             Box::new(m0018_due_from::Migration),
             Box::new(m0019_deliveries_by_status::Migration),
+            Box::new(m0022_counter_epochs::Migration),
         ]
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, Supervised, WrapFuture};
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 use super::messages::{ResyncDueTimes, ScheduleWakeup};
 use crate::domain::values::name::QueueName;
@@ -31,6 +32,9 @@ const MAX_SLEEP: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Poll interval of storage that only this node uses, where notifications are lost only by a fault of an actor.
 const POLL_INTERVAL_SINGLE_NODE: Duration = Duration::from_secs(10);
+/// Minimum interval between two polls as a multiple of the duration of a poll, up to [`POLL_INTERVAL_SINGLE_NODE`]. A poll passes over the index entries of jobs that have
+/// started since the oldest snapshot of the database.
+const POLL_FACTOR: u32 = 20;
 /// Delay before a failed read of storage is retried.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -52,6 +56,8 @@ pub(crate) struct Scheduler {
     timer: Option<(DateTime<Utc>, SpawnHandle)>,
     is_asking: bool,
     is_polling: bool,
+    /// The next poll is not before this time.
+    next_poll: Instant,
     /// Read the next due times after this time.
     read_after: Option<DateTime<Utc>>,
 }
@@ -65,6 +71,7 @@ impl Scheduler {
             timer: None,
             is_asking: false,
             is_polling: false,
+            next_poll: Instant::now(),
             read_after: None,
         }
     }
@@ -127,14 +134,17 @@ impl Scheduler {
 
     /// Reads the queues with due jobs that no node has claimed, and notifies the local queues.
     fn poll(&mut self, ctx: &mut Context<Self>) {
-        if self.is_polling {
+        let started = Instant::now();
+        if self.is_polling || started < self.next_poll {
             return;
         }
         self.is_polling = true;
         let repository = Arc::clone(&self.deps.repository);
         let next = async move { repository.next_due(DateTime::<Utc>::MIN_UTC).await };
-        ctx.spawn(next.into_actor(self).map(|next, scheduler, ctx| {
+        ctx.spawn(next.into_actor(self).map(move |next, scheduler, ctx| {
             scheduler.is_polling = false;
+            let now = Instant::now();
+            scheduler.next_poll = now + ((now - started) * POLL_FACTOR).min(POLL_INTERVAL_SINGLE_NODE);
             let times = match next {
                 Ok(times) => times,
                 Err(failure) => {

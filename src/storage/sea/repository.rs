@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sea_orm::DbBackend;
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::commit::counter_epochs::CounterEpochs;
 use super::connection::pool::Link;
 use super::connection::pools::Pools;
 use super::connection::sqlite_files::SqliteFiles;
@@ -22,7 +23,8 @@ pub struct SeaRepository {
     pub(crate) listen_url: Option<String>,
     pub(super) backend: DbBackend,
     pub(crate) pools: Pools,
-    pub(crate) shard: i16,
+    /// The rows of counters in which this node counts.
+    pub(crate) epochs: CounterEpochs,
     /// Timeout of expensive reads.
     pub(crate) expensive_read_time: Duration,
     /// Queues that are known to have a row.

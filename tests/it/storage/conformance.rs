@@ -47,9 +47,10 @@ async fn postgresql_passes_the_conformance_suite() {
         run_sql(&database, &format!("CREATE SCHEMA case_{number}"));
         let url = format!("{database}?options=-csearch_path%3Dcase_{number}");
         async move {
-            // Two servers with separate shards of counters.
+            // Two servers with separate shards of counters and short epochs, which are folded all the time.
             let [one, other] = [0, 1].map(|shard| SeaOptions {
                 shard,
+                counter_epoch: 2,
                 ..SeaOptions::new(url.clone())
             });
             Subject::shared(migrated(one).await, Arc::new(opened(other).await))

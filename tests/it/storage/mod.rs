@@ -1,6 +1,7 @@
 //! Databases: conformance, query plans and faults.
 
 pub(crate) mod conformance;
+mod counter_epochs;
 pub(crate) mod faults;
 pub(crate) mod full_disk;
 pub(crate) mod plans;

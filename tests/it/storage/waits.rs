@@ -231,7 +231,7 @@ async fn a_claim_of_several_types_locks_only_the_claimed_jobs() {
     let (url, repository, other) = opened().await;
     many_due(&url, &repository).await;
     // The claim has its jobs and waits before its commit.
-    let lock = locked(&other, "SELECT 1 FROM job_counters FOR UPDATE").await;
+    let lock = locked(&other, "LOCK TABLE job_counters IN SHARE MODE").await;
     let claiming = {
         let repository = Arc::clone(&repository);
         tokio::spawn(async move { claimed(&repository, 10).await })

@@ -44,7 +44,7 @@ impl CommitContext<'_> {
 
     /// Writes the counted differences.
     pub(crate) async fn write_counters(&mut self) -> Result<(), CommitFailure> {
-        let counted = std::mem::take(&mut self.counters).into_rows(self.repository.shard);
+        let counted = std::mem::take(&mut self.counters).into_rows(self.repository.epochs.shard());
         Ok(counted.write(&self.transaction).await?)
     }
 }

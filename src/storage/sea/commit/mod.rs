@@ -3,8 +3,10 @@
 pub(crate) mod bisection;
 pub(crate) mod bulk_values;
 pub(crate) mod context;
+pub(crate) mod counter_epochs;
 pub(crate) mod counters;
 pub(crate) mod fast_path;
+mod fold_counters;
 pub(crate) mod outbox;
 pub(crate) mod rollup_writer;
 mod slow_path;

@@ -26,8 +26,9 @@ impl SeaRepository {
     pub(crate) async fn commit_changes(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         let committed = self.commit_to_known_file(commit).await;
         self.record_write(committed.is_ok());
-        if let Err(failure) = &committed {
-            self.pools.record_failure(failure);
+        match &committed {
+            Ok(_) => self.fold_counters().await,
+            Err(failure) => self.pools.record_failure(failure),
         }
         committed
     }
@@ -89,7 +90,7 @@ impl SeaRepository {
                 return Ok(None);
             }
             // A single statement is a transaction.
-            let Some(refused) = fast_path.write_postgres(&self.writer(), self.shard).await? else {
+            let Some(refused) = fast_path.write_postgres(&self.writer(), self.epochs.shard()).await? else {
                 // Another node has changed endpoints: the slow path writes their outbox entries.
                 return Ok(None);
             };
@@ -185,7 +186,7 @@ impl CommitContext<'_> {
         fast_path: FastPath,
     ) -> Result<Option<Results>, CommitFailure> {
         let (repository, transaction) = (self.repository, &self.transaction);
-        if !fast_path.write_sqlite(transaction, repository.shard).await? {
+        if !fast_path.write_sqlite(transaction, repository.epochs.shard()).await? {
             return Ok(None);
         }
         let changes = &commit.changes;

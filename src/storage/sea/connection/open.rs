@@ -21,6 +21,7 @@ use super::sqlite_file;
 use super::sqlite_files::SqliteFiles;
 use crate::storage::failure_reason_limiter::FailureReasonLimiter;
 use crate::storage::outage::StorageOutage;
+use crate::storage::sea::commit::counter_epochs::CounterEpochs;
 use crate::storage::sea::error::without_password;
 use crate::storage::sea::jobs::claim_order::ClaimOrders;
 use crate::storage::sea::jobs::unreadable::UnreadableRows;
@@ -40,6 +41,7 @@ impl SeaRepository {
             read_time,
             durability,
             shard,
+            counter_epoch,
             log_statements,
             write_timeout,
             pgbouncer,
@@ -80,7 +82,7 @@ impl SeaRepository {
             backend: DbBackend::Postgres,
             pools: Pools::new(links, Some(source), outage.clone(), None, times),
             listen_url,
-            shard,
+            epochs: CounterEpochs::of(shard, counter_epoch),
             expensive_read_time,
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),
@@ -115,6 +117,8 @@ impl SeaRepository {
             read_time,
             durability,
             shard,
+            // No version of a row outlives its update.
+            counter_epoch: _,
             log_statements,
             // Writes wait only for the disk.
             write_timeout: _,
@@ -205,7 +209,7 @@ impl SeaRepository {
             pools: Pools::new(links, None, outage.clone(), Some(watch), times),
             sqlite: Some(files),
             listen_url: None,
-            shard,
+            epochs: CounterEpochs::none(shard),
             expensive_read_time,
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),

@@ -25,6 +25,9 @@ const EXPENSIVE_READ_TIME: Duration = Duration::from_secs(10);
 /// Default timeout of other reads.
 const READ_TIME: Duration = Duration::from_secs(30);
 
+/// Default number of commits per epoch of counters.
+const COUNTER_EPOCH: u32 = 1_000;
+
 /// Failures that a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Durability {
@@ -52,6 +55,9 @@ pub struct SeaOptions {
     pub durability: Durability,
     /// Group of nodes with counter rows of its own, so that groups do not wait for each other.
     pub shard: i16,
+    /// Number of commits to PostgreSQL after which a node counts in new rows, so that dead versions of the old ones don't
+    /// slow it down; more with many queues and job types.
+    pub counter_epoch: u32,
     /// Log the text of each statement, without its parameters, at level trace as `sqlx::query`.
     pub log_statements: bool,
     /// Timeout of a commit to PostgreSQL.
@@ -73,6 +79,7 @@ impl SeaOptions {
             read_time: READ_TIME,
             durability: Durability::Full,
             shard: 0,
+            counter_epoch: COUNTER_EPOCH,
             log_statements: false,
             write_timeout: WRITE_TIMEOUT,
             pgbouncer: false,
