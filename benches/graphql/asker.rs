@@ -10,6 +10,8 @@ pub(crate) struct Asker {
     request: Vec<u8>,
     /// Response times.
     pub(crate) times: Vec<Duration>,
+    /// Number of refused requests; `None` where none may be.
+    pub(crate) refused: Option<u64>,
 }
 
 impl Asker {
@@ -24,6 +26,7 @@ impl Asker {
             stream,
             request: request.into_bytes(),
             times: Vec::new(),
+            refused: None,
         }
     }
 
@@ -37,9 +40,15 @@ impl Asker {
             let read = self.stream.read(&mut chunk).expect("an answer");
             assert!(read > 0, "the server hung up");
             response.extend_from_slice(&chunk[..read]);
-            if let Some(body) = whole_body(&response) {
-                break body.to_vec();
+            let Some((head, body)) = whole_body(&response) else {
+                continue;
+            };
+            if !head.starts_with("HTTP/1.1 20") {
+                let body = String::from_utf8_lossy(body);
+                let refused = self.refused.as_mut().unwrap_or_else(|| panic!("{head}{body}"));
+                *refused += 1;
             }
+            break body.to_vec();
         };
         self.times.push(started.elapsed());
         body
@@ -53,15 +62,10 @@ impl Asker {
     }
 }
 
-/// The body of a complete response.
-fn whole_body(response: &[u8]) -> Option<&[u8]> {
+/// Head and body of a complete response.
+fn whole_body(response: &[u8]) -> Option<(&str, &[u8])> {
     let end = response.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&response[..end]).expect("a head of text");
-    assert!(
-        head.starts_with("HTTP/1.1 20"),
-        "{head}{}",
-        String::from_utf8_lossy(&response[end..])
-    );
     let length = head.lines().find_map(|line| {
         line.to_ascii_lowercase()
             .strip_prefix("content-length: ")?
@@ -69,5 +73,5 @@ fn whole_body(response: &[u8]) -> Option<&[u8]> {
             .ok()
     })?;
     let body = &response[end..];
-    (body.len() == length).then_some(body)
+    (body.len() == length).then_some((head, body))
 }

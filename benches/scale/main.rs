@@ -5,6 +5,9 @@
 //! `TICKERQ_BENCH_POSTGRES` names an empty database. `-- --jobs 10000,1000000,10000000` sets other numbers (ten million
 //! take 6 GB of disk), `--rounds 200` the number of requests, `--no-sqlite` omits SQLite. Goals: p99 below 10 ms, and
 //! less than 1.5 times the time with the fewest jobs.
+//!
+//! `-- --queues 200 --types 500` measures the reads of a wide server, alone and beside eight dashboards that repeat theirs
+//! without a pause. Goal: p99 below 20 ms.
 
 #![expect(
     clippy::expect_used,
@@ -20,21 +23,29 @@ mod database;
 mod questions;
 mod rows;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chrono::{TimeDelta, Utc};
 use tickerq::Server;
 use tickerq::config::{Sources, load};
 use tickerq::domain::metrics::rollup::DAYS_KEPT_BY_HOUR;
-use tickerq::storage::change::{Change, MaintenanceChange};
+use tickerq::storage::change::{Applied, Change, MaintenanceChange};
 use tickerq::storage::repository::JobStore;
 use tickerq::storage::sea::Durability;
 
 use asker::Asker;
 use database::Database;
+use questions::Question;
+use rows::Shape;
 
 /// Times below this always pass.
 const P99_MAX: Duration = Duration::from_millis(10);
+/// The same on a wide server.
+const WIDE_P99_MAX: Duration = Duration::from_millis(20);
 /// Time budget of one request; a slower one is repeated less often.
 const QUESTION_MAX: Duration = Duration::from_secs(5);
 /// Allowed ratio of a read's time to its time with the fewest jobs.
@@ -57,6 +68,11 @@ fn main() {
         .split(',')
         .map(|text| text.parse().expect("--jobs is followed by numbers with commas between"))
         .collect();
+    let number = |flag: &str| value(flag).map(|text| text.parse().expect("a number follows"));
+    let shape = match (number("--queues"), number("--types")) {
+        (None, None) => Shape::Narrow,
+        (queues, types) => Shape::Wide(queues.unwrap_or(1), types.unwrap_or(1)),
+    };
     let rounds = value("--rounds").map_or(100, |text| text.parse().expect("--rounds is followed by a number"));
     rustls::crypto::ring::default_provider().install_default().ok();
     let mut databases = vec![Database::Sqlite];
@@ -69,29 +85,46 @@ fn main() {
     for database in databases {
         let columns: Vec<Vec<Times>> = sizes
             .iter()
-            .map(|jobs| actix::System::new().block_on(measure(&database, *jobs, rounds)))
+            .flat_map(|jobs| actix::System::new().block_on(measure(&database, *jobs, shape, rounds)))
             .collect();
-        show(database.name(), &sizes, &columns);
+        match shape {
+            Shape::Narrow => show(database.name(), &sizes, &columns),
+            Shape::Wide(..) => show_wide(database.name(), &sizes, shape, &columns),
+        }
     }
 }
 
-/// Sends all requests to a server with this number of jobs.
-async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
+/// Sends all requests to a server with this number of jobs. A wide server gets them twice: alone, and beside dashboards.
+async fn measure(database: &Database, jobs: u64, shape: Shape, rounds: usize) -> Vec<Vec<Times>> {
     let fresh = database.fresh(Durability::Full).await;
     let connection = database::plain_connection(&fresh.url, Durability::Normal).await;
     let started = Instant::now();
-    rows::fill(&connection, jobs).await;
+    rows::fill(&connection, jobs, shape).await;
     println!(
         "{}: {jobs} jobs stored in {:.0} s",
         database.name(),
         started.elapsed().as_secs_f64()
     );
-    // As the server does hourly: histograms and failure reasons of older days are compacted into days.
-    let age = Change::Maintenance(MaintenanceChange::CompactRollups {
-        by_days_before: Utc::now() - TimeDelta::days(DAYS_KEPT_BY_HOUR),
-        rollups_before: None,
-    });
-    drop(fresh.repository.commit(&[age].into()).await.expect("sums by days"));
+    // As the server does every minute, until nothing is left.
+    let started = Instant::now();
+    let mut steps = 0;
+    loop {
+        let compact = Change::Maintenance(MaintenanceChange::CompactRollups {
+            ended_before: Utc::now() - TimeDelta::minutes(2),
+            by_days_before: Utc::now() - TimeDelta::days(DAYS_KEPT_BY_HOUR),
+            rollups_before: None,
+        });
+        let committed = fresh.repository.commit(&[compact].into()).await.expect("a commit");
+        if !matches!(committed.results.as_slice(), [Ok(Applied::Removed(1..))]) {
+            break;
+        }
+        steps += 1;
+    }
+    println!(
+        "{}: rollups compacted in {:.1} s and {steps} steps",
+        database.name(),
+        started.elapsed().as_secs_f64()
+    );
     // The server is the only client of its database.
     let url = fresh.url;
     drop(fresh.repository);
@@ -115,16 +148,14 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
     let address = server.addresses()[0];
     // On a separate thread, like an external client.
     let asking = std::thread::spawn(move || {
-        let ask = |(_, head): &(&str, String)| {
-            let mut asker = Asker::new(address, head, "");
-            // Warm-up, not counted: connections, caches and branch prediction.
-            ask_for(&mut asker, rounds.div_ceil(5));
-            asker.times.clear();
-            ask_for(&mut asker, rounds);
-            let (p50, p99) = asker.percentiles();
-            Times { p50, p99 }
-        };
-        questions::all(jobs).iter().map(ask).collect::<Vec<Times>>()
+        let read = questions::all(jobs, shape);
+        let mut columns = vec![ask_all(address, &read, rounds)];
+        if matches!(shape, Shape::Wide(..)) {
+            let dashboards = Dashboards::open(address);
+            columns.push(ask_all(address, &read, rounds));
+            dashboards.close();
+        }
+        columns
     });
     while !asking.is_finished() {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -132,6 +163,54 @@ async fn measure(database: &Database, jobs: u64, rounds: usize) -> Vec<Times> {
     let times = asking.join().expect("answers");
     server.stop().await;
     times
+}
+
+fn ask_all(address: SocketAddr, questions: &[Question], rounds: usize) -> Vec<Times> {
+    let ask = |(_, head): &Question| {
+        let mut asker = Asker::new(address, head, "");
+        // Warm-up, not counted: connections, caches and branch prediction.
+        ask_for(&mut asker, rounds.div_ceil(5));
+        asker.times.clear();
+        ask_for(&mut asker, rounds);
+        let (p50, p99) = asker.percentiles();
+        Times { p50, p99 }
+    };
+    questions.iter().map(ask).collect()
+}
+
+/// Clients that repeat their reads until they are closed.
+struct Dashboards {
+    is_closed: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<u64>>,
+}
+
+impl Dashboards {
+    fn open(address: SocketAddr) -> Self {
+        let is_closed = Arc::new(AtomicBool::new(false));
+        let open = |head: String| {
+            let is_closed = Arc::clone(&is_closed);
+            std::thread::spawn(move || {
+                let mut asker = Asker::new(address, &head, "");
+                asker.refused = Some(0);
+                while !is_closed.load(Ordering::Relaxed) {
+                    asker.ask();
+                }
+                asker.refused.unwrap_or_default()
+            })
+        };
+        let threads = questions::dashboards().into_iter().map(open).collect();
+        Self { is_closed, threads }
+    }
+
+    fn close(self) {
+        self.is_closed.store(true, Ordering::Relaxed);
+        let refused: u64 = self
+            .threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a dashboard"))
+            .sum();
+        println!("{refused} requests of dashboards were refused");
+    }
 }
 
 /// Repeats a request this number of times, within its time budget.
@@ -153,7 +232,7 @@ fn show(database: &str, sizes: &[u64], columns: &[Vec<Times>]) {
     }
     println!("{:>10}", "growth");
     let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    for (place, (name, _)) in questions::all(1).iter().enumerate() {
+    for (place, (name, _)) in questions::all(1, Shape::Narrow).iter().enumerate() {
         print!("{name:<34}");
         for times in columns {
             print!("{:>10.2} {:>7.2}", millis(times[place].p50), millis(times[place].p99));
@@ -164,6 +243,26 @@ fn show(database: &str, sizes: &[u64], columns: &[Vec<Times>]) {
         let growth = millis(last[place].p50) / millis(first[place].p50);
         let is_met = columns.iter().all(|times| times[place].p99 < P99_MAX) && growth < GROWTH_MAX;
         println!("{growth:>10.2}{}", if is_met { "" } else { "  goal missed" });
+    }
+    println!();
+}
+
+/// Two columns for each number of jobs: alone, and beside dashboards.
+fn show_wide(database: &str, sizes: &[u64], shape: Shape, columns: &[Vec<Times>]) {
+    println!("\n{database}, p50 and p99 in milliseconds, alone and beside eight dashboards");
+    print!("{:<34}", "jobs");
+    for size in sizes {
+        print!("{size:>18}{:>18}", "beside");
+    }
+    println!();
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    for (place, (name, _)) in questions::all(1, shape).iter().enumerate() {
+        print!("{name:<34}");
+        for times in columns {
+            print!("{:>10.2} {:>7.2}", millis(times[place].p50), millis(times[place].p99));
+        }
+        let is_met = columns.iter().all(|times| times[place].p99 < WIDE_P99_MAX);
+        println!("{}", if is_met { "" } else { "  goal missed" });
     }
     println!();
 }

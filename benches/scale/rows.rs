@@ -1,4 +1,6 @@
 //! Very many jobs of the last thirty days, most of them finished, with their counters and rollups.
+//!
+//! They are of three queues and types, or of so many of each (a wide server) that most pairs have few jobs.
 
 use chrono::Utc;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
@@ -11,11 +13,36 @@ const BATCH: u64 = 500_000;
 
 /// Of a hundred jobs 4 have failed, one was cancelled and one is due in a year.
 const STATUS: &str = "CASE WHEN n % 100 = 99 THEN 0 WHEN n % 25 = 3 THEN 3 WHEN n % 100 = 7 THEN 4 ELSE 2 END";
+/// Queues and types of a narrow server.
 const QUEUE: &str =
     "CASE WHEN n % 1000 = 5 THEN 'rare' WHEN n % 10 < 7 THEN 'default' WHEN n % 10 < 9 THEN 'mail' ELSE 'reports' END";
 const JOB_TYPE: &str = "CASE WHEN n % 2000 = 11 THEN 'RareJob' WHEN n % 3 = 0 THEN 'ReportJob' ELSE 'MailJob' END";
 const PRIORITY: &str = "CASE WHEN n % 5000 = 4 THEN 3 WHEN n % 50 = 9 THEN 2 WHEN n % 20 = 6 THEN 0 ELSE 1 END";
 const NAME: &str = "CASE WHEN n % 5000 = 17 THEN 'needle ' WHEN n % 4 = 0 THEN 'invoice ' ELSE 'letter ' END || n";
+
+/// How many queues and types the jobs have.
+#[derive(Clone, Copy)]
+pub(crate) enum Shape {
+    Narrow,
+    /// So many queues and types, spread over the jobs as evenly as by chance.
+    Wide(u64, u64),
+}
+
+impl Shape {
+    fn queue(self) -> String {
+        match self {
+            Self::Narrow => QUEUE.to_owned(),
+            Self::Wide(queues, _) => format!("'queue-' || (n * 7919 % 1000003) % {queues}"),
+        }
+    }
+
+    fn job_type(self) -> String {
+        match self {
+            Self::Narrow => JOB_TYPE.to_owned(),
+            Self::Wide(_, types) => format!("'Type' || (n * 104729 % 1000033) % {types}"),
+        }
+    }
+}
 
 /// The numbers of a range and expressions over them, in the dialect of each database.
 struct Words {
@@ -37,7 +64,7 @@ const POSTGRES: Words = Words {
 };
 
 /// Stores them.
-pub(crate) async fn fill(connection: &DatabaseConnection, jobs: u64) {
+pub(crate) async fn fill(connection: &DatabaseConnection, jobs: u64, shape: Shape) {
     let is_postgres = connection.get_database_backend() == DbBackend::Postgres;
     let words = if is_postgres { POSTGRES } else { SQLITE };
     let now = u64::try_from(Utc::now().timestamp_micros()).expect("a time after 1970");
@@ -51,7 +78,7 @@ pub(crate) async fn fill(connection: &DatabaseConnection, jobs: u64) {
             .numbers
             .replace("{first}", &first.to_string())
             .replace("{last}", &last.to_string());
-        run(connection, &jobs_of(&numbers, &id, &created, words.node, now)).await;
+        run(connection, &jobs_of(&numbers, &id, &created, words.node, now, shape)).await;
         run(connection, &attempts_of(&numbers, &id, &created, words.node)).await;
         first = last + 1;
     }
@@ -70,12 +97,13 @@ pub(crate) async fn fill(connection: &DatabaseConnection, jobs: u64) {
     .await;
 }
 
-fn jobs_of(numbers: &str, id: &str, created: &str, node: &str, now: u64) -> String {
+fn jobs_of(numbers: &str, id: &str, created: &str, node: &str, now: u64, shape: Shape) -> String {
+    let (queue, job_type) = (shape.queue(), shape.job_type());
     let in_a_year = now + 365 * DAY_MICROS;
     format!(
         "INSERT INTO jobs (id, name, job_type, queue, priority, status, parameters, due_at, started_at, finished_at, attempt, \
          max_retries, retry_delay, timeout, node, revision, error) {numbers} \
-         SELECT {id}, {NAME}, {JOB_TYPE}, {QUEUE}, {PRIORITY}, {STATUS}, \
+         SELECT {id}, {NAME}, {job_type}, {queue}, {PRIORITY}, {STATUS}, \
          '{{\"to\": \"customer@example.com\", \"number\": ' || n || '}}', \
          CASE WHEN n % 100 = 99 THEN {in_a_year} ELSE {created} END, \
          CASE WHEN n % 100 <> 99 THEN {created} + 2000 END, CASE WHEN n % 100 <> 99 THEN {created} + 52000 END, \
@@ -104,8 +132,8 @@ const SUMS: &[&str] = &[
      SUM(CASE WHEN status = 4 THEN 1 ELSE 0 END), COUNT(*) * 50000, COUNT(*) * 2000 \
      FROM jobs WHERE started_at IS NOT NULL GROUP BY 1, 2, 3",
     "INSERT INTO job_time_steps (hour, queue, job_type, measure, bucket, shard, count) \
-     SELECT started_at / 3600000000, queue, job_type, measure, 20 + measure, 0, COUNT(*) \
-     FROM jobs CROSS JOIN (SELECT 0 AS measure UNION ALL SELECT 1) AS measures WHERE started_at IS NOT NULL GROUP BY 1, 2, 3, 4",
+     SELECT started_at / 3600000000, queue, job_type, measure, 14 + measure + (started_at / 7919) % 12, 0, COUNT(*) \
+     FROM jobs CROSS JOIN (SELECT 0 AS measure UNION ALL SELECT 1) AS measures WHERE started_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5",
     "INSERT INTO rollup_totals (slot, shard, started, completed, attempts_failed, abandoned, jobs_failed, jobs_cancelled, \
      run_micros, wait_micros) \
      SELECT slot, shard, SUM(started), SUM(completed), SUM(attempts_failed), SUM(abandoned), SUM(jobs_failed), \
