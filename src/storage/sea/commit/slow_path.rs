@@ -7,6 +7,7 @@ use crate::storage::change::{
 };
 use crate::storage::commit::{ChangeResult, Commit, Committed};
 use crate::storage::sea::error::CommitFailure;
+use crate::storage::sea::jobs::update::one_statement;
 
 /// The result of a change; `None` in a phase that is not the change's own.
 type Phase = Result<Option<ChangeResult>, CommitFailure>;
@@ -32,21 +33,22 @@ impl CommitContext<'_> {
         let changes = &*commit.changes;
         self.advance_endpoint_version(changes).await?;
         self.record_outcomes(changes).await?;
-        for (change, result) in changes.iter().zip(results.iter_mut()) {
-            let applied = match change {
-                Change::Job(change) => self.apply_to_job(change).await?,
-                Change::Queue(QueueChange::Set { queue, is_paused }) => Some(self.set_queue(queue, *is_paused).await?),
-                Change::Recurring(change) => self.apply_to_recurring(change).await?,
-                Change::Cluster(change) => self.apply_to_node(change).await?,
-                Change::Worker(change) => self.apply_to_worker(change).await?,
-                Change::Webhook(change) => self.apply_to_webhook(change).await?,
-                Change::Feed(change) => self.apply_to_reader(change).await?,
-                // Applied below.
-                Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. }) | Change::Maintenance(_) => None,
-            };
-            if applied.is_some() {
-                *result = applied;
+        let mut next = 0;
+        while let Some(change) = changes.get(next) {
+            let many = one_statement(&changes[next..]);
+            if many > 1 {
+                let applied = self.change_many(&changes[next..next + many]).await?;
+                for (result, applied) in results[next..].iter_mut().zip(applied) {
+                    *result = applied;
+                }
+                next += many;
+                continue;
             }
+            let applied = self.apply_one(change).await?;
+            if applied.is_some() {
+                results[next] = applied;
+            }
+            next += 1;
         }
         self.fire_all(changes, &mut results).await?;
         self.trigger_all(changes, &mut results).await?;
@@ -82,6 +84,20 @@ impl CommitContext<'_> {
         self.write_audit(commit, &results, is_after_fast_path).await?;
         let outbox = self.write_outbox(commit, &results).await?;
         Ok(Committed { results, outbox })
+    }
+
+    async fn apply_one(&mut self, change: &Change) -> Phase {
+        Ok(match change {
+            Change::Job(change) => self.apply_to_job(change).await?,
+            Change::Queue(QueueChange::Set { queue, is_paused }) => Some(self.set_queue(queue, *is_paused).await?),
+            Change::Recurring(change) => self.apply_to_recurring(change).await?,
+            Change::Cluster(change) => self.apply_to_node(change).await?,
+            Change::Worker(change) => self.apply_to_worker(change).await?,
+            Change::Webhook(change) => self.apply_to_webhook(change).await?,
+            Change::Feed(change) => self.apply_to_reader(change).await?,
+            // Applied later.
+            Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. }) | Change::Maintenance(_) => None,
+        })
     }
 
     async fn apply_to_job(&mut self, change: &JobChange) -> Phase {

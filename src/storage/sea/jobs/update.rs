@@ -1,19 +1,127 @@
-//! Changes of one job or queue by clients.
+//! Changes of jobs and queues by clients.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use entities::queue;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
 
-use super::insert::past_row;
+use super::attempts::ids;
+use super::insert::{NEW_COLUMNS, PAST_COLUMNS, WITH_PAST, past_row};
 use crate::domain::job::Job;
 use crate::domain::values::name::QueueName;
-use crate::storage::change::{Applied, ChangeError};
+use crate::storage::change::{Applied, Change, ChangeError, JobChange};
+use crate::storage::commit::ChangeResult;
+use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::{CommitFailure, is_unique_violation};
 use crate::storage::sea::mapping::int;
 
+/// A changed job: its columns, the revision before, and whether its large texts stay.
+static CHANGED: [Kind; 29] = {
+    let mut kinds = [Kind::Bool; 29];
+    let mut column = 0;
+    while column < WITH_PAST.len() {
+        kinds[column] = WITH_PAST[column];
+        column += 1;
+    }
+    kinds[27] = Kind::Int;
+    kinds
+};
+/// A deleted job: its id and revision.
+const DELETED: &[Kind] = &[Kind::Uuid, Kind::Int];
+
+fn update_sql(source: &str) -> String {
+    let columns = NEW_COLUMNS.split(", ").chain(PAST_COLUMNS.split(", "));
+    let sets = columns.zip(1..).skip(1).map(|(column, place)| match column {
+        "parameters" | "result" | "error_detail" => {
+            format!("{column} = CASE WHEN v.c29 THEN jobs.{column} ELSE v.c{place} END")
+        }
+        _ => format!("{column} = v.c{place}"),
+    });
+    format!(
+        "UPDATE jobs SET {} FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.revision = v.c28 RETURNING id",
+        sets.collect::<Vec<String>>().join(", ")
+    )
+}
+
+fn delete_sql(source: &str, is_postgres: bool) -> String {
+    if is_postgres {
+        return format!("DELETE FROM jobs USING {source} AS v WHERE id = v.c1 AND revision = v.c2 RETURNING id");
+    }
+    format!(
+        "DELETE FROM jobs WHERE id IN (SELECT j.id FROM {source} AS v CROSS JOIN jobs AS j \
+         WHERE j.id = v.c1 AND j.revision = v.c2) RETURNING id"
+    )
+}
+
+/// The number of changes at the start that one statement can make: all of them updates or all deletions, of different
+/// jobs, and no update that can violate a unique key, which a statement would fail with.
+pub(crate) fn one_statement(changes: &[Change]) -> usize {
+    let mut seen = HashSet::new();
+    let mut are_updates = None;
+    changes
+        .iter()
+        .take_while(|change| {
+            let (job, is_update) = match change {
+                Change::Job(JobChange::Update { before: _, after }) => {
+                    if after.unique_key.is_some() && !after.status.is_finished() {
+                        return false;
+                    }
+                    (after, true)
+                }
+                Change::Job(JobChange::Delete { job }) => (job, false),
+                _ => return false,
+            };
+            *are_updates.get_or_insert(is_update) == is_update && seen.insert(job.id)
+        })
+        .count()
+}
+
 impl CommitContext<'_> {
+    /// Makes changes for which [`one_statement`] suffices; other changes have no result.
+    pub(crate) async fn change_many(&mut self, changes: &[Change]) -> Result<Vec<Option<ChangeResult>>, CommitFailure> {
+        let mut updated = Rows::new(&CHANGED, changes.len());
+        let mut deleted = Rows::new(DELETED, 0);
+        for change in changes {
+            match change {
+                Change::Job(JobChange::Update { before, after }) => {
+                    let last = [int(before.revision).into(), after.is_brief.into()];
+                    let mut cells = past_row(after).into_iter().chain(last);
+                    updated.push::<29>(std::array::from_fn(|_| cells.next().unwrap_or(Value::Bool(None))));
+                }
+                Change::Job(JobChange::Delete { job }) => {
+                    deleted.push([job.id.as_uuid().into(), int(job.revision).into()]);
+                }
+                _ => {}
+            }
+        }
+        let is_postgres = self.repository.is_postgres();
+        let mut applied = ids(&updated.query(&self.transaction, update_sql).await?)?;
+        let removed = deleted.query(&self.transaction, |source| delete_sql(source, is_postgres));
+        let removed = ids(&removed.await?)?;
+        if !removed.is_empty() {
+            self.delete_attempts(removed.iter().copied().collect()).await?;
+        }
+        applied.extend(removed);
+        let mut results = Vec::with_capacity(changes.len());
+        for change in changes {
+            results.push(match change {
+                Change::Job(JobChange::Update { before, after }) if applied.contains(&after.id.as_uuid()) => {
+                    self.counters.updated(before, after);
+                    Some(Ok(Applied::Updated))
+                }
+                Change::Job(JobChange::Delete { job }) if applied.contains(&job.id.as_uuid()) => {
+                    self.counters.subtract(job);
+                    Some(Ok(Applied::Deleted))
+                }
+                Change::Job(JobChange::Update { .. } | JobChange::Delete { .. }) => Some(Err(ChangeError::Conflict)),
+                _ => None,
+            });
+        }
+        Ok(results)
+    }
+
     pub(crate) async fn update_job(
         &mut self,
         before: &Arc<Job>,
