@@ -28,7 +28,7 @@ pub(super) struct ListArguments {
     /// Only jobs of this priority.
     #[arg(long, value_parser = priority_parser(), ignore_case = true)]
     priority: Option<Priority>,
-    /// Only jobs with this text in their name or type.
+    /// Only jobs with this text in their name or type, or the job whose id it is.
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// Only jobs created at this time or later: a date, or a time such as 2030-01-31T08:00:00Z.

@@ -2,6 +2,7 @@
 
 use crate::domain::access::audit::AuditAction;
 use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
 use crate::storage::query::{AuditFilter, JobFilter, Page};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -12,7 +13,11 @@ const FEW: u64 = 10_000;
 const TYPES_MAX: usize = 16;
 
 /// True if the matching jobs are counted row by row, because no counter exists.
-pub(crate) const fn is_counted_one_by_one(filter: &JobFilter) -> bool {
+pub(crate) fn is_counted_one_by_one(filter: &JobFilter) -> bool {
+    if filter.searched_ids().is_some() {
+        // The range of the primary key is short.
+        return false;
+    }
     filter.search.is_some()
         || filter.created_from.is_some()
         || filter.created_to.is_some()
@@ -56,6 +61,37 @@ fn counted_conditions(filter: &JobFilter) -> Vec<JobFilter> {
     conditions.into_iter().flatten().collect()
 }
 
+/// Pairs of conditions that an index serves, each in a filter of its own.
+fn indexed_pairs(filter: &JobFilter) -> Vec<JobFilter> {
+    let have_ended = |status: &JobStatus| matches!(status, JobStatus::Failed | JobStatus::Cancelled);
+    let are_ended = !filter.statuses.is_empty() && filter.statuses.iter().all(have_ended);
+    let is_queue_given = filter.queue.is_some();
+    let parts = filter.statuses.len() * filter.job_types.len();
+    let of_queue = || JobFilter {
+        queue: filter.queue.clone(),
+        ..JobFilter::default()
+    };
+    let of_status = || JobFilter {
+        statuses: filter.statuses.clone(),
+        ..JobFilter::default()
+    };
+    let pairs = [
+        (are_ended && is_queue_given).then(|| JobFilter {
+            statuses: filter.statuses.clone(),
+            ..of_queue()
+        }),
+        (are_ended && (1..=TYPES_MAX).contains(&parts)).then(|| JobFilter {
+            job_types: filter.job_types.clone(),
+            ..of_status()
+        }),
+        (is_queue_given && filter.priority.is_some_and(|priority| priority != Priority::Normal)).then(|| JobFilter {
+            priority: filter.priority,
+            ..of_queue()
+        }),
+    ];
+    pairs.into_iter().flatten().collect()
+}
+
 /// True if no index selects the matching records.
 pub(crate) fn is_expensive_audit(filter: &AuditFilter) -> bool {
     let AuditFilter {
@@ -79,6 +115,9 @@ pub(crate) async fn is_expensive_page(
     filter: &JobFilter,
     page: Page,
 ) -> Result<bool, RepositoryError> {
+    if filter.searched_ids().is_some() {
+        return Ok(false);
+    }
     if filter.search.is_some() || page.offset > FEW {
         return Ok(true);
     }
@@ -95,7 +134,16 @@ pub(crate) async fn is_expensive_page(
     if conditions.is_empty() {
         return Ok(repository.count(&JobFilter::default()).await? > FEW);
     }
-    for condition in &conditions {
+    let pairs = indexed_pairs(filter);
+    let given = JobFilter {
+        created_from: None,
+        created_to: None,
+        ..filter.clone()
+    };
+    if pairs.contains(&given) {
+        return Ok(false);
+    }
+    for condition in conditions.iter().chain(&pairs) {
         if repository.count(condition).await? <= FEW {
             return Ok(false);
         }
@@ -116,7 +164,7 @@ mod tests {
     fn totals_by_date_text_and_recurring_job_are_counted_row_by_row() {
         assert!(!is_counted_one_by_one(&JobFilter::default()));
         let by_status = JobFilter {
-            statuses: vec![crate::domain::job::status::JobStatus::Failed],
+            statuses: vec![JobStatus::Failed],
             ..JobFilter::default()
         };
         assert!(!is_counted_one_by_one(&by_status));
@@ -129,6 +177,11 @@ mod tests {
             ..JobFilter::default()
         };
         assert!(is_counted_one_by_one(&by_text) && is_counted_one_by_one(&by_date));
+        let by_id = JobFilter {
+            search: Some("01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55".to_owned()),
+            ..by_date
+        };
+        assert!(!is_counted_one_by_one(&by_id));
     }
 
     #[test]
@@ -141,6 +194,36 @@ mod tests {
         };
         assert_eq!(counted_conditions(&of(TYPES_MAX)).len(), 1);
         assert!(counted_conditions(&of(TYPES_MAX + 1)).is_empty());
+    }
+
+    #[test]
+    fn failed_and_cancelled_jobs_of_a_queue_or_type_and_priorities_of_a_queue_have_indexes() {
+        let queue = crate::domain::values::name::QueueName::parse("mail").ok();
+        let of = |statuses: &[JobStatus], priority| JobFilter {
+            statuses: statuses.to_vec(),
+            queue: queue.clone(),
+            priority,
+            ..JobFilter::default()
+        };
+        assert_eq!(indexed_pairs(&of(&[JobStatus::Failed], None)).len(), 1);
+        assert_eq!(
+            indexed_pairs(&of(&[JobStatus::Failed, JobStatus::Completed], None)).len(),
+            0
+        );
+        assert_eq!(indexed_pairs(&of(&[], Some(Priority::High))).len(), 1);
+        assert_eq!(indexed_pairs(&of(&[], Some(Priority::Normal))).len(), 0);
+        assert_eq!(
+            indexed_pairs(&of(&[JobStatus::Cancelled], Some(Priority::Low))).len(),
+            2
+        );
+        let of_type = JobFilter {
+            statuses: vec![JobStatus::Failed],
+            job_types: crate::domain::values::name::JobType::parse("MailJob")
+                .into_iter()
+                .collect(),
+            ..JobFilter::default()
+        };
+        assert_eq!(indexed_pairs(&of_type), [of_type]);
     }
 
     #[test]

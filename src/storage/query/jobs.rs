@@ -1,9 +1,11 @@
 //! Reads of jobs.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use super::searched_ids::ids_starting_with;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
@@ -26,7 +28,8 @@ pub struct JobFilter {
     pub recurring_id: Option<RecurringId>,
     /// This priority.
     pub priority: Option<Priority>,
-    /// A part of the name or of the type: there are no wildcards, and letters of ASCII match in any case.
+    /// A part of the name or of the type: there are no wildcards, and letters of ASCII match in any case. Or the id, or
+    /// at least its first eight digits.
     pub search: Option<String>,
     /// Created at or after.
     pub created_from: Option<DateTime<Utc>>,
@@ -52,14 +55,23 @@ impl JobFilter {
                 .as_ref()
                 .is_none_or(|search| text.to_ascii_lowercase().contains(&search.to_ascii_lowercase()))
         };
+        let is_found = match self.searched_ids() {
+            Some(ids) => ids.contains(&job.id),
+            None => contains(job.name.as_str()) || contains(job.job_type.as_str()),
+        };
         (statuses.is_empty() || statuses.contains(&job.status))
             && (job_types.is_empty() || job_types.contains(&job.job_type))
             && queue.as_ref().is_none_or(|queue| *queue == job.queue)
             && recurring_id.is_none_or(|id| job.occurrence.is_some_and(|occurrence| occurrence.recurring_id == id))
             && priority.is_none_or(|priority| priority == job.priority)
-            && (contains(job.name.as_str()) || contains(job.job_type.as_str()))
+            && is_found
             && created_from.is_none_or(|from| from <= job.created_at)
             && created_to.is_none_or(|to| job.created_at <= to)
+    }
+
+    /// The ids that the search means, if it is an id of a job or the start of one.
+    pub(crate) fn searched_ids(&self) -> Option<RangeInclusive<JobId>> {
+        self.search.as_deref().and_then(ids_starting_with)
     }
 }
 

@@ -5,6 +5,7 @@ mod cluster;
 mod jobs;
 mod metrics;
 mod recurring;
+mod searched_ids;
 mod texts;
 mod webhooks;
 

@@ -62,6 +62,10 @@ async fn fill(site: &Site, jobs: u32) {
         format!(
             "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) VALUES ('default', 'Old', 2, 1, 0, {jobs})"
         ),
+        format!(
+            "INSERT INTO job_totals (queue, job_type, status, priority, shard, count) VALUES ('default', '', 2, 1, 0, {jobs}), \
+             ('', 'Old', 2, 1, 0, {jobs}), ('', '', 2, 1, 0, {jobs})"
+        ),
     ];
     for statement in statements {
         connection.execute_unprepared(&statement).await.expect("rows");

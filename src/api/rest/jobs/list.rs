@@ -55,7 +55,7 @@ pub(in super::super) struct JobList<'a> {
         ("queue" = Option<String>, Query, description = "Only jobs of this queue", example = "default"),
         ("recurringJobId" = Option<String>, Query, format = Uuid, description = "Only occurrences of this recurring job"),
         ("priority" = Option<String>, Query, description = "Only jobs of this priority: `low`, `normal`, `high` or `critical`", example = "high"),
-        ("search" = Option<String>, Query, max_length = 200, description = "Only jobs with this text in their name or type, in any case"),
+        ("search" = Option<String>, Query, max_length = 200, description = "Only jobs with this text in their name or type, in any case, or the job whose id it is. The first eight or more digits of an id are enough"),
         ("from" = Option<String>, Query, description = "Only jobs created at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
         ("to" = Option<String>, Query, description = "Only jobs created at this time or earlier: a time (RFC 3339), or a date, which stands for its end", example = "2024-01-15"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of jobs; 50 by default", example = 50),

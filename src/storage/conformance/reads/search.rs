@@ -1,6 +1,7 @@
 //! Search: part of a name or of a type, taken literally, in any case of ASCII letters.
 
 use crate::domain::job::Job;
+use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::JobName;
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample::{job, job_type};
@@ -13,6 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
         every_character_of_a_search_means_itself,
         ascii_letters_are_found_in_any_case_and_others_as_they_are,
         a_search_that_is_strange_finds_nothing_and_fails_nothing,
+        an_id_or_its_start_finds_the_job_alone,
     ]
 }
 
@@ -175,4 +177,32 @@ async fn a_search_that_is_strange_finds_nothing_and_fails_nothing(storage: Subje
     for search in ["\0", "pl\0ain", "\n", "\u{1}", "\u{7f}", "\u{ffff}", long.as_str()] {
         assert_eq!(stored.found_by(search).await, [""; 0], "{search:?}");
     }
+}
+
+async fn an_id_or_its_start_finds_the_job_alone(storage: Subject) {
+    let (one, other) = (job(1), job(2));
+    let naming_it = Job {
+        name: JobName::parse(&format!("repeats {}", one.id)).expect("a name"),
+        ..job(3)
+    };
+    storage.insert(&[one.clone(), other, naming_it]).await;
+    let found = async |search: &str, statuses: &[JobStatus]| {
+        let filter = JobFilter {
+            search: Some(search.to_owned()),
+            statuses: statuses.to_vec(),
+            ..JobFilter::default()
+        };
+        let listed = storage.list(&filter).await;
+        let count = storage.count(&filter).await;
+        assert_eq!(usize::try_from(count), Ok(listed.len()), "{search:?}");
+        listed.into_iter().map(|job| job.id).collect::<Vec<_>>()
+    };
+    let id = one.id.to_string();
+    for search in [id.clone(), id.to_uppercase(), id.replace('-', "")] {
+        assert_eq!(found(&search, &[]).await, [one.id], "{search:?}");
+    }
+    assert_eq!(found(&id, &[JobStatus::Pending]).await, [one.id]);
+    assert!(found(&id, &[JobStatus::Failed]).await.is_empty());
+    assert!(found(&id[..8], &[]).await.contains(&one.id));
+    assert!(found(&id[..13], &[JobStatus::Pending]).await.contains(&one.id));
 }

@@ -1,5 +1,8 @@
-//! Counters: jobs by queue, type, status and priority, throughput of queues, and the rollups of
+//! Counters: jobs by queue, type, status and priority, their totals, throughput of queues, and the rollups of
 //! [`super::rollup_writer`].
+//!
+//! `job_totals` has the same counts of all types of a queue, of all queues, and of both: an empty name stands for all. On
+//! a server with many queues and types a list reads a few of its rows instead of all counters.
 //!
 //! A commit collects the actual changes of its statements and writes the differences at its end, in the order of the
 //! keys: two nodes that write the same rows wait for each other without a deadlock.
@@ -110,11 +113,20 @@ pub(crate) fn bucket(at: DateTime<Utc>) -> i64 {
 /// The statement that adds counts of jobs. "WHERE" also shows SQLite that ON belongs to the upsert and not to a join;
 /// a row without a queue is padding.
 pub(crate) fn count_jobs_sql(source: &str) -> String {
+    count_sql("job_counters", source)
+}
+
+/// The statement that adds totals of jobs.
+pub(crate) fn total_jobs_sql(source: &str) -> String {
+    count_sql("job_totals", source)
+}
+
+fn count_sql(table: &str, source: &str) -> String {
     format!(
-        "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
+        "INSERT INTO {table} (queue, job_type, status, priority, shard, count) \
          SELECT c1, c2, c3, c4, c5, c6 FROM {source} AS v WHERE c1 IS NOT NULL \
          ON CONFLICT (queue, job_type, status, priority, shard) \
-         DO UPDATE SET count = job_counters.count + excluded.count"
+         DO UPDATE SET count = {table}.count + excluded.count"
     )
 }
 
@@ -130,12 +142,23 @@ pub(crate) fn count_completed_sql(source: &str) -> String {
 
 /// Numbers of rows of the counters in a SQLite text, with padding. Few sizes, so that few texts are prepared.
 const SQLITE_COUNTER_SIZES: [usize; 2] = [6, 32];
+/// The same for totals of jobs.
+const SQLITE_TOTAL_SIZES: [usize; 2] = [12, 64];
 /// The same for steps of time, and for reasons.
 const SQLITE_STEP_SIZES: [usize; 2] = [8, 48];
+
+/// The sizes of a SQLite text.
+#[derive(Clone, Copy)]
+pub(crate) struct CounterSizes {
+    counters: usize,
+    totals: usize,
+    steps: usize,
+}
 
 /// Changes as rows: of jobs, of completions, and of the rollups.
 pub(crate) struct CountedRows {
     jobs: Rows,
+    totals: Rows,
     completed: Rows,
     rollups: RollupRows,
 }
@@ -145,16 +168,18 @@ impl CountedRows {
     pub(crate) fn len(&self) -> usize {
         let Self {
             jobs,
+            totals,
             completed,
             rollups,
         } = self;
-        jobs.len() + completed.len() + rollups.len()
+        jobs.len() + totals.len() + completed.len() + rollups.len()
     }
 
-    /// Numbers of rows of the counters and of the time buckets in a SQLite text; `None` if there are too many.
-    pub(crate) fn sqlite_sizes(&self) -> Option<(usize, usize)> {
+    /// The sizes of a SQLite text; `None` if there are too many rows.
+    pub(crate) fn sqlite_sizes(&self) -> Option<CounterSizes> {
         let Self {
             jobs,
+            totals,
             completed,
             rollups,
         } = self;
@@ -163,21 +188,27 @@ impl CountedRows {
             rollups.steps.len().max(rollups.reasons.len()),
         );
         let fitting = |sizes: &[usize], rows: usize| sizes.iter().copied().find(|size| *size >= rows);
-        Some((
-            fitting(&SQLITE_COUNTER_SIZES, counts)?,
-            fitting(&SQLITE_STEP_SIZES, steps)?,
-        ))
+        Some(CounterSizes {
+            counters: fitting(&SQLITE_COUNTER_SIZES, counts)?,
+            totals: fitting(&SQLITE_TOTAL_SIZES, totals.len())?,
+            steps: fitting(&SQLITE_STEP_SIZES, steps)?,
+        })
     }
 
     /// Adds these rows to a SQLite text.
     pub(crate) fn sqlite_parts(
         self,
-        (counter_size, step_size): (usize, usize),
+        CounterSizes {
+            counters: counter_size,
+            totals: total_size,
+            steps: step_size,
+        }: CounterSizes,
         statements: &mut Vec<String>,
         values: &mut Vec<Value>,
     ) {
         let Self {
             jobs,
+            totals: job_totals,
             completed,
             rollups:
                 RollupRows {
@@ -189,6 +220,7 @@ impl CountedRows {
                 },
         } = self;
         statements.push(count_jobs_sql(&jobs.sqlite_part(counter_size, values)));
+        statements.push(total_jobs_sql(&job_totals.sqlite_part(total_size, values)));
         if !completed.is_empty() {
             statements.push(count_completed_sql(&completed.sqlite_part(counter_size, values)));
         }
@@ -208,10 +240,12 @@ impl CountedRows {
     pub(crate) async fn write_each(self, connection: &impl ConnectionTrait) -> Result<u64, DbErr> {
         let Self {
             jobs,
+            totals,
             completed,
             rollups,
         } = self;
         Ok(jobs.execute(connection, count_jobs_sql).await?
+            + totals.execute(connection, total_jobs_sql).await?
             + completed.execute(connection, count_completed_sql).await?
             + rollups.write(connection).await?)
     }
@@ -245,6 +279,26 @@ impl Counters {
             rollups,
         } = self;
         let mut job_rows = Rows::new(COUNTER, jobs.len());
+        let mut totals: BTreeMap<(&str, &str, i16, i16), i64> = BTreeMap::new();
+        for (key, count) in &jobs {
+            let (queue, job_type) = (key.queue.as_str(), key.job_type.as_str());
+            for (queue, job_type) in [("", ""), ("", job_type), (queue, "")] {
+                *totals.entry((queue, job_type, key.status, key.priority)).or_default() += count;
+            }
+        }
+        let mut total_rows = Rows::new(COUNTER, totals.len());
+        for ((queue, job_type, status, priority), count) in totals {
+            if count != 0 {
+                total_rows.push([
+                    queue.into(),
+                    job_type.into(),
+                    status.into(),
+                    priority.into(),
+                    shard.into(),
+                    count.into(),
+                ]);
+            }
+        }
         for (
             CounterKey {
                 queue,
@@ -272,6 +326,7 @@ impl Counters {
         }
         CountedRows {
             jobs: job_rows,
+            totals: total_rows,
             completed: completed_rows,
             rollups: RollupRows::new(rollups, shard),
         }

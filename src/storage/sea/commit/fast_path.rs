@@ -318,15 +318,25 @@ impl FastPath {
             steps.extend(postgres_steps(&source, &changed.join(" UNION ALL "), has_reasons));
         }
         // In the order of the slow path: nodes that count in the same rows wait for each other without a deadlock.
-        steps.push(format!(
+        steps.push(format!("counts AS ({})", counted.join(" UNION ALL ")));
+        steps.push(
+            "totals_counted AS (INSERT INTO job_totals (queue, job_type, status, priority, shard, count) \
+             SELECT COALESCE(queue, ''), COALESCE(job_type, ''), status, priority, $1::smallint, SUM(by) FROM counts \
+             GROUP BY GROUPING SETS ((queue, status, priority), (job_type, status, priority), (status, priority)) \
+             HAVING SUM(by) <> 0 ORDER BY COALESCE(queue, '') COLLATE \"C\", COALESCE(job_type, '') COLLATE \"C\", status, \
+             priority ON CONFLICT (queue, job_type, status, priority, shard) \
+             DO UPDATE SET count = job_totals.count + excluded.count)"
+                .to_owned(),
+        );
+        steps.push(
             "counted AS (INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
-             SELECT queue, job_type, status, priority, $1::smallint, SUM(by) FROM ({}) AS c \
+             SELECT queue, job_type, status, priority, $1::smallint, SUM(by) FROM counts \
              GROUP BY queue, job_type, status, priority HAVING SUM(by) <> 0 \
              ORDER BY queue COLLATE \"C\", job_type COLLATE \"C\", status, priority \
              ON CONFLICT (queue, job_type, status, priority, shard) \
-             DO UPDATE SET count = job_counters.count + excluded.count)",
-            counted.join(" UNION ALL ")
-        ));
+             DO UPDATE SET count = job_counters.count + excluded.count)"
+                .to_owned(),
+        );
         let result = if refused.is_empty() {
             "SELECT NULL::uuid AS id WHERE false".to_owned()
         } else {

@@ -93,8 +93,10 @@ impl CommitContext<'_> {
         let keys = self.transaction.execute_raw(statement).await?.rows_affected();
         // Types and queues come and go, and a count of zero has no information. A count that has increased
         // concurrently is checked again and kept.
-        let sql = "DELETE FROM job_counters WHERE count = 0";
-        self.transaction.execute_unprepared(sql).await?;
+        for table in ["job_counters", "job_totals"] {
+            let sql = format!("DELETE FROM {table} WHERE count = 0");
+            self.transaction.execute_unprepared(&sql).await?;
+        }
         let throughput = queue_throughput::Entity::delete_many()
             .filter(queue_throughput::Column::Bucket.lt(bucket(throughput_before)))
             .exec(&self.transaction)

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{job, job_counter, queue, queue_throughput};
-use sea_orm::sea_query::{Expr, ExprTrait, Func};
+use entities::{job, queue, queue_throughput};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QuerySelect, Statement,
 };
@@ -21,7 +21,7 @@ use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobName, JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
-use crate::storage::query::{JobFilter, JobSummary, PendingJobs, RunningJob};
+use crate::storage::query::{JobSummary, PendingJobs, RunningJob};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::counters::bucket;
 use crate::storage::sea::error::unavailable;
@@ -118,45 +118,6 @@ impl SeaRepository {
         Ok(jobs)
     }
 
-    pub(crate) async fn read_count(
-        &self,
-        filter: &JobFilter,
-        connection: &impl ConnectionTrait,
-    ) -> Result<u64, RepositoryError> {
-        let JobFilter {
-            statuses,
-            job_types,
-            queue,
-            recurring_id,
-            priority,
-            search,
-            created_from,
-            created_to,
-        } = filter;
-        if recurring_id.is_some() || search.is_some() || created_from.is_some() || created_to.is_some() {
-            return self.count_one_by_one(filter, connection).await;
-        }
-        let mut counters = job_counter::Entity::find().select_only().column_as(
-            Func::coalesce([Expr::col(job_counter::Column::Count).sum(), Expr::val(0)]).cast_as("bigint"),
-            "total",
-        );
-        if !statuses.is_empty() {
-            counters = counters.filter(job_counter::Column::Status.is_in(statuses.iter().map(|status| status.code())));
-        }
-        if !job_types.is_empty() {
-            counters =
-                counters.filter(job_counter::Column::JobType.is_in(job_types.iter().map(|job_type| job_type.as_str())));
-        }
-        if let Some(queue) = queue {
-            counters = counters.filter(job_counter::Column::Queue.eq(queue.as_str()));
-        }
-        if let Some(priority) = priority {
-            counters = counters.filter(job_counter::Column::Priority.eq(priority.code()));
-        }
-        let total: Option<i64> = counters.into_tuple().one(connection).await.map_err(failed)?;
-        Ok(u64::try_from(total.unwrap_or_default()).unwrap_or_default())
-    }
-
     /// Number of pending jobs by type and queue.
     pub(crate) async fn read_pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
         let sql = format!(
@@ -185,19 +146,17 @@ impl SeaRepository {
 
     pub(crate) async fn read_queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
         let mut rows = queue::Entity::find().all(&self.readers()).await.map_err(failed)?;
-        let counts: Vec<(String, i16, i64)> = job_counter::Entity::find()
-            .select_only()
-            .column(job_counter::Column::Queue)
-            .column(job_counter::Column::Status)
-            .column_as(Expr::col(job_counter::Column::Count).sum().cast_as("bigint"), "total")
-            .group_by(job_counter::Column::Queue)
-            .group_by(job_counter::Column::Status)
-            .into_tuple()
-            .all(&self.readers())
-            .await
-            .map_err(failed)?;
+        let counts = "SELECT queue, status, CAST(SUM(count) AS bigint) FROM job_totals WHERE queue > '' AND job_type = '' \
+                      GROUP BY queue, status";
+        let counts = Statement::from_string(self.backend(), counts);
+        let counts = self.readers().query_all_raw(counts).await.map_err(failed)?;
         let mut by_queue: HashMap<String, StatusCounts> = HashMap::new();
-        for (queue, code, total) in counts {
+        for row in counts {
+            let (queue, code): (String, i16) = (
+                row.try_get_by_index(0).map_err(failed)?,
+                row.try_get_by_index(1).map_err(failed)?,
+            );
+            let total: i64 = row.try_get_by_index(2).map_err(failed)?;
             let total = u64::try_from(total).unwrap_or_default();
             let counts = by_queue.entry(queue).or_default();
             match status(code)? {

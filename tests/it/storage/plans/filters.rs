@@ -15,6 +15,9 @@ pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
     const JOB_TYPE: Option<&str> = Some("jobs_by_type");
     const QUEUE: Option<&str> = Some("jobs_by_queue");
     const PRIORITY: Option<&str> = Some("jobs_by_priority");
+    const ENDED_BY_QUEUE: Option<&str> = Some("jobs_ended_by_queue");
+    const ENDED_BY_TYPE: Option<&str> = Some("jobs_ended_by_type");
+    const QUEUE_AND_PRIORITY: Option<&str> = Some("jobs_by_queue_and_priority");
     let all = JobFilter::default;
     let of_types = |names: &[&str], filter| JobFilter {
         job_types: types(names),
@@ -53,7 +56,32 @@ pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
         ("an unknown queue", QUEUE, of_queue("nowhere", all())),
         ("normal priority", None, of_priority(Priority::Normal, all())),
         ("critical priority", PRIORITY, of_priority(Priority::Critical, all())),
-        ("status and queue", STATUS, of_queue("mail", statuses(&[Failed]))),
+        (
+            "failed of a queue",
+            ENDED_BY_QUEUE,
+            of_queue("mail", statuses(&[Failed])),
+        ),
+        (
+            "failed and cancelled of a queue",
+            ENDED_BY_QUEUE,
+            of_queue("mail", statuses(&[Failed, Cancelled])),
+        ),
+        (
+            "failed of two types",
+            ENDED_BY_TYPE,
+            of_types(&["MailJob", "RareJob"], statuses(&[Failed])),
+        ),
+        (
+            "a queue and a priority",
+            QUEUE_AND_PRIORITY,
+            of_priority(Priority::Low, of_queue("default", all())),
+        ),
+        (
+            "failed of a queue on some days",
+            ENDED_BY_QUEUE,
+            of_some_days(of_queue("mail", statuses(&[Failed]))),
+        ),
+        ("no job", None, of_queue("nowhere", statuses(&[Completed]))),
         ("status and rare queue", QUEUE, of_queue("rare", statuses(&[Completed]))),
         (
             "status and type",
@@ -67,7 +95,7 @@ pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
         ),
         (
             "statuses, queue and types",
-            STATUS,
+            ENDED_BY_QUEUE,
             of_queue(
                 "default",
                 of_types(&["MailJob", "ReportJob"], statuses(&[Failed, Cancelled])),
@@ -75,10 +103,10 @@ pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
         ),
         (
             "status, queue, type and priority",
-            PRIORITY,
+            QUEUE_AND_PRIORITY,
             of_priority(
                 Priority::High,
-                of_queue("default", of_types(&["MailJob"], statuses(&[Completed]))),
+                of_queue("reports", of_types(&["MailJob"], statuses(&[Completed]))),
             ),
         ),
         ("some days", None, of_some_days(all())),
@@ -96,6 +124,17 @@ pub fn searches() -> Vec<(&'static str, Access, JobFilter)> {
     let all = JobFilter::default;
     vec![
         ("a search", Access::Ordered(None, 100), search("job 9", all())),
+        // The id of the 10,000th job, and its first digits.
+        (
+            "a search by id",
+            Access::Lookup,
+            search("018bcff4-aa40-7000-8000-000000002710", all()),
+        ),
+        (
+            "a search by the start of an id",
+            Access::Lookup,
+            search("018bcff4-aa", statuses(&[JobStatus::Completed])),
+        ),
         // Only a scan of every name finds it.
         (
             "a search that finds nothing",

@@ -98,6 +98,12 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
         "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
          SELECT queue, job_type, status, priority, 0, COUNT(*) FROM jobs GROUP BY 1, 2, 3, 4"
             .to_owned(),
+        "INSERT INTO job_totals (queue, job_type, status, priority, shard, count) \
+     SELECT queue, '', status, priority, shard, SUM(count) FROM job_counters GROUP BY queue, status, priority, shard \
+     UNION ALL SELECT '', job_type, status, priority, shard, SUM(count) FROM job_counters \
+     GROUP BY job_type, status, priority, shard UNION ALL SELECT '', '', status, priority, shard, SUM(count) \
+     FROM job_counters GROUP BY status, priority, shard"
+            .to_owned(),
         format!(
             "INSERT INTO idempotency_keys (key, fingerprint, job_ids, created_at) {numbers} \
              SELECT 'key ' || n, {empty}, {empty}, (1700000000000 + n * 100) * 1000 FROM numbers",

@@ -23,7 +23,7 @@ pub(crate) struct JobFilterInput {
     recurring_job_id: Option<Uuid>,
     /// Jobs of this priority.
     priority: Option<Priority>,
-    /// Jobs with this text in their name or type, in any case; at most 200 characters.
+    /// Jobs with this text in their name or type, in any case, or the job whose id it is; at most 200 characters.
     search: Option<String>,
     /// Jobs created at this time or later; a date stands for its start.
     from: Option<DateTime>,

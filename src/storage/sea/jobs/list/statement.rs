@@ -1,0 +1,151 @@
+//! The statement of a list of jobs.
+
+use sea_orm::{DbBackend, Statement, Value};
+
+use super::leading_index::{Column, Condition, Given, Pair};
+use crate::domain::values::id::JobId;
+use crate::storage::query::{JobFilter, Order};
+
+/// A statement as it grows.
+pub(super) struct Text {
+    pub(super) is_postgres: bool,
+    pub(super) values: Vec<Value>,
+}
+
+impl Text {
+    /// The place of a value in the statement.
+    pub(super) fn place(&mut self, value: impl Into<Value>) -> String {
+        self.values.push(value.into());
+        format!("${}", self.values.len())
+    }
+
+    pub(super) fn statement(self, sql: String) -> Statement {
+        let backend = if self.is_postgres {
+            DbBackend::Postgres
+        } else {
+            DbBackend::Sqlite
+        };
+        Statement::from_sql_and_values(backend, sql, self.values)
+    }
+
+    fn give(&mut self, value: &Given) -> String {
+        match value {
+            Given::Number(number) => number.to_string(),
+            Given::Bound(value) => self.place(value.clone()),
+        }
+    }
+
+    pub(super) fn is_one_of(&mut self, Condition { column, values }: &Condition) -> String {
+        let values: Vec<String> = values.iter().map(|value| self.give(value)).collect();
+        format!("{} IN ({})", column.name(), values.join(", "))
+    }
+
+    /// The statement that counts the jobs that meet these conditions, from the counters with the fewest rows for them.
+    pub(super) fn count(&mut self, conditions: &[&Condition]) -> String {
+        let has = |column: Column| conditions.iter().any(|condition| condition.column == column);
+        let is_of_both = has(Column::Queue) && has(Column::JobType);
+        let mut requested: Vec<String> = conditions.iter().map(|condition| self.is_one_of(condition)).collect();
+        if !is_of_both {
+            // An empty name stands for all.
+            for column in [Column::Queue, Column::JobType] {
+                if !has(column) {
+                    requested.push(format!("{} = ''", column.name()));
+                }
+            }
+        }
+        let table = if is_of_both { "job_counters" } else { "job_totals" };
+        format!(
+            "SELECT CAST(COALESCE(SUM(count), 0) AS bigint) FROM {table} WHERE {}",
+            requested.join(" AND ")
+        )
+    }
+
+    /// A condition that does not lead.
+    pub(super) fn follows(&mut self, condition: &Condition) -> String {
+        let plus = if self.is_postgres { "" } else { "+" };
+        format!(" AND {plus}{}", self.is_one_of(condition))
+    }
+
+    /// Further conditions of the filter.
+    pub(super) fn rest(&mut self, filter: &JobFilter, after: Option<(Order, JobId)>) -> String {
+        let mut rest = String::new();
+        // The time of creation is in the id.
+        let from = filter.created_from.map(|from| (">=", JobId::first_at(from)));
+        let to = filter.created_to.map(|to| ("<=", JobId::last_at(to)));
+        let after = after.map(|(order, after)| match order {
+            Order::NewestFirst => ("<", after),
+            Order::OldestFirst => (">", after),
+        });
+        for (compared, id) in [from, to, after].into_iter().flatten() {
+            let place = self.place(id.as_uuid());
+            rest.push_str(&format!(" AND id {compared} {place}"));
+        }
+        if let Some(ids) = filter.searched_ids() {
+            let (first, last) = (self.place(ids.start().as_uuid()), self.place(ids.end().as_uuid()));
+            rest.push_str(&format!(" AND id >= {first} AND id <= {last}"));
+        } else if let Some(search) = &filter.search {
+            rest.push_str(" AND ");
+            rest.push_str(&self.search(search));
+        }
+        rest
+    }
+
+    fn search(&mut self, search: &str) -> String {
+        // No name holds a control character, and PostgreSQL takes no text with this one.
+        if search.contains('\0') {
+            return "1 = 0".to_owned();
+        }
+        let meaning_itself = search
+            .to_ascii_lowercase()
+            .replace('!', "!!")
+            .replace('%', "!%")
+            .replace('_', "!_");
+        let place = self.place(format!("%{meaning_itself}%"));
+        // ASCII letters only: SQLite supports no others, and PostgreSQL is restricted to them.
+        let collation = if self.is_postgres { " COLLATE \"C\"" } else { "" };
+        let contains = |column: &str| format!("lower({column}{collation}) LIKE {place} ESCAPE '!'");
+        format!("({} OR {})", contains("name"), contains("job_type"))
+    }
+
+    /// The ids of the first jobs with these values in the columns of a pair.
+    pub(super) fn pair_part(
+        &mut self,
+        pair: &Pair,
+        values: (&Given, &Given),
+        others: &str,
+        way: &str,
+        end: &str,
+    ) -> String {
+        let (first, second) = (pair.first.name(), pair.second.name());
+        let (one, other) = (self.give(values.0), self.give(values.1));
+        let (partial, index) = (pair.partial, pair.index);
+        if self.is_postgres {
+            let sql_type = pair.first.sql_type();
+            // The planner proves that the partial index suffices. With a list of values of the second column it would not use
+            // the order of the index.
+            format!(
+                "SELECT id FROM jobs WHERE {first} = ANY(ARRAY[{one}]::{sql_type}[]) AND {second} = {other}{others} \
+                 ORDER BY {first} {way}, id {way} {end}"
+            )
+        } else {
+            format!(
+                "SELECT id FROM jobs INDEXED BY {index} WHERE {first} = {one} AND {second} = {other} \
+                 AND {partial}{others} ORDER BY id {way} {end}"
+            )
+        }
+    }
+
+    /// The ids of the first jobs of which `column` has this value; `way` is the direction of ids in the order.
+    pub(super) fn part(&mut self, column: Column, value: &Given, others: &str, way: &str, end: &str) -> String {
+        let (name, partial, value) = (column.name(), column.partial(), self.give(value));
+        if self.is_postgres {
+            let sql_type = column.sql_type();
+            format!(
+                "SELECT id FROM jobs WHERE {name} = ANY(ARRAY[{value}]::{sql_type}[]){partial}{others} \
+                 ORDER BY {name} {way}, id {way} {end}"
+            )
+        } else {
+            format!("SELECT id FROM jobs WHERE {name} = {value}{partial}{others} ORDER BY id {way} {end}")
+        }
+    }
+}
