@@ -25,6 +25,7 @@ mod m0019_deliveries_by_status;
 mod m0021_jobs_by_pair;
 mod m0022_counter_epochs;
 mod m0023_job_totals;
+mod m0024_rollup_days;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_jobs_by_pair::Migration),
             Box::new(m0022_counter_epochs::Migration),
             Box::new(m0023_job_totals::Migration),
+            Box::new(m0024_rollup_days::Migration),
         ]
     }
 }

@@ -19,7 +19,7 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::monitoring::messages::{ReadHealth, ReadQueueMetrics, ReadSystemMetrics};
 pub(crate) use crate::runtime::writer::commit_stats::{CommitReport, DeliveryReport};
-use crate::storage::query::{Durations, RollupFilter, TypeRollup};
+use crate::storage::query::{Durations, PerformanceRollups, RollupFilter, TypeRollup};
 use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::JobRepository;
 
@@ -170,11 +170,14 @@ impl Metrics {
         let period = request.resolve(now)?;
         let parts = period.parts(now);
         let spans: Vec<_> = parts.iter().map(|part| part.span).collect();
-        let (of_parts, durations, busiest_hour) = tokio::try_join!(
-            self.repository.rollups(filter, &spans),
-            self.repository.durations(filter, period.span.as_kept(now)),
-            self.repository.busiest_hour(filter, period.span),
-        )?;
+        let PerformanceRollups {
+            parts: of_parts,
+            busiest_hour,
+            durations,
+        } = self
+            .repository
+            .performance(filter, &spans, period.span, period.span.as_kept(now))
+            .await?;
         let mut sums = RollupCounts::default();
         for counts in &of_parts {
             sums += *counts;

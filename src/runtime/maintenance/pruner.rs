@@ -32,6 +32,9 @@ const BACKLOG_INTERVAL: Duration = Duration::from_millis(500);
 const KEY_RETENTION: TimeDelta = TimeDelta::hours(24);
 /// Retention of the counters behind a queue's throughput, which covers an hour.
 const THROUGHPUT_RETENTION: TimeDelta = TimeDelta::hours(2);
+/// How long after their time rollups are packed: commits of the last moments, also of a node whose clock is late, are
+/// through.
+const ROLLUP_DELAY: TimeDelta = TimeDelta::minutes(2);
 /// Maximum number of removed workers whose names are kept.
 const REMOVED_WORKERS_MAX: u32 = 10_000;
 /// Retention of finished jobs and of records; `None` means permanent.
@@ -104,6 +107,7 @@ impl PrunerDeps {
             limit: BATCH_SIZE,
         });
         let sums = Change::Maintenance(MaintenanceChange::CompactRollups {
+            ended_before: now - ROLLUP_DELAY,
             by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
             rollups_before: before(metrics),
         });

@@ -40,10 +40,12 @@ pub enum MaintenanceChange {
         /// Maximum number of workers in this step.
         limit: u32,
     },
-    /// Removes the rollups of the oldest day, if it has expired, and adds up the oldest day that is kept by hours and may be
-    /// kept as one: all of it becomes the day's first hour. → [`Applied::Removed`]: 1 if there was a day of either, and may
-    /// be more.
+    /// A step of compaction: removes rollups of the oldest day if it has expired, adds up hours of days that may be kept by
+    /// days, all of which becomes the day's first hour, and may pack rollups whose time has passed. → [`Applied::Removed`]: 1
+    /// if there was anything to do, and may be more.
     CompactRollups {
+        /// Rollups that end before this time may be packed: few are added to them later.
+        ended_before: DateTime<Utc>,
         /// Buckets and reasons of whole days before this time are kept by days.
         by_days_before: DateTime<Utc>,
         /// Rollups of whole days before this time are removed; `None` keeps them permanently.

@@ -8,7 +8,7 @@ use super::inner::DelegatingRepository;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::values::name::JobType;
 use crate::storage::error::RepositoryError;
-use crate::storage::query::{Durations, RollupFilter, TypeRollup};
+use crate::storage::query::{Durations, PerformanceRollups, RollupFilter, TypeRollup};
 use crate::storage::repository::MetricsStore;
 
 /// Forwards calls about rollups: see [`DelegatingRepository`].
@@ -31,6 +31,17 @@ pub trait DelegatingMetrics: DelegatingRepository {
     /// See [`MetricsStore::durations`].
     async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
         self.inner().durations(filter, span).await
+    }
+
+    /// See [`MetricsStore::performance`].
+    async fn performance(
+        &self,
+        filter: &RollupFilter,
+        parts: &[TimeBucketRange],
+        span: TimeBucketRange,
+        measured: TimeBucketRange,
+    ) -> Result<PerformanceRollups, RepositoryError> {
+        self.inner().performance(filter, parts, span, measured).await
     }
 
     /// See [`MetricsStore::type_rollups`].
@@ -59,6 +70,16 @@ impl<T: DelegatingMetrics> MetricsStore for T {
 
     async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
         DelegatingMetrics::durations(self, filter, span).await
+    }
+
+    async fn performance(
+        &self,
+        filter: &RollupFilter,
+        parts: &[TimeBucketRange],
+        span: TimeBucketRange,
+        measured: TimeBucketRange,
+    ) -> Result<PerformanceRollups, RepositoryError> {
+        DelegatingMetrics::performance(self, filter, parts, span, measured).await
     }
 
     async fn type_rollups(

@@ -228,6 +228,7 @@ impl Tables {
             }
             MaintenanceChange::PruneWorkers { kept, limit } => removed(self.prune_workers(now, *kept, *limit)),
             MaintenanceChange::CompactRollups {
+                ended_before: _,
                 by_days_before,
                 rollups_before,
             } => removed(usize::from(self.age_sums(*by_days_before, *rollups_before))),

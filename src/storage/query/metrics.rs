@@ -40,6 +40,17 @@ impl Durations {
     }
 }
 
+/// The rollups of a report on performance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PerformanceRollups {
+    /// Those of each part of the period, in order.
+    pub parts: Vec<RollupCounts>,
+    /// Number of ended jobs in the busiest hour.
+    pub busiest_hour: u64,
+    /// Durations.
+    pub durations: Durations,
+}
+
 /// The rollups of a job type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeRollup {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::values::name::JobType;
 use crate::storage::error::RepositoryError;
-use crate::storage::query::{Durations, RollupFilter, TypeRollup};
+use crate::storage::query::{Durations, PerformanceRollups, RollupFilter, TypeRollup};
 
 /// Stores rollups: metrics of the past. By default all of them are zero.
 #[async_trait]
@@ -35,6 +35,22 @@ pub trait MetricsStore: Send + Sync + 'static {
     async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
         let (_, _) = (filter, span);
         Ok(Durations::default())
+    }
+
+    /// What [`rollups`](Self::rollups) of the parts of a span, [`busiest_hour`](Self::busiest_hour) of the span and
+    /// [`durations`](Self::durations) of another one give, in one read where storage can.
+    async fn performance(
+        &self,
+        filter: &RollupFilter,
+        parts: &[TimeBucketRange],
+        span: TimeBucketRange,
+        measured: TimeBucketRange,
+    ) -> Result<PerformanceRollups, RepositoryError> {
+        Ok(PerformanceRollups {
+            parts: self.rollups(filter, parts).await?,
+            busiest_hour: self.busiest_hour(filter, span).await?,
+            durations: self.durations(filter, measured).await?,
+        })
     }
 
     /// The rollups of each job type in the span; days that are kept by days count as in [`durations`](Self::durations).

@@ -31,8 +31,8 @@ use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, JobText, Page,
-    PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker,
-    TypeRollup, WorkerPage, WorkerTypes,
+    PendingJobs, PerformanceRollups, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts,
+    StoredWorker, TypeRollup, WorkerPage, WorkerTypes,
 };
 use super::repository::{
     ClusterStore, JobStore, Maintenance, MetricsStore, RecurringStore, RepositoryError, WebhookStore,
@@ -42,7 +42,7 @@ use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
-use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
+use crate::domain::metrics::rollup::{RollupCounts, TimeBucket, TimeBucketRange};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
@@ -311,6 +311,11 @@ impl WebhookStore for SeaRepository {
     }
 }
 
+const NO_TIME: TimeBucketRange = TimeBucketRange {
+    from: TimeBucket(0),
+    to: TimeBucket(0),
+};
+
 #[async_trait]
 impl MetricsStore for SeaRepository {
     async fn rollups(
@@ -318,15 +323,30 @@ impl MetricsStore for SeaRepository {
         filter: &RollupFilter,
         spans: &[TimeBucketRange],
     ) -> Result<Vec<RollupCounts>, RepositoryError> {
-        self.pools.read(self.read_rollups(filter, spans)).await
+        let report = self.performance(filter, spans, NO_TIME, NO_TIME).await?;
+        Ok(report.parts)
     }
 
     async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
-        self.pools.read(self.read_busiest_hour(filter, span)).await
+        let report = self.performance(filter, &[], span, NO_TIME).await?;
+        Ok(report.busiest_hour)
     }
 
     async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
-        self.pools.read(self.read_durations(filter, span)).await
+        let report = self.performance(filter, &[], NO_TIME, span).await?;
+        Ok(report.durations)
+    }
+
+    async fn performance(
+        &self,
+        filter: &RollupFilter,
+        parts: &[TimeBucketRange],
+        span: TimeBucketRange,
+        measured: TimeBucketRange,
+    ) -> Result<PerformanceRollups, RepositoryError> {
+        self.pools
+            .read(self.read_performance(filter, parts, span, measured))
+            .await
     }
 
     async fn type_rollups(

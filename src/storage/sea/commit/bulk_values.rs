@@ -36,6 +36,7 @@ pub(crate) enum Kind {
     /// A number or NULL.
     BigOrNull,
     Bool,
+    Bytes,
 }
 
 /// Rows of the same columns.
@@ -236,6 +237,7 @@ fn postgres_source(kinds: &[Kind], bound: usize) -> String {
             Kind::Big => ("bigint[]", format!("u{number}")),
             Kind::BigOrNull => ("bigint[]", format!("NULLIF(u{number}, {})", i64::MIN + 1)),
             Kind::Bool => ("boolean[]", format!("u{number}")),
+            Kind::Bytes => ("bytea[]", format!("u{number}")),
         };
         // Writing to a String can't fail.
         let _ = write!(columns, "{comma}{column} AS c{number}");
@@ -254,6 +256,7 @@ impl Kind {
             Self::Int => ArrayType::Int,
             Self::Big | Self::BigOrNull => ArrayType::BigInt,
             Self::Bool => ArrayType::Bool,
+            Self::Bytes => ArrayType::Bytes,
         }
     }
 

@@ -192,9 +192,13 @@ impl CommitContext<'_> {
             } => self.prune_bookkeeping(*keys_before, *throughput_before, *limit).await?,
             MaintenanceChange::PruneWorkers { kept, limit } => self.prune_workers(*kept, *limit).await?,
             MaintenanceChange::CompactRollups {
+                ended_before,
                 by_days_before,
                 rollups_before,
-            } => self.age_sums(*by_days_before, *rollups_before).await?.into(),
+            } => {
+                let is_changed = self.compact_rollups(*ended_before, *by_days_before, *rollups_before);
+                is_changed.await?.into()
+            }
             MaintenanceChange::PruneAudit { before, limit } => self.prune_audit(*before, *limit).await?,
             MaintenanceChange::PruneDeliveries { before, limit } => self.prune_deliveries(*before, *limit).await?,
             MaintenanceChange::PruneFeed { before, limit } => self.prune_feed(*before, *limit).await?,

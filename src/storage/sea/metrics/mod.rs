@@ -1,27 +1,27 @@
-//! Reads what is summed up of jobs, and keeps by days what is older.
+//! Rollups: reads.
+//!
+//! Recent rollups are rows of a quarter of an hour or an hour; the others are packed, a row for each day
+//! ([`compaction`]). A read adds both up in one statement, which sees them as of one commit. Rows of all queues, or of
+//! all types, have an empty name there.
 
-use std::collections::BTreeMap;
+mod compaction;
+mod packed_day;
+mod spans;
 
-use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::commit::bulk_values::{Kind, Rows};
-use super::commit::context::CommitContext;
+use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+
+use self::packed_day::{QUARTERS_PER_DAY, unpack_counts, unpack_quarters, unpack_reasons, unpack_types, unreadable};
+use self::spans::{Hours, TimeBuckets};
 use super::commit::rollup_writer::SUMS;
-use super::error::{CommitFailure, corrupt, unavailable};
+use super::error::{corrupt, unavailable};
 use super::repository::SeaRepository;
 use crate::domain::metrics::histogram::Measure;
-use crate::domain::metrics::rollup::{
-    HOURS_PER_DAY, RollupCounts, TIME_BUCKETS_PER_HOUR, TimeBucket, TimeBucketRange, first_hour_of_day,
-};
+use crate::domain::metrics::rollup::{RollupCounts, TimeBucket, TimeBucketRange};
 use crate::domain::values::name::JobType;
-use crate::storage::query::{Durations, RollupFilter, TypeRollup};
+use crate::storage::query::{Durations, PerformanceRollups, RollupFilter, TypeRollup};
 use crate::storage::repository::RepositoryError;
-
-/// A span: its place in the list, and its time buckets.
-const SPAN: &[Kind] = &[Kind::Big, Kind::Big, Kind::Big];
-/// Numbers of spans per SQLite text; see [`super::commit::bulk_values`].
-const SQLITE_SPANS: [usize; 5] = [1, 8, 32, 128, 1_024];
 
 fn failed(error: DbErr) -> RepositoryError {
     unavailable(&error)
@@ -52,24 +52,7 @@ fn read_sums(row: &QueryResult, first: usize) -> Result<RollupCounts, Repository
     })
 }
 
-fn read_type(row: &QueryResult) -> Result<JobType, RepositoryError> {
-    Ok(JobType::from_stored(row.try_get_by_index::<String>(0).map_err(failed)?))
-}
-
-fn read_step(row: &QueryResult, first: usize) -> Result<(Measure, u8, u64), RepositoryError> {
-    let code: i16 = row.try_get_by_index(first).map_err(failed)?;
-    let bucket: i16 = row.try_get_by_index(first + 1).map_err(failed)?;
-    let unknown = || {
-        corrupt(format!(
-            "job_time_steps has the measure {code} with the bucket {bucket}"
-        ))
-    };
-    let measure = Measure::from_code(code).ok_or_else(unknown)?;
-    let bucket = u8::try_from(bucket).map_err(|_| unknown())?;
-    Ok((measure, bucket, number(row, first + 2)?))
-}
-
-/// The tables of rollups and time buckets with the fewest rows for a filter.
+/// The tables of recent rollups and time buckets with the fewest rows for a filter.
 fn tables(RollupFilter { queue, job_types }: &RollupFilter) -> (&'static str, &'static str) {
     if queue.is_none() && job_types.is_empty() {
         ("rollup_totals", "time_step_totals")
@@ -78,108 +61,160 @@ fn tables(RollupFilter { queue, job_types }: &RollupFilter) -> (&'static str, &'
     }
 }
 
-/// Condition of a filter on rows with a queue and a type, with its bound values.
-fn condition(filter: &RollupFilter, values: &mut Vec<Value>) -> String {
-    let RollupFilter { queue, job_types } = filter;
-    let mut sql = String::new();
-    let mut bind = |value: &str| {
-        values.push(value.into());
-        format!("${}", values.len())
-    };
-    if let Some(queue) = queue {
-        sql.push_str(&format!(" AND queue = {}", bind(queue.as_str())));
+/// A statement as its values are bound.
+#[derive(Default)]
+struct Bound(Vec<Value>);
+
+impl Bound {
+    fn place(&mut self, value: impl Into<Value>) -> String {
+        self.0.push(value.into());
+        format!("${}", self.0.len())
     }
-    if !job_types.is_empty() {
-        let types: Vec<String> = job_types.iter().map(|job_type| bind(job_type.as_str())).collect();
-        sql.push_str(&format!(" AND job_type IN ({})", types.join(", ")));
+
+    fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> String {
+        let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
+        places.join(", ")
     }
-    sql
+
+    /// The condition of a filter on recent rows with a queue and a type.
+    fn recent(&mut self, RollupFilter { queue, job_types }: &RollupFilter) -> String {
+        let mut sql = String::new();
+        if let Some(queue) = queue {
+            sql.push_str(&format!(" AND queue = {}", self.place(queue.as_str())));
+        }
+        if !job_types.is_empty() {
+            let types = self.list(job_types.iter().map(|job_type| job_type.as_str()));
+            sql.push_str(&format!(" AND job_type IN ({types})"));
+        }
+        sql
+    }
+
+    /// The condition of the packed days from one to another, except for some. Each is listed: a range of days would be
+    /// scanned with all of their queues.
+    fn days(&mut self, (first, last): (i64, i64), except: &BTreeSet<i64>, queue: Option<&str>) -> String {
+        let queue = self.place(queue.unwrap_or_default());
+        if last.saturating_sub(first) > LISTED_DAYS_MAX {
+            let (first, last) = (self.place(first), self.place(last));
+            return format!("day >= {first} AND day <= {last} AND queue = {queue}");
+        }
+        // A list has at least one value.
+        let days = (first..=last).filter(|day| !except.contains(day)).chain([NO_DAY]);
+        format!("day IN ({}) AND queue = {queue}", self.list(days))
+    }
+
+    /// The condition of the packed days of a filter, for all of its types together or for each of them.
+    fn packed(&mut self, days: (i64, i64), RollupFilter { queue, job_types }: &RollupFilter) -> String {
+        let days = self.days(days, &BTreeSet::new(), queue.as_ref().map(|queue| queue.as_str()));
+        if job_types.is_empty() {
+            return format!("{days} AND job_type = ''");
+        }
+        let types = self.list(job_types.iter().map(|job_type| job_type.as_str()));
+        format!("{days} AND job_type IN ({types})")
+    }
+}
+
+/// Maximum number of days that a statement lists; reports have at most 400.
+const LISTED_DAYS_MAX: i64 = 2_000;
+/// A day that no row has.
+const NO_DAY: i64 = i64::MIN;
+
+/// A column of the packed days, in a statement whose other part has recent rows.
+fn null(sql_type: &str) -> String {
+    format!("CAST(NULL AS {sql_type})")
 }
 
 impl SeaRepository {
-    async fn read_sql(&self, sql: String, values: Vec<Value>) -> Result<Vec<QueryResult>, RepositoryError> {
+    async fn read_sql(&self, sql: String, Bound(values): Bound) -> Result<Vec<QueryResult>, RepositoryError> {
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         self.readers().query_all_raw(statement).await.map_err(failed)
     }
 
-    pub(super) async fn read_rollups(
+    /// Sums of parts and the busiest hour of a span, and durations of another span, in one read.
+    pub(super) async fn read_performance(
         &self,
         filter: &RollupFilter,
-        spans: &[TimeBucketRange],
-    ) -> Result<Vec<RollupCounts>, RepositoryError> {
-        let mut found = Vec::with_capacity(spans.len());
-        // The greatest size that a text has.
-        for spans in spans.chunks(1_024) {
-            let mut rows = Rows::new(SPAN, spans.len());
-            for (place, TimeBucketRange { from, to }) in (0_i64..).zip(spans) {
-                rows.push([place.into(), from.0.into(), to.0.into()]);
+        parts: &[TimeBucketRange],
+        span: TimeBucketRange,
+        measured: TimeBucketRange,
+    ) -> Result<PerformanceRollups, RepositoryError> {
+        let counted = parts.iter().chain([&span]).filter(|span| span.from < span.to);
+        let from = counted.clone().map(|span| span.from).min().unwrap_or_default();
+        let to = counted.map(|span| span.to).max().unwrap_or_default();
+        let mut found = TimeBuckets::new(TimeBucketRange { from, to });
+        let mut durations = Durations::default();
+        let hours = Hours::of(measured);
+        if let Some(days) = days(found.span(), &hours) {
+            for row in self.read_days(filter, days, found.span(), &hours).await? {
+                add_row(&row, &mut found, &hours, &mut durations)?;
             }
-            let mut values = Vec::new();
-            let source = if self.is_postgres() {
-                rows.postgres_part(&mut values)
-            } else {
-                let size = SQLITE_SPANS.into_iter().find(|size| *size >= spans.len());
-                rows.sqlite_part(size.unwrap_or(spans.len()), &mut values)
-            };
-            let condition = condition(filter, &mut values);
-            let (table, _) = tables(filter);
-            // Each span is a range of the key; on SQLite a cross join is run in the order in which it is written.
-            let sql = format!(
-                "SELECT v.c1, {} FROM {source} AS v CROSS JOIN {table} AS r \
-                 WHERE r.slot >= v.c2 AND r.slot < v.c3{condition} GROUP BY v.c1",
-                sums()
+        }
+        Ok(PerformanceRollups {
+            parts: parts.iter().map(|part| found.sum(*part)).collect(),
+            busiest_hour: found.busiest_hour(span),
+            durations,
+        })
+    }
+
+    /// The packed days of a filter, its recent time buckets in a span, and its recent steps in some hours.
+    async fn read_days(
+        &self,
+        filter: &RollupFilter,
+        days: (i64, i64),
+        span: TimeBucketRange,
+        hours: &Hours,
+    ) -> Result<Vec<QueryResult>, RepositoryError> {
+        let mut bound = Bound::default();
+        let packed = bound.packed(days, filter);
+        let recent = bound.recent(filter);
+        let (counts, steps) = tables(filter);
+        let (from, to) = (bound.place(span.from.0), bound.place(span.to.0));
+        let (first, end) = (bound.place(hours.first), bound.place(hours.end));
+        let (big, bytes) = (null("bigint"), null("bytea"));
+        let sql = format!(
+            "SELECT day, quarters, summary, {} FROM rollup_days WHERE {packed} \
+             UNION ALL SELECT slot, {bytes}, {bytes}, {} FROM {counts} WHERE slot >= {from} AND slot < {to}{recent} GROUP BY slot \
+             UNION ALL SELECT {big}, {bytes}, {bytes}, measure, bucket, CAST(SUM(count) AS bigint), {} FROM {steps} \
+             WHERE hour >= {first} AND hour < {end}{recent} GROUP BY measure, bucket",
+            [big.as_str(); 8].join(", "),
+            sums(),
+            [big.as_str(); 5].join(", "),
+        );
+        self.read_sql(sql, bound).await
+    }
+
+    /// Adds the types of those of these days that are closed, and returns these days. Types of a closed day may change until
+    /// the others are read, by what is packed days late.
+    async fn read_days_of_types(
+        &self,
+        filter: &RollupFilter,
+        days: (i64, i64),
+        hours: &Hours,
+        types: &mut BTreeMap<String, FoundType>,
+    ) -> Result<BTreeSet<i64>, RepositoryError> {
+        let mut bound = Bound::default();
+        let closed = bound.days(
+            days,
+            &BTreeSet::new(),
+            filter.queue.as_ref().map(|queue| queue.as_str()),
+        );
+        let sql = format!("SELECT day, types FROM rollup_types WHERE {closed}");
+        let mut found = BTreeSet::new();
+        for row in self.read_sql(sql, bound).await? {
+            let (day, packed): (i64, Vec<u8>) = (
+                row.try_get_by_index(0).map_err(failed)?,
+                row.try_get_by_index(1).map_err(failed)?,
             );
-            let mut sums = vec![RollupCounts::default(); spans.len()];
-            for row in self.read_sql(sql, values).await? {
-                let place = usize::try_from(number(&row, 0)?).unwrap_or(usize::MAX);
-                if let Some(sum) = sums.get_mut(place) {
-                    *sum = read_sums(&row, 1)?;
-                }
-            }
-            found.append(&mut sums);
+            unpack_types(&packed, |job_type, summary, reasons| {
+                add_to(types, job_type, |found| {
+                    let sums = found.add_packed(day, hours, summary, reasons)?;
+                    found.counts += sums;
+                    Some(())
+                })
+            })
+            .ok_or_else(unreadable)?;
+            found.insert(day);
         }
         Ok(found)
-    }
-
-    pub(super) async fn read_busiest_hour(
-        &self,
-        filter: &RollupFilter,
-        span: TimeBucketRange,
-    ) -> Result<u64, RepositoryError> {
-        let mut values = vec![span.from.0.into(), span.to.0.into()];
-        let (table, _) = tables(filter);
-        let sql = format!(
-            "SELECT CAST(MAX(ended) AS bigint) FROM (SELECT SUM(completed + jobs_failed) AS ended FROM {table} \
-             WHERE slot >= $1 AND slot < $2{} GROUP BY slot / {TIME_BUCKETS_PER_HOUR}) AS hours",
-            condition(filter, &mut values)
-        );
-        let rows = self.read_sql(sql, values).await?;
-        let most: Option<i64> = match rows.first() {
-            Some(row) => row.try_get_by_index(0).map_err(failed)?,
-            None => None,
-        };
-        Ok(most.and_then(|most| u64::try_from(most).ok()).unwrap_or_default())
-    }
-
-    pub(super) async fn read_durations(
-        &self,
-        filter: &RollupFilter,
-        span: TimeBucketRange,
-    ) -> Result<Durations, RepositoryError> {
-        let (first, end) = span.hours();
-        let mut values = vec![first.into(), end.into()];
-        let (_, table) = tables(filter);
-        let sql = format!(
-            "SELECT measure, bucket, CAST(SUM(count) AS bigint) FROM {table} \
-             WHERE hour >= $1 AND hour < $2{} GROUP BY measure, bucket",
-            condition(filter, &mut values)
-        );
-        let mut durations = Durations::default();
-        for row in self.read_sql(sql, values).await? {
-            let (measure, bucket, count) = read_step(&row, 0)?;
-            durations.add(measure, bucket, count);
-        }
-        Ok(durations)
     }
 
     pub(super) async fn read_type_rollups(
@@ -187,127 +222,228 @@ impl SeaRepository {
         filter: &RollupFilter,
         span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
-        let mut types: BTreeMap<JobType, TypeRollup> = BTreeMap::new();
-        let mut values = vec![span.from.0.into(), span.to.0.into()];
+        let hours = Hours::of(span);
+        if hours.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let (first_day, last_day) = hours.days();
+        let is_whole = |day: i64| {
+            let first = day.saturating_mul(QUARTERS_PER_DAY);
+            span.from.0 <= first && first.saturating_add(QUARTERS_PER_DAY) <= span.to.0
+        };
+        let mut types: BTreeMap<String, FoundType> = BTreeMap::new();
+        let mut closed = BTreeSet::new();
+        let days = (first_day, last_day);
+        if filter.job_types.is_empty() && days.1.saturating_sub(days.0) <= LISTED_DAYS_MAX {
+            // Only whole days: the types of a day have no hours.
+            let first = first_day + i64::from(!is_whole(first_day));
+            let last = last_day - i64::from(!is_whole(last_day));
+            closed = self
+                .read_days_of_types(filter, (first, last), &hours, &mut types)
+                .await?;
+        }
+        let mut bound = Bound::default();
+        let queue = filter.queue.as_ref().map(|queue| queue.as_str());
+        let mut packed = bound.days(days, &closed, queue);
+        if filter.job_types.is_empty() {
+            packed.push_str(" AND job_type > ''");
+        } else {
+            let types = bound.list(filter.job_types.iter().map(|job_type| job_type.as_str()));
+            packed.push_str(&format!(" AND job_type IN ({types})"));
+        }
+        let parts = bound.list([first_day, last_day].map(|day| if is_whole(day) { NO_DAY } else { day }));
+        let recent = bound.recent(filter);
+        let (from, to) = (bound.place(span.from.0), bound.place(span.to.0));
+        let (first, end) = (bound.place(hours.first), bound.place(hours.end));
+        let counts = SUMS
+            .map(|column| format!("CAST(SUM({column}) AS text)"))
+            .join(" || ' ' || ");
+        let bytes = null("bytea");
+        // Recent rows are few. Their numbers are a text: each column costs something in every row of a day.
         let sql = format!(
-            "SELECT job_type, {} FROM job_rollups WHERE slot >= $1 AND slot < $2{} GROUP BY job_type",
-            sums(),
-            condition(filter, &mut values)
+            "SELECT job_type, day, {text} AS recent, summary, reasons, CASE WHEN day IN ({parts}) THEN quarters END \
+             FROM rollup_days WHERE {packed} \
+             UNION ALL SELECT job_type, {COUNTS}, {counts}, {bytes}, {bytes}, {bytes} \
+             FROM job_rollups WHERE slot >= {from} AND slot < {to}{recent} GROUP BY job_type \
+             UNION ALL SELECT job_type, {STEPS}, \
+             CAST(measure AS text) || ' ' || CAST(bucket AS text) || ' ' || CAST(SUM(count) AS text), {bytes}, {bytes}, {bytes} \
+             FROM job_time_steps WHERE hour >= {first} AND hour < {end}{recent} GROUP BY job_type, measure, bucket \
+             UNION ALL SELECT job_type, CAST(SUM(count) AS bigint), reason, {bytes}, {bytes}, {bytes} \
+             FROM failure_reasons WHERE hour >= {first} AND hour < {end}{recent} GROUP BY job_type, reason",
+            text = null("text"),
         );
-        for row in self.read_sql(sql, values).await? {
-            types.entry(read_type(&row)?).or_default().counts = read_sums(&row, 1)?;
+        for row in self.read_sql(sql, bound).await? {
+            let job_type: String = row.try_get_by_index(0).map_err(failed)?;
+            add_to(&mut types, &job_type, |found| found.add(&row, &hours, span))?;
         }
-        let (first, end) = span.hours();
-        let mut values = vec![first.into(), end.into()];
-        let condition = condition(filter, &mut values);
-        let steps = format!(
-            "SELECT job_type, measure, bucket, CAST(SUM(count) AS bigint) FROM job_time_steps \
-             WHERE hour >= $1 AND hour < $2{condition} GROUP BY job_type, measure, bucket"
-        );
-        for row in self.read_sql(steps, values.clone()).await? {
-            let (measure, bucket, count) = read_step(&row, 1)?;
-            let of_type = types.entry(read_type(&row)?).or_default();
-            of_type.durations.add(measure, bucket, count);
-        }
-        let reasons = format!(
-            "SELECT job_type, reason, CAST(SUM(count) AS bigint) FROM failure_reasons \
-             WHERE hour >= $1 AND hour < $2{condition} GROUP BY job_type, reason"
-        );
-        for row in self.read_sql(reasons, values).await? {
-            let reason: String = row.try_get_by_index(1).map_err(failed)?;
-            let of_type = types.entry(read_type(&row)?).or_default();
-            of_type.reasons.push((reason, number(&row, 2)?));
-        }
-        Ok(types)
+        Ok(types
+            .into_iter()
+            .map(|(job_type, found)| (JobType::from_stored(job_type), found.into_rollup()))
+            .filter(|(_, rollup)| *rollup != TypeRollup::default())
+            .collect())
     }
 }
 
-/// A table that is kept by hours, and what it is kept by beside them.
-const BY_HOURS: [(&str, &str); 3] = [
-    ("job_time_steps", "queue, job_type, measure, bucket, shard"),
-    ("time_step_totals", "measure, bucket, shard"),
-    ("failure_reasons", "queue, job_type, reason, shard"),
-];
+/// The first and the last day of a span and of hours; `None` if both are empty.
+fn days(span: TimeBucketRange, hours: &Hours) -> Option<(i64, i64)> {
+    let of_span = (span.from < span.to).then(|| {
+        (
+            span.from.0.div_euclid(QUARTERS_PER_DAY),
+            (span.to.0 - 1).div_euclid(QUARTERS_PER_DAY),
+        )
+    });
+    let of_hours = (!hours.is_empty()).then(|| hours.days());
+    let both = of_span.into_iter().chain(of_hours);
+    both.reduce(|(first, last), (other_first, other_last)| (first.min(other_first), last.max(other_last)))
+}
 
-impl CommitContext<'_> {
-    /// Deletes the oldest expired daily rollup, and compacts the hours of the oldest day to a daily rollup. Returns
-    /// whether there was anything to do: at most one day of each, so that a shorter retention does not cause a long
-    /// commit.
-    pub(super) async fn age_sums(
-        &mut self,
-        by_days_before: DateTime<Utc>,
-        before: Option<DateTime<Utc>>,
-    ) -> Result<bool, CommitFailure> {
-        let day_of = |time| first_hour_of_day(TimeBucket::of(time).hour());
-        let mut has_aged = false;
-        if let Some(oldest) = self.oldest_hour().await?.map(first_hour_of_day)
-            && before.is_some_and(|before| oldest < day_of(before))
-        {
-            let end = oldest + HOURS_PER_DAY;
-            for table in ["job_rollups", "rollup_totals"] {
-                let slot = end * TIME_BUCKETS_PER_HOUR;
-                self.run(&format!("DELETE FROM {table} WHERE slot < $1"), [slot])
-                    .await?;
-            }
-            for (table, _) in BY_HOURS {
-                self.run(&format!("DELETE FROM {table} WHERE hour < $1"), [end]).await?;
-            }
-            has_aged = true;
-        }
-        for (table, columns) in BY_HOURS {
-            has_aged |= self.add_up_day(table, columns, day_of(by_days_before)).await?;
-        }
-        Ok(has_aged)
-    }
-
-    /// Adds up the hours of the oldest day before this hour that is still kept by hours, if there is one.
-    async fn add_up_day(&mut self, table: &str, columns: &str, end: i64) -> Result<bool, CommitFailure> {
-        let oldest = format!("SELECT MIN(hour) FROM {table} WHERE hour < $1 AND hour % {HOURS_PER_DAY} <> 0");
-        let oldest = Statement::from_sql_and_values(self.backend(), oldest, [end.into()]);
-        let Some(oldest) = self.read_hour(oldest).await? else {
-            return Ok(false);
+/// Adds a row of [`SeaRepository::read_days`].
+fn add_row(
+    row: &QueryResult,
+    found: &mut TimeBuckets,
+    hours: &Hours,
+    durations: &mut Durations,
+) -> Result<(), RepositoryError> {
+    let at: Option<i64> = row.try_get_by_index(0).map_err(failed)?;
+    let Some(at) = at else {
+        let code = |index| -> Result<i16, RepositoryError> {
+            let code: i64 = row.try_get_by_index(index).map_err(failed)?;
+            Ok(i16::try_from(code).unwrap_or(i16::MAX))
         };
-        let day = first_hour_of_day(oldest);
-        let hours = [day + 1, day + HOURS_PER_DAY];
-        let old = "hour >= $1 AND hour < $2";
-        let sums = |source: &str| {
-            format!(
-                "INSERT INTO {table} (hour, {columns}, count) \
-                 SELECT hour - hour % {HOURS_PER_DAY} AS day, {columns}, CAST(SUM(count) AS bigint) FROM {source} \
-                 GROUP BY day, {columns} ORDER BY day, {columns} \
-                 ON CONFLICT (hour, {columns}) DO UPDATE SET count = {table}.count + excluded.count"
-            )
-        };
-        if self.backend() == DbBackend::Postgres {
-            // What is added up is what this statement has removed: two nodes do not add the same hours.
-            let removed = format!("WITH old AS (DELETE FROM {table} WHERE {old} RETURNING *)");
-            self.run(&format!("{removed} {}", sums("old")), hours).await?;
-        } else {
-            self.run(&sums(&format!("{table} WHERE {old}")), hours).await?;
-            self.run(&format!("DELETE FROM {table} WHERE {old}"), hours).await?;
+        return add_step(durations, code(3)?, code(4)?, number(row, 5)?);
+    };
+    let quarters: Option<Vec<u8>> = row.try_get_by_index(1).map_err(failed)?;
+    let Some(quarters) = quarters else {
+        found.add(at, read_sums(row, 3)?);
+        return Ok(());
+    };
+    let summary: Vec<u8> = row.try_get_by_index(2).map_err(failed)?;
+    let mut steps = summary.as_slice();
+    found
+        .add_day(at, &quarters)
+        .and_then(|()| unpack_counts(&mut steps))
+        .and_then(|_| hours.add_steps(at, steps, durations))
+        .ok_or_else(unreadable)
+}
+
+/// Marks of recent rows that are no failure reasons, in place of a number of failures.
+const COUNTS: i64 = -1;
+const STEPS: i64 = -2;
+
+fn add_step(durations: &mut Durations, measure: i16, bucket: i16, count: u64) -> Result<(), RepositoryError> {
+    let unknown = || {
+        corrupt(format!(
+            "a histogram has the measure {measure} with the bucket {bucket}"
+        ))
+    };
+    let bucket = u8::try_from(bucket).map_err(|_| unknown())?;
+    durations.add(Measure::from_code(measure).ok_or_else(unknown)?, bucket, count);
+    Ok(())
+}
+
+/// Adds to the rollups of a type. Its name is copied once.
+fn add_to<T>(types: &mut BTreeMap<String, FoundType>, job_type: &str, add: impl FnOnce(&mut FoundType) -> T) -> T {
+    if let Some(found) = types.get_mut(job_type) {
+        return add(found);
+    }
+    add(types.entry(job_type.to_owned()).or_default())
+}
+
+/// The rollups of a job type as they are added up.
+#[derive(Default)]
+struct FoundType {
+    counts: RollupCounts,
+    durations: Durations,
+    reasons: BTreeMap<String, u64>,
+}
+
+impl FoundType {
+    fn add(&mut self, row: &QueryResult, hours: &Hours, span: TimeBucketRange) -> Result<(), RepositoryError> {
+        let at: i64 = row.try_get_by_index(1).map_err(failed)?;
+        let recent: Option<String> = row.try_get_by_index(2).map_err(failed)?;
+        if let Some(recent) = recent {
+            return self.add_recent(at, recent);
         }
-        Ok(true)
-    }
-
-    /// The first hour with rollups.
-    async fn oldest_hour(&self) -> Result<Option<i64>, CommitFailure> {
-        let sql = format!(
-            "SELECT CAST(MIN(hour) AS bigint) FROM (SELECT MIN(slot) / {TIME_BUCKETS_PER_HOUR} AS hour FROM job_rollups \
-             UNION ALL SELECT MIN(hour) FROM job_time_steps UNION ALL SELECT MIN(hour) FROM failure_reasons) AS oldest"
-        );
-        self.read_hour(Statement::from_string(self.backend(), sql)).await
-    }
-
-    async fn read_hour(&self, statement: Statement) -> Result<Option<i64>, CommitFailure> {
-        Ok(match self.transaction.query_one_raw(statement).await? {
-            Some(row) => row.try_get_by_index(0)?,
-            None => None,
+        let bytes = |index| -> Result<Option<Vec<u8>>, RepositoryError> { row.try_get_by_index(index).map_err(failed) };
+        let (summary, reasons) = (bytes(3)?.unwrap_or_default(), bytes(4)?.unwrap_or_default());
+        let sums = self.add_packed(at, hours, &summary, &reasons).ok_or_else(unreadable)?;
+        let Some(quarters) = bytes(5)? else {
+            self.counts += sums;
+            return Ok(());
+        };
+        unpack_quarters(&quarters, |quarter, counts| {
+            let bucket = at * QUARTERS_PER_DAY + i64::try_from(quarter).unwrap_or_default();
+            if span.holds(TimeBucket(bucket)) {
+                self.counts += counts;
+            }
         })
+        .ok_or_else(unreadable)
     }
 
-    async fn run<const N: usize>(&self, sql: &str, values: [i64; N]) -> Result<(), CommitFailure> {
-        let statement = Statement::from_sql_and_values(self.backend(), sql, values.map(Value::from));
-        self.transaction.execute_raw(statement).await?;
-        Ok(())
+    /// Adds steps and reasons of a packed day, and returns its counts; `None` if the bytes are none.
+    fn add_packed(&mut self, day: i64, hours: &Hours, mut summary: &[u8], reasons: &[u8]) -> Option<RollupCounts> {
+        let sums = unpack_counts(&mut summary)?;
+        hours.add_steps(day, summary, &mut self.durations)?;
+        unpack_reasons(reasons, |hour, reason, count| {
+            if hours.has(day, hour) {
+                self.add_reason(reason, count);
+            }
+        })?;
+        Some(sums)
+    }
+
+    fn add_recent(&mut self, mark: i64, recent: String) -> Result<(), RepositoryError> {
+        if mark >= 0 {
+            self.add_reason(&recent, u64::try_from(mark).unwrap_or_default());
+            return Ok(());
+        }
+        let numbers: Vec<u64> = recent.split(' ').filter_map(|number| number.parse().ok()).collect();
+        match (mark, numbers.as_slice()) {
+            (
+                COUNTS,
+                &[
+                    started,
+                    completed,
+                    attempts_failed,
+                    abandoned,
+                    jobs_failed,
+                    jobs_cancelled,
+                    run_micros,
+                    wait_micros,
+                ],
+            ) => {
+                self.counts += RollupCounts {
+                    started,
+                    completed,
+                    attempts_failed,
+                    abandoned,
+                    jobs_failed,
+                    jobs_cancelled,
+                    run_micros,
+                    wait_micros,
+                };
+                Ok(())
+            }
+            (STEPS, &[measure, bucket, count]) => {
+                let code = |number: u64| i16::try_from(number).unwrap_or(i16::MAX);
+                add_step(&mut self.durations, code(measure), code(bucket), count)
+            }
+            _ => Err(corrupt(format!("the rollups '{recent}' are no numbers"))),
+        }
+    }
+
+    fn add_reason(&mut self, reason: &str, count: u64) {
+        match self.reasons.get_mut(reason) {
+            Some(counted) => *counted += count,
+            None => drop(self.reasons.insert(reason.to_owned(), count)),
+        }
+    }
+
+    fn into_rollup(self) -> TypeRollup {
+        TypeRollup {
+            counts: self.counts,
+            durations: self.durations,
+            reasons: self.reasons.into_iter().collect(),
+        }
     }
 }

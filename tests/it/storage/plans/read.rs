@@ -77,7 +77,15 @@ pub async fn read(probe: &Probe) {
             to: TimeBucket(TimeBucket::of(now()).0 - 96 * day),
         })
         .collect();
-    for filter in [&of_all, &of_one] {
+    let of_types = RollupFilter {
+        queue: None,
+        job_types: vec![some[0].job_type.clone()],
+    };
+    let of_queue = RollupFilter {
+        job_types: Vec::new(),
+        ..of_one.clone()
+    };
+    for filter in [&of_all, &of_one, &of_types, &of_queue] {
         probe
             .of("sums of days", Access::Lookup, storage.rollups(filter, &days))
             .await;

@@ -104,6 +104,16 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
      GROUP BY job_type, status, priority, shard UNION ALL SELECT '', '', status, priority, shard, SUM(count) \
      FROM job_counters GROUP BY status, priority, shard"
             .to_owned(),
+        // 200 days up to 2023-11-15, each of 9 queues and 19 types and of all of them.
+        format!(
+            "INSERT INTO rollup_days (day, queue, job_type, is_open, summary, reasons, quarters) {numbers} \
+             SELECT 19476 + n / 200, CASE WHEN n % 10 = 0 THEN '' ELSE 'queue' || (n % 10) END, \
+             CASE WHEN n / 10 % 20 = 0 THEN '' ELSE 'Type' || (n / 10 % 20) END, CASE WHEN n > 39900 THEN 1 ELSE 0 END, \
+             {zero}, {empty}, {empty} FROM numbers",
+            numbers = numbers(40_000),
+            zero = if is_postgres { "'\\x00'::bytea" } else { "x'00'" },
+            empty = if is_postgres { "''::bytea" } else { "x''" }
+        ),
         format!(
             "INSERT INTO idempotency_keys (key, fingerprint, job_ids, created_at) {numbers} \
              SELECT 'key ' || n, {empty}, {empty}, (1700000000000 + n * 100) * 1000 FROM numbers",

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 /// The tables that grow with the number of jobs. All others stay small.
-const GROWING: [&str; 6] = [
+const GROWING: [&str; 7] = [
     "jobs",
     "webhook_deliveries",
     "attempts",
     "audit_records",
     "idempotency_keys",
     "recurring_jobs",
+    "rollup_days",
 ];
 /// Index of a table's primary key in SQLite.
 const PRIMARY: [&str; 4] = [

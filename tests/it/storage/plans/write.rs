@@ -277,6 +277,7 @@ pub async fn write(probe: &Probe) {
     let tomorrow = now() + TimeDelta::days(1);
     for (what, rollups_before) in [("add up sums", None), ("remove sums", Some(tomorrow))] {
         let sums = Change::Maintenance(MaintenanceChange::CompactRollups {
+            ended_before: tomorrow,
             by_days_before: tomorrow,
             rollups_before,
         });
