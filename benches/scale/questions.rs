@@ -53,7 +53,10 @@ fn wide(types: u64) -> Vec<Question> {
         ("a queue and pending", list("queue=queue-7&status=pending")),
         ("a type and failed", list("type=Type7&status=failed")),
         ("failed with a high priority", list("status=failed&priority=high")),
-        ("normal priority, 20 days", list(&format!("priority=normal&from={}&to={today}", day(20)))),
+        (
+            "normal priority, 20 days",
+            list(&format!("priority=normal&from={}&to={today}", day(20))),
+        ),
         ("a search by id", list("search=01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")),
         ("a common word", list("search=invoice")),
         ("a rare word", list("search=needle")),
@@ -73,7 +76,11 @@ pub(crate) fn dashboards() -> Vec<String> {
         "job types, 30 days, a queue",
         "queues",
     ];
-    let head = |name: &str| read.iter().find(|(known, _)| *known == name).map(|(_, head)| head.clone());
+    let head = |name: &str| {
+        read.iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, head)| head.clone())
+    };
     names.into_iter().filter_map(head).collect()
 }
 

@@ -32,14 +32,14 @@ impl Shape {
     fn queue(self) -> String {
         match self {
             Self::Narrow => QUEUE.to_owned(),
-            Self::Wide(queues, _) => format!("'queue-' || (n * 7919 % 1000003) % {queues}"),
+            Self::Wide(queues, _) => format!("'queue-' || ((n * 7919 % 1000003) % {queues})"),
         }
     }
 
     fn job_type(self) -> String {
         match self {
             Self::Narrow => JOB_TYPE.to_owned(),
-            Self::Wide(_, types) => format!("'Type' || (n * 104729 % 1000033) % {types}"),
+            Self::Wide(_, types) => format!("'Type' || ((n * 104729 % 1000033) % {types})"),
         }
     }
 }
@@ -125,6 +125,11 @@ const SUMS: &[&str] = &[
     "INSERT INTO queues (name) SELECT DISTINCT queue FROM jobs",
     "INSERT INTO job_counters (queue, job_type, status, priority, shard, count) \
      SELECT queue, job_type, status, priority, 0, COUNT(*) FROM jobs GROUP BY 1, 2, 3, 4",
+    "INSERT INTO job_totals (queue, job_type, status, priority, shard, count) \
+     SELECT queue, '', status, priority, shard, SUM(count) FROM job_counters GROUP BY queue, status, priority, shard \
+     UNION ALL SELECT '', job_type, status, priority, shard, SUM(count) FROM job_counters \
+     GROUP BY job_type, status, priority, shard UNION ALL SELECT '', '', status, priority, shard, SUM(count) \
+     FROM job_counters GROUP BY status, priority, shard",
     "INSERT INTO job_rollups (slot, queue, job_type, shard, started, completed, attempts_failed, abandoned, jobs_failed, \
      jobs_cancelled, run_micros, wait_micros) \
      SELECT started_at / 900000000, queue, job_type, 0, COUNT(*), SUM(CASE WHEN status = 2 THEN 1 ELSE 0 END), \
