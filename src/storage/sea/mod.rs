@@ -345,7 +345,7 @@ impl MetricsStore for SeaRepository {
         measured: TimeBucketRange,
     ) -> Result<PerformanceRollups, RepositoryError> {
         self.pools
-            .read(self.read_performance(filter, parts, span, measured))
+            .read(Box::pin(self.read_performance(filter, parts, span, measured)))
             .await
     }
 
@@ -354,6 +354,6 @@ impl MetricsStore for SeaRepository {
         filter: &RollupFilter,
         span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
-        self.pools.read(self.read_type_rollups(filter, span)).await
+        self.pools.read(Box::pin(self.read_type_rollups(filter, span))).await
     }
 }

@@ -63,19 +63,30 @@ pub(crate) fn one_statement(changes: &[Change]) -> usize {
     changes
         .iter()
         .take_while(|change| {
-            let (job, is_update) = match change {
-                Change::Job(JobChange::Update { before: _, after }) => {
-                    if after.unique_key.is_some() && !after.status.is_finished() {
-                        return false;
-                    }
-                    (after, true)
-                }
-                Change::Job(JobChange::Delete { job }) => (job, false),
-                _ => return false,
+            let Some((job, is_update)) = simple(change) else {
+                return false;
             };
             *are_updates.get_or_insert(is_update) == is_update && seen.insert(job.id)
         })
         .count()
+}
+
+/// The job after an update or before a deletion, and whether it is an update; `None` for other changes, and for an update
+/// that can violate a unique key.
+fn simple(change: &Change) -> Option<(&Arc<Job>, bool)> {
+    let Change::Job(change) = change else { return None };
+    match change {
+        JobChange::Update { before: _, after } => {
+            let can_violate = after.unique_key.is_some() && !after.status.is_finished();
+            (!can_violate).then_some((after, true))
+        }
+        JobChange::Delete { job } => Some((job, false)),
+        JobChange::Insert { .. }
+        | JobChange::Start { .. }
+        | JobChange::Finish { .. }
+        | JobChange::Claim(_)
+        | JobChange::Report { .. } => None,
+    }
 }
 
 impl CommitContext<'_> {
@@ -84,16 +95,12 @@ impl CommitContext<'_> {
         let mut updated = Rows::new(&CHANGED, changes.len());
         let mut deleted = Rows::new(DELETED, 0);
         for change in changes {
-            match change {
-                Change::Job(JobChange::Update { before, after }) => {
-                    let last = [int(before.revision).into(), after.is_brief.into()];
-                    let mut cells = past_row(after).into_iter().chain(last);
-                    updated.push::<29>(std::array::from_fn(|_| cells.next().unwrap_or(Value::Bool(None))));
-                }
-                Change::Job(JobChange::Delete { job }) => {
-                    deleted.push([job.id.as_uuid().into(), int(job.revision).into()]);
-                }
-                _ => {}
+            if let Change::Job(JobChange::Update { before, after }) = change {
+                let last = [int(before.revision).into(), after.is_brief.into()];
+                let mut cells = past_row(after).into_iter().chain(last);
+                updated.push::<29>(std::array::from_fn(|_| cells.next().unwrap_or(Value::Bool(None))));
+            } else if let Change::Job(JobChange::Delete { job }) = change {
+                deleted.push([job.id.as_uuid().into(), int(job.revision).into()]);
             }
         }
         let is_postgres = self.repository.is_postgres();
@@ -106,17 +113,23 @@ impl CommitContext<'_> {
         applied.extend(removed);
         let mut results = Vec::with_capacity(changes.len());
         for change in changes {
-            results.push(match change {
-                Change::Job(JobChange::Update { before, after }) if applied.contains(&after.id.as_uuid()) => {
+            let is_applied = |job: &Job| applied.contains(&job.id.as_uuid());
+            results.push(if let Change::Job(JobChange::Update { before, after }) = change {
+                Some(if is_applied(after) {
                     self.counters.updated(before, after);
-                    Some(Ok(Applied::Updated))
-                }
-                Change::Job(JobChange::Delete { job }) if applied.contains(&job.id.as_uuid()) => {
+                    Ok(Applied::Updated)
+                } else {
+                    Err(ChangeError::Conflict)
+                })
+            } else if let Change::Job(JobChange::Delete { job }) = change {
+                Some(if is_applied(job) {
                     self.counters.subtract(job);
-                    Some(Ok(Applied::Deleted))
-                }
-                Change::Job(JobChange::Update { .. } | JobChange::Delete { .. }) => Some(Err(ChangeError::Conflict)),
-                _ => None,
+                    Ok(Applied::Deleted)
+                } else {
+                    Err(ChangeError::Conflict)
+                })
+            } else {
+                None
             });
         }
         Ok(results)

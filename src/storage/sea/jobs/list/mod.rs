@@ -207,11 +207,12 @@ async fn leading(
         return Ok(Leading::Key);
     }
     let pairs = PAIRS.iter().filter_map(|pair| Some((pair, pair.of(conditions)?)));
-    let mut choices: Vec<(Leading, Vec<&Condition>)> = candidates
-        .into_iter()
-        .map(|condition| (Leading::Column(condition.column), vec![condition]))
+    // The first of those with equally few jobs leads.
+    let mut choices: Vec<(Leading, Vec<&Condition>)> = pairs
+        .map(|(pair, (first, second))| (Leading::Pair(pair), vec![first, second]))
         .collect();
-    choices.extend(pairs.map(|(pair, (first, second))| (Leading::Pair(pair), vec![first, second])));
+    let singles = candidates.into_iter();
+    choices.extend(singles.map(|condition| (Leading::Column(condition.column), vec![condition])));
     // If no job meets all conditions, none is read.
     choices.push((Leading::Empty, conditions.iter().collect()));
     let mut counts = Vec::with_capacity(choices.len());
