@@ -311,15 +311,19 @@ mod tests {
         #[test]
         fn a_packed_day_is_unpacked_as_it_was(day in day()) {
             let mut found = PackedDay::default();
-            unpack_quarters(&day.pack_quarters(), |quarter, counts| drop(found.quarters.insert(quarter, counts)))
+            unpack_quarters(&day.pack_quarters(), |quarter, counts| {
+                found.quarters.insert(quarter, counts);
+            })
                 .expect("quarters");
             let summary = day.pack_summary();
             let mut steps = summary.as_slice();
             prop_assert_eq!(unpack_counts(&mut steps), Some(day.sums()));
-            unpack_steps(steps, |hour, step, count| drop(found.steps.insert((hour, step), count)))
+            unpack_steps(steps, |hour, step, count| {
+                found.steps.insert((hour, step), count);
+            })
                 .expect("steps");
             unpack_reasons(&day.pack_reasons(), |hour, reason, count| {
-                drop(found.reasons.insert((hour, reason.to_owned()), count));
+                found.reasons.insert((hour, reason.to_owned()), count);
             })
             .expect("reasons");
             prop_assert_eq!(found, day);
