@@ -40,6 +40,11 @@ impl MigrationTrait for Migration {
             let sql = statement.replace("{hot}", hot);
             manager.get_connection().execute_unprepared(&sql).await?;
         }
+        if manager.get_database_backend() == DbBackend::Postgres {
+            // As in m0022.
+            let sql = "CREATE INDEX job_totals_epochs ON job_totals (shard) WHERE shard < 0";
+            manager.get_connection().execute_unprepared(sql).await?;
+        }
         Ok(())
     }
 

@@ -36,9 +36,14 @@ struct Table {
     sums: &'static [&'static str],
 }
 
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 8] = [
     Table {
         name: "job_counters",
+        key: &["queue", "job_type", "status", "priority"],
+        sums: &["count"],
+    },
+    Table {
+        name: "job_totals",
         key: &["queue", "job_type", "status", "priority"],
         sums: &["count"],
     },
