@@ -668,9 +668,6 @@ namespace TickerQ.Client
         public string Actor { get; set; }
         public string Action { get; set; }
         public string JobId { get; set; }
-        public string EndpointId { get; set; }
-        public string WorkerId { get; set; }
-        public string NodeId { get; set; }
         public DateTimeOffset? From { get; set; }
         public DateTimeOffset? To { get; set; }
         public int? Limit { get; set; }
