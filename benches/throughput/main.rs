@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench throughput` prints a table for SQLite, and for PostgreSQL when `TICKERQ_BENCH_POSTGRES` names
 //! an empty database. After `--`: `--jobs 20000` sets the number of jobs per line, `--database sqlite` (or
-//! `postgresql`) the measured database, `--only raw` (or `life`, `watched`, `http`, `latency`, `memory`) the
+//! `postgresql`) the measured database, `--only raw` (or `life`, `drain`, `watched`, `http`, `latency`, `memory`) the
 //! measurement.
 
 #![expect(
@@ -14,6 +14,7 @@
 
 mod collector;
 mod database;
+mod drain;
 mod http;
 mod life_cycle;
 mod memory;
@@ -109,6 +110,17 @@ fn print_rates(wants: &impl Fn(&str) -> bool, jobs: usize, database: &Database, 
             |_, _| None,
         ));
         print("life cycle in process", per_second, raw, "");
+    }
+    if wants("drain") {
+        let rate = |workers| run(drain::measure(database, durability, 20_000, workers));
+        let (few, many) = (rate(10), rate(256));
+        print("backlog of 20,000, 10 workers", few, None, "");
+        print(
+            "backlog of 20,000, 256 workers",
+            many,
+            None,
+            &format!("{:.2} with 10 workers", few / many),
+        );
     }
     if wants("watched") {
         let cost = watched::measure(database, durability, jobs);

@@ -111,5 +111,6 @@ fn new_job(id: Uuid) -> job::ActiveModel {
         cancel_requested: Set(false),
         node: Set(None),
         revision: Set(1),
+        claimed_by: Set(None),
     }
 }

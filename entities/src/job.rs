@@ -65,6 +65,8 @@ pub struct Model {
     pub node: Option<Uuid>,
     /// Revision: grows with every change.
     pub revision: i32,
+    /// The node that has claimed the pending job ahead of its start.
+    pub claimed_by: Option<Uuid>,
 }
 
 /// No relations: what belongs to a job is read by its id.

@@ -131,7 +131,7 @@ impl Tables {
                 job.status == *status && job.finished_at.is_some_and(|at| at < *finished_before)
             })),
             // Optional methods.
-            Change::Job(JobChange::Report { .. })
+            Change::Job(JobChange::Report { .. } | JobChange::Release { .. })
             | Change::Recurring(_)
             | Change::Cluster(_)
             | Change::Worker(_)

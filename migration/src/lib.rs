@@ -22,6 +22,7 @@ mod m0016_worker_access;
 mod m0017_retired_endpoints;
 mod m0018_due_from;
 mod m0019_deliveries_by_status;
+mod m0020_claimed_jobs;
 mod m0021_jobs_by_pair;
 mod m0022_counter_epochs;
 mod m0023_job_totals;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_retired_endpoints::Migration),
             Box::new(m0018_due_from::Migration),
             Box::new(m0019_deliveries_by_status::Migration),
+            Box::new(m0020_claimed_jobs::Migration),
             Box::new(m0021_jobs_by_pair::Migration),
             Box::new(m0022_counter_epochs::Migration),
             Box::new(m0023_job_totals::Migration),

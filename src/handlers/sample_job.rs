@@ -48,6 +48,7 @@ pub(super) fn context(parameters: &str) -> JobContext {
         is_brief: false,
         cancel_requested: false,
         node: Some(NodeId::new(created_at)),
+        claimed_by: None,
         revision: 4,
     };
     JobContext {

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::time::sleep;
 
 use super::audit_writer;
 use super::audit_writer::{AuditWriter, AuditedAction};
 use super::error::ServiceError;
+use super::limits::claims::{CLAIM_POLL, CLAIM_WAIT};
 use super::limits::job_limits::JobLimits;
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue, Throughput};
@@ -17,6 +22,7 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
 use crate::runtime::RuntimeHandle;
 use crate::storage::change::{Applied, Change, QueueChange};
+use crate::storage::query::{JobFilter, Order, Page};
 use crate::storage::repository::JobRepository;
 
 /// Number of jobs that one step of clearing a queue deletes: small enough not to block other writes.
@@ -77,7 +83,9 @@ pub struct Queues {
 
 impl Queues {
     /// Use cases over this storage and this runtime.
-    pub(crate) fn new(
+    // For benchmarks; programs have those of their server.
+    #[doc(hidden)]
+    pub fn new(
         repository: Arc<dyn JobRepository>,
         runtime: RuntimeHandle,
         configured: Arc<[QueueSettings]>,
@@ -193,6 +201,16 @@ impl Queues {
         let mut cleared = Cleared::default();
         if clear_pending {
             cleared.pending = self.remove(name, JobStatus::Pending, up_to, entry.as_ref()).await?;
+            let end = Instant::now() + CLAIM_WAIT;
+            while Instant::now() < end
+                && let Some(left) = self.oldest_pending(name, up_to).await?
+            {
+                if left.claimed_by.is_some() {
+                    sleep(CLAIM_POLL).await;
+                } else {
+                    cleared.pending += self.remove(name, JobStatus::Pending, up_to, entry.as_ref()).await?;
+                }
+            }
         }
         if clear_failed {
             cleared.failed = self.remove(name, JobStatus::Failed, up_to, entry.as_ref()).await?;
@@ -200,6 +218,26 @@ impl Queues {
         before.counts.pending = before.counts.pending.saturating_sub(cleared.pending);
         before.counts.failed = before.counts.failed.saturating_sub(cleared.failed);
         Ok((cleared, self.read(name).await.unwrap_or(before)))
+    }
+
+    /// The oldest pending job up to this id.
+    async fn oldest_pending(&self, name: &QueueName, up_to: JobId) -> Result<Option<Arc<Job>>, ServiceError> {
+        let filter = JobFilter {
+            statuses: vec![JobStatus::Pending],
+            queue: Some(name.clone()),
+            ..JobFilter::default()
+        };
+        let first = Page {
+            limit: 1,
+            offset: 0,
+            after: None,
+            order: Order::OldestFirst,
+        };
+        let oldest = self.repository.jobs(&filter, first).await?;
+        let Some(oldest) = oldest.first().filter(|oldest| oldest.id <= up_to) else {
+            return Ok(None);
+        };
+        Ok(self.repository.jobs_in_brief(&[oldest.id]).await?.pop())
     }
 
     async fn remove(

@@ -32,6 +32,17 @@ pub enum Finished {
     CancelRequested,
 }
 
+/// Result of the release of a claimed job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// It is pending, without a claim.
+    Pending,
+    /// Its cancellation was requested: it is cancelled, as stored.
+    Cancelled(Arc<Job>),
+    /// Its claim had ended before.
+    Lost,
+}
+
 /// Result of an applied change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
@@ -45,8 +56,10 @@ pub enum Applied {
     Fired(Vec<bool>),
     /// For each of the jobs, in their order: whether it was taken.
     Started(Vec<bool>),
-    /// The jobs that were taken, running, the most urgent first.
+    /// The jobs that were taken, running or claimed ahead, the most urgent first.
     Claimed(Vec<Arc<Job>>),
+    /// For each of the jobs, in their order.
+    Released(Vec<Released>),
     /// The result of the end of an attempt.
     Finished(Finished),
     /// The job was replaced.
@@ -130,6 +143,7 @@ impl Applied {
             | Self::Replayed(_)
             | Self::Started(_)
             | Self::Claimed(_)
+            | Self::Released(_)
             | Self::Finished(_)
             | Self::Led(_)
             | Self::Enqueued(_)

@@ -16,7 +16,7 @@ impl Job {
     /// correct clock. Otherwise its delay starts at `now`.
     #[must_use]
     pub fn set_back(&self, now: DateTime<Utc>, step: Option<TimeDelta>) -> Option<Self> {
-        if self.status != JobStatus::Pending || self.due_at <= now {
+        if self.status != JobStatus::Pending || self.claimed_by.is_some() || self.due_at <= now {
             return None;
         }
         let from = self.due_computed_from()?;

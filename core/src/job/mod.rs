@@ -1,6 +1,7 @@
 //! A job: one unit of work.
 
 pub mod attempt;
+pub mod claimed;
 pub mod clock_step;
 pub mod lost_attempt;
 pub mod new_job;
@@ -92,6 +93,8 @@ pub struct Job {
     pub cancel_requested: bool,
     /// The node that runs it, or ran its last attempt.
     pub node: Option<NodeId>,
+    /// The node that has claimed the pending job ahead. The node may run it before its start is stored.
+    pub claimed_by: Option<NodeId>,
     /// Revision, incremented by every change: the job's `ETag`.
     pub revision: u32,
     /// Read without large texts: the parameters are `null`, the result and the detail of the error are missing, and a

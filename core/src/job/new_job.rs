@@ -190,6 +190,7 @@ impl NewJob {
             is_brief: false,
             cancel_requested: false,
             node: None,
+            claimed_by: None,
             revision: 1,
         }
     }

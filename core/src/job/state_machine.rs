@@ -12,6 +12,8 @@
 //!     └──── cancel ──────────────────────────────────────► cancelled
 //! ```
 //!
+//! A node may claim a pending job ahead of its start (`claimed.rs`).
+//!
 //! Each function returns the job after the transition, or an error. Storage swaps the row only if no concurrent change
 //! came first: it checks the revision, and for the end of an attempt the attempt's number (`change.rs` in the server's
 //! storage).
@@ -78,11 +80,20 @@ pub struct JobUpdate {
 }
 
 impl Job {
-    /// The job after `node` started its next attempt. The job must be pending and due.
+    /// The job after `node` started its next attempt. The job must be pending and due. Until the start of a claimed job is
+    /// stored, the running job has its claim.
     #[must_use]
     pub fn start(&self, node: NodeId, now: DateTime<Utc>) -> Self {
-        debug_assert_eq!(self.status, JobStatus::Pending, "only a pending job is started");
         debug_assert!(!self.is_brief, "a handler is given the parameters");
+        debug_assert!(
+            self.claimed_by.is_none_or(|claimed_by| claimed_by == node),
+            "a claimed job is started by its node"
+        );
+        self.begin(node, now)
+    }
+
+    pub(super) fn begin(&self, node: NodeId, now: DateTime<Utc>) -> Self {
+        debug_assert_eq!(self.status, JobStatus::Pending, "only a pending job is started");
         Self {
             status: JobStatus::Running,
             started_at: Some(timestamp::truncate_to_micros(now)),
@@ -119,6 +130,7 @@ impl Job {
             finished_at: Some(ended_at),
             due_from: None,
             cancel_requested: false,
+            claimed_by: None,
             revision: self.revision + 1,
             ..self.clone()
         };
@@ -193,9 +205,9 @@ impl Job {
         }
     }
 
-    /// Cancels a pending job; requests cancellation of a running one.
+    /// Cancels a pending job; requests cancellation of a running or claimed one.
     pub fn cancel(&self, now: DateTime<Utc>) -> Result<Cancelled, InvalidTransition> {
-        match self.status {
+        match self.status_of_holder() {
             JobStatus::Pending => Ok(Cancelled::Done(Self {
                 status: JobStatus::Cancelled,
                 finished_at: Some(timestamp::truncate_to_micros(now)),
@@ -237,7 +249,7 @@ impl Job {
         let due_at = timestamp::truncate_to_micros(due.resolve(now));
         let due_from = due.computed_from(now);
         let priority = priority.unwrap_or(self.priority);
-        match self.status {
+        match self.status_of_holder() {
             JobStatus::Pending => Ok(Self {
                 due_at,
                 due_from,
@@ -264,7 +276,7 @@ impl Job {
 
     /// Updates a pending job.
     pub fn patch(&self, patch: JobUpdate, now: DateTime<Utc>) -> Result<Self, InvalidTransition> {
-        if self.status != JobStatus::Pending {
+        if self.status_of_holder() != JobStatus::Pending {
             return Err(self.invalid("changed", "only pending jobs can be"));
         }
         let JobUpdate {
@@ -326,7 +338,7 @@ impl Job {
 
     fn invalid(&self, action: &'static str, allowed: &'static str) -> InvalidTransition {
         InvalidTransition {
-            status: self.status,
+            status: self.status_of_holder(),
             action,
             allowed,
         }

@@ -13,6 +13,8 @@ use crate::domain::cluster::node_lease::{Moment, NodeLease};
 pub struct SharedNodeLease {
     /// `None` if storage serves this node alone: no other node can recover its jobs.
     held_until_micros: Option<Arc<AtomicU64>>,
+    /// Number of renewals of an expired lease.
+    terms: Arc<AtomicU64>,
 }
 
 impl SharedNodeLease {
@@ -20,12 +22,18 @@ impl SharedNodeLease {
     pub fn new(is_shared: bool) -> Self {
         Self {
             held_until_micros: is_shared.then(Arc::default),
+            terms: Arc::default(),
         }
     }
 
     /// `true` while jobs may be started and running jobs belong to this node.
     pub fn is_open(&self) -> bool {
         self.held_until_micros.is_none() || self.lease().is_held(steady_now())
+    }
+
+    /// The term of the lease: the same number as before means that it has not expired in between, unless it is expired now.
+    pub fn term(&self) -> u64 {
+        self.terms.load(Ordering::Acquire)
     }
 
     /// Time until the lease expires without a renewal; `None` if it can't expire.
@@ -48,6 +56,10 @@ impl SharedNodeLease {
         if let Some(held_until) = &self.held_until_micros {
             let renewed = self.lease().renewed(sent_at, lease);
             let until = renewed.held_until().unwrap_or_default();
+            if !self.is_open() {
+                // Other nodes may have recovered jobs of this node.
+                self.terms.fetch_add(1, Ordering::AcqRel);
+            }
             held_until.fetch_max(micros(until), Ordering::AcqRel);
         }
     }
@@ -94,11 +106,17 @@ mod tests {
         lease.renewed(steady_now(), Duration::from_secs(60));
         assert!(lease.is_open());
         assert!(lease.open_for().is_some_and(|time| time > Duration::from_secs(50)));
+        let term = lease.term();
+        lease.renewed(steady_now(), Duration::from_secs(60));
+        assert_eq!(lease.term(), term, "it has not expired in between");
         let another = SharedNodeLease::new(true);
         another.renewed(
             steady_now().saturating_sub(Duration::from_secs(2)),
             Duration::from_secs(1),
         );
         assert!(!another.is_open());
+        let term = another.term();
+        another.renewed(steady_now(), Duration::from_secs(60));
+        assert_ne!(another.term(), term);
     }
 }

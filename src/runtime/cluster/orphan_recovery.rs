@@ -3,20 +3,21 @@
 //! A running job belongs to the node that stored its start while the node's lease is valid. Each round handles
 //!
 //! - orphans: jobs whose node has no valid lease. Their attempt finishes as lost and they are pending again. This
-//!   node's own jobs are excluded, however late its lease was renewed;
+//!   node's own jobs are excluded, however late its lease was renewed. So finishes a job that the node has claimed
+//!   ahead, which may have begun; one that begins after its start is stored has not, and its claim is released;
 //! - cancelled jobs of this node and changes by other nodes, whose signals may be lost;
-//! - unacknowledged attempts: stored as running here, but unknown to every worker in `ROUNDS` consecutive rounds,
+//! - unacknowledged attempts: stored as running or claimed here, but unknown to every worker in `ROUNDS` consecutive rounds,
 //!   because the response to a start was lost or an actor panicked. They are recovered like orphans. A delayed round
 //!   restarts the count: the process was paused, and its actors have not caught up.
 //!
 //! If two nodes find the same job, the attempt number lets only one of them change it.
-//! Two nodes may find the same job: the attempt's number lets only one of them change it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
+use chrono::{DateTime, Utc};
 use tracing::{trace, warn};
 
 use super::node_lease::steady_now;
@@ -36,7 +37,7 @@ use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::runtime::writer::messages::WritePriority;
-use crate::storage::change::{Applied, Change, Finished, JobChange};
+use crate::storage::change::{Applied, Change, Finished, JobChange, Released};
 use crate::storage::query::RunningJob;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
@@ -108,28 +109,39 @@ impl OrphanRecoveryDeps {
     /// Finishes the attempts of these jobs as lost; attempts of another node only if it has no valid lease at the
     /// commit. Returns their number.
     async fn recover(&self, jobs: Vec<Arc<Job>>, if_orphaned: bool) -> Result<usize, OrphanRecoveryError> {
-        if jobs.is_empty() {
-            return Ok(0);
-        }
         let now = self.clock.now();
+        let (unbegun, jobs): (Vec<_>, Vec<_>) = jobs
+            .into_iter()
+            .partition(|job| job.claimed_by.is_some() && !job.begins_at_once());
+        let released = self.release(unbegun, now).await?;
+        if jobs.is_empty() {
+            return Ok(released);
+        }
         let lost_before = self.lost_before(&jobs).await?;
-        let ends: Vec<(Arc<Job>, Box<Attempt>)> = jobs
+        let ends: Vec<(Option<Arc<Job>>, Arc<Job>, Box<Attempt>)> = jobs
             .iter()
             .map(|job| {
-                let (after, attempt) = job.lose(lost_before.get(&job.id).copied().unwrap_or_default(), now);
-                (Arc::new(after), Box::new(attempt))
+                let lost_before = lost_before.get(&job.id).copied().unwrap_or_default();
+                match job.lose_claimed(lost_before, now) {
+                    Some((started, after, attempt)) => (Some(Arc::new(started)), Arc::new(after), Box::new(attempt)),
+                    None => {
+                        let (after, attempt) = job.lose(lost_before, now);
+                        (None, Arc::new(after), Box::new(attempt))
+                    }
+                }
             })
             .collect();
-        let changes = ends.iter().map(|(job, attempt)| {
+        let changes = ends.iter().map(|(started, job, attempt)| {
             Change::Job(JobChange::Finish {
+                started: started.clone(),
                 job: Arc::clone(job),
                 attempt: attempt.clone(),
                 if_orphaned,
             })
         });
         let results = self.writer.write(changes.collect(), WritePriority::Internal).await?;
-        let mut count = 0;
-        for ((job, attempt), result) in ends.iter().zip(results) {
+        let mut count = released;
+        for ((_, job, attempt), result) in ends.iter().zip(results) {
             if !matches!(result, Ok(Applied::Finished(Finished::Stored))) {
                 continue;
             }
@@ -143,9 +155,22 @@ impl OrphanRecoveryDeps {
         Ok(count)
     }
 
-    /// Number of consecutive lost attempts of each job right before the running one.
+    /// Releases claimed jobs that have not begun. Returns their number.
+    async fn release(&self, jobs: Vec<Arc<Job>>, now: DateTime<Utc>) -> Result<usize, OrphanRecoveryError> {
+        if jobs.is_empty() {
+            return Ok(0);
+        }
+        let change = Change::Job(JobChange::Release { jobs, now });
+        Ok(match self.writer.write_one(change, WritePriority::Internal).await? {
+            Ok(Applied::Released(released)) => released.iter().filter(|one| **one != Released::Lost).count(),
+            Ok(_) | Err(_) => 0,
+        })
+    }
+
+    /// Number of consecutive lost attempts of each job right before the one that is lost now.
     async fn lost_before(&self, jobs: &[Arc<Job>]) -> Result<HashMap<JobId, u32>, OrphanRecoveryError> {
-        let ids: Vec<JobId> = jobs.iter().filter(|job| job.attempt > 1).map(|job| job.id).collect();
+        let held = jobs.iter().filter_map(|job| job.held_attempt());
+        let ids: Vec<JobId> = held.filter(|(_, number)| *number > 1).map(|(id, _)| id).collect();
         let mut lost = HashMap::with_capacity(ids.len());
         if ids.is_empty() {
             return Ok(lost);
@@ -224,7 +249,7 @@ impl OrphanRecoveryDeps {
         } else {
             self.repository.jobs_in_brief(&ids).await?
         };
-        jobs.retain(|job| job.status == JobStatus::Running && lost.contains(&(job.id, job.attempt)));
+        jobs.retain(|job| job.held_attempt().is_some_and(|attempt| lost.contains(&attempt)));
         self.recover(jobs, false).await?;
         Ok(unknown)
     }

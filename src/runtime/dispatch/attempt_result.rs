@@ -24,6 +24,8 @@ const RETRY_DELAY: Duration = Duration::from_millis(250);
 
 /// The result of an attempt.
 pub(crate) struct AttemptResult {
+    /// The job after its start, if the start is stored with the result.
+    pub(crate) started: Option<Arc<Job>>,
     pub(crate) job: Arc<Job>,
     pub(crate) outcome: Outcome,
     pub(crate) at: DateTime<Utc>,
@@ -53,7 +55,7 @@ impl AttemptResult {
 pub(crate) fn store(completions: CompletionBatcher, result: AttemptResult) -> impl Future<Output = ()> {
     let (job, attempt) = result.apply();
     log_result(&job, &attempt);
-    let first = completions.write(job, attempt);
+    let first = completions.write(result.started.clone(), job, attempt);
     retry_until_stored(completions, result, first)
 }
 
@@ -82,7 +84,7 @@ async fn retry_until_stored(
             }
         }
         let (job, attempt) = result.apply();
-        written = completions.write(job, attempt).await;
+        written = completions.write(result.started.clone(), job, attempt).await;
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! It owns the paused state, the due jobs in memory (`ReadyQueue`), the workers and the rate limit of its queue. A
 //! job that was just stored is not read again: the Writer stores its start, and after the commit a worker runs it. If
-//! more jobs are due than memory may hold, the dispatcher claims from storage instead, at most one job per idle
-//! worker: every job that is stored as `running` is running.
+//! more jobs are due than memory may hold, the dispatcher claims from storage instead: one job per idle worker, and jobs
+//! ahead of their start for short handlers (`ahead.rs`). Every job that is stored as `running` is running.
 
+mod ahead;
 mod claim_group;
 mod handlers;
 mod lease;
@@ -12,16 +13,18 @@ mod starts;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Recipient, SpawnHandle, Supervised, WrapFuture};
 
 use self::claim_group::ClaimGroup;
 use super::backlog_gauge::{BacklogGauge, QueueBacklog};
+use super::claimed_jobs::{ClaimPace, ClaimedJobs};
 use super::concurrency_limits::ConcurrencyLimits;
 use super::messages::{Interrupt, LimitFreed, ReportState};
 use super::ready_queue::{ReadyMemory, ReadyQueue, Source};
 use super::worker::Worker;
+use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptKey;
 use crate::domain::queue::QueueSettings;
 use crate::domain::queue::rate_limit::TokenBucket;
@@ -74,6 +77,8 @@ pub(crate) struct QueueDispatcherDeps {
     pub backlog: BacklogGauge,
     /// Memory of the due jobs that its node holds.
     pub ready_memory: ReadyMemory,
+    /// Storage can claim jobs ahead of their start.
+    pub claims_ahead: bool,
 }
 
 /// The actor.
@@ -87,7 +92,20 @@ pub(crate) struct QueueDispatcher {
     is_idle: Vec<bool>,
     /// Number of workers reserved for starts that are being stored.
     reserved: usize,
-    running: HashMap<AttemptKey, (usize, JobType)>,
+    running: HashMap<AttemptKey, Assigned>,
+    /// Jobs that are claimed ahead and have not begun.
+    claimed: ClaimedJobs,
+    /// Jobs whose claims are being ended.
+    releasing: HashMap<AttemptKey, Arc<Job>>,
+    /// Those of them whose release has failed, perhaps after it was stored. Until it is repeated nothing is claimed ahead: a
+    /// repeated release would end a later claim of the same job.
+    unreleased: Vec<Arc<Job>>,
+    pace: ClaimPace,
+    /// Number of claims ahead that are being stored.
+    claims_ahead: usize,
+    /// Number of jobs in storage that are more urgent than the claimed ones.
+    urgent: usize,
+    is_release_timed: bool,
     ready: ReadyQueue,
     /// Storage may have due jobs for this node that no other node has an idle worker for.
     is_offered: bool,
@@ -104,6 +122,13 @@ pub(crate) struct QueueDispatcher {
     backlog: QueueBacklog,
 }
 
+/// A running attempt.
+struct Assigned {
+    worker: usize,
+    job_type: JobType,
+    at: Instant,
+}
+
 impl QueueDispatcher {
     /// A QueueDispatcher that claims from storage first.
     pub(crate) fn new(deps: QueueDispatcherDeps) -> Self {
@@ -116,6 +141,13 @@ impl QueueDispatcher {
             is_idle: vec![false; workers],
             reserved: 0,
             running: HashMap::new(),
+            claimed: ClaimedJobs::new(deps.ready_memory.clone()),
+            releasing: HashMap::new(),
+            unreleased: Vec::new(),
+            pace: ClaimPace::default(),
+            claims_ahead: 0,
+            urgent: 0,
+            is_release_timed: false,
             ready: ReadyQueue::new((workers * 4).clamp(256, 16_384), deps.ready_memory.clone()),
             is_offered: false,
             groups: ClaimGroup::of(&deps.job_types, &deps.type_limits),
@@ -147,6 +179,9 @@ impl QueueDispatcher {
 
     /// `true` if known due jobs wait for a worker.
     fn has_more(&self) -> bool {
+        if !self.claimed.is_empty() {
+            return true;
+        }
         match self.ready.source() {
             Source::Memory => !self.ready.is_empty(),
             Source::Storage => self.groups.iter().any(|group| !group.is_dry),
@@ -157,8 +192,10 @@ impl QueueDispatcher {
         if !self.may_start() || self.waiting.is_some() || self.deps.job_types.is_empty() {
             return;
         }
+        self.begin_claimed(ctx);
         let free = self.idle.len().saturating_sub(self.reserved);
-        if free == 0 {
+        let ahead = self.wanted_ahead();
+        if free == 0 && ahead == 0 {
             return;
         }
         if !self.deps.node_lease.is_open() {
@@ -183,7 +220,7 @@ impl QueueDispatcher {
         }
         match self.ready.source() {
             Source::Memory => self.start_from_memory(allowed, ctx),
-            Source::Storage => self.claim_from_storage(allowed, ctx),
+            Source::Storage => self.claim_from_storage(allowed, ahead, ctx),
         }
     }
 
@@ -232,7 +269,7 @@ impl QueueDispatcher {
         }
     }
 
-    fn release(&mut self, count: usize) {
+    fn unreserve(&mut self, count: usize) {
         self.reserved -= count;
     }
 }
@@ -251,7 +288,12 @@ impl Actor for QueueDispatcher {
                         let Ok(state) = result else { return };
                         match state.running {
                             Some((attempt, job_type)) => {
-                                queue.running.insert(attempt, (index, job_type));
+                                let assigned = Assigned {
+                                    worker: index,
+                                    job_type,
+                                    at: Instant::now(),
+                                };
+                                queue.running.insert(attempt, assigned);
                             }
                             // It reports itself idle when the handler returns.
                             None if state.is_blocked => {}
@@ -299,6 +341,7 @@ impl QueueDispatcher {
 
 impl Supervised for QueueDispatcher {
     fn restarting(&mut self, _: &mut Context<Self>) {
+        self.release_at_restart();
         let (is_paused, is_draining, is_drained) = (self.is_paused, self.is_draining, self.is_drained);
         *self = Self::new(QueueDispatcherDeps {
             is_paused,

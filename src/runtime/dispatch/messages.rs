@@ -185,7 +185,9 @@ pub(crate) struct ReportActivity;
 pub struct QueueActivity {
     /// The attempts that its workers run.
     pub running: Vec<AttemptKey>,
-    /// Number of starts that are being stored.
+    /// The next attempts of the jobs that it has claimed ahead and that have not begun.
+    pub claimed: Vec<AttemptKey>,
+    /// Number of starts and claims that are being stored.
     pub starting: usize,
     /// Number of its workers.
     pub workers: usize,
@@ -205,7 +207,7 @@ pub(crate) struct CancelAttempt {
 
 // To a worker.
 
-/// Run this job, which is stored as running.
+/// Run this job, which is stored as running, or as claimed by this node.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct RunJob {

@@ -3,8 +3,10 @@
 pub(crate) mod attempt;
 pub(crate) mod attempt_reports;
 pub(crate) mod attempt_result;
+pub(crate) mod attempt_start;
 pub(crate) mod backlog_gauge;
 pub(crate) mod blocked_handlers;
+pub(crate) mod claimed_jobs;
 pub(crate) mod concurrency_limits;
 pub(crate) mod dispatcher;
 pub(crate) mod handled_types;

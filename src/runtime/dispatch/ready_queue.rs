@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering as MemoryOrdering};
 
 use crate::domain::job::Job;
+use crate::domain::job::priority::Priority;
 use crate::domain::values::name::JobType;
 
 /// Maximum size of the texts of a queue's jobs, in bytes.
@@ -23,13 +24,18 @@ const TOTAL_BYTES_MAX: usize = 64 << 20;
 pub struct ReadyMemory(Arc<AtomicUsize>);
 
 impl ReadyMemory {
+    /// `true` if the maximum allows this number of further bytes.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.0.load(MemoryOrdering::Relaxed).saturating_add(bytes) <= TOTAL_BYTES_MAX
+    }
+
     /// Adds bytes; false if the maximum is exceeded.
-    fn add(&self, bytes: usize) -> bool {
+    pub(crate) fn add(&self, bytes: usize) -> bool {
         let before = self.0.fetch_add(bytes, MemoryOrdering::Relaxed);
         before.saturating_add(bytes) <= TOTAL_BYTES_MAX
     }
 
-    fn sub(&self, bytes: usize) {
+    pub(crate) fn sub(&self, bytes: usize) {
         self.0.fetch_sub(bytes, MemoryOrdering::Relaxed);
     }
 }
@@ -62,17 +68,20 @@ impl Drop for ReadyQueue {
     }
 }
 
+/// The order in which jobs are started: by priority, then due time, then age. The greatest comes first.
+pub(crate) fn by_urgency(a: &Job, b: &Job) -> Ordering {
+    a.priority
+        .cmp(&b.priority)
+        .then_with(|| b.due_at.cmp(&a.due_at))
+        .then_with(|| b.id.cmp(&a.id))
+}
+
 #[derive(Debug)]
 struct Ready(Arc<Job>);
 
 impl Ord for Ready {
-    /// The greatest is started first: by priority, then due time, then age.
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (&self.0, &other.0);
-        a.priority
-            .cmp(&b.priority)
-            .then_with(|| b.due_at.cmp(&a.due_at))
-            .then_with(|| b.id.cmp(&a.id))
+        by_urgency(&self.0, &other.0)
     }
 }
 
@@ -114,8 +123,12 @@ impl ReadyQueue {
         self.heap.is_empty()
     }
 
+    /// The priority of the next job in memory.
+    pub(crate) fn next_priority(&self) -> Option<Priority> {
+        self.heap.peek().map(|ready| ready.0.priority)
+    }
+
     /// Number of jobs in memory.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.held
     }
@@ -184,7 +197,6 @@ impl ReadyQueue {
 mod tests {
     use super::*;
     use crate::domain::job::new_job::{JobDefaults, NewJob};
-    use crate::domain::job::priority::Priority;
     use chrono::{DateTime, TimeDelta};
 
     fn job(name: &str, priority: Priority, due_second: i64) -> Arc<Job> {

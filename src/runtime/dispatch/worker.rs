@@ -10,12 +10,15 @@
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient, Supervised, WrapFuture};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::attempt::{AttemptContext, StopSignal, run_attempt};
 use super::attempt_reports::AttemptReports;
 use super::attempt_result::{AttemptResult, store};
+use super::attempt_start::{AttemptStart, run_with_start};
 use super::blocked_handlers::BlockedHandlers;
 use super::messages::{CancelAttempt, Interrupt, InterruptAttempt, ReportState, RunJob, Stop, WorkerIdle, WorkerState};
 use crate::domain::job::attempt::AttemptKey;
@@ -107,6 +110,22 @@ impl Worker {
     }
 }
 
+/// Stores a result after its start. The first write of a result whose start is not being stored is sent during the call.
+fn store_after(
+    start: AttemptStart,
+    completions: CompletionBatcher,
+    result: AttemptResult,
+) -> LocalBoxFuture<'static, ()> {
+    match start {
+        AttemptStart::Stored | AttemptStart::WithEnd => store(completions, result).boxed_local(),
+        AttemptStart::Storing(storing) => Box::pin(async move {
+            // A start whose task has panicked is recovered with its attempt.
+            let _ = storing.await;
+            store(completions, result).await;
+        }),
+    }
+}
+
 impl Actor for Worker {
     type Context = Context<Self>;
 
@@ -137,6 +156,7 @@ impl Handler<RunJob> for Worker {
         if is_cancelled {
             stop.send_replace(StopSignal::Cancel);
         }
+        let interrupt = stop.clone();
         self.current = Some(Running {
             attempt: (job.id, job.attempt),
             job_type: job.job_type.clone(),
@@ -151,17 +171,19 @@ impl Handler<RunJob> for Worker {
                 deps.clock.clone(),
                 Handle::current(),
             );
-            let (outcome, unreturned) = run_attempt(&deps.context, &job, &reports, signals).await;
+            let attempt = run_attempt(&deps.context, &job, &reports, signals);
+            let ((outcome, unreturned), start) = run_with_start(&job, &deps.writer, interrupt, attempt).await;
             // Before its reports are written, which may take some time.
             let at = deps.clock.now();
             reports.close().await;
-            (job, outcome, at, unreturned)
+            (job, outcome, at, unreturned, start)
         };
         let running = running.into_actor(self);
-        ctx.spawn(running.map(|(job, outcome, at, unreturned), worker, ctx| {
+        ctx.spawn(running.map(|(job, outcome, at, unreturned, start), worker, ctx| {
             worker.current = None;
             let attempt = (job.id, job.attempt);
             let result = AttemptResult {
+                started: matches!(start, AttemptStart::WithEnd).then(|| Arc::clone(&job)),
                 job: Arc::clone(&job),
                 outcome,
                 at,
@@ -169,7 +191,7 @@ impl Handler<RunJob> for Worker {
             };
             // Sent before the worker reports itself idle: the completion and the start of the next job can then share a
             // commit.
-            let stored = store(worker.deps.completions.clone(), result);
+            let stored = store_after(start, worker.deps.completions.clone(), result);
             worker.unstored.push(attempt);
             ctx.spawn(stored.into_actor(worker).map(move |(), worker, _| {
                 worker.unstored.retain(|unstored| *unstored != attempt);

@@ -169,10 +169,16 @@ impl Traces {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
                 exported.report_started(taken.map(|(job, _)| job));
             }
-            (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => exported.report_started(jobs.iter()),
-            (Change::Job(JobChange::Finish { job, attempt, .. }), Applied::Finished(Finished::Stored))
-                if exported.exports(job) =>
-            {
+            (Change::Job(JobChange::Claim(claim)), Applied::Claimed(jobs)) if !claim.is_ahead => {
+                exported.report_started(jobs.iter());
+            }
+            (
+                Change::Job(JobChange::Finish {
+                    started, job, attempt, ..
+                }),
+                Applied::Finished(Finished::Stored),
+            ) if exported.exports(job) => {
+                exported.report_started(started.iter());
                 exported.reports.try_send(TraceReport::Ended {
                     job: Arc::clone(job),
                     attempt: Attempt::clone(attempt),

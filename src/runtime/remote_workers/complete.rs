@@ -123,6 +123,7 @@ fn runs(job: &Job, worker: NodeId, attempt: u32) -> bool {
 pub(super) fn finish(job: &Job, outcome: Outcome, now: DateTime<Utc>) -> Change {
     let (job, attempt) = job.finish(outcome, now, draw_jitter());
     Change::Job(JobChange::Finish {
+        started: None,
         job: Arc::new(job),
         attempt: Box::new(attempt),
         if_orphaned: false,

@@ -15,7 +15,8 @@ use crate::runtime::dispatch::handled_types::HandledTypes;
 use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, QueuePauseChanged};
 use crate::runtime::outbound::messages::OutboxUpdate;
 use crate::storage::change::{
-    Applied, Change, ClusterChange, Finished, Fire, Inserted, JobChange, QueueChange, RecurringChange, WebhookChange,
+    Applied, Change, ClusterChange, Finished, Fire, Inserted, JobChange, QueueChange, RecurringChange, Released,
+    WebhookChange,
 };
 use crate::storage::commit::{ChangeResult, OutboxResult};
 use crate::storage::outbox::EndpointsAt;
@@ -62,8 +63,10 @@ enum Effect<'a> {
     Reported(&'a Arc<Job>, &'a Arc<AttemptReport>),
     /// A queue was paused, resumed or cleared.
     Queue(QueueEventKind, &'a QueueName),
-    /// A running job was cancelled.
+    /// A running or claimed job was cancelled.
     Cancelled(&'a Job),
+    /// A claimed job is pending without its claim.
+    Released(&'a Job),
     /// A node starts or stops draining.
     Draining(NodeDrainChanged),
     /// A recurring job was created or changed.
@@ -110,21 +113,38 @@ fn each_effect<'a>(change: &'a Change, applied: &'a Applied, mut call: impl FnMu
             let started = jobs.iter().zip(started).filter(|(_, started)| **started);
             started.for_each(|(job, _)| call(Effect::Job(JobEventKind::Started, job)));
         }
-        (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => {
+        (Change::Job(JobChange::Claim(claim)), Applied::Claimed(jobs)) if !claim.is_ahead => {
             jobs.iter()
                 .for_each(|job| call(Effect::Job(JobEventKind::Started, job)));
         }
-        (Change::Job(JobChange::Finish { job, .. }), Applied::Finished(Finished::Stored)) => {
+        (Change::Job(JobChange::Release { jobs, .. }), Applied::Released(released)) => {
+            jobs.iter().zip(released).for_each(|(job, released)| match released {
+                Released::Cancelled(job) => call(Effect::Job(JobEventKind::Cancelled, job)),
+                Released::Pending => call(Effect::Released(job)),
+                Released::Lost => {}
+            });
+        }
+        (Change::Job(JobChange::Finish { started, job, .. }), Applied::Finished(Finished::Stored)) => {
+            if let Some(started) = started {
+                call(Effect::Job(JobEventKind::Started, started));
+            }
             ended(job).into_iter().for_each(call);
         }
         (Change::Job(JobChange::Update { before, after }), Applied::Updated) => match (before.status, after.status) {
-            (_, JobStatus::Running) => {
+            (_, JobStatus::Pending | JobStatus::Running) if after.held_attempt().is_some() => {
                 if after.cancel_requested {
                     call(Effect::Cancelled(after));
                 }
             }
             (JobStatus::Pending, JobStatus::Pending) => call(Effect::Job(JobEventKind::Changed, after)),
-            (_, JobStatus::Pending | JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled) => {
+            (
+                _,
+                JobStatus::Pending
+                | JobStatus::Running
+                | JobStatus::Completed
+                | JobStatus::Failed
+                | JobStatus::Cancelled,
+            ) => {
                 ended(after).into_iter().for_each(call);
             }
         },
@@ -222,6 +242,7 @@ impl Effect<'_> {
                 queue: (*queue).clone(),
             }),
             Self::Cancelled(_)
+            | Self::Released(_)
             | Self::Draining(_)
             | Self::Recurring
             | Self::Deliveries(_)
@@ -306,12 +327,21 @@ impl CommitEffects {
                     is_paused,
                 });
             }
-            Effect::Cancelled(job) => self.cancelled.push(CancelJob {
-                queue: job.queue.clone(),
-                job_id: job.id,
-                attempt: job.attempt,
-                node: job.node,
-            }),
+            Effect::Cancelled(job) => self
+                .cancelled
+                .extend(job.held_attempt().map(|(job_id, attempt)| CancelJob {
+                    queue: job.queue.clone(),
+                    job_id,
+                    attempt,
+                    node: job.claimed_by.or(job.node),
+                })),
+            Effect::Released(job) => {
+                let released = Job {
+                    claimed_by: None,
+                    ..job.clone()
+                };
+                self.wake(&Arc::new(released), now);
+            }
             Effect::Draining(changed) => self.draining.push(changed),
             Effect::Recurring => self.has_recurring = true,
             Effect::Deliveries(endpoints) => self.outbox.add(endpoints),

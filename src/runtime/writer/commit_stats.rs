@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::metrics::rollup::RollupEntry;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::webhooks::delivery::AfterAttempt;
-use crate::storage::change::{Applied, Change, Finished, Inserted, JobChange, RecurringChange};
+use crate::storage::change::{Applied, Change, Finished, Inserted, JobChange, RecurringChange, Released};
 use crate::storage::outbox::Attempts;
 
 /// Statistics of a commit.
@@ -102,10 +102,26 @@ impl CommitReport {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
                 self.entries.extend(taken.map(|(job, _)| RollupEntry::started(job)));
             }
-            (Change::Job(JobChange::Claim(_)), Applied::Claimed(jobs)) => {
+            (Change::Job(JobChange::Claim(claim)), Applied::Claimed(jobs)) if !claim.is_ahead => {
                 self.entries.extend(jobs.iter().map(|job| RollupEntry::started(job)));
             }
-            (Change::Job(JobChange::Finish { job, attempt, .. }), Applied::Finished(Finished::Stored)) => {
+            (Change::Job(JobChange::Release { jobs, .. }), Applied::Released(released)) => {
+                let cancelled = jobs
+                    .iter()
+                    .zip(released)
+                    .filter_map(|(before, released)| match released {
+                        Released::Cancelled(after) => RollupEntry::updated(before, after),
+                        Released::Pending | Released::Lost => None,
+                    });
+                self.entries.extend(cancelled);
+            }
+            (
+                Change::Job(JobChange::Finish {
+                    started, job, attempt, ..
+                }),
+                Applied::Finished(Finished::Stored),
+            ) => {
+                self.entries.extend(started.as_deref().map(RollupEntry::started));
                 self.entries.push(RollupEntry::ended(job, attempt));
             }
             (Change::Job(JobChange::Update { before, after }), Applied::Updated) => {

@@ -26,8 +26,10 @@ pub(crate) struct CompletionBatcher {
     waiting: Arc<Mutex<Vec<Completion>>>,
 }
 
-/// The finished attempt, the job after it, and the receiver of the result.
+/// The finished attempt, the job after its start if that is not stored yet, the job after the attempt, and the receiver of
+/// the result.
 struct Completion {
+    started: Option<Arc<Job>>,
     job: Job,
     attempt: Attempt,
     reply: oneshot::Sender<CompletionResult>,
@@ -42,14 +44,24 @@ impl CompletionBatcher {
         }
     }
 
-    /// Writes a finished attempt and the job after it, ahead of all messages of later turns. The future resolves when they
-    /// are durable. Must be called on an actix arbiter.
-    pub(crate) fn write(&self, job: Job, attempt: Attempt) -> impl Future<Output = CompletionResult> + use<> {
+    /// Writes a finished attempt and the job after it, with its start if that is not stored yet, ahead of all messages of
+    /// later turns. The future resolves when they are durable. Must be called on an actix arbiter.
+    pub(crate) fn write(
+        &self,
+        started: Option<Arc<Job>>,
+        job: Job,
+        attempt: Attempt,
+    ) -> impl Future<Output = CompletionResult> + use<> {
         let (reply, replied) = oneshot::channel();
         let is_first = {
             // Consistent after a panic: only whole values are added.
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.push(Completion { job, attempt, reply });
+            waiting.push(Completion {
+                started,
+                job,
+                attempt,
+                reply,
+            });
             waiting.len() == 1
         };
         if is_first {
@@ -85,8 +97,14 @@ impl CompletionBatcher {
 
 impl Completion {
     fn into_change(self) -> (Change, oneshot::Sender<CompletionResult>) {
-        let Self { job, attempt, reply } = self;
+        let Self {
+            started,
+            job,
+            attempt,
+            reply,
+        } = self;
         let change = Change::Job(JobChange::Finish {
+            started,
             job: Arc::new(job),
             attempt: Box::new(attempt),
             if_orphaned: false,
@@ -131,6 +149,7 @@ mod tests {
             .start(NodeId::new(at), at)
             .finish(Outcome::Completed(None), at, Jitter::new(0.0));
         Completion {
+            started: None,
             job,
             attempt,
             reply: oneshot::channel().0,

@@ -1,7 +1,9 @@
 //! Use cases that change single jobs.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use tokio::time::sleep;
 use tracing::debug;
 
 use super::use_cases::Jobs;
@@ -11,11 +13,13 @@ use crate::domain::job::attempt::Attempt;
 use crate::domain::job::new_job::Due;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::state_machine::{Cancelled, InvalidTransition, JobUpdate};
+use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::JobId;
 use crate::service::audit_writer;
 use crate::service::audit_writer::AuditedAction;
 use crate::service::error::ServiceError;
+use crate::service::limits::claims::{CLAIM_POLL, CLAIM_WAIT};
 use crate::service::limits::job_limits::check_due;
 use crate::service::limits::large_texts::{FEW_ATTEMPTS, SMALL_BYTES, TextPermit};
 use crate::storage::change::{Applied, Change, ChangeError, JobChange};
@@ -104,6 +108,18 @@ impl Jobs {
         })
     }
 
+    /// Waits until the job has begun or is released if a node has claimed it ahead, which is a moment: to callers it is
+    /// pending or running. Returns it as it is then.
+    async fn without_claim(&self, job: &Arc<Job>) -> Result<Arc<Job>, ServiceError> {
+        let end = Instant::now() + CLAIM_WAIT;
+        let mut now = Arc::clone(job);
+        while now.claimed_by.is_some() && Instant::now() < end {
+            sleep(CLAIM_POLL).await;
+            now = self.read_matching(job.id, None).await?;
+        }
+        Ok(now)
+    }
+
     /// Cancels a pending job; requests cancellation of a running one.
     pub async fn cancel(
         &self,
@@ -113,7 +129,7 @@ impl Jobs {
     ) -> Result<CancelOutcome, ServiceError> {
         caller.require(Scope::Write)?;
         for tries in 0..TRIES {
-            let _turn = self.turns.take(id.as_uuid(), tries).await;
+            let turn = self.turns.take(id.as_uuid(), tries).await;
             let job = self.read_matching(id, if_match).await?;
             let (after, is_requested) = match job.cancel(self.runtime.clock.now())? {
                 Cancelled::Done(after) => (after, false),
@@ -126,10 +142,15 @@ impl Jobs {
                 AuditedAction::CANCEL
             };
             if let Some(job) = self.update(caller, action, job, after).await? {
-                return Ok(if is_requested {
-                    CancelOutcome::Requested(job)
-                } else {
+                drop(turn);
+                if !is_requested {
+                    return Ok(CancelOutcome::Cancelled(job));
+                }
+                let job = self.without_claim(&job).await.unwrap_or(job);
+                return Ok(if job.status == JobStatus::Cancelled {
                     CancelOutcome::Cancelled(job)
+                } else {
+                    CancelOutcome::Requested(job)
                 });
             }
         }
@@ -248,6 +269,7 @@ impl Jobs {
         caller.require(Scope::Write)?;
         // Held until the change is committed, if it needs large texts.
         let mut permit = None;
+        let mut has_waited = false;
         for tries in 0..TRIES {
             let mut turn = self.turns.take(id.as_uuid(), tries).await;
             let mut job = self.read_matching(id, if_match).await?;
@@ -260,7 +282,17 @@ impl Jobs {
                 }
                 job = matching(self.read(id).await?, if_match)?;
             }
-            let after = rule(&job)?;
+            let after = match rule(&job) {
+                Ok(after) => after,
+                // Without its claim it may be pending.
+                Err(_) if job.claimed_by.is_some() && !has_waited => {
+                    drop(turn);
+                    has_waited = true;
+                    self.without_claim(&job).await?;
+                    continue;
+                }
+                Err(invalid) => return Err(invalid.into()),
+            };
             if let Some(job) = self.update(caller, action, job, after).await? {
                 return Ok(job);
             }

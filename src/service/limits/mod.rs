@@ -2,6 +2,7 @@
 
 pub(crate) mod caller_limits;
 mod charge;
+pub(crate) mod claims;
 pub(crate) mod expensive_reads;
 pub(crate) mod job_admission;
 pub(crate) mod job_limits;

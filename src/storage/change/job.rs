@@ -28,21 +28,35 @@ pub enum JobChange {
         idempotency: Option<Idempotency>,
     },
     /// Starts pending jobs that the node knows. These are the jobs after their start (see [`Job::start`]); each is stored if
-    /// its stored revision is the one before, and its node holds its lease.
+    /// its stored revision is the one before and no node has claimed it, and its node holds its lease. A job with a claim is
+    /// stored if the claim is still that of its node, and the stored attempt is the one before. Its claim ends.
     /// → [`Applied::Started`] or [`ChangeError::NoLease`].
     Start {
         /// The jobs, running.
         jobs: Vec<Arc<Job>>,
     },
-    /// Selects due jobs in storage and starts them, if the node holds its lease. → [`Applied::Claimed`] or
-    /// [`ChangeError::NoLease`].
+    /// Selects due jobs in storage and starts them, or claims them ahead of their start, if the node holds its lease. →
+    /// [`Applied::Claimed`] or [`ChangeError::NoLease`].
     Claim(Claim),
+    /// Ends the claims of jobs that have not begun: each is pending again, or cancelled if its cancellation was requested. A
+    /// job whose claim is no longer that of its node, or that has another attempt, is left alone. → [`Applied::Released`].
+    Release {
+        /// The jobs, claimed.
+        jobs: Vec<Arc<Job>>,
+        /// The time at which those with a requested cancellation are cancelled.
+        now: DateTime<Utc>,
+    },
     /// Ends an attempt. The job is stored, and the attempt added to its history, if the stored job is running with this
     /// attempt number; otherwise the attempt has lost its lease and nothing changes. Nothing changes either if the job would
     /// be pending again although its cancellation was requested meanwhile: the outcome is then computed again. Of a brief job
     /// the stored parameters stay, and the other texts too where [`leaves_texts`].
+    ///
+    /// The start of a claimed job may be stored with its end: the condition is then that the job is still claimed by the
+    /// attempt's node, with the attempt before.
     /// → [`Applied::Finished`].
     Finish {
+        /// The job after its start, if the start is not stored yet.
+        started: Option<Arc<Job>>,
         /// The job after the attempt (see [`Job::finish`]).
         job: Arc<Job>,
         /// The attempt that has ended.
@@ -51,7 +65,7 @@ pub enum JobChange {
         /// have renewed it since it was read. Otherwise the result is [`Finished::LeaseLost`].
         if_orphaned: bool,
     },
-    /// Replaces a job by a changed one if the stored revision is that of `before`. Of a brief job the stored parameters,
+    /// Replaces a job by a changed one if the stored revision and claim are those of `before`. Of a brief job the stored parameters,
     /// result and detail of the error stay. → [`Applied::Updated`], [`ChangeError::Conflict`] or [`ChangeError::UniqueKeyTaken`].
     Update {
         /// The job as it was read.
@@ -83,6 +97,7 @@ impl JobChange {
             Self::Claim(_) => true,
             Self::Insert { .. }
             | Self::Start { .. }
+            | Self::Release { .. }
             | Self::Finish { .. }
             | Self::Update { .. }
             | Self::Delete { .. }
@@ -94,6 +109,7 @@ impl JobChange {
     pub(super) fn feature(&self) -> &'static str {
         match self {
             Self::Report { .. } => "progress and log lines",
+            Self::Release { .. } => "claims ahead of a start",
             Self::Insert { .. }
             | Self::Start { .. }
             | Self::Claim(_)
@@ -109,6 +125,7 @@ impl JobChange {
             Self::Insert { .. }
             | Self::Start { .. }
             | Self::Claim(_)
+            | Self::Release { .. }
             | Self::Finish { .. }
             | Self::Update { .. }
             | Self::Delete { .. } => true,
@@ -120,7 +137,7 @@ impl JobChange {
     pub(super) fn rows(&self) -> usize {
         match self {
             Self::Insert { jobs, .. } => new_job_rows(jobs),
-            Self::Start { jobs } => jobs.len(),
+            Self::Start { jobs } | Self::Release { jobs, .. } => jobs.len(),
             Self::Claim(claim) => limit_rows(claim.limit),
             Self::Finish { .. } | Self::Update { .. } | Self::Delete { .. } | Self::Report { .. } => 1,
         }
@@ -131,16 +148,19 @@ impl JobChange {
         match self {
             Self::Insert { jobs, .. } => jobs,
             Self::Update { after, .. } => std::slice::from_ref(after),
-            Self::Start { .. } | Self::Claim(_) | Self::Finish { .. } | Self::Delete { .. } | Self::Report { .. } => {
-                &[]
-            }
+            Self::Start { .. }
+            | Self::Claim(_)
+            | Self::Release { .. }
+            | Self::Finish { .. }
+            | Self::Delete { .. }
+            | Self::Report { .. } => &[],
         }
     }
 
     /// The stored jobs that it concerns. New jobs are not among them: no other change refers to them yet.
     pub(super) fn stored_jobs(&self) -> &[Arc<Job>] {
         match self {
-            Self::Start { jobs } => jobs,
+            Self::Start { jobs } | Self::Release { jobs, .. } => jobs,
             Self::Finish { job, .. } | Self::Delete { job } | Self::Report { job, .. } => std::slice::from_ref(job),
             Self::Update { before, .. } => std::slice::from_ref(before),
             Self::Insert { .. } | Self::Claim(_) => &[],
@@ -163,6 +183,9 @@ pub struct Claim {
     pub now: DateTime<Utc>,
     /// Maximum size of all of them together; `None` for no limit.
     pub bytes: Option<ByteLimit>,
+    /// Claim them ahead: they stay pending, and the node starts them later or releases them. Only set for a storage that
+    /// supports it (`JobStore::claims_ahead`).
+    pub is_ahead: bool,
 }
 
 /// Maximum size of the jobs of a claim together: their parameters, results and errors. Jobs due after the first one that

@@ -26,7 +26,7 @@ pub use self::queue::QueueChange;
 pub use self::recurring::{Fire, RecurringChange};
 pub use self::webhook::WebhookChange;
 pub use self::worker::WorkerChange;
-pub use super::applied::{Applied, ChangeError, Finished, Inserted};
+pub use super::applied::{Applied, ChangeError, Finished, Inserted, Released};
 use chrono::{DateTime, Utc};
 
 use crate::domain::values::id::JobId;

@@ -156,13 +156,31 @@ pub(super) fn claim(limit: u32, node: NodeId, now: DateTime<Utc>) -> Claim {
         node,
         now,
         bytes: None,
+        is_ahead: false,
     }
 }
 
-/// Ends the attempt that runs.
+/// Claims up to so many of the same jobs ahead of their start.
+pub(super) fn claim_ahead(limit: u32, node: NodeId, now: DateTime<Utc>) -> Change {
+    Change::Job(JobChange::Claim(Claim {
+        is_ahead: true,
+        ..claim(limit, node, now)
+    }))
+}
+
+/// Ends claims of jobs that have not begun.
+pub(super) fn release<'a>(jobs: impl IntoIterator<Item = &'a Job>, now: DateTime<Utc>) -> Change {
+    Change::Job(JobChange::Release {
+        jobs: jobs.into_iter().cloned().map(Arc::new).collect(),
+        now,
+    })
+}
+
+/// Ends the attempt that runs, with its start if the job still has its claim.
 pub(super) fn finish(running: &Job, outcome: Outcome, now: DateTime<Utc>) -> Change {
     let (job, attempt) = running.finish(outcome, now, Jitter::new(0.0));
     Change::Job(JobChange::Finish {
+        started: running.claimed_by.map(|_| Arc::new(running.clone())),
         job: Arc::new(job),
         attempt: Box::new(attempt),
         if_orphaned: false,

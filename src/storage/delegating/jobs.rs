@@ -188,6 +188,11 @@ pub trait DelegatingJobs: DelegatingRepository {
     fn is_shared(&self) -> bool {
         self.inner().is_shared()
     }
+
+    /// See [`JobStore::claims_ahead`].
+    fn claims_ahead(&self) -> bool {
+        self.inner().claims_ahead()
+    }
 }
 
 #[async_trait]
@@ -322,5 +327,9 @@ impl<T: DelegatingJobs> JobStore for T {
 
     fn is_shared(&self) -> bool {
         DelegatingJobs::is_shared(self)
+    }
+
+    fn claims_ahead(&self) -> bool {
+        DelegatingJobs::claims_ahead(self)
     }
 }

@@ -1,6 +1,5 @@
 //! Effect and conditions of each change.
 
-use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -9,13 +8,11 @@ use uuid::Uuid;
 
 use super::tables::{Node, Tables};
 use crate::domain::job::Job;
-use crate::domain::job::attempt::Attempt;
-use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{
-    Applied, ByteLimit, Change, ChangeError, Claim, ClusterChange, FeedChange, Finished, Idempotency, Inserted,
-    JobChange, MaintenanceChange, QueueChange, RecurringChange, WebhookChange, WorkerChange, leaves_texts,
+    Applied, Change, ChangeError, ClusterChange, FeedChange, Finished, Idempotency, Inserted, JobChange,
+    MaintenanceChange, QueueChange, RecurringChange, WebhookChange, WorkerChange,
 };
 use crate::storage::commit::{ChangeResult, Commit, Committed, OutboxResult};
 use crate::storage::outbox::OutboxEntries;
@@ -83,7 +80,9 @@ impl Tables {
         Some(match change {
             JobChange::Insert { jobs, idempotency } => self.insert(jobs, idempotency.as_ref()),
             JobChange::Start { jobs } => self.start(jobs, now),
+            JobChange::Release { jobs, now } => Ok(self.release(jobs, *now)),
             JobChange::Finish {
+                started,
                 job,
                 attempt,
                 if_orphaned,
@@ -92,7 +91,7 @@ impl Tables {
                 Ok(Applied::Finished(if is_refused {
                     Finished::LeaseLost
                 } else {
-                    self.finish(job, attempt)
+                    self.finish(started.as_deref(), job, attempt)
                 }))
             }
             JobChange::Update { before, after } => self.update(before, after),
@@ -192,7 +191,7 @@ impl Tables {
                 up_to,
                 limit,
             }) => Some(Ok(self.remove_up_to(*limit, |job| {
-                job.queue == *queue && job.status == *status && job.id <= *up_to
+                job.queue == *queue && job.status == *status && job.claimed_by.is_none() && job.id <= *up_to
             }))),
             Change::Queue(QueueChange::Delete { queue }) => Some(Ok(Applied::QueuesRemoved(self.delete_queue(queue)))),
             Change::Maintenance(change) => Some(Ok(self.prune(change, now))),
@@ -303,85 +302,6 @@ impl Tables {
         }
     }
 
-    fn start(&mut self, jobs: &[Arc<Job>], now: DateTime<Utc>) -> Outcome {
-        let mut started = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            let Some(node) = job.node.filter(|node| self.holds_lease(*node, now)) else {
-                return Err(ChangeError::NoLease);
-            };
-            debug_assert_eq!(jobs[0].node, Some(node), "one node takes all of them");
-            let is_as_known = self
-                .job(job.id)
-                .is_some_and(|stored| stored.status == JobStatus::Pending && stored.revision + 1 == job.revision);
-            if is_as_known {
-                self.roll_up_start(job);
-                self.put(Arc::clone(job));
-            }
-            started.push(is_as_known);
-        }
-        Ok(Applied::Started(started))
-    }
-
-    fn claim(&mut self, claim: &Claim, now: DateTime<Utc>) -> Outcome {
-        let Claim {
-            queue,
-            limit,
-            job_types,
-            node,
-            now: due,
-            bytes,
-        } = claim;
-        if !self.holds_lease(*node, now) {
-            return Err(ChangeError::NoLease);
-        }
-        let mut found: Vec<&Arc<Job>> = self
-            .jobs()
-            .filter(|job| job.status == JobStatus::Pending && job.queue == *queue && job.due_at <= *due)
-            .filter(|job| job_types.contains(&job.job_type))
-            .collect();
-        found.sort_by_key(|job| (Reverse(job.priority), job.due_at, job.id));
-        found.truncate(usize::try_from(*limit).unwrap_or(usize::MAX));
-        if let Some(ByteLimit { max, first_always }) = bytes {
-            let mut total = 0;
-            let fitting = found.iter().enumerate().take_while(|(index, job)| {
-                total += ByteLimit::bytes_of(job);
-                total <= *max || *index == 0 && *first_always
-            });
-            let fitting = fitting.count();
-            found.truncate(fitting);
-        }
-        let claimed: Vec<Arc<Job>> = found.into_iter().map(|job| Arc::new(job.start(*node, *due))).collect();
-        for job in &claimed {
-            self.roll_up_start(job);
-            self.put(Arc::clone(job));
-        }
-        Ok(Applied::Claimed(claimed))
-    }
-
-    fn finish(&mut self, job: &Arc<Job>, attempt: &Attempt) -> Finished {
-        let Some(stored) = self
-            .job(job.id)
-            .filter(|stored| stored.status == JobStatus::Running && stored.attempt == attempt.number)
-        else {
-            return Finished::LeaseLost;
-        };
-        if job.status == JobStatus::Pending && stored.cancel_requested {
-            return Finished::CancelRequested;
-        }
-        let job = Job {
-            // A request to cancel that came meanwhile has made it grow.
-            revision: stored.revision + 1,
-            ..with_texts(job, stored, leaves_texts(job, attempt))
-        };
-        if job.status == JobStatus::Completed {
-            self.add_completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
-        }
-        self.roll_up_end(&job, attempt);
-        self.put(Arc::new(job));
-        self.add_attempt(attempt.clone());
-        Finished::Stored
-    }
-
     fn update(&mut self, before: &Job, after: &Arc<Job>) -> Outcome {
         self.check_revision(before)?;
         if let Some(key) = &after.unique_key
@@ -406,7 +326,9 @@ impl Tables {
     }
 
     fn check_revision(&self, read: &Job) -> Result<(), ChangeError> {
-        let is_as_read = self.job(read.id).is_some_and(|stored| stored.revision == read.revision);
+        let is_as_read = self
+            .job(read.id)
+            .is_some_and(|stored| (stored.revision, stored.claimed_by) == (read.revision, read.claimed_by));
         if is_as_read { Ok(()) } else { Err(ChangeError::Conflict) }
     }
 
@@ -426,7 +348,7 @@ impl Tables {
 }
 
 /// A job with its stored texts if it is brief; `has_all` is set if all of them are stored.
-fn with_texts(job: &Job, stored: &Job, has_all: bool) -> Job {
+pub(super) fn with_texts(job: &Job, stored: &Job, has_all: bool) -> Job {
     let mut job = job.clone();
     if std::mem::take(&mut job.is_brief) {
         job.parameters = stored.parameters.clone();

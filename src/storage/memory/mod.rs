@@ -5,6 +5,7 @@
 //! the starting point for other storages and the storage of tests above the repository. It serves one server.
 
 mod apply;
+mod attempts;
 mod audit;
 mod feed;
 #[cfg(test)]
@@ -149,7 +150,8 @@ impl JobStore for MemoryRepository {
         let first_of = |queue: &QueueName| {
             tables
                 .jobs()
-                .filter(|job| job.status == JobStatus::Pending && job.queue == *queue && job.due_at > after)
+                .filter(|job| job.status == JobStatus::Pending && job.claimed_by.is_none())
+                .filter(|job| job.queue == *queue && job.due_at > after)
                 .map(|job| job.due_at)
                 .min()
         };
@@ -176,7 +178,7 @@ impl JobStore for MemoryRepository {
         let tables = self.tables();
         let due = tables
             .jobs()
-            .filter(|job| job.status == JobStatus::Pending && job.due_at <= now);
+            .filter(|job| job.status == JobStatus::Pending && job.claimed_by.is_none() && job.due_at <= now);
         let found: BTreeSet<(QueueName, JobType)> = due.map(|job| (job.queue.clone(), job.job_type.clone())).collect();
         Ok(found.into_iter().collect())
     }
@@ -194,13 +196,16 @@ impl JobStore for MemoryRepository {
         Ok(self
             .tables()
             .jobs()
-            .filter(|job| job.status == JobStatus::Running && job.node == Some(node))
-            .map(|job| RunningJob {
-                id: job.id,
+            .filter(|job| job.claimed_by.or(job.node) == Some(node))
+            .filter_map(|job| Some((job, job.held_attempt()?)))
+            .map(|(job, (id, attempt))| RunningJob {
+                id,
                 queue: job.queue.clone(),
-                attempt: job.attempt,
-                // A running job has started.
-                started_at: job.started_at.unwrap_or(DateTime::UNIX_EPOCH),
+                attempt,
+                started_at: job
+                    .started_at
+                    .filter(|_| job.claimed_by.is_none())
+                    .unwrap_or(job.due_at),
                 timeout: job.timeout,
                 cancel_requested: job.cancel_requested,
             })
@@ -232,6 +237,10 @@ impl JobStore for MemoryRepository {
 
     fn is_shared(&self) -> bool {
         false
+    }
+
+    fn claims_ahead(&self) -> bool {
+        true
     }
 }
 

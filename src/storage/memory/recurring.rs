@@ -137,8 +137,8 @@ impl Tables {
         let was_there = self.nodes.contains_key(&of);
         let busy: HashSet<NodeId> = self
             .jobs()
-            .filter(|job| job.status == JobStatus::Running)
-            .filter_map(|job| job.node)
+            .filter(|job| job.held_attempt().is_some())
+            .filter_map(|job| job.claimed_by.or(job.node))
             .collect();
         for (id, node) in &mut self.nodes {
             if node.lease_until <= DateTime::UNIX_EPOCH {

@@ -336,16 +336,19 @@ impl Tables {
         old.len()
     }
 
-    /// The running jobs whose node has no lease, but for the observer's own; none while its last heartbeat is older
-    /// than half of its lease.
+    /// The running and claimed jobs whose node has no lease, but for the observer's own; none while its last heartbeat is
+    /// older than half of its lease.
     pub(super) fn orphans(&self, observer: NodeId, now: DateTime<Utc>) -> impl Iterator<Item = &Arc<Job>> {
         let may_check = self
             .nodes
             .get(&observer)
             .is_some_and(|node| node.has_heartbeat_within(1, 2, now));
         self.jobs()
-            .filter(move |job| may_check && job.status == JobStatus::Running && job.node != Some(observer))
-            .filter(move |job| !job.node.is_some_and(|node| self.holds_lease(node, now)))
+            .filter(move |job| may_check && job.held_attempt().is_some())
+            .filter(move |job| {
+                let node = job.claimed_by.or(job.node);
+                node != Some(observer) && !node.is_some_and(|node| self.holds_lease(node, now))
+            })
     }
 
     pub(super) fn holds_lease(&self, node: NodeId, now: DateTime<Utc>) -> bool {

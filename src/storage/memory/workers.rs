@@ -57,7 +57,7 @@ impl Tables {
         } = report;
         let runs = |job: &Arc<_>| {
             let job: &crate::domain::job::Job = job;
-            job.status == JobStatus::Running && job.attempt == *attempt
+            job.held_attempt() == Some((*job_id, *attempt))
         };
         if !self.job(*job_id).is_some_and(runs) {
             return Applied::Reported(false);

@@ -120,16 +120,16 @@ pub struct PendingJobs {
     pub count: u64,
 }
 
-/// A summary of a running job.
+/// A summary of a running job, or of one that its node has claimed ahead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningJob {
     /// The job.
     pub id: JobId,
     /// Its queue.
     pub queue: QueueName,
-    /// The number of the running attempt.
+    /// The number of the running attempt, or of the next one of a claimed job.
     pub attempt: u32,
-    /// The start of the attempt.
+    /// The start of the attempt, or the due time of a claimed job.
     pub started_at: DateTime<Utc>,
     /// Its timeout.
     pub timeout: TimeSpan,
@@ -242,6 +242,7 @@ impl From<&Job> for JobSummary {
             occurrence,
             cancel_requested: _,
             node,
+            claimed_by: _,
             revision: _,
             trace_parent: _,
             propagated: _,

@@ -16,7 +16,7 @@ use crate::domain::queue::StoredQueue;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobType, QueueName, UniqueKey};
 #[cfg(doc)]
-use crate::storage::applied::ChangeError;
+use crate::storage::change::{ChangeError, Claim};
 use crate::storage::commit::{Commit, Committed};
 use crate::storage::error::RepositoryError;
 use crate::storage::outage::StorageOutage;
@@ -213,4 +213,10 @@ pub trait JobStore: Send + Sync + 'static {
     /// Returns whether other servers may use the same storage at the same time. If not, jobs that run when a server
     /// starts are left from one that has died.
     fn is_shared(&self) -> bool;
+
+    /// Returns whether jobs can be claimed ahead of their start ([`Claim::is_ahead`]). Without it a worker waits for a commit
+    /// before each job.
+    fn claims_ahead(&self) -> bool {
+        false
+    }
 }

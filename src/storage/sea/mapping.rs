@@ -123,6 +123,7 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
         cancel_requested,
         node,
         revision,
+        claimed_by,
     } = row;
     let id = JobId::from_uuid(id);
     let (place, propagated) = trace_parent.as_deref().map(from_stored).unwrap_or_default();
@@ -165,6 +166,7 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
         propagated,
         cancel_requested,
         node: node.map(NodeId::from_uuid),
+        claimed_by: claimed_by.map(NodeId::from_uuid),
         revision: count(revision),
         is_brief: false,
     })

@@ -195,6 +195,10 @@ impl JobStore for SeaRepository {
     fn is_shared(&self) -> bool {
         self.is_postgres()
     }
+
+    fn claims_ahead(&self) -> bool {
+        true
+    }
 }
 
 #[async_trait]

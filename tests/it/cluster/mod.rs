@@ -1,5 +1,6 @@
 //! Several servers on one database, and servers that pause, stop or drain.
 
+pub(crate) mod claimed_jobs;
 pub(crate) mod drain;
 pub(crate) mod leaving;
 pub(crate) mod nodes;

@@ -1,6 +1,7 @@
 //! Crashes, faults, hostile input and slow clients.
 
 pub(crate) mod busy_readers;
+pub(crate) mod claim_ahead;
 pub(crate) mod crash;
 pub(crate) mod deep_input;
 pub(crate) mod expensive_reads;

@@ -83,6 +83,7 @@ async fn run(repository: &SeaRepository, number: u128) {
         Jitter::new(0.0),
     );
     let finish = JobChange::Finish {
+        started: None,
         job: Arc::new(job),
         attempt: Box::new(attempt),
         if_orphaned: false,

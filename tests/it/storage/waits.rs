@@ -211,6 +211,7 @@ fn claim(limit: u32) -> Commit {
         node: NODE,
         now: DateTime::from_timestamp_micros(1_000_000).expect("a time"),
         bytes: None,
+        is_ahead: false,
     }))])
 }
 

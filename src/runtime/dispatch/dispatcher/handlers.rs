@@ -1,11 +1,13 @@
 //! Message handlers of a dispatcher.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::{ActorContext, AsyncContext, Context, Handler, MessageResult, WrapFuture};
 use tracing::debug;
 
-use super::{MAX_EARLY_CANCELS, QueueDispatcher, Source};
+use super::{Assigned, MAX_EARLY_CANCELS, QueueDispatcher, Source};
 use crate::domain::job::Job;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::dispatch::messages::{
@@ -33,7 +35,12 @@ impl Handler<JobsReady> for QueueDispatcher {
                     self.fetch_from_storage();
                 }
             }
-            Source::Storage => self.fetch_from_storage(),
+            Source::Storage => {
+                if let Some(next) = self.claimed.next_priority() {
+                    self.urgent += jobs.iter().filter(|job| job.priority > next).count();
+                }
+                self.fetch_from_storage();
+            }
         }
         self.dispatch(ctx);
         self.offer_to_others(has_foreign_types);
@@ -69,6 +76,7 @@ impl Handler<InterruptAll> for QueueDispatcher {
 
     fn handle(&mut self, InterruptAll: InterruptAll, ctx: &mut Context<Self>) {
         self.interrupt_workers(ctx);
+        self.release_all(ctx);
     }
 }
 
@@ -76,9 +84,15 @@ impl Handler<InterruptAttempts> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, InterruptAttempts { attempts }: InterruptAttempts, ctx: &mut Context<Self>) {
-        for (attempt, (worker, _)) in &self.running {
+        let claimed = self.claimed.take_these(&attempts);
+        self.release(claimed, ctx);
+        for (attempt, assigned) in &self.running {
             if attempts.contains(attempt) {
-                deliver(&self.deps.workers[*worker], InterruptAttempt { attempt: *attempt }, ctx);
+                deliver(
+                    &self.deps.workers[assigned.worker],
+                    InterruptAttempt { attempt: *attempt },
+                    ctx,
+                );
             }
         }
     }
@@ -99,9 +113,15 @@ impl Handler<WorkerIdle> for QueueDispatcher {
     fn handle(&mut self, WorkerIdle { worker, finished }: WorkerIdle, ctx: &mut Context<Self>) {
         let mut freed_type = None;
         match finished {
-            Some(attempt) => freed_type = self.running.remove(&attempt).map(|(_, job_type)| job_type),
+            Some(attempt) => {
+                if let Some(Assigned { job_type, at, .. }) = self.running.remove(&attempt) {
+                    let now = Instant::now();
+                    self.pace.attempt_ended(now.duration_since(at), now);
+                    freed_type = Some(job_type);
+                }
+            }
             // The worker has started, possibly after a panic: its former attempt is no longer running.
-            None => self.running.retain(|_, (busy, _)| *busy != worker),
+            None => self.running.retain(|_, assigned| assigned.worker != worker),
         }
         if freed_type.is_some_and(|job_type| self.deps.type_limits.is_limited(&job_type)) {
             self.ready.unpark();
@@ -115,7 +135,7 @@ impl Handler<CancelAttempt> for QueueDispatcher {
     type Result = ();
 
     fn handle(&mut self, CancelAttempt { job_id, attempt }: CancelAttempt, ctx: &mut Context<Self>) {
-        if let Some((worker, _)) = self.running.get(&(job_id, attempt)) {
+        if let Some(Assigned { worker, .. }) = self.running.get(&(job_id, attempt)) {
             let worker = self.deps.workers[*worker].clone();
             // The worker is gone only when the server stops.
             ctx.spawn(
@@ -124,7 +144,12 @@ impl Handler<CancelAttempt> for QueueDispatcher {
                 }
                 .into_actor(self),
             );
-        } else if self.reserved > 0 && self.early_cancels.len() < MAX_EARLY_CANCELS {
+            return;
+        }
+        let claimed = self.claimed.take_these(&HashSet::from([(job_id, attempt)]));
+        if !claimed.is_empty() {
+            self.release(claimed, ctx);
+        } else if self.is_storing() && self.early_cancels.len() < MAX_EARLY_CANCELS {
             self.early_cancels.insert((job_id, attempt));
         }
     }
@@ -137,6 +162,9 @@ impl Handler<SetPaused> for QueueDispatcher {
         self.is_paused = is_paused;
         let state = if is_paused { "paused" } else { "resumed" };
         debug!(queue = %self.deps.settings.name, "queue {} is {state}", self.deps.settings.name);
+        if is_paused {
+            self.release_all(ctx);
+        }
         self.dispatch(ctx);
     }
 }
@@ -146,6 +174,9 @@ impl Handler<SetNodeDraining> for QueueDispatcher {
 
     fn handle(&mut self, SetNodeDraining { is_draining }: SetNodeDraining, ctx: &mut Context<Self>) {
         self.is_drained = is_draining;
+        if is_draining {
+            self.release_all(ctx);
+        }
         // In the meantime other nodes may have claimed known jobs, and others may have arrived.
         self.fetch_from_storage();
         self.dispatch(ctx);
@@ -156,8 +187,9 @@ impl Handler<SetNodeDraining> for QueueDispatcher {
 impl Handler<StopDispatching> for QueueDispatcher {
     type Result = ();
 
-    fn handle(&mut self, StopDispatching: StopDispatching, _: &mut Context<Self>) {
+    fn handle(&mut self, StopDispatching: StopDispatching, ctx: &mut Context<Self>) {
         self.is_draining = true;
+        self.release_all(ctx);
     }
 }
 
@@ -166,6 +198,7 @@ impl Handler<ForceStop> for QueueDispatcher {
 
     fn handle(&mut self, ForceStop: ForceStop, ctx: &mut Context<Self>) {
         self.is_draining = true;
+        self.release_all(ctx);
         self.interrupt_workers(ctx);
     }
 }
@@ -176,7 +209,8 @@ impl Handler<ReportActivity> for QueueDispatcher {
     fn handle(&mut self, ReportActivity: ReportActivity, _: &mut Context<Self>) -> Self::Result {
         MessageResult(QueueActivity {
             running: self.running.keys().copied().collect(),
-            starting: self.reserved,
+            claimed: self.claimed.attempts().chain(self.releasing.keys().copied()).collect(),
+            starting: self.reserved + self.claims_ahead,
             workers: self.deps.workers.len(),
         })
     }

@@ -48,6 +48,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
             node: worker,
             now,
             bytes: Some(bytes),
+            is_ahead: false,
         };
         let recorded = self
             .deps

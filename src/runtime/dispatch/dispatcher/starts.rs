@@ -1,11 +1,12 @@
 //! Starts of due jobs for the workers of this node, from memory or by claims from storage.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tracing::{debug, error, warn};
 
-use super::{FAILURE_BACKOFF, QueueDispatcher};
+use super::{Assigned, FAILURE_BACKOFF, QueueDispatcher};
 use crate::domain::job::Job;
 use crate::runtime::actor::failure_log::MaybeOutage;
 use crate::runtime::dispatch::concurrency_limits::ConcurrencyPermit;
@@ -22,6 +23,11 @@ impl QueueDispatcher {
             std::iter::from_fn(|| ready.pop(|job| limits.acquire(&job.job_type)))
                 .take(allowed)
                 .unzip();
+        self.start(&jobs, permits, ctx);
+    }
+
+    /// Stores the starts of these jobs, and assigns them to workers after the commit.
+    pub(super) fn start(&mut self, jobs: &[Arc<Job>], permits: Vec<ConcurrencyPermit>, ctx: &mut Context<Self>) {
         if jobs.is_empty() {
             return;
         }
@@ -31,20 +37,22 @@ impl QueueDispatcher {
             .map(|job| Arc::new(job.start(self.deps.node, now)))
             .collect();
         let count = self.reserve(jobs.len());
+        let sent_at = Instant::now();
         let recorded = self.deps.writer.write_one(
             Change::Job(JobChange::Start { jobs: jobs.clone() }),
             WritePriority::Internal,
         );
         ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
-            queue.release(count);
+            queue.unreserve(count);
             match result {
                 Ok(Ok(Applied::Started(started))) => {
+                    queue.pace.committed(sent_at.elapsed());
                     queue.return_tokens(started.iter().filter(|started| !**started).count());
                     for ((job, permit), started) in jobs.into_iter().zip(permits).zip(started) {
                         // Not started: it was cancelled, updated or claimed by another node in between, which has
                         // announced it again.
                         if started {
-                            queue.assign(job, permit);
+                            queue.assign(without_claim(job), permit);
                         } else if permit.is_some() {
                             queue.ready.unpark();
                             queue.notify_limit_freed(ctx);
@@ -60,7 +68,7 @@ impl QueueDispatcher {
 
     /// Claims jobs for each claim group that storage may have more of. One round at a time: workers that become idle
     /// meanwhile are served by the next round.
-    pub(super) fn claim_from_storage(&mut self, allowed: usize, ctx: &mut Context<Self>) {
+    pub(super) fn claim_from_storage(&mut self, allowed: usize, ahead: usize, ctx: &mut Context<Self>) {
         if self.claims > 0 {
             return;
         }
@@ -69,7 +77,15 @@ impl QueueDispatcher {
         for turn in 0..self.groups.len() {
             let index = (self.next_group + turn) % self.groups.len();
             let group = &self.groups[index];
-            if left == 0 || group.is_dry {
+            if group.is_dry {
+                continue;
+            }
+            if ahead > 0 && !group.is_limited {
+                // The only group without a limit. Its jobs begin once they are claimed, on any idle worker.
+                self.claim_ahead(index, std::mem::take(&mut left) + ahead, ctx);
+                continue;
+            }
+            if left == 0 {
                 continue;
             }
             let permits: Vec<ConcurrencyPermit> = if group.is_limited {
@@ -100,16 +116,19 @@ impl QueueDispatcher {
             node: self.deps.node,
             now: self.deps.clock.now(),
             bytes: None,
+            is_ahead: false,
         };
+        let sent_at = Instant::now();
         let recorded = self
             .deps
             .writer
             .write_one(Change::Job(JobChange::Claim(claim)), WritePriority::Internal);
         ctx.spawn(recorded.into_actor(self).map(move |result, queue, ctx| {
             queue.claims -= 1;
-            queue.release(count);
+            queue.unreserve(count);
             match result {
                 Ok(Ok(Applied::Claimed(jobs))) => {
+                    queue.pace.committed(sent_at.elapsed());
                     let is_short = jobs.len() < count;
                     queue.return_tokens(count.saturating_sub(jobs.len()));
                     queue.groups[index].is_dry = is_short && arrivals == queue.arrivals;
@@ -141,12 +160,12 @@ impl QueueDispatcher {
     }
 
     pub(super) fn forget_early_cancels(&mut self) {
-        if self.reserved == 0 {
+        if !self.is_storing() {
             self.early_cancels.clear();
         }
     }
 
-    /// Assigns a job that is stored as running to a worker.
+    /// Assigns a job that is stored as running, or claimed by this node, to a worker.
     pub(super) fn assign(&mut self, job: Arc<Job>, permit: ConcurrencyPermit) {
         let is_cancelled = job.cancel_requested || self.early_cancels.remove(&(job.id, job.attempt));
         let Some(worker) = self.idle.pop() else {
@@ -155,8 +174,14 @@ impl QueueDispatcher {
             return;
         };
         self.is_idle[worker] = false;
-        self.running
-            .insert((job.id, job.attempt), (worker, job.job_type.clone()));
+        self.running.insert(
+            (job.id, job.attempt),
+            Assigned {
+                worker,
+                job_type: job.job_type.clone(),
+                at: Instant::now(),
+            },
+        );
         let run = RunJob {
             job,
             permit,
@@ -185,4 +210,12 @@ impl QueueDispatcher {
         self.fetch_from_storage();
         self.wait(FAILURE_BACKOFF, ctx);
     }
+}
+
+/// The job as it is stored after its start.
+fn without_claim(mut job: Arc<Job>) -> Arc<Job> {
+    if job.claimed_by.is_some() {
+        Arc::make_mut(&mut job).claimed_by = None;
+    }
+    job
 }

@@ -50,6 +50,7 @@ impl Handler<ReportAttempts> for QueueRegistry {
                 // attempts of an actor that is being restarted are lost.
                 let activity = queue.address.send(ReportActivity).await.unwrap_or_default();
                 attempts.extend(activity.running);
+                attempts.extend(activity.claimed);
                 let states = join_all(queue.workers.iter().map(|worker| worker.send(ReportState))).await;
                 for state in states.into_iter().flatten() {
                     attempts.extend(state.running.map(|(attempt, _)| attempt));

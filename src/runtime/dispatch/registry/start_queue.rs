@@ -73,6 +73,7 @@ impl QueueRegistry {
             notifier: deps.notifier.clone(),
             backlog: deps.backlog.clone(),
             ready_memory: deps.ready_memory.clone(),
+            claims_ahead: deps.repository.claims_ahead(),
         };
         let address = slot.start(&deps.arbiter, "QueueDispatcher", &deps.supervisor, || {
             QueueDispatcher::new(queue)

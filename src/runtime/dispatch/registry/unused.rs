@@ -15,7 +15,7 @@ impl RunningQueue {
     /// `true` if the queue neither runs, starts nor stores a job.
     pub(crate) async fn is_idle(&self) -> bool {
         let activity = self.address.send(ReportActivity).await;
-        if activity.is_ok_and(|activity| activity.starting > 0) {
+        if activity.is_ok_and(|activity| activity.starting > 0 || !activity.claimed.is_empty()) {
             return false;
         }
         let states = join_all(self.workers.iter().map(|worker| worker.send(ReportState))).await;

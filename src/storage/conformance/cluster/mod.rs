@@ -3,7 +3,7 @@
 mod clock_step;
 mod leader;
 mod nodes;
-mod workers;
+pub(super) mod workers;
 
 use crate::storage::conformance::case::Case;
 

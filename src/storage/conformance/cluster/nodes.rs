@@ -183,6 +183,7 @@ async fn jobs_of_a_renewed_lease_are_no_orphans(storage: Subject) {
             panic!("an end")
         };
         Change::Job(JobChange::Finish {
+            started: None,
             job,
             attempt,
             if_orphaned: true,

@@ -51,7 +51,7 @@ fn access() -> WorkerAccess {
     }
 }
 
-pub(super) async fn register(storage: &Subject, number: u64, lease: TimeSpan) -> NodeId {
+pub(in crate::storage::conformance) async fn register(storage: &Subject, number: u64, lease: TimeSpan) -> NodeId {
     let worker = node(number);
     let change = Change::Worker(WorkerChange::Register {
         worker,

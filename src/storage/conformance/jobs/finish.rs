@@ -102,6 +102,7 @@ async fn a_brief_job_is_changed_without_its_texts(storage: Subject) {
         let (expected, _) = running.lose(lost_before, at(500));
         let (after, attempt) = brief(running.id).await.lose(lost_before, at(500));
         let lost = Change::Job(JobChange::Finish {
+            started: None,
             job: Arc::new(after),
             attempt: Box::new(attempt),
             if_orphaned: false,

@@ -52,7 +52,7 @@ const QUEUES: [&str; 3] = ["default", "mail", "reports"];
 
 async fn live(storage: Subject, seed: u64) {
     let reference = Subject::alone(Arc::new(MemoryRepository::new()));
-    let mut life = Life::new(seed, 20);
+    let mut life = Life::new(seed, 20, &storage);
     for _ in 0..COMMITS {
         let changes = life.next_commit(&reference).await;
         let expected = reference.commit(&changes).await;
@@ -137,16 +137,18 @@ pub(in crate::storage::conformance) struct Life {
     pace: i64,
     created: u32,
     node: NodeId,
+    claims_ahead: bool,
 }
 
 impl Life {
-    pub(in crate::storage::conformance) fn new(seed: u64, pace: i64) -> Self {
+    pub(in crate::storage::conformance) fn new(seed: u64, pace: i64, storage: &Subject) -> Self {
         Self {
             random: SmallRng::seed_from_u64(seed),
             second: 0,
             pace,
             created: 0,
             node: node(1),
+            claims_ahead: storage.repository.claims_ahead(),
         }
     }
 
@@ -239,6 +241,24 @@ impl Life {
                 };
                 sample::start([&known], self.node, now)
             }
+            JobStatus::Pending if job.claimed_by.is_some() => {
+                let running = job.start(self.node, now);
+                let unaware = Job {
+                    cancel_requested: false,
+                    ..running.clone()
+                };
+                match choice {
+                    0 if !job.cancel_requested => match job.cancel(now).ok()? {
+                        Cancelled::Done(after) | Cancelled::Requested(after) => update(after),
+                        Cancelled::AlreadyRequested => return None,
+                    },
+                    0 => sample::release([&**job], now),
+                    1 if self.random.random_bool(0.5) => sample::release([&**job], now),
+                    1 => sample::start([&**job], self.node, now),
+                    2 => finish(&running, completed(), now),
+                    _ => finish(&unaware, failed(), now),
+                }
+            }
             JobStatus::Pending => match choice {
                 0 => sample::start([&**job], self.node, now),
                 1 => match job.cancel(now).ok()? {
@@ -329,6 +349,7 @@ impl Life {
             }),
             _ => Change::Job(JobChange::Claim(Claim {
                 queue: of_queue,
+                is_ahead: self.claims_ahead && self.random.random_bool(0.4),
                 ..sample::claim(self.random.random_range(1..8), self.node, at(self.second))
             })),
         }

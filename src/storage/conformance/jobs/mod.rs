@@ -2,6 +2,7 @@
 
 mod batch;
 mod claim;
+mod claim_ahead;
 mod finish;
 mod idempotency;
 mod insert;
@@ -21,6 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
         idempotency::cases(),
         start::cases(),
         claim::cases(),
+        claim_ahead::cases(),
         finish::cases(),
         update::cases(),
         race::cases(),

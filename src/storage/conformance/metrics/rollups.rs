@@ -13,7 +13,7 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::failure_reason::{OTHER, REASONS_MAX};
 use crate::domain::metrics::histogram::{Measure, bucket_of};
 use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupCounts, TimeBucket, TimeBucketRange};
-use crate::storage::change::{Applied, Change, ChangeError, Finished, JobChange, MaintenanceChange};
+use crate::storage::change::{Applied, Change, ChangeError, Finished, JobChange, MaintenanceChange, Released};
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::jobs::life::Life;
 use crate::storage::conformance::sample;
@@ -383,8 +383,22 @@ impl Ledger {
                 let taken = jobs.iter().zip(started).filter(|(_, taken)| **taken);
                 self.starts.extend(taken.map(|(job, _)| Job::clone(job)));
             }
-            (_, Ok(Applied::Claimed(jobs))) => self.starts.extend(jobs.iter().map(|job| Job::clone(job))),
-            (Change::Job(JobChange::Finish { job, attempt, .. }), Ok(Applied::Finished(Finished::Stored))) => {
+            (Change::Job(JobChange::Claim(claim)), Ok(Applied::Claimed(jobs))) if !claim.is_ahead => {
+                self.starts.extend(jobs.iter().map(|job| Job::clone(job)));
+            }
+            (_, Ok(Applied::Released(released))) => {
+                self.cancelled.extend(released.iter().filter_map(|one| match one {
+                    Released::Cancelled(job) => Some(Job::clone(job)),
+                    Released::Pending | Released::Lost => None,
+                }));
+            }
+            (
+                Change::Job(JobChange::Finish {
+                    started, job, attempt, ..
+                }),
+                Ok(Applied::Finished(Finished::Stored)),
+            ) => {
+                self.starts.extend(started.as_deref().cloned());
                 self.ends.push((Job::clone(job), Attempt::clone(attempt)));
             }
             (Change::Job(JobChange::Update { after, .. }), Ok(Applied::Updated))
@@ -461,7 +475,7 @@ impl Ledger {
 /// A long life of made-up jobs over two days, and their sums against a recount of everything that was applied.
 async fn live(storage: Subject, seed: u64) {
     let reference = Subject::alone(Arc::new(MemoryRepository::new()));
-    let mut life = Life::new(seed, 2_500);
+    let mut life = Life::new(seed, 2_500, &storage);
     let mut ledger = Ledger::default();
     let mut days_before = 0;
     for number in 0..130 {

@@ -238,6 +238,7 @@ async fn the_types_of_due_jobs_are_returned(storage: Subject) {
             node,
             now: at(100),
             bytes: None,
+            is_ahead: false,
         })))
         .await
         .expect("a claim");

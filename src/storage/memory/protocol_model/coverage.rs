@@ -13,6 +13,9 @@ pub(crate) struct Seen {
     pub(crate) given_up: usize,
     pub(crate) renewed_in_time: usize,
     pub(crate) kept: usize,
+    pub(crate) stored_with_start: usize,
+    pub(crate) lost_claims: usize,
+    pub(crate) released: usize,
 }
 
 impl Seen {
@@ -28,6 +31,9 @@ impl Seen {
             given_up,
             renewed_in_time,
             kept,
+            stored_with_start,
+            lost_claims,
+            released,
         } = other;
         self.late_ends += late_ends;
         self.lost += lost;
@@ -39,6 +45,9 @@ impl Seen {
         self.given_up += given_up;
         self.renewed_in_time += renewed_in_time;
         self.kept += kept;
+        self.stored_with_start += stored_with_start;
+        self.lost_claims += lost_claims;
+        self.released += released;
     }
 
     pub(crate) fn is_plenty(&self) -> bool {
@@ -53,6 +62,9 @@ impl Seen {
             given_up,
             renewed_in_time,
             kept,
+            stored_with_start,
+            lost_claims,
+            released,
         } = self;
         let all = [
             late_ends,
@@ -65,6 +77,9 @@ impl Seen {
             given_up,
             renewed_in_time,
             kept,
+            stored_with_start,
+            lost_claims,
+            released,
         ];
         all.iter().all(|count| **count >= 5)
     }

@@ -13,7 +13,7 @@ use crate::domain::job::attempt::AttemptStatus;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::storage::change::{
-    Applied, Change, ChangeError, Claim, ClusterChange, Finished, Fire, JobChange, RecurringChange,
+    Applied, Change, ChangeError, Claim, ClusterChange, Finished, Fire, JobChange, RecurringChange, Released,
 };
 
 impl World {
@@ -32,6 +32,7 @@ impl World {
         match (&message.change, &applied) {
             (
                 Change::Job(JobChange::Finish {
+                    started,
                     job,
                     attempt,
                     if_orphaned,
@@ -43,7 +44,8 @@ impl World {
                 let runs = !is_renewed
                     && target
                         .as_ref()
-                        .is_some_and(|job| job.status == JobStatus::Running && job.attempt == attempt.number);
+                        .filter(|job| job.claimed_by == started.as_ref().map(|_| attempt.node))
+                        .is_some_and(|job| job.held_attempt() == Some((job.id, attempt.number)));
                 if *finished == Finished::LeaseLost || !runs {
                     assert_eq!((*finished, runs), (Finished::LeaseLost, false));
                     assert_eq!(
@@ -53,12 +55,20 @@ impl World {
                     );
                     self.seen.late_ends += 1;
                 } else if *finished == Finished::Stored {
-                    self.seen.lost += usize::from(attempt.status == AttemptStatus::Lost);
+                    let is_lost = attempt.status == AttemptStatus::Lost;
+                    self.seen.lost += usize::from(is_lost);
+                    self.seen.lost_claims += usize::from(is_lost && started.is_some());
+                    self.seen.stored_with_start += usize::from(!is_lost && started.is_some());
                 }
             }
-            (Change::Job(JobChange::Claim(Claim { node, .. })), Ok(Applied::Claimed(jobs))) => {
+            (Change::Job(JobChange::Claim(Claim { node, is_ahead, .. })), Ok(Applied::Claimed(jobs))) => {
                 assert!(self.tables.holds_lease(*node, self.now), "claimed without a lease");
-                self.begin(jobs.iter().map(|job| (job.id, job.attempt)), *node);
+                if !is_ahead {
+                    self.begin(jobs.iter().map(|job| (job.id, job.attempt)), *node);
+                }
+            }
+            (Change::Job(JobChange::Release { .. }), Ok(Applied::Released(released))) => {
+                self.seen.released += released.iter().filter(|one| **one != Released::Lost).count();
             }
             (Change::Job(JobChange::Start { jobs }), Ok(Applied::Started(started))) => {
                 assert!(
@@ -66,6 +76,8 @@ impl World {
                     "started without a lease"
                 );
                 let taken = jobs.iter().zip(started).filter(|(_, started)| **started);
+                // The others have begun before.
+                let taken = taken.filter(|(job, _)| !job.begins_at_once());
                 self.begin(taken.map(|(job, _)| (job.id, job.attempt)), message.from);
             }
             (Change::Recurring(RecurringChange::Fire(_)), Err(ChangeError::NoLease)) => self.seen.stale_tokens += 1,
@@ -127,23 +139,48 @@ impl World {
                     let (id, tables) = (node.id, &self.tables);
                     let is_own = |job: &Arc<Job>| {
                         tables.job(job.id).is_some_and(|stored| {
-                            (stored.status, stored.attempt, stored.node) == (JobStatus::Running, job.attempt, Some(id))
+                            let holder = stored.claimed_by.or(stored.node);
+                            (stored.held_attempt(), holder) == (Some((job.id, job.attempt)), Some(id))
                         })
                     };
                     let kept = std::mem::take(&mut node.unverified).into_iter().filter(is_own);
                     let count = node.running.len();
-                    node.running.extend(kept);
+                    // The response to a start may not have arrived.
+                    let as_stored = |job: Arc<Job>| {
+                        let claimed_by = tables.job(job.id).and_then(|stored| stored.claimed_by);
+                        Arc::new(Job {
+                            claimed_by,
+                            ..Job::clone(&job)
+                        })
+                    };
+                    node.running.extend(kept.map(as_stored));
                     self.seen.kept += node.running.len() - count;
                 }
             }
             (Change::Cluster(ClusterChange::Lead { .. }), Ok(Applied::Led(token))) => node.token = token,
+            (Change::Job(JobChange::Release { jobs, .. }), Ok(_)) => {
+                node.is_releasing &= jobs.iter().all(|job| job.claimed_by != Some(node.id));
+            }
             // A worker runs nothing without its lease: claimed jobs are recovered as lost.
-            (Change::Job(JobChange::Claim(_)), Ok(Applied::Claimed(jobs))) if node.lease.is_held(now) => {
-                node.running.extend(jobs)
+            (Change::Job(JobChange::Claim(claim)), Ok(Applied::Claimed(jobs))) if node.lease.is_held(now) => {
+                if !claim.is_ahead {
+                    node.running.extend(jobs)
+                } else if node.expired_at.is_none_or(|expired_at| expired_at < message.sent_at) {
+                    node.claimed.extend(jobs);
+                }
             }
             (Change::Job(JobChange::Start { jobs }), Ok(Applied::Started(started))) if node.lease.is_held(now) => {
-                let taken = jobs.iter().zip(started).filter(|(_, started)| *started);
-                node.running.extend(taken.map(|(job, _)| Arc::clone(job)));
+                for (job, is_started) in jobs.iter().zip(started) {
+                    let mut starting = node.starting.extract_if(.., |one| one.id == job.id);
+                    let was_known = !job.begins_at_once() || starting.next().is_some();
+                    drop(starting);
+                    if is_started && was_known {
+                        node.running.push(Arc::new(Job {
+                            claimed_by: None,
+                            ..Job::clone(job)
+                        }));
+                    }
+                }
             }
             (Change::Recurring(RecurringChange::Fire(_)), Err(ChangeError::NoLease)) => node.token = None,
             _ => {}

@@ -19,7 +19,7 @@
 //! 2. Two nodes that both consider their leases valid do not run the same job.
 //! 3. A node never considers its lease valid for longer than storage does.
 //! 4. Jobs are claimed only under a lease that is valid by storage's clock.
-//! 5. The completion of an attempt that is not the running one changes nothing.
+//! 5. The completion of an attempt that its node does not hold, running or claimed, changes nothing.
 //! 6. A due time of a recurring job becomes one job.
 //! 7. A fencing token belongs to one node, never decreases, and only writes with the newest one take effect.
 //! 8. A job is started again only if its earlier attempt is recorded: lost, failed, or finished and requeued by a
@@ -44,6 +44,10 @@ fn acts() -> impl Strategy<Value = Act> {
         2 => Just(Act::RequestLeadership),
         3 => Just(Act::Read),
         5 => Just(Act::Claim),
+        4 => Just(Act::ClaimAhead),
+        6 => any::<u8>().prop_map(Act::Begin),
+        2 => any::<u8>().prop_map(Act::StoreStart),
+        1 => Just(Act::Release),
         4 => any::<u8>().prop_map(Act::Start),
         4 => (any::<u8>(), any::<bool>()).prop_map(|(job, is_well)| Act::End(job, is_well)),
         3 => Just(Act::Rescue),
@@ -58,7 +62,7 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => Just(Step::Create),
         1 => number().prop_map(Step::Cancel),
         1 => number().prop_map(Step::Execute),
-        32 => (number(), acts()).prop_map(|(node, act)| Step::Act(node, act)),
+        38 => (number(), acts()).prop_map(|(node, act)| Step::Act(node, act)),
         22 => number().prop_map(Step::Arrive),
         18 => number().prop_map(Step::Return),
         1 => number().prop_map(Step::Lose),
@@ -94,7 +98,7 @@ fn the_events_of_the_invariants_occur() {
 
     let mut runner = TestRunner::deterministic();
     let mut seen = self::coverage::Seen::default();
-    for _ in 0..400 {
+    for _ in 0..800 {
         let tree = vec(steps(), 250).new_tree(&mut runner).expect("steps");
         let mut world = World::new(0);
         for step in tree.current() {

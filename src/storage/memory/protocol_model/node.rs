@@ -34,7 +34,15 @@ pub(super) struct Node {
     pub(super) recurring: Option<Arc<RecurringJob>>,
     /// Number of its unfinished occurrences then.
     pub(super) unfinished: u64,
-    /// Its running jobs.
+    /// Jobs that it has claimed ahead and that have not begun.
+    pub(super) claimed: Vec<Arc<Job>>,
+    /// Set while the response to a release is missing: a release that arrives late would end a later claim.
+    pub(super) is_releasing: bool,
+    /// Time at which it last found its lease expired. Earlier claims are void.
+    pub(super) expired_at: Option<Moment>,
+    /// Running jobs whose start is on its way to storage.
+    pub(super) starting: Vec<Arc<Job>>,
+    /// Its running jobs. The start of one that still has its claim is not stored.
     pub(super) running: Vec<Arc<Job>>,
     /// Its running jobs at the expiry of its lease, until a renewal shows whether they were recovered.
     pub(super) unverified: Vec<Arc<Job>>,
@@ -52,6 +60,10 @@ impl Node {
             known: Vec::new(),
             recurring: None,
             unfinished: 0,
+            claimed: Vec::new(),
+            is_releasing: false,
+            expired_at: None,
+            starting: Vec::new(),
             running: Vec::new(),
             unverified: Vec::new(),
         }
@@ -65,13 +77,17 @@ impl Node {
     /// `true` if it runs this job and considers its lease valid. A paused process does nothing, but resumes with that
     /// view.
     pub(super) fn runs(&self, id: JobId, now: Moment) -> bool {
-        self.lease.is_held(now) && self.running.iter().any(|job| job.id == id)
+        let mut running = self.running.iter().chain(&self.starting);
+        self.lease.is_held(now) && running.any(|job| job.id == id)
     }
 
     /// Expiry of its lease: interrupts all running jobs.
     pub(super) fn give_up_without_lease(&mut self, now: Moment) {
         if !self.lease.is_held(now) {
             self.unverified.append(&mut self.running);
+            self.unverified.append(&mut self.starting);
+            self.claimed.clear();
+            self.expired_at = Some(now);
         }
     }
 }

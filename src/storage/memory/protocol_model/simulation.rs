@@ -192,19 +192,52 @@ impl World {
                 lease: LEASE,
             })),
             Act::Read => {
-                let pending = tables.jobs().filter(|job| job.status == JobStatus::Pending);
+                let pending = tables
+                    .jobs()
+                    .filter(|job| job.status == JobStatus::Pending && job.claimed_by.is_none());
                 node.known = pending.cloned().collect();
                 node.recurring = tables.recurring.get(&self.recurring).cloned();
                 node.unfinished = tables.unfinished_of(self.recurring) as u64;
             }
-            Act::Claim if may_start => send(Change::Job(JobChange::Claim(Claim {
-                queue: QueueName::default(),
-                limit: 2,
-                job_types: Arc::from([job_type()]),
-                node: node.id,
-                now: own_time,
-                bytes: None,
-            }))),
+            Act::Claim | Act::ClaimAhead if may_start && !(node.is_releasing && matches!(act, Act::ClaimAhead)) => {
+                send(Change::Job(JobChange::Claim(Claim {
+                    queue: QueueName::default(),
+                    limit: 2,
+                    job_types: Arc::from([job_type()]),
+                    node: node.id,
+                    now: own_time,
+                    bytes: None,
+                    is_ahead: matches!(act, Act::ClaimAhead),
+                })))
+            }
+            Act::Begin(number) if may_start => {
+                if let Some(job) = pick(&mut node.claimed, number) {
+                    let job = Arc::new(job.start(node.id, own_time));
+                    if job.begins_at_once() {
+                        let earlier = self.started.insert((job.id, job.attempt), node.id);
+                        assert_eq!(earlier, None, "{job:?} was started twice");
+                        node.running.push(job);
+                    } else {
+                        send(Change::Job(JobChange::Start { jobs: vec![job] }));
+                    }
+                }
+            }
+            Act::StoreStart(number) => {
+                let unstored = node.running.extract_if(.., |job| job.claimed_by.is_some());
+                let mut unstored: Vec<Arc<Job>> = unstored.collect();
+                if let Some(job) = pick(&mut unstored, number) {
+                    node.starting.push(Arc::clone(&job));
+                    send(Change::Job(JobChange::Start { jobs: vec![job] }));
+                }
+                node.running.append(&mut unstored);
+            }
+            Act::Release => {
+                let jobs = std::mem::take(&mut node.claimed);
+                if !jobs.is_empty() {
+                    node.is_releasing = true;
+                    send(Change::Job(JobChange::Release { jobs, now: own_time }));
+                }
+            }
             Act::Start(number) if may_start => {
                 if let Some(job) = pick(&mut node.known, number)
                     && job.due_at <= own_time
@@ -226,7 +259,14 @@ impl World {
             }
             Act::Rescue => {
                 for job in tables.orphans(node.id, now) {
-                    send(end(job, Outcome::Lost, own_time, true));
+                    send(if job.claimed_by.is_some() && !job.begins_at_once() {
+                        Change::Job(JobChange::Release {
+                            jobs: vec![Arc::clone(job)],
+                            now: own_time,
+                        })
+                    } else {
+                        end(job, Outcome::Lost, own_time, true)
+                    });
                 }
             }
             Act::Tick => {
@@ -247,14 +287,20 @@ impl World {
                     })));
                 }
             }
-            Act::Claim | Act::Start(_) => {}
+            Act::Claim | Act::ClaimAhead | Act::Start(_) | Act::Begin(_) => {}
         }
     }
 }
 
-fn end(job: &Job, outcome: Outcome, now: DateTime<Utc>, if_orphaned: bool) -> Change {
-    let (job, attempt) = job.finish(outcome, now, Jitter::new(0.5));
+fn end(held: &Job, outcome: Outcome, now: DateTime<Utc>, if_orphaned: bool) -> Change {
+    let started = match (held.status, held.claimed_by) {
+        (JobStatus::Pending, Some(node)) => Some(held.start(node, now)),
+        (JobStatus::Running, Some(_)) => Some(held.clone()),
+        (_, _) => None,
+    };
+    let (job, attempt) = started.as_ref().unwrap_or(held).finish(outcome, now, Jitter::new(0.5));
     Change::Job(JobChange::Finish {
+        started: started.map(Arc::new),
         job: Arc::new(job),
         attempt: Box::new(attempt),
         if_orphaned,

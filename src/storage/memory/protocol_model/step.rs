@@ -37,6 +37,14 @@ pub(super) enum Act {
     Read,
     /// Claims due jobs.
     Claim,
+    /// Claims due jobs ahead of their start.
+    ClaimAhead,
+    /// It runs a job that it has claimed ahead, without storing the start.
+    Begin(u8),
+    /// Stores the start of such a job.
+    StoreStart(u8),
+    /// Ends its claims of jobs that have not begun.
+    Release,
     /// It starts a job that it has read of.
     Start(u8),
     /// A job that it runs ends, well or not.

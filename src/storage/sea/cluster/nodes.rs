@@ -184,7 +184,8 @@ impl CommitContext<'_> {
             corrections.push(format!(
                 "UPDATE nodes SET lease_until = {now} + $1 WHERE (worker IS NOT NULL OR $2 IN (SELECT id FROM nodes)) \
                  AND lease_until > 0 AND lease_until < {now} + $1 AND lease_until - heartbeat_at <= $1 \
-                 AND EXISTS (SELECT 1 FROM jobs WHERE jobs.status = 1 AND jobs.node = nodes.id)"
+                 AND (EXISTS (SELECT 1 FROM jobs WHERE jobs.status = 1 AND jobs.node = nodes.id) \
+                 OR EXISTS (SELECT 1 FROM jobs WHERE jobs.claimed_by IS NOT NULL AND jobs.claimed_by = nodes.id))"
             ));
         }
         for sql in corrections {

@@ -270,7 +270,8 @@ impl CommitContext<'_> {
         let id = job_id.as_uuid();
         let statement = |sql: &str, values: Vec<Value>| Statement::from_sql_and_values(self.backend(), sql, values);
         let runs = statement(
-            "SELECT 1 FROM jobs WHERE id = $1 AND status = 1 AND attempt = $2",
+            "SELECT 1 FROM jobs WHERE id = $1 AND (status = 1 AND attempt = $2 \
+             OR status = 0 AND claimed_by IS NOT NULL AND attempt = $2 - 1)",
             vec![id.into(), int(*attempt).into()],
         );
         if self.transaction.query_one_raw(runs).await?.is_none() {

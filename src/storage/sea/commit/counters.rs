@@ -88,9 +88,21 @@ impl Counters {
         *self.jobs.entry(key).or_default() += by;
     }
 
-    /// A job whose attempt has ended.
-    pub(crate) fn ended(&mut self, job: &Job, attempt: &Attempt, reasons: &FailureReasonLimiter) {
-        self.moved(JobStatus::Running, job);
+    /// A job whose attempt has ended; `started` is the job after its start, if that is stored with the end.
+    pub(crate) fn ended(
+        &mut self,
+        started: Option<&Job>,
+        job: &Job,
+        attempt: &Attempt,
+        reasons: &FailureReasonLimiter,
+    ) {
+        match started {
+            Some(started) => {
+                self.moved(JobStatus::Pending, job);
+                self.rollups.add(RollupEntry::started(started), None);
+            }
+            None => self.moved(JobStatus::Running, job),
+        }
         let entry = RollupEntry::ended(job, attempt);
         let reason = reasons.reason(&entry, attempt.error.as_deref());
         self.rollups.add(entry, reason);

@@ -132,19 +132,30 @@ impl FastPath {
             JobChange::Finish { if_orphaned: true, .. } => return None,
             // Older attempts are removed.
             JobChange::Finish { attempt, .. } if attempt.number > ATTEMPTS_KEPT => return None,
-            JobChange::Finish { job, attempt, .. } => {
-                self.ends.push(finish_row(job, attempt));
+            JobChange::Finish {
+                started, job, attempt, ..
+            } => {
+                self.ends.push(finish_row(started.as_deref(), job, attempt));
                 self.attempts.push(attempt_row(attempt));
                 if repository.is_postgres() {
+                    if let Some(started) = started {
+                        self.entries
+                            .push(entry_row(job.id, &RollupEntry::started(started), None));
+                    }
                     let entry = RollupEntry::ended(job, attempt);
                     let reason = repository.reasons.reason(&entry, attempt.error.as_deref());
                     self.has_reasons |= reason.is_some();
                     self.entries.push(entry_row(job.id, &entry, reason));
                 } else {
-                    self.counters.ended(job, attempt, &repository.reasons);
+                    self.counters
+                        .ended(started.as_deref(), job, attempt, &repository.reasons);
                 }
             }
-            JobChange::Claim(_) | JobChange::Update { .. } | JobChange::Delete { .. } | JobChange::Report { .. } => {
+            JobChange::Claim(_)
+            | JobChange::Release { .. }
+            | JobChange::Update { .. }
+            | JobChange::Delete { .. }
+            | JobChange::Report { .. } => {
                 self.is_all = false;
             }
         }
@@ -285,7 +296,7 @@ impl FastPath {
             let ids = values.len() + 1;
             steps.push(format!(
                 "ended AS ({}{and} RETURNING jobs.id, jobs.queue, jobs.job_type, jobs.priority, jobs.status, \
-                 jobs.finished_at, jobs.started_at)",
+                 jobs.finished_at, jobs.started_at, CASE WHEN v.c11 IS NULL THEN 1::smallint ELSE 0::smallint END AS was_status)",
                 finish_sql(&ends.postgres_part(&mut values))
             ));
             steps.push(format!(
@@ -300,7 +311,7 @@ impl FastPath {
                 bucket = BUCKET_SECONDS * 1_000_000,
                 completed = JobStatus::Completed.code()
             ));
-            counted.push("SELECT queue, job_type, 1::smallint AS status, priority, -1 AS by FROM ended");
+            counted.push("SELECT queue, job_type, was_status AS status, priority, -1 AS by FROM ended");
             counted.push("SELECT queue, job_type, status, priority, 1 AS by FROM ended");
             refused.push(format!(
                 "SELECT id FROM UNNEST(${ids}::uuid[]) AS s(id) WHERE id NOT IN (SELECT id FROM ended)"
@@ -396,6 +407,7 @@ impl SeaRepository {
                 }
                 Change::Job(
                     JobChange::Claim(_)
+                    | JobChange::Release { .. }
                     | JobChange::Update { .. }
                     | JobChange::Delete { .. }
                     | JobChange::Report { .. },

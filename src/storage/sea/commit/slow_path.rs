@@ -104,6 +104,7 @@ impl CommitContext<'_> {
         Ok(Some(match change {
             JobChange::Update { before, after } => self.update_job(before, after).await?,
             JobChange::Delete { job } => self.delete_job(job).await?,
+            JobChange::Release { jobs, now } => self.release_jobs(jobs, *now).await?,
             JobChange::Report { job: _, report } => self.record_report(report).await?,
             JobChange::Insert { .. } | JobChange::Start { .. } | JobChange::Finish { .. } | JobChange::Claim(_) => {
                 return Ok(None);

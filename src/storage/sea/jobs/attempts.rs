@@ -17,7 +17,7 @@ use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::mapping::{int, micros, text};
 use crate::storage::sea::repository::SeaRepository;
 
-pub(crate) const START: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Big, Kind::UuidOrNull];
+pub(crate) const START: &[Kind] = &[Kind::Uuid, Kind::Int, Kind::Big, Kind::UuidOrNull, Kind::Bool];
 pub(crate) const FINISH: &[Kind] = &[
     Kind::Uuid,
     Kind::Int,
@@ -29,6 +29,8 @@ pub(crate) const FINISH: &[Kind] = &[
     Kind::BigOrNull,
     Kind::Int,
     Kind::Bool,
+    Kind::UuidOrNull,
+    Kind::BigOrNull,
 ];
 pub(crate) const FENCE: &[Kind] = &[Kind::Uuid, Kind::Int];
 pub(crate) const ATTEMPT: &[Kind] = &[
@@ -45,44 +47,55 @@ pub(crate) const ATTEMPT: &[Kind] = &[
 /// Columns of an attempt in the history, in the order of `ATTEMPT`.
 pub(crate) const ATTEMPT_COLUMNS: &str = "job_id, number, status, started_at, ended_at, error, error_detail, node";
 
-/// The statement that starts jobs, by rows of `START`.
+/// The statement that starts jobs, by rows of `START`. A claimed job is fenced by its claim and its attempt, any other by its
+/// revision.
 ///
 /// `status + 0` prevents PostgreSQL from using an index by status, which is full of entries of jobs that have left
 /// that status. The jobs are found by their ids.
 pub(crate) fn start_sql(source: &str, live: &str) -> String {
     format!(
         "UPDATE jobs SET status = 1, started_at = v.c3, finished_at = NULL, attempt = attempt + 1, \
-         node = v.c4, revision = revision + 1 \
-         FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status + 0 = 0 AND jobs.revision = v.c2 \
+         node = v.c4, revision = revision + 1, claimed_by = NULL \
+         FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status + 0 = 0 \
+         AND CASE WHEN v.c5 THEN jobs.claimed_by = v.c4 AND jobs.attempt = v.c2 \
+         ELSE jobs.claimed_by IS NULL AND jobs.revision = v.c2 END \
          AND v.c4 IN (SELECT id FROM nodes WHERE {live})"
     )
 }
 
 /// The statement that ends attempts, by rows of `FINISH`; as to `status + 0`, see [`start_sql`].
 ///
-/// Of a brief job the texts that it does not have stay ([`leaves_texts`]). A job has either `finished_at` or, when it
-/// is pending again, `due_from`: one value serves both.
+/// A start that is not stored yet is stored too (`c11` is its node, `c12` its time): the job is then still claimed by its
+/// node. Of a brief job the texts that it does not have stay ([`leaves_texts`]). A job has either `finished_at` or, when
+/// it is pending again, `due_from`: one value serves both.
 pub(crate) fn finish_sql(source: &str) -> String {
     format!(
         "UPDATE jobs SET status = v.c3, result = CASE WHEN v.c10 THEN jobs.result ELSE v.c4 END, error = v.c5, \
          error_detail = CASE WHEN v.c10 THEN jobs.error_detail ELSE v.c6 END, due_at = v.c7, \
          finished_at = CASE v.c3 WHEN 0 THEN NULL ELSE v.c8 END, \
-         due_from = CASE v.c3 WHEN 0 THEN v.c8 END, retry_count = v.c9, cancel_requested = false, revision = revision + 1 \
-         FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.status + 0 = 1 AND jobs.attempt = v.c2 \
+         due_from = CASE v.c3 WHEN 0 THEN v.c8 END, retry_count = v.c9, cancel_requested = false, \
+         revision = revision + CASE WHEN v.c11 IS NULL THEN 1 ELSE 2 END, attempt = v.c2, claimed_by = NULL, \
+         node = COALESCE(v.c11, jobs.node), started_at = COALESCE(v.c12, jobs.started_at) \
+         FROM {source} AS v WHERE jobs.id = v.c1 AND CASE WHEN v.c11 IS NULL \
+         THEN jobs.status + 0 = 1 AND jobs.attempt = v.c2 \
+         ELSE jobs.status + 0 = 0 AND jobs.attempt = v.c2 - 1 AND jobs.claimed_by = v.c11 END \
          AND (v.c3 <> 0 OR NOT jobs.cancel_requested)"
     )
 }
 
-pub(crate) fn start_row(job: &Job) -> [Value; 4] {
+pub(crate) fn start_row(job: &Job) -> [Value; 5] {
+    let is_claimed = job.claimed_by.is_some();
+    let before = if is_claimed { job.attempt - 1 } else { job.revision - 1 };
     [
         job.id.as_uuid().into(),
-        int(job.revision - 1).into(),
+        int(before).into(),
         job.started_at.map_or(0, micros).into(),
         job.node.map(NodeId::as_uuid).into(),
+        is_claimed.into(),
     ]
 }
 
-pub(crate) fn finish_row(job: &Job, attempt: &Attempt) -> [Value; 10] {
+pub(crate) fn finish_row(started: Option<&Job>, job: &Job, attempt: &Attempt) -> [Value; 12] {
     [
         job.id.as_uuid().into(),
         int(attempt.number).into(),
@@ -94,6 +107,8 @@ pub(crate) fn finish_row(job: &Job, attempt: &Attempt) -> [Value; 10] {
         job.finished_at.or(job.due_from).map(micros).into(),
         int(job.retry_count).into(),
         leaves_texts(job, attempt).into(),
+        started.map(|_| attempt.node.as_uuid()).into(),
+        started.and_then(|started| started.started_at).map(micros).into(),
     ]
 }
 
@@ -111,7 +126,8 @@ pub(crate) fn attempt_row(attempt: &Attempt) -> [Value; 8] {
 }
 
 impl SeaRepository {
-    /// Jobs that still run and have a requested cancellation, among those whose transition to pending was rejected.
+    /// Jobs that their node still holds and that have a requested cancellation, among those whose transition to pending
+    /// was rejected.
     pub(crate) async fn with_requested_cancellation(
         &self,
         changes: &[Change],
@@ -131,7 +147,8 @@ impl SeaRepository {
             .query(connection, |source| {
                 format!(
                     "SELECT jobs.id FROM {source} AS v JOIN jobs ON jobs.id = v.c1 \
-                     WHERE jobs.status = 1 AND jobs.attempt = v.c2 AND jobs.cancel_requested"
+                     WHERE jobs.cancel_requested AND (jobs.status = 1 AND jobs.attempt = v.c2 \
+                     OR jobs.status = 0 AND jobs.claimed_by IS NOT NULL AND jobs.attempt = v.c2 - 1)"
                 )
             })
             .await?;
@@ -199,10 +216,13 @@ impl CommitContext<'_> {
         let is_orphaned = |change: &Change| orphaned_by(change).is_none_or(|node| !holding.contains(&node));
         let mut rows = Rows::new(FINISH, changes.len());
         for change in changes.iter().filter(|change| is_orphaned(change)) {
-            let Change::Job(JobChange::Finish { job, attempt, .. }) = change else {
+            let Change::Job(JobChange::Finish {
+                started, job, attempt, ..
+            }) = change
+            else {
                 continue;
             };
-            rows.push(finish_row(job, attempt));
+            rows.push(finish_row(started.as_deref(), job, attempt));
         }
         let finished = rows
             .query(&self.transaction, |source| {
@@ -224,7 +244,10 @@ impl CommitContext<'_> {
             .await?;
         let mut attempts = Rows::new(ATTEMPT, finished.len());
         for (change, result) in changes.iter().zip(results) {
-            let Change::Job(JobChange::Finish { job, attempt, .. }) = change else {
+            let Change::Job(JobChange::Finish {
+                started, job, attempt, ..
+            }) = change
+            else {
                 continue;
             };
             let id = job.id.as_uuid();
@@ -236,7 +259,8 @@ impl CommitContext<'_> {
                 })));
                 continue;
             }
-            self.counters.ended(job, attempt, &self.repository.reasons);
+            self.counters
+                .ended(started.as_deref(), job, attempt, &self.repository.reasons);
             attempts.push(attempt_row(attempt));
             *result = Some(Ok(Applied::Finished(Finished::Stored)));
         }

@@ -21,6 +21,8 @@ use crate::storage::sea::mapping::micros;
 /// Update of a claimed job; `$1` is the current time, `$2` the node.
 const TAKE: &str = "UPDATE jobs SET status = 1, started_at = $1, finished_at = NULL, attempt = attempt + 1, node = $2, \
                     revision = revision + 1";
+/// Update of a job that is claimed ahead, with the same parameters.
+const TAKE_AHEAD: &str = "UPDATE jobs SET claimed_by = $2";
 /// The lease without which a node takes nothing.
 const LEASE: &str = "EXISTS (SELECT 1 FROM nodes WHERE id = $2 AND {live})";
 
@@ -53,12 +55,15 @@ struct Due {
     recurring_id: Option<Uuid>,
     occurrence_at: Option<i64>,
     trace_parent: Option<String>,
+    started_at: Option<i64>,
+    node: Option<Uuid>,
 }
 
 /// The array of a [`Due`].
 const DUE: &str = "json_array(hex(id), name, job_type, priority, parameters, result, error, error_detail, due_at, due_from, \
                    attempt, retry_count, max_retries, retry_delay, retry_intervals, timeout, unique_key, \
-                   cancel_requested, revision, CASE WHEN recurring_id IS NULL THEN NULL ELSE hex(recurring_id) END, occurrence_at, trace_parent)";
+                   cancel_requested, revision, CASE WHEN recurring_id IS NULL THEN NULL ELSE hex(recurring_id) END, occurrence_at, trace_parent, started_at, \
+                   CASE WHEN node IS NULL THEN NULL ELSE hex(node) END)";
 
 impl CommitContext<'_> {
     /// Starts due jobs that storage finds: the most urgent priority first, each in the order of its due times.
@@ -70,8 +75,10 @@ impl CommitContext<'_> {
         } else {
             self.claim_sqlite(claim).await?
         };
-        for job in &claimed {
-            self.counters.started(job);
+        if !claim.is_ahead {
+            for job in &claimed {
+                self.counters.started(job);
+            }
         }
         if claimed.is_empty() && !self.repository.holds_lease(claim.node, &self.transaction).await? {
             return Ok(Err(ChangeError::NoLease));
@@ -89,6 +96,7 @@ impl CommitContext<'_> {
             node,
             now,
             bytes,
+            is_ahead,
         } = claim;
         let now = micros(*now);
         let due = sqlite_due(self.claim_order(claim).await?, job_types.len());
@@ -118,14 +126,18 @@ impl CommitContext<'_> {
             *limit = count.into();
         }
         // The node's lease was just checked, and is not checked again: the result might differ by now.
-        let take = Statement::from_sql_and_values(DbBackend::Sqlite, format!("{TAKE} WHERE id IN ({due})"), values);
+        let take = Statement::from_sql_and_values(
+            DbBackend::Sqlite,
+            format!("{} WHERE id IN ({due})", take_sql(*is_ahead)),
+            values,
+        );
         let taken = self.transaction.execute_raw(take).await?.rows_affected();
         if usize::try_from(taken) != Ok(found.len()) {
             return Err(corrupt(format!("{} jobs were due, and {taken} of them taken", found.len())).into());
         }
         let mut jobs = Vec::with_capacity(found.len());
         for due in found {
-            jobs.push(Arc::new(mapping::job(due.started(claim))?));
+            jobs.push(Arc::new(mapping::job(due.taken(claim))?));
         }
         jobs.sort_by_key(|job| (std::cmp::Reverse(job.priority), job.due_at, job.id));
         Ok(jobs)
@@ -184,15 +196,17 @@ impl CommitContext<'_> {
             node,
             now,
             bytes: _,
+            is_ahead,
         } = claim;
         let lease = LEASE.replace("{live}", self.repository.live_sql());
+        let update = take_sql(*is_ahead);
         let take = if room.is_some() {
             format!(
-                "{TAKE} FROM sized WHERE jobs.id = sized.id AND (sized.total <= $7 OR sized.number = $8) AND {lease} \
+                "{update} FROM sized WHERE jobs.id = sized.id AND (sized.total <= $7 OR sized.number = $8) AND {lease} \
                  RETURNING jobs.*"
             )
         } else {
-            format!("{TAKE} FROM due WHERE jobs.id = due.id AND {lease} RETURNING jobs.*")
+            format!("{update} FROM due WHERE jobs.id = due.id AND {lease} RETURNING jobs.*")
         };
         let found = postgres_due(order, due);
         let counts_candidates = due == PostgresDue::OfCandidates;
@@ -258,6 +272,10 @@ impl CommitContext<'_> {
     }
 }
 
+fn take_sql(is_ahead: bool) -> &'static str {
+    if is_ahead { TAKE_AHEAD } else { TAKE }
+}
+
 /// Jobs claimed by a statement.
 struct Taken {
     jobs: Vec<Arc<Job>>,
@@ -293,7 +311,7 @@ fn sqlite_fitting(due: &str, bytes: Option<ByteLimit>) -> String {
 
 impl Due {
     /// The row after the claim.
-    fn started(self, claim: &Claim) -> job::Model {
+    fn taken(self, claim: &Claim) -> job::Model {
         let Self {
             id,
             name,
@@ -317,23 +335,25 @@ impl Due {
             recurring_id,
             occurrence_at,
             trace_parent,
+            started_at,
+            node,
         } = self;
-        job::Model {
+        let pending = job::Model {
             id,
             name,
             job_type,
             queue: claim.queue.as_str().to_owned(),
             priority,
-            status: JobStatus::Running.code(),
+            status: JobStatus::Pending.code(),
             parameters,
             result,
             error,
             error_detail,
             due_at,
             due_from,
-            started_at: Some(micros(claim.now)),
+            started_at,
             finished_at: None,
-            attempt: attempt + 1,
+            attempt,
             retry_count,
             max_retries,
             retry_delay,
@@ -344,8 +364,23 @@ impl Due {
             occurrence_at,
             trace_parent,
             cancel_requested: cancel_requested != 0,
+            node,
+            revision,
+            claimed_by: None,
+        };
+        if claim.is_ahead {
+            return job::Model {
+                claimed_by: Some(claim.node.as_uuid()),
+                ..pending
+            };
+        }
+        job::Model {
+            status: JobStatus::Running.code(),
+            started_at: Some(micros(claim.now)),
+            attempt: attempt + 1,
             node: Some(claim.node.as_uuid()),
             revision: revision + 1,
+            ..pending
         }
     }
 }

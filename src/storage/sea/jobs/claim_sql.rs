@@ -60,19 +60,19 @@ pub(crate) fn sqlite_due(order: ClaimOrder, types: usize) -> String {
         let priority = priority.code();
         let of = |index: &str, is_type: &str| {
             format!(
-                "SELECT id, due_at FROM jobs INDEXED BY {index} WHERE status = 0 AND queue = $3 AND priority = {priority} \
-                 AND due_at <= $1 AND {is_type} ORDER BY due_at, id LIMIT $4"
+                "SELECT id, due_at FROM jobs INDEXED BY {index} WHERE status = 0 AND claimed_by IS NULL AND queue = $3 \
+                 AND priority = {priority} AND due_at <= $1 AND {is_type} ORDER BY due_at, id LIMIT $4"
             )
         };
         match order {
             ClaimOrder::AllTypes => {
-                let due = of("jobs_to_start", &format!("job_type IN ({})", places.join(", ")));
+                let due = of("jobs_to_claim", &format!("job_type IN ({})", places.join(", ")));
                 format!("SELECT id FROM ({due})")
             }
             ClaimOrder::EachType => {
                 let parts = places
                     .iter()
-                    .map(|place| of("jobs_to_start_by_type", &format!("job_type = {place}")));
+                    .map(|place| of("jobs_to_claim_by_type", &format!("job_type = {place}")));
                 let parts: Vec<String> = parts.map(|part| format!("SELECT * FROM ({part})")).collect();
                 match parts.as_slice() {
                     [part] => format!("SELECT id FROM ({part})"),
@@ -116,8 +116,8 @@ pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue) -> String {
     const LOCK: &str = "FOR UPDATE SKIP LOCKED";
     let of = |is_type: &str, lock: &str| {
         format!(
-            "SELECT id, due_at FROM jobs WHERE status = 0 AND queue = $3 AND priority = $4 AND due_at <= $1 AND {is_type} \
-             ORDER BY due_at, id LIMIT $6 {lock}"
+            "SELECT id, due_at FROM jobs WHERE status = 0 AND claimed_by IS NULL AND queue = $3 AND priority = $4 \
+             AND due_at <= $1 AND {is_type} ORDER BY due_at, id LIMIT $6 {lock}"
         )
     };
     let of_each = |lock: &str| {
@@ -140,7 +140,7 @@ pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue) -> String {
         // `attempts::start_sql`.
         (PostgresDue::OfCandidates, _) => format!(
             "candidates AS MATERIALIZED ({}), due AS MATERIALIZED (SELECT free.id FROM candidates CROSS JOIN LATERAL \
-             (SELECT id FROM jobs WHERE jobs.id = candidates.id AND jobs.status + 0 = 0 AND jobs.due_at <= $1 {LOCK}) AS free \
+             (SELECT id FROM jobs WHERE jobs.id = candidates.id AND jobs.status + 0 = 0 AND jobs.claimed_by IS NULL AND jobs.due_at <= $1 {LOCK}) AS free \
              LIMIT $6)",
             of_each("")
         ),

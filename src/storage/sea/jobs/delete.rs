@@ -39,11 +39,11 @@ impl CommitContext<'_> {
         let code = status.code();
         let condition = match (status, self.repository.is_postgres()) {
             (JobStatus::Pending, true) => {
-                "status = 0 AND queue = ANY(ARRAY[$1]) AND id <= $2 ORDER BY queue, priority, due_at, id LIMIT $3"
+                "status = 0 AND claimed_by IS NULL AND queue = ANY(ARRAY[$1]) AND id <= $2 ORDER BY queue, priority, due_at, id LIMIT $3"
                     .to_owned()
             }
             (JobStatus::Pending, false) => {
-                "status = 0 AND queue = $1 AND +id <= $2 ORDER BY priority, due_at, id LIMIT $3".to_owned()
+                "status = 0 AND claimed_by IS NULL AND queue = $1 AND +id <= $2 ORDER BY priority, due_at, id LIMIT $3".to_owned()
             }
             (_, is_postgres) => {
                 let plus = if is_postgres { "" } else { "+" };

@@ -311,6 +311,7 @@ pub(crate) fn is_new(job: &Job) -> bool {
         && job.started_at.is_none()
         && job.finished_at.is_none()
         && job.node.is_none()
+        && job.claimed_by.is_none()
         && !job.cancel_requested
         && job.occurrence.is_none()
 }

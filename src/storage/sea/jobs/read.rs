@@ -11,8 +11,6 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::large_texts::{brief_columns, brief_job};
-use super::unreadable::row_of;
 use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
@@ -20,8 +18,7 @@ use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobName, JobType, QueueName};
-use crate::domain::values::time_span::TimeSpan;
-use crate::storage::query::{JobSummary, PendingJobs, RunningJob};
+use crate::storage::query::{JobSummary, PendingJobs};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::counters::bucket;
 use crate::storage::sea::error::unavailable;
@@ -225,7 +222,7 @@ impl SeaRepository {
         // For each queue and priority the first entry behind a place in the index: no more is read.
         let earliest = |priority: Priority| {
             format!(
-                "(SELECT due_at FROM jobs WHERE status = 0 AND queue = pending.name AND priority = {} AND due_at > $1 \
+                "(SELECT due_at FROM jobs WHERE status = 0 AND claimed_by IS NULL AND queue = pending.name AND priority = {} AND due_at > $1 \
                  ORDER BY due_at LIMIT 1)",
                 priority.code()
             )
@@ -262,11 +259,11 @@ impl SeaRepository {
         let indexed = if self.is_postgres() {
             ""
         } else {
-            "INDEXED BY jobs_to_start"
+            "INDEXED BY jobs_to_claim"
         };
         let next = |after: &str| {
             format!(
-                "(SELECT queue FROM jobs {indexed} WHERE status = 0 AND queue > {after} \
+                "(SELECT queue FROM jobs {indexed} WHERE status = 0 AND claimed_by IS NULL AND queue > {after} \
                  ORDER BY queue, priority, due_at, id LIMIT 1)"
             )
         };
@@ -284,7 +281,8 @@ impl SeaRepository {
     ) -> Result<Vec<(QueueName, JobType)>, RepositoryError> {
         let is_due = Priority::BY_URGENCY.map(|priority| {
             format!(
-                "EXISTS (SELECT 1 FROM jobs WHERE status = 0 AND queue = pending.name AND priority = {} AND due_at <= $1)",
+                "EXISTS (SELECT 1 FROM jobs WHERE status = 0 AND claimed_by IS NULL AND queue = pending.name AND priority = {} \
+                 AND due_at <= $1)",
                 priority.code()
             )
         });
@@ -303,52 +301,5 @@ impl SeaRepository {
             Ok((QueueName::from_stored(queue), JobType::from_stored(job_type)))
         };
         rows.iter().map(pair).collect()
-    }
-
-    pub(crate) async fn read_orphans(&self, observer: NodeId, limit: u32) -> Result<Vec<Arc<Job>>, RepositoryError> {
-        let sql = format!(
-            "SELECT {} FROM jobs WHERE status = 1 AND (node IS NULL OR (node <> $1 AND node NOT IN \
-             (SELECT id FROM nodes WHERE {live}))) AND EXISTS (SELECT 1 FROM nodes WHERE id = $1 \
-             AND heartbeat_at + (lease_until - heartbeat_at) / 2 >= {now}) LIMIT $2",
-            brief_columns(),
-            live = self.live_sql(),
-            now = self.now_sql(),
-        );
-        let values = [observer.as_uuid().into(), i64::from(limit).into()];
-        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
-        // From the writer: what was committed a moment ago must be seen.
-        let rows = self.writer().query_all_raw(statement).await.map_err(failed)?;
-        let orphans = rows.iter().map(|row| brief_job(row_of("jobs", row)?));
-        self.unreadable.leave_out(orphans)
-    }
-
-    pub(crate) async fn read_running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
-        let rows: Vec<(Uuid, String, i32, Option<i64>, i64, bool)> = job::Entity::find()
-            .select_only()
-            .column(job::Column::Id)
-            .column(job::Column::Queue)
-            .column(job::Column::Attempt)
-            .column(job::Column::StartedAt)
-            .column(job::Column::Timeout)
-            .column(job::Column::CancelRequested)
-            // As a literal, so that the partial index on running jobs is seen to hold them.
-            .filter(Expr::cust("status = 1"))
-            .filter(job::Column::Node.eq(node.as_uuid()))
-            .into_tuple()
-            .all(&self.readers())
-            .await
-            .map_err(failed)?;
-        rows.into_iter()
-            .map(|(id, queue, attempt, started_at, timeout, cancel_requested)| {
-                Ok(RunningJob {
-                    id: JobId::from_uuid(id),
-                    queue: QueueName::from_stored(queue),
-                    attempt: count(attempt),
-                    started_at: time(started_at.unwrap_or_default())?,
-                    timeout: TimeSpan::from_micros(timeout),
-                    cancel_requested,
-                })
-            })
-            .collect()
     }
 }

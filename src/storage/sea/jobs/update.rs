@@ -9,6 +9,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement,
 use super::attempts::ids;
 use super::insert::{NEW_COLUMNS, PAST_COLUMNS, WITH_PAST, past_row};
 use crate::domain::job::Job;
+use crate::domain::values::id::NodeId;
 use crate::domain::values::name::QueueName;
 use crate::storage::change::{Applied, Change, ChangeError, JobChange};
 use crate::storage::commit::ChangeResult;
@@ -17,15 +18,16 @@ use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::{CommitFailure, is_unique_violation};
 use crate::storage::sea::mapping::int;
 
-/// A changed job: its columns, the revision before, and whether its large texts stay.
-static CHANGED: [Kind; 29] = {
-    let mut kinds = [Kind::Bool; 29];
+/// A changed job: its columns, the revision before, whether its large texts stay, and the claim before.
+static CHANGED: [Kind; 30] = {
+    let mut kinds = [Kind::Bool; 30];
     let mut column = 0;
     while column < WITH_PAST.len() {
         kinds[column] = WITH_PAST[column];
         column += 1;
     }
     kinds[27] = Kind::Int;
+    kinds[29] = Kind::UuidOrNull;
     kinds
 };
 /// A deleted job: its id and revision.
@@ -40,7 +42,8 @@ fn update_sql(source: &str) -> String {
         _ => format!("{column} = v.c{place}"),
     });
     format!(
-        "UPDATE jobs SET {} FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.revision = v.c28 RETURNING id",
+        "UPDATE jobs SET {} FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.revision = v.c28 \
+         AND jobs.claimed_by IS NOT DISTINCT FROM v.c30 RETURNING id",
         sets.collect::<Vec<String>>().join(", ")
     )
 }
@@ -85,6 +88,7 @@ fn simple(change: &Change) -> Option<(&Arc<Job>, bool)> {
         | JobChange::Start { .. }
         | JobChange::Finish { .. }
         | JobChange::Claim(_)
+        | JobChange::Release { .. }
         | JobChange::Report { .. } => None,
     }
 }
@@ -96,9 +100,10 @@ impl CommitContext<'_> {
         let mut deleted = Rows::new(DELETED, 0);
         for change in changes {
             if let Change::Job(JobChange::Update { before, after }) = change {
-                let last = [int(before.revision).into(), after.is_brief.into()];
+                let claim = before.claimed_by.map(NodeId::as_uuid);
+                let last = [int(before.revision).into(), after.is_brief.into(), claim.into()];
                 let mut cells = past_row(after).into_iter().chain(last);
-                updated.push::<29>(std::array::from_fn(|_| cells.next().unwrap_or(Value::Bool(None))));
+                updated.push::<30>(std::array::from_fn(|_| cells.next().unwrap_or(Value::Bool(None))));
             } else if let Change::Job(JobChange::Delete { job }) = change {
                 deleted.push([job.id.as_uuid().into(), int(job.revision).into()]);
             }
@@ -144,6 +149,7 @@ impl CommitContext<'_> {
         values.push(int(before.revision).into());
         // Of a brief job the texts that it does not have stay.
         values.push(after.is_brief.into());
+        values.push(before.claimed_by.map(NodeId::as_uuid).into());
         let statement = Statement::from_sql_and_values(
             self.backend(),
             "UPDATE jobs SET name = $2, job_type = $3, queue = $4, priority = $5, \
@@ -152,7 +158,7 @@ impl CommitContext<'_> {
              result = CASE WHEN $29 THEN result ELSE $16 END, error = $17, \
              error_detail = CASE WHEN $29 THEN error_detail ELSE $18 END, started_at = $19, finished_at = $20, attempt = $21, \
              retry_count = $22, cancel_requested = $23, node = $24, revision = $25, recurring_id = $26, occurrence_at = $27 \
-             WHERE id = $1 AND revision = $28",
+             WHERE id = $1 AND revision = $28 AND claimed_by IS NOT DISTINCT FROM $30",
             values,
         );
         // A savepoint: on PostgreSQL a failed statement spoils the transaction that it stands in.

@@ -4,6 +4,7 @@
 //! the plan of each statement, on PostgreSQL the executed plan with its actual row counts.
 
 mod capture;
+mod claim_ahead;
 mod filters;
 mod read;
 mod recurring;

@@ -16,7 +16,7 @@ use tickerq::domain::values::json::Json;
 use tickerq::domain::values::name::UniqueKey;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::storage::change::{
-    Applied, ByteLimit, Change, Claim, ClusterChange, Idempotency, JobChange, MaintenanceChange, QueueChange,
+    Applied, ByteLimit, Change, Claim, ClusterChange, Idempotency, JobChange, MaintenanceChange, QueueChange, Released,
     WorkerChange,
 };
 use tickerq::storage::commit::{AuditEntry, Commit};
@@ -24,7 +24,7 @@ use tickerq::storage::repository::{ClusterStore, JobStore};
 
 use super::samples::{NODE, created, new_job, now, queue, some_jobs, statuses, types};
 use super::verdict::Access;
-use super::{Probe, recurring, webhooks};
+use super::{Probe, claim_ahead, recurring, webhooks};
 
 fn insert(jobs: Vec<Job>, key: Option<&str>) -> Change {
     Change::Job(JobChange::Insert {
@@ -40,6 +40,7 @@ fn insert(jobs: Vec<Job>, key: Option<&str>) -> Change {
 fn finish(job: &Job, outcome: Outcome) -> Change {
     let (job, attempt) = job.finish(outcome, now(), Jitter::new(0.5));
     Change::Job(JobChange::Finish {
+        started: None,
         job: Arc::new(job),
         attempt: Box::new(attempt),
         if_orphaned: false,
@@ -149,6 +150,7 @@ pub async fn write(probe: &Probe) {
             node: NODE,
             now: now(),
             bytes: None,
+            is_ahead: false,
         }))
     };
     let claim_types = |what: &'static str, names: &'static [&'static str]| {
@@ -169,14 +171,14 @@ pub async fn write(probe: &Probe) {
         claim_types("claim types among others", &["ReportJob", "UnknownJob"]),
     ] {
         probe
-            .commit(what, Access::Index("jobs_to_start_by_type", 20), vec![change])
+            .commit(what, Access::Index("jobs_to_claim_by_type", 20), vec![change])
             .await;
     }
     probe
-        .commit("claim one", Access::Index("jobs_to_start", 200), vec![claim(1)])
+        .commit("claim one", Access::Index("jobs_to_claim", 200), vec![claim(1)])
         .await;
     probe
-        .commit("claim 200", Access::Index("jobs_to_start", 200), vec![claim(200)])
+        .commit("claim 200", Access::Index("jobs_to_claim", 200), vec![claim(200)])
         .await;
     let Change::Job(JobChange::Claim(of_any_size)) = claim(20) else {
         unreachable!("it is a claim")
@@ -189,7 +191,7 @@ pub async fn write(probe: &Probe) {
         ..of_any_size
     }));
     probe
-        .commit("claim by size", Access::Index("jobs_to_start", 200), vec![of_size])
+        .commit("claim by size", Access::Index("jobs_to_claim", 200), vec![of_size])
         .await;
     let together = vec![
         insert(vec![new_job(3_000)], None),
@@ -240,7 +242,7 @@ pub async fn write(probe: &Probe) {
     probe
         .commit(
             "clear pending",
-            Access::Index("jobs_to_start", 200),
+            Access::Index("jobs_to_claim", 200),
             vec![clear("mail", JobStatus::Pending)],
         )
         .await;
@@ -306,10 +308,13 @@ pub async fn write(probe: &Probe) {
         is_paused: Some(true),
     });
     probe.commit("pause", Access::Lookup, vec![pause]).await;
+    if let Change::Job(JobChange::Claim(claim)) = claim(1) {
+        claim_ahead::write(probe, claim).await;
+    }
     probe
         .commit(
             "claim everything",
-            Access::Index("jobs_to_start", 1_300),
+            Access::Index("jobs_to_claim", 1_300),
             vec![claim(5_000)],
         )
         .await;
@@ -384,6 +389,7 @@ pub fn check(what: &str, applied: &Applied) {
         Applied::QueuesRemoved(queues) => queues.is_empty(),
         Applied::Reported(is_noted) => !is_noted,
         Applied::Started(started) => started.contains(&false),
+        Applied::Released(released) => released.contains(&Released::Lost),
         Applied::Enqueued(endpoints) | Applied::Held(endpoints) => endpoints.is_empty(),
         Applied::HeldReader(cursor) => cursor.is_none(),
         Applied::Inserted(_)
