@@ -20,7 +20,7 @@ const JOB_TYPE: &str = "CASE WHEN n % 2000 = 11 THEN 'RareJob' WHEN n % 3 = 0 TH
 const PRIORITY: &str = "CASE WHEN n % 5000 = 4 THEN 3 WHEN n % 50 = 9 THEN 2 WHEN n % 20 = 6 THEN 0 ELSE 1 END";
 const NAME: &str = "CASE WHEN n % 5000 = 17 THEN 'needle ' WHEN n % 4 = 0 THEN 'invoice ' ELSE 'letter ' END || n";
 
-/// How many queues and types the jobs have.
+/// The number of queues and types of the jobs.
 #[derive(Clone, Copy)]
 pub(crate) enum Shape {
     Narrow,

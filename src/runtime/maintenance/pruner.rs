@@ -32,8 +32,7 @@ const BACKLOG_INTERVAL: Duration = Duration::from_millis(500);
 const KEY_RETENTION: TimeDelta = TimeDelta::hours(24);
 /// Retention of the counters behind a queue's throughput, which covers an hour.
 const THROUGHPUT_RETENTION: TimeDelta = TimeDelta::hours(2);
-/// How long after their time rollups are packed: commits of the last moments, also of a node whose clock is late, are
-/// through.
+/// Delay after which rollups are packed: commits of the last moments, also of a node whose clock is late, have ended.
 const ROLLUP_DELAY: TimeDelta = TimeDelta::minutes(2);
 /// Maximum number of removed workers whose names are kept.
 const REMOVED_WORKERS_MAX: u32 = 10_000;

@@ -37,8 +37,8 @@ pub trait MetricsStore: Send + Sync + 'static {
         Ok(Durations::default())
     }
 
-    /// What [`rollups`](Self::rollups) of the parts of a span, [`busiest_hour`](Self::busiest_hour) of the span and
-    /// [`durations`](Self::durations) of another one give, in one read where storage can.
+    /// The results of [`rollups`](Self::rollups) of the parts of a span, [`busiest_hour`](Self::busiest_hour) of the span and
+    /// [`durations`](Self::durations) of another one, in one read where storage can.
     async fn performance(
         &self,
         filter: &RollupFilter,

@@ -114,7 +114,7 @@ impl Pair {
     }
 }
 
-/// What a list follows.
+/// The index that a list follows.
 #[derive(Clone, Copy)]
 pub(super) enum Leading {
     /// The primary key.

@@ -177,7 +177,7 @@ impl SeaRepository {
     }
 }
 
-/// What leads: the condition, or the pair of conditions, that the fewest jobs meet. The primary key, which is the
+/// The condition, or the pair of conditions, that the fewest jobs meet. The primary key, which is the
 /// order itself, where there is none that could.
 async fn leading(
     filter: &JobFilter,
