@@ -11,6 +11,7 @@ use super::commit::counter_epochs::CounterEpochs;
 use super::connection::pool::Link;
 use super::connection::pools::Pools;
 use super::connection::sqlite_files::SqliteFiles;
+use super::jobs::claim_floors::ClaimFloors;
 use super::jobs::claim_order::ClaimOrders;
 use super::jobs::known_queues::KnownQueues;
 use super::jobs::unreadable::UnreadableRows;
@@ -31,6 +32,8 @@ pub struct SeaRepository {
     pub(crate) known_queues: Mutex<KnownQueues>,
     /// Query plans of claims.
     pub(crate) claim_orders: ClaimOrders,
+    /// Due times at which claims begin.
+    pub(crate) claim_floors: ClaimFloors,
     /// Unreadable rows that were logged.
     pub(crate) unreadable: UnreadableRows,
     /// Limits the reasons of failures that are counted.

@@ -1,5 +1,6 @@
 //! Databases: conformance, query plans and faults.
 
+mod claim_floors;
 pub(crate) mod conformance;
 mod counter_epochs;
 pub(crate) mod faults;

@@ -27,8 +27,14 @@ impl SeaRepository {
         let committed = self.commit_to_known_file(commit).await;
         self.record_write(committed.is_ok());
         match &committed {
-            Ok(_) => self.fold_counters().await,
-            Err(failure) => self.pools.record_failure(failure),
+            Ok(_) => {
+                self.claim_floors.apply(&commit.changes);
+                self.fold_counters().await;
+            }
+            Err(failure) => {
+                self.claim_floors.clear();
+                self.pools.record_failure(failure);
+            }
         }
         committed
     }
@@ -165,7 +171,10 @@ impl CommitContext<'_> {
             named,
             removed,
         } = self;
-        transaction.commit().await?;
+        if let Err(failure) = transaction.commit().await {
+            repository.claim_floors.clear();
+            return Err(failure.into());
+        }
         repository.remember_queues(named);
         repository.forget_queues(&removed);
         Ok(())
@@ -173,6 +182,8 @@ impl CommitContext<'_> {
 
     /// Rolls the transaction back because of this failure.
     async fn undo<T>(self, failure: CommitFailure) -> Result<T, CommitFailure> {
+        // Jobs that it has claimed are pending again.
+        self.repository.claim_floors.clear();
         // When even that fails the connection is gone, and the transaction with it.
         drop(self.transaction.rollback().await);
         Err(failure)

@@ -23,6 +23,7 @@ use crate::storage::failure_reason_limiter::FailureReasonLimiter;
 use crate::storage::outage::StorageOutage;
 use crate::storage::sea::commit::counter_epochs::CounterEpochs;
 use crate::storage::sea::error::without_password;
+use crate::storage::sea::jobs::claim_floors::ClaimFloors;
 use crate::storage::sea::jobs::claim_order::ClaimOrders;
 use crate::storage::sea::jobs::unreadable::UnreadableRows;
 use crate::storage::sea::repository::SeaRepository;
@@ -86,6 +87,7 @@ impl SeaRepository {
             expensive_read_time,
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),
+            claim_floors: ClaimFloors::default(),
             unreadable: UnreadableRows::default(),
             reasons: FailureReasonLimiter::default(),
             last_written: Mutex::default(),
@@ -213,6 +215,7 @@ impl SeaRepository {
             expensive_read_time,
             known_queues: Mutex::default(),
             claim_orders: ClaimOrders::default(),
+            claim_floors: ClaimFloors::default(),
             unreadable: UnreadableRows::default(),
             reasons: FailureReasonLimiter::default(),
             last_written: Mutex::default(),

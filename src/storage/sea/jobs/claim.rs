@@ -81,6 +81,8 @@ impl CommitContext<'_> {
             }
         }
         if claimed.is_empty() && !self.repository.holds_lease(claim.node, &self.transaction).await? {
+            // Due jobs may be left.
+            self.repository.claim_floors.clear();
             return Ok(Err(ChangeError::NoLease));
         }
         Ok(Ok(Applied::Claimed(claimed)))
@@ -153,7 +155,11 @@ impl CommitContext<'_> {
                 break;
             }
             let room = rest_of(claim.bytes, &claimed);
-            let taken = self.take_postgres(claim, order, due, priority, (left, room)).await?;
+            let timed = self.repository.begin_claim(claim, priority);
+            let floor = timed.floor;
+            let taken = self
+                .take_postgres(claim, order, due, (priority, floor), (left, room))
+                .await?;
             let Taken {
                 mut jobs,
                 passed_over,
@@ -166,13 +172,15 @@ impl CommitContext<'_> {
                     claim,
                     order,
                     PostgresDue::OfEachType,
-                    priority,
+                    (priority, floor),
                     (more, rest_of(room, &jobs)),
                 );
                 jobs.append(&mut others.await?.jobs);
             }
             // What RETURNING gives has no order.
             jobs.sort_by_key(|job| (job.due_at, job.id));
+            let has_all = !is_cut && i64::try_from(jobs.len()).is_ok_and(|count| count < left);
+            self.repository.end_claim(claim, order, timed, (&jobs, has_all));
             claimed.append(&mut jobs);
             if is_cut {
                 break;
@@ -186,7 +194,7 @@ impl CommitContext<'_> {
         claim: &Claim,
         order: ClaimOrder,
         due: PostgresDue,
-        priority: Priority,
+        (priority, floor): (Priority, Option<i64>),
         (limit, room): (i64, Option<ByteLimit>),
     ) -> Result<Taken, CommitFailure> {
         let Claim {
@@ -208,7 +216,24 @@ impl CommitContext<'_> {
         } else {
             format!("{update} FROM due WHERE jobs.id = due.id AND {lease} RETURNING jobs.*")
         };
-        let found = postgres_due(order, due);
+        let names: Vec<String> = job_types.iter().map(|job_type| job_type.as_str().to_owned()).collect();
+        let mut values: Vec<Value> = vec![
+            micros(*now).into(),
+            node.as_uuid().into(),
+            queue.as_str().into(),
+            priority.code().into(),
+            names.into(),
+            limit.into(),
+        ];
+        if let Some(ByteLimit { max, first_always }) = room {
+            values.push(i64::try_from(max).unwrap_or(i64::MAX).into());
+            values.push(i64::from(first_always).into());
+        }
+        let floor = floor.map(|due_at| {
+            values.push(due_at.into());
+            values.len()
+        });
+        let found = postgres_due(order, due, floor);
         let counts_candidates = due == PostgresDue::OfCandidates;
         let candidates = if counts_candidates {
             "(SELECT COUNT(*) FROM candidates)"
@@ -233,19 +258,6 @@ impl CommitContext<'_> {
         } else {
             format!("WITH {found} {take}")
         };
-        let names: Vec<String> = job_types.iter().map(|job_type| job_type.as_str().to_owned()).collect();
-        let mut values: Vec<Value> = vec![
-            micros(*now).into(),
-            node.as_uuid().into(),
-            queue.as_str().into(),
-            priority.code().into(),
-            names.into(),
-            limit.into(),
-        ];
-        if let Some(ByteLimit { max, first_always }) = room {
-            values.push(i64::try_from(max).unwrap_or(i64::MAX).into());
-            values.push(i64::from(first_always).into());
-        }
         let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
         let rows = self.transaction.query_all_raw(statement).await?;
         let mut jobs = Vec::with_capacity(rows.len());

@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use crate::domain::values::name::QueueName;
 use crate::storage::change::Claim;
 
-/// Time for which an order is kept.
+/// Minimum time for which an order is kept, and the time as a multiple of that of finding it: the counters have many dead
+/// versions while a snapshot is held open.
 const KNOWN_FOR: Duration = Duration::from_secs(1);
+const KNOWN_FACTOR: u32 = 50;
 /// Maximum number of queues and sets of types with a kept order.
 const KNOWN_MAX: usize = 10_000;
 
@@ -36,16 +38,17 @@ pub(crate) struct ClaimOrders(Mutex<HashMap<ClaimKey, (Instant, ClaimOrder)>>);
 impl ClaimOrders {
     pub(super) fn known(&self, key: &ClaimKey) -> Option<ClaimOrder> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, order) = known.get(key)?;
-        (at.elapsed() < KNOWN_FOR).then_some(*order)
+        let (until, order) = known.get(key)?;
+        (Instant::now() < *until).then_some(*order)
     }
 
-    pub(super) fn insert(&self, key: ClaimKey, order: ClaimOrder) {
+    /// Keeps an order that was found in this time.
+    pub(super) fn insert(&self, key: ClaimKey, order: ClaimOrder, took: Duration) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KNOWN_MAX {
             known.clear();
         }
-        known.insert(key, (Instant::now(), order));
+        known.insert(key, (Instant::now() + KNOWN_FOR.max(took * KNOWN_FACTOR), order));
     }
 }
 

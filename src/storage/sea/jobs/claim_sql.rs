@@ -1,13 +1,21 @@
-//! Statements that find due jobs for a claim.
+//! Statements that find due jobs for a claim, and the floors at which they begin.
 
-use sea_orm::{ConnectionTrait, Statement};
+use std::sync::Arc;
+use std::time::Instant;
 
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use tracing::debug;
+
+use super::claim_floors::{FloorKey, SLOW, SLOW_PER_JOB};
 use super::claim_order::{ClaimOrder, claim_key};
+use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::storage::change::Claim;
 use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::error::CommitFailure;
+use crate::storage::sea::mapping::micros;
+use crate::storage::sea::repository::SeaRepository;
 
 /// Maximum number of pending jobs of other types that a claim passes over.
 const OTHERS_MAX: i64 = 1_000;
@@ -40,6 +48,7 @@ impl CommitContext<'_> {
             .chain(job_types.iter().map(|job_type| job_type.as_str()))
             .map(sea_orm::Value::from);
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let started = Instant::now();
         let row = self.transaction.query_one_raw(statement).await?;
         let others: i64 = row.map_or(Ok(0), |row| row.try_get_by_index(0))?;
         let order = if others > OTHERS_MAX {
@@ -47,7 +56,7 @@ impl CommitContext<'_> {
         } else {
             ClaimOrder::AllTypes
         };
-        orders.insert(key, order);
+        orders.insert(key, order, started.elapsed());
         Ok(order)
     }
 }
@@ -111,13 +120,14 @@ impl PostgresDue {
 }
 
 /// CTEs of which `due` has the ids of due jobs of a priority on PostgreSQL, locked: `$1` is now, `$3` the queue, `$4`
-/// the priority, `$5` the types, `$6` how many.
-pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue) -> String {
+/// the priority, `$5` the types, `$6` how many. Jobs due before the floor, a parameter, are left out.
+pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue, floor: Option<usize>) -> String {
     const LOCK: &str = "FOR UPDATE SKIP LOCKED";
+    let floor = floor.map_or_else(String::new, |number| format!("AND due_at >= ${number} "));
     let of = |is_type: &str, lock: &str| {
         format!(
             "SELECT id, due_at FROM jobs WHERE status = 0 AND claimed_by IS NULL AND queue = $3 AND priority = $4 \
-             AND due_at <= $1 AND {is_type} ORDER BY due_at, id LIMIT $6 {lock}"
+             AND due_at <= $1 {floor}AND {is_type} ORDER BY due_at, id LIMIT $6 {lock}"
         )
     };
     let of_each = |lock: &str| {
@@ -146,5 +156,103 @@ pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue) -> String {
         ),
         // What is locked and not taken is free again at the end of the commit.
         (PostgresDue::OfEachType, _) => format!("due AS MATERIALIZED ({} LIMIT $6)", of_each(LOCK)),
+    }
+}
+
+/// The statement that reads the earliest due time below a floor on PostgreSQL: `$1` is the queue, `$2` the priority, `$3`
+/// the types, `$4` the floor.
+pub(crate) fn below_floor(order: ClaimOrder) -> String {
+    let first = |is_type: &str| {
+        format!(
+            "SELECT due_at FROM jobs WHERE status = 0 AND claimed_by IS NULL AND queue = $1 AND priority = $2 \
+             AND due_at < $4 AND {is_type} ORDER BY due_at, id LIMIT 1"
+        )
+    };
+    match order {
+        ClaimOrder::AllTypes => {
+            format!(
+                "SELECT MIN(due_at) FROM ({}) AS first",
+                first("(job_type || '') = ANY($3)")
+            )
+        }
+        ClaimOrder::EachType => format!(
+            "SELECT MIN(first.due_at) FROM unnest($3::text[]) AS wanted (job_type) CROSS JOIN LATERAL ({}) AS first",
+            first("jobs.job_type = wanted.job_type")
+        ),
+    }
+}
+
+/// A claim of a priority, timed.
+pub(super) struct FlooredClaim {
+    key: FloorKey,
+    /// The due time at which it begins.
+    pub(super) floor: Option<i64>,
+    started: Instant,
+}
+
+impl SeaRepository {
+    /// Begins a claim of a priority.
+    pub(super) fn begin_claim(&self, claim: &Claim, priority: Priority) -> FlooredClaim {
+        let key = (claim_key(claim), priority);
+        FlooredClaim {
+            floor: self.claim_floors.floor(&key),
+            key,
+            started: Instant::now(),
+        }
+    }
+
+    /// Records the jobs of a claim. `has_all` if no due job is left that it could have claimed.
+    pub(super) fn end_claim(
+        &self,
+        claim: &Claim,
+        order: ClaimOrder,
+        of: FlooredClaim,
+        (claimed, has_all): (&[Arc<Job>], bool),
+    ) {
+        let FlooredClaim { key, floor, started } = of;
+        let count = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
+        let is_slow = started.elapsed() >= SLOW + SLOW_PER_JOB * count;
+        let last = claimed.iter().map(|job| micros(job.due_at)).max();
+        let end = if has_all { Some(micros(claim.now)) } else { last };
+        if let Some(end) = end {
+            self.claim_floors.record(&key, floor, end, is_slow);
+        }
+        if let Some(floor) = self.claim_floors.due_read(&key) {
+            self.read_below(claim, order, key, floor);
+        }
+    }
+
+    /// Reads below a floor, beside the commits.
+    fn read_below(&self, claim: &Claim, order: ClaimOrder, key: FloorKey, floor: i64) {
+        let names: Vec<String> = claim
+            .job_types
+            .iter()
+            .map(|job_type| job_type.as_str().to_owned())
+            .collect();
+        let values = [
+            claim.queue.as_str().into(),
+            key.1.code().into(),
+            names.into(),
+            floor.into(),
+        ];
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, below_floor(order), values);
+        let (floors, link) = (self.claim_floors.clone(), self.pools.internal());
+        tokio::spawn(async move {
+            let started = Instant::now();
+            let earliest = async {
+                match link.query_one_raw(statement).await? {
+                    Some(row) => row.try_get_by_index::<Option<i64>>(0),
+                    None => Ok(None),
+                }
+            };
+            let read = match earliest.await {
+                Ok(earliest) => Some((earliest, started.elapsed())),
+                Err(failure) => {
+                    debug!("reading the jobs below the floor of a claim failed: {failure}");
+                    None
+                }
+            };
+            floors.record_read(&key, read);
+        });
     }
 }

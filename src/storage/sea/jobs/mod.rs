@@ -2,6 +2,7 @@
 
 pub(crate) mod attempts;
 pub(crate) mod claim;
+pub(crate) mod claim_floors;
 pub(crate) mod claim_order;
 pub(crate) mod claim_sql;
 pub(crate) mod clock_step;
