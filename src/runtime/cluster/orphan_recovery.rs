@@ -52,6 +52,8 @@ const ROUNDS: u32 = 3;
 
 /// Attempts that are unknown to the workers of this node, with the number of consecutive rounds.
 type Suspects = HashMap<AttemptKey, u32>;
+/// A lost attempt: the job as started, if only its claim was stored, the job afterwards, and the attempt.
+type LostAttempt = (Option<Arc<Job>>, Arc<Job>, Box<Attempt>);
 
 /// Dependencies of the OrphanRecovery.
 #[derive(Clone)]
@@ -118,7 +120,7 @@ impl OrphanRecoveryDeps {
             return Ok(released);
         }
         let lost_before = self.lost_before(&jobs).await?;
-        let ends: Vec<(Option<Arc<Job>>, Arc<Job>, Box<Attempt>)> = jobs
+        let ends: Vec<LostAttempt> = jobs
             .iter()
             .map(|job| {
                 let lost_before = lost_before.get(&job.id).copied().unwrap_or_default();

@@ -242,11 +242,14 @@ async fn data_sync_over(storage: Storage) {
     let client = server.client();
     let ids = create_large(&client, "Unhandled", &json!({})).await;
     let growth = Growth::of(&server);
-    eventually("all jobs are sent", async || {
-        // Without a copy of the bodies, which takes longer than the batches.
-        (target.body_bytes() > LARGE * (MB - 2)).then_some(())
-    })
-    .await;
+    // A limit for each quarter: a debug build signs 60 MB slowly beside other tests.
+    for quarter in 1..=4 {
+        eventually("a quarter of all jobs is sent", async || {
+            // Without a copy of the bodies, which takes longer than the batches.
+            (target.body_bytes() > LARGE * quarter / 4 * (MB - 2)).then_some(())
+        })
+        .await;
+    }
     growth.assert_small("batches of data sync");
     let batches = target.got();
     let jobs = batches

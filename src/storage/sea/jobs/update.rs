@@ -58,18 +58,24 @@ fn delete_sql(source: &str, is_postgres: bool) -> String {
     )
 }
 
+/// Texts of one statement in bytes: its values are copied several times on their way to the database.
+const STATEMENT_BYTES_MAX: usize = 1024 * 1024;
+
 /// The number of changes at the start that one statement can make: all of them updates or all deletions, of different
-/// jobs, and no update that can violate a unique key, which a statement would fail with.
+/// jobs, with few bytes of texts, and no update that can violate a unique key, which a statement would fail with.
 pub(crate) fn one_statement(changes: &[Change]) -> usize {
     let mut seen = HashSet::new();
     let mut are_updates = None;
+    let mut bytes = 0_usize;
     changes
         .iter()
         .take_while(|change| {
             let Some((job, is_update)) = simple(change) else {
                 return false;
             };
-            *are_updates.get_or_insert(is_update) == is_update && seen.insert(job.id)
+            // A deletion sends no texts.
+            bytes += if is_update { job.text_bytes() } else { 0 };
+            bytes <= STATEMENT_BYTES_MAX && *are_updates.get_or_insert(is_update) == is_update && seen.insert(job.id)
         })
         .count()
 }

@@ -39,7 +39,7 @@ async fn a_job_is_created_while_the_job_types_of_other_servers_are_unavailable()
     let held = std::thread::spawn(move || {
         run_sql(
             &url,
-            "BEGIN; LOCK TABLE nodes IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(6); COMMIT",
+            "BEGIN; LOCK TABLE nodes IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(12); COMMIT",
         );
     });
     let database = site.database_url();
