@@ -132,6 +132,54 @@ pub struct RollupCounts {
 }
 
 impl RollupCounts {
+    /// The numbers in the order of the fields, as storage has them.
+    pub const fn numbers(self) -> [u64; 8] {
+        let Self {
+            started,
+            completed,
+            attempts_failed,
+            abandoned,
+            jobs_failed,
+            jobs_cancelled,
+            run_micros,
+            wait_micros,
+        } = self;
+        [
+            started,
+            completed,
+            attempts_failed,
+            abandoned,
+            jobs_failed,
+            jobs_cancelled,
+            run_micros,
+            wait_micros,
+        ]
+    }
+
+    /// The counts of [`Self::numbers`].
+    pub const fn from_numbers(numbers: [u64; 8]) -> Self {
+        let [
+            started,
+            completed,
+            attempts_failed,
+            abandoned,
+            jobs_failed,
+            jobs_cancelled,
+            run_micros,
+            wait_micros,
+        ] = numbers;
+        Self {
+            started,
+            completed,
+            attempts_failed,
+            abandoned,
+            jobs_failed,
+            jobs_cancelled,
+            run_micros,
+            wait_micros,
+        }
+    }
+
     /// Number of completed and failed attempts.
     pub const fn executions(&self) -> u64 {
         self.completed + self.attempts_failed

@@ -198,27 +198,7 @@ impl RollupRows {
 
 /// The cells of a row from `started` on.
 fn cells(sums: RollupCounts) -> [Value; 8] {
-    let RollupCounts {
-        started,
-        completed,
-        attempts_failed,
-        abandoned,
-        jobs_failed,
-        jobs_cancelled,
-        run_micros,
-        wait_micros,
-    } = sums;
-    [
-        started,
-        completed,
-        attempts_failed,
-        abandoned,
-        jobs_failed,
-        jobs_cancelled,
-        run_micros,
-        wait_micros,
-    ]
-    .map(big)
+    sums.numbers().map(big)
 }
 
 fn big(number: u64) -> Value {

@@ -399,29 +399,9 @@ impl FoundType {
         }
         let numbers: Vec<u64> = recent.split(' ').filter_map(|number| number.parse().ok()).collect();
         match (mark, numbers.as_slice()) {
-            (
-                COUNTS,
-                &[
-                    started,
-                    completed,
-                    attempts_failed,
-                    abandoned,
-                    jobs_failed,
-                    jobs_cancelled,
-                    run_micros,
-                    wait_micros,
-                ],
-            ) => {
-                self.counts += RollupCounts {
-                    started,
-                    completed,
-                    attempts_failed,
-                    abandoned,
-                    jobs_failed,
-                    jobs_cancelled,
-                    run_micros,
-                    wait_micros,
-                };
+            (COUNTS, numbers) => {
+                let numbers = numbers.try_into().map_err(|_| unreadable())?;
+                self.counts += RollupCounts::from_numbers(numbers);
                 Ok(())
             }
             (STEPS, &[measure, bucket, count]) => {

@@ -170,7 +170,7 @@ pub(super) fn unpack_reasons(mut packed: &[u8], mut add: impl FnMut(u64, &str, u
 
 /// The counts that differ from 0, after a byte of which each bit stands for one of them.
 fn pack_counts(packed: &mut Vec<u8>, counts: RollupCounts) {
-    let numbers = numbers(counts);
+    let numbers = counts.numbers();
     let present = numbers
         .iter()
         .zip(0..)
@@ -190,49 +190,7 @@ pub(super) fn unpack_counts(packed: &mut &[u8]) -> Option<RollupCounts> {
             *number = read(packed)?;
         }
     }
-    let [
-        started,
-        completed,
-        attempts_failed,
-        abandoned,
-        jobs_failed,
-        jobs_cancelled,
-        run_micros,
-        wait_micros,
-    ] = numbers;
-    Some(RollupCounts {
-        started,
-        completed,
-        attempts_failed,
-        abandoned,
-        jobs_failed,
-        jobs_cancelled,
-        run_micros,
-        wait_micros,
-    })
-}
-
-fn numbers(counts: RollupCounts) -> [u64; 8] {
-    let RollupCounts {
-        started,
-        completed,
-        attempts_failed,
-        abandoned,
-        jobs_failed,
-        jobs_cancelled,
-        run_micros,
-        wait_micros,
-    } = counts;
-    [
-        started,
-        completed,
-        attempts_failed,
-        abandoned,
-        jobs_failed,
-        jobs_cancelled,
-        run_micros,
-        wait_micros,
-    ]
+    Some(RollupCounts::from_numbers(numbers))
 }
 
 fn write(packed: &mut Vec<u8>, mut number: u64) {
@@ -268,29 +226,7 @@ mod tests {
             0..300_u64,
             any::<u64>().prop_map(|number| number >> 3)
         ])
-        .prop_map(
-            |[
-                started,
-                completed,
-                attempts_failed,
-                abandoned,
-                jobs_failed,
-                jobs_cancelled,
-                run_micros,
-                wait_micros,
-            ]| {
-                RollupCounts {
-                    started,
-                    completed,
-                    attempts_failed,
-                    abandoned,
-                    jobs_failed,
-                    jobs_cancelled,
-                    run_micros,
-                    wait_micros,
-                }
-            },
-        )
+        .prop_map(RollupCounts::from_numbers)
     }
 
     fn day() -> impl Strategy<Value = PackedDay> {
