@@ -108,6 +108,8 @@ pub(crate) struct LeaseRenewer {
     is_out: bool,
     /// `true` if the lease expired while the process was paused and the running attempts are not checked yet.
     is_unverified: bool,
+    /// `true` once the node is about to leave. A cancelled timer that is already due fires once more.
+    has_stopped: bool,
 }
 
 impl LeaseRenewer {
@@ -120,12 +122,16 @@ impl LeaseRenewer {
             has_interrupted: false,
             is_out: false,
             is_unverified: false,
+            has_stopped: false,
         }
     }
 
     fn renew_later(&mut self, ctx: &mut Context<Self>) {
         let wait = self.deps.lease.to_std() / RENEWALS_PER_LEASE;
         self.renewal = Some(ctx.run_later(wait, |renewer, ctx| {
+            if renewer.has_stopped {
+                return;
+            }
             let deps = renewer.deps.clone();
             let renewal = async move { deps.renew().await };
             renewer.renewal = Some(ctx.spawn(renewal.into_actor(renewer).map(|renewed, renewer, ctx| {
@@ -248,8 +254,10 @@ impl Actor for LeaseRenewer {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.watch_expiry(ctx);
-        self.renew_later(ctx);
+        if !self.has_stopped {
+            self.watch_expiry(ctx);
+            self.renew_later(ctx);
+        }
     }
 }
 
@@ -259,6 +267,7 @@ impl Supervised for LeaseRenewer {
         // them.
         *self = Self {
             has_interrupted: true,
+            has_stopped: self.has_stopped,
             ..Self::new(self.deps.clone())
         };
     }
@@ -270,6 +279,7 @@ impl Handler<StopRenewing> for LeaseRenewer {
     type Result = ();
 
     fn handle(&mut self, StopRenewing: StopRenewing, ctx: &mut Context<Self>) {
+        self.has_stopped = true;
         for timer in [self.renewal.take(), self.expiry.take()].into_iter().flatten() {
             // A renewal that was already sent is committed before later writes.
             ctx.cancel_future(timer);
@@ -290,6 +300,44 @@ fn without_ended(mut taken: HashSet<AttemptKey>, history: &[Attempt]) -> HashSet
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::memory::MemoryRepository;
+
+    #[test]
+    fn a_renewal_that_is_due_when_the_node_leaves_is_not_sent() {
+        actix::System::new().block_on(async {
+            // Mailboxes without actors: a renewal remains in the writer's.
+            let (writer, queues) = (Context::new(), Context::new());
+            let job_types: Arc<[JobType]> = Arc::from([]);
+            let lease = TimeSpan::from_millis(300);
+            let begin = tokio::time::Instant::now();
+            let renewer = LeaseRenewer::new(LeaseRenewerDeps {
+                repository: Arc::new(MemoryRepository::new()),
+                writer: WriterHandle::new(writer.address()),
+                queues: queues.address(),
+                // Without expiry the timer of the renewal is the first that is polled.
+                node_lease: SharedNodeLease::new(false),
+                node: NodeId::from_uuid(uuid::Uuid::nil()),
+                node_name: Arc::from("node"),
+                started_at: DateTime::UNIX_EPOCH,
+                lease,
+                job_types: Arc::clone(&job_types),
+                remote_types: Arc::from([]),
+            })
+            .start();
+            // The renewal is due after 100 ms. A blocked thread wakes it and this test at once, this test first.
+            let after = move |millis| begin + Duration::from_millis(millis);
+            actix::spawn(async move {
+                tokio::time::sleep_until(after(50)).await;
+                std::thread::sleep(Duration::from_millis(100));
+            });
+            tokio::time::sleep_until(after(90)).await;
+            renewer.send(StopRenewing).await.expect("the actor runs");
+            // Its timers were polled before.
+            renewer.send(StopRenewing).await.expect("the actor runs");
+            // One here, one in the actor, and one in each renewal that was sent.
+            assert_eq!(Arc::strong_count(&job_types), 2);
+        });
+    }
 
     #[test]
     fn a_finished_attempt_was_not_recovered() {

@@ -77,6 +77,8 @@ pub(crate) struct RecurringScheduler {
     checked: Option<Checked>,
     is_busy: bool,
     must_read_again: bool,
+    /// `true` once the node is about to leave. A cancelled timer that is already due fires once more.
+    has_stopped: bool,
 }
 
 impl RecurringScheduler {
@@ -90,13 +92,20 @@ impl RecurringScheduler {
             checked: None,
             is_busy: false,
             must_read_again: false,
+            has_stopped: false,
         }
     }
 
     fn campaign(&mut self, ctx: &mut Context<Self>) {
+        if self.has_stopped {
+            return;
+        }
         let deps = self.deps.clone();
         let election = async move { deps.request_leadership().await };
         self.election = Some(ctx.spawn(election.into_actor(self).map(|elected, scheduler, ctx| {
+            if scheduler.has_stopped {
+                return;
+            }
             match elected {
                 Ok(token) => {
                     if token.is_some() && token != scheduler.token && scheduler.deps.repository.is_shared() {
@@ -228,7 +237,10 @@ impl Actor for RecurringScheduler {
 
 impl Supervised for RecurringScheduler {
     fn restarting(&mut self, _: &mut Context<Self>) {
-        *self = Self::new(self.deps.clone());
+        *self = Self {
+            has_stopped: self.has_stopped,
+            ..Self::new(self.deps.clone())
+        };
     }
 }
 
@@ -238,6 +250,7 @@ impl Handler<StopLeading> for RecurringScheduler {
     type Result = ();
 
     fn handle(&mut self, StopLeading: StopLeading, ctx: &mut Context<Self>) {
+        self.has_stopped = true;
         self.token = None;
         for timer in [self.election.take(), self.timer.take()].into_iter().flatten() {
             ctx.cancel_future(timer);
