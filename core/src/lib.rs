@@ -7,6 +7,7 @@ pub mod access;
 pub mod cluster;
 pub mod cron;
 pub mod events;
+pub mod explanation;
 pub mod job;
 pub mod metrics;
 pub mod queue;

@@ -141,7 +141,7 @@ const OPENINGS: &[&str] = &[
 ];
 
 /// Names on the wire and in old configuration files that contain a banned word.
-const NAMES: &[&str] = &["job-types-nobody-runs", "nobody_runs_for"];
+const NAMES: &[&str] = &["job-types-nobody-runs", "nobody-runs-type", "nobody_runs_for"];
 
 fn documents(root: &Path) -> Vec<PathBuf> {
     let top = [
