@@ -105,6 +105,32 @@ pub trait DelegatingJobs: DelegatingRepository {
         self.inner().pending_by_type().await
     }
 
+    /// See [`JobStore::pending_types`].
+    async fn pending_types(&self, queue: &QueueName) -> Result<Vec<(JobType, u64)>, RepositoryError> {
+        self.inner().pending_types(queue).await
+    }
+
+    /// See [`JobStore::queue_states`].
+    async fn queue_states(&self, names: &[QueueName]) -> Result<Vec<(QueueName, bool)>, RepositoryError> {
+        self.inner().queue_states(names).await
+    }
+
+    /// See [`JobStore::count_before`].
+    async fn count_before(&self, job: &Job, now: DateTime<Utc>, limit: u64) -> Result<Option<u64>, RepositoryError> {
+        self.inner().count_before(job, now, limit).await
+    }
+
+    /// See [`JobStore::count_due_later`].
+    async fn count_due_later(
+        &self,
+        queue: &QueueName,
+        job_types: &[JobType],
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<u64>, RepositoryError> {
+        self.inner().count_due_later(queue, job_types, now, limit).await
+    }
+
     /// See [`JobStore::next_due`].
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
         self.inner().next_due(after).await

@@ -16,6 +16,7 @@ mod tables;
 mod webhooks;
 mod workers;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,6 +34,7 @@ use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
+use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::queue::{StoredQueue, Throughput};
@@ -143,6 +145,39 @@ impl JobStore for MemoryRepository {
                 },
             })
             .collect())
+    }
+
+    async fn count_before(&self, job: &Job, now: DateTime<Utc>, limit: u64) -> Result<Option<u64>, RepositoryError> {
+        let tables = self.tables();
+        let starts_before = |other: &Job| {
+            let place = |job: &Job| (Reverse(job.priority), job.due_at, job.id);
+            other.due_at <= now && place(other) < place(job)
+        };
+        let pending = tables.unclaimed().filter(|other| other.queue == job.queue);
+        let count = pending.filter(|other| starts_before(other)).count();
+        Ok(Some(u64::try_from(count).unwrap_or(u64::MAX).min(limit)))
+    }
+
+    async fn count_due_later(
+        &self,
+        queue: &QueueName,
+        job_types: &[JobType],
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<u64>, RepositoryError> {
+        let tables = self.tables();
+        let mut counts: HashMap<(Option<&JobType>, Priority), u64> = HashMap::new();
+        for job in tables
+            .unclaimed()
+            .filter(|job| job.queue == *queue && job.due_at > now)
+            .filter(|job| job_types.is_empty() || job_types.contains(&job.job_type))
+        {
+            let count = counts
+                .entry(((!job_types.is_empty()).then_some(&job.job_type), job.priority))
+                .or_default();
+            *count = limit.min(*count + 1);
+        }
+        Ok(Some(counts.values().sum()))
     }
 
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {

@@ -130,6 +130,12 @@ impl Tables {
         self.jobs.values()
     }
 
+    /// The pending jobs that no node has claimed.
+    pub(super) fn unclaimed(&self) -> impl Iterator<Item = &Arc<Job>> {
+        self.jobs()
+            .filter(|job| job.status == JobStatus::Pending && job.claimed_by.is_none())
+    }
+
     /// The unfinished job that has this key.
     pub(super) fn holder_of(&self, key: &UniqueKey) -> Option<&Arc<Job>> {
         self.jobs()

@@ -132,6 +132,41 @@ pub trait JobStore: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// Number of pending jobs of a queue by type; those without any are left out.
+    async fn pending_types(&self, queue: &QueueName) -> Result<Vec<(JobType, u64)>, RepositoryError> {
+        let pending = self.pending_by_type().await?.into_iter();
+        let of_queue = pending.filter(|pending| pending.queue == *queue);
+        Ok(of_queue.map(|pending| (pending.job_type, pending.count)).collect())
+    }
+
+    /// Those of these queues that are stored, and whether they are paused.
+    async fn queue_states(&self, names: &[QueueName]) -> Result<Vec<(QueueName, bool)>, RepositoryError> {
+        // The throughput does not matter.
+        let stored = self.queues(DateTime::UNIX_EPOCH).await?.into_iter();
+        let named = stored.filter(|queue| names.contains(&queue.name));
+        Ok(named.map(|queue| (queue.name, queue.is_paused)).collect())
+    }
+
+    /// Number of due jobs of a job's queue that start before it, by priority, due time and age, counted up to `limit`.
+    /// Jobs that are claimed ahead do not count. `None` if storage has no index for it.
+    async fn count_before(&self, job: &Job, now: DateTime<Utc>, limit: u64) -> Result<Option<u64>, RepositoryError> {
+        let (_, _, _) = (job, now, limit);
+        Ok(None)
+    }
+
+    /// Number of pending jobs of a queue that are due after `now`, of all types if none is given. Those of each priority,
+    /// and of each given type, are counted up to `limit`. `None` if storage has no index for it.
+    async fn count_due_later(
+        &self,
+        queue: &QueueName,
+        job_types: &[JobType],
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<u64>, RepositoryError> {
+        let (_, _, _, _) = (queue, job_types, now, limit);
+        Ok(None)
+    }
+
     /// The due time of the first pending job after `after`, for each queue that has one.
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError>;
 

@@ -4,6 +4,7 @@
 //! many rows; the counters follow the rows that were actually changed.
 
 mod audit;
+mod backlog;
 pub(crate) mod cluster;
 mod commit;
 pub(crate) mod connection;
@@ -121,6 +122,29 @@ impl JobStore for SeaRepository {
 
     async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
         self.pools.read(self.read_pending_by_type()).await
+    }
+
+    async fn pending_types(&self, queue: &QueueName) -> Result<Vec<(JobType, u64)>, RepositoryError> {
+        self.pools.read(self.read_pending_types(queue)).await
+    }
+
+    async fn queue_states(&self, names: &[QueueName]) -> Result<Vec<(QueueName, bool)>, RepositoryError> {
+        self.pools.read(self.read_queue_states(names)).await
+    }
+
+    async fn count_before(&self, job: &Job, now: DateTime<Utc>, limit: u64) -> Result<Option<u64>, RepositoryError> {
+        self.pools.read(self.read_count_before(job, now, limit)).await.map(Some)
+    }
+
+    async fn count_due_later(
+        &self,
+        queue: &QueueName,
+        job_types: &[JobType],
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<u64>, RepositoryError> {
+        let read = self.read_count_due_later(queue, job_types, now, limit);
+        self.pools.read(read).await.map(Some)
     }
 
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {

@@ -1,10 +1,11 @@
 //! Queues.
 
+mod backlog;
 mod changes;
 mod clear;
 
 use crate::storage::conformance::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    [changes::cases(), clear::cases()].concat()
+    [backlog::cases(), changes::cases(), clear::cases()].concat()
 }

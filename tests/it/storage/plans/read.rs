@@ -115,6 +115,7 @@ pub async fn read(probe: &Probe) {
     probe
         .of("pending jobs by type", Access::Lookup, storage.pending_by_type())
         .await;
+    backlog(probe).await;
     probe.of("maintenance", Access::Lookup, storage.maintain()).await;
     webhooks::read(probe).await;
     probe.of("orphans", Access::Lookup, storage.orphans(NODE, 100)).await;
@@ -150,5 +151,29 @@ pub async fn read(probe: &Probe) {
                 storage.audit(&filter, records),
             )
             .await;
+    }
+}
+
+/// Reads of explanations.
+async fn backlog(probe: &Probe) {
+    let storage = &probe.repository;
+    let waiting = some_jobs(probe, &statuses(&[JobStatus::Pending]), 1).await.remove(0);
+    let names = [waiting.queue.clone()];
+    probe
+        .of("states of queues", Access::Lookup, storage.queue_states(&names))
+        .await;
+    probe
+        .of(
+            "pending jobs of a queue by type",
+            Access::Lookup,
+            storage.pending_types(&waiting.queue),
+        )
+        .await;
+    let before = storage.count_before(&waiting, now(), 100);
+    probe.of("jobs before a job", Access::Lookup, before).await;
+    let of_type = [waiting.job_type.clone()];
+    for job_types in [&of_type[..0], &of_type] {
+        let later = storage.count_due_later(&waiting.queue, job_types, waiting.due_at, 100);
+        probe.of("jobs that are due later", Access::Lookup, later).await;
     }
 }
