@@ -8,9 +8,11 @@ use actix::Addr;
 
 use super::actor::clock::{Clock, IdSource};
 use super::actor::supervisor::Supervisor;
+use super::cluster::node_lease::SharedNodeLease;
 use super::dispatch::blocked_handlers::BlockedHandlers;
+use super::dispatch::concurrency_limits::ConcurrencyLimits;
 use super::dispatch::handled_types::HandledTypes;
-use super::dispatch::messages::{QueueActivity, ReportAllActivity};
+use super::dispatch::messages::{QueueActivity, QueueCapacity, ReportAllActivity, ReportCapacity};
 use super::dispatch::registry::QueueRegistry;
 use super::events::event_bus::EventBusHandle;
 use super::monitoring::job_spans::Traces;
@@ -54,6 +56,10 @@ pub struct RuntimeHandle {
     pub remote: RemoteWorkers,
     /// The job types that have a handler.
     pub handled: HandledTypes,
+    /// Concurrency limits of job types on this node.
+    pub type_limits: ConcurrencyLimits,
+    /// The node's lease.
+    pub node_lease: SharedNodeLease,
     /// Statistics of commits.
     pub commit_reports: ReportChannel<CommitReport>,
     /// Spans of jobs.
@@ -64,6 +70,12 @@ impl RuntimeHandle {
     /// `true` if the node is shutting down and accepts no new jobs of clients.
     pub fn is_stopping(&self) -> bool {
         self.is_stopping.load(Ordering::Relaxed)
+    }
+
+    /// The capacity of a queue on this node; `None` for a queue that has not been started here.
+    pub async fn capacity(&self, queue: QueueName) -> Option<QueueCapacity> {
+        // Unknown while the registry is being restarted.
+        self.queues.send(ReportCapacity { queue }).await.ok().flatten()
     }
 
     /// The activity of this node's queues.

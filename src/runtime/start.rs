@@ -245,6 +245,7 @@ impl Runtime {
             MetricsSampler::new(sampler_context)
         });
 
+        let type_limits = ConcurrencyLimits::new(concurrency);
         let job_waiters = JobWaiters::default();
         let backlog = BacklogGauge::default();
         let registry_deps = QueueRegistryDeps {
@@ -255,7 +256,7 @@ impl Runtime {
             handlers: Arc::new(handlers),
             limits: handler_limits,
             handler_threads: handler_pool.handle(),
-            type_limits: ConcurrencyLimits::new(concurrency),
+            type_limits: type_limits.clone(),
             node,
             clock: clock.clone(),
             cancel_grace,
@@ -305,7 +306,7 @@ impl Runtime {
             event_bus: event_bus.clone(),
             endpoints,
             node,
-            node_lease,
+            node_lease: node_lease.clone(),
             throttle: DeliveryThrottle::new(backlog, commit_load),
             supervisor: supervisor.clone(),
             clock: clock.clone(),
@@ -369,6 +370,8 @@ impl Runtime {
             outbound: outbound_clients,
             remote,
             handled,
+            type_limits,
+            node_lease,
             commit_reports,
             traces,
         };

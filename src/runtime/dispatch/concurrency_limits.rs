@@ -14,7 +14,13 @@ pub(crate) type ConcurrencyPermit = Option<OwnedSemaphorePermit>;
 /// The limits and their available permits. Shared by the queues of a node.
 #[derive(Clone, Default)]
 pub struct ConcurrencyLimits {
-    by_type: Arc<HashMap<JobType, Arc<Semaphore>>>,
+    by_type: Arc<HashMap<JobType, Limit>>,
+}
+
+/// The limit of a type.
+struct Limit {
+    permits: usize,
+    available: Arc<Semaphore>,
 }
 
 impl ConcurrencyLimits {
@@ -24,7 +30,8 @@ impl ConcurrencyLimits {
             .into_iter()
             .map(|(job_type, limit)| {
                 let permits = usize::try_from(limit.get()).unwrap_or(Semaphore::MAX_PERMITS);
-                (job_type, Arc::new(Semaphore::new(permits)))
+                let available = Arc::new(Semaphore::new(permits));
+                (job_type, Limit { permits, available })
             })
             .collect();
         Self {
@@ -36,8 +43,17 @@ impl ConcurrencyLimits {
     pub fn acquire(&self, job_type: &JobType) -> Option<ConcurrencyPermit> {
         match self.by_type.get(job_type) {
             None => Some(None),
-            Some(semaphore) => Arc::clone(semaphore).try_acquire_owned().ok().map(Some),
+            Some(limit) => Arc::clone(&limit.available).try_acquire_owned().ok().map(Some),
         }
+    }
+
+    /// The limit of a type and the number of its permits that are taken; `None` without a limit.
+    pub fn usage(&self, job_type: &JobType) -> Option<(usize, usize)> {
+        let limit = self.by_type.get(job_type)?;
+        Some((
+            limit.permits,
+            limit.permits.saturating_sub(limit.available.available_permits()),
+        ))
     }
 
     /// `true` if the type has a limit.

@@ -200,8 +200,18 @@ impl HandledTypes {
         }))
     }
 
+    /// The types that this server has a handler for.
+    pub fn own_types(&self) -> impl Iterator<Item = &JobType> {
+        self.0.own.iter()
+    }
+
+    /// `true` if remote workers may lease jobs of the type as far as this server is concerned.
+    pub fn is_leased(&self, job_type: &JobType) -> bool {
+        !self.is_own(job_type) || self.0.remote.contains(job_type)
+    }
+
     /// `true` if this server has a handler for the type.
-    fn is_own(&self, job_type: &JobType) -> bool {
+    pub fn is_own(&self, job_type: &JobType) -> bool {
         self.0.own.contains(job_type)
     }
 

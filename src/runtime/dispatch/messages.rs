@@ -4,10 +4,12 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use actix::{Message, MessageResponse};
+use chrono::{DateTime, Utc};
 
 use super::concurrency_limits::ConcurrencyPermit;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptKey;
+use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobType, QueueName};
 
@@ -93,6 +95,14 @@ pub struct ReportAttempts;
 #[derive(Message)]
 #[rtype(result = "HashMap<QueueName, QueueActivity>")]
 pub struct ReportAllActivity;
+
+/// Requests the capacity of a queue on this node; `None` for a queue that has not been started here.
+#[derive(Message)]
+#[rtype(result = "Option<QueueCapacity>")]
+pub struct ReportCapacity {
+    /// The queue.
+    pub queue: QueueName,
+}
 
 /// Requests whether nothing is running, starting or waiting to be stored.
 #[derive(Message)]
@@ -191,6 +201,24 @@ pub struct QueueActivity {
     pub starting: usize,
     /// Number of its workers.
     pub workers: usize,
+}
+
+/// Requests the capacity of the queue.
+#[derive(Message)]
+#[rtype(result = "QueueCapacity")]
+pub(crate) struct ReportOwnCapacity;
+
+/// Capacity of a queue on this node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct QueueCapacity {
+    /// Number of its workers.
+    pub workers: usize,
+    /// Number of those that run or start a job.
+    pub busy: usize,
+    /// Its rate limit.
+    pub rate_limit: Option<RateLimit>,
+    /// The time at which the rate limit permits the next start; `None` if it permits one now.
+    pub next_start: Option<DateTime<Utc>>,
 }
 
 // To a dispatcher, which forwards it to the worker.

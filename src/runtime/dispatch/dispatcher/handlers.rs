@@ -9,10 +9,12 @@ use tracing::debug;
 
 use super::{Assigned, MAX_EARLY_CANCELS, QueueDispatcher, Source};
 use crate::domain::job::Job;
+use crate::domain::values::timestamp;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::dispatch::messages::{
     CancelAttempt, ForceStop, InterruptAll, InterruptAttempt, InterruptAttempts, JobsReady, Poll, PollWhenIdle,
-    QueueActivity, ReportActivity, RetryLimitedTypes, SetNodeDraining, SetPaused, Stop, StopDispatching, WorkerIdle,
+    QueueActivity, QueueCapacity, ReportActivity, ReportOwnCapacity, RetryLimitedTypes, SetNodeDraining, SetPaused,
+    Stop, StopDispatching, WorkerIdle,
 };
 
 impl Handler<JobsReady> for QueueDispatcher {
@@ -212,6 +214,24 @@ impl Handler<ReportActivity> for QueueDispatcher {
             claimed: self.claimed.attempts().chain(self.releasing.keys().copied()).collect(),
             starting: self.reserved + self.claims_ahead,
             workers: self.deps.workers.len(),
+        })
+    }
+}
+
+impl Handler<ReportOwnCapacity> for QueueDispatcher {
+    type Result = MessageResult<ReportOwnCapacity>;
+
+    fn handle(&mut self, ReportOwnCapacity: ReportOwnCapacity, _: &mut Context<Self>) -> Self::Result {
+        let workers = self.deps.workers.len();
+        let now = self.deps.clock.now();
+        let next_start = self.bucket.as_mut().and_then(|bucket| {
+            (bucket.available(now) == 0).then(|| timestamp::truncate_to_millis(now + bucket.time_to_next()))
+        });
+        MessageResult(QueueCapacity {
+            workers,
+            busy: workers.saturating_sub(self.idle.len().saturating_sub(self.reserved)),
+            rate_limit: self.deps.settings.rate_limit,
+            next_start,
         })
     }
 }

@@ -13,8 +13,8 @@ use crate::domain::values::name::QueueName;
 use crate::runtime::actor::mailbox::deliver;
 use crate::runtime::dispatch::messages::{
     CancelAttempt, CancelJob, ForceStop, InterruptAll, InterruptAttempts, IsIdle, LimitFreed, NodeDrainChanged,
-    QueueActivity, QueuePauseChanged, ReportActivity, ReportAllActivity, ReportAttempts, ReportState,
-    RetryLimitedTypes, SetNodeDraining, StopDispatching,
+    QueueActivity, QueueCapacity, QueuePauseChanged, ReportActivity, ReportAllActivity, ReportAttempts, ReportCapacity,
+    ReportOwnCapacity, ReportState, RetryLimitedTypes, SetNodeDraining, StopDispatching,
 };
 
 impl Handler<InterruptAll> for QueueRegistry {
@@ -153,6 +153,19 @@ impl Handler<ReportAllActivity> for QueueRegistry {
                 (name, queue.address.send(ReportActivity).await.unwrap_or_default())
             });
             join_all(targets).await.into_iter().collect()
+        })
+    }
+}
+
+impl Handler<ReportCapacity> for QueueRegistry {
+    type Result = ResponseFuture<Option<QueueCapacity>>;
+
+    fn handle(&mut self, ReportCapacity { queue }: ReportCapacity, _: &mut Context<Self>) -> Self::Result {
+        let address = self.queues.get(&queue).map(|queue| queue.address.clone());
+        Box::pin(async move {
+            let address = address?;
+            // Unknown while the dispatcher is being restarted.
+            address.send(ReportOwnCapacity).await.ok()
         })
     }
 }
