@@ -27,8 +27,8 @@ use crate::service::error::ServiceError;
 use crate::service::events::Events;
 use crate::service::facade_metrics::Traffic;
 use crate::service::health::Health;
-use crate::service::jobs::Jobs;
 use crate::service::jobs::job_request::JobRequestError;
+use crate::service::jobs::{Explanations, Jobs};
 use crate::service::limits::expensive_reads::ExpensiveReads;
 use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
@@ -107,6 +107,12 @@ impl Embedded {
             Box::pin(runtime.stop(server.shutdown_grace.to_std())).await;
             return Err(error);
         }
+        let explanations = Explanations::new(
+            Arc::clone(&repository),
+            handle.clone(),
+            Arc::clone(&configured),
+            workers_by_default,
+        );
         let queues = Queues::new(
             Arc::clone(&repository),
             handle.clone(),
@@ -150,6 +156,7 @@ impl Embedded {
         );
         let services = Services {
             jobs: jobs.clone(),
+            explanations: explanations.clone(),
             recurring: recurring.clone(),
             queues: queues.clone(),
             nodes: nodes.clone(),
@@ -172,6 +179,7 @@ impl Embedded {
         let access = access_log.then(|| authenticator.clone());
         let rest = RestApi {
             jobs: jobs.clone(),
+            explanations,
             queues: queues.clone(),
             audit,
             recurring: recurring.clone(),

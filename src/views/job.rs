@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::explanation::ExplanationView;
 use super::values::{Id, Span, Time};
 use super::words::{JobStatusWord, PriorityWord, Word};
 use crate::domain::job::Job;
@@ -70,6 +71,9 @@ pub(crate) struct JobItem<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     #[schema(required = false, example = json!([]))]
     pub(crate) warnings: &'a [String],
+    /// The reasons why it does not run; omitted unless a list was requested with `explain=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) explanation: Option<ExplanationView>,
 }
 
 impl<'a> JobItem<'a> {
@@ -101,6 +105,7 @@ macro_rules! item {
             error: $job.error.as_deref(),
             recurring_job_id: $recurring_id.map(Id::from),
             warnings: &[],
+            explanation: None,
         }
     };
 }

@@ -11,6 +11,7 @@ use crate::domain::access::audit::{AuditAction, AuditOutcome};
 use crate::domain::access::caller::CallerKind;
 use crate::domain::cluster::remote_worker::{LogLevel, WorkerStatus};
 use crate::domain::events::event::JobEventKind;
+use crate::domain::explanation::RunnerKind;
 use crate::domain::job::attempt::AttemptStatus;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
@@ -53,6 +54,7 @@ worded!(
     OverlapPolicy,
     Priority,
     QueueStatus,
+    RunnerKind,
     WorkerStatus
 );
 
@@ -132,6 +134,8 @@ words! {
     NodeStatusWord, "NodeStatus": ["live", "draining", "lost"];
     /// Status of a remote worker: the lease of a lost one has expired.
     WorkerStatusWord, "WorkerStatus": [WorkerStatus::Live, WorkerStatus::Lost, WorkerStatus::Left].map(WorkerStatus::as_str);
+    /// Kind of a runner: a server with a handler, or a remote worker.
+    RunnerKindWord, "RunnerKind": [RunnerKind::Server, RunnerKind::Worker].map(RunnerKind::as_str);
     /// Health status of the server.
     HealthWord, "SystemHealth": [HealthState::Healthy, HealthState::Degraded, HealthState::Unhealthy].map(HealthState::as_str);
     /// Level of a log line of a job.

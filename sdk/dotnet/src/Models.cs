@@ -83,6 +83,14 @@ namespace TickerQ.Client
         public List<string> Lost { get; set; }
     }
 
+    public partial class Explanation
+    {
+        public string State { get; set; }
+        public string Summary { get; set; }
+        public List<WaitReason> Reasons { get; set; }
+        public StartEstimate Estimate { get; set; }
+    }
+
     public partial class FailureReason
     {
         public string Reason { get; set; }
@@ -162,6 +170,15 @@ namespace TickerQ.Client
         public bool HasMore { get; set; }
     }
 
+    public partial class JobHolder
+    {
+        public string Id { get; set; }
+        public string Name { get; set; }
+        public string Kind { get; set; }
+        public DateTimeOffset? LastHeartbeatAt { get; set; }
+        public DateTimeOffset? LeaseUntil { get; set; }
+    }
+
     public partial class JobItem
     {
         public string Id { get; set; }
@@ -182,6 +199,7 @@ namespace TickerQ.Client
         public string Error { get; set; }
         public string RecurringJobId { get; set; }
         public List<string> Warnings { get; set; }
+        public Explanation Explanation { get; set; }
     }
 
     public partial class JobList
@@ -338,9 +356,29 @@ namespace TickerQ.Client
         public Throughput Throughput { get; set; }
     }
 
+    public partial class QueueExplanation
+    {
+        public string Queue { get; set; }
+        public string Summary { get; set; }
+        public long PendingJobs { get; set; }
+        public List<QueueWaitReason> Reasons { get; set; }
+    }
+
     public partial class QueueList
     {
         public List<QueueDetails> Queues { get; set; }
+    }
+
+    public partial class QueueWaitReason
+    {
+        public string Code { get; set; }
+        public long Jobs { get; set; }
+        public bool IsExact { get; set; }
+        public string Message { get; set; }
+        public DateTimeOffset? Since { get; set; }
+        public DateTimeOffset? Until { get; set; }
+        public WaitEvidence Evidence { get; set; }
+        public string Remedy { get; set; }
     }
 
     public partial class RecurringJob
@@ -388,6 +426,22 @@ namespace TickerQ.Client
         public long Redelivered { get; set; }
     }
 
+    public partial class Runner
+    {
+        public string Id { get; set; }
+        public string Name { get; set; }
+        public string Kind { get; set; }
+        public int Workers { get; set; }
+        public int Busy { get; set; }
+        public bool IsDraining { get; set; }
+    }
+
+    public partial class StartEstimate
+    {
+        public DateTimeOffset StartsAt { get; set; }
+        public string Basis { get; set; }
+    }
+
     public partial class SystemMetrics
     {
         public DateTimeOffset Timestamp { get; set; }
@@ -423,6 +477,41 @@ namespace TickerQ.Client
         public long JobsExecuted { get; set; }
         public double SuccessRate { get; set; }
         public TimeSpan AverageExecutionTime { get; set; }
+    }
+
+    public partial class WaitEvidence
+    {
+        public DateTimeOffset? RunAt { get; set; }
+        public int? Attempt { get; set; }
+        public int? RetryCount { get; set; }
+        public int? MaxRetries { get; set; }
+        public int? Losses { get; set; }
+        public string Error { get; set; }
+        public string By { get; set; }
+        public List<string> Types { get; set; }
+        public string NearestType { get; set; }
+        public string Rate { get; set; }
+        public int? Concurrency { get; set; }
+        public int? Running { get; set; }
+        public string Server { get; set; }
+        public long? Ahead { get; set; }
+        public bool? IsExact { get; set; }
+        public List<Runner> Runners { get; set; }
+        public JobHolder Node { get; set; }
+        public bool? CancelRequested { get; set; }
+        public TimeSpan? ClockAhead { get; set; }
+        public List<string> Problems { get; set; }
+        public string Status { get; set; }
+    }
+
+    public partial class WaitReason
+    {
+        public string Code { get; set; }
+        public string Message { get; set; }
+        public DateTimeOffset? Since { get; set; }
+        public DateTimeOffset? Until { get; set; }
+        public WaitEvidence Evidence { get; set; }
+        public string Remedy { get; set; }
     }
 
     public partial class WebhookDelivery
@@ -642,6 +731,7 @@ namespace TickerQ.Client
         public int? Limit { get; set; }
         public long? Offset { get; set; }
         public string After { get; set; }
+        public bool? Explain { get; set; }
     }
 
     public partial class PeriodFilter : Query

@@ -95,6 +95,13 @@ export interface ExecuteRequest {
   runAt?: string | Date | null;
 }
 
+export interface Explanation {
+  state: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
+  summary: string;
+  reasons: Array<WaitReason>;
+  estimate: StartEstimate | null;
+}
+
 export interface FailRequest {
   jobs: Array<FailedJob>;
 }
@@ -192,6 +199,14 @@ export interface JobChanges {
   hasMore: boolean;
 }
 
+export interface JobHolder {
+  id: string;
+  name: string | null;
+  kind: 'server' | 'worker';
+  lastHeartbeatAt: string | null;
+  leaseUntil: string | null;
+}
+
 export interface JobItem {
   id: string;
   jobId: string;
@@ -211,6 +226,7 @@ export interface JobItem {
   error: string | null;
   recurringJobId: string | null;
   warnings?: Array<string>;
+  explanation?: Explanation | null;
 }
 
 export interface JobList {
@@ -416,8 +432,26 @@ export interface Queue {
   throughput: Throughput;
 }
 
+export interface QueueExplanation {
+  queue: string;
+  summary: string;
+  pendingJobs: number;
+  reasons: Array<QueueWaitReason>;
+}
+
 export interface QueueList {
   queues: Array<Queue>;
+}
+
+export interface QueueWaitReason {
+  code: string;
+  jobs: number;
+  isExact: boolean;
+  message: string;
+  since: string | null;
+  until: string | null;
+  evidence: WaitEvidence;
+  remedy: string | null;
 }
 
 export interface RecurringJob {
@@ -495,6 +529,20 @@ export interface RotateSecretRequest {
   overlap?: Duration | null;
 }
 
+export interface Runner {
+  id: string;
+  name: string;
+  kind: 'server' | 'worker';
+  workers: number;
+  busy: number;
+  isDraining: boolean;
+}
+
+export interface StartEstimate {
+  startsAt: string;
+  basis: string;
+}
+
 export interface SystemMetrics {
   timestamp: string;
   systemHealth: 'healthy' | 'degraded' | 'unhealthy';
@@ -526,6 +574,39 @@ export interface Trend {
   jobsExecuted: number;
   successRate: number;
   averageExecutionTime: string;
+}
+
+export interface WaitEvidence {
+  runAt?: string | null;
+  attempt?: number | null;
+  retryCount?: number | null;
+  maxRetries?: number | null;
+  losses?: number | null;
+  error?: string | null;
+  by?: string | null;
+  types?: Array<string>;
+  nearestType?: string | null;
+  rate?: string | null;
+  concurrency?: number | null;
+  running?: number | null;
+  server?: string | null;
+  ahead?: number | null;
+  isExact?: boolean | null;
+  runners?: Array<Runner>;
+  node?: JobHolder | null;
+  cancelRequested?: boolean | null;
+  clockAhead?: string | null;
+  problems?: Array<string>;
+  status?: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | null;
+}
+
+export interface WaitReason {
+  code: string;
+  message: string;
+  since: string | null;
+  until: string | null;
+  evidence: WaitEvidence;
+  remedy: string | null;
 }
 
 export interface WebhookDelivery {
@@ -740,6 +821,7 @@ export interface JobFilter {
   limit?: number;
   offset?: number;
   after?: string;
+  explain?: boolean;
 }
 
 export interface PeriodFilter {

@@ -88,6 +88,13 @@ class EndedJobs(TypedDict):
     lost: List[str]
 
 
+class Explanation(TypedDict):
+    state: Literal["pending", "running", "completed", "failed", "cancelled"]
+    summary: str
+    reasons: List[WaitReason]
+    estimate: Optional[StartEstimate]
+
+
 class _FailedJobOptional(TypedDict, total=False):
     outcome: Optional[Literal["failed", "cancelled", "released"]]
     error: Optional[str]
@@ -192,8 +199,17 @@ class JobChanges(TypedDict):
     hasMore: bool
 
 
+class JobHolder(TypedDict):
+    id: str
+    name: Optional[str]
+    kind: Literal["server", "worker"]
+    lastHeartbeatAt: Optional[str]
+    leaseUntil: Optional[str]
+
+
 class _JobItemOptional(TypedDict, total=False):
     warnings: List[str]
+    explanation: Optional[Explanation]
 
 
 class JobItem(_JobItemOptional):
@@ -373,8 +389,26 @@ class Queue(TypedDict):
     throughput: Throughput
 
 
+class QueueExplanation(TypedDict):
+    queue: str
+    summary: str
+    pendingJobs: int
+    reasons: List[QueueWaitReason]
+
+
 class QueueList(TypedDict):
     queues: List[Queue]
+
+
+class QueueWaitReason(TypedDict):
+    code: str
+    jobs: int
+    isExact: bool
+    message: str
+    since: Optional[str]
+    until: Optional[str]
+    evidence: WaitEvidence
+    remedy: Optional[str]
 
 
 class _RecurringJobOptional(TypedDict, total=False):
@@ -422,6 +456,20 @@ class RedeliveredView(TypedDict):
     redelivered: int
 
 
+class Runner(TypedDict):
+    id: str
+    name: str
+    kind: Literal["server", "worker"]
+    workers: int
+    busy: int
+    isDraining: bool
+
+
+class StartEstimate(TypedDict):
+    startsAt: str
+    basis: str
+
+
 class SystemMetrics(TypedDict):
     timestamp: str
     systemHealth: Literal["healthy", "degraded", "unhealthy"]
@@ -453,6 +501,39 @@ class Trend(TypedDict):
     jobsExecuted: int
     successRate: float
     averageExecutionTime: str
+
+
+class WaitEvidence(TypedDict, total=False):
+    runAt: Optional[str]
+    attempt: Optional[int]
+    retryCount: Optional[int]
+    maxRetries: Optional[int]
+    losses: Optional[int]
+    error: Optional[str]
+    by: Optional[str]
+    types: List[str]
+    nearestType: Optional[str]
+    rate: Optional[str]
+    concurrency: Optional[int]
+    running: Optional[int]
+    server: Optional[str]
+    ahead: Optional[int]
+    isExact: Optional[bool]
+    runners: List[Runner]
+    node: Optional[JobHolder]
+    cancelRequested: Optional[bool]
+    clockAhead: Optional[str]
+    problems: List[str]
+    status: Optional[Literal["pending", "running", "completed", "failed", "cancelled"]]
+
+
+class WaitReason(TypedDict):
+    code: str
+    message: str
+    since: Optional[str]
+    until: Optional[str]
+    evidence: WaitEvidence
+    remedy: Optional[str]
 
 
 class WebhookDelivery(TypedDict):
@@ -662,6 +743,7 @@ class JobFilter(TypedDict, total=False):
     limit: Optional[int]
     offset: Optional[int]
     after: Optional[str]
+    explain: Optional[bool]
 
 
 class PeriodFilter(TypedDict, total=False):

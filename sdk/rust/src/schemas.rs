@@ -127,6 +127,17 @@ pub struct EndedJobs {
     pub lost: Vec<JobId>,
 }
 
+/// `Explanation` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    pub state: String,
+    pub summary: String,
+    pub reasons: Vec<WaitReason>,
+    #[serde(default)]
+    pub estimate: Option<StartEstimate>,
+}
+
 /// `FailureReason` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -260,6 +271,20 @@ pub struct JobChanges {
     pub has_more: bool,
 }
 
+/// `JobHolder` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobHolder {
+    pub id: String,
+    #[serde(default)]
+    pub name: Option<String>,
+    pub kind: String,
+    #[serde(default)]
+    pub last_heartbeat_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub lease_until: Option<DateTime<Utc>>,
+}
+
 /// `JobItem` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -300,6 +325,8 @@ pub struct JobItem {
     pub recurring_job_id: Option<RecurringId>,
     #[serde(default)]
     pub warnings: Vec<String>,
+    #[serde(default)]
+    pub explanation: Option<Explanation>,
 }
 
 /// `JobList` of the API.
@@ -515,11 +542,38 @@ pub struct Queue {
     pub throughput: Throughput,
 }
 
+/// `QueueExplanation` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueExplanation {
+    pub queue: String,
+    pub summary: String,
+    pub pending_jobs: u64,
+    pub reasons: Vec<QueueWaitReason>,
+}
+
 /// `QueueList` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct QueueList {
     pub queues: Vec<Queue>,
+}
+
+/// `QueueWaitReason` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueWaitReason {
+    pub code: String,
+    pub jobs: u64,
+    pub is_exact: bool,
+    pub message: String,
+    #[serde(default)]
+    pub since: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub until: Option<DateTime<Utc>>,
+    pub evidence: WaitEvidence,
+    #[serde(default)]
+    pub remedy: Option<String>,
 }
 
 /// `RecurringJob` of the API.
@@ -602,6 +656,26 @@ pub struct Redelivered {
     pub redelivered: u64,
 }
 
+/// `Runner` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Runner {
+    pub id: String,
+    pub name: String,
+    pub kind: String,
+    pub workers: u32,
+    pub busy: u32,
+    pub is_draining: bool,
+}
+
+/// `StartEstimate` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StartEstimate {
+    pub starts_at: DateTime<Utc>,
+    pub basis: String,
+}
+
 /// `SystemMetrics` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -646,6 +720,69 @@ pub struct Trend {
     pub success_rate: f64,
     #[serde(deserialize_with = "wire::text")]
     pub average_execution_time: TimeSpan,
+}
+
+/// `WaitEvidence` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitEvidence {
+    #[serde(default)]
+    pub run_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub attempt: Option<u32>,
+    #[serde(default)]
+    pub retry_count: Option<u32>,
+    #[serde(default)]
+    pub max_retries: Option<u32>,
+    #[serde(default)]
+    pub losses: Option<u32>,
+    #[serde(default)]
+    pub error: Option<String>,
+    #[serde(default)]
+    pub by: Option<String>,
+    #[serde(default)]
+    pub types: Vec<String>,
+    #[serde(default)]
+    pub nearest_type: Option<String>,
+    #[serde(default)]
+    pub rate: Option<String>,
+    #[serde(default)]
+    pub concurrency: Option<u32>,
+    #[serde(default)]
+    pub running: Option<u32>,
+    #[serde(default)]
+    pub server: Option<String>,
+    #[serde(default)]
+    pub ahead: Option<u64>,
+    #[serde(default)]
+    pub is_exact: Option<bool>,
+    #[serde(default)]
+    pub runners: Vec<Runner>,
+    #[serde(default)]
+    pub node: Option<JobHolder>,
+    #[serde(default)]
+    pub cancel_requested: Option<bool>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub clock_ahead: Option<TimeSpan>,
+    #[serde(default)]
+    pub problems: Vec<String>,
+    #[serde(default)]
+    pub status: Option<String>,
+}
+
+/// `WaitReason` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitReason {
+    pub code: String,
+    pub message: String,
+    #[serde(default)]
+    pub since: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub until: Option<DateTime<Utc>>,
+    pub evidence: WaitEvidence,
+    #[serde(default)]
+    pub remedy: Option<String>,
 }
 
 /// `WebhookDelivery` of the API.

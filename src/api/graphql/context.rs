@@ -7,7 +7,7 @@ use async_graphql::{Context, Result};
 use crate::domain::access::caller::Caller;
 use crate::service::audit::AuditLog;
 use crate::service::events::Events;
-use crate::service::jobs::Jobs;
+use crate::service::jobs::{Explanations, Jobs};
 use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
@@ -21,6 +21,8 @@ use crate::service::workers::Workers;
 pub(crate) struct Services {
     /// Jobs.
     pub jobs: Jobs,
+    /// Explanations of jobs and queues.
+    pub explanations: Explanations,
     /// Recurring jobs.
     pub recurring: Recurring,
     /// Queues.

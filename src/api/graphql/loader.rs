@@ -1,4 +1,5 @@
-//! Batches the reads of many objects of one request: attempts, jobs that were read as summaries, and large texts.
+//! Batches the reads of many objects of one request: attempts, jobs that were read as summaries, large texts, and
+//! explanations.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -15,11 +16,12 @@ use super::context::Services;
 use super::execution::budget;
 use super::execution::budget::Budget;
 use crate::domain::access::caller::Caller;
+use crate::domain::explanation::Explanation;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::values::id::JobId;
 use crate::service::error::ServiceError;
-use crate::service::jobs::Jobs;
+use crate::service::jobs::{Explanations, Jobs};
 use crate::service::limits::ReadLane;
 use crate::storage::query::JobText;
 
@@ -32,6 +34,9 @@ const ATTEMPTS_MAX: usize = 500;
 /// Approximate size of a job without its large texts, in bytes.
 const JOB_BYTES: usize = 1_024;
 
+/// Approximate size of a reason, in bytes.
+const REASON_BYTES: usize = 1_024;
+
 /// Number of turns without new keys after which the batch is loaded.
 const QUIET_TURNS: u32 = 2;
 
@@ -40,6 +45,7 @@ pub(super) struct Loaders {
     attempts: DataLoader<EndedAttempts>,
     jobs: DataLoader<BriefJobs>,
     texts: DataLoader<JobTexts>,
+    explanations: DataLoader<ExplainedJobs>,
     requested: RequestedKeys,
 }
 
@@ -61,6 +67,12 @@ struct BriefJobs {
 
 struct JobTexts {
     jobs: Jobs,
+    caller: Caller,
+    budget: Arc<Budget>,
+}
+
+struct ExplainedJobs {
+    explanations: Explanations,
     caller: Caller,
     budget: Arc<Budget>,
 }
@@ -97,6 +109,11 @@ impl Loaders {
             caller: caller.clone(),
             budget: budget(),
         };
+        let explanations = ExplainedJobs {
+            explanations: services.explanations.clone(),
+            caller: caller.clone(),
+            budget: budget(),
+        };
         let texts = JobTexts {
             jobs: jobs.clone(),
             caller: caller.clone(),
@@ -112,6 +129,7 @@ impl Loaders {
             attempts: batching(attempts, caller, requested.clone()),
             jobs: batching(jobs, caller, requested.clone()),
             texts: batching(texts, caller, requested.clone()),
+            explanations: batching(explanations, caller, requested.clone()),
             requested,
         }
     }
@@ -247,6 +265,23 @@ impl Loader<(JobId, JobText)> for JobTexts {
     }
 }
 
+impl Loader<JobId> for ExplainedJobs {
+    type Value = Arc<Explanation>;
+    type Error = NotLoaded;
+
+    async fn load(&self, ids: &[JobId]) -> Result<HashMap<JobId, Arc<Explanation>>, NotLoaded> {
+        let explanations = self.explanations.jobs(&self.caller, ids).await?;
+        let reasons: usize = explanations.values().map(|explanation| explanation.reasons.len()).sum();
+        if !self.budget.charge_read(reasons * REASON_BYTES) {
+            return Err(NotLoaded::Stopped);
+        }
+        let explanations = explanations.into_iter();
+        Ok(explanations
+            .map(|(id, explanation)| (id, Arc::new(explanation)))
+            .collect())
+    }
+}
+
 /// Completed attempts of a job that has had this number of attempts.
 pub(super) async fn ended_attempts(ctx: &Context<'_>, id: JobId, attempts: u32) -> Result<Vec<Attempt>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
@@ -266,4 +301,11 @@ pub(super) async fn job_text(ctx: &Context<'_>, id: JobId, text: JobText) -> Res
     let loaders = ctx.data::<Arc<Loaders>>()?;
     loaders.requested.record();
     Ok(loaders.texts.load_one((id, text)).await?)
+}
+
+/// The explanation of a job, or none if the job does not exist.
+pub(super) async fn explanation(ctx: &Context<'_>, id: JobId) -> Result<Option<Arc<Explanation>>> {
+    let loaders = ctx.data::<Arc<Loaders>>()?;
+    loaders.requested.record();
+    Ok(loaders.explanations.load_one(id).await?)
 }

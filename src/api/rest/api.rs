@@ -9,7 +9,7 @@ use crate::service::audit::AuditLog;
 use crate::service::change_feed::Changes;
 use crate::service::error::ServiceError;
 use crate::service::health::Health;
-use crate::service::jobs::Jobs;
+use crate::service::jobs::{Explanations, Jobs};
 use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
 use crate::service::nodes::Nodes;
@@ -79,6 +79,8 @@ impl RestOptions {
 pub(crate) struct RestApi {
     /// Use cases of jobs.
     pub jobs: Jobs,
+    /// Explanations of jobs and queues.
+    pub explanations: Explanations,
     /// Use cases of queues.
     pub queues: Queues,
     /// Use cases of the audit log.

@@ -13,6 +13,7 @@ use super::request::context::{ApiResult, RequestContext, json, route};
 use crate::api::contract::request::queue::ClearRequest;
 use crate::api::contract::view::queue::{ClearedView, QueueDocument};
 use crate::api::routing::resource;
+use crate::views::explanation::QueueExplanationView;
 
 /// Adds the routes of queues.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
@@ -26,6 +27,10 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
             (Method::GET, route(api, get_queue)),
             (Method::DELETE, route(api, delete_queue)),
         ],
+    ));
+    config.service(resource(
+        &format!("{prefix}/queues/{{name}}/explain"),
+        vec![(Method::GET, route(api, explain_queue))],
     ));
     config.service(resource(
         &format!("{prefix}/queues/{{name}}/pause"),
@@ -75,6 +80,24 @@ pub(super) async fn list_queues(context: RequestContext) -> ApiResult {
 pub(super) async fn get_queue(context: RequestContext) -> ApiResult {
     let view = context.api.queues.get(&context.caller, &context.queue_name()?).await?;
     json(StatusCode::OK, &QueueDocument::from(view))
+}
+
+/// Explain why the pending jobs of a queue do not run
+#[utoipa::path(
+    get,
+    path = "/queues/{name}/explain",
+    tag = "queues",
+    description = "Returns the reasons that hold pending jobs, with their numbers of jobs. Each job counts once.",
+    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    responses(
+        (status = 200, description = "The reasons", body = QueueExplanationView),
+        (status = 404, description = "Queue not found"),
+    )
+)]
+pub(super) async fn explain_queue(context: RequestContext) -> ApiResult {
+    let name = context.queue_name()?;
+    let explanation = context.api.explanations.queue(&context.caller, &name).await?;
+    json(StatusCode::OK, &QueueExplanationView::from(&explanation))
 }
 
 /// Delete a queue without unfinished jobs; configured queues can't be deleted

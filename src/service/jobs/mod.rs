@@ -2,6 +2,7 @@
 
 pub(crate) mod bulk;
 mod change;
+mod explanation;
 pub(crate) mod job_request;
 mod read;
 mod schedule;
@@ -9,6 +10,7 @@ mod use_cases;
 
 pub use self::change::CancelOutcome;
 pub(crate) use self::change::ChangedJob;
+pub(crate) use self::explanation::Explanations;
 pub use self::read::{JobDetail, JobPage};
 pub use self::schedule::{Scheduled, ScheduledBatch};
 pub use self::use_cases::Jobs;

@@ -3,6 +3,7 @@
 pub(crate) mod bodies;
 pub(crate) mod browsers;
 pub(crate) mod connection;
+pub(crate) mod explanations;
 pub(crate) mod jobs;
 pub(crate) mod openapi;
 pub(crate) mod prefix;

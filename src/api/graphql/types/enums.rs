@@ -7,6 +7,7 @@ use crate::domain::access::audit::{AuditAction as DomainAuditAction, AuditOutcom
 use crate::domain::access::caller::CallerKind;
 use crate::domain::cluster::remote_worker::{LogLevel, WorkerStatus as DomainWorkerStatus};
 use crate::domain::events::event::JobEventKind;
+use crate::domain::explanation::RunnerKind as DomainRunnerKind;
 use crate::domain::job::attempt::AttemptStatus as DomainAttemptStatus;
 use crate::domain::job::priority::Priority as DomainPriority;
 use crate::domain::job::status::JobStatus as DomainJobStatus;
@@ -96,6 +97,16 @@ pub(in super::super) enum QueueStatus {
     Running,
     /// The queue starts no jobs until it is resumed; running jobs continue.
     Paused,
+}
+
+/// Kind of a runner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "DomainRunnerKind")]
+pub(in super::super) enum RunnerKind {
+    /// A server with a handler.
+    Server,
+    /// A remote worker.
+    Worker,
 }
 
 /// Health status of a server.

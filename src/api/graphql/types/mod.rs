@@ -5,6 +5,7 @@
 pub(super) mod audit;
 pub(super) mod connection;
 pub(super) mod enums;
+pub(super) mod explanation;
 pub(super) mod health;
 pub(super) mod int;
 pub(super) mod job;

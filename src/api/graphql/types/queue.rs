@@ -1,12 +1,17 @@
 //! A queue.
 
-use async_graphql::{ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 use super::enums::QueueStatus;
+use super::explanation::QueueExplanation;
 use super::int::int;
 use crate::api::contract::view::queue::{ClearedView, QueueDocument, ThroughputDocument};
+use crate::api::graphql::context::{caller, services};
+use crate::api::graphql::errors::if_any;
 use crate::domain::metrics::QueueMetrics;
+use crate::domain::values::name::QueueName;
 use crate::service::queues::{Cleared, QueueView};
+use crate::views::explanation::QueueExplanationView;
 
 /// Prefix of a queue's global id. A delivery's id is a number, all other ids are UUIDs.
 const ID_PREFIX: &str = "queue:";
@@ -78,6 +83,15 @@ impl Queue {
     /// Number of workers on each node.
     async fn workers(&self) -> u32 {
         self.0.workers
+    }
+
+    /// The reasons why its pending jobs do not run; null if the queue was deleted during the request.
+    #[graphql(complexity = "100 + child_complexity")]
+    async fn explanation(&self, ctx: &Context<'_>) -> Result<Option<QueueExplanation>> {
+        let name = QueueName::from_stored(self.0.name.clone());
+        let explanation = services(ctx)?.explanations.queue(caller(ctx)?, &name).await;
+        let explanation = if_any(explanation)?;
+        Ok(explanation.map(|explanation| QueueExplanation(QueueExplanationView::from(&explanation))))
     }
 
     /// Recent throughput.

@@ -1,5 +1,7 @@
 //! `GET /jobs`: the list of jobs, with filters and pages.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,9 +12,11 @@ use crate::api::rest::request::parameters::Parameters;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::RecurringId;
+use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
 use crate::service::jobs::JobPage;
 use crate::storage::query::JobFilter;
+use crate::views::explanation::ExplanationView;
 use crate::views::job::JobItem;
 
 /// Query parameters of the list.
@@ -28,6 +32,7 @@ pub(super) const PARAMETERS: &[&str] = &[
     "limit",
     "offset",
     "after",
+    "explain",
 ];
 /// A page of jobs, newest first.
 #[derive(Serialize, ToSchema)]
@@ -61,6 +66,7 @@ pub(in super::super) struct JobList<'a> {
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of jobs; 50 by default", example = 50),
         ("offset" = Option<u64>, Query, description = "Number of jobs to skip; for deep pages `after` is faster", example = 0),
         ("after" = Option<String>, Query, format = Uuid, description = "Id of the last job of the previous page: only older jobs are returned"),
+        ("explain" = Option<bool>, Query, description = "`true` adds to each job the reasons why it does not run, as `/jobs/{id}/explain` returns them; the place in line is counted for the first ten jobs that wait in one"),
     ),
     responses((status = 200, description = "A page of jobs", body = JobList))
 )]
@@ -68,14 +74,26 @@ pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
     let mut parameters = Parameters::of(&context.request)?;
     let filter = read_filter(&mut parameters);
     let page = pagination::read(&mut parameters);
+    let is_explained = parameters.read("explain", parse_flag).unwrap_or_default();
     parameters.finish()?;
     let JobPage {
         jobs,
         total_count,
         has_more,
     } = context.api.jobs.list(&context.caller, &filter, page).await?;
+    let mut explanations = HashMap::new();
+    if is_explained {
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
+        explanations = context.api.explanations.jobs(&context.caller, &ids).await?;
+    }
     let list = JobList {
-        jobs: jobs.iter().map(JobItem::from).collect(),
+        jobs: jobs
+            .iter()
+            .map(|job| JobItem {
+                explanation: explanations.get(&job.id).map(ExplanationView::from),
+                ..JobItem::from(job)
+            })
+            .collect(),
         total_count,
         has_more,
     };
@@ -94,6 +112,11 @@ fn read_filter(parameters: &mut Parameters) -> JobFilter {
         created_from: from,
         created_to: to,
     }
+}
+
+fn parse_flag(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_| format!("explain is '{text}'; allowed are true and false"))
 }
 
 fn parse_statuses(text: &str) -> Result<Vec<JobStatus>, String> {

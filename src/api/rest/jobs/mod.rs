@@ -5,6 +5,7 @@ pub(super) mod batch;
 pub(super) mod changes;
 pub(super) mod create;
 pub(super) mod detail;
+pub(super) mod explain;
 pub(crate) mod list;
 
 use std::rc::Rc;
@@ -45,6 +46,10 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
             (Method::PATCH, route(api, actions::patch_job)),
             (Method::DELETE, route(api, actions::delete_job)),
         ],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/{{id}}/explain"),
+        vec![(Method::GET, route(api, explain::explain_job))],
     ));
     config.service(resource(
         &format!("{prefix}/jobs/{{id}}/execute"),

@@ -16,6 +16,7 @@ use async_graphql::{Context, ID, Object, Result};
 use self::attempt::Attempt;
 use self::report::{JobLogLine, JobProgress};
 use super::enums::{JobStatus, Priority};
+use super::explanation::Explanation;
 use crate::api::contract::view::job::JobView;
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::loader;
@@ -23,6 +24,7 @@ use crate::api::graphql::scalars::{DateTime, Json, TimeSpan, Uuid};
 use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job as DomainJob;
 use crate::storage::query::{JobSummary, JobText};
+use crate::views::explanation::ExplanationView;
 use crate::views::job::JobItem;
 
 /// A job, as a summary or with more fields. Fields that a summary lacks are loaded when they are selected, for all jobs
@@ -222,6 +224,14 @@ impl Job {
             loader::ended_attempts(ctx, self.summary.id, self.summary.attempt).await?
         };
         Ok(self.summary.history(ended).into_iter().map(Attempt::from).collect())
+    }
+
+    /// The reasons why it does not run now, or its state. For a list of jobs the place in line is counted for the first ten
+    /// that wait in one. Null if the job was deleted during the request.
+    #[graphql(complexity = "10 + child_complexity")]
+    async fn explanation(&self, ctx: &Context<'_>) -> Result<Option<Explanation>> {
+        let explanation = loader::explanation(ctx, self.summary.id).await?;
+        Ok(explanation.map(|explanation| Explanation(ExplanationView::from(&*explanation))))
     }
 
     /// Progress reported last; null if no attempt has reported any.
