@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::api_client;
-use super::api_client::api_types::{ClearedQueue, Queue, QueueList};
+use super::api_client::api_types::{ClearedQueue, Queue, QueueExplanation, QueueList};
 use super::api_client::{ApiResponse, Client, ClientArguments};
 use super::error::CliError;
 use super::output;
@@ -28,6 +28,10 @@ enum QueueCommand {
   tickerq queue list
   tickerq queue list --json --server https://jobs.example.com")]
     List,
+    /// Explain why the pending jobs of a queue do not run.
+    #[command(after_help = "Examples:
+  tickerq queue explain mail")]
+    Explain(NameArgument),
     /// Pause a queue: start no more jobs; running ones continue.
     #[command(after_help = "Examples:
   tickerq queue pause mail")]
@@ -93,6 +97,7 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
     }
     match command {
         QueueCommand::List => print_queues(&response.read()?, output),
+        QueueCommand::Explain(_) => print_explanation(&response.read()?, output),
         QueueCommand::Pause(NameArgument { name }) => output.line(&format!("queue {name} is paused")),
         QueueCommand::Resume(NameArgument { name }) => output.line(&format!("queue {name} is running")),
         QueueCommand::Delete(NameArgument { name }) => output.line(&format!("queue {name} is deleted")),
@@ -111,6 +116,7 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
 async fn request(client: &Client, command: &QueueCommand) -> Result<ApiResponse, CliError> {
     match command {
         QueueCommand::List => client.get(&["queues"], &[]).await,
+        QueueCommand::Explain(NameArgument { name }) => client.get(&["queues", name.as_str(), "explain"], &[]).await,
         QueueCommand::Pause(NameArgument { name }) => {
             client.post(&["queues", name.as_str(), "pause"], &NoFields {}).await
         }
@@ -141,6 +147,32 @@ impl ClearArguments {
         let jobs: Vec<String> = pending.into_iter().chain(failed).collect();
         format!("Delete {} jobs of queue {}?", jobs.join(" and "), self.name)
     }
+}
+
+fn print_explanation(explanation: &QueueExplanation, output: &mut Output) -> Result<(), CliError> {
+    let QueueExplanation { summary, reasons } = explanation;
+    output.line(summary)?;
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    let mut table = Table::new(&[
+        Column::fixed("JOBS"),
+        Column::fixed("REASON"),
+        Column::shrinks("MESSAGE", 30),
+    ]);
+    for reason in reasons {
+        let about = if reason.is_exact { "" } else { "about " };
+        table.push([
+            format!("{about}{}", reason.jobs),
+            reason.code.clone(),
+            reason.message.clone(),
+        ]);
+    }
+    output.table(&table, "")?;
+    let mut remedies = reasons
+        .iter()
+        .filter_map(|reason| Some((&reason.code, reason.remedy.as_ref()?)));
+    remedies.try_for_each(|(code, remedy)| output.line(&format!("{code}: {remedy}")))
 }
 
 fn print_queues(QueueList { queues }: &QueueList, output: &mut Output) -> Result<(), CliError> {

@@ -106,6 +106,58 @@ pub(crate) struct Attempt {
     pub(crate) error: Option<String>,
 }
 
+/// The reasons why a job does not run.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Explanation {
+    pub(crate) state: String,
+    #[serde(default)]
+    pub(crate) reasons: Vec<WaitReason>,
+    #[serde(default)]
+    pub(crate) estimate: Option<StartEstimate>,
+}
+
+/// A reason why a job does not run.
+#[derive(Debug, Deserialize)]
+pub(crate) struct WaitReason {
+    pub(crate) code: String,
+    pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) since: Option<String>,
+    #[serde(default)]
+    pub(crate) until: Option<String>,
+    #[serde(default)]
+    pub(crate) remedy: Option<String>,
+}
+
+/// The expected start of a job.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StartEstimate {
+    pub(crate) starts_at: String,
+    pub(crate) basis: String,
+}
+
+/// The reasons that hold the pending jobs of a queue.
+#[derive(Debug, Deserialize)]
+pub(crate) struct QueueExplanation {
+    pub(crate) summary: String,
+    #[serde(default)]
+    pub(crate) reasons: Vec<QueueWaitReason>,
+}
+
+/// A reason that holds jobs of a queue.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueueWaitReason {
+    pub(crate) code: String,
+    pub(crate) jobs: u64,
+    #[serde(default)]
+    pub(crate) is_exact: bool,
+    pub(crate) message: String,
+    #[serde(default)]
+    pub(crate) remedy: Option<String>,
+}
+
 /// A recurring job.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

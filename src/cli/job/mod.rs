@@ -3,6 +3,7 @@
 mod cancel;
 mod create;
 mod execute;
+mod explain;
 mod id_argument;
 mod list;
 mod print;
@@ -38,6 +39,8 @@ enum JobCommand {
     List(list::ListArguments),
     /// Show the details of a job.
     Show(show::ShowArguments),
+    /// Explain why a job does not run.
+    Explain(explain::ExplainArguments),
     /// Cancel a pending job, or request a running one to stop.
     Cancel(cancel::CancelArguments),
     /// Retry a failed or cancelled job.
@@ -58,6 +61,7 @@ pub(super) fn run(arguments: JobArguments, output: &mut Output) -> Result<(), Cl
             JobCommand::Create(arguments) => create::run(arguments, &mut session).await,
             JobCommand::List(arguments) => list::run(&arguments, &mut session).await,
             JobCommand::Show(arguments) => show::run(&arguments, &mut session).await,
+            JobCommand::Explain(arguments) => explain::run(&arguments, &mut session).await,
             JobCommand::Cancel(arguments) => cancel::run(&arguments, &mut session).await,
             JobCommand::Retry(arguments) => retry::run(&arguments, &mut session).await,
             JobCommand::Execute(arguments) => execute::run(&arguments, &mut session).await,
