@@ -65,8 +65,11 @@ namespace TickerQ.Client
         internal static string Of(Query query)
         {
             if (query == null) return "";
-            var parts = Wire.Fields(query).Select(member => $"{member.Key}={Uri.EscapeDataString(((JsonElement)member.Value).ToString())}").ToList();
+            var parts = Wire.Fields(query).Select(member => $"{member.Key}={Uri.EscapeDataString(Text((JsonElement)member.Value))}").ToList();
             return parts.Count == 0 ? "" : "?" + string.Join("&", parts);
         }
+
+        // ToString writes True and False.
+        private static string Text(JsonElement value) => value.ValueKind == JsonValueKind.True || value.ValueKind == JsonValueKind.False ? value.GetRawText() : value.ToString();
     }
 }

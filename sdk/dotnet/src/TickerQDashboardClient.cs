@@ -167,6 +167,9 @@ namespace TickerQ.Client
         /// <summary>A job with all its attempts.</summary>
         public Task<JobDetails> GetJobAsync(string jobId) => Get<JobDetails>("/jobs" + At(jobId));
 
+        /// <summary>The reasons why a job does not run, or its state.</summary>
+        public Task<Explanation> ExplainJobAsync(string jobId) => Get<Explanation>($"/jobs{At(jobId)}/explain");
+
         /// <summary>Creates a job whose type is the name of the class of its data; returns its id.</summary>
         public async Task<string> ScheduleJobAsync<T>(T jobData, JobOptions options = null) => (await CreateJobAsync(typeof(T).Name, jobData, options).ConfigureAwait(false)).JobId;
 
@@ -268,6 +271,9 @@ namespace TickerQ.Client
 
         /// <summary>A queue.</summary>
         public Task<QueueDetails> GetQueueAsync(string name) => Get<QueueDetails>("/queues" + At(name));
+
+        /// <summary>The reasons why the pending jobs of a queue do not run, with their numbers of jobs.</summary>
+        public Task<QueueExplanation> ExplainQueueAsync(string name) => Get<QueueExplanation>($"/queues{At(name)}/explain");
 
         /// <summary>Pauses a queue: no further job starts.</summary>
         public Task<QueueDetails> PauseQueueAsync(string name) => Post<QueueDetails>($"/queues{At(name)}/pause", safe: true);

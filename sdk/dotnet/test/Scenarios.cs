@@ -121,6 +121,11 @@ public static class Scenarios
         await client.CreateJobAsync("OtherJob", null, new JobOptions { Queue = "steered" });
         Check((await client.GetQueuesAsync()).Any(queue => queue.Name == "steered"), "the queue is listed");
         Check((await client.PauseQueueAsync("steered")).Status == "paused", "it is paused");
+        var held = (await client.ExplainQueueAsync("steered")).Reasons.Single();
+        Check(held.Jobs == 1, "it holds the job");
+        var listed = (await client.GetJobsAsync(new JobFilter { Queue = "steered", Explain = true })).Jobs.Single();
+        Check(listed.Explanation.Reasons[0].Code == held.Code, "the job is held by the same");
+        Check((await client.ExplainJobAsync(listed.Id)).Reasons[0].Code == held.Code, "it is explained");
         Check((await client.ResumeQueueAsync("steered")).Status == "running", "it runs");
         Check((await client.ClearQueueAsync("steered")).ClearedPending == 1, "it is cleared");
         Check((await client.GetQueueAsync("steered")).PendingJobs == 0, "it is empty");

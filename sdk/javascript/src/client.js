@@ -99,6 +99,11 @@ export class TickerQClient {
     return this.#ask('GET', `/jobs${at(id)}`);
   }
 
+  /** The reasons why a job does not run, or its state. */
+  explainJob(id) {
+    return this.#ask('GET', `/jobs${at(id)}/explain`);
+  }
+
   /** Waits until a job has finished, and returns it; fails after `timeout` milliseconds. */
   async waitForJob(id, { timeout = 300_000, interval = 250, signal } = {}) {
     const end = Date.now() + timeout;
@@ -200,6 +205,11 @@ export class TickerQClient {
 
   getQueue(name) {
     return this.#ask('GET', `/queues${at(name)}`);
+  }
+
+  /** The reasons why the pending jobs of a queue do not run, with their numbers of jobs. */
+  explainQueue(name) {
+    return this.#ask('GET', `/queues${at(name)}/explain`);
   }
 
   pauseQueue(name) {

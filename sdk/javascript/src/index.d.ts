@@ -94,6 +94,7 @@ export declare class TickerQClient {
   /** All or none. `missing`: with a repeated `idempotencyKey`, the jobs that have been removed since. */
   scheduleJobs(jobs: Api.NewJob[], options?: Once): Promise<Api.Batch>;
   getJob<P = any, R = any>(id: string): Promise<Job<P, R>>;
+  explainJob(id: string): Promise<Api.Explanation>;
   /** `timeout` and `interval` are milliseconds: 300,000 and 250 by default. */
   waitForJob<P = any, R = any>(id: string, options?: { timeout?: number; interval?: number; signal?: AbortSignal }): Promise<Job<P, R>>;
   getJobChanges(page?: { after?: string; limit?: number }): Promise<Api.JobChanges>;
@@ -118,6 +119,7 @@ export declare class TickerQClient {
 
   getQueues(): Promise<Api.Queue[]>;
   getQueue(name: string): Promise<Api.Queue>;
+  explainQueue(name: string): Promise<Api.QueueExplanation>;
   pauseQueue(name: string): Promise<Api.Queue>;
   resumeQueue(name: string): Promise<Api.Queue>;
   clearQueue(name: string, which?: Api.ClearRequest): Promise<Api.ClearedQueue>;

@@ -121,6 +121,7 @@ const scenarios = {
     const changed = await client.updateJob(job.id, { name: 'Renamed', priority: 'low' }, { revision: job.revision });
     assert.equal(changed.name, 'Renamed');
     await fails(sdk.PreconditionFailedError, 412, client.updateJob(job.id, { name: 'x' }, { revision: job.revision }));
+    assert.equal((await client.explainJob(job.id)).reasons.at(-1).code, 'scheduled');
     assert.equal((await client.executeJob(job.id, { priority: 'critical' })).priority, 'critical');
     assert.equal((await client.cancelJob(job.id)).status, 'cancelled');
     assert.equal((await client.retryJob(job.id, { resetRetryCount: true })).status, 'pending');
@@ -163,6 +164,10 @@ const scenarios = {
     await client.scheduleJob('OtherJob', {}, { queue: 'steered' });
     assert.ok((await client.getQueues()).some((queue) => queue.name === 'steered'));
     assert.equal((await client.pauseQueue('steered')).status, 'paused');
+    const [held] = (await client.explainQueue('steered')).reasons;
+    assert.equal(held.jobs, 1);
+    const [listed] = (await client.getJobs({ queue: 'steered', explain: true })).jobs;
+    assert.equal(listed.explanation.reasons[0].code, held.code);
     assert.equal((await client.resumeQueue('steered')).status, 'running');
     assert.equal((await client.clearQueue('steered')).clearedPending, 1);
     assert.equal((await client.getQueue('steered')).pendingJobs, 0);

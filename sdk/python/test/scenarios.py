@@ -81,6 +81,7 @@ def steer():
     changed = client.update_job(job["id"], name="Renamed", priority="low", revision=job["revision"])
     assert changed["name"] == "Renamed"
     fails(tickerq.PreconditionFailedError, 412, client.update_job, job["id"], name="x", revision=job["revision"])
+    assert client.explain_job(job["id"])["reasons"][-1]["code"] == "scheduled"
     assert client.execute_job(job["id"], priority="critical")["priority"] == "critical"
     assert client.cancel_job(job["id"])["status"] == "cancelled"
     assert client.retry_job(job["id"], reset_retry_count=True)["status"] == "pending"
@@ -119,6 +120,10 @@ def queues():
     client.schedule_job("OtherJob", queue="steered")
     assert any(queue["name"] == "steered" for queue in client.get_queues())
     assert client.pause_queue("steered")["status"] == "paused"
+    [held] = client.explain_queue("steered")["reasons"]
+    assert held["jobs"] == 1
+    [listed] = client.get_jobs(queue="steered", explain=True)["jobs"]
+    assert listed["explanation"]["reasons"][0]["code"] == held["code"]
     assert client.resume_queue("steered")["status"] == "running"
     assert client.clear_queue("steered")["clearedPending"] == 1
     assert client.get_queue("steered")["pendingJobs"] == 0

@@ -64,6 +64,8 @@ def _query(query: Optional[Mapping[str, Any]]) -> str:
             continue
         if isinstance(value, (list, tuple, set)):
             value = ",".join(map(str, value))
+        if isinstance(value, bool):
+            value = "true" if value else "false"
         parts[name] = value if isinstance(value, (str, int, float)) else plain(value)
     return f"?{urlencode(parts)}" if parts else ""
 

@@ -21,6 +21,7 @@ from .types import (
     CompletedJob,
     DeliveryFilter,
     EndedJobs,
+    Explanation,
     FailedJob,
     HealthView,
     Heartbeat,
@@ -40,6 +41,7 @@ from .types import (
     PerformanceMetrics,
     PeriodFilter,
     Queue,
+    QueueExplanation,
     RecurringJob,
     RecurringListView,
     RecurringOptions,
@@ -186,6 +188,10 @@ class AsyncTickerQClient:
         """A job with all its attempts."""
         return await asyncio.to_thread(self.sync.get_job, job_id)
 
+    async def explain_job(self, job_id: str) -> Explanation:
+        """The reasons why a job does not run, or its state."""
+        return await asyncio.to_thread(self.sync.explain_job, job_id)
+
     async def get_job_changes(self, *, after: Optional[str] = None, limit: Optional[int] = None) -> JobChanges:
         """Jobs that have changed since a cursor, if the server keeps a change feed."""
         return await asyncio.to_thread(self.sync.get_job_changes, after=after, limit=limit)
@@ -310,6 +316,10 @@ class AsyncTickerQClient:
     async def get_queue(self, name: str) -> Queue:
         """A queue."""
         return await asyncio.to_thread(self.sync.get_queue, name)
+
+    async def explain_queue(self, name: str) -> QueueExplanation:
+        """The reasons why the pending jobs of a queue do not run, with their numbers of jobs."""
+        return await asyncio.to_thread(self.sync.explain_queue, name)
 
     async def pause_queue(self, name: str) -> Queue:
         """Pauses a queue: no further job starts."""

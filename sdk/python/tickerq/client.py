@@ -22,6 +22,7 @@ from .types import (
     CompletedJob,
     DeliveryFilter,
     EndedJobs,
+    Explanation,
     FailedJob,
     HealthView,
     Heartbeat,
@@ -41,6 +42,7 @@ from .types import (
     PerformanceMetrics,
     PeriodFilter,
     Queue,
+    QueueExplanation,
     RecurringJob,
     RecurringListView,
     RecurringOptions,
@@ -200,6 +202,11 @@ class TickerQClient:
         job: Job = self.request("GET", f"/jobs{_at(job_id)}")
         return job
 
+    def explain_job(self, job_id: str) -> Explanation:
+        """The reasons why a job does not run, or its state."""
+        explanation: Explanation = self.request("GET", f"/jobs{_at(job_id)}/explain")
+        return explanation
+
     def get_job_changes(self, *, after: Optional[str] = None, limit: Optional[int] = None) -> JobChanges:
         """Jobs that have changed since a cursor, if the server keeps a change feed."""
         changes: JobChanges = self.request("GET", "/jobs/changes", query={"after": after, "limit": limit})
@@ -349,6 +356,11 @@ class TickerQClient:
         """A queue."""
         answer: Queue = self.request("GET", f"/queues{_at(name)}")
         return answer
+
+    def explain_queue(self, name: str) -> QueueExplanation:
+        """The reasons why the pending jobs of a queue do not run, with their numbers of jobs."""
+        explanation: QueueExplanation = self.request("GET", f"/queues{_at(name)}/explain")
+        return explanation
 
     def pause_queue(self, name: str) -> Queue:
         """Pauses a queue: no further job starts."""

@@ -18,10 +18,10 @@ use crate::http::{Call, ClientOptions, Http};
 use crate::json::Json;
 use crate::model::{Ended, Held, JobFilter, NewJob, NewRecurringJob};
 use crate::schemas::{
-    AuditList, Batch, ClearedQueue, EndedJobs, HealthView, Heartbeat, Job, JobChanges, JobItem, JobPage,
-    JobTypeMetrics, LeasedJob, LeasedJobs, LogLevel, Node, PerformanceMetrics, Queue, RecurringJob, RecurringPage,
-    Redelivered, SystemOverview, WebhookDelivery, WebhookDeliveryList, WebhookEndpoint, WebhookEndpointOptions,
-    WebhookEndpointUpdate, WebhookTest, WorkerInfo,
+    AuditList, Batch, ClearedQueue, EndedJobs, Explanation, HealthView, Heartbeat, Job, JobChanges, JobItem, JobPage,
+    JobTypeMetrics, LeasedJob, LeasedJobs, LogLevel, Node, PerformanceMetrics, Queue, QueueExplanation, RecurringJob,
+    RecurringPage, Redelivered, SystemOverview, WebhookDelivery, WebhookDeliveryList, WebhookEndpoint,
+    WebhookEndpointOptions, WebhookEndpointUpdate, WebhookTest, WorkerInfo,
 };
 use crate::subscription::{Subscription, SubscriptionOptions, Subscriptions};
 
@@ -122,6 +122,11 @@ impl Client {
     /// A job with all its attempts.
     pub async fn job(&self, id: JobId) -> Result<Job, Error> {
         self.get(format!("/jobs/{id}")).await
+    }
+
+    /// The reasons why a job does not run, or its state.
+    pub async fn explain_job(&self, id: JobId) -> Result<Explanation, Error> {
+        self.get(format!("/jobs/{id}/explain")).await
     }
 
     /// Waits until a job has finished, and returns it.
@@ -259,6 +264,11 @@ impl Client {
     /// A queue.
     pub async fn queue(&self, name: &str) -> Result<Queue, Error> {
         self.get(format!("/queues/{name}")).await
+    }
+
+    /// The reasons why the pending jobs of a queue do not run, with their numbers of jobs.
+    pub async fn explain_queue(&self, name: &str) -> Result<QueueExplanation, Error> {
+        self.get(format!("/queues/{name}/explain")).await
     }
 
     /// Pauses a queue: no further job starts.

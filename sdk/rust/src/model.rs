@@ -49,6 +49,7 @@ pub struct JobFilter {
     pub limit: Option<u32>,
     pub offset: Option<u64>,
     pub after: Option<JobId>,
+    pub explain: Option<bool>,
 }
 
 impl JobFilter {
@@ -65,6 +66,7 @@ impl JobFilter {
             limit,
             offset,
             after,
+            explain,
         } = self;
         let statuses: Vec<&str> = statuses.iter().map(|status| status.as_str()).collect();
         let given = [
@@ -79,6 +81,7 @@ impl JobFilter {
             ("limit", limit.map(|limit| limit.to_string())),
             ("offset", offset.map(|offset| offset.to_string())),
             ("after", after.map(|id| id.to_string())),
+            ("explain", explain.map(|explain| explain.to_string())),
         ];
         given
             .into_iter()

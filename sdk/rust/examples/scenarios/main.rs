@@ -252,6 +252,18 @@ async fn queues(client: &Client) {
     let queues = client.queues().await.expect("queues");
     assert!(queues.iter().any(|queue| queue.name == "steered"));
     assert_eq!(client.pause_queue("steered").await.expect("paused").status, "paused");
+    let held = client.explain_queue("steered").await.expect("an explanation").reasons;
+    assert_eq!((held.len(), held[0].jobs), (1, 1));
+    let filter = JobFilter {
+        queue: Some("steered".to_owned()),
+        explain: Some(true),
+        ..JobFilter::default()
+    };
+    let listed = client.jobs(&filter).await.expect("a list").jobs;
+    let of_list = listed[0].explanation.as_ref().expect("an explanation");
+    assert_eq!(of_list.reasons[0].code, held[0].code);
+    let of_job = client.explain_job(listed[0].id).await.expect("an explanation");
+    assert_eq!(&of_job, of_list);
     assert_eq!(client.resume_queue("steered").await.expect("resumed").status, "running");
     assert_eq!(
         client
