@@ -2,7 +2,7 @@
 // `run` installs what this needs, and sets its environment.
 
 import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,10 +27,13 @@ const nodePeer = (name) => [process.execPath, join(home, "node", `${name}.mjs`)]
 const lock = JSON.parse(readFileSync(join(home, "node/package-lock.json"), "utf8"));
 const npmVersion = (name) => lock.packages[`node_modules/${name}`].version;
 const text = (command, ...words) => execFileSync(command, words, { encoding: "utf8" }).trim();
+const crateVersion = (name) =>
+  readFileSync(join(source, "rust/Cargo.lock"), "utf8").match(new RegExp(`name = "${name}"\nversion = "(.*)"`))?.[1];
 
 const python = join(home, "python/bin/python");
 const tickerq = { command: rustPeer("tickerq-peer"), version: text(program, "--version").split(" ")[1] };
 
+/** Peers whose programs are installed. */
 const peers = [
   { name: "TickerQ on PostgreSQL", ...tickerq, storage: "postgres" },
   { name: "TickerQ on SQLite", ...tickerq, storage: "sqlite" },
@@ -38,6 +41,8 @@ const peers = [
   { name: "TickerQ on SQLite, normal", ...tickerq, storage: "sqlite", environment: { PEERS_DURABILITY: "normal" } },
   { name: "graphile-worker", command: nodePeer("graphile-worker"), version: npmVersion("graphile-worker"), storage: "postgres" },
   { name: "pg-boss", command: nodePeer("pg-boss"), version: npmVersion("pg-boss"), storage: "postgres" },
+  { name: "awa", command: rustPeer("awa-peer"), version: crateVersion("awa"), storage: "postgres" },
+  { name: "River for Rust", command: rustPeer("river-peer"), version: crateVersion("riverqueue"), storage: "postgres" },
   {
     name: "procrastinate",
     command: [python, join(source, "python/procrastinate_peer.py")],
@@ -45,7 +50,7 @@ const peers = [
     storage: "postgres",
   },
   { name: "BullMQ", command: nodePeer("bullmq"), version: npmVersion("bullmq"), storage: "redis" },
-].filter(({ name }) => options.only.length === 0 || options.only.some((word) => name.includes(word)));
+].filter(({ name, command }) => existsSync(command[0]) && (options.only.length === 0 || options.only.some((word) => name.includes(word))));
 
 const admin = new pg.Client({ connectionString: `${server}/postgres` });
 await admin.connect();
@@ -135,7 +140,8 @@ for (let round = 0; round < Number(options.rounds); round += 1) {
 
 const median = (numbers) => {
   const sorted = numbers.filter((value) => value !== undefined && value !== null).sort((left, right) => left - right);
-  return sorted.length === 0 ? null : sorted[Math.floor((sorted.length - 1) / 2)];
+  const middle = (sorted.length - 1) / 2;
+  return sorted.length === 0 ? null : (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
 };
 const figure = (measurement, settings, peer, field = "perSecond") =>
   median((results[`${measurement} ${settings} ${peer.name}`] ?? []).map((result) => result?.[field]));
