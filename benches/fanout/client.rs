@@ -112,7 +112,7 @@ async fn subscribe(address: SocketAddr) -> TcpStream {
     let mut response = Vec::new();
     while !response.windows(12).any(|part| part == b"\"subscribed\"") || !response.ends_with(b"}}") {
         assert!(
-            stream.read_buf(&mut response).await.expect("an answer") > 0,
+            stream.read_buf(&mut response).await.expect("a response") > 0,
             "the server hung up"
         );
     }
@@ -189,7 +189,7 @@ async fn create_jobs(address: SocketAddr, per_second: u32, seconds: u32) {
     for _ in 0..per_second * seconds {
         ticks.tick().await;
         stream.write_all(request.as_bytes()).await.expect("a request");
-        let length = stream.read(&mut response).await.expect("an answer");
+        let length = stream.read(&mut response).await.expect("a response");
         assert!(
             response[..length].starts_with(b"HTTP/1.1 201"),
             "{}",

@@ -9,7 +9,7 @@
     reason = "a benchmark fails by panicking, prints what it measures"
 )]
 
-mod asker;
+mod repeated_request;
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tickerq::Server;
 use tickerq::config::{Sources, load};
 
-use asker::Asker;
+use repeated_request::RepeatedRequest;
 
 /// Number of jobs.
 const JOBS: usize = 5_000;
@@ -68,10 +68,10 @@ fn main() {
     let query =
         format!("query {{ jobs(first: {LIST}) {{ totalCount pageInfo {{ hasNextPage }} nodes {{ {FIELDS} }} }} }}");
     let body = json!({ "query": query }).to_string();
-    let mut rest = Asker::new(address, &format!("GET /api/tickerq/jobs?limit={LIST}"), "");
-    let mut graphql = Asker::new(address, "POST /graphql", &body);
-    let by_rest: Value = serde_json::from_slice(&rest.ask()).expect("JSON");
-    let by_graphql: Value = serde_json::from_slice(&graphql.ask()).expect("JSON");
+    let mut rest = RepeatedRequest::new(address, &format!("GET /api/tickerq/jobs?limit={LIST}"), "");
+    let mut graphql = RepeatedRequest::new(address, "POST /graphql", &body);
+    let by_rest: Value = serde_json::from_slice(&rest.send()).expect("JSON");
+    let by_graphql: Value = serde_json::from_slice(&graphql.send()).expect("JSON");
     let nodes = &by_graphql["data"]["jobs"]["nodes"];
     assert_eq!(nodes.as_array().map(Vec::len), Some(LIST), "{by_graphql}");
     for (one, other) in by_rest["jobs"]
@@ -84,14 +84,14 @@ fn main() {
     }
     // Warm-up, not counted: connections, caches and branch prediction.
     for _ in 0..rounds / 10 {
-        rest.ask();
-        graphql.ask();
+        rest.send();
+        graphql.send();
     }
     rest.times.clear();
     graphql.times.clear();
     for _ in 0..rounds {
-        rest.ask();
-        graphql.ask();
+        rest.send();
+        graphql.send();
     }
     println!("the list of {LIST} of {JOBS} jobs, {rounds} times each, alternating\n");
     let (rest_p50, rest_p99) = rest.percentiles();
@@ -116,10 +116,10 @@ fn fill(address: SocketAddr) {
         .map(|number| json!({"type": "NoopJob", "name": format!("Job number {number}")}))
         .collect();
     let body = json!({ "jobs": jobs }).to_string();
-    Asker::new(address, "POST /api/tickerq/jobs/batch", &body).ask();
-    let mut asker = Asker::new(address, "GET /api/tickerq/queues/default", "");
+    RepeatedRequest::new(address, "POST /api/tickerq/jobs/batch", &body).send();
+    let mut repeated_request = RepeatedRequest::new(address, "GET /api/tickerq/queues/default", "");
     loop {
-        let queue: Value = serde_json::from_slice(&asker.ask()).expect("JSON");
+        let queue: Value = serde_json::from_slice(&repeated_request.send()).expect("JSON");
         if queue["completedJobs"] == JOBS {
             return;
         }

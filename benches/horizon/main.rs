@@ -153,6 +153,6 @@ async fn connection(url: &str) -> DatabaseConnection {
 
 async fn one(connection: &DatabaseConnection, sql: &str) -> sea_orm::QueryResult {
     let statement = Statement::from_string(connection.get_database_backend(), sql);
-    let row = connection.query_one_raw(statement).await.expect("an answer");
+    let row = connection.query_one_raw(statement).await.expect("a response");
     row.expect("a row")
 }

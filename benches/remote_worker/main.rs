@@ -92,7 +92,7 @@ async fn measure(jobs: usize, loops: usize) {
         .get(format!("{base}/queues/default"))
         .send()
         .await
-        .expect("an answer");
+        .expect("a response");
     let queue: Value = queue.json().await.expect("a queue");
     assert_eq!(queue["completedJobs"], json!(done), "and completed");
     let per_second = done as f64 / took.as_secs_f64();
@@ -115,7 +115,7 @@ async fn work(client: Client, worker: String) -> usize {
             .json(&json!({ "max": BATCH }))
             .send()
             .await
-            .expect("an answer");
+            .expect("a response");
         let Leased { jobs } = response.json().await.expect("jobs");
         if jobs.is_empty() {
             return done;
@@ -129,7 +129,7 @@ async fn work(client: Client, worker: String) -> usize {
             .json(&json!({ "jobs": ended }))
             .send()
             .await
-            .expect("an answer");
+            .expect("a response");
         assert_eq!(response.status(), StatusCode::OK);
         response.bytes().await.expect("a body");
         done += jobs.len();
@@ -137,7 +137,7 @@ async fn work(client: Client, worker: String) -> usize {
 }
 
 async fn post(client: &Client, url: &str, body: &Value) -> Value {
-    let response = client.post(url).json(body).send().await.expect("an answer");
+    let response = client.post(url).json(body).send().await.expect("a response");
     assert!(response.status().is_success(), "{url}: {}", response.status());
     response.json().await.expect("JSON")
 }

@@ -16,11 +16,11 @@
     reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
-#[path = "../graphql/asker.rs"]
-mod asker;
 #[path = "../throughput/database.rs"]
 mod database;
-mod questions;
+mod reads;
+#[path = "../graphql/repeated_request.rs"]
+mod repeated_request;
 mod rows;
 
 use std::net::SocketAddr;
@@ -37,9 +37,9 @@ use tickerq::storage::change::{Applied, Change, MaintenanceChange};
 use tickerq::storage::repository::JobStore;
 use tickerq::storage::sea::Durability;
 
-use asker::Asker;
 use database::Database;
-use questions::Question;
+use reads::Read;
+use repeated_request::RepeatedRequest;
 use rows::Shape;
 
 /// Times below this always pass.
@@ -147,35 +147,35 @@ async fn measure(database: &Database, jobs: u64, shape: Shape, rounds: usize) ->
         .expect("a server");
     let address = server.addresses()[0];
     // On a separate thread, like an external client.
-    let asking = std::thread::spawn(move || {
-        let read = questions::all(jobs, shape);
-        let mut columns = vec![ask_all(address, &read, rounds)];
+    let reading = std::thread::spawn(move || {
+        let read = reads::all(jobs, shape);
+        let mut columns = vec![measure_all(address, &read, rounds)];
         if matches!(shape, Shape::Wide(..)) {
             let dashboards = Dashboards::open(address);
-            columns.push(ask_all(address, &read, rounds));
+            columns.push(measure_all(address, &read, rounds));
             dashboards.close();
         }
         columns
     });
-    while !asking.is_finished() {
+    while !reading.is_finished() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let times = asking.join().expect("answers");
+    let times = reading.join().expect("responses");
     server.stop().await;
     times
 }
 
-fn ask_all(address: SocketAddr, questions: &[Question], rounds: usize) -> Vec<Times> {
-    let ask = |(_, head): &Question| {
-        let mut asker = Asker::new(address, head, "");
+fn measure_all(address: SocketAddr, reads: &[Read], rounds: usize) -> Vec<Times> {
+    let send = |(_, head): &Read| {
+        let mut repeated_request = RepeatedRequest::new(address, head, "");
         // Warm-up, not counted: connections, caches and branch prediction.
-        ask_for(&mut asker, rounds.div_ceil(5));
-        asker.times.clear();
-        ask_for(&mut asker, rounds);
-        let (p50, p99) = asker.percentiles();
+        repeat(&mut repeated_request, rounds.div_ceil(5));
+        repeated_request.times.clear();
+        repeat(&mut repeated_request, rounds);
+        let (p50, p99) = repeated_request.percentiles();
         Times { p50, p99 }
     };
-    questions.iter().map(ask).collect()
+    reads.iter().map(send).collect()
 }
 
 /// Clients that repeat their reads until they are closed.
@@ -190,15 +190,15 @@ impl Dashboards {
         let open = |head: String| {
             let is_closed = Arc::clone(&is_closed);
             std::thread::spawn(move || {
-                let mut asker = Asker::new(address, &head, "");
-                asker.refused = Some(0);
+                let mut repeated_request = RepeatedRequest::new(address, &head, "");
+                repeated_request.refused = Some(0);
                 while !is_closed.load(Ordering::Relaxed) {
-                    asker.ask();
+                    repeated_request.send();
                 }
-                asker.refused.unwrap_or_default()
+                repeated_request.refused.unwrap_or_default()
             })
         };
-        let threads = questions::dashboards().into_iter().map(open).collect();
+        let threads = reads::dashboards().into_iter().map(open).collect();
         Self { is_closed, threads }
     }
 
@@ -214,10 +214,10 @@ impl Dashboards {
 }
 
 /// Repeats a request this number of times, within its time budget.
-fn ask_for(asker: &mut Asker, rounds: usize) {
+fn repeat(repeated_request: &mut RepeatedRequest, rounds: usize) {
     let end = Instant::now() + QUESTION_MAX;
     for _ in 0..rounds {
-        asker.ask();
+        repeated_request.send();
         if Instant::now() > end {
             return;
         }
@@ -232,7 +232,7 @@ fn show(database: &str, sizes: &[u64], columns: &[Vec<Times>]) {
     }
     println!("{:>10}", "growth");
     let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    for (place, (name, _)) in questions::all(1, Shape::Narrow).iter().enumerate() {
+    for (place, (name, _)) in reads::all(1, Shape::Narrow).iter().enumerate() {
         print!("{name:<34}");
         for times in columns {
             print!("{:>10.2} {:>7.2}", millis(times[place].p50), millis(times[place].p99));
@@ -256,7 +256,7 @@ fn show_wide(database: &str, sizes: &[u64], shape: Shape, columns: &[Vec<Times>]
     }
     println!();
     let millis = |time: Duration| time.as_secs_f64() * 1e3;
-    for (place, (name, _)) in questions::all(1, shape).iter().enumerate() {
+    for (place, (name, _)) in reads::all(1, shape).iter().enumerate() {
         print!("{name:<34}");
         for times in columns {
             print!("{:>10.2} {:>7.2}", millis(times[place].p50), millis(times[place].p99));

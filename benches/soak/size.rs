@@ -91,6 +91,6 @@ async fn one(connection: &DatabaseConnection, sql: &str) -> sea_orm::QueryResult
     connection
         .query_one_raw(statement)
         .await
-        .expect("an answer")
+        .expect("a response")
         .expect("a row")
 }

@@ -175,10 +175,10 @@ async fn connection(address: SocketAddr, left: Arc<AtomicUsize>) -> usize {
         stream.write_all(request.as_bytes()).await.expect("a request");
         let mut filled = 0;
         let status = loop {
-            let read = stream.read(&mut buffer[filled..]).await.expect("an answer");
+            let read = stream.read(&mut buffer[filled..]).await.expect("a response");
             assert!(read > 0, "the server hung up");
             filled += read;
-            if let Some(status) = whole_answer(&buffer[..filled]) {
+            if let Some(status) = whole_response(&buffer[..filled]) {
                 break status;
             }
         };
@@ -188,7 +188,7 @@ async fn connection(address: SocketAddr, left: Arc<AtomicUsize>) -> usize {
 }
 
 /// Status of a complete response.
-pub(crate) fn whole_answer(bytes: &[u8]) -> Option<u16> {
+pub(crate) fn whole_response(bytes: &[u8]) -> Option<u16> {
     let head_end = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let head = std::str::from_utf8(&bytes[..head_end]).expect("a head of text");
     let length = head

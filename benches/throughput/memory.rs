@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use super::database::{Database, Fresh};
-use super::http::whole_answer;
+use super::http::whole_response;
 use super::life_cycle::PARAMETERS;
 
 const JOBS: usize = 1_000_000;
@@ -124,10 +124,10 @@ fn post(stream: &mut TcpStream, host: &str, path: &str, body: &str, expected: u1
     stream.write_all(body.as_bytes()).expect("a request");
     let (mut response, mut part) = (Vec::new(), vec![0; 64 * 1024]);
     let status = loop {
-        let read = stream.read(&mut part).expect("an answer");
+        let read = stream.read(&mut part).expect("a response");
         assert!(read > 0, "the server hung up");
         response.extend_from_slice(&part[..read]);
-        if let Some(status) = whole_answer(&response) {
+        if let Some(status) = whole_response(&response) {
             break status;
         }
     };

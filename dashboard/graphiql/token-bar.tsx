@@ -18,7 +18,7 @@ export function TokenBar({ token, onChange }: { token: string; onChange(token: s
         type="password"
         autoComplete="off"
         spellCheck={false}
-        placeholder="API key or JWT, if it asks for one"
+        placeholder="API key or JWT, if the server requires one"
         value={draft}
         onChange={(event) => setDraft(event.target.value)}
       />

@@ -44,8 +44,8 @@ pub(super) enum CliError {
         /// Its status, and the reason.
         ended: String,
     },
-    /// The user declined, or there is no terminal for the question.
-    #[error("not confirmed; nothing was deleted (--yes skips the question)")]
+    /// The user declined, or there is no terminal for the confirmation.
+    #[error("not confirmed; nothing was deleted (--yes skips the confirmation)")]
     NotConfirmed,
     /// The process itself failed: no threads, no random numbers.
     #[error("{0}")]

@@ -15,7 +15,7 @@ pub(super) enum KeyCommand {
   tickerq key generate --name dashboard --scopes tickerq:read
   tickerq key generate --name operator --scopes tickerq:read,tickerq:write,tickerq:admin
 
-The first line is the key: give it to the caller (TICKERQ_TOKEN, or Authorization: Bearer …); it can't be shown again.
+The first line is the key: give it to the caller (TICKERQ_TOKEN, or Authorization: Bearer …); it can't be printed again.
 The other lines belong in tickerq.toml, which the server reads at start.")]
     Generate(GenerateArguments),
 }

@@ -69,7 +69,7 @@ struct ClearArguments {
     /// Delete failed jobs.
     #[arg(long)]
     failed: bool,
-    /// Delete without asking for confirmation.
+    /// Delete without confirmation.
     #[arg(long, short)]
     yes: bool,
 }
@@ -85,7 +85,7 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
         && !arguments.yes
     {
         let queue = api_client::block_on(client.get(&["queues", arguments.name.as_str()], &[]))?;
-        if !output::confirm(&arguments.question(&queue.read()?))? {
+        if !output::confirm(&arguments.prompt(&queue.read()?))? {
             return Err(CliError::NotConfirmed);
         }
     }
@@ -141,7 +141,7 @@ impl ClearArguments {
         self.pending || !self.failed
     }
 
-    fn question(&self, queue: &Queue) -> String {
+    fn prompt(&self, queue: &Queue) -> String {
         let pending = self.clears_pending().then(|| format!("{} pending", queue.pending_jobs));
         let failed = self.failed.then(|| format!("{} failed", queue.failed_jobs));
         let jobs: Vec<String> = pending.into_iter().chain(failed).collect();

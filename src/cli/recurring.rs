@@ -54,7 +54,7 @@ struct KeyArgument {
 struct DeleteArguments {
     #[command(flatten)]
     key: KeyArgument,
-    /// Delete without asking for confirmation.
+    /// Delete without confirmation.
     #[arg(long, short)]
     yes: bool,
 }
@@ -101,8 +101,8 @@ pub(super) fn run(arguments: RecurringArguments, output: &mut Output) -> Result<
     let client = Client::new(&client)?;
     if let RecurringCommand::Delete(DeleteArguments { key, yes: false }) = &command {
         let found: RecurringJob = api_client::block_on(client.get(&path(&key.key), &[]))?.read()?;
-        let question = format!("Delete the recurring job {} ({})?", key.key, found.name);
-        if !output::confirm(&question)? {
+        let prompt = format!("Delete the recurring job {} ({})?", key.key, found.name);
+        if !output::confirm(&prompt)? {
             return Err(CliError::NotConfirmed);
         }
     }

@@ -95,8 +95,8 @@ where
 {
     async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
         let parameters = parse(context.job.parameters.as_str())?;
-        let answer = (self.function)(context, parameters).await;
-        to_result(&answer.map_err(IntoFailure::into_failure)?)
+        let output = (self.function)(context, parameters).await;
+        to_result(&output.map_err(IntoFailure::into_failure)?)
     }
 }
 

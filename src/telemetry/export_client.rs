@@ -57,13 +57,13 @@ impl HttpClient for ExportClient {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let mut answer = request.body(body).send().await?;
-        let mut response = Response::builder().status(answer.status());
-        for (name, value) in answer.headers() {
+        let mut received = request.body(body).send().await?;
+        let mut response = Response::builder().status(received.status());
+        for (name, value) in received.headers() {
             response = response.header(name, value);
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await? {
+        while let Some(chunk) = received.chunk().await? {
             if body.len() + chunk.len() > ANSWER_BYTES_MAX {
                 return Err("the response exceeds the maximum size".into());
             }

@@ -49,7 +49,7 @@ while (job := get_job.sync(job.id, client=client)).status != JobStatus.COMPLETED
 equal([attempt.status.value for attempt in job.execution_history], ["completed"])
 assert list_jobs.sync(client=client, type_="Noop").total_count >= 4
 
-# With a cron expression the answer is a recurring job.
+# With a cron expression the response is a recurring job.
 recurring = create_job.sync(
     client=client,
     body=JobRequest(type_="Noop", cron_expression="0 2 * * *", overlap_policy=OverlapPolicy.SKIP),

@@ -5,17 +5,17 @@ import { createClient } from "graphql-sse";
 const [url] = process.argv.slice(2);
 const client = createClient({ url: `${url}/graphql`, singleConnection: false, retryAttempts: 0 });
 
-async function ask(query, variables) {
+async function execute(query, variables) {
   for await (const result of client.iterate({ query, variables })) return result;
 }
 
-assert.deepEqual(await ask("{ __typename }"), { data: { __typename: "Query" } });
-const wrong = await ask("{ nonsense }");
+assert.deepEqual(await execute("{ __typename }"), { data: { __typename: "Query" } });
+const wrong = await execute("{ nonsense }");
 assert.equal(wrong.errors[0].extensions.code, "validation");
 
 const changes = client.iterate({ query: "subscription { jobStatusChanged { event job { name } } }" });
 const first = changes.next();
-const scheduled = await ask(`mutation { scheduleJob(input: { type: "NoopJob", delay: "00:00:01" }) { job { id } } }`);
+const scheduled = await execute(`mutation { scheduleJob(input: { type: "NoopJob", delay: "00:00:01" }) { job { id } } }`);
 const { id } = scheduled.data.scheduleJob.job;
 const statuses = [];
 for await (const { data } of client.iterate({

@@ -31,8 +31,8 @@ request = urllib.request.Request(
     data=json.dumps({"type": "NoopJob"}).encode(),
     headers={"Content-Type": "application/json"},
 )
-with urllib.request.urlopen(request) as answer:
-    created = json.load(answer)["jobId"]
+with urllib.request.urlopen(request) as response:
+    created = json.load(response)["jobId"]
 received = [statuses.get(timeout=PATIENCE)[:2] for _ in range(3)]
 assert received == [[created, status] for status in ("pending", "running", "completed")], received
 connection.stop()

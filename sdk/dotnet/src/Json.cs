@@ -45,7 +45,7 @@ namespace TickerQ.Client
         internal static T Read<T>(JsonElement element) => JsonSerializer.Deserialize<T>(element.GetRawText(), Values);
 
         /// <summary>The content of a response. One of another form, such as a proxy's, is an error of the server.</summary>
-        internal static T Answer<T>(JsonElement element) where T : class
+        internal static T ResponseOf<T>(JsonElement element) where T : class
         {
             try
             {

@@ -156,7 +156,7 @@ namespace TickerQ.Client
         }
 
         /// <summary>The next part of a message. The class shows no pings, so after a silence the same request is sent, which
-        /// adds no subscription: without an answer to it the other end is gone.</summary>
+        /// adds no subscription: without a pong the other end is gone.</summary>
         private async Task<WebSocketReceiveResult> PartAsync(ClientWebSocket socket, ArraySegment<byte> part)
         {
             var receiving = socket.ReceiveAsync(part, _closed.Token);
@@ -194,7 +194,7 @@ namespace TickerQ.Client
                 Call(type, data);
                 return;
             }
-            // Otherwise it is the answer to a check of the connection.
+            // Otherwise it is the response to a check of the connection.
             if (_isConfirmed) return;
             _isConfirmed = true;
             if (Interlocked.Exchange(ref _trouble, null) != null) Log("live updates: connected");
@@ -202,7 +202,7 @@ namespace TickerQ.Client
             _subscribed.TrySetResult(true);
         }
 
-        /// <summary>The error of a message that answers the subscription.</summary>
+        /// <summary>The error of a message that rejects the subscription.</summary>
         private static TickerQException Refusal(JsonElement data)
         {
             string Text(string name) => data.ValueKind == JsonValueKind.Object && data.TryGetProperty(name, out var text) ? text.ToString() : null;

@@ -114,12 +114,12 @@ namespace TickerQ.Client
             if (body != null) request.Content = new StringContent(body, Encoding.UTF8, "application/json");
             using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             over.CancelAfter(timeout);
-            string answer;
+            string text;
             HttpResponseMessage response;
             try
             {
                 response = await _http.SendAsync(request, over.Token).ConfigureAwait(false);
-                answer = await response.Content.ReadAsStringAsync().ConfigureAwait(false);
+                text = await response.Content.ReadAsStringAsync().ConfigureAwait(false);
             }
             catch (Exception error) when (error is HttpRequestException || error is System.IO.IOException || (error is OperationCanceledException && !cancellation.IsCancellationRequested))
             {
@@ -131,32 +131,32 @@ namespace TickerQ.Client
                 {
                     var retryAfter = response.Headers.RetryAfter?.Delta;
                     if (retryAfter > RetryAfterMax) retryAfter = RetryAfterMax;
-                    throw TickerQException.Of((int)response.StatusCode, answer, retryAfter);
+                    throw TickerQException.Of((int)response.StatusCode, text, retryAfter);
                 }
-                return answer.Length == 0 ? default : Parse(answer, $"{method} {url}", (int)response.StatusCode);
+                return text.Length == 0 ? default : Parse(text, $"{method} {url}", (int)response.StatusCode);
             }
         }
 
-        private static JsonElement Parse(string answer, string what, int status)
+        private static JsonElement Parse(string text, string what, int status)
         {
             try
             {
-                return JsonDocument.Parse(answer).RootElement;
+                return JsonDocument.Parse(text).RootElement;
             }
             catch (JsonException)
             {
                 // Usually the response of a proxy.
-                throw new ServerException($"{what}: the response is not JSON: {answer.Substring(0, Math.Min(answer.Length, 80))}", status, null, null);
+                throw new ServerException($"{what}: the response is not JSON: {text.Substring(0, Math.Min(text.Length, 80))}", status, null, null);
             }
         }
 
         private static string At(string part) => "/" + Uri.EscapeDataString(part);
 
-        private async Task<T> Get<T>(string path) where T : class => Wire.Answer<T>(await SendAsync(HttpMethod.Get, path).ConfigureAwait(false));
+        private async Task<T> Get<T>(string path) where T : class => Wire.ResponseOf<T>(await SendAsync(HttpMethod.Get, path).ConfigureAwait(false));
 
-        private async Task<T> Post<T>(string path, object body = null, bool? safe = null, int? revision = null, string idempotencyKey = null) where T : class => Wire.Answer<T>(await SendAsync(HttpMethod.Post, path, body, safe, idempotencyKey, revision).ConfigureAwait(false));
+        private async Task<T> Post<T>(string path, object body = null, bool? safe = null, int? revision = null, string idempotencyKey = null) where T : class => Wire.ResponseOf<T>(await SendAsync(HttpMethod.Post, path, body, safe, idempotencyKey, revision).ConfigureAwait(false));
 
-        private async Task<T> Change<T>(HttpMethod method, string path, object body, int? revision) where T : class => Wire.Answer<T>(await SendAsync(method, path, body, revision: revision).ConfigureAwait(false));
+        private async Task<T> Change<T>(HttpMethod method, string path, object body, int? revision) where T : class => Wire.ResponseOf<T>(await SendAsync(method, path, body, revision: revision).ConfigureAwait(false));
 
         private static string NewKey() => Guid.NewGuid().ToString();
 
@@ -182,7 +182,7 @@ namespace TickerQ.Client
             return Post<JobDetails>("/jobs", body, idempotencyKey: idempotencyKey ?? NewKey());
         }
 
-        /// <summary>Creates several jobs, all or none. <c>Missing</c> of the answer: with a repeated key, the jobs that have been
+        /// <summary>Creates several jobs, all or none. <c>Missing</c> of the response: with a repeated key, the jobs that have been
         /// removed since.</summary>
         public Task<Batch> ScheduleJobsAsync(IEnumerable<NewJob> jobs, string idempotencyKey = null) => Post<Batch>("/jobs/batch", new { jobs = jobs.Select(Wire.Fields).ToList() }, idempotencyKey: idempotencyKey ?? NewKey());
 
@@ -315,18 +315,18 @@ namespace TickerQ.Client
         public Task<AuditList> GetAuditAsync(AuditFilter filter = null) => Get<AuditList>("/audit" + Query.Of(filter));
 
         /// <summary>Liveness.</summary>
-        public async Task<ServerHealth> GetHealthAsync() => Wire.Answer<ServerHealth>(await SendAsync(HttpMethod.Get, "/healthz", atBase: true).ConfigureAwait(false));
+        public async Task<ServerHealth> GetHealthAsync() => Wire.ResponseOf<ServerHealth>(await SendAsync(HttpMethod.Get, "/healthz", atBase: true).ConfigureAwait(false));
 
         /// <summary>Readiness and the reasons against it; also succeeds while the server is unhealthy.</summary>
         public async Task<ServerHealth> GetReadinessAsync()
         {
             try
             {
-                return Wire.Answer<ServerHealth>(await SendAsync(HttpMethod.Get, "/readyz", retries: 0, atBase: true).ConfigureAwait(false));
+                return Wire.ResponseOf<ServerHealth>(await SendAsync(HttpMethod.Get, "/readyz", retries: 0, atBase: true).ConfigureAwait(false));
             }
             catch (UnavailableException error) when (error.Problem is JsonElement health && health.TryGetProperty("systemHealth", out _))
             {
-                return Wire.Answer<ServerHealth>(error.Problem.Value);
+                return Wire.ResponseOf<ServerHealth>(error.Problem.Value);
             }
         }
 
@@ -335,7 +335,7 @@ namespace TickerQ.Client
         /// <summary>All endpoints.</summary>
         public async Task<List<WebhookEndpoint>> GetWebhookEndpointsAsync() => (await Get<WebhookEndpointList>("/webhooks/endpoints").ConfigureAwait(false)).Endpoints;
 
-        /// <summary>Creates an endpoint. The answer alone has its <c>Secret</c>.</summary>
+        /// <summary>Creates an endpoint. Only this response has its <c>Secret</c>.</summary>
         public Task<WebhookEndpoint> CreateWebhookEndpointAsync(string url, WebhookEndpointOptions options = null)
         {
             var body = Wire.Fields(options);
@@ -394,14 +394,14 @@ namespace TickerQ.Client
         public async Task<WorkerDetails> RegisterWorkerAsync(string name, IEnumerable<string> types, IEnumerable<string> queues = null, int concurrency = 10, int? retries = null, CancellationToken cancellation = default)
         {
             var body = new { name, types = types.ToArray(), queues = (queues ?? Enumerable.Empty<string>()).ToArray(), concurrency };
-            return Wire.Answer<WorkerDetails>(await SendAsync(HttpMethod.Post, "/workers", body, retries: retries, cancellation: cancellation).ConfigureAwait(false));
+            return Wire.ResponseOf<WorkerDetails>(await SendAsync(HttpMethod.Post, "/workers", body, retries: retries, cancellation: cancellation).ConfigureAwait(false));
         }
 
         /// <summary>Leases due jobs to a worker; waits up to <paramref name="wait"/>, at most 30 seconds, for the first.</summary>
         public async Task<List<LeasedJob>> LeaseJobsAsync(string workerId, int max, TimeSpan wait = default, CancellationToken cancellation = default)
         {
-            var answer = await SendAsync(HttpMethod.Post, $"/workers{At(workerId)}/lease", new { max, wait }, timeout: wait + TimeSpan.FromSeconds(30), retries: 0, cancellation: cancellation).ConfigureAwait(false);
-            return Wire.Answer<LeasedJobs>(answer).Jobs;
+            var leased = await SendAsync(HttpMethod.Post, $"/workers{At(workerId)}/lease", new { max, wait }, timeout: wait + TimeSpan.FromSeconds(30), retries: 0, cancellation: cancellation).ConfigureAwait(false);
+            return Wire.ResponseOf<LeasedJobs>(leased).Jobs;
         }
 
         /// <summary>Renews a worker's lease, and reports progress.</summary>

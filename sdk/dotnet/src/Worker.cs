@@ -250,14 +250,14 @@ namespace TickerQ.Client
             var named = _running.Keys.Where(context => !context.IsLost).ToList();
             try
             {
-                var answer = await HeartbeatAsync(named).ConfigureAwait(false);
+                var response = await HeartbeatAsync(named).ConfigureAwait(false);
                 _unknown = 0;
                 foreach (var context in named)
                 {
-                    if (answer.Lost.Contains(context.JobId)) Lose(context);
-                    else if (answer.Cancelled.Contains(context.JobId)) context.StopFor("cancelled");
+                    if (response.Lost.Contains(context.JobId)) Lose(context);
+                    else if (response.Cancelled.Contains(context.JobId)) context.StopFor("cancelled");
                 }
-                var refused = string.Join(", ", answer.RefusedTypes ?? new List<string>());
+                var refused = string.Join(", ", response.RefusedTypes ?? new List<string>());
                 if (refused != "" && refused != _refused) Log($"servers run jobs of {refused} and lease none of them");
                 _refused = refused;
             }
@@ -291,7 +291,7 @@ namespace TickerQ.Client
         private async Task<T> SendAsync<T>(string what, IEnumerable<object> jobs, int? retries = null) where T : class
         {
             var path = $"/workers/{Uri.EscapeDataString(Id)}/{what}";
-            return Wire.Answer<T>(await _client.SendAsync(HttpMethod.Post, path, new { jobs = jobs.ToList() }, true, retries: retries, cancellation: _left.Token).ConfigureAwait(false));
+            return Wire.ResponseOf<T>(await _client.SendAsync(HttpMethod.Post, path, new { jobs = jobs.ToList() }, true, retries: retries, cancellation: _left.Token).ConfigureAwait(false));
         }
 
         private void Lose(JobContext context)

@@ -39,11 +39,11 @@ public static class Scenarios
     }
 
     /// <summary>Polls until the result is not null, for at most a minute.</summary>
-    private static async Task<T> Eventually<T>(Func<Task<T>> ask) where T : class
+    private static async Task<T> Eventually<T>(Func<Task<T>> check) where T : class
     {
         for (var end = DateTime.UtcNow.AddMinutes(1); DateTime.UtcNow < end; await Task.Delay(20))
         {
-            if (await ask() is T answer) return answer;
+            if (await check() is T found) return found;
         }
         throw new Exception("not within a minute");
     }
@@ -191,7 +191,7 @@ public static class Scenarios
         await Fails<ConnectionException>(0, () => new TickerQDashboardClient("http://127.0.0.1:1", Key, retries: 0).GetQueuesAsync());
     }
 
-    private static async Task ALostAnswerDoesNoHarm(string flakyUrl)
+    private static async Task ALostResponseDoesNoHarm(string flakyUrl)
     {
         var flaky = new TickerQDashboardClient(flakyUrl, Key, retries: 10);
         for (var number = 0; number < 5; number += 1) await flaky.CreateJobAsync("LostJob", new { number });
@@ -240,8 +240,8 @@ public static class Scenarios
         request.Headers.Add("tracestate", "rojo=00f067aa0ba902b7");
         request.Headers.Add("baggage", "userId=alice");
         request.Content = new StringContent("{\"type\":\"Traced\",\"queue\":\"work\"}", Encoding.UTF8, "application/json");
-        var answer = await (await http.SendAsync(request)).Content.ReadAsStringAsync();
-        var id = JsonDocument.Parse(answer).RootElement.GetProperty("id").GetString();
+        var text = await (await http.SendAsync(request)).Content.ReadAsStringAsync();
+        var id = JsonDocument.Parse(text).RootElement.GetProperty("id").GetString();
         var done = await client.WaitForJobAsync(id);
         return string.Join(" ", done.Result.EnumerateArray().Select(part => part.GetString()));
     }
@@ -407,7 +407,7 @@ public static class Scenarios
         await RecurringQueuesAndTheServer(); Say("ok recurring jobs, queues, metrics, nodes, audit, changes");
         await WebhookEndpoints(); Say("ok webhook endpoints");
         await EveryErrorHasItsClass(); Say("ok every error has its class");
-        await ALostAnswerDoesNoHarm(arguments[2]); Say("ok a lost answer does no harm");
+        await ALostResponseDoesNoHarm(arguments[2]); Say("ok a lost response does no harm");
         await LiveUpdates(); Say("ok live updates");
         await AHandlerThatThrows(); Say("ok a handler that throws");
         VerifyWebhooks(); Say("ok webhooks");

@@ -62,18 +62,18 @@ export class TickerQClient {
     return this.#http.request(method, path, options);
   }
 
-  async #ask(method, path, options) {
+  async #send(method, path, options) {
     return (await this.#http.request(method, path, options)).data;
   }
 
   #create(path, body, { idempotencyKey = crypto.randomUUID(), signal } = {}) {
-    return this.#ask('POST', path, { body, signal, headers: { 'idempotency-key': `"${idempotencyKey}"` } });
+    return this.#send('POST', path, { body, signal, headers: { 'idempotency-key': `"${idempotencyKey}"` } });
   }
 
   // Jobs
 
   getJobs(filter = {}) {
-    return this.#ask('GET', '/jobs', { query: filter });
+    return this.#send('GET', '/jobs', { query: filter });
   }
 
   /** All jobs that match a filter, newest first; pages are fetched as needed. */
@@ -96,12 +96,12 @@ export class TickerQClient {
   }
 
   getJob(id) {
-    return this.#ask('GET', `/jobs${at(id)}`);
+    return this.#send('GET', `/jobs${at(id)}`);
   }
 
   /** The reasons why a job does not run, or its state. */
   explainJob(id) {
-    return this.#ask('GET', `/jobs${at(id)}/explain`);
+    return this.#send('GET', `/jobs${at(id)}/explain`);
   }
 
   /** Waits until a job has finished, and returns it; fails after `timeout` milliseconds. */
@@ -118,34 +118,34 @@ export class TickerQClient {
 
   /** Jobs that have changed since a cursor (`after`), if the server keeps a change feed. */
   getJobChanges({ after, limit } = {}) {
-    return this.#ask('GET', '/jobs/changes', { query: { after, limit } });
+    return this.#send('GET', '/jobs/changes', { query: { after, limit } });
   }
 
   updateJob(id, changes, { revision } = {}) {
-    return this.#ask('PATCH', `/jobs${at(id)}`, { body: withDurations(changes), headers: ifMatch(revision) });
+    return this.#send('PATCH', `/jobs${at(id)}`, { body: withDurations(changes), headers: ifMatch(revision) });
   }
 
   async deleteJob(id, { revision } = {}) {
-    await this.#ask('DELETE', `/jobs${at(id)}`, { headers: ifMatch(revision) });
+    await this.#send('DELETE', `/jobs${at(id)}`, { headers: ifMatch(revision) });
   }
 
   executeJob(id, { revision, ...options } = {}) {
-    return this.#ask('POST', `/jobs${at(id)}/execute`, { body: withDurations(options), headers: ifMatch(revision) });
+    return this.#send('POST', `/jobs${at(id)}/execute`, { body: withDurations(options), headers: ifMatch(revision) });
   }
 
   /** Cancels a pending job, or requests that a running one stops: then `cancelRequested` is true. */
   cancelJob(id, { revision } = {}) {
-    return this.#ask('POST', `/jobs${at(id)}/cancel`, { headers: ifMatch(revision) });
+    return this.#send('POST', `/jobs${at(id)}/cancel`, { headers: ifMatch(revision) });
   }
 
   retryJob(id, { resetRetryCount = false, revision } = {}) {
-    return this.#ask('POST', `/jobs${at(id)}/retry`, { body: { resetRetryCount }, headers: ifMatch(revision) });
+    return this.#send('POST', `/jobs${at(id)}/retry`, { body: { resetRetryCount }, headers: ifMatch(revision) });
   }
 
   // Recurring jobs
 
   getRecurringJobs(page = {}) {
-    return this.#ask('GET', '/jobs/recurring', { query: page });
+    return this.#send('GET', '/jobs/recurring', { query: page });
   }
 
   scheduleRecurringJob(recurring, { idempotencyKey, signal } = {}) {
@@ -153,142 +153,142 @@ export class TickerQClient {
   }
 
   getRecurringJob(id) {
-    return this.#ask('GET', `/jobs/recurring${at(id)}`);
+    return this.#send('GET', `/jobs/recurring${at(id)}`);
   }
 
   replaceRecurringJob(id, recurring, { revision } = {}) {
     const body = withDurations(recurring);
-    return this.#ask('PUT', `/jobs/recurring${at(id)}`, { body, headers: ifMatch(revision) });
+    return this.#send('PUT', `/jobs/recurring${at(id)}`, { body, headers: ifMatch(revision) });
   }
 
   updateRecurringJob(id, changes, { revision } = {}) {
     const body = withDurations(changes);
-    return this.#ask('PATCH', `/jobs/recurring${at(id)}`, { body, headers: ifMatch(revision) });
+    return this.#send('PATCH', `/jobs/recurring${at(id)}`, { body, headers: ifMatch(revision) });
   }
 
   async deleteRecurringJob(id, { revision } = {}) {
-    await this.#ask('DELETE', `/jobs/recurring${at(id)}`, { headers: ifMatch(revision) });
+    await this.#send('DELETE', `/jobs/recurring${at(id)}`, { headers: ifMatch(revision) });
   }
 
   getRecurringJobByKey(key) {
-    return this.#ask('GET', `/jobs/recurring/by-key${at(key)}`);
+    return this.#send('GET', `/jobs/recurring/by-key${at(key)}`);
   }
 
   /** Creates the recurring job with this key, or replaces it: a repeated deployment creates no second one. */
   putRecurringJobByKey(key, recurring, { revision } = {}) {
     const body = withDurations(recurring);
-    return this.#ask('PUT', `/jobs/recurring/by-key${at(key)}`, { body, headers: ifMatch(revision) });
+    return this.#send('PUT', `/jobs/recurring/by-key${at(key)}`, { body, headers: ifMatch(revision) });
   }
 
   async deleteRecurringJobByKey(key, { revision } = {}) {
-    await this.#ask('DELETE', `/jobs/recurring/by-key${at(key)}`, { headers: ifMatch(revision) });
+    await this.#send('DELETE', `/jobs/recurring/by-key${at(key)}`, { headers: ifMatch(revision) });
   }
 
   enableRecurringJob(id, { revision } = {}) {
-    return this.#ask('POST', `/jobs/recurring${at(id)}/enable`, { headers: ifMatch(revision), safe: true });
+    return this.#send('POST', `/jobs/recurring${at(id)}/enable`, { headers: ifMatch(revision), safe: true });
   }
 
   disableRecurringJob(id, { revision } = {}) {
-    return this.#ask('POST', `/jobs/recurring${at(id)}/disable`, { headers: ifMatch(revision), safe: true });
+    return this.#send('POST', `/jobs/recurring${at(id)}/disable`, { headers: ifMatch(revision), safe: true });
   }
 
   /** Creates one occurrence of a recurring job now, and returns it. */
   triggerRecurringJob(id, { revision } = {}) {
-    return this.#ask('POST', `/jobs/recurring${at(id)}/trigger`, { headers: ifMatch(revision) });
+    return this.#send('POST', `/jobs/recurring${at(id)}/trigger`, { headers: ifMatch(revision) });
   }
 
   // Queues
 
   async getQueues() {
-    return (await this.#ask('GET', '/queues')).queues;
+    return (await this.#send('GET', '/queues')).queues;
   }
 
   getQueue(name) {
-    return this.#ask('GET', `/queues${at(name)}`);
+    return this.#send('GET', `/queues${at(name)}`);
   }
 
   /** The reasons why the pending jobs of a queue do not run, with their numbers of jobs. */
   explainQueue(name) {
-    return this.#ask('GET', `/queues${at(name)}/explain`);
+    return this.#send('GET', `/queues${at(name)}/explain`);
   }
 
   pauseQueue(name) {
-    return this.#ask('POST', `/queues${at(name)}/pause`, { safe: true });
+    return this.#send('POST', `/queues${at(name)}/pause`, { safe: true });
   }
 
   resumeQueue(name) {
-    return this.#ask('POST', `/queues${at(name)}/resume`, { safe: true });
+    return this.#send('POST', `/queues${at(name)}/resume`, { safe: true });
   }
 
   /** Deletes the pending jobs of a queue, the failed ones, or both; the pending ones by default. */
   clearQueue(name, which = {}) {
-    return this.#ask('POST', `/queues${at(name)}/clear`, { body: which });
+    return this.#send('POST', `/queues${at(name)}/clear`, { body: which });
   }
 
   /** Deletes a queue that has no unfinished jobs and is not configured. */
   async deleteQueue(name) {
-    await this.#ask('DELETE', `/queues${at(name)}`);
+    await this.#send('DELETE', `/queues${at(name)}`);
   }
 
   // Metrics
 
   getSystemMetrics() {
-    return this.#ask('GET', '/metrics/system');
+    return this.#send('GET', '/metrics/system');
   }
 
   getPerformanceMetrics(period = {}) {
-    return this.#ask('GET', '/metrics/performance', { query: period });
+    return this.#send('GET', '/metrics/performance', { query: period });
   }
 
   async getJobTypeMetrics(period = {}) {
-    return (await this.#ask('GET', '/metrics/job-types', { query: period })).jobTypes;
+    return (await this.#send('GET', '/metrics/job-types', { query: period })).jobTypes;
   }
 
   // The server
 
   async getNodes() {
-    return (await this.#ask('GET', '/nodes')).nodes;
+    return (await this.#send('GET', '/nodes')).nodes;
   }
 
   /** Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue. */
   drainNode(id) {
-    return this.#ask('POST', `/nodes${at(id)}/drain`, { safe: true });
+    return this.#send('POST', `/nodes${at(id)}/drain`, { safe: true });
   }
 
   /** Resumes a node that drains. */
   resumeNode(id) {
-    return this.#ask('POST', `/nodes${at(id)}/resume`, { safe: true });
+    return this.#send('POST', `/nodes${at(id)}/resume`, { safe: true });
   }
 
   async getLogLevel() {
-    return (await this.#ask('GET', '/log-level')).level;
+    return (await this.#send('GET', '/log-level')).level;
   }
 
   async setLogLevel(level) {
-    return (await this.#ask('PUT', '/log-level', { body: { level } })).level;
+    return (await this.#send('PUT', '/log-level', { body: { level } })).level;
   }
 
   async getWorkers() {
-    return (await this.#ask('GET', '/workers')).workers;
+    return (await this.#send('GET', '/workers')).workers;
   }
 
   getWorker(id) {
-    return this.#ask('GET', `/workers${at(id)}`);
+    return this.#send('GET', `/workers${at(id)}`);
   }
 
   getAudit(filter = {}) {
-    return this.#ask('GET', '/audit', { query: filter });
+    return this.#send('GET', '/audit', { query: filter });
   }
 
   /** Liveness: `{status}`. */
   getHealth() {
-    return this.#ask('GET', '/healthz', { atBase: true });
+    return this.#send('GET', '/healthz', { atBase: true });
   }
 
   /** Readiness and the reasons against it; also succeeds while the server is unhealthy. */
   async getReadiness() {
     try {
-      return await this.#ask('GET', '/readyz', { atBase: true, retries: 0 });
+      return await this.#send('GET', '/readyz', { atBase: true, retries: 0 });
     } catch (error) {
       if (error instanceof UnavailableError && error.problem?.systemHealth !== undefined) return error.problem;
       throw error;
@@ -298,90 +298,90 @@ export class TickerQClient {
   // Webhooks
 
   async getWebhookEndpoints() {
-    return (await this.#ask('GET', '/webhooks/endpoints')).endpoints;
+    return (await this.#send('GET', '/webhooks/endpoints')).endpoints;
   }
 
   /** Creates an endpoint: `{url, events, …}`. Only this response contains its `secret`. */
   createWebhookEndpoint(endpoint) {
-    return this.#ask('POST', '/webhooks/endpoints', { body: withDurations(endpoint) });
+    return this.#send('POST', '/webhooks/endpoints', { body: withDurations(endpoint) });
   }
 
   getWebhookEndpoint(id) {
-    return this.#ask('GET', `/webhooks/endpoints${at(id)}`);
+    return this.#send('GET', `/webhooks/endpoints${at(id)}`);
   }
 
   updateWebhookEndpoint(id, changes, { revision } = {}) {
     const body = withDurations(changes);
-    return this.#ask('PATCH', `/webhooks/endpoints${at(id)}`, { body, headers: ifMatch(revision) });
+    return this.#send('PATCH', `/webhooks/endpoints${at(id)}`, { body, headers: ifMatch(revision) });
   }
 
   async deleteWebhookEndpoint(id, { revision } = {}) {
-    await this.#ask('DELETE', `/webhooks/endpoints${at(id)}`, { headers: ifMatch(revision) });
+    await this.#send('DELETE', `/webhooks/endpoints${at(id)}`, { headers: ifMatch(revision) });
   }
 
   enableWebhookEndpoint(id, { revision } = {}) {
-    return this.#ask('POST', `/webhooks/endpoints${at(id)}/enable`, { headers: ifMatch(revision), safe: true });
+    return this.#send('POST', `/webhooks/endpoints${at(id)}/enable`, { headers: ifMatch(revision), safe: true });
   }
 
   disableWebhookEndpoint(id, { revision } = {}) {
-    return this.#ask('POST', `/webhooks/endpoints${at(id)}/disable`, { headers: ifMatch(revision), safe: true });
+    return this.#send('POST', `/webhooks/endpoints${at(id)}/disable`, { headers: ifMatch(revision), safe: true });
   }
 
   /** Replaces an endpoint's secret; the old one remains valid for `overlap`. The response contains the new `secret`. */
   rotateWebhookSecret(id, { revision, ...options } = {}) {
     const body = withDurations(options);
-    return this.#ask('POST', `/webhooks/endpoints${at(id)}/rotate-secret`, { body, headers: ifMatch(revision) });
+    return this.#send('POST', `/webhooks/endpoints${at(id)}/rotate-secret`, { body, headers: ifMatch(revision) });
   }
 
   /** Sends a test message to an endpoint. */
   testWebhookEndpoint(id) {
-    return this.#ask('POST', `/webhooks/endpoints${at(id)}/test`);
+    return this.#send('POST', `/webhooks/endpoints${at(id)}/test`);
   }
 
   getWebhookDeliveries(endpointId, filter = {}) {
-    return this.#ask('GET', `/webhooks/endpoints${at(endpointId)}/deliveries`, { query: filter });
+    return this.#send('GET', `/webhooks/endpoints${at(endpointId)}/deliveries`, { query: filter });
   }
 
   getWebhookDelivery(id) {
-    return this.#ask('GET', `/webhooks/deliveries${at(id)}`);
+    return this.#send('GET', `/webhooks/deliveries${at(id)}`);
   }
 
   /** Sends one delivery again. */
   redeliverWebhook(deliveryId) {
-    return this.#ask('POST', `/webhooks/deliveries${at(deliveryId)}/redeliver`);
+    return this.#send('POST', `/webhooks/deliveries${at(deliveryId)}/redeliver`);
   }
 
   /** Sends all failed deliveries of an endpoint since a time again. */
   redeliverFailedWebhooks(endpointId, since) {
-    return this.#ask('POST', `/webhooks/endpoints${at(endpointId)}/redeliver`, { body: { since } });
+    return this.#send('POST', `/webhooks/endpoints${at(endpointId)}/redeliver`, { body: { since } });
   }
 
   // The worker protocol, used by `Worker`
 
   registerWorker(declaration, options) {
-    return this.#ask('POST', '/workers', { body: declaration, ...options });
+    return this.#send('POST', '/workers', { body: declaration, ...options });
   }
 
   async leaseJobs(worker, { max, wait = 0, ...options } = {}) {
     const span = typeof wait === 'number' ? timeSpan(wait) : wait;
     const timeout = milliseconds(span) + 30_000;
-    return (await this.#ask('POST', `/workers${at(worker)}/lease`, { body: { max, wait: span }, timeout, ...options })).jobs;
+    return (await this.#send('POST', `/workers${at(worker)}/lease`, { body: { max, wait: span }, timeout, ...options })).jobs;
   }
 
   heartbeat(worker, jobs = [], options) {
-    return this.#ask('POST', `/workers${at(worker)}/heartbeat`, { body: { jobs }, safe: true, ...options });
+    return this.#send('POST', `/workers${at(worker)}/heartbeat`, { body: { jobs }, safe: true, ...options });
   }
 
   completeJobs(worker, jobs, options) {
-    return this.#ask('POST', `/workers${at(worker)}/complete`, { body: { jobs }, safe: true, ...options });
+    return this.#send('POST', `/workers${at(worker)}/complete`, { body: { jobs }, safe: true, ...options });
   }
 
   failJobs(worker, jobs, options) {
-    return this.#ask('POST', `/workers${at(worker)}/fail`, { body: { jobs: jobs.map(withDurations) }, safe: true, ...options });
+    return this.#send('POST', `/workers${at(worker)}/fail`, { body: { jobs: jobs.map(withDurations) }, safe: true, ...options });
   }
 
   async removeWorker(worker, options) {
-    await this.#ask('DELETE', `/workers${at(worker)}`, options);
+    await this.#send('DELETE', `/workers${at(worker)}`, options);
   }
 
   // Live updates

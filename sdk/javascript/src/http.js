@@ -68,12 +68,12 @@ export class Http {
     if (signal?.aborted) stop();
     signal?.addEventListener('abort', stop, { once: true });
     const milliseconds = timeout ?? this.timeout;
-    const timer = setTimeout(() => over.abort(new Error(`no answer within ${milliseconds} ms`)), milliseconds);
+    const timer = setTimeout(() => over.abort(new Error(`no response within ${milliseconds} ms`)), milliseconds);
     let response;
-    let answer;
+    let received;
     try {
       response = await this.fetch(url, { method, headers: given, body: text, signal: over.signal });
-      answer = await response.text();
+      received = await response.text();
     } catch (cause) {
       if (signal?.aborted) throw signal.reason;
       const why = over.signal.aborted ? over.signal.reason : cause;
@@ -84,18 +84,18 @@ export class Http {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
     }
-    if (!response.ok && response.status !== 304) throw errorOf(response.status, answer, response.headers);
-    return { status: response.status, headers: response.headers, data: dataOf(answer, `${method} ${url}`, response.status) };
+    if (!response.ok && response.status !== 304) throw errorOf(response.status, received, response.headers);
+    return { status: response.status, headers: response.headers, data: dataOf(received, `${method} ${url}`, response.status) };
   }
 }
 
-function dataOf(answer, what, status) {
-  if (answer === '') return null;
+function dataOf(text, what, status) {
+  if (text === '') return null;
   try {
-    return JSON.parse(answer);
+    return JSON.parse(text);
   } catch (cause) {
     // Usually the response of a proxy.
-    throw new ServerError(`${what}: the response is not JSON: ${answer.slice(0, 80)}`, { status, cause });
+    throw new ServerError(`${what}: the response is not JSON: ${text.slice(0, 80)}`, { status, cause });
   }
 }
 

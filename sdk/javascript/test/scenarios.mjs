@@ -253,7 +253,7 @@ const scenarios = {
     await fails(sdk.ConnectionError, 0, new TickerQClient('http://127.0.0.1:1', KEY, { retries: 0 }).getJobs());
   },
 
-  async 'a lost answer does no harm'() {
+  async 'a lost response does no harm'() {
     const flaky = new TickerQClient(other, KEY, { retries: 10 });
     const keys = new Set();
     for (let number = 0; number < 5; number += 1) {

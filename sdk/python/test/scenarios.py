@@ -33,13 +33,13 @@ def fails(kind, status, call, *arguments, **named):
     raise AssertionError(f"{kind.__name__} expected")
 
 
-def eventually(ask):
+def eventually(check):
     """Polls until the result is true, for at most a minute."""
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        answer = ask()
-        if answer:
-            return answer
+        result = check()
+        if result:
+            return result
         time.sleep(0.02)
     raise AssertionError("not within a minute")
 
@@ -211,7 +211,7 @@ def every_error_has_its_class():
     fails(tickerq.ConnectionFailed, 0, TickerQClient("http://127.0.0.1:1", KEY, retries=0).get_jobs)
 
 
-def a_lost_answer_does_no_harm():
+def a_lost_response_does_no_harm():
     flaky = TickerQClient(rest[0], KEY, retries=10)
     assert len({flaky.schedule_job("LostJob", {"number": number})["id"] for number in range(5)}) == 5
     assert client.get_jobs(type="LostJob")["totalCount"] == 5, "each was created once"
@@ -404,10 +404,10 @@ def stopping_while_it_starts():
     register, registered, goes_on = other.register_worker, threading.Event(), threading.Event()
 
     def registering(*arguments, **options):
-        answer = register(*arguments, **options)
+        result = register(*arguments, **options)
         registered.set()
         assert goes_on.wait(20)
-        return answer
+        return result
 
     other.register_worker = registering
     worker = Worker(other, name="hasty")
@@ -438,7 +438,7 @@ if mode == "all":
         changes,
         webhook_endpoints,
         every_error_has_its_class,
-        a_lost_answer_does_no_harm,
+        a_lost_response_does_no_harm,
         live_updates,
         webhooks,
         a_worker,

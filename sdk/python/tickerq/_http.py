@@ -165,15 +165,15 @@ class Http:
                     continue
                 raise ConnectionFailed(f"{method} {path}: {error}") from error
             try:
-                answer = connection.getresponse()
-                text = answer.read()
+                response = connection.getresponse()
+                text = response.read()
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 raise ConnectionFailed(f"{method} {path}: {error}") from error
             self._local.used_at = time.monotonic()
-            if answer.status >= 400:
-                raise error_of(answer.status, text, answer.getheader("Retry-After"))
-            return _json(text, f"{method} {path}", answer.status)
+            if response.status >= 400:
+                raise error_of(response.status, text, response.getheader("Retry-After"))
+            return _json(text, f"{method} {path}", response.status)
         raise AssertionError("one of the two tries answers or fails")
 
     def close(self) -> None:

@@ -225,8 +225,8 @@ class TickerQClient:
 
     def update_job(self, job_id: str, *, revision: Optional[int] = None, **changes: Unpack[JobUpdate]) -> Job:
         """Changes a pending job."""
-        answer: Job = self.request("PATCH", f"/jobs{_at(job_id)}", body=_camel(changes), headers=_if_match(revision))
-        return answer
+        response: Job = self.request("PATCH", f"/jobs{_at(job_id)}", body=_camel(changes), headers=_if_match(revision))
+        return response
 
     def delete_job(self, job_id: str, *, revision: Optional[int] = None) -> None:
         """Deletes a finished job and its history."""
@@ -242,41 +242,41 @@ class TickerQClient:
     ) -> Job:
         """Makes a pending job due, or queues a finished one again."""
         body = _camel({"priority": priority, "delay": delay})
-        answer: Job = self.request("POST", f"/jobs{_at(job_id)}/execute", body=body, headers=_if_match(revision))
-        return answer
+        response: Job = self.request("POST", f"/jobs{_at(job_id)}/execute", body=body, headers=_if_match(revision))
+        return response
 
     def cancel_job(self, job_id: str, *, revision: Optional[int] = None) -> Job:
         """Cancels a pending job, or requests that a running one stops: then ``cancelRequested`` is true."""
-        answer: Job = self.request("POST", f"/jobs{_at(job_id)}/cancel", headers=_if_match(revision))
-        return answer
+        response: Job = self.request("POST", f"/jobs{_at(job_id)}/cancel", headers=_if_match(revision))
+        return response
 
     def retry_job(
         self, job_id: str, *, reset_retry_count: bool = False, revision: Optional[int] = None
     ) -> Job:
         """Makes a failed or cancelled job pending again."""
         body = {"resetRetryCount": reset_retry_count}
-        answer: Job = self.request("POST", f"/jobs{_at(job_id)}/retry", body=body, headers=_if_match(revision))
-        return answer
+        response: Job = self.request("POST", f"/jobs{_at(job_id)}/retry", body=body, headers=_if_match(revision))
+        return response
 
     # Recurring jobs
 
     def get_recurring_jobs(self, *, limit: Optional[int] = None, offset: Optional[int] = None) -> RecurringListView:
         """A page: ``recurringJobs``, ``totalCount``, ``hasMore``."""
-        answer: RecurringListView = self.request("GET", "/jobs/recurring", query={"limit": limit, "offset": offset})
-        return answer
+        response: RecurringListView = self.request("GET", "/jobs/recurring", query={"limit": limit, "offset": offset})
+        return response
 
     def schedule_recurring_job(
         self, job_type: str, cron_expression: str, *, idempotency_key: Optional[str] = None, **options: Unpack[RecurringOptions]
     ) -> RecurringJob:
         """Creates a recurring job. Options: ``name``, ``parameters``, ``time_zone``, ``enabled``, ``misfire_policy`` …"""
         body = {"type": job_type, "cronExpression": cron_expression, **_camel(options)}
-        answer: RecurringJob = self._create("/jobs/recurring", body, idempotency_key)
-        return answer
+        response: RecurringJob = self._create("/jobs/recurring", body, idempotency_key)
+        return response
 
     def get_recurring_job(self, recurring_id: str) -> RecurringJob:
         """A recurring job."""
-        answer: RecurringJob = self.request("GET", f"/jobs/recurring{_at(recurring_id)}")
-        return answer
+        response: RecurringJob = self.request("GET", f"/jobs/recurring{_at(recurring_id)}")
+        return response
 
     def replace_recurring_job(
         self,
@@ -289,16 +289,16 @@ class TickerQClient:
     ) -> RecurringJob:
         """Replaces a recurring job."""
         body = {"type": job_type, "cronExpression": cron_expression, **_camel(options)}
-        answer: RecurringJob = self.request("PUT", f"/jobs/recurring{_at(recurring_id)}", body=body, headers=_if_match(revision))
-        return answer
+        response: RecurringJob = self.request("PUT", f"/jobs/recurring{_at(recurring_id)}", body=body, headers=_if_match(revision))
+        return response
 
     def update_recurring_job(
         self, recurring_id: str, *, revision: Optional[int] = None, **changes: Unpack[RecurringUpdate]
     ) -> RecurringJob:
         """Changes a recurring job."""
         path = f"/jobs/recurring{_at(recurring_id)}"
-        answer: RecurringJob = self.request("PATCH", path, body=_camel(changes), headers=_if_match(revision))
-        return answer
+        response: RecurringJob = self.request("PATCH", path, body=_camel(changes), headers=_if_match(revision))
+        return response
 
     def delete_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> None:
         """Deletes a recurring job; its occurrences stay."""
@@ -306,8 +306,8 @@ class TickerQClient:
 
     def get_recurring_job_by_key(self, key: str) -> RecurringJob:
         """The recurring job with this key."""
-        answer: RecurringJob = self.request("GET", f"/jobs/recurring/by-key{_at(key)}")
-        return answer
+        response: RecurringJob = self.request("GET", f"/jobs/recurring/by-key{_at(key)}")
+        return response
 
     def put_recurring_job_by_key(
         self,
@@ -321,8 +321,8 @@ class TickerQClient:
         """Creates the recurring job with this key, or replaces it: a repeated deployment creates no second one."""
         body = {"type": job_type, "cronExpression": cron_expression, **_camel(options)}
         path = f"/jobs/recurring/by-key{_at(recurring_key)}"
-        answer: RecurringJob = self.request("PUT", path, body=body, headers=_if_match(revision))
-        return answer
+        response: RecurringJob = self.request("PUT", path, body=body, headers=_if_match(revision))
+        return response
 
     def delete_recurring_job_by_key(self, key: str, *, revision: Optional[int] = None) -> None:
         """Deletes the recurring job with this key; its occurrences stay."""
@@ -331,19 +331,19 @@ class TickerQClient:
     def enable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
         """Resumes the occurrences of a recurring job."""
         path = f"/jobs/recurring{_at(recurring_id)}/enable"
-        answer: RecurringJob = self.request("POST", path, headers=_if_match(revision), safe=True)
-        return answer
+        response: RecurringJob = self.request("POST", path, headers=_if_match(revision), safe=True)
+        return response
 
     def disable_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> RecurringJob:
         """Suspends the occurrences of a recurring job."""
         path = f"/jobs/recurring{_at(recurring_id)}/disable"
-        answer: RecurringJob = self.request("POST", path, headers=_if_match(revision), safe=True)
-        return answer
+        response: RecurringJob = self.request("POST", path, headers=_if_match(revision), safe=True)
+        return response
 
     def trigger_recurring_job(self, recurring_id: str, *, revision: Optional[int] = None) -> Job:
         """Creates one occurrence of a recurring job now, and returns it."""
-        answer: Job = self.request("POST", f"/jobs/recurring{_at(recurring_id)}/trigger", headers=_if_match(revision))
-        return answer
+        response: Job = self.request("POST", f"/jobs/recurring{_at(recurring_id)}/trigger", headers=_if_match(revision))
+        return response
 
     # Queues
 
@@ -354,8 +354,8 @@ class TickerQClient:
 
     def get_queue(self, name: str) -> Queue:
         """A queue."""
-        answer: Queue = self.request("GET", f"/queues{_at(name)}")
-        return answer
+        response: Queue = self.request("GET", f"/queues{_at(name)}")
+        return response
 
     def explain_queue(self, name: str) -> QueueExplanation:
         """The reasons why the pending jobs of a queue do not run, with their numbers of jobs."""
@@ -364,21 +364,21 @@ class TickerQClient:
 
     def pause_queue(self, name: str) -> Queue:
         """Pauses a queue: no further job starts."""
-        answer: Queue = self.request("POST", f"/queues{_at(name)}/pause", safe=True)
-        return answer
+        response: Queue = self.request("POST", f"/queues{_at(name)}/pause", safe=True)
+        return response
 
     def resume_queue(self, name: str) -> Queue:
         """Resumes a queue."""
-        answer: Queue = self.request("POST", f"/queues{_at(name)}/resume", safe=True)
-        return answer
+        response: Queue = self.request("POST", f"/queues{_at(name)}/resume", safe=True)
+        return response
 
     def clear_queue(
         self, name: str, *, clear_pending: Optional[bool] = None, clear_failed: Optional[bool] = None
     ) -> ClearedQueue:
         """Deletes the pending jobs of a queue, the failed ones, or both; the pending ones by default."""
         body = _camel({"clear_pending": clear_pending, "clear_failed": clear_failed})
-        answer: ClearedQueue = self.request("POST", f"/queues{_at(name)}/clear", body=body)
-        return answer
+        response: ClearedQueue = self.request("POST", f"/queues{_at(name)}/clear", body=body)
+        return response
 
     def delete_queue(self, name: str) -> None:
         """Deletes a queue that has no unfinished jobs and is not configured."""
@@ -388,13 +388,13 @@ class TickerQClient:
 
     def get_system_metrics(self) -> SystemOverview:
         """Health, load and memory of the server."""
-        answer: SystemOverview = self.request("GET", "/metrics/system")
-        return answer
+        response: SystemOverview = self.request("GET", "/metrics/system")
+        return response
 
     def get_performance_metrics(self, **period: Unpack[PerformanceFilter]) -> PerformanceMetrics:
         """Outcomes and durations of jobs: ``from_``, ``to``, ``time_zone``, ``granularity``, ``queue``, ``type``."""
-        answer: PerformanceMetrics = self.request("GET", "/metrics/performance", query=_filter(period))
-        return answer
+        response: PerformanceMetrics = self.request("GET", "/metrics/performance", query=_filter(period))
+        return response
 
     def get_job_type_metrics(self, **period: Unpack[PeriodFilter]) -> List[JobTypeMetrics]:
         """The same by job type: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
@@ -410,13 +410,13 @@ class TickerQClient:
 
     def drain_node(self, node_id: str) -> Node:
         """Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue."""
-        answer: Node = self.request("POST", f"/nodes{_at(node_id)}/drain", safe=True)
-        return answer
+        response: Node = self.request("POST", f"/nodes{_at(node_id)}/drain", safe=True)
+        return response
 
     def resume_node(self, node_id: str) -> Node:
         """Resumes a node that drains."""
-        answer: Node = self.request("POST", f"/nodes{_at(node_id)}/resume", safe=True)
-        return answer
+        response: Node = self.request("POST", f"/nodes{_at(node_id)}/resume", safe=True)
+        return response
 
     def get_log_level(self) -> str:
         """The log level of this server."""
@@ -435,13 +435,13 @@ class TickerQClient:
 
     def get_worker(self, worker_id: str) -> Worker:
         """A remote worker."""
-        answer: Worker = self.request("GET", f"/workers{_at(worker_id)}")
-        return answer
+        response: Worker = self.request("GET", f"/workers{_at(worker_id)}")
+        return response
 
     def get_audit(self, **filter: Unpack[AuditFilter]) -> AuditList:
         """The audit log: ``actor``, ``action``, ``job_id``, ``from_``, ``to``, ``limit``, ``after``."""
-        answer: AuditList = self.request("GET", "/audit", query=_filter(filter))
-        return answer
+        response: AuditList = self.request("GET", "/audit", query=_filter(filter))
+        return response
 
     def get_health(self) -> HealthView:
         """Liveness: ``status``."""
@@ -485,8 +485,8 @@ class TickerQClient:
     ) -> WebhookEndpoint:
         """Changes an endpoint."""
         path = f"/webhooks/endpoints{_at(endpoint_id)}"
-        answer: WebhookEndpoint = self.request("PATCH", path, body=_camel(changes), headers=_if_match(revision))
-        return answer
+        response: WebhookEndpoint = self.request("PATCH", path, body=_camel(changes), headers=_if_match(revision))
+        return response
 
     def delete_webhook_endpoint(self, endpoint_id: str, *, revision: Optional[int] = None) -> None:
         """Deletes an endpoint and its deliveries."""
@@ -495,14 +495,14 @@ class TickerQClient:
     def enable_webhook_endpoint(self, endpoint_id: str, *, revision: Optional[int] = None) -> WebhookEndpoint:
         """Enables an endpoint; its pending deliveries are sent."""
         path = f"/webhooks/endpoints{_at(endpoint_id)}/enable"
-        answer: WebhookEndpoint = self.request("POST", path, headers=_if_match(revision), safe=True)
-        return answer
+        response: WebhookEndpoint = self.request("POST", path, headers=_if_match(revision), safe=True)
+        return response
 
     def disable_webhook_endpoint(self, endpoint_id: str, *, revision: Optional[int] = None) -> WebhookEndpoint:
         """Disables an endpoint."""
         path = f"/webhooks/endpoints{_at(endpoint_id)}/disable"
-        answer: WebhookEndpoint = self.request("POST", path, headers=_if_match(revision), safe=True)
-        return answer
+        response: WebhookEndpoint = self.request("POST", path, headers=_if_match(revision), safe=True)
+        return response
 
     def rotate_webhook_secret(
         self,
@@ -515,13 +515,13 @@ class TickerQClient:
         """Replaces an endpoint's secret; the old one remains valid for ``overlap``. The response contains the new ``secret``."""
         path = f"/webhooks/endpoints{_at(endpoint_id)}/rotate-secret"
         body = _camel({"secret": secret, "overlap": overlap})
-        answer: WebhookEndpoint = self.request("POST", path, body=body, headers=_if_match(revision))
-        return answer
+        response: WebhookEndpoint = self.request("POST", path, body=body, headers=_if_match(revision))
+        return response
 
     def test_webhook_endpoint(self, endpoint_id: str) -> WebhookTest:
         """Sends a test message to an endpoint."""
-        answer: WebhookTest = self.request("POST", f"/webhooks/endpoints{_at(endpoint_id)}/test")
-        return answer
+        response: WebhookTest = self.request("POST", f"/webhooks/endpoints{_at(endpoint_id)}/test")
+        return response
 
     def get_webhook_deliveries(self, endpoint_id: str, **filter: Unpack[DeliveryFilter]) -> WebhookDeliveryList:
         """Deliveries of an endpoint, newest first: ``status``, ``limit``, ``after``."""
@@ -542,8 +542,8 @@ class TickerQClient:
     def redeliver_failed_webhooks(self, endpoint_id: str, since: Union[str, datetime]) -> RedeliveredView:
         """Sends all failed deliveries of an endpoint since a time again."""
         path = f"/webhooks/endpoints{_at(endpoint_id)}/redeliver"
-        answer: RedeliveredView = self.request("POST", path, body={"since": since})
-        return answer
+        response: RedeliveredView = self.request("POST", path, body={"since": since})
+        return response
 
     # The worker protocol, used by `Worker`
 
@@ -558,8 +558,8 @@ class TickerQClient:
     ) -> Worker:
         """Registers a remote worker."""
         body = {"name": name, "types": list(types), "queues": list(queues), "concurrency": concurrency}
-        answer: Worker = self.request("POST", "/workers", body=body, retries=retries)
-        return answer
+        response: Worker = self.request("POST", "/workers", body=body, retries=retries)
+        return response
 
     def lease_jobs(self, worker_id: str, *, max: int, wait: float = 0.0) -> List[LeasedJob]:
         """Leases due jobs to a worker; waits up to ``wait`` seconds, at most 30, for the first."""
@@ -570,18 +570,18 @@ class TickerQClient:
 
     def heartbeat(self, worker_id: str, jobs: Sequence[HeldJob] = ()) -> Heartbeat:
         """Renews a worker's lease, and reports progress."""
-        answer: Heartbeat = self.request("POST", f"/workers{_at(worker_id)}/heartbeat", body={"jobs": list(jobs)}, safe=True)
-        return answer
+        response: Heartbeat = self.request("POST", f"/workers{_at(worker_id)}/heartbeat", body={"jobs": list(jobs)}, safe=True)
+        return response
 
     def complete_jobs(self, worker_id: str, jobs: Sequence[CompletedJob]) -> EndedJobs:
         """Reports completed jobs."""
-        answer: EndedJobs = self.request("POST", f"/workers{_at(worker_id)}/complete", body={"jobs": list(jobs)}, safe=True)
-        return answer
+        response: EndedJobs = self.request("POST", f"/workers{_at(worker_id)}/complete", body={"jobs": list(jobs)}, safe=True)
+        return response
 
     def fail_jobs(self, worker_id: str, jobs: Sequence[FailedJob]) -> EndedJobs:
         """Reports failed, cancelled or released jobs."""
-        answer: EndedJobs = self.request("POST", f"/workers{_at(worker_id)}/fail", body={"jobs": list(jobs)}, safe=True)
-        return answer
+        response: EndedJobs = self.request("POST", f"/workers{_at(worker_id)}/fail", body={"jobs": list(jobs)}, safe=True)
+        return response
 
     def remove_worker(self, worker_id: str) -> None:
         """Unregisters a worker; its running jobs are requeued."""

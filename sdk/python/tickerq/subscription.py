@@ -132,7 +132,7 @@ class _Connection:
         return first & 0x0F, bool(first & 0x80), self._read(size)
 
     def receive(self) -> str:
-        """The next text. Answers pings meanwhile."""
+        """The next text. Responds to pings meanwhile."""
         parts = b""
         while True:
             opcode, is_last, body = self._frame()

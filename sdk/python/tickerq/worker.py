@@ -261,14 +261,14 @@ class Worker:
     def _beat_alone(self) -> None:
         contexts = self._contexts()
         try:
-            answer = self._heartbeat(contexts, [context._report() for context in contexts])
+            response = self._heartbeat(contexts, [context._report() for context in contexts])
             self._unknown = 0
             for context in contexts:
-                if context.job["jobId"] in answer["lost"]:
+                if context.job["jobId"] in response["lost"]:
                     self._lose(context)
-                elif context.job["jobId"] in answer["cancelled"]:
+                elif context.job["jobId"] in response["cancelled"]:
                     self._stop_job(context, "cancelled")
-            refused = list(answer.get("refusedTypes") or [])
+            refused = list(response.get("refusedTypes") or [])
             if refused and refused != self._refused:
                 _logger.warning("worker %s: servers run jobs of %s and lease none of them", self._name, ", ".join(refused))
             self._refused = refused

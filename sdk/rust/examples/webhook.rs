@@ -49,8 +49,8 @@ async fn receive(mut connection: TcpStream, secret: &str) -> io::Result<()> {
     };
     let is_genuine = verify_webhook(&body, &head, secret);
     let status = if is_genuine { "200 OK" } else { "401 Unauthorized" };
-    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    connection.write_all(answer.as_bytes()).await?;
+    let response = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    connection.write_all(response.as_bytes()).await?;
     if is_genuine {
         println!("{}", String::from_utf8_lossy(&body));
     }

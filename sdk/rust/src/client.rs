@@ -379,13 +379,13 @@ impl Client {
         self.list("/webhooks/endpoints", "endpoints", Vec::new()).await
     }
 
-    /// Creates a webhook endpoint. The answer alone has its secret.
+    /// Creates a webhook endpoint. Only this response has its secret.
     pub async fn create_webhook_endpoint(
         &self,
         url: &str,
         options: &WebhookEndpointOptions,
     ) -> Result<WebhookEndpoint, Error> {
-        let mut body = serde_json::to_value(options).map_err(|error| Error::Answer(error.to_string()))?;
+        let mut body = serde_json::to_value(options).map_err(|error| Error::InvalidResponse(error.to_string()))?;
         body["url"] = url.into();
         self.http
             .send(Call::new(Method::POST, "/webhooks/endpoints").body(&body))
@@ -485,9 +485,9 @@ impl Client {
         name: &str,
         query: Vec<(&'static str, String)>,
     ) -> Result<Vec<T>, Error> {
-        let mut answer: BTreeMap<String, Json> = self.http.send(Call::new(Method::GET, path).query(query)).await?;
-        let list = answer.remove(name).unwrap_or_default();
-        list.parse().map_err(|error| Error::Answer(error.to_string()))
+        let mut response: BTreeMap<String, Json> = self.http.send(Call::new(Method::GET, path).query(query)).await?;
+        let list = response.remove(name).unwrap_or_default();
+        list.parse().map_err(|error| Error::InvalidResponse(error.to_string()))
     }
 
     /// Registers a remote worker.

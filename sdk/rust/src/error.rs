@@ -52,7 +52,7 @@ pub enum Error {
     Connection(String),
     /// The response does not have the expected form.
     #[error("invalid response: {0}")]
-    Answer(String),
+    InvalidResponse(String),
     /// Invalid request (400, 415); its `errors` name the fields.
     #[error("{}", .0.detail)]
     Validation(Box<Problem>),
@@ -100,7 +100,7 @@ pub enum Error {
 
 impl Error {
     /// The error of a response.
-    pub(crate) fn of_answer(status: u16, text: &str, retry_after: Option<Duration>) -> Self {
+    pub(crate) fn of_response(status: u16, text: &str, retry_after: Option<Duration>) -> Self {
         // A proxy's response has no problem.
         let mut problem: Problem = serde_json::from_str(text).unwrap_or_default();
         problem.status = status;
@@ -126,7 +126,7 @@ impl Error {
     /// The problem of the response, if there is one.
     pub fn problem(&self) -> Option<&Problem> {
         match self {
-            Self::Connection(_) | Self::Answer(_) => None,
+            Self::Connection(_) | Self::InvalidResponse(_) => None,
             Self::Validation(problem)
             | Self::Authentication(problem)
             | Self::Forbidden(problem)
@@ -145,7 +145,7 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         match self {
             Self::Connection(_) | Self::RateLimited { .. } | Self::Unavailable { .. } | Self::Server(_) => true,
-            Self::Answer(_)
+            Self::InvalidResponse(_)
             | Self::Validation(_)
             | Self::Authentication(_)
             | Self::Forbidden(_)
@@ -162,7 +162,7 @@ impl Error {
         match self {
             Self::RateLimited { retry_after, .. } | Self::Unavailable { retry_after, .. } => *retry_after,
             Self::Connection(_)
-            | Self::Answer(_)
+            | Self::InvalidResponse(_)
             | Self::Validation(_)
             | Self::Authentication(_)
             | Self::Forbidden(_)

@@ -156,7 +156,7 @@ impl Http {
             let error = match self.send_once(&call).await {
                 Ok(text) => {
                     let text = if text.is_empty() { "null" } else { &text };
-                    return serde_json::from_str(text).map_err(|error| Error::Answer(error.to_string()));
+                    return serde_json::from_str(text).map_err(|error| Error::InvalidResponse(error.to_string()));
                 }
                 Err(error) => error,
             };
@@ -182,19 +182,19 @@ impl Http {
             request = request.header(*name, value);
         }
         if let Some(body) = &call.body {
-            let body = body.clone().map_err(Error::Answer)?;
+            let body = body.clone().map_err(Error::InvalidResponse)?;
             request = request.header("content-type", "application/json").body(body);
         }
         let failed = |error: reqwest::Error| Error::Connection(with_sources(&error));
-        let answer = request.send().await.map_err(failed)?;
-        let status = answer.status();
-        let retry_after = answer.headers().get("retry-after");
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status();
+        let retry_after = response.headers().get("retry-after");
         let retry_after = retry_after.and_then(|seconds| seconds.to_str().ok()?.parse().ok());
-        let text = answer.text().await.map_err(failed)?;
+        let text = response.text().await.map_err(failed)?;
         if status.is_success() {
             Ok(text)
         } else {
-            Err(Error::of_answer(
+            Err(Error::of_response(
                 status.as_u16(),
                 &text,
                 retry_after.map(|seconds| Duration::from_secs(seconds).min(RETRY_AFTER_MAX)),
@@ -220,7 +220,7 @@ fn is_worth_another(error: &Error, is_safe: bool) -> bool {
         Error::RateLimited { .. } => true,
         // `busy` means that the request had no effect; with `unavailable` that is unknown.
         Error::Unavailable { problem, .. } => is_safe || problem.code() == "busy",
-        Error::Answer(_)
+        Error::InvalidResponse(_)
         | Error::Validation(_)
         | Error::Authentication(_)
         | Error::Forbidden(_)

@@ -34,7 +34,7 @@ pub(crate) fn is_verdict(error: &Error) -> bool {
     match error {
         Error::Validation(_) | Error::TooLarge(_) | Error::IdempotencyMismatch(_) => true,
         Error::Connection(_)
-        | Error::Answer(_)
+        | Error::InvalidResponse(_)
         | Error::Authentication(_)
         | Error::Forbidden(_)
         | Error::NotFound(_)
@@ -50,7 +50,7 @@ pub(crate) fn is_verdict(error: &Error) -> bool {
 fn is_common(error: &Error) -> bool {
     match error {
         Error::Connection(_) | Error::Authentication(_) | Error::RateLimited { .. } | Error::Unavailable { .. } => true,
-        Error::Answer(_)
+        Error::InvalidResponse(_)
         | Error::Validation(_)
         | Error::Forbidden(_)
         | Error::NotFound(_)

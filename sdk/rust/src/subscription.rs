@@ -220,7 +220,7 @@ impl Listener {
             let quiet = if is_subscribed { self.ping_interval } else { CONNECT_MAX };
             let mut next = timeout(quiet, socket.next()).await;
             if next.is_err() && is_subscribed {
-                // Without any answer the other end is gone.
+                // Without a pong the other end is gone.
                 let probe = async {
                     socket.send(tungstenite::Message::Ping(Bytes::new())).await.ok();
                     socket.next().await
@@ -265,7 +265,7 @@ impl Listener {
 fn refused(response: &Response) -> Ended {
     let status = response.status().as_u16();
     let text = response.body().as_deref().unwrap_or_default();
-    let error = Error::of_answer(status, &String::from_utf8_lossy(text), None);
+    let error = Error::of_response(status, &String::from_utf8_lossy(text), None);
     if (400..500).contains(&status) && status != 408 && status != 429 {
         Ended::Refused(error)
     } else {
@@ -273,11 +273,11 @@ fn refused(response: &Response) -> Ended {
     }
 }
 
-/// The error of a message that answers the subscription.
+/// The error of a message that rejects the subscription.
 fn refusal_of(data: &Value) -> Error {
     let code = data["code"].as_str().unwrap_or("invalid");
     let problem = json!({
         "type": format!("urn:tickerq:problem:{code}"), "status": 400, "detail": data["message"].as_str().unwrap_or_default(),
     });
-    Error::of_answer(400, &problem.to_string(), None)
+    Error::of_response(400, &problem.to_string(), None)
 }

@@ -169,7 +169,7 @@ async fn register_when_reachable(worker: &Worker, types: &[String]) -> Result<(S
             Err(error) => error,
         };
         // A response of another form is a proxy's, mostly.
-        if !error.is_temporary() && !matches!(error, Error::Answer(_)) {
+        if !error.is_temporary() && !matches!(error, Error::InvalidResponse(_)) {
             return Err(error);
         }
         let text = error.to_string();
@@ -245,19 +245,19 @@ impl Shared {
         let mut named = self.contexts();
         // An attempt that another one of its job has replaced is omitted: the response names jobs only.
         named.retain(|context| !context.is_lost());
-        let answer = match self.heartbeat(&named).await {
-            Ok(answer) => answer,
+        let response = match self.heartbeat(&named).await {
+            Ok(response) => response,
             Err(error) => return self.beat_failed(&error, &named).await,
         };
         self.unknown.store(0, Ordering::Relaxed);
         for context in &named {
-            if answer.lost.contains(&context.job.job_id) {
+            if response.lost.contains(&context.job.job_id) {
                 self.lose(context);
-            } else if answer.cancelled.contains(&context.job.job_id) {
+            } else if response.cancelled.contains(&context.job.job_id) {
                 context.stop(StopReason::Cancelled);
             }
         }
-        self.log_refused(&answer.refused_types.unwrap_or_default().join(", "));
+        self.log_refused(&response.refused_types.unwrap_or_default().join(", "));
     }
 
     fn log_refused(&self, types: &str) {

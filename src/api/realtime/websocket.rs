@@ -197,7 +197,7 @@ impl Session {
     /// before.
     fn select(&self, request: ClientMessage, ctx: &mut Context) {
         let selected = self.stream.select(self.subscriptions.filter());
-        let answered = selected.into_actor(self).map(move |selected, session, ctx| {
+        let handled = selected.into_actor(self).map(move |selected, session, ctx| {
             let ClientMessage { action, topics, .. } = &request;
             let kind = match (selected, action) {
                 (Ok(()), Action::Subscribe) => "subscribed",
@@ -207,7 +207,7 @@ impl Session {
             };
             session.send(kind, Topics { topics }, ctx);
         });
-        ctx.wait(answered);
+        ctx.wait(handled);
     }
 
     /// Pings the client, and closes the connection when the client is silent for too long.

@@ -63,10 +63,10 @@ impl Output {
 }
 
 /// Requests confirmation on standard error; anything but yes, including the end of the input, declines.
-pub(super) fn confirm(question: &str) -> Result<bool, CliError> {
+pub(super) fn confirm(prompt: &str) -> Result<bool, CliError> {
     let mut errors = io::stderr().lock();
-    let asked = write!(errors, "{} [y/N] ", readable(question)).and_then(|()| errors.flush());
-    asked.map_err(CliError::Output)?;
+    let written = write!(errors, "{} [y/N] ", readable(prompt)).and_then(|()| errors.flush());
+    written.map_err(CliError::Output)?;
     let mut response = String::new();
     io::stdin().lock().read_line(&mut response).map_err(CliError::Output)?;
     if !response.ends_with('\n') {

@@ -191,8 +191,8 @@ async fn jobs_are_listed_as_a_table_and_as_the_servers_json() {
 
 #[tokio::test]
 async fn clearing_a_queue_reports_the_number_of_removed_jobs() {
-    let answer = serde_json::json!({"name": "mail", "status": "paused", "clearedPending": 25, "clearedFailed": 0});
-    let server = StubServer::start(move |_, _| (200, answer.to_string()));
+    let response = serde_json::json!({"name": "mail", "status": "paused", "clearedPending": 25, "clearedFailed": 0});
+    let server = StubServer::start(move |_, _| (200, response.to_string()));
     let (printed, result) = tickerq(&server.uri, &["queue", "clear", "mail", "--yes"]).await;
     result.unwrap();
     assert_eq!(

@@ -60,23 +60,23 @@ async fn read_request(stream: &mut TcpStream) -> String {
 }
 
 /// An endpoint that responds to one request with these bytes and closes the connection.
-async fn endpoint(answer: impl Into<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
-    let answer = answer.into();
+async fn endpoint(response: impl Into<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
+    let response = response.into();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let serving = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let request = read_request(&mut stream).await;
         // The client may close the connection first.
-        let _ = stream.write_all(&answer).await;
+        let _ = stream.write_all(&response).await;
         request
     });
     (address, serving)
 }
 
 /// The outcome of a job whose endpoint responds with these bytes.
-async fn outcome_of(answer: impl Into<Vec<u8>>) -> (SocketAddr, Result<Option<String>, Failure>) {
-    let (address, _serving) = endpoint(answer).await;
+async fn outcome_of(response: impl Into<Vec<u8>>) -> (SocketAddr, Result<Option<String>, Failure>) {
+    let (address, _serving) = endpoint(response).await;
     let outcome = timeout(SOON, handler(format!("http://{address}/email")).run(context("{}")))
         .await
         .expect("it ends");
@@ -302,14 +302,14 @@ async fn an_endpoint_without_tls_is_retried_with_the_reason() {
 
 /// An endpoint that responds with these bytes and then stalls. It signals the request, and ends when the client closes
 /// the connection.
-async fn hanging_endpoint(answer: &'static str) -> (SocketAddr, oneshot::Receiver<()>, JoinHandle<()>) {
+async fn hanging_endpoint(response: &'static str) -> (SocketAddr, oneshot::Receiver<()>, JoinHandle<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (requested, was_requested) = oneshot::channel();
     let hung_up = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         read_request(&mut stream).await;
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.write_all(response.as_bytes()).await.unwrap();
         requested.send(()).unwrap();
         // Either the end of the stream or a reset.
         let _ = stream.read(&mut [0]).await;
@@ -319,8 +319,8 @@ async fn hanging_endpoint(answer: &'static str) -> (SocketAddr, oneshot::Receive
 
 #[tokio::test]
 async fn a_dropped_future_aborts_the_request() {
-    for answer in ["", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"] {
-        let (address, was_requested, hung_up) = hanging_endpoint(answer).await;
+    for response in ["", "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"] {
+        let (address, was_requested, hung_up) = hanging_endpoint(response).await;
         let handler = handler(format!("http://{address}/"));
         let running = tokio::spawn(async move { handler.run(context("{}")).await });
         was_requested.await.unwrap();

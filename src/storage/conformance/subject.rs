@@ -68,7 +68,7 @@ impl Subject {
         self.other.clone().map(Self::alone)
     }
 
-    /// Commits changes; storage must not be unavailable and must answer each. Jobs that exist already are given whole.
+    /// Commits changes; storage must be available and return a result of each. Jobs that exist already are returned whole.
     pub(super) async fn commit(&self, changes: &[Change]) -> Vec<ChangeResult> {
         self.commit_all(Commit::from(changes.to_vec())).await.results
     }

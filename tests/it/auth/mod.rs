@@ -143,7 +143,7 @@ fn routes() -> Vec<(Method, String, Option<Value>, &'static str)> {
     routes
 }
 
-async fn ask(client: &Client, method: &Method, path: &str, body: Option<&Value>) -> ApiResponse {
+async fn send(client: &Client, method: &Method, path: &str, body: Option<&Value>) -> ApiResponse {
     let mut request = client.at_root(method.clone(), path);
     if let Some(body) = body {
         request = request.json(body);
@@ -166,7 +166,7 @@ async fn without_a_key_only_liveness_is_available() {
     let (_site, server) = Server::with_config(KEYS);
     let client = server.client();
     for (method, path, body, _) in routes() {
-        let response = ask(&client, &method, &path, body.as_ref()).await;
+        let response = send(&client, &method, &path, body.as_ref()).await;
         check_refusal(
             &response,
             &method,
@@ -203,7 +203,7 @@ async fn every_route_needs_its_scope_and_no_other() {
     ];
     for (method, path, body, needed) in routes() {
         for (key, scope, name) in keys {
-            let response = ask(&client.with_token(key), &method, &path, body.as_ref()).await;
+            let response = send(&client.with_token(key), &method, &path, body.as_ref()).await;
             let place = format!("{method} {path} with {scope}");
             if scope == needed {
                 assert!(
@@ -223,7 +223,7 @@ async fn every_route_needs_its_scope_and_no_other() {
                 assert_eq!(problem["detail"], detail, "{place}");
             }
         }
-        let response = ask(&client.with_token(ALL), &method, &path, body.as_ref()).await;
+        let response = send(&client.with_token(ALL), &method, &path, body.as_ref()).await;
         assert!(!matches!(response.status.as_u16(), 401 | 403), "{method} {path}");
     }
 }
@@ -367,7 +367,7 @@ async fn live_updates_need_the_read_scope() {
     let negotiate = || client.at_root(Method::POST, "/api/tickerq/hub/negotiate?negotiateVersion=1");
     for path in ["/api/tickerq/ws", "/api/tickerq/hub"] {
         let status =
-            |request: reqwest::RequestBuilder| async { request.send().await.expect("an answer").status().as_u16() };
+            |request: reqwest::RequestBuilder| async { request.send().await.expect("a response").status().as_u16() };
         assert_eq!(status(upgrade(&client, path)).await, 401, "{path}");
         assert_eq!(
             status(upgrade(&client, path).bearer_auth("tq_wrong")).await,

@@ -180,7 +180,7 @@ fn bad_tokens() -> Vec<(&'static str, String)> {
 }
 
 /// Sends a request from its own address: ten invalid tokens throttle an address.
-async fn ask(client: &Client, token: &str, index: usize) -> ApiResponse {
+async fn send(client: &Client, token: &str, index: usize) -> ApiResponse {
     let address = format!("2001:db8:{index:x}::1");
     let request = client
         .with_token(token)
@@ -220,9 +220,9 @@ async fn no_forged_or_broken_token_is_accepted() {
         let server = site.start();
         let client = server.client();
         for (index, (what, bad)) in bad_tokens().iter().enumerate() {
-            check_refused(&ask(&client, bad, index).await, what, bad);
+            check_refused(&send(&client, bad, index).await, what, bad);
         }
-        let good = ask(&client, &token(&claims(), Signer::Rs256), 0).await;
+        let good = send(&client, &token(&claims(), Signer::Rs256), 0).await;
         assert_eq!(good.status, 200, "{}", good.text);
         assert!(!server.log().contains("ERROR"), "{}", server.log());
     }
@@ -233,7 +233,7 @@ async fn several_or_too_long_credentials_are_rejected_as_malformed() {
     let (_site, server) = Server::with_config(&format!("[api.jwt]\n{LIMITS}public_key = \"\"\"\n{RSA_PUBLIC}\"\"\"\n"));
     let client = server.client();
     let good = format!("Bearer {}", token(&claims(), Signer::Rs256));
-    let ask = |values: Vec<String>| {
+    let send = |values: Vec<String>| {
         let mut request = client.request(Method::GET, "/jobs");
         for value in values {
             request = request.header(AUTHORIZATION, value);
@@ -241,7 +241,7 @@ async fn several_or_too_long_credentials_are_rejected_as_malformed() {
         let client = client.clone();
         async move { client.send(request).await }
     };
-    assert_eq!(ask(vec![good.clone()]).await.status, 200);
+    assert_eq!(send(vec![good.clone()]).await.status, 200);
     for values in [
         vec![good.clone(), good.clone()],
         vec![good.clone(), "Basic YTpi".to_owned()],
@@ -250,17 +250,17 @@ async fn several_or_too_long_credentials_are_rejected_as_malformed() {
         vec![format!("{good} {good}")],
         vec![format!("Bearer {}", "a".repeat(8_193))],
     ] {
-        let shown = format!("{:.60}", values.join(" | "));
-        let response = ask(values).await;
+        let excerpt = format!("{:.60}", values.join(" | "));
+        let response = send(values).await;
         assert!(
             matches!(response.status.as_u16(), 400 | 401),
-            "{shown}: {} {}",
+            "{excerpt}: {} {}",
             response.status,
             response.text
         );
     }
     // A header of this size is rejected by the HTTP parser.
-    let huge = ask(vec![format!("Bearer {}", "a".repeat(200_000))]).await;
+    let huge = send(vec![format!("Bearer {}", "a".repeat(200_000))]).await;
     assert!(matches!(huge.status.as_u16(), 400 | 413 | 431), "{}", huge.status);
-    assert_eq!(ask(vec![good]).await.status, 200);
+    assert_eq!(send(vec![good]).await.status, 200);
 }

@@ -155,7 +155,7 @@ environment = { PASSWORD = "s3cret" }
         "PASSWORD = \"***\"  # tickerq.toml:12",
         "max_batch_size = 10000",
     ] {
-        assert!(out.lines().any(|shown| shown == line), "there is no {line}\n{out}");
+        assert!(out.lines().any(|found| found == line), "there is no {line}\n{out}");
     }
     out.parse::<toml::Table>().expect("it is TOML");
 }

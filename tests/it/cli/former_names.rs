@@ -109,7 +109,7 @@ fn check_and_show_name_the_current_keys() {
             "{warning}\n{warnings}"
         );
     }
-    let (is_valid, shown, _) = output(&["config", "show"]);
+    let (is_valid, printed, _) = output(&["config", "show"]);
     assert!(is_valid);
     for line in [
         "max_request_body = \"2KiB\"  # tickerq.toml:2",
@@ -122,7 +122,7 @@ fn check_and_show_name_the_current_keys() {
         "alert_after = \"00:00:07\"  # TICKERQ_HEALTH__RAISE_AFTER",
         "trace_sample_ratio = 0.07  # tickerq.toml:27",
     ] {
-        assert!(shown.lines().any(|found| found == line), "{line}\n{shown}");
+        assert!(printed.lines().any(|found| found == line), "{line}\n{printed}");
     }
 }
 

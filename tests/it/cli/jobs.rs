@@ -46,21 +46,21 @@ fn a_job_is_created_waited_for_and_shown() {
         "{}",
         printed.out
     );
-    let shown = shell.run(&["job", "show", id]);
+    let output = shell.run(&["job", "show", id]);
     assert_eq!(
         printed.out.split_once('\n').expect("lines").1,
-        shown.out,
+        output.out,
         "waiting ends with the same as show"
     );
-    let shown = shell.run(&["job", "show", id, "--json"]);
+    let output = shell.run(&["job", "show", id, "--json"]);
     assert_eq!(
-        (&shown.json()["status"], &shown.json()["result"]),
+        (&output.json()["status"], &output.json()["result"]),
         (&json!("completed"), &json!({ "n": 1.10 }))
     );
     assert!(
-        shown.out.contains(r#""parameters":{"n": 1.10},"#) && shown.out.ends_with("}\n"),
+        output.out.contains(r#""parameters":{"n": 1.10},"#) && output.out.ends_with("}\n"),
         "{}",
-        shown.out
+        output.out
     );
 }
 
@@ -273,12 +273,12 @@ fn jobs_are_listed_with_every_filter() {
     }
     let table = shell.run(&["job", "list", "--limit", "1"]).out;
     assert!(table.ends_with("1 of 3 jobs; more with --offset 1\n"), "{table}");
-    let shown = shell.run(&["job", "show", &mail]);
-    assert_eq!(detail(&shown, "name"), Some("a red one"));
+    let output = shell.run(&["job", "show", &mail]);
+    assert_eq!(detail(&output, "name"), Some("a red one"));
     // Names can't control the terminal: this is the C1 form of an escape sequence.
     let id = shell.create(&["Other", "--parameters", "\"\u{9b}31m\""]);
-    let shown = shell.run(&["job", "show", &id]);
-    assert!(shown.out.contains("parameters\n  \"\u{fffd}31m\"\n"), "{}", shown.out);
+    let output = shell.run(&["job", "show", &id]);
+    assert!(output.out.contains("parameters\n  \"\u{fffd}31m\"\n"), "{}", output.out);
     let printed = shell.try_run(&["job", "list", "--from", "yesterday"]);
     assert_eq!(printed.code, Some(1));
     assert!(

@@ -30,7 +30,10 @@ async fn the_state_of_migrations_is_shown_beside_a_running_server_and_changes_no
         "{}",
         text(&before)
     );
-    assert!(!site.path().join("tickerq.db").exists(), "asking makes no database");
+    assert!(
+        !site.path().join("tickerq.db").exists(),
+        "the status creates no database"
+    );
     let server = site.start();
     let beside = migrate(&site, &["status"]);
     assert!(beside.status.success(), "{}", text(&beside));

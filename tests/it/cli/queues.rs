@@ -90,7 +90,7 @@ fn clearing_a_queue_needs_confirmation() {
         assert!(
             printed
                 .err
-                .ends_with("error: not confirmed; nothing was deleted (--yes skips the question)\n"),
+                .ends_with("error: not confirmed; nothing was deleted (--yes skips the confirmation)\n"),
             "{printed:?}"
         );
     }
@@ -208,7 +208,7 @@ fn an_unexpected_response_is_reported_with_its_beginning() {
         format!("error: http://{address}/api/tickerq/queues responded with 200, which is not a response of this API: ");
     assert!(printed.err.starts_with(&expected), "{}", printed.err);
     assert_eq!(
-        answering.join().expect("it answered"),
+        answering.join().expect("it responded"),
         "GET /api/tickerq/queues HTTP/1.1\r\n"
     );
 }

@@ -31,14 +31,14 @@ fn a_recurring_job_is_put_shown_and_deleted_by_its_key() {
             .is_some_and(|line| line.ends_with(") is updated")),
         "{updated}"
     );
-    let shown = shell.run(&["recurring", "get", "--key", "nightly/a b"]).out;
+    let output = shell.run(&["recurring", "get", "--key", "nightly/a b"]).out;
     for line in [
         "type       Echo",
         "schedule   0 3 * * * (at 03:00 every day)",
         "time zone  Europe/Berlin",
         "enabled    yes",
     ] {
-        assert!(shown.lines().any(|shown| shown == line), "{line}:\n{shown}");
+        assert!(output.lines().any(|found| found == line), "{line}:\n{output}");
     }
     let json = shell
         .run(&["recurring", "get", "--key", "nightly/a b", "--json"])

@@ -22,8 +22,8 @@ async fn fill(client: &Client, count: usize) {
     assert!(client.post_empty("/queues/default/pause").await.status.is_success());
     for _ in 0..count / BATCH {
         let jobs = vec![json!({ "type": "QuickJob" }); BATCH];
-        let answer = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
-        assert!(answer.status.is_success(), "{}", answer.text);
+        let response = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
+        assert!(response.status.is_success(), "{}", response.text);
     }
 }
 

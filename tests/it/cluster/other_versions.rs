@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::eventually;
 use crate::harness::receiver::Receiver;
 use crate::harness::server::{Site, Storage, query_sql, run_sql};
-use crate::webhooks::{endpoint, shown};
+use crate::webhooks::{endpoint, endpoint_named};
 
 const CONFIG: &str = "[cluster]\nlease_ttl = \"00:00:03\"\n[job_types.NoopJob]\nhandler = \"noop\"\n\
     [webhooks]\nallow_private_networks = true\nremove_unconfigured_after = \"00:00:00\"\n[log]\nlevel = \"info,tickerq::runtime=trace\"\n";
@@ -115,7 +115,7 @@ async fn an_endpoint_remains_while_a_server_does_not_report_its_configuration() 
         let reads = server.logged(READ);
         server.until_logged(READ, reads + 2).await;
     }
-    assert_eq!(shown(&client, "crm").await["unconfiguredSince"], Value::Null);
+    assert_eq!(endpoint_named(&client, "crm").await["unconfiguredSince"], Value::Null);
     assert!(
         !server.log().contains("no live node's configuration"),
         "{}",

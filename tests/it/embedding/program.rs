@@ -95,7 +95,10 @@ async fn the_facades_run_in_a_tokio_programs_own_http_server() {
     let id = job["id"].as_str().expect("an id");
     assert_eq!(client.wait_finished(id).await["result"], 8);
     let query = format!("{{ job(id: \"{id}\") {{ status }} }}");
-    assert_eq!(crate::graphql::ask(&client, &query).await["job"]["status"], "COMPLETED");
+    assert_eq!(
+        crate::graphql::data_of(&client, &query).await["job"]["status"],
+        "COMPLETED"
+    );
     tickerq.stop().await;
     handle.stop(true).await;
     serving.await.expect("it ends").expect("it ends well");

@@ -259,7 +259,10 @@ async fn facades_work_beside_the_routes_of_a_programs_own_app() {
     let done = client.wait_finished(id_of(&job)).await;
     assert_eq!(done["result"], "hello ann");
     let query = format!("{{ job(id: \"{}\") {{ status }} }}", id_of(&job));
-    assert_eq!(crate::graphql::ask(&client, &query).await["job"]["status"], "COMPLETED");
+    assert_eq!(
+        crate::graphql::data_of(&client, &query).await["job"]["status"],
+        "COMPLETED"
+    );
     let mut socket = Socket::open(&format!("http://{address}"), "/ws").await;
     socket.subscribe(json!(["job-status"]), Value::Null).await;
     let again = client.create(json!({ "type": "GreetJob", "parameters": "bob" })).await;

@@ -19,7 +19,7 @@ use tickerq::storage::query::{JobFilter, JobSummary, JobText, Page, StoredTexts}
 use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
-use super::ask;
+use super::data_of;
 use super::subscriptions::Socket;
 use crate::harness::client::Client;
 use crate::harness::eventually;
@@ -181,7 +181,7 @@ async fn a_thousand_jobs_with_their_attempts_take_three_statements() {
     })
     .await;
     embedded.storage.calls();
-    let response = ask(
+    let response = data_of(
         client,
         "{ jobs(first: 1000) { nodes { id attempts { number status } } } }",
     )
@@ -197,7 +197,7 @@ async fn a_thousand_jobs_with_their_attempts_take_three_statements() {
     assert_eq!(embedded.storage.calls(), ["jobs", "attempts_of", "attempts_of"]);
     let whole =
         "{ jobs(first: 1000) { totalCount edges { node { parameters attempts { number } timeout revision } } } }";
-    let response = ask(client, whole).await;
+    let response = data_of(client, whole).await;
     assert_eq!(response["jobs"]["edges"][999]["node"]["parameters"], json!({"a": 1}));
     let mut calls = embedded.storage.calls();
     calls.sort_unstable();
@@ -242,7 +242,7 @@ async fn a_disconnected_subscriber_is_removed_at_once() {
         .json(&json!({ "query": EVENTS }))
         .send()
         .await
-        .expect("an answer");
+        .expect("a response");
     assert!(stream.chunk().await.expect("open").is_some());
     embedded.listens(true).await;
     drop(stream);
@@ -280,7 +280,7 @@ async fn a_fault_is_reported_the_same_over_every_transport() {
     assert_eq!(socket.close_frame().await, (4500, "Internal server error".to_owned()));
     embedded.storage.panics.store(false, Ordering::Relaxed);
     embedded.storage.hangs.store(false, Ordering::Relaxed);
-    assert_eq!(ask(&embedded.client, query).await["jobs"]["totalCount"], json!(0));
+    assert_eq!(data_of(&embedded.client, query).await["jobs"]["totalCount"], json!(0));
     embedded.server.stop().await;
 }
 

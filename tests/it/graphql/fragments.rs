@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::subscriptions::Socket;
-use super::{NOOP, ask, ask_with};
+use super::{NOOP, data_of, execute};
 use crate::harness::server::Server;
 
 #[tokio::test]
@@ -57,14 +57,14 @@ async fn a_subscription_in_a_fragment_has_events() {
 async fn the_default_value_of_a_variable_decides_about_fields() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
-    let health = ask(&client, "{ systemMetrics { totalJobs } }").await;
+    let health = data_of(&client, "{ systemMetrics { totalJobs } }").await;
     let query = "query ($yes: Boolean! = true, $no: Boolean = false) {
         systemMetrics @include(if: $yes) { totalJobs }
         queues @skip(if: $yes) { name }
         ...f @include(if: $no)
     } fragment f on Query { nodes { id } }";
-    assert_eq!(ask(&client, query).await, health);
-    let given = ask_with(&client, query, json!({ "yes": false, "no": true })).await;
+    assert_eq!(data_of(&client, query).await, health);
+    let given = execute(&client, query, json!({ "yes": false, "no": true })).await;
     let data = &given["data"];
     assert!(data["nodes"].is_array() && data["queues"].is_array(), "{given}");
     assert!(data.get("systemMetrics").is_none(), "{given}");

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
-use super::{ask, ask_with, refused};
+use super::{data_of, execute, refused};
 use crate::harness::client::{ApiResponse, Client};
 use crate::harness::server::Server;
 
@@ -55,7 +55,7 @@ async fn a_request_beyond_the_cost_limit_is_rejected_before_it_is_executed() {
         assert_eq!(error["extensions"]["code"], "too-large", "{query}: {error}");
         assert_eq!(error["extensions"]["allowed"], allowed, "{query}: {error}");
     }
-    ask(&client, "{ jobs(first: 10) { nodes { id name status } } }").await;
+    data_of(&client, "{ jobs(first: 10) { nodes { id name status } } }").await;
     let one = json!({"query": "{ __typename }"});
     let batch = post(&client, json!([one, {"query": "{ nonsense }"}]), "application/json").await;
     assert_eq!(batch.status, StatusCode::OK);
@@ -85,7 +85,7 @@ async fn identical_selections_are_one_and_type_names_count() {
         ),
         "{ jobs(first: 50) { nodes { ...f ...f ...f ... { id id } } } } fragment f on Job { id }".to_owned(),
     ] {
-        assert_eq!(ask(&client, &once).await, json!({"jobs": {"nodes": []}}), "{once}");
+        assert_eq!(data_of(&client, &once).await, json!({"jobs": {"nodes": []}}), "{once}");
     }
     let fragments = (0..5).map(|index| format!("fragment f{index} on Job {{ __typename }} "));
     let spreads = (0..5).map(|index| format!("...f{index} "));
@@ -111,7 +111,7 @@ async fn the_timeout_holds_for_a_batch() {
     let (_site, server) = Server::with_config("[graphql]\ntimeout = \"00:00:02\"\n");
     let client = server.client();
     let register = "mutation { registerWorker(input: {name: \"w\", types: [\"A\"]}) { id } }";
-    let worker = ask(&client, register).await["registerWorker"]["id"].clone();
+    let worker = data_of(&client, register).await["registerWorker"]["id"].clone();
     let wait = format!("mutation {{ leaseJobs(workerId: {worker}, wait: \"00:00:20\") {{ jobId }} }}");
     let started = Instant::now();
     let response = post(&client, json!(vec![json!({ "query": wait }); 10]), "application/json").await;
@@ -127,20 +127,20 @@ async fn the_clients_introspection_is_within_the_limits_and_can_be_switched_off(
         fragment T on __Type { kind name description interfaces { ...R } possibleTypes { ...R } }
         fragment R on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }";
     let (_site, server) = Server::with_config("");
-    let schema = ask(&server.client(), introspection).await;
+    let schema = data_of(&server.client(), introspection).await;
     assert!(
         schema["__schema"]["types"]
             .as_array()
             .is_some_and(|types| types.len() > 40)
     );
     let (_site, server) = Server::with_config("[graphql]\nintrospection = false\n");
-    let hidden = ask_with(&server.client(), introspection, json!({})).await;
+    let hidden = execute(&server.client(), introspection, json!({})).await;
     assert_eq!(
         hidden["errors"][0]["message"], "introspection is off; set [graphql] introspection = true",
         "{hidden}"
     );
     assert_eq!(
-        ask(&server.client(), "{ __typename }").await,
+        data_of(&server.client(), "{ __typename }").await,
         json!({"__typename": "Query"})
     );
 }

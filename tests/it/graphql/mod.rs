@@ -21,7 +21,7 @@ use crate::harness::server::{Server, Site, Storage};
 pub const NOOP: &str = "[job_types.NoopJob]\nhandler = \"noop\"\n";
 
 /// Executes an operation and returns the full response.
-pub async fn ask_with(client: &Client, query: &str, variables: Value) -> Value {
+pub async fn execute(client: &Client, query: &str, variables: Value) -> Value {
     let request = client.at_root(Method::POST, "/graphql");
     let response = client
         .send(request.json(&json!({ "query": query, "variables": variables })))
@@ -31,15 +31,15 @@ pub async fn ask_with(client: &Client, query: &str, variables: Value) -> Value {
 }
 
 /// Executes an operation that succeeds and returns its data.
-pub async fn ask(client: &Client, query: &str) -> Value {
-    let response = ask_with(client, query, json!({})).await;
+pub async fn data_of(client: &Client, query: &str) -> Value {
+    let response = execute(client, query, json!({})).await;
     assert!(response.get("errors").is_none(), "{response}");
     response["data"].clone()
 }
 
 /// Executes an operation that fails and returns its first error.
 pub async fn refused(client: &Client, query: &str) -> Value {
-    let response = ask_with(client, query, json!({})).await;
+    let response = execute(client, query, json!({})).await;
     let error = response["errors"][0].clone();
     assert!(error.is_object(), "{response}");
     error
@@ -62,7 +62,7 @@ async fn everything_in_the_schema_is_described() {
     let query = "{ __schema { types { name kind description
         fields { name description args { name description } }
         inputFields { name description } enumValues { name description } } } }";
-    let schema = ask(&server.client(), query).await;
+    let schema = data_of(&server.client(), query).await;
     let mut bare = Vec::new();
     let is_bare = |thing: &Value| thing["description"].as_str().is_none_or(str::is_empty);
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
@@ -130,7 +130,7 @@ async fn a_job_summary_is_independent_of_the_query() {
         let client = &client;
         async move {
             let query = format!("{{ jobs {{ nodes {{ {selection} }} }} }}");
-            let response = ask_with(client, &query, json!({})).await;
+            let response = execute(client, &query, json!({})).await;
             assert!(response.get("errors").is_none(), "{response}");
             // As text: the order of members is part of the comparison.
             response["data"]["jobs"]["nodes"].to_string()
@@ -169,7 +169,7 @@ async fn a_job_has_the_same_view_as_in_rest() {
     let mutation = "mutation { scheduleJob(input: {type: \"NoopJob\", name: \"A\", priority: HIGH, maxRetries: 7,
         parameters: {b: 1, a: [true, null, \"x\"]}, timeout: \"PT1M\", retryIntervals: [\"00:00:01\"],
         uniqueKey: \"k\"}) { isNew job { id } } }";
-    let scheduled = ask(&client, mutation).await;
+    let scheduled = data_of(&client, mutation).await;
     assert_eq!(scheduled["scheduleJob"]["isNew"], json!(true));
     let id = scheduled["scheduleJob"]["job"]["id"]
         .as_str()
@@ -179,7 +179,7 @@ async fn a_job_has_the_same_view_as_in_rest() {
     let fields = "id name type queue status priority createdAt runAt executedAt completedAt duration attempt retryCount
         maxRetries error recurringJobId parameters result errorDetail timeout retryDelay retryIntervals uniqueKey
         occurrenceAt cancelRequested revision attempts { attempt: number startedAt completedAt status duration error errorDetail node }";
-    let response = ask(
+    let response = data_of(
         &client,
         &format!("{{ job(id: \"{id}\") {{ {fields} }} jobs {{ nodes {{ {fields} }} }} }}"),
     )
@@ -213,7 +213,7 @@ async fn a_list_is_a_connection_in_both_directions() {
         let query = format!(
             "{{ jobs({arguments}) {{ totalCount pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} edges {{ cursor node {{ name }} }} }} }}"
         );
-        let jobs = ask(&client, &query).await["jobs"].clone();
+        let jobs = data_of(&client, &query).await["jobs"].clone();
         let edges = jobs["edges"].as_array().cloned().unwrap_or_default();
         let names: Vec<String> = edges
             .iter()
@@ -435,14 +435,14 @@ async fn everything_with_an_identity_is_found_by_it_and_listed_in_connections() 
         v: registerWorker(input: {name: \"v\", types: [\"A\"]}) { id }
         e: createWebhookEndpoint(input: {url: \"https://example.com\", events: [\"*\"]}) { endpoint { id } }
         f: createWebhookEndpoint(input: {url: \"https://example.org\", events: [\"*\"]}) { endpoint { id } } }";
-    let made = ask(&client, mutation).await;
+    let made = data_of(&client, mutation).await;
     let query = "{ w: workersConnection(first: 1) { edges { cursor node { id name } } nodes { id }
             pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }
         e: webhookEndpointsConnection(first: 1) { edges { cursor node { id url } } nodes { id }
             pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }
         a: auditRecords(first: 1) { hasMore edges { cursor node { id action } } nodes { id }
             pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
-    let read = ask(&client, query).await;
+    let read = data_of(&client, query).await;
     for (list, kind, expected) in [
         ("w", "Worker", Some(&made["w"]["id"])),
         ("e", "WebhookEndpoint", Some(&made["e"]["endpoint"]["id"])),
@@ -454,7 +454,7 @@ async fn everything_with_an_identity_is_found_by_it_and_listed_in_connections() 
         assert_eq!((&list["edges"][0]["cursor"], &list["nodes"][0]["id"]), (id, id));
         let page = json!({ "hasNextPage": true, "hasPreviousPage": false, "startCursor": id, "endCursor": id });
         assert_eq!(list["pageInfo"], page);
-        let node = ask(&client, &format!("{{ node(id: {id}) {{ __typename id }} }}")).await;
+        let node = data_of(&client, &format!("{{ node(id: {id}) {{ __typename id }} }}")).await;
         assert_eq!(node["node"], json!({ "__typename": kind, "id": id }));
     }
     let next = format!(
@@ -462,7 +462,7 @@ async fn everything_with_an_identity_is_found_by_it_and_listed_in_connections() 
          e: webhookEndpointsConnection(after: {}) {{ nodes {{ id }} pageInfo {{ hasNextPage hasPreviousPage }} }} }}",
         made["w"]["id"], made["e"]["endpoint"]["id"]
     );
-    let next = ask(&client, &next).await;
+    let next = data_of(&client, &next).await;
     for (list, id) in [("w", &made["v"]["id"]), ("e", &made["f"]["endpoint"]["id"])] {
         let page = json!({ "nodes": [{ "id": id }], "pageInfo": { "hasNextPage": false, "hasPreviousPage": true } });
         assert_eq!(next[list], page);
@@ -470,5 +470,5 @@ async fn everything_with_an_identity_is_found_by_it_and_listed_in_connections() 
     let wrong = refused(&client, "{ workersConnection(after: \"x\") { nodes { id } } }").await;
     assert_eq!(wrong["extensions"]["field"], "after");
     let unknown = "{ node(id: \"01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55\") { id } other: node(id: \"999999999\") { id } }";
-    assert_eq!(ask(&client, unknown).await, json!({ "node": null, "other": null }));
+    assert_eq!(data_of(&client, unknown).await, json!({ "node": null, "other": null }));
 }

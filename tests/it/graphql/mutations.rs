@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{NOOP, ask, ask_with, refused};
+use super::{NOOP, data_of, execute, refused};
 use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::latch::Latch;
@@ -13,7 +13,7 @@ use crate::harness::server::{Server, Site, Storage};
 async fn a_mutation_that_fails_leaves_the_others_their_results() {
     let (_site, server) = Server::with_config("");
     let query = "mutation { a: pauseQueue(name: \"default\") { status } b: cancelJob(id: \"x\") { id } c: resumeQueue(name: \"default\") { status } }";
-    let response = ask_with(&server.client(), query, json!({})).await;
+    let response = execute(&server.client(), query, json!({})).await;
     assert_eq!(
         response["data"],
         json!({"a": {"status": "PAUSED"}, "b": null, "c": {"status": "RUNNING"}})
@@ -26,7 +26,7 @@ async fn a_job_is_steered_from_its_creation_to_its_end() {
     let mut latch = Latch::open().await;
     let (_site, server) = Server::with_config(&format!("[job_types.Call]\nmax_retries = 0\n{}", latch.handler()));
     let client = server.client();
-    let mutate = async |what: &str| ask(&client, &format!("mutation {{ it: {what} }}")).await["it"].clone();
+    let mutate = async |what: &str| data_of(&client, &format!("mutation {{ it: {what} }}")).await["it"].clone();
     let made = mutate("scheduleJob(input: {type: \"Call\", delay: \"01:00:00\"}) { job { id status revision } }").await;
     let id = made["job"]["id"].as_str().expect("an id").to_owned();
     assert_eq!(made["job"]["status"], "PENDING");
@@ -45,7 +45,7 @@ async fn a_job_is_steered_from_its_creation_to_its_end() {
     );
     let visit = latch.visit().await;
     client.wait_for(&id, &["running"]).await;
-    let running = ask(&client, &format!("{{ job(id: \"{id}\") {{ attempts {{ number status completedAt }} }} jobs {{ nodes {{ attempts {{ number status completedAt }} }} }} }}")).await;
+    let running = data_of(&client, &format!("{{ job(id: \"{id}\") {{ attempts {{ number status completedAt }} }} jobs {{ nodes {{ attempts {{ number status completedAt }} }} }} }}")).await;
     assert_eq!(
         running["job"]["attempts"][1],
         json!({"number": 2, "status": "RUNNING", "completedAt": null})
@@ -57,7 +57,7 @@ async fn a_job_is_steered_from_its_creation_to_its_end() {
     client.wait_for(&id, &["cancelled"]).await;
     assert_eq!(mutate(&format!("deleteJob(id: \"{id}\")")).await, json!(id));
     assert_eq!(
-        ask(
+        data_of(
             &client,
             &format!("{{ job(id: \"{id}\") {{ id }} node(id: \"{id}\") {{ id }} }}")
         )
@@ -71,20 +71,20 @@ async fn a_mutation_with_an_idempotency_key_takes_effect_once() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let query = "mutation Go($input: ScheduleJobInput!) { scheduleJob(input: $input, idempotencyKey: \"k1\") { isNew job { id } } }";
-    let first = ask_with(&client, query, json!({"input": {"type": "A"}})).await;
-    let second = ask_with(&client, query, json!({"input": {"type": "A"}})).await;
+    let first = execute(&client, query, json!({"input": {"type": "A"}})).await;
+    let second = execute(&client, query, json!({"input": {"type": "A"}})).await;
     assert_eq!(
         first["data"]["scheduleJob"]["job"],
         second["data"]["scheduleJob"]["job"]
     );
     assert_eq!(second["data"]["scheduleJob"]["isNew"], json!(false));
-    let other = ask_with(&client, query, json!({"input": {"type": "B"}})).await;
+    let other = execute(&client, query, json!({"input": {"type": "B"}})).await;
     assert_eq!(other["errors"][0]["extensions"]["code"], "idempotency-mismatch");
     let twice = "mutation { scheduleJob(input: {type: \"A\"}) { isNew } scheduleJob(input: {type: \"A\"}) { isNew } }";
-    let refused = ask_with(&client, twice, json!({})).await;
+    let refused = execute(&client, twice, json!({})).await;
     assert_eq!(refused["errors"][0]["extensions"]["field"], "query", "{refused}");
     assert_eq!(
-        ask(&client, "{ jobs { totalCount } }").await["jobs"]["totalCount"],
+        data_of(&client, "{ jobs { totalCount } }").await["jobs"]["totalCount"],
         json!(1)
     );
 }
@@ -93,7 +93,7 @@ async fn a_mutation_with_an_idempotency_key_takes_effect_once() {
 async fn recurring_jobs_and_queues_are_managed() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
-    let mutate = async |what: &str| ask(&client, &format!("mutation {{ it: {what} }}")).await["it"].clone();
+    let mutate = async |what: &str| data_of(&client, &format!("mutation {{ it: {what} }}")).await["it"].clone();
     let made = mutate(
         "scheduleRecurringJob(input: {type: \"NoopJob\", cronExpression: \"0 2 * * *\", timeZone: \"Europe/Berlin\", misfirePolicy: CATCH_UP, catchUpMax: 3, overlapPolicy: QUEUE, parameters: {a: 1}}) { id description enabled misfirePolicy catchUpMax overlapPolicy parameters nextRuns }",
     )
@@ -133,7 +133,7 @@ async fn recurring_jobs_and_queues_are_managed() {
         replaced,
         json!({"name": "NoopJob", "timeZone": "UTC", "misfirePolicy": "FIRE_ONCE"})
     );
-    let found = ask(&client, &format!(
+    let found = data_of(&client, &format!(
         "{{ node(id: \"{id}\") {{ __typename id ... on RecurringJob {{ cronExpression }} }} recurringJobs(limit: 1) {{ totalCount hasMore nodes {{ id }} }} recurringJob(id: \"{id}\") {{ id }} jobs(filter: {{recurringJobId: \"{id}\"}}) {{ totalCount }} }}"
     )).await;
     assert_eq!(
@@ -158,7 +158,7 @@ async fn recurring_jobs_and_queues_are_managed() {
         json!({"clearedPending": 1, "clearedFailed": 0, "queue": {"pendingJobs": 0}})
     );
     mutate("resumeQueue(name: \"mail\") { status }").await;
-    let queues = ask(&client, "{ node(id: \"queue:mail\") { id ... on Queue { status } } queue(name: \"none\") { name } queues { name completedJobs throughput { jobsPerHour } } nodes { isSelf isLive } systemMetrics { totalJobs systemHealth cpuUsage { cores } memoryUsage { usedBytes } } }").await;
+    let queues = data_of(&client, "{ node(id: \"queue:mail\") { id ... on Queue { status } } queue(name: \"none\") { name } queues { name completedJobs throughput { jobsPerHour } } nodes { isSelf isLive } systemMetrics { totalJobs systemHealth cpuUsage { cores } memoryUsage { usedBytes } } }").await;
     assert_eq!(queues["node"], json!({"id": "queue:mail", "status": "RUNNING"}));
     assert_eq!(queues["queue"], Value::Null);
     assert_eq!(
@@ -182,7 +182,7 @@ async fn all_jobs_that_a_filter_means_are_changed_and_recorded_one_by_one() {
         assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
         let kept = client.create(json!({"type": "Unhandled", "queue": "other"})).await;
         let mutate = async |what: &str| {
-            ask(&client, &format!("mutation {{ it: {what} {{ count hasMore }} }}")).await["it"].clone()
+            data_of(&client, &format!("mutation {{ it: {what} {{ count hasMore }} }}")).await["it"].clone()
         };
         assert_eq!(
             mutate("cancelJobs(filter: {queue: \"bulk\"}, limit: 700)").await,
@@ -211,7 +211,7 @@ async fn all_jobs_that_a_filter_means_are_changed_and_recorded_one_by_one() {
             client.job(kept["id"].as_str().expect("an id")).await["status"],
             "pending"
         );
-        let records = ask(&client, "{ auditRecords(filter: {action: JOB_CANCEL}, first: 1000) { hasMore nodes { jobs outcome action actorKind jobId } } }").await;
+        let records = data_of(&client, "{ auditRecords(filter: {action: JOB_CANCEL}, first: 1000) { hasMore nodes { jobs outcome action actorKind jobId } } }").await;
         let records = &records["auditRecords"];
         assert_eq!(records["hasMore"], json!(true));
         assert_eq!(
@@ -245,7 +245,7 @@ async fn each_field_requires_its_scope() {
     let create = "mutation { scheduleJob(input: {type: \"A\"}) { job { id parameters attempts { number } } } }";
     let least = "mutation { scheduleJob(input: {type: \"A\"}) { job { id status } } }";
     assert!(
-        ask(&writer, least).await["scheduleJob"]["job"]["id"].is_string(),
+        data_of(&writer, least).await["scheduleJob"]["job"]["id"].is_string(),
         "a caller that may only change gets ids"
     );
     let lacks = async |client: &Client, query: &str, scope: &str| {
@@ -263,25 +263,25 @@ async fn each_field_requires_its_scope() {
     lacks(&reader, "{ nodes { name } }", "tickerq:admin").await;
     lacks(&reader, "{ auditRecords { hasMore } }", "tickerq:admin").await;
     assert_eq!(
-        ask(&reader, "{ jobs { totalCount } }").await["jobs"]["totalCount"],
+        data_of(&reader, "{ jobs { totalCount } }").await["jobs"]["totalCount"],
         json!(1)
     );
-    let record = ask(&admin, "{ auditRecords { nodes { actor action } } }").await;
+    let record = data_of(&admin, "{ auditRecords { nodes { actor action } } }").await;
     assert_eq!(
         record["auditRecords"]["nodes"],
         json!([{"actor": "writer", "action": "JOB_CREATE"}])
     );
     let id = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
     assert_eq!(
-        ask(&admin, &format!("{{ node(id: \"{id}\") {{ id }} }}")).await["node"],
+        data_of(&admin, &format!("{{ node(id: \"{id}\") {{ id }} }}")).await["node"],
         Value::Null
     );
-    assert!(ask(&reader, "{ __schema { queryType { name } } }").await["__schema"].is_object());
+    assert!(data_of(&reader, "{ __schema { queryType { name } } }").await["__schema"].is_object());
     for query in [
         "{ __schema { queryType { name } } }",
         "{ ...f } fragment f on Query { __type(name: \"Job\") { name } }",
     ] {
-        let rejected = ask_with(&writer, query, json!({})).await;
+        let rejected = execute(&writer, query, json!({})).await;
         assert!(rejected["data"].is_null(), "{rejected}");
         assert_eq!(rejected["errors"][0]["extensions"]["code"], "forbidden", "{rejected}");
         assert_eq!(

@@ -358,7 +358,7 @@ async fn connections_end_with_the_server() {
         .json(&json!({ "query": EVENTS }))
         .send()
         .await
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(stream.headers()["content-type"], "text/event-stream; charset=utf-8");
     assert!(
         stream.chunk().await.expect("open").is_some(),
@@ -477,14 +477,14 @@ async fn a_subscription_is_sent_as_multipart_to_clients_that_accept_it() {
     let job = client.create(json!({ "type": "Waits" })).await;
     let id = job["id"].as_str().expect("an id");
     let accept = "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json";
-    let ask = |query: String| {
+    let request = |query: String| {
         let request = client.at_root(Method::POST, "/graphql").header("accept", accept);
         request.json(&json!({ "query": query }))
     };
-    let mut stream = ask(format!("subscription {{ job(id: \"{id}\") {{ status }} }}"))
+    let mut stream = request(format!("subscription {{ job(id: \"{id}\") {{ status }} }}"))
         .send()
         .await
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(stream.status(), 200);
     let content_type = stream.headers()["content-type"].to_str().expect("text").to_owned();
     assert_eq!(
@@ -513,7 +513,7 @@ async fn a_subscription_is_sent_as_multipart_to_clients_that_accept_it() {
     }
     assert!(buffer.ends_with("\r\n--graphql--\r\n"), "{buffer}");
     // Other media types get an ordinary response.
-    let query = client.send(ask("{ queues { name } }".to_owned())).await;
+    let query = client.send(request("{ queues { name } }".to_owned())).await;
     assert_eq!(query.header("content-type"), Some("application/json; charset=utf-8"));
     assert!(query.json()["data"]["queues"].is_array());
 }

@@ -4,7 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::subscriptions::Socket;
-use super::{NOOP, ask, ask_with, refused};
+use super::{NOOP, data_of, execute, refused};
 use crate::harness::client::Client;
 use crate::harness::receiver::Receiver;
 use crate::harness::server::{Server, Site, Storage};
@@ -62,7 +62,7 @@ fn text_of<'a>(response: &'a str, name: &str, end: &str) -> &'a str {
 async fn json_is_returned_byte_for_byte_in_every_field() {
     let (_site, server) = Server::with_config(NOOP);
     let client = server.client();
-    let worker = ask(
+    let worker = data_of(
         &client,
         "mutation { registerWorker(input: {name: \"w\", types: [\"Remote\"]}) { id } }",
     )
@@ -192,7 +192,7 @@ async fn json_is_returned_byte_for_byte_in_events_and_recurring_jobs() {
             .header("accept", "text/event-stream")
             .send()
             .await
-            .expect("an answer");
+            .expect("a response");
         let mut events = String::new();
         while !events.contains("event: next") || !events.ends_with("\n\n") {
             let chunk = stream.chunk().await.expect("a part").expect("more of the stream");
@@ -230,7 +230,7 @@ async fn variables_are_coerced_to_their_types() {
         json!({ "first": null, "filter": null, "id": "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55" }),
         json!({ "filter": { "status": "FAILED" }, "id": "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55", "unknown": [] }),
     ] {
-        let response = ask_with(&client, jobs, variables).await;
+        let response = execute(&client, jobs, variables).await;
         assert!(response.get("errors").is_none(), "{response}");
     }
     for (variables, field) in [
@@ -276,7 +276,7 @@ async fn variables_are_coerced_to_their_types() {
             response.text
         );
     }
-    let missing = ask_with(&client, "query($id: ID!) { job(id: $id) { id } }", json!({})).await;
+    let missing = execute(&client, "query($id: ID!) { job(id: $id) { id } }", json!({})).await;
     assert_eq!(missing["errors"][0]["extensions"]["field"], "variables.id", "{missing}");
 }
 
@@ -302,7 +302,7 @@ async fn literals_are_coerced_to_their_types() {
         r#"mutation { scheduleJob(input: {type: "A", priority: "HIGH"}) { isNew } }"#,
         r#"fragment f on Query { jobs(filter: {status: "FAILED"}) { totalCount } } { ...f }"#,
     ] {
-        let response = ask_with(&client, query, json!({})).await;
+        let response = execute(&client, query, json!({})).await;
         assert!(response.get("data").is_none(), "{query}: {response}");
         assert_eq!(
             response["errors"][0]["extensions"]["code"], "validation",
@@ -313,7 +313,7 @@ async fn literals_are_coerced_to_their_types() {
             "{query}: {response}"
         );
     }
-    let data = ask(&client, "{ jobs(filter: {status: FAILED}, first: 5) { totalCount } }").await;
+    let data = data_of(&client, "{ jobs(filter: {status: FAILED}, first: 5) { totalCount } }").await;
     assert_eq!(data["jobs"]["totalCount"], 0);
 }
 
@@ -327,7 +327,7 @@ async fn bodies_of_webhooks_are_returned_byte_for_byte() {
     let site = Site::new(Storage::Sqlite, &config);
     let server = site.start();
     let client = server.client();
-    let endpoint = ask(&client, "{ webhookEndpoints { id } }").await["webhookEndpoints"][0]["id"].clone();
+    let endpoint = data_of(&client, "{ webhookEndpoints { id } }").await["webhookEndpoints"][0]["id"].clone();
     let body = format!("{{\"type\":\"NoopJob\",\"parameters\":{}}}", TEXTS[0]);
     post_rest(&client, "/jobs", body).await;
     let got = receiver.receive(1).await;

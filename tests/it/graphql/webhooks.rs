@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ask, ask_with, refused};
+use super::{data_of, execute, refused};
 use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::receiver::{Receiver, ScriptedResponse};
@@ -26,7 +26,7 @@ async fn create(client: &Client, receiver: &Receiver) -> (String, Value) {
         "url": receiver.url(), "name": "crm", "events": ["job.created"],
         "retryPolicy": { "maxRetries": 1, "retryDelay": "00:00:00.05" },
     });
-    let response = ask_with(client, &query, json!({ "input": input })).await;
+    let response = execute(client, &query, json!({ "input": input })).await;
     let made = response["data"]["createWebhookEndpoint"].clone();
     let secret = made["secret"]
         .as_str()
@@ -60,8 +60,8 @@ async fn an_endpoint_has_the_same_view_as_in_rest() {
         rest["node"].is_string().then_some(rest)
     })
     .await;
-    let shown = ask(&client, &format!("{{ webhookEndpoints {{ {ENDPOINT} }} }}")).await;
-    assert_eq!(shown["webhookEndpoints"], json!([in_graphql_form(rest, &["source"])]));
+    let read = data_of(&client, &format!("{{ webhookEndpoints {{ {ENDPOINT} }} }}")).await;
+    assert_eq!(read["webhookEndpoints"], json!([in_graphql_form(rest, &["source"])]));
     // Delivered at once and signed with the returned secret.
     let job = client.create_of_type("NoopJob").await;
     let got = receiver.receive(1).await.remove(0);
@@ -75,7 +75,7 @@ async fn an_endpoint_has_the_same_view_as_in_rest() {
             id(&made)
         )
     };
-    let changed = ask(&client, &update(1)).await["updateWebhookEndpoint"].clone();
+    let changed = data_of(&client, &update(1)).await["updateWebhookEndpoint"].clone();
     assert_eq!(
         (&changed["name"], &changed["events"], &changed["revision"]),
         (&json!("billing"), &json!(["job.*"]), &json!(2))
@@ -92,7 +92,7 @@ async fn an_endpoint_has_the_same_view_as_in_rest() {
         "mutation {{ rotateWebhookSecret(id: \"{}\", overlap: \"01:00:00\") {{ secret endpoint {{ previousSecretUntil }} }} }}",
         id(&made)
     );
-    let rotated = ask(&client, &rotate).await["rotateWebhookSecret"].clone();
+    let rotated = data_of(&client, &rotate).await["rotateWebhookSecret"].clone();
     assert_ne!(rotated["secret"], json!(secret));
     assert!(rotated["endpoint"]["previousSecretUntil"].is_string());
 
@@ -102,13 +102,13 @@ async fn an_endpoint_has_the_same_view_as_in_rest() {
             id(&made)
         )
     };
-    let disabled = ask(&client, &switch("disable")).await["disableWebhookEndpoint"].clone();
+    let disabled = data_of(&client, &switch("disable")).await["disableWebhookEndpoint"].clone();
     assert_eq!(disabled, json!({ "enabled": false, "disabledReason": "ASKED" }));
     let test = format!("mutation {{ testWebhookEndpoint(id: \"{}\") }}", id(&made));
     assert_eq!(refused(&client, &test).await["extensions"]["code"], "conflict");
-    let enabled = ask(&client, &switch("enable")).await["enableWebhookEndpoint"].clone();
+    let enabled = data_of(&client, &switch("enable")).await["enableWebhookEndpoint"].clone();
     assert_eq!(enabled, json!({ "enabled": true, "disabledReason": null }));
-    let sent = ask(&client, &test).await["testWebhookEndpoint"].clone();
+    let sent = data_of(&client, &test).await["testWebhookEndpoint"].clone();
     receiver
         .receive_where("the test", |got| {
             json!(got.id()) == sent && got.event() == "webhook.test"
@@ -116,10 +116,10 @@ async fn an_endpoint_has_the_same_view_as_in_rest() {
         .await;
 
     let delete = format!("mutation {{ deleteWebhookEndpoint(id: \"{}\") }}", id(&made));
-    assert_eq!(ask(&client, &delete).await["deleteWebhookEndpoint"], made["id"]);
+    assert_eq!(data_of(&client, &delete).await["deleteWebhookEndpoint"], made["id"]);
     client.get(&path).await.problem(404);
     let deleted = format!("{{ webhookEndpoint(id: \"{}\") {{ name }} }}", id(&made));
-    assert_eq!(ask(&client, &deleted).await["webhookEndpoint"], Value::Null);
+    assert_eq!(data_of(&client, &deleted).await["webhookEndpoint"], Value::Null);
     assert!(!server.log().contains(&secret), "the log holds no secret");
 }
 
@@ -140,7 +140,7 @@ async fn deliveries_are_listed_and_sent_again() {
         )
     };
     let failed = eventually("all have failed", || async {
-        let page = ask(&client, &list(", status: FAILED")).await["webhookDeliveries"].clone();
+        let page = data_of(&client, &list(", status: FAILED")).await["webhookDeliveries"].clone();
         (page["nodes"].as_array().map(Vec::len) == Some(3)).then_some(page["nodes"].clone())
     })
     .await;
@@ -153,10 +153,10 @@ async fn deliveries_are_listed_and_sent_again() {
     rest["body"] = rest["request"]["body"].clone();
     rest.as_object_mut().expect("an object").remove("request");
     assert_eq!(failed[0], rest);
-    let page = ask(&client, &list(", first: 2")).await["webhookDeliveries"].clone();
+    let page = data_of(&client, &list(", first: 2")).await["webhookDeliveries"].clone();
     assert_eq!(page["hasMore"], json!(true));
     let after = format!(", after: \"{}\"", id(&page["nodes"][1]));
-    let page = ask(&client, &list(&after)).await["webhookDeliveries"].clone();
+    let page = data_of(&client, &list(&after)).await["webhookDeliveries"].clone();
     assert_eq!((&page["hasMore"], &page["nodes"]), (&json!(false), &json!([failed[2]])));
 
     let more = format!(
@@ -166,7 +166,7 @@ async fn deliveries_are_listed_and_sent_again() {
         id(&made),
         failed[0]["id"]
     );
-    let read = ask(&client, &more).await;
+    let read = data_of(&client, &more).await;
     let (edges, page) = (
         &read["webhookDeliveries"]["edges"],
         &read["webhookDeliveries"]["pageInfo"],
@@ -187,7 +187,7 @@ async fn deliveries_are_listed_and_sent_again() {
         "mutation {{ redeliverWebhook(id: \"{}\") {{ webhookId attempts }} }}",
         id(&failed[2])
     );
-    let again = ask(&client, &again).await["redeliverWebhook"].clone();
+    let again = data_of(&client, &again).await["redeliverWebhook"].clone();
     assert_eq!(again["webhookId"], failed[2]["webhookId"]);
     let since = |time: &str| {
         format!(
@@ -195,19 +195,19 @@ async fn deliveries_are_listed_and_sent_again() {
             id(&made)
         )
     };
-    let none = ask(&client, &since("2100-01-01T00:00:00Z")).await;
+    let none = data_of(&client, &since("2100-01-01T00:00:00Z")).await;
     assert_eq!(none["redeliverFailedWebhooks"], json!(0));
-    let two = ask(&client, &since(failed[2]["timestamp"].as_str().expect("a time"))).await;
+    let two = data_of(&client, &since(failed[2]["timestamp"].as_str().expect("a time"))).await;
     assert_eq!(two["redeliverFailedWebhooks"], json!(2));
     for delivery in failed.as_array().expect("deliveries") {
         let query = format!("{{ webhookDelivery(id: \"{}\") {{ status }} }}", id(delivery));
         eventually("it is delivered", || async {
-            let status = ask(&client, &query).await["webhookDelivery"]["status"].clone();
+            let status = data_of(&client, &query).await["webhookDelivery"]["status"].clone();
             (status == "DELIVERED").then_some(())
         })
         .await;
     }
-    let none = ask(&client, "{ webhookDelivery(id: \"999999\") { status } }").await;
+    let none = data_of(&client, "{ webhookDelivery(id: \"999999\") { status } }").await;
     assert_eq!(none["webhookDelivery"], Value::Null);
 }
 
@@ -281,7 +281,7 @@ async fn each_field_requires_its_scope() {
     });
     let create = "mutation { createWebhookEndpoint(input: {url: \"https://a.example/h?key=s3cret\", events: [\"*\"]}) {
         endpoint { id url } } }";
-    let made = ask(&admin, create).await["createWebhookEndpoint"]["endpoint"].clone();
+    let made = data_of(&admin, create).await["createWebhookEndpoint"]["endpoint"].clone();
     assert_eq!(made["url"], "https://a.example/h?***");
     let id = id(&made);
     let lacks = async |client: &Client, query: &str, scope: &str| {
@@ -313,9 +313,9 @@ async fn each_field_requires_its_scope() {
         "{ webhookDelivery(id: \"1\") { id } }".to_owned(),
     ] {
         lacks(&writer, &query, "tickerq:read").await;
-        assert!(ask(&reader, &query).await.is_object());
+        assert!(data_of(&reader, &query).await.is_object());
     }
-    let audit = ask(&admin, "{ auditRecords { nodes { actor action jobId endpointId } } }").await;
+    let audit = data_of(&admin, "{ auditRecords { nodes { actor action jobId endpointId } } }").await;
     assert_eq!(
         audit["auditRecords"]["nodes"],
         json!([{ "actor": "admin", "action": "WEBHOOK_CREATE", "jobId": null, "endpointId": id }])

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::subscriptions::Socket;
-use super::{ask, ask_with, refused};
+use super::{data_of, execute, refused};
 use crate::harness::client::Client;
 use crate::harness::server::Server;
 
@@ -15,20 +15,20 @@ const LEASED: &str = "jobId leaseToken name type queue priority attempt retryCou
 
 async fn register(client: &Client) -> String {
     let query = "mutation { registerWorker(input: {name: \"mailer\", types: [\"MailJob\"], concurrency: 2}) { id } }";
-    let made = ask(client, query).await;
+    let made = data_of(client, query).await;
     made["registerWorker"]["id"].as_str().expect("an id").to_owned()
 }
 
 async fn lease(client: &Client, worker: &str) -> Vec<Value> {
     let query = format!("mutation {{ leaseJobs(workerId: \"{worker}\", max: 10) {{ {LEASED} }} }}");
-    let leased = ask(client, &query).await;
+    let leased = data_of(client, &query).await;
     leased["leaseJobs"].as_array().cloned().unwrap_or_default()
 }
 
 async fn complete(client: &Client, worker: &str, jobs: &Value) -> Value {
     let query = "mutation($worker: ID!, $jobs: [CompletedJobInput!]!) {
         completeJobs(workerId: $worker, jobs: $jobs) { stored lost } }";
-    ask_with(client, query, json!({ "worker": worker, "jobs": jobs })).await
+    execute(client, query, json!({ "worker": worker, "jobs": jobs })).await
 }
 
 fn held(job: &Value) -> Value {
@@ -42,16 +42,16 @@ async fn a_registered_worker_has_the_same_view_as_in_rest() {
     let id = register(&client).await;
     let mut rest = client.get("/workers").await.json()["workers"][0].clone();
     rest["status"] = json!("LIVE");
-    let shown = ask(
+    let read = data_of(
         &client,
         &format!("{{ workers {{ {WORKER} }} worker(id: \"{id}\") {{ {WORKER} }} }}"),
     )
     .await;
-    assert_eq!(shown, json!({ "workers": [rest], "worker": rest }));
-    let left = ask(&client, &format!("mutation {{ unregisterWorker(id: \"{id}\") }}")).await;
+    assert_eq!(read, json!({ "workers": [rest], "worker": rest }));
+    let left = data_of(&client, &format!("mutation {{ unregisterWorker(id: \"{id}\") }}")).await;
     assert_eq!(left["unregisterWorker"], json!(id));
     let deleted = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
-    let none = ask(&client, &format!("{{ worker(id: \"{deleted}\") {{ id }} }}")).await;
+    let none = data_of(&client, &format!("{{ worker(id: \"{deleted}\") {{ id }} }}")).await;
     assert_eq!(none, json!({ "worker": null }));
 }
 
@@ -88,7 +88,7 @@ async fn a_job_is_leased_reported_of_and_completed() {
     report["log"] = json!([{ "message": "sent" }, { "level": "WARNING", "message": "slow" }]);
     let query = "mutation($worker: ID!, $jobs: [HeldJobInput!]) {
         renewWorker(workerId: $worker, jobs: $jobs) { leaseUntil cancelled lost } }";
-    let beat = ask_with(&client, query, json!({ "worker": id, "jobs": [report] })).await["data"]["renewWorker"].clone();
+    let beat = execute(&client, query, json!({ "worker": id, "jobs": [report] })).await["data"]["renewWorker"].clone();
     assert_eq!((&beat["cancelled"], &beat["lost"]), (&json!([]), &json!([])), "{beat}");
     let log = json!([{ "level": "INFO", "message": "sent" }, { "level": "WARNING", "message": "slow" }]);
     let received = socket.expect_message("next").await["payload"]["data"]["jobReported"].clone();
@@ -105,7 +105,7 @@ async fn a_job_is_leased_reported_of_and_completed() {
         created["id"]
     );
     assert_eq!(
-        ask(&client, &query).await["job"],
+        data_of(&client, &query).await["job"],
         json!({
             "status": "COMPLETED", "result": {"n": 1}, "progress": { "attempt": 1, "percent": 62.5 }, "log": log,
             "attempts": [{ "worker": { "name": "mailer" } }],
@@ -131,17 +131,17 @@ async fn a_permanent_failure_and_a_returned_job_are_reported_as_such() {
         }
         let query = "mutation($worker: ID!, $jobs: [FailedJobInput!]!) {
             failJobs(workerId: $worker, jobs: $jobs) { stored lost } }";
-        let response = ask_with(&client, query, json!({ "worker": id, "jobs": [failed] })).await;
+        let response = execute(&client, query, json!({ "worker": id, "jobs": [failed] })).await;
         assert_eq!(response["data"]["failJobs"]["stored"], 1, "{response}");
     };
     fail(json!({ "outcome": "RELEASED" })).await;
     fail(json!({ "error": "no such mailbox", "retry": false })).await;
-    let shown = client.job(job["id"].as_str().expect("an id")).await;
+    let read = client.job(job["id"].as_str().expect("an id")).await;
     assert_eq!(
-        (&shown["status"], &shown["error"]),
+        (&read["status"], &read["error"]),
         (&json!("failed"), &json!("no such mailbox"))
     );
-    assert_eq!(shown["attempt"], 2);
+    assert_eq!(read["attempt"], 2);
 }
 
 #[tokio::test]

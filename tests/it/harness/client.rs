@@ -95,7 +95,7 @@ impl Client {
 
     /// Sends a request and reads the response.
     pub async fn send(&self, request: RequestBuilder) -> ApiResponse {
-        let response = request.send().await.expect("an answer");
+        let response = request.send().await.expect("a response");
         let (status, headers) = (response.status(), response.headers().clone());
         ApiResponse {
             status,

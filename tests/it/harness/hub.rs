@@ -46,7 +46,7 @@ impl Hub {
         assert_eq!(
             socket.next_text().await,
             format!("{{}}{RS}"),
-            "the answer is the first thing that comes"
+            "the first record is the response"
         );
         Self {
             socket,

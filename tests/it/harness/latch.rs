@@ -139,7 +139,7 @@ async fn serve(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>, insi
     let Some((head, body)) = read_request(&mut stream).await else {
         return;
     };
-    let (response, answered) = oneshot::channel();
+    let (response, received) = oneshot::channel();
     let (left, closed) = oneshot::channel();
     let now = inside.now.fetch_add(1, Ordering::SeqCst) + 1;
     inside.peak.fetch_max(now, Ordering::SeqCst);
@@ -152,7 +152,7 @@ async fn serve(mut stream: TcpStream, visits: mpsc::UnboundedSender<Visit>, insi
         })
         .ok();
     tokio::select! {
-        response = answered => {
+        response = received => {
             // Decremented before the client receives the response: another call may follow at once.
             inside.now.fetch_sub(1, Ordering::SeqCst);
             if let Ok(response) = response {

@@ -21,13 +21,13 @@ use std::time::{Duration, Instant};
 pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Polls until there is a result, and fails the test on timeout.
-pub async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+pub async fn eventually<T, F>(what: &str, mut check: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
     let end = Instant::now() + TIMEOUT;
     loop {
-        if let Some(response) = ask().await {
+        if let Some(response) = check().await {
             return response;
         }
         assert!(Instant::now() < end, "in {TIMEOUT:?} it did not happen that {what}");

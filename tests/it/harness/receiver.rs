@@ -137,12 +137,12 @@ impl Receiver {
 
     /// Responses to the next requests in order.
     pub fn script(&self, responses: impl IntoIterator<Item = ScriptedResponse>) {
-        self.state.script.lock().expect("answers").extend(responses);
+        self.state.script.lock().expect("responses").extend(responses);
     }
 
     /// Response to all other requests.
     pub fn otherwise(&self, response: ScriptedResponse) {
-        *self.state.otherwise.lock().expect("an answer") = Some(response);
+        *self.state.otherwise.lock().expect("a response") = Some(response);
     }
 
     /// All received requests.
@@ -174,8 +174,8 @@ impl Receiver {
 async fn converse(mut stream: TcpStream, state: Arc<State>) {
     let mut rest = Vec::new();
     while let Some(mut got) = read_request(&mut stream, &mut rest).await {
-        let response = state.script.lock().expect("answers").pop_front();
-        let otherwise = || state.otherwise.lock().expect("an answer").clone();
+        let response = state.script.lock().expect("responses").pop_front();
+        let otherwise = || state.otherwise.lock().expect("a response").clone();
         let response = response.or_else(otherwise).unwrap_or(ScriptedResponse::OK);
         got.is_taken = match &response {
             ScriptedResponse::Status(status, ..) => status.starts_with('2'),
@@ -184,10 +184,10 @@ async fn converse(mut stream: TcpStream, state: Arc<State>) {
         };
         state.got.lock().expect("requests").push(got);
         let text = match response {
-            ScriptedResponse::Status(status, headers, body) => answer_of(status, headers, body),
+            ScriptedResponse::Status(status, headers, body) => response_of(status, headers, body),
             ScriptedResponse::Slow(wait) => {
                 tokio::time::sleep(wait).await;
-                answer_of("200 OK", "", "")
+                response_of("200 OK", "", "")
             }
             ScriptedResponse::Garbage => "\u{1}\u{2}this is no HTTP\r\n\r\n".to_owned(),
             ScriptedResponse::Hangs => {
@@ -203,7 +203,7 @@ async fn converse(mut stream: TcpStream, state: Arc<State>) {
     }
 }
 
-fn answer_of(status: &str, headers: &str, body: &str) -> String {
+fn response_of(status: &str, headers: &str, body: &str) -> String {
     format!(
         "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}",
         body.len()

@@ -1,4 +1,4 @@
-//! A WebSocket client that sends arbitrary frames, and answers pings only while it is read.
+//! A WebSocket client that sends arbitrary frames, and responds to pings only while it is read.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;

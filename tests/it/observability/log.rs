@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::graphql::{ask, ask_with};
+use crate::graphql::{data_of, execute};
 use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};
@@ -39,9 +39,9 @@ async fn line(server: &Server, text: &str) -> Value {
 async fn the_log_level_can_be_changed_at_runtime() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
-    let shown = client.get("/log-level").await.json();
+    let level = client.get("/log-level").await.json();
     let nodes = client.get("/nodes").await.json();
-    assert_eq!(shown, json!({"level": "info", "nodeId": nodes["nodes"][0]["id"]}));
+    assert_eq!(level, json!({"level": "info", "nodeId": nodes["nodes"][0]["id"]}));
     assert!(!server.log().contains("answered"), "{}", server.log());
     let set_to = set(&client, json!({"level": "info,tickerq=debug"})).await;
     assert_eq!(
@@ -91,7 +91,7 @@ async fn an_invalid_log_level_is_rejected_with_the_allowed_ones() {
         let printed = problem["errors"][0]["detail"].as_str().expect("a detail");
         assert!(printed.contains(detail), "{problem}");
     }
-    let refused = ask_with(
+    let refused = execute(
         &client,
         "mutation { setLogLevel(level: \"loud\") { level } }",
         json!({}),
@@ -123,10 +123,10 @@ async fn graphql_and_the_command_line_change_it_too() {
     );
     let client = shell.server.client();
     assert_eq!(
-        ask(&client, "{ logLevel { level } }").await["logLevel"]["level"],
+        data_of(&client, "{ logLevel { level } }").await["logLevel"]["level"],
         "warn"
     );
-    let set = ask(&client, "mutation { setLogLevel(level: \"error\") { level nodeId } }").await;
+    let set = data_of(&client, "mutation { setLogLevel(level: \"error\") { level nodeId } }").await;
     assert_eq!(set["setLogLevel"]["level"], "error");
     assert_eq!(shell.run(&["log-level"]).out, "error\n");
 }
@@ -142,7 +142,7 @@ async fn it_is_a_matter_of_administrators() {
     let client = server.client().with_token("tq_billing-key-for-tests");
     client.get("/log-level").await.problem(403);
     set(&client, json!({"level": "trace"})).await.problem(403);
-    let refused = ask_with(&client, "mutation { setLogLevel(level: \"off\") { level } }", json!({})).await;
+    let refused = execute(&client, "mutation { setLogLevel(level: \"off\") { level } }", json!({})).await;
     assert_eq!(refused["errors"][0]["extensions"]["code"], "forbidden", "{refused}");
 }
 

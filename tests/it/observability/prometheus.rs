@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tickerq::domain::metrics::EXPORTED_NAMES;
 
-use crate::graphql::{ask, ask_with};
+use crate::graphql::{data_of, execute};
 use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::receiver::{Receiver, ScriptedResponse};
@@ -69,7 +69,7 @@ async fn jobs_are_counted_under_the_names_of_the_reference() {
     let (_site, server) = Server::with_config(&format!("{CONFIG}{endpoint}"));
     let client = server.client();
     run_jobs(&client).await;
-    ask(&client, "{ queues { name } }").await;
+    data_of(&client, "{ queues { name } }").await;
     let counted = |text: &str| {
         [
             (
@@ -185,10 +185,10 @@ async fn clients_operations_and_mailboxes_are_exported() {
     })
     .await;
     drop(another);
-    ask(&client, "{ queues { name } }").await;
-    ask(&client, "mutation { pauseQueue(name: \"default\") { name } }").await;
-    ask_with(&client, "{ job(id: \"no id\") { id } }", json!({})).await;
-    ask_with(&client, "{ nonsense", json!({})).await;
+    data_of(&client, "{ queues { name } }").await;
+    data_of(&client, "mutation { pauseQueue(name: \"default\") { name } }").await;
+    execute(&client, "{ job(id: \"no id\") { id } }", json!({})).await;
+    execute(&client, "{ nonsense", json!({})).await;
     let text = exposition(&client).await;
     for (labels, count) in [
         ("operation=\"query\",outcome=\"ok\"", 1.0),
@@ -345,7 +345,7 @@ impl Prometheus {
         }
     }
 
-    async fn ask(&self, query: &str) -> Option<f64> {
+    async fn value_of(&self, query: &str) -> Option<f64> {
         let request = reqwest::Client::new()
             .get(format!("{}/api/v1/query", self.url))
             .query(&[("query", query)]);
@@ -378,7 +378,7 @@ async fn a_real_prometheus_reads_the_numbers() {
         ("up", 1.0),
     ] {
         eventually(query, || async {
-            (prometheus.ask(query).await == Some(expected)).then_some(())
+            (prometheus.value_of(query).await == Some(expected)).then_some(())
         })
         .await;
     }

@@ -25,7 +25,7 @@ async fn a_client_connects_after_ten_thousand_negotiations() {
         })
         .collect();
     for task in negotiating {
-        task.await.expect("all were answered");
+        task.await.expect("all have a response");
     }
     let token = negotiate(&server.client()).await;
     let socket = Socket::open(&server.url, &format!("/hub?id={token}")).await;
@@ -110,7 +110,7 @@ async fn one_caller_has_a_share_of_the_places_over_all_protocols() {
     };
     let events = subscribe().await.expect("a stream");
     assert_eq!(events.status(), 200);
-    let refused = subscribe().await.expect("an answer");
+    let refused = subscribe().await.expect("a response");
     assert_eq!(refused.status(), 503);
     assert!(refused.headers().contains_key("retry-after"));
     assert_eq!(Socket::try_open(&server.url, &path("reader")).await.err(), Some(503));

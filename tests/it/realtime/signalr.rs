@@ -178,7 +178,7 @@ async fn long_polling_completes_the_first_poll_at_once_and_others_with_messages(
     );
     let rest = format!("{}{{\"type\":6}}{RS}", &HANDSHAKE[7..]);
     assert_eq!(post_records(&client, &token, &rest).await.status, StatusCode::OK);
-    let response = parked.await.expect("an answer");
+    let response = parked.await.expect("a response");
     assert_eq!((response.status, response.text), (StatusCode::OK, format!("{{}}{RS}")));
 
     // A newer poll ends the earlier one and is served.
@@ -194,7 +194,7 @@ async fn long_polling_completes_the_first_poll_at_once_and_others_with_messages(
         server.until_logged(WAITING, waits + 2).await;
         post_records(&client, &token, &join).await
     });
-    assert_eq!(overtaken.await.expect("an answer").status, StatusCode::NO_CONTENT);
+    assert_eq!(overtaken.await.expect("a response").status, StatusCode::NO_CONTENT);
     assert_eq!(
         records(&response.text),
         [json!({ "type": 3, "invocationId": "0", "result": null })]
@@ -288,7 +288,7 @@ async fn a_server_that_stops_invites_its_clients_to_connect_again() {
     server.signal(Signal::TERM);
     let close_frame = json!({ "type": 7, "allowReconnect": true });
     assert_eq!(hub.closed().await, close_frame);
-    assert_eq!(records(&parked.await.expect("an answer").text), [close_frame]);
+    assert_eq!(records(&parked.await.expect("a response").text), [close_frame]);
     assert!(server.wait().success());
 }
 

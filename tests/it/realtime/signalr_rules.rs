@@ -136,7 +136,7 @@ async fn invalid_calls_get_an_error_and_the_connection_stays_open() {
         hub.next().await["error"].is_string(),
         "it is in as many groups as it may be"
     );
-    // Two calls in one frame are answered in order, with their own ids.
+    // The responses to two calls in one frame are in order, with their own ids.
     let calls = ["0", "zwölf"].map(|id| {
         let call = json!({ "type": 1, "invocationId": id, "target": "LeaveGroup", "arguments": ["queue:a"] });
         format!("{call}{RS}")

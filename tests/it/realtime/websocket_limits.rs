@@ -33,7 +33,7 @@ async fn a_fragmented_message_has_the_same_size_limit() {
     assert_eq!(
         socket.next_of_any_kind().await,
         Some(Message::Pong("still there".into())),
-        "a ping between the parts is answered"
+        "a ping between the parts gets a pong"
     );
     socket.next_of("subscribed").await;
     socket.send(part(&[b' '; 600], Data::Text, false)).await;
@@ -179,7 +179,7 @@ async fn raw_connection(server: &Server, path: &str, receive_buffer: Option<u32>
     stream.write_all(request.as_bytes()).await.expect("a request");
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.expect("an answer"));
+        head.push(stream.read_u8().await.expect("a response"));
     }
     assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
     stream
@@ -189,7 +189,7 @@ async fn raw_connection(server: &Server, path: &str, receive_buffer: Option<u32>
 async fn a_silent_client_is_pinged_and_then_disconnected() {
     let (_site, server) =
         Server::with_config("[realtime]\nping_interval = \"00:00:00.2\"\nclient_timeout = \"00:00:00.6\"\n");
-    // A client that reads, and thereby answers pings, stays connected.
+    // A client that reads, and thereby responds to pings, stays connected.
     let mut living = Socket::open(&server.url, "/ws").await;
     let mut silent = raw_connection(&server, "/api/tickerq/ws", None).await;
     let mut received = Vec::new();
@@ -278,7 +278,7 @@ async fn a_slow_client_receives_the_number_of_dropped_events() {
     )
     .await
     .expect("a subscription");
-    let subscribed = socket.next().await.expect("an answer").expect("an answer");
+    let subscribed = socket.next().await.expect("a response").expect("a response");
     assert!(subscribed.to_text().expect("text").contains("subscribed"));
 
     // Unread: far more than all buffers between the two can hold.

@@ -46,10 +46,10 @@ async fn a_key_is_put_twice_and_makes_one_recurring_job() {
     assert_eq!(created.status, StatusCode::CREATED, "{}", created.text);
     assert_eq!(created.header("etag"), Some("\"1\""));
     let location = created.header("location").expect("a location").to_owned();
-    let shown = created.json();
-    let id = shown["id"].as_str().expect("an id").to_owned();
+    let read = created.json();
+    let id = read["id"].as_str().expect("an id").to_owned();
     assert_eq!(location, format!("/api/tickerq/jobs/recurring/{id}"));
-    assert_eq!(shown["key"], "nightly-backup");
+    assert_eq!(read["key"], "nightly-backup");
     let again = put(&client, "nightly-backup", &backup("0 2 * * *")).await;
     assert_eq!(again.status, StatusCode::OK, "{}", again.text);
     assert_eq!(again.header("etag"), Some("\"1\""), "nothing has changed");
@@ -63,13 +63,13 @@ async fn a_key_is_put_twice_and_makes_one_recurring_job() {
         (StatusCode::OK, Some("\"2\""))
     );
     let renamed = renamed.json();
-    assert_eq!(renamed["nextRunAt"], shown["nextRunAt"]);
+    assert_eq!(renamed["nextRunAt"], read["nextRunAt"]);
     assert_eq!(renamed["name"], "Other");
     // A changed schedule: the next run changes.
     let moved = put(&client, "nightly-backup", &backup("30 3 * * *")).await;
     assert_eq!((moved.status, moved.header("etag")), (StatusCode::OK, Some("\"3\"")));
     let moved = moved.json();
-    assert_ne!(moved["nextRunAt"], shown["nextRunAt"]);
+    assert_ne!(moved["nextRunAt"], read["nextRunAt"]);
     assert_eq!((&moved["id"], &moved["key"]), (&json!(id), &json!("nightly-backup")));
     assert_eq!(count(&client).await, 1);
     assert_eq!(by_key(&client, "nightly-backup").await["revision"], 3);
@@ -264,7 +264,7 @@ parameters = {{ destination = \"s3://backups/\", parts = [1, 2.5, true], at = 20
 async fn a_declaration_is_applied_once_by_several_servers_on_postgres() {
     let site = Site::new(Storage::Postgres, &declared("0 2 * * *", ""));
     let server = site.start();
-    let shown = by_key(&server.client(), "nightly").await;
+    let read = by_key(&server.client(), "nightly").await;
     for (member, expected) in [
         ("name", json!("Nightly")),
         ("type", json!("DataBackupJob")),
@@ -284,7 +284,7 @@ async fn a_declaration_is_applied_once_by_several_servers_on_postgres() {
             json!({ "destination": "s3://backups/", "parts": [1, 2.5, true], "at": "2026-01-01" }),
         ),
     ] {
-        assert_eq!(shown[member], expected, "{member}");
+        assert_eq!(read[member], expected, "{member}");
     }
     let audit = server.client().get("/audit").await.json();
     assert_eq!(audit["records"][0]["actor"]["name"], "configuration", "{audit}");
@@ -292,7 +292,7 @@ async fn a_declaration_is_applied_once_by_several_servers_on_postgres() {
     // The deployment is repeated on two servers concurrently.
     let servers = [site.start(), site.start()];
     let client = servers[0].client();
-    assert_eq!(by_key(&client, "nightly").await, shown);
+    assert_eq!(by_key(&client, "nightly").await, read);
     assert_eq!(count(&client).await, 1);
 }
 
@@ -300,10 +300,10 @@ async fn a_declaration_is_applied_once_by_several_servers_on_postgres() {
 async fn a_deployment_that_runs_twice_makes_one_on_sqlite() {
     let site = Site::new(Storage::Sqlite, &declared("0 2 * * *", ""));
     let server = site.start();
-    let shown = by_key(&server.client(), "nightly").await;
+    let read = by_key(&server.client(), "nightly").await;
     assert!(server.stop().success());
     let server = site.start();
-    assert_eq!(by_key(&server.client(), "nightly").await, shown);
+    assert_eq!(by_key(&server.client(), "nightly").await, read);
     assert_eq!(count(&server.client()).await, 1);
 }
 

@@ -297,8 +297,8 @@ async fn each_second_has_one_occurrence_and_it_starts_when_it_is_due() {
     for pair in times.windows(2) {
         assert_eq!(pair[1] - pair[0], TimeDelta::seconds(1), "{times:?}");
     }
-    let shown = client.get(&path(&id)).await.json();
-    let last: DateTime<Utc> = shown["lastRunAt"].as_str().expect("a time").parse().expect("a time");
+    let read = client.get(&path(&id)).await.json();
+    let last: DateTime<Utc> = read["lastRunAt"].as_str().expect("a time").parse().expect("a time");
     assert!(last >= times[3]);
 }
 
@@ -378,7 +378,7 @@ async fn on_three_nodes_each_occurrence_is_created_once_although_leaders_are_kil
     let leader = |servers: &[Server]| {
         let clients: Vec<Client> = servers.iter().map(Server::client).collect();
         async move {
-            eventually("there is one leader, who answers", || async {
+            eventually("one leader responds", || async {
                 for (number, client) in clients.iter().enumerate() {
                     let nodes = client.get("/nodes").await.json();
                     let leads = nodes["nodes"]

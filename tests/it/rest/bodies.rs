@@ -146,11 +146,11 @@ async fn the_position_of_a_json_syntax_error_is_reported() {
             "the body is not UTF-8: invalid byte at 0",
         ),
     ] {
-        let shown = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
+        let excerpt = String::from_utf8_lossy(&body[..body.len().min(60)]).into_owned();
         let problem = post_bytes(&client, "/jobs", json, body.clone()).await.problem(400);
         let given = problem["detail"].as_str().expect("a detail");
-        assert!(given.starts_with(detail), "{shown} gives {given}");
-        assert_eq!(problem["type"], "urn:tickerq:problem:malformed", "{shown}");
+        assert!(given.starts_with(detail), "{excerpt} gives {given}");
+        assert_eq!(problem["type"], "urn:tickerq:problem:malformed", "{excerpt}");
         let batch = [b"[".as_slice(), &body, b"]"].concat();
         post_bytes(&client, "/jobs/batch", json, batch).await.problem(400);
     }
@@ -175,9 +175,9 @@ async fn the_position_of_a_json_syntax_error_is_reported() {
             "#/colour",
         ),
     ] {
-        let shown: String = body.chars().take(60).collect();
+        let excerpt: String = body.chars().take(60).collect();
         let problem = post_bytes(&client, "/jobs", json, body).await.problem(400);
-        assert_eq!(problem["errors"][0]["pointer"], pointer, "{shown}");
+        assert_eq!(problem["errors"][0]["pointer"], pointer, "{excerpt}");
     }
     let problem = post_bytes(&client, "/jobs", json, deep("{\"options\":", "}"))
         .await
@@ -254,7 +254,7 @@ async fn a_stalled_body_times_out_and_its_connection_is_closed() {
     let request = "POST /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                    Content-Length: 100\r\n\r\n{\"type\":";
     let url = server.url.clone();
-    let answered = tokio::task::spawn_blocking(move || {
+    let exchange = tokio::task::spawn_blocking(move || {
         let address = url.trim_start_matches("http://");
         let mut stream = std::net::TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(2 * TIMEOUT)).expect("a time limit");
@@ -262,10 +262,10 @@ async fn a_stalled_body_times_out_and_its_connection_is_closed() {
         let mut response = String::new();
         stream
             .read_to_string(&mut response)
-            .expect("an answer, and the end of the connection");
+            .expect("a response, and the end of the connection");
         response
     });
-    let response = answered.await.expect("no panic");
+    let response = exchange.await.expect("no panic");
     assert!(response.starts_with("HTTP/1.1 408 "), "{response}");
     assert!(response.contains("urn:tickerq:problem:too-slow"), "{response}");
 }

@@ -70,14 +70,14 @@ async fn no_response_follows_the_request_that_closes_the_connection() {
         ("GET /healthz HTTP/1.0\r\n\r\n".to_owned() + &health(""), &["200"]),
         (post("/api/tickerq/queues/x", CLOSE, "body") + &health(""), &["405"]),
     ] {
-        let answered = responses(&server, &sent).await;
-        assert_eq!(statuses(&answered), expected, "{sent}\n{answered}");
+        let received = responses(&server, &sent).await;
+        assert_eq!(statuses(&received), expected, "{sent}\n{received}");
         // HTTP/1.0 closes without a `Connection` header.
         let declared = usize::from(!sent.contains("HTTP/1.0"));
         assert_eq!(
-            answered.matches("connection: close").count(),
+            received.matches("connection: close").count(),
             declared,
-            "{sent}\n{answered}"
+            "{sent}\n{received}"
         );
     }
     let total = server.client().get("/jobs").await.json()["totalCount"].clone();
@@ -90,17 +90,17 @@ async fn pipelined_requests_get_responses_by_their_own_method_and_version() {
     let list = get("/api/tickerq/jobs", "");
     let head = list.replacen("GET", "HEAD", 1);
     let sent = format!("{head}{list}{head}{}", get("/healthz", CLOSE));
-    let answered = responses(&server, &sent).await;
-    assert_eq!(statuses(&answered), ["200"; 4], "{answered}");
-    assert_eq!(answered.matches("\"totalCount\"").count(), 1, "{answered}");
-    let parts: Vec<&str> = answered.split("HTTP/1.1 200").skip(1).collect();
+    let received = responses(&server, &sent).await;
+    assert_eq!(statuses(&received), ["200"; 4], "{received}");
+    assert_eq!(received.matches("\"totalCount\"").count(), 1, "{received}");
+    let parts: Vec<&str> = received.split("HTTP/1.1 200").skip(1).collect();
     for (part, has_body) in parts.iter().zip([false, true, false, true]) {
-        assert_eq!(!part.ends_with("\r\n\r\n"), has_body, "{answered}");
-        assert!(part.contains("content-length"), "{answered}");
+        assert_eq!(!part.ends_with("\r\n\r\n"), has_body, "{received}");
+        assert!(part.contains("content-length"), "{received}");
     }
-    // An invalid request is answered after the earlier ones.
-    let answered = responses(&server, &format!("{list}{list}nonsense\r\n\r\n{list}")).await;
-    assert_eq!(statuses(&answered), ["200", "200", "400"], "{answered}");
+    // The response to an invalid request follows those to the earlier ones.
+    let received = responses(&server, &format!("{list}{list}nonsense\r\n\r\n{list}")).await;
+    assert_eq!(statuses(&received), ["200", "200", "400"], "{received}");
 }
 
 #[tokio::test]
@@ -134,22 +134,22 @@ async fn a_100_continue_is_sent_only_when_the_body_is_needed() {
         (request("/healthz", writer, "18"), "405"),
         (request("/api/tickerq/jobs", writer, "999999999"), "413"),
     ] {
-        let answered = responses(&server, &sent).await;
-        assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
+        let received = responses(&server, &sent).await;
+        assert_eq!(statuses(&received), [expected], "{sent}\n{received}");
     }
     let mut stream = connect(&server).await;
     let sent = request("/api/tickerq/jobs", &format!("{writer}{CLOSE}"), "18");
     stream.write_all(sent.as_bytes()).await.expect("a head");
     let mut interim = [0; 25];
     let read = timeout(TIMEOUT, stream.read_exact(&mut interim)).await;
-    read.expect("an answer in time").expect("an answer");
+    read.expect("a response in time").expect("a response");
     assert_eq!(&interim, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(b"{\"type\":\"NoopJob\"}").await.expect("a body");
     assert_eq!(statuses(&rest_of(&mut stream).await), ["201"]);
     // A body that arrives with its head is not requested with `100 Continue`.
     let head = request("/api/tickerq/jobs", &format!("{writer}{CLOSE}"), "18");
-    let answered = responses(&server, &format!("{head}{{\"type\":\"NoopJob\"}}")).await;
-    assert_eq!(statuses(&answered).last(), Some(&"201"), "{answered}");
+    let received = responses(&server, &format!("{head}{{\"type\":\"NoopJob\"}}")).await;
+    assert_eq!(statuses(&received).last(), Some(&"201"), "{received}");
 }
 
 #[tokio::test]
@@ -166,15 +166,15 @@ async fn a_100_continue_is_sent_while_the_previous_response_is_being_written() {
         let sent = format!("{}{create}", read.repeat(reads));
         stream.write_all(sent.as_bytes()).await.expect("heads");
         let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
-        let mut answered = Vec::new();
-        while !answered.ends_with(interim) {
-            let count = timeout(TIMEOUT, stream.read_buf(&mut answered)).await;
+        let mut received = Vec::new();
+        while !received.ends_with(interim) {
+            let count = timeout(TIMEOUT, stream.read_buf(&mut received)).await;
             assert_ne!(count.expect("the body is requested").expect("in order"), 0);
         }
         stream.write_all(b"{\"type\":\"Remote\"}").await.expect("a body");
         let end = rest_of(&mut stream).await;
         assert_eq!(statuses(&end), ["201"], "{end}");
-        let before = String::from_utf8(answered).expect("text");
+        let before = String::from_utf8(received).expect("text");
         assert_eq!(statuses(&before), [vec!["200"; reads], vec!["100"]].concat());
     }
 }
@@ -190,8 +190,8 @@ async fn a_head_that_arrives_byte_by_byte_is_accepted() {
         stream.write_all(&[*byte]).await.expect("a byte");
         stream.flush().await.expect("a byte");
     }
-    let answered = rest_of(&mut stream).await;
-    assert_eq!(statuses(&answered), ["200", "200"], "{answered}");
+    let received = rest_of(&mut stream).await;
+    assert_eq!(statuses(&received), ["200", "200"], "{received}");
     // Invalid heads are rejected before they are complete, and lines may end without CR.
     assert_eq!(statuses(&responses(&server, "no request: at all\r\n").await), ["400"]);
     let bare = "GET /healthz HTTP/1.1\nHost: localhost\nConnection: close\n\n";
@@ -242,9 +242,9 @@ async fn a_malformed_request_is_a_problem_and_not_logged_as_an_error() {
         get("/\u{1}", ""),
         "! / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
     ] {
-        let answered = responses(&server, &wrong).await;
-        assert_eq!(statuses(&answered), ["400"], "{wrong:?}\n{answered}");
-        let (head, body) = answered.split_once("\r\n\r\n").expect("a body");
+        let received = responses(&server, &wrong).await;
+        assert_eq!(statuses(&received), ["400"], "{wrong:?}\n{received}");
+        let (head, body) = received.split_once("\r\n\r\n").expect("a body");
         assert!(
             head.contains("application/problem+json") && head.contains("nosniff"),
             "{head}"
@@ -276,14 +276,14 @@ async fn an_ordinary_request_with_upgrade_headers_gets_its_response() {
         r#"{"type":"NoopJob"}"#,
     );
     let graphql = post("/graphql", &format!("{JSON}{upgrade}"), r#"{"query":"{ __typename }"}"#);
-    let answered = responses(&server, &(create + &graphql + &get("/healthz", CLOSE))).await;
-    assert_eq!(statuses(&answered), ["201", "200", "200"], "{answered}");
-    let answered = responses(
+    let received = responses(&server, &(create + &graphql + &get("/healthz", CLOSE))).await;
+    assert_eq!(statuses(&received), ["201", "200", "200"], "{received}");
+    let received = responses(
         &server,
         &get("/healthz", &format!("{upgrade}Sec-WebSocket-Version: 13\r\n")),
     )
     .await;
-    assert_eq!(statuses(&answered), ["200"], "{answered}");
+    assert_eq!(statuses(&received), ["200"], "{received}");
     assert!(start.elapsed() < Duration::from_secs(15));
 }
 
@@ -362,8 +362,8 @@ async fn the_host_of_an_absolute_target_counts_and_a_request_has_one_host() {
         (with(":authority: localhost\r\n"), "400"),
         (with("Host: localhost\r\n:authority: localhost\r\n"), "400"),
     ] {
-        let answered = responses(&server, &sent).await;
-        assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
+        let received = responses(&server, &sent).await;
+        assert_eq!(statuses(&received), [expected], "{sent}\n{received}");
     }
     // HTTP/2 is not supported, with or without an upgrade.
     for (sent, expected) in [
@@ -376,8 +376,8 @@ async fn the_host_of_an_absolute_target_counts_and_a_request_has_one_host() {
             "200",
         ),
     ] {
-        let answered = responses(&server, &sent).await;
-        assert_eq!(statuses(&answered), [expected], "{sent}\n{answered}");
+        let received = responses(&server, &sent).await;
+        assert_eq!(statuses(&received), [expected], "{sent}\n{received}");
     }
     let total = server.client().get("/jobs").await.json()["totalCount"].clone();
     assert_eq!(total, 1, "rejected requests had no effect");

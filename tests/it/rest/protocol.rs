@@ -21,7 +21,7 @@ pub fn raw(server: &Server, request: &str) -> (u16, Value) {
     stream.set_read_timeout(Some(TIMEOUT)).expect("a timeout");
     stream.write_all(request.as_bytes()).expect("the request is sent");
     let mut response = String::new();
-    stream.read_to_string(&mut response).expect("the answer is text");
+    stream.read_to_string(&mut response).expect("a response of text");
     let status = response
         .split(' ')
         .nth(1)
@@ -239,7 +239,7 @@ async fn ids_and_names_in_paths_are_read_with_care() {
         let problem = client.post("/jobs", job).await.problem(400);
         assert_eq!(
             problem["errors"][0]["pointer"], "#/queue",
-            "no client could ask for its path"
+            "no client could request its path"
         );
     }
 }

@@ -9,13 +9,13 @@ use crate::harness::latch::Latch;
 use crate::harness::server::Server;
 
 /// The text of a response, a member per line, with ids, times and durations replaced.
-fn shown(response: &ApiResponse) -> String {
+fn rendered(response: &ApiResponse) -> String {
     let mut text = String::new();
     let mut rest = response.text.as_str();
     while let Some((before, quoted)) = rest.split_once('"') {
         let (inside, after) = quoted
             .split_once('"')
-            .expect("no quotes within quotes in these answers");
+            .expect("no quotes within quotes in these responses");
         text.push_str(before);
         text.push('"');
         text.push_str(&redacted(inside));
@@ -89,9 +89,9 @@ async fn a_job_and_its_list_after_completion_and_after_failure() {
         .await
         .respond("200 OK", r#"{"messageId": "msg-456", "deliveryStatus": "delivered"}"#);
     client.wait_finished(&id).await;
-    insta::assert_snapshot!("job_created", shown(&created));
-    insta::assert_snapshot!("job_completed", shown(&client.get(&format!("/jobs/{id}")).await));
-    insta::assert_snapshot!("list_of_a_completed_job", shown(&client.get("/jobs").await));
+    insta::assert_snapshot!("job_created", rendered(&created));
+    insta::assert_snapshot!("job_completed", rendered(&client.get(&format!("/jobs/{id}")).await));
+    insta::assert_snapshot!("list_of_a_completed_job", rendered(&client.get("/jobs").await));
 
     let failing = client.create(job("No Email")).await;
     let id = failing["id"].as_str().expect("an id");
@@ -101,8 +101,8 @@ async fn a_job_and_its_list_after_completion_and_after_failure() {
         .respond("503 Service Unavailable", "try again later");
     latch.visit().await.respond("404 Not Found", "no such user");
     client.wait_finished(id).await;
-    insta::assert_snapshot!("job_failed", shown(&client.get(&format!("/jobs/{id}")).await));
-    insta::assert_snapshot!("list_of_a_failed_job", shown(&client.get("/jobs?limit=1").await));
+    insta::assert_snapshot!("job_failed", rendered(&client.get(&format!("/jobs/{id}")).await));
+    insta::assert_snapshot!("list_of_a_failed_job", rendered(&client.get("/jobs?limit=1").await));
 }
 
 #[tokio::test]
@@ -112,13 +112,13 @@ async fn queues() {
     let id = client.create_of_type("Noop").await;
     client.wait_finished(&id).await;
     client.create_of_type("Waits").await;
-    insta::assert_snapshot!("queue", shown(&client.get("/queues/default").await));
+    insta::assert_snapshot!("queue", rendered(&client.get("/queues/default").await));
     let paused = client.post_empty("/queues/default/pause").await;
-    insta::assert_snapshot!("queue_paused", shown(&paused));
-    insta::assert_snapshot!("list_of_queues", shown(&client.get("/queues").await));
+    insta::assert_snapshot!("queue_paused", rendered(&paused));
+    insta::assert_snapshot!("list_of_queues", rendered(&client.get("/queues").await));
     insta::assert_snapshot!(
         "queue_cleared",
-        shown(&client.post_empty("/queues/default/clear").await)
+        rendered(&client.post_empty("/queues/default/clear").await)
     );
 }
 
@@ -134,31 +134,31 @@ async fn problems() {
         .await;
     insta::assert_snapshot!(
         "problem_of_one_field",
-        shown(&ApiResponse {
+        rendered(&ApiResponse {
             text: problem.text.replace("\\\"", "'"),
             ..problem
         })
     );
     let batch = json!({ "jobs": [{ "type": "Waits" }, { "type": "Waits", "delay": "soon" }, {}, { "type": "Waits", "colour": "red" }] });
-    insta::assert_snapshot!("problem_of_a_batch", shown(&client.post("/jobs/batch", batch).await));
+    insta::assert_snapshot!("problem_of_a_batch", rendered(&client.post("/jobs/batch", batch).await));
     insta::assert_snapshot!(
         "problem_of_parameters",
-        shown(&client.get("/jobs?limit=0&status=done").await)
+        rendered(&client.get("/jobs?limit=0&status=done").await)
     );
     let id = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
     insta::assert_snapshot!(
         "problem_of_what_is_not_there",
-        shown(&client.get(&format!("/jobs/{id}")).await)
+        rendered(&client.get(&format!("/jobs/{id}")).await)
     );
     insta::assert_snapshot!(
         "problem_of_a_method",
-        shown(&client.send(client.request(Method::PUT, "/jobs")).await)
+        rendered(&client.send(client.request(Method::PUT, "/jobs")).await)
     );
     let job = client.create_of_type("Waits").await;
     client.post_empty(&format!("/jobs/{job}/cancel")).await;
     insta::assert_snapshot!(
         "problem_of_a_state",
-        shown(&client.post_empty(&format!("/jobs/{job}/cancel")).await)
+        rendered(&client.post_empty(&format!("/jobs/{job}/cancel")).await)
     );
 }
 
@@ -168,5 +168,5 @@ async fn a_batch() {
     let client = server.client();
     let batch: Value =
         json!([{ "type": "Waits", "name": "one" }, { "type": "Waits", "queue": "mail", "delay": "00:10:00" }]);
-    insta::assert_snapshot!("batch_created", shown(&client.post("/jobs/batch", batch).await));
+    insta::assert_snapshot!("batch_created", rendered(&client.post("/jobs/batch", batch).await));
 }

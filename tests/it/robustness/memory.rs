@@ -236,7 +236,7 @@ async fn all_responses_share_a_memory_budget_and_rejected_callers_can_retry() {
     }
     let (mut given, mut refused) = (0, 0);
     while let Some(response) = together.join_next().await {
-        let response = response.expect("an answer");
+        let response = response.expect("a response");
         if response.status == StatusCode::OK {
             given += 1;
             assert!(response.text.len() > 10 * (MB - 2));
@@ -275,12 +275,12 @@ async fn an_unread_response_counts_until_it_is_sent() {
     for _ in 0..3 {
         let mut stream = connect(&server).await;
         stream.write_all(request.as_bytes()).await.expect("it is sent");
-        // The answer has begun; the rest is left where it is.
+        // The response has started; the rest is not read.
         let mut start = [0; 15];
         timeout(TIMEOUT, stream.read_exact(&mut start))
             .await
-            .expect("an answer in time")
-            .expect("an answer");
+            .expect("a response in time")
+            .expect("a response");
         lazy.push((stream, String::from_utf8_lossy(&start).into_owned()));
     }
     let statuses: Vec<&str> = lazy.iter().map(|(_, start)| &start[9..12]).collect();
@@ -470,7 +470,7 @@ async fn leases_are_bounded_over(storage: Storage) {
         together.spawn(async move { client.post(&lease, json!({ "max": 1_000 })).await });
     }
     while let Some(response) = together.join_next().await {
-        let response = response.expect("an answer");
+        let response = response.expect("a response");
         if response.status == StatusCode::OK {
             record(&response.json()["jobs"]);
         } else {
@@ -480,7 +480,7 @@ async fn leases_are_bounded_over(storage: Storage) {
     }
     let grown = peak(&server) - before;
     assert!(grown < 200 * MB, "the server has grown by {} MB", grown / MB);
-    // Nothing was leased that no answer had.
+    // Every leased job was in a response.
     loop {
         let response = client.post(&lease, json!({ "max": 1_000 })).await.json();
         if record(&response["jobs"]) == 0 {
@@ -519,7 +519,7 @@ async fn one_caller_uses_at_most_half_of_the_response_memory() {
         stream.write_all(request.as_bytes()).await.expect("it is sent");
         let mut start = [0; 15];
         let read = timeout(TIMEOUT, stream.read_exact(&mut start)).await;
-        read.expect("an answer in time").expect("an answer");
+        read.expect("a response in time").expect("a response");
         statuses.push(String::from_utf8_lossy(&start[9..12]).into_owned());
         lazy.push(stream);
     }
@@ -530,7 +530,7 @@ async fn one_caller_uses_at_most_half_of_the_response_memory() {
     assert_eq!(own.status, StatusCode::SERVICE_UNAVAILABLE, "{}", own.text);
     assert!(own.header("retry-after").is_some());
     let own = client("reader").get("/jobs").await;
-    assert_eq!(own.status, StatusCode::OK, "small answers need none of it");
+    assert_eq!(own.status, StatusCode::OK, "small responses need none of it");
     let other = graphql(&client("all"), &query).await;
     assert_eq!(other.status, StatusCode::OK, "the other caller");
     drop(lazy);

@@ -106,7 +106,7 @@ const HEADERS: &[&str] = &[
     "Connection: Authorization",
 ];
 
-fn ask(server: &Server, method: &str, path: &str, header: &str) -> u16 {
+fn status_of(server: &Server, method: &str, path: &str, header: &str) -> u16 {
     let (status, _) = raw(
         server,
         &format!(
@@ -135,7 +135,7 @@ async fn no_spelling_of_a_path_or_method_reaches_a_route_without_its_key() {
             // Every method on the plain path, and the tricks with two methods.
             let methods: &[&str] = if spelling == *path { METHODS } else { &["GET", "POST"] };
             for method in methods {
-                let status = ask(&server, method, &spelling, "");
+                let status = status_of(&server, method, &spelling, "");
                 count += 1;
                 if !is_closed(method, status) {
                     open.push(format!("{method} {spelling}: {status}"));
@@ -151,7 +151,7 @@ async fn no_spelling_of_a_path_or_method_reaches_a_route_without_its_key() {
     ] {
         for header in HEADERS {
             for method in ["GET", "POST", "DELETE"] {
-                let status = ask(&server, method, path, &format!("{header}\r\n"));
+                let status = status_of(&server, method, path, &format!("{header}\r\n"));
                 count += 1;
                 if !is_closed(method, status) {
                     open.push(format!("{method} {path} with {header}: {status}"));

@@ -1,4 +1,4 @@
-//! Clients that take places and their time: the server ends them, and answers others meanwhile.
+//! Slow clients that occupy places: the server closes their connections and serves others meanwhile.
 
 use std::process::Command;
 use std::time::Instant;
@@ -36,17 +36,17 @@ async fn sent(server: &Server, address: &str, text: &str) -> TcpStream {
     stream
 }
 
-/// The head of an answer, as far as its first bytes have it; empty when the server has closed the connection.
+/// The head of a response, as far as its first bytes contain it; empty when the server has closed the connection.
 async fn head_of(stream: &mut TcpStream) -> String {
     let mut head = vec![0; 4096];
     let read = timeout(TIMEOUT, stream.read(&mut head))
         .await
-        .expect("an answer in time");
+        .expect("a response in time");
     head.truncate(read.unwrap_or(0));
     String::from_utf8_lossy(&head).into_owned()
 }
 
-/// Sends a little every second, and gives the answer and the time until the connection ends.
+/// Sends a little every second, and returns the response and the time until the connection ends.
 async fn drip(server: &Server, text: &str, little: &str) -> (String, Duration) {
     let mut stream = sent(server, "127.0.0.1", text).await;
     let start = Instant::now();
@@ -175,7 +175,7 @@ async fn one_address_has_a_share_of_the_places_and_a_trusted_proxy_as_many_as_it
     let jobs = |client: &str| {
         format!("GET /api/tickerq/jobs HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {client}\r\n\r\n")
     };
-    let answered = |address: &'static str, text: String| {
+    let response_to = |address: &'static str, text: String| {
         let server = &server;
         async move {
             let mut stream = sent(server, address, &text).await;
@@ -186,7 +186,7 @@ async fn one_address_has_a_share_of_the_places_and_a_trusted_proxy_as_many_as_it
     // A request in between may take the place of one of them.
     let start = Instant::now();
     let head = loop {
-        let (status, head) = answered("127.0.0.2", jobs("")).await;
+        let (status, head) = response_to("127.0.0.2", jobs("")).await;
         if status == "503" {
             break head;
         }
@@ -197,8 +197,8 @@ async fn one_address_has_a_share_of_the_places_and_a_trusted_proxy_as_many_as_it
         head.contains("retry-after") && head.contains("connection: close"),
         "{head}"
     );
-    assert_eq!(answered("127.0.0.2", HEALTH.to_owned()).await.0, "200");
-    assert_eq!(answered("127.0.0.4", jobs("")).await.0, "200");
+    assert_eq!(response_to("127.0.0.2", HEALTH.to_owned()).await.0, "200");
+    assert_eq!(response_to("127.0.0.4", jobs("")).await.0, "200");
     drop(of_one);
     let for_client = UNFINISHED.replacen("Content-Type", "X-Forwarded-For: 192.0.2.1\r\nContent-Type", 1);
     let mut of_proxy = Vec::new();
@@ -207,14 +207,14 @@ async fn one_address_has_a_share_of_the_places_and_a_trusted_proxy_as_many_as_it
     }
     // A request in between may take the place of one of them.
     let start = Instant::now();
-    while answered("127.0.0.3", jobs("192.0.2.1")).await.0 != "503" {
+    while response_to("127.0.0.3", jobs("192.0.2.1")).await.0 != "503" {
         of_proxy.push(sent(&server, "127.0.0.3", &for_client).await);
         assert!(start.elapsed() < SLOW, "the client has more than its share");
     }
-    assert_eq!(answered("127.0.0.3", jobs("192.0.2.2")).await.0, "200");
+    assert_eq!(response_to("127.0.0.3", jobs("192.0.2.2")).await.0, "200");
     drop(of_proxy);
     eventually("it has less again", || async {
-        (answered("127.0.0.3", jobs("192.0.2.1")).await.0 == "200").then_some(())
+        (response_to("127.0.0.3", jobs("192.0.2.1")).await.0 == "200").then_some(())
     })
     .await;
 }
@@ -336,7 +336,7 @@ async fn is_given_up(read: impl Fn(&str) -> String) {
     while open().await > before {
         assert!(
             start.elapsed() < SLOW,
-            "an answer is held for a client that takes {taken} bytes"
+            "a response is held for a client that takes {taken} bytes"
         );
         // A few bytes now and then do not count as progress.
         let read = timeout(Duration::from_millis(100), stream.read(&mut bytes)).await;

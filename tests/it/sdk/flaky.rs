@@ -37,12 +37,12 @@ async fn pass(mut client: TcpStream, server: String, responses: Arc<AtomicUsize>
         return;
     };
     let (mut from_client, mut from_server) = (vec![0; 65_536], vec![0; 65_536]);
-    let mut is_asked = false;
+    let mut is_request_sent = false;
     loop {
         tokio::select! {
             read = client.read(&mut from_client) => match read {
                 Ok(length @ 1..) => {
-                    is_asked = true;
+                    is_request_sent = true;
                     if server.write_all(&from_client[..length]).await.is_err() {
                         return;
                     }
@@ -52,7 +52,7 @@ async fn pass(mut client: TcpStream, server: String, responses: Arc<AtomicUsize>
             read = server.read(&mut from_server) => match read {
                 Ok(length @ 1..) => {
                     // The first part of a response: every second one is cut off here.
-                    if std::mem::take(&mut is_asked) && responses.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
+                    if std::mem::take(&mut is_request_sent) && responses.fetch_add(1, Ordering::Relaxed).is_multiple_of(2) {
                         return;
                     }
                     if client.write_all(&from_server[..length]).await.is_err() {

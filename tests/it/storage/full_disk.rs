@@ -44,7 +44,7 @@ async fn becomes(server: &Server, status: StatusCode) {
 async fn post(client: &Client) -> Option<String> {
     let job = json!({ "type": "UnknownJob", "parameters": "x".repeat(30_000) });
     let response = client.request(Method::POST, "/jobs").json(&job).send().await;
-    let response = response.expect("the server answers");
+    let response = response.expect("the server responds");
     let status = response.status();
     let body: Value = response.json().await.expect("JSON");
     if status == StatusCode::SERVICE_UNAVAILABLE {

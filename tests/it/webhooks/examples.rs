@@ -44,7 +44,7 @@ async fn verifies(program: &str, script: &str) {
         .body("{}")
         .send()
         .await
-        .expect("an answer");
+        .expect("a response");
     assert_eq!(forged.status(), StatusCode::UNAUTHORIZED);
     let id = client.create_of_type("NoopJob").await;
     let delivered = next().await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{TYPES, config, deliveries, endpoint, shown};
+use super::{TYPES, config, deliveries, endpoint, endpoint_named};
 use crate::harness::eventually;
 use crate::harness::receiver::{Received, Receiver, ScriptedResponse};
 use crate::harness::server::Server;
@@ -32,7 +32,7 @@ async fn an_endpoint_that_responds_410_is_disabled_and_the_others_are_alerted() 
             .is_some_and(|text| text.contains("'gone'") && text.contains("410")),
         "{alert}"
     );
-    let endpoint = shown(&client, "gone").await;
+    let endpoint = endpoint_named(&client, "gone").await;
     assert_eq!(
         (&endpoint["enabled"], &endpoint["disabledReason"]),
         (&json!(false), &json!("gone"))
@@ -44,7 +44,7 @@ async fn an_endpoint_that_responds_410_is_disabled_and_the_others_are_alerted() 
     // It receives nothing after a restart either, until it is enabled.
     let server = site.start();
     let client = server.client();
-    assert_eq!(shown(&client, "gone").await["enabled"], json!(false));
+    assert_eq!(endpoint_named(&client, "gone").await["enabled"], json!(false));
     assert_eq!(disabled.got().len(), before);
     disabled.otherwise(ScriptedResponse::OK);
     let id = endpoint["id"].as_str().expect("an id");
@@ -66,7 +66,7 @@ async fn an_endpoint_that_fails_for_too_long_is_disabled() {
     let client = server.client();
     client.create_of_type("NoopJob").await;
     eventually("it is disabled", || async {
-        (shown(&client, "crm").await["disabledReason"] == "failing").then_some(())
+        (endpoint_named(&client, "crm").await["disabledReason"] == "failing").then_some(())
     })
     .await;
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{TYPES, endpoint, shown, verified_by_the_library};
+use super::{TYPES, endpoint, endpoint_named, verified_by_the_library};
 use crate::graphql::ask_with;
 use crate::harness::client::Client;
 use crate::harness::eventually;
@@ -45,16 +45,16 @@ async fn an_endpoint_is_created_changed_and_deleted_and_its_secret_is_shown_once
     let read = client.get(&path(&made, "")).await;
     assert_eq!(read.header("etag"), Some("\"1\""));
     assert!(!read.text.contains("whsec_"), "{}", read.text);
-    let mut shown = read.json();
+    let mut stored = read.json();
     assert_eq!(
-        shown["retryPolicy"],
+        stored["retryPolicy"],
         json!({ "maxRetries": 1, "retryDelay": "00:00:00.0500000" })
     );
-    assert_eq!((&shown["source"], &shown["enabled"]), (&json!("api"), &json!(true)));
-    shown["node"] = Value::Null;
+    assert_eq!((&stored["source"], &stored["enabled"]), (&json!("api"), &json!(true)));
+    stored["node"] = Value::Null;
     let mut expected = made.clone();
     expected.as_object_mut().expect("an object").remove("secret");
-    assert_eq!(shown, expected);
+    assert_eq!(stored, expected);
     // Effective at once: the next job is delivered.
     let job = client.create_of_type("NoopJob").await;
     let got = receiver.receive(1).await.remove(0);
@@ -226,7 +226,7 @@ async fn a_disabled_endpoint_receives_nothing_until_it_is_enabled() {
 async fn errors_of_an_endpoint_are_reported() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
-    let ask = |body: Value| {
+    let send = |body: Value| {
         let client = client.clone();
         async move { client.post("/webhooks/endpoints", body).await.problem(400)["errors"][0].clone() }
     };
@@ -278,7 +278,7 @@ async fn errors_of_an_endpoint_are_reported() {
             "unknown field",
         ),
     ] {
-        let error = ask(body.clone()).await;
+        let error = send(body.clone()).await;
         assert_eq!(error["pointer"], pointer, "{body} {error}");
         let detail = error["detail"].as_str().expect("a detail");
         assert!(detail.contains(printed) && !detail.contains("s3cret"), "{body} {error}");
@@ -375,7 +375,7 @@ async fn an_endpoint_that_no_configuration_names_is_removed_when_its_deliveries_
     let server = site.start();
     let client = server.client();
     eventually("it receives no new events", || async {
-        let crm = shown(&client, "crm").await;
+        let crm = endpoint_named(&client, "crm").await;
         (crm["events"] == json!([])).then_some(())
     })
     .await;
@@ -493,8 +493,8 @@ async fn a_configured_secret_rotates_by_naming_the_previous_one() {
         assert_eq!(verified_by_the_library(&got, secret, "raw").await, "job.created");
     }
     assert!(got.header("x-tickerq-signature-previous").is_some());
-    let shown = shown(&server.client(), "crm").await;
-    assert_eq!(shown["previousSecretUntil"], Value::Null);
+    let stored = endpoint_named(&server.client(), "crm").await;
+    assert_eq!(stored["previousSecretUntil"], Value::Null);
     assert!(server.stop().success());
     // Removed from the configuration, it no longer counts.
     site.configure(&format!("{TYPES}{only}"));
@@ -526,9 +526,9 @@ async fn the_admin_scope_may_manage_endpoints_and_it_is_audited() {
     let made = boss.post("/webhooks/endpoints", request).await;
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
     let made = made.json();
-    let shown = reader.get(&path(&made, "")).await;
-    assert_eq!(shown.status, StatusCode::OK);
-    assert!(!shown.text.contains("s3cret"), "{}", shown.text);
+    let response = reader.get(&path(&made, "")).await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert!(!response.text.contains("s3cret"), "{}", response.text);
     for (client, action) in [(&reader, "test"), (&writer, "rotate-secret"), (&writer, "disable")] {
         client
             .post_empty(&path(&made, &format!("/{action}")))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{endpoint, shown};
+use super::{endpoint, endpoint_named};
 use crate::harness::eventually;
 use crate::harness::receiver::{Received, Receiver, ScriptedResponse};
 use crate::harness::server::{Site, Storage};
@@ -42,10 +42,13 @@ async fn two_nodes_send_each_delivery_once_and_share_the_endpoints() {
     let completed: BTreeSet<String> = two.got().iter().map(Received::job).collect();
     assert_eq!((completed, two.got().len()), (ids, 200), "each once");
     // Both nodes know all stored endpoints and their senders.
-    let holders: BTreeSet<String> = [shown(&clients[0], "one").await, shown(&clients[1], "two").await]
-        .iter()
-        .map(|endpoint| endpoint["node"].as_str().expect("a node").to_owned())
-        .collect();
+    let holders: BTreeSet<String> = [
+        endpoint_named(&clients[0], "one").await,
+        endpoint_named(&clients[1], "two").await,
+    ]
+    .iter()
+    .map(|endpoint| endpoint["node"].as_str().expect("a node").to_owned())
+    .collect();
     assert!(!holders.is_empty());
 }
 
@@ -58,7 +61,7 @@ async fn another_node_takes_over_the_endpoint_of_a_killed_node() {
     let second = site.start();
     let id = first.client().create_of_type("NoopJob").await;
     receiver.receive_where("the first job", |got| got.job() == id).await;
-    let holder = shown(&second.client(), "crm").await["node"].clone();
+    let holder = endpoint_named(&second.client(), "crm").await["node"].clone();
     let nodes = first.client().get("/nodes").await.json();
     assert_eq!(nodes["nodes"].as_array().map(Vec::len), Some(2), "{nodes}");
     first.kill();
@@ -66,7 +69,7 @@ async fn another_node_takes_over_the_endpoint_of_a_killed_node() {
     let id = client.create_of_type("NoopJob").await;
     receiver.receive_where("the second job", |got| got.job() == id).await;
     eventually("a living node holds the endpoint", || async {
-        let node = shown(&client, "crm").await["node"].clone();
+        let node = endpoint_named(&client, "crm").await["node"].clone();
         (node.is_string()).then_some(node)
     })
     .await;
@@ -90,15 +93,18 @@ async fn a_node_with_another_configuration_removes_no_endpoint_of_others() {
     let client = second.client();
     let both = client.create_of_type("NoopJob").await;
     new.receive_where("the new endpoint", |got| got.job() == both).await;
-    assert_eq!(shown(&client, "crm").await["events"], json!(["job.created"]));
-    assert_eq!(shown(&client, "crm").await["unconfiguredSince"], Value::Null);
-    let named = shown(&client, "crm").await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(endpoint_named(&client, "crm").await["events"], json!(["job.created"]));
+    assert_eq!(endpoint_named(&client, "crm").await["unconfiguredSince"], Value::Null);
+    let named = endpoint_named(&client, "crm").await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let delete = client.request(reqwest::Method::DELETE, &format!("/webhooks/endpoints/{named}"));
     client.send(delete).await.problem(409);
     // The last node that names it leaves: pending deliveries are sent, no new ones are created, then it is removed.
     assert!(first.stop().success());
     eventually("it receives no new events", || async {
-        (shown(&client, "crm").await["events"] == json!([])).then_some(())
+        (endpoint_named(&client, "crm").await["events"] == json!([])).then_some(())
     })
     .await;
     let later = client.create_of_type("NoopJob").await;

@@ -49,7 +49,7 @@ fn hex_hmac(key: &str, body: &[u8]) -> String {
 }
 
 /// The endpoint with this name from the API.
-pub async fn shown(client: &Client, name: &str) -> Value {
+pub async fn endpoint_named(client: &Client, name: &str) -> Value {
     let list = client.get("/webhooks/endpoints").await.json();
     let endpoints = list["endpoints"].as_array().expect("a list").clone();
     let found = endpoints.into_iter().find(|endpoint| endpoint["name"] == name);
@@ -58,7 +58,10 @@ pub async fn shown(client: &Client, name: &str) -> Value {
 
 /// Deliveries of an endpoint, newest first.
 pub async fn deliveries(client: &Client, name: &str) -> Vec<Value> {
-    let id = shown(client, name).await["id"].as_str().expect("an id").to_owned();
+    let id = endpoint_named(client, name).await["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let list = client.get(&format!("/webhooks/endpoints/{id}/deliveries")).await.json();
     list["deliveries"].as_array().expect("a list").clone()
 }
@@ -247,7 +250,7 @@ async fn a_delivery_without_retries_left_has_failed_with_its_reason() {
             .is_some_and(|text| text.starts_with("00:00:00"))
     );
     assert_eq!(receiver.got().len(), 6);
-    assert!(shown(&client, "crm").await["failingSince"].is_string());
+    assert!(endpoint_named(&client, "crm").await["failingSince"].is_string());
 }
 
 #[tokio::test]
@@ -262,7 +265,7 @@ async fn a_retry_after_of_an_endpoint_is_honored() {
     let client = server.client();
     client.create_of_type("NoopJob").await;
     receiver.receive(1).await;
-    eventually("the answer is noted", || async {
+    eventually("the response is recorded", || async {
         (deliveries(&client, "crm").await[0]["attempts"] == 1).then_some(())
     })
     .await;

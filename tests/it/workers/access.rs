@@ -205,7 +205,7 @@ async fn a_token_is_good_for_the_attempt_that_was_leased_with_it_alone() {
     let query = format!(
         "{{ job(id: \"{first}\") {{ id status result parameters attempts {{ number }} }} jobs {{ nodes {{ id result }} }} }}"
     );
-    let shown = [
+    let texts = [
         job.to_string(),
         client.get("/jobs").await.text,
         client.get("/workers").await.text,
@@ -214,8 +214,8 @@ async fn a_token_is_good_for_the_attempt_that_was_leased_with_it_alone() {
         client.graphql(&json!({ "query": query })).await.to_string(),
         server.log(),
     ];
-    for text in &shown {
-        assert!(!text.contains(code), "a token is shown: {text}");
+    for text in &texts {
+        assert!(!text.contains(code), "a token is disclosed: {text}");
     }
     let done = complete(&client, &worker, &first, token).await;
     assert_eq!(done.json()["stored"], 1, "{}", done.text);
@@ -239,8 +239,8 @@ async fn a_worker_belongs_to_the_key_that_registered_it() {
     complete(&admin, &worker, &id, token).await.problem(403);
     assert_eq!(admin.job(&id).await["status"], "running");
     for reader in [&other, &admin, &owner, &rotated] {
-        let shown = reader.get(&format!("/workers/{worker}")).await;
-        assert_eq!(shown.status, StatusCode::OK, "{}", shown.text);
+        let read = reader.get(&format!("/workers/{worker}")).await;
+        assert_eq!(read.status, StatusCode::OK, "{}", read.text);
     }
     let second = register(&admin, &["MailJob"]).await;
     owner.get(&format!("/workers/{second}")).await.problem(403);
@@ -347,8 +347,8 @@ async fn a_worker_leases_no_jobs_of_types_that_a_server_runs() {
     client.post_empty("/queues/default/resume").await;
     let job = client.wait_finished(&id).await;
     assert_eq!(job["status"], "completed");
-    let shown = client.get(&format!("/workers/{worker}")).await.json();
-    assert_eq!(shown["refusedTypes"], Value::Null, "{shown}");
+    let read = client.get(&format!("/workers/{worker}")).await.json();
+    assert_eq!(read["refusedTypes"], Value::Null, "{read}");
 }
 
 #[tokio::test]
@@ -368,7 +368,7 @@ async fn a_worker_receives_the_types_that_another_server_has_reserved_since() {
     };
     let both_id = both.clone();
     let _second = site.start();
-    waiting.await.expect("an answer").problem(403);
+    waiting.await.expect("a response").problem(403);
     let lease = |worker: String| {
         let client = client.clone();
         async move { client.post(&format!("/workers/{worker}/lease"), json!({})).await }
@@ -390,8 +390,8 @@ async fn a_worker_receives_the_types_that_another_server_has_reserved_since() {
         .json();
     assert_eq!(beat["refusedTypes"], json!(["LocalJob"]), "{beat}");
     let query = format!("{{ worker(id: \"{both}\") {{ refusedTypes }} }}");
-    let shown = client.graphql(&json!({ "query": query })).await;
-    assert_eq!(shown["data"]["worker"]["refusedTypes"], json!(["LocalJob"]), "{shown}");
+    let read = client.graphql(&json!({ "query": query })).await;
+    assert_eq!(read["data"]["worker"]["refusedTypes"], json!(["LocalJob"]), "{read}");
     // Its other types are unaffected.
     let id = client.create_of_type("MailJob").await;
     let leased = lease(both).await.json();

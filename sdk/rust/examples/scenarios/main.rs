@@ -71,7 +71,7 @@ async fn all(url: &str, flaky: &str) {
     operations::changes(&client).await;
     operations::webhook_endpoints(&client, url).await;
     every_error_has_its_variant(&client, url).await;
-    a_lost_answer_does_no_harm(&client, flaky).await;
+    a_lost_response_does_no_harm(&client, flaky).await;
     live_updates(&client).await;
     a_worker(&client, url, &log).await;
     println!("all scenarios passed");
@@ -349,7 +349,7 @@ async fn every_error_has_its_variant(client: &Client, url: &str) {
     println!("ok every error has its variant");
 }
 
-async fn a_lost_answer_does_no_harm(client: &Client, flaky: &str) {
+async fn a_lost_response_does_no_harm(client: &Client, flaky: &str) {
     let options = ClientOptions {
         retries: 10,
         ..ClientOptions::default()
@@ -367,7 +367,7 @@ async fn a_lost_answer_does_no_harm(client: &Client, flaky: &str) {
     };
     let found = client.jobs(&filter).await.expect("a page").total_count;
     assert_eq!((ids.len(), found), (5, 5), "each was created once");
-    println!("ok a lost answer does no harm");
+    println!("ok a lost response does no harm");
 }
 
 async fn live_updates(client: &Client) {

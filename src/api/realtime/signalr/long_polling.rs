@@ -13,7 +13,7 @@ use super::http_connection::{Fetch, Fetched, HttpConnection};
 const POLL_TIME: Duration = Duration::from_secs(90);
 
 /// Response to the first poll: empty and immediate. The client sends its handshake after it.
-pub(super) fn first_answer() -> HttpResponse {
+pub(super) fn first_response() -> HttpResponse {
     of(StatusCode::OK).finish()
 }
 

@@ -70,7 +70,7 @@ async fn fetch(server: &HubServer, request: &HttpRequest) -> Result<HttpResponse
             let address = open(server, &token, admitted, transport)?;
             Ok(match transport {
                 HttpTransport::ServerSentEvents => server_sent_events::stream(address),
-                HttpTransport::LongPolling => long_polling::first_answer(),
+                HttpTransport::LongPolling => long_polling::first_response(),
             })
         }
         Found::WebSocket => Err(other_transport()),

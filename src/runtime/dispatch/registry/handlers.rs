@@ -1,4 +1,4 @@
-//! Messages that the registry forwards to dispatchers or answers on their behalf.
+//! Messages that the registry forwards to dispatchers or handles on their behalf.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

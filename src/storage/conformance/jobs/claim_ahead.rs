@@ -238,11 +238,14 @@ async fn a_claimed_job_with_a_requested_cancellation_is_released_as_cancelled(st
     }
     let node = storage.live_node(1).await;
     let ahead = claimed(&storage, node, &jobs(2)).await;
-    let asked = requested(&ahead[0]);
-    assert_eq!(storage.apply(update(&ahead[0], &asked)).await, Ok(Applied::Updated));
-    storage.holds(std::slice::from_ref(&asked)).await;
+    let requested_job = requested(&ahead[0]);
+    assert_eq!(
+        storage.apply(update(&ahead[0], &requested_job)).await,
+        Ok(Applied::Updated)
+    );
+    storage.holds(std::slice::from_ref(&requested_job)).await;
     let applied = storage.apply(release(&ahead, at(60))).await;
-    let cancelled = asked.release(at(60));
+    let cancelled = requested_job.release(at(60));
     assert_eq!(cancelled.status, JobStatus::Cancelled);
     let expected = vec![Released::Cancelled(cancelled.clone().into()), Released::Pending];
     assert_eq!(applied, Ok(Applied::Released(expected)));

@@ -26,10 +26,10 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn keyed_insert(key: &str, fingerprint: u8, jobs: impl IntoIterator<Item = Job>) -> Change {
-    asked_at(0, key, fingerprint, jobs)
+    request_at(0, key, fingerprint, jobs)
 }
 
-fn asked_at(seconds: i64, key: &str, fingerprint: u8, jobs: impl IntoIterator<Item = Job>) -> Change {
+fn request_at(seconds: i64, key: &str, fingerprint: u8, jobs: impl IntoIterator<Item = Job>) -> Change {
     Change::Job(JobChange::Insert {
         jobs: jobs.into_iter().map(Arc::new).collect(),
         idempotency: Some(Idempotency {
@@ -87,7 +87,7 @@ async fn a_key_of_another_request_is_rejected(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-/// A unique key had a holder when the request was made: that job is the answer, now as then.
+/// A unique key had a holder when the request was made: that job is the result of the request and of its repetitions.
 async fn a_repeated_request_returns_the_found_job_again(storage: Subject) {
     let holder = with_key("invoice", job(1));
     storage.insert(std::slice::from_ref(&holder)).await;
@@ -113,7 +113,7 @@ async fn a_replay_names_jobs_that_are_gone(storage: Subject) {
 
 async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
     storage
-        .commit(&[asked_at(10, "old", 1, [job(1)]), asked_at(20, "young", 1, [job(2)])])
+        .commit(&[request_at(10, "old", 1, [job(1)]), request_at(20, "young", 1, [job(2)])])
         .await;
     let prune = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
         keys_before: at(20),
@@ -134,7 +134,7 @@ async fn keys_are_forgotten_when_they_are_old(storage: Subject) {
 
 async fn old_keys_go_step_by_step_the_oldest_first(storage: Subject) {
     let keyed_insert =
-        [(3, job(3)), (1, job(1)), (2, job(2))].map(|(age, job)| asked_at(age, &format!("key {age}"), 1, [job]));
+        [(3, job(3)), (1, job(1)), (2, job(2))].map(|(age, job)| request_at(age, &format!("key {age}"), 1, [job]));
     storage.commit(&keyed_insert).await;
     let prune = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
         keys_before: at(20),
@@ -184,11 +184,11 @@ async fn existing_keys_are_found(storage: Subject) {
             .expect("keys")
             .is_empty()
     );
-    storage.apply(asked_once("k")).await.expect("a request");
-    assert!(storage.repository.is_known_request("k").await.expect("an answer"));
-    assert!(!storage.repository.is_known_request("K").await.expect("an answer"));
+    storage.apply(request_once("k")).await.expect("a request");
+    assert!(storage.repository.is_known_request("k").await.expect("a response"));
+    assert!(!storage.repository.is_known_request("K").await.expect("a response"));
 }
 
-fn asked_once(key: &str) -> Change {
+fn request_once(key: &str) -> Change {
     keyed_insert(key, 1, [job(9)])
 }

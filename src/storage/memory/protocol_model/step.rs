@@ -12,10 +12,10 @@ pub(super) enum Step {
     Execute(u8),
     /// A node does something.
     Act(u8, Act),
-    /// A message gets to storage; an answer gets back.
+    /// A message gets to storage; a response arrives.
     Arrive(u8),
     Return(u8),
-    /// A message or an answer is lost.
+    /// A message or a response is lost.
     Lose(u8),
     LoseAnswer(u8),
     /// A node is paused, resumed, killed and restarted, or leaves.

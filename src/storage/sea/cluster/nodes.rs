@@ -236,7 +236,7 @@ impl CommitContext<'_> {
         lease: TimeSpan,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let now = self.now_sql();
-        // The same as `Leadership::asked`, in one statement: no other node can interfere.
+        // The same as `Leadership::requested`, in one statement: no other node can interfere.
         let sql = format!(
             "INSERT INTO leaders (role, holder, token, lease_until) SELECT '{SCHEDULER}', $1, 1, {now} + $2 WHERE true \
              ON CONFLICT (role) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until, \

@@ -124,10 +124,10 @@ impl Listener {
                     *received_at = Instant::now();
                     return Some(message.map_err(refused));
                 }
-                _ = given_up.changed() => return Some(Err(no_answer())),
+                _ = given_up.changed() => return Some(Err(no_response())),
                 _ = ticks.tick() => {
                     if received_at.elapsed() > SILENCE_MAX {
-                        return Some(Err(no_answer()));
+                        return Some(Err(no_response()));
                     }
                     // A failure shows in missing messages.
                     drop(tokio::time::timeout(HEARTBEAT, readers.execute_raw(heartbeat.clone())).await);
@@ -150,10 +150,10 @@ impl Drop for Listener {
     }
 }
 
-fn no_answer() -> RepositoryError {
+fn no_response() -> RepositoryError {
     RepositoryError::Unavailable {
         reason:
-            "no notification was received: PostgreSQL does not answer, or a pooler in transaction mode is in between \
+            "no notification was received: PostgreSQL does not respond, or a pooler in transaction mode is in between \
                  (set database.pgbouncer = true, and database.listen_url to PostgreSQL itself)"
                 .to_owned(),
     }

@@ -83,11 +83,11 @@ impl SeaRepository {
 
     pub(crate) async fn read_reports(&self, id: JobId) -> Result<JobReports, RepositoryError> {
         let backend = self.backend();
-        let ask = |sql: &str| Statement::from_sql_and_values(backend, sql, [id.as_uuid().into()]);
+        let statement = |sql: &str| Statement::from_sql_and_values(backend, sql, [id.as_uuid().into()]);
         let failed = |error| unavailable(&error);
         let progress = self
             .readers()
-            .query_one_raw(ask(
+            .query_one_raw(statement(
                 "SELECT attempt, basis_points, message FROM job_progress WHERE job_id = $1",
             ))
             .await
@@ -106,7 +106,7 @@ impl SeaRepository {
         };
         let lines = self
             .readers()
-            .query_all_raw(ask(
+            .query_all_raw(statement(
                 "SELECT attempt, logged_at, level, message FROM job_log WHERE job_id = $1 ORDER BY number",
             ))
             .await

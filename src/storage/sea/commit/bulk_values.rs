@@ -141,11 +141,11 @@ impl Rows {
         connection: &impl ConnectionTrait,
         sql: impl Fn(&str) -> String,
     ) -> Result<Vec<QueryResult>, DbErr> {
-        let mut answers = Vec::new();
+        let mut rows = Vec::new();
         for statement in self.statements(connection.get_database_backend(), sql) {
-            answers.extend(connection.query_all_raw(statement).await?);
+            rows.extend(connection.query_all_raw(statement).await?);
         }
-        Ok(answers)
+        Ok(rows)
     }
 
     fn statements(self, backend: DbBackend, sql: impl Fn(&str) -> String) -> Vec<Statement> {

@@ -28,7 +28,7 @@ impl SeaRepository {
             return Err(fault);
         }
         let Ok(_turn) = tokio::time::timeout(PING_TIMEOUT, self.pinging.lock()).await else {
-            return Err(self.no_answer());
+            return Err(self.no_response());
         };
         if self.was_written_within(FRESH) {
             return Ok(());
@@ -39,11 +39,11 @@ impl SeaRepository {
                 Ok(())
             }
             Ok(Err(error)) => Err(not_written(&error)),
-            Err(_) => Err(self.no_answer()),
+            Err(_) => Err(self.no_response()),
         }
     }
 
-    fn no_answer(&self) -> RepositoryError {
+    fn no_response(&self) -> RepositoryError {
         let seconds = PING_TIMEOUT.as_secs();
         RepositoryError::Unavailable {
             reason: if self.is_postgres() {

@@ -212,7 +212,7 @@ impl Pools {
         let failure = match result {
             Ok(result) => return Ok(result),
             Err(RepositoryError::TimedOut { .. }) => RepositoryError::TimedOut { time },
-            Err(RepositoryError::Busy) if !self.answers().await => RepositoryError::Unavailable {
+            Err(RepositoryError::Busy) if !self.responds().await => RepositoryError::Unavailable {
                 reason: "no connection to the database can be made".to_owned(),
             },
             Err(failure) => failure,
@@ -222,7 +222,7 @@ impl Pools {
     }
 
     /// `true` if the database responds, over the connection that is reserved for this check.
-    async fn answers(&self) -> bool {
+    async fn responds(&self) -> bool {
         if self.outage.is_ongoing() {
             return false;
         }
@@ -297,7 +297,7 @@ impl Pools {
         if old.is_some() {
             *self.last_read.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             // Part of the outage that is logged for the calls that have failed.
-            tracing::debug!("PostgreSQL does not answer; reconnecting");
+            tracing::debug!("PostgreSQL does not respond; reconnecting");
             // Dropped without closing: the server is unreachable.
         }
     }

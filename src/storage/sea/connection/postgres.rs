@@ -196,7 +196,7 @@ pub(crate) async fn try_postgres(url: &str) -> Result<(), String> {
         }
         Ok(Err(error)) => Err(crate::storage::sea::error::sqlx_text(&error)),
         Err(_) => Err(format!(
-            "it does not answer within {} seconds",
+            "it does not respond within {} seconds",
             CONNECT_TIMEOUT.as_secs()
         )),
     }

@@ -168,7 +168,7 @@ impl CommitContext<'_> {
             }
         }
         if rows.is_empty() {
-            return self.answer_empty_starts(changes, results);
+            return self.complete_empty_starts(changes, results);
         }
         let live = self.repository.live_sql();
         let started = rows
@@ -201,7 +201,7 @@ impl CommitContext<'_> {
         Ok(())
     }
 
-    fn answer_empty_starts(&self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
+    fn complete_empty_starts(&self, changes: &[Change], results: &mut Results) -> Result<(), CommitFailure> {
         for (change, result) in changes.iter().zip(results) {
             if matches!(change, Change::Job(JobChange::Start { .. })) {
                 *result = Some(Ok(Applied::Started(Vec::new())));

@@ -145,8 +145,8 @@ impl CommitContext<'_> {
             for job in part {
                 rows.push(past_row(job));
             }
-            let answer = rows.query(&self.transaction, insert_occurrences).await?;
-            stored.extend(ids(&answer)?);
+            let inserted = rows.query(&self.transaction, insert_occurrences).await?;
+            stored.extend(ids(&inserted)?);
         }
         for (fire, place) in allowed {
             if !ticked.contains(&fire.before.id.as_uuid()) {

@@ -54,7 +54,7 @@ impl CommitContext<'_> {
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let Some(before) = before else {
             let mut holder = None;
-            // A conflict is an answer, and must not spoil the transaction.
+            // A conflict is a result, and must not spoil the transaction.
             let id = after.id.as_uuid();
             let taken = webhook_endpoint::Entity::find_by_id(id).one(&self.transaction).await?;
             match taken {

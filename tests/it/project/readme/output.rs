@@ -100,12 +100,12 @@ pub(super) fn ids(text: &str) -> Vec<String> {
 
 #[test]
 fn values_that_vary_are_compared_by_their_kind() {
-    let shown = "created 01a20f64-88d9-7352-82b3-b21624f973cf at 2026-11-24T21:09:36.602339Z in 00:00:00.004";
+    let documented = "created 01a20f64-88d9-7352-82b3-b21624f973cf at 2026-11-24T21:09:36.602339Z in 00:00:00.004";
     let other = "created 01a2290e-7133-7440-9404-c3155e7934b8 at 2027-01-01T00:00:00Z in 00:00:01.5";
-    assert!(agrees(shown, other));
-    assert!(!agrees(shown, &other.replace("created", "deleted")));
+    assert!(agrees(documented, other));
+    assert!(!agrees(documented, &other.replace("created", "deleted")));
     assert!(!agrees("lease 00:00:30", "lease 00:00:10"));
-    assert_eq!(ids(shown), ["01a20f64-88d9-7352-82b3-b21624f973cf"]);
+    assert_eq!(ids(documented), ["01a20f64-88d9-7352-82b3-b21624f973cf"]);
 }
 
 #[test]

@@ -43,10 +43,10 @@ impl Session {
         let programs = crate::harness::programs();
         let path = std::env::var("PATH").unwrap_or_default();
         let mut values = HashMap::new();
-        for shown in ["5000", "5001", "5002", "9000"] {
+        for documented in ["5000", "5001", "5002", "9000"] {
             let here = free_port();
-            values.insert(format!(":{shown}"), format!(":{here}"));
-            values.insert(format!(" {shown})"), format!(" {here})"));
+            values.insert(format!(":{documented}"), format!(":{here}"));
+            values.insert(format!(" {documented})"), format!(" {here})"));
         }
         values.insert(
             "postgres://tickerq@127.0.0.1/tickerq".to_owned(),
@@ -130,8 +130,8 @@ impl Session {
     /// A text of the document with the values of this session.
     fn here(&self, text: &str) -> String {
         let mut text = text.to_owned();
-        for (shown, here) in &self.values {
-            text = text.replace(shown, here);
+        for (documented, here) in &self.values {
+            text = text.replace(documented, here);
         }
         text
     }

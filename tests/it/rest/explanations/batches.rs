@@ -18,7 +18,7 @@ use tickerq::storage::query::StoredWorker;
 use tickerq::storage::repository::{ClusterStore, JobRepository, JobStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
-use crate::graphql::ask;
+use crate::graphql::data_of;
 use crate::harness::client::Client;
 
 /// A storage that counts the reads of explanations.
@@ -104,7 +104,7 @@ async fn a_page_of_jobs_is_explained_by_few_reads() {
     let of_two = reads();
     client.get("/jobs?explain=true&limit=100").await;
     assert_eq!(reads(), of_two, "over REST");
-    let data = ask(&client, "{ jobs(first: 100) { nodes { explanation { summary } } } }").await;
+    let data = data_of(&client, "{ jobs(first: 100) { nodes { explanation { summary } } } }").await;
     assert_eq!(data["jobs"]["nodes"].as_array().map(Vec::len), Some(100));
     assert_eq!(reads(), of_two, "over GraphQL");
     assert!(of_two <= 4, "{of_two}");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{CONFIG, create, with_present};
-use crate::graphql::ask;
+use crate::graphql::data_of;
 use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Site, Storage};
@@ -35,7 +35,7 @@ async fn pages(storage: Storage) {
         assert_eq!(job["explanation"], single);
     }
     let query = "{ jobs(first: 5) { nodes { explanation { reasons { code } } } } }";
-    let data = ask(&client, query).await;
+    let data = data_of(&client, query).await;
     let of_page: Vec<&Value> = data["jobs"]["nodes"]
         .as_array()
         .expect("jobs")
@@ -71,7 +71,7 @@ async fn sums(client: &Client, queue: &str) -> Value {
         "{{ queue(name: \"{queue}\") {{ explanation {{ summary pendingJobs reasons {{ code jobs isExact message since until \
          remedy evidence {{ types nearestType by }} }} }} }} }}"
     );
-    let mut graphql = with_present(&ask(client, &query).await["queue"]["explanation"]);
+    let mut graphql = with_present(&data_of(client, &query).await["queue"]["explanation"]);
     graphql["queue"] = json!(queue);
     let mut expected = with_present(&rest);
     let present = [&mut expected, &mut graphql];

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database};
 use serde_json::{Value, json};
 
-use crate::graphql::ask;
+use crate::graphql::data_of;
 use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Site, Storage, run_sql};
@@ -92,7 +92,7 @@ async fn explain(client: &Client, id: &str) -> Value {
         assert_eq!(response.status, StatusCode::OK, "{}", response.text);
         let rest = response.json();
         let query = format!("{{ job(id: \"{id}\") {{ explanation {{ {FIELDS} }} }} }}");
-        let graphql = ask(client, &query).await["job"]["explanation"].clone();
+        let graphql = data_of(client, &query).await["job"]["explanation"].clone();
         (with_present(&graphql) == with_words(&rest)).then_some(rest)
     })
     .await
@@ -182,5 +182,5 @@ async fn an_unknown_id_is_not_found_and_a_malformed_one_is_named() {
     let problem = client.get("/jobs?explain=yes").await.problem(400);
     assert_eq!(problem["detail"], "explain is 'yes'; allowed are true and false");
     let query = format!("{{ job(id: \"{unknown}\") {{ explanation {{ summary }} }} }}");
-    assert_eq!(ask(&client, &query).await, json!({ "job": null }));
+    assert_eq!(data_of(&client, &query).await, json!({ "job": null }));
 }

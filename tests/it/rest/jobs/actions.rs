@@ -200,7 +200,7 @@ async fn a_job_that_does_not_stop_is_abandoned_when_its_grace_time_is_over() {
         assert_eq!(
             (status, &body["status"]),
             (202, &json!("running")),
-            "asking twice changes nothing: {body}"
+            "a second request changes nothing: {body}"
         );
     }
     let job = client.wait_finished(&id).await;

@@ -41,7 +41,7 @@ async fn idempotency(storage: Storage) {
         assert_eq!(
             again.json(),
             client.job(&id).await,
-            "it is shown as it is now, with its attempts"
+            "the response has its current state, with its attempts"
         );
     }
     let problem = post_with_key(&client, "/jobs", "order-4711", &json!({ "type": "Noop" }))

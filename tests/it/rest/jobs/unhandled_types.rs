@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::graphql::ask;
+use crate::graphql::data_of;
 use crate::harness::client::Client;
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, new_postgres_database, postgres_url, query_sql, run_sql};
@@ -54,7 +54,7 @@ async fn a_job_is_created_while_the_job_types_of_other_servers_are_unavailable()
     let response = client.post("/jobs/batch", json!({ "jobs": jobs })).await;
     assert_eq!(response.status, StatusCode::CREATED, "{}", response.text);
     warnings(&client, json!({ "type": "Typo" })).await;
-    assert!(!held.is_finished(), "answered after {:?}", since.elapsed());
+    assert!(!held.is_finished(), "a response after {:?}", since.elapsed());
     held.join().expect("the lock is released");
     eventually("the handled types are read again", || async {
         (warnings(&client, json!({ "type": "Typo" })).await.len() == 1).then_some(())
@@ -98,7 +98,7 @@ async fn a_job_of_a_type_that_nothing_runs_has_a_warning() {
     let mutation = "mutation { a: scheduleJob(input: {type: \"Typo\"}) { isNew warnings }
         b: scheduleJob(input: {type: \"NoopJob\"}) { warnings }
         c: scheduleJobs(inputs: [{type: \"Typo\"}]) { jobs { warnings } } }";
-    let data = ask(&client, mutation).await;
+    let data = data_of(&client, mutation).await;
     assert_eq!(data["a"], json!({ "isNew": true, "warnings": [warning] }));
     assert_eq!(data["b"], json!({ "warnings": [] }));
     assert_eq!(data["c"]["jobs"][0]["warnings"], json!([warning]));
@@ -229,9 +229,9 @@ fn the_command_line_prints_the_warning() {
         "{warning}"
     );
     let id = created.split(' ').nth(1).expect("an id");
-    let shown = shell.run(&["job", "show", id]);
-    let shown = detail(&shown, "warning").expect("a warning").to_owned();
-    assert_eq!(format!("warning: {shown}"), *warning);
+    let output = shell.run(&["job", "show", id]);
+    let output = detail(&output, "warning").expect("a warning").to_owned();
+    assert_eq!(format!("warning: {output}"), *warning);
     let known = shell.run(&["job", "create", "Echo"]);
     assert_eq!(known.out.lines().count(), 1, "{}", known.out);
 }

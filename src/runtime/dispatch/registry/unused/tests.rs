@@ -145,22 +145,22 @@ async fn started() -> (Arc<dyn JobRepository>, Runtime, RuntimeHandle) {
 async fn the_actors_of_a_deleted_queue_stop_and_start_again_with_its_next_job() {
     let (repository, runtime, handle) = started().await;
     run_job(&handle, &repository, 1).await;
-    let actors = handle.queues.send(Actors(brief())).await.expect("an answer");
+    let actors = handle.queues.send(Actors(brief())).await.expect("a response");
     let (queue, workers) = actors.expect("the queue runs");
-    handle.queues.send(Check).await.expect("an answer");
+    handle.queues.send(Check).await.expect("a response");
     assert!(queue.connected(), "it is stored");
     let delete = Change::Queue(QueueChange::Delete { queue: brief() });
     let deleted = handle.writer.write_one(delete, WritePriority::Internal).await;
     assert!(matches!(deleted, Ok(Ok(Applied::QueuesRemoved(names))) if names == [brief()]));
     until("the queue has stopped", || async {
-        handle.queues.send(Check).await.expect("an answer");
-        let running = handle.queues.send(ReportAllActivity).await.expect("an answer");
+        handle.queues.send(Check).await.expect("a response");
+        let running = handle.queues.send(ReportAllActivity).await.expect("a response");
         let is_any_alive = queue.connected() || workers.iter().any(|worker| worker.connected());
         !running.contains_key(&brief()) && !is_any_alive
     })
     .await;
     run_job(&handle, &repository, 2).await;
-    let running = handle.queues.send(ReportAllActivity).await.expect("an answer");
+    let running = handle.queues.send(ReportAllActivity).await.expect("a response");
     assert!(running.contains_key(&brief()) && running.contains_key(&QueueName::default()));
     runtime.stop(Duration::from_secs(5)).await;
 }

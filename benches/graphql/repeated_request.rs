@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 /// A connection that repeats one request.
-pub(crate) struct Asker {
+pub(crate) struct RepeatedRequest {
     stream: TcpStream,
     request: Vec<u8>,
     /// Response times.
@@ -14,7 +14,7 @@ pub(crate) struct Asker {
     pub(crate) refused: Option<u64>,
 }
 
-impl Asker {
+impl RepeatedRequest {
     pub(crate) fn new(address: SocketAddr, head: &str, body: &str) -> Self {
         let stream = TcpStream::connect(address).expect("a connection");
         stream.set_nodelay(true).expect("a connection");
@@ -31,13 +31,13 @@ impl Asker {
     }
 
     /// Sends the request and returns the response.
-    pub(crate) fn ask(&mut self) -> Vec<u8> {
+    pub(crate) fn send(&mut self) -> Vec<u8> {
         let started = Instant::now();
         self.stream.write_all(&self.request).expect("a request");
         let mut response = Vec::with_capacity(32 << 10);
         let mut chunk = [0; 64 << 10];
         let body = loop {
-            let read = self.stream.read(&mut chunk).expect("an answer");
+            let read = self.stream.read(&mut chunk).expect("a response");
             assert!(read > 0, "the server hung up");
             response.extend_from_slice(&chunk[..read]);
             let Some((head, body)) = whole_body(&response) else {

@@ -5,10 +5,10 @@ use chrono::{TimeDelta, Utc};
 use crate::rows::Shape;
 
 /// A read: its name, and the head of its request.
-pub(crate) type Question = (&'static str, String);
+pub(crate) type Read = (&'static str, String);
 
 /// The reads of a server of this shape.
-pub(crate) fn all(jobs: u64, shape: Shape) -> Vec<Question> {
+pub(crate) fn all(jobs: u64, shape: Shape) -> Vec<Read> {
     match shape {
         Shape::Narrow => narrow(jobs),
         Shape::Wide(_, types) => wide(types),
@@ -24,7 +24,7 @@ fn of(path: &str) -> String {
 }
 
 /// The reads of a server with many queues and types.
-fn wide(types: u64) -> Vec<Question> {
+fn wide(types: u64) -> Vec<Read> {
     let (month, today) = (day(29), day(0));
     let many: Vec<String> = (0..types.min(100)).map(|number| format!("Type{number}")).collect();
     let many = many.join(",");
@@ -85,7 +85,7 @@ pub(crate) fn dashboards() -> Vec<String> {
 }
 
 /// The reads of a server with a few queues and types.
-fn narrow(jobs: u64) -> Vec<Question> {
+fn narrow(jobs: u64) -> Vec<Read> {
     let (from, to) = (day(8), day(7));
     let month_ago = day(30);
     let far = jobs / 2;
