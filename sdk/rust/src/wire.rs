@@ -1,4 +1,4 @@
-//! The domain's values as they stand in JSON.
+//! The JSON form of the domain's values.
 
 use serde::{Deserialize, Deserializer, Serializer, de};
 use tickerq_core::job::priority::Priority;
@@ -7,7 +7,7 @@ use tickerq_core::recurring::RecurringId;
 use tickerq_core::values::id::JobId;
 use tickerq_core::values::time_span::TimeSpan;
 
-/// A value of the domain that stands in JSON as text.
+/// A value of the domain that is text in JSON.
 pub(crate) trait Wire: Sized {
     fn read(text: &str) -> Result<Self, String>;
 }

@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::graphql::subscriptions::Socket as GraphQlSocket;
+use crate::graphql::socket::Socket as GraphQlSocket;
 use crate::harness::client::{ApiResponse, Client};
 use crate::harness::hub::Hub;
 use crate::harness::server::{Server, Site};

@@ -20,7 +20,7 @@ use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
 
 use super::data_of;
-use super::subscriptions::Socket;
+use super::socket::Socket;
 use crate::harness::client::Client;
 use crate::harness::eventually;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::subscriptions::Socket;
+use super::socket::Socket;
 use super::{NOOP, data_of, execute};
 use crate::harness::server::Server;
 

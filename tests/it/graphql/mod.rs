@@ -6,6 +6,7 @@ pub(crate) mod fragments;
 pub(crate) mod graphiql;
 pub(crate) mod limits;
 pub(crate) mod mutations;
+pub(crate) mod socket;
 pub(crate) mod subscriptions;
 pub(crate) mod values;
 pub(crate) mod webhooks;

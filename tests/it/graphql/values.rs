@@ -3,7 +3,7 @@
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::subscriptions::Socket;
+use super::socket::Socket;
 use super::{NOOP, data_of, execute, refused};
 use crate::harness::client::Client;
 use crate::harness::receiver::Receiver;

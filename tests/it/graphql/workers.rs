@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::subscriptions::Socket;
+use super::socket::Socket;
 use super::{data_of, execute, refused};
 use crate::harness::client::Client;
 use crate::harness::server::Server;

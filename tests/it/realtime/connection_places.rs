@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::auth::KEYS;
-use crate::graphql::subscriptions;
+use crate::graphql::socket;
 use crate::harness::eventually;
 use crate::harness::hub::{Hub, negotiate};
 use crate::harness::server::Server;
@@ -77,11 +77,11 @@ async fn graphql_sockets_take_a_place_with_connection_init() {
     let (_site, server) = Server::with_config(&config);
     let mut waiting = Vec::new();
     for _ in 0..520 {
-        waiting.push(subscriptions::Socket::open_at(&server.url).await);
+        waiting.push(socket::Socket::open_at(&server.url).await);
     }
     assert_eq!(waiting[0].close_frame().await.0, 1013);
     let init = json!({"type": "connection_init", "payload": {"Authorization": "Bearer tq_reader-key-for-tests"}});
-    let mut first = subscriptions::Socket::open_at(&server.url).await;
+    let mut first = socket::Socket::open_at(&server.url).await;
     first.send_json(init.clone()).await;
     first.expect_message("connection_ack").await;
     let last = waiting.last_mut().expect("a connection");

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::graphql::subscriptions::Socket as GraphQlSocket;
+use crate::graphql::socket::Socket as GraphQlSocket;
 use crate::harness::eventually;
 use crate::harness::hub::Hub;
 use crate::harness::server::Server;

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::graphql::subscriptions::Socket;
+use crate::graphql::socket::Socket;
 use crate::harness::client::Client;
 use crate::harness::server::Server;
 

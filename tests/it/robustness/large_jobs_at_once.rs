@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::memory::MB;
 use super::whole_jobs::{Growth, LARGE, create_large, parameters};
-use crate::graphql::subscriptions::Socket;
+use crate::graphql::socket::Socket;
 use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::receiver::Receiver;

@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::memory::{MB, figure};
-use crate::graphql::subscriptions::Socket;
+use crate::graphql::socket::Socket;
 use crate::harness::client::{ApiResponse, Client};
 use crate::harness::eventually;
 use crate::harness::server::{Server, Site, Storage};

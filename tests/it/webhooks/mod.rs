@@ -1,5 +1,6 @@
 //! Webhooks: deliveries, signatures and failing receivers.
 
+pub(crate) mod configured;
 pub(crate) mod data_sync;
 pub(crate) mod egress;
 pub(crate) mod examples;

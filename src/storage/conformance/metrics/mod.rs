@@ -1,9 +1,10 @@
 //! Rollups.
 
+mod recount;
 mod rollups;
 
 use crate::storage::conformance::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    rollups::cases()
+    [rollups::cases(), recount::cases()].concat()
 }

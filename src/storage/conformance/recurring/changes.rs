@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use crate::domain::cron::CronExpression;
 use crate::domain::job::outcome::Outcome;
@@ -19,7 +19,7 @@ use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample;
 use crate::storage::conformance::sample::{advanced, at, insert, job, occurrence, queue, recurring};
 use crate::storage::conformance::subject::Subject;
-use crate::storage::query::{JobFilter, RecurringPage};
+use crate::storage::query::JobFilter;
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
@@ -30,12 +30,6 @@ pub(super) fn cases() -> Vec<Case> {
         recurring_jobs_and_jobs_share_idempotency_keys,
         a_key_belongs_to_one_recurring_job,
         simultaneous_inserts_of_a_key_store_one_recurring_job,
-        recurring_jobs_are_listed_in_pages,
-        enabled_recurring_jobs_are_walked_in_the_order_of_their_ids,
-        recurring_jobs_are_found_when_they_are_due,
-        recurring_jobs_are_found_when_their_occurrence_has_finished,
-        the_next_due_time_of_all_is_returned,
-        unfinished_occurrences_are_counted,
         an_occurrence_refers_to_its_recurring_job,
     ]
 }
@@ -47,14 +41,14 @@ fn insert_recurring(recurring: &RecurringJob) -> Change {
     })
 }
 
-fn update_recurring(before: &RecurringJob, after: &RecurringJob) -> Change {
+pub(super) fn update_recurring(before: &RecurringJob, after: &RecurringJob) -> Change {
     Change::Recurring(RecurringChange::Update {
         before: Arc::new(before.clone()),
         after: Arc::new(after.clone()),
     })
 }
 
-async fn stored(storage: &Subject, all: &[RecurringJob]) {
+pub(super) async fn stored(storage: &Subject, all: &[RecurringJob]) {
     for recurring in all {
         let applied = storage.apply(insert_recurring(recurring)).await;
         assert_eq!(applied, Ok(Applied::RecurringStored));
@@ -281,183 +275,6 @@ async fn simultaneous_inserts_of_a_key_store_one_recurring_job(storage: Subject)
     let stored = [&first, &second].into_iter().filter(|result| result.is_ok()).count();
     assert_eq!(stored, 1, "{first:?} {second:?}");
     assert_eq!(storage.repository.recurring_count().await.expect("storage counts"), 1);
-}
-
-async fn recurring_jobs_are_listed_in_pages(storage: Subject) {
-    let all: Vec<RecurringJob> = (0..12).map(recurring).collect();
-    stored(&storage, &all).await;
-    assert_eq!(storage.repository.recurring_count().await.expect("storage counts"), 12);
-    let newest: Vec<RecurringId> = all.iter().rev().map(|recurring| recurring.id).collect();
-    for (limit, offset, expected) in [
-        (5, 0, &newest[..5]),
-        (5, 5, &newest[5..10]),
-        (5, 10, &newest[10..]),
-        (5, 12, &[]),
-        (0, 0, &[]),
-        (u32::MAX, 0, &newest[..]),
-    ] {
-        let page = RecurringPage { limit, offset };
-        let listed = storage.repository.recurring_page(page).await.expect("storage reads");
-        let listed: Vec<RecurringId> = listed.iter().map(|recurring| recurring.id).collect();
-        assert_eq!(listed, expected, "{page:?}");
-    }
-}
-
-async fn enabled_recurring_jobs_are_walked_in_the_order_of_their_ids(storage: Subject) {
-    let mut all: Vec<RecurringJob> = (0..12).map(recurring).collect();
-    all[3].is_enabled = false;
-    all[4].next_run_at = None;
-    stored(&storage, &all).await;
-    all.remove(3);
-    let mut after = None;
-    let mut walked = Vec::new();
-    loop {
-        let found = storage.repository.recurring_after(after, 5).await;
-        let found = found.expect("storage reads");
-        walked.extend(found.iter().map(|recurring| recurring.id));
-        if found.len() < 5 {
-            break;
-        }
-        after = walked.last().copied();
-        // One that is removed meanwhile moves none of the others.
-        let first = Change::Recurring(RecurringChange::Delete {
-            recurring: Arc::new(all[0].clone()),
-        });
-        drop(storage.apply(first).await);
-    }
-    let ids: Vec<RecurringId> = all.iter().map(|recurring| recurring.id).collect();
-    assert_eq!(walked, ids);
-}
-
-async fn due(storage: &Subject, now: DateTime<Utc>, limit: u32) -> Vec<RecurringJob> {
-    let due = storage
-        .repository
-        .due_recurring(now, limit)
-        .await
-        .expect("storage reads");
-    let mut due: Vec<RecurringJob> = due.recurring_jobs.into_iter().map(Arc::unwrap_or_clone).collect();
-    due.sort_by_key(|recurring| recurring.id);
-    due
-}
-
-fn next_at(number: u32, next_run_at: Option<DateTime<Utc>>) -> RecurringJob {
-    RecurringJob {
-        next_run_at,
-        ..recurring(number)
-    }
-}
-
-async fn recurring_jobs_are_found_when_they_are_due(storage: Subject) {
-    let (now, micro) = (at(120), TimeDelta::microseconds(1));
-    let all = [
-        next_at(1, Some(at(60))),
-        next_at(2, Some(now)),
-        next_at(3, Some(now + micro)),
-        next_at(4, None),
-    ];
-    stored(&storage, &all).await;
-    assert_eq!(due(&storage, now, 100).await, all[..2]);
-    assert_eq!(due(&storage, now + micro, 100).await, all[..3]);
-    assert_eq!(due(&storage, at(0), 100).await, []);
-    assert_eq!(due(&storage, now, 1).await.len(), 1);
-    assert_eq!(due(&storage, now, 0).await, []);
-}
-
-async fn recurring_jobs_are_found_when_their_occurrence_has_finished(storage: Subject) {
-    let node = storage.live_node(1).await;
-    let waiting = |number| RecurringJob {
-        waiting: vec![at(60), at(120)],
-        ..next_at(number, Some(at(9_000)))
-    };
-    let (free, held, done) = (waiting(1), waiting(2), waiting(3));
-    let both = RecurringJob {
-        next_run_at: Some(at(10)),
-        ..waiting(4)
-    };
-    stored(
-        &storage,
-        &[
-            free.clone(),
-            held.clone(),
-            done.clone(),
-            both.clone(),
-            next_at(5, Some(at(9_000))),
-        ],
-    )
-    .await;
-    let running = storage.insert_running(occurrence(&held, at(50), 1), node).await;
-    let ended = storage.insert_running(occurrence(&done, at(50), 2), node).await;
-    storage.finish(&ended, Outcome::Completed(None)).await;
-    assert_eq!(
-        due(&storage, at(30), 100).await,
-        [free.clone(), done.clone(), both.clone()],
-        "each once"
-    );
-    storage.finish(&running, Outcome::Completed(None)).await;
-    assert_eq!(due(&storage, at(30), 100).await, [free, held, done, both]);
-}
-
-async fn the_next_due_time_of_all_is_returned(storage: Subject) {
-    let next_after = async |after| storage.repository.next_recurring(after).await.expect("storage reads");
-    let next = async || next_after(at(0)).await;
-    assert_eq!(next().await, None);
-    stored(&storage, &[next_at(1, None)]).await;
-    assert_eq!(next().await, None);
-    stored(
-        &storage,
-        &[
-            next_at(2, Some(at(300))),
-            next_at(3, Some(at(100))),
-            next_at(4, Some(at(200))),
-        ],
-    )
-    .await;
-    assert_eq!(next().await, Some(at(100)));
-    assert_eq!(
-        next_after(at(100)).await,
-        Some(at(200)),
-        "one that is due is not waited for"
-    );
-    assert_eq!(next_after(at(300)).await, None);
-    let before = next_at(3, Some(at(100)));
-    let after = RecurringJob {
-        next_run_at: Some(at(250)),
-        ..advanced(&before)
-    };
-    assert_eq!(
-        storage.apply(update_recurring(&before, &after)).await,
-        Ok(Applied::RecurringStored)
-    );
-    assert_eq!(next().await, Some(at(200)));
-}
-
-async fn unfinished_occurrences_are_counted(storage: Subject) {
-    let node = storage.live_node(1).await;
-    let (first, second, third) = (recurring(1), recurring(2), recurring(3));
-    let of = |recurring, seconds, number| occurrence(recurring, at(seconds), number);
-    storage
-        .insert(&[of(&first, 60, 1), of(&first, 120, 2), of(&second, 60, 3), job(4)])
-        .await;
-    storage.start(&of(&first, 60, 1), node).await;
-    let ended = storage.insert_running(of(&first, 180, 5), node).await;
-    storage.finish(&ended, Outcome::Completed(None)).await;
-    let ended = storage.insert_running(of(&third, 60, 6), node).await;
-    storage.finish(&ended, Outcome::Cancelled).await;
-    let ids = [third.id, first.id, recurring(99).id];
-    let counts = storage
-        .repository
-        .unfinished_occurrences(&ids)
-        .await
-        .expect("storage counts");
-    let of = |id| counts.get(&id).copied().unwrap_or_default();
-    assert_eq!((of(first.id), of(third.id), of(recurring(99).id)), (2, 0, 0));
-    assert_eq!(counts.get(&second.id), None, "it was not requested");
-    let none = storage
-        .repository
-        .unfinished_occurrences(&[])
-        .await
-        .expect("storage counts");
-    assert!(none.is_empty());
 }
 
 async fn an_occurrence_refers_to_its_recurring_job(storage: Subject) {

@@ -132,12 +132,12 @@ async fn only_the_leader_fires(storage: Subject) {
     assert_eq!(storage.apply(change).await, Ok(Applied::Fired(vec![true])));
     before = advanced(&before);
 
-    // It has gone, and another leads: what was sent under the old token comes too late.
+    // It has left, and another node leads: a commit with the old token is too late.
     storage
         .commit(&[Change::Cluster(ClusterChange::Leave { node: leader })])
         .await;
     let Ok(Applied::Led(Some(next))) = storage.apply(lead(node(2))).await else {
-        panic!("who has gone leads no more");
+        panic!("a node that has left does not lead");
     };
     assert!(next > token);
     let late = fire(&before, &[occurrence(&before, at(120), 2)], Some((leader, token)));
@@ -237,7 +237,7 @@ async fn a_trigger_needs_no_revision(storage: Subject) {
         storage.apply(trigger(Some(3), &jobs[3])).await,
         Err(ChangeError::Conflict)
     );
-    // The schedule is as it was; what was read before the trigger is out of date.
+    // The schedule is unchanged; the recurring job as read before the trigger is out of date.
     let now = RecurringJob {
         revision: before.revision + 4,
         ..before.clone()

@@ -1,55 +1,22 @@
-//! Memory that a server holds for its callers is bounded: responses while they are built and sent, and bodies while
-//! they arrive.
+//! Responses over REST, GraphQL and WebSockets.
 
-use std::collections::HashSet;
-use std::fs;
 use std::time::Instant;
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Duration, timeout};
 
+use super::{MB, connect, create_large_jobs, graphql, peak};
 use crate::auth::KEYS;
-use crate::graphql::subscriptions::Socket;
-use crate::harness::client::{ApiResponse, Client};
+use crate::graphql::socket::Socket;
 use crate::harness::server::{Server, Site, Storage};
 use crate::harness::{TIMEOUT, eventually};
-
-pub(super) const MB: usize = 1_000_000;
-
-/// The greatest memory that a server has had, in bytes.
-fn peak(server: &Server) -> usize {
-    figure(server, "VmHWM:")
-}
-
-/// A figure of a server's memory, in bytes.
-pub(super) fn figure(server: &Server, name: &str) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the server runs");
-    let line = status.lines().find_map(|line| line.strip_prefix(name));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<usize>().ok());
-    kib.expect("a number of kB") << 10
-}
-
-/// Creates jobs with parameters of 1 MB that nothing runs.
-async fn create_large_jobs(client: &Client, count: usize) {
-    let parameters = "x".repeat(MB - 2);
-    for _ in 0..count {
-        client
-            .create(json!({"type": "Unhandled", "parameters": parameters}))
-            .await;
-    }
-}
 
 /// A few hundred bytes that mean millions of values: the types of an interface, of which each has the interface.
 fn nested_introspection() -> String {
     let nested = "interfaces { possibleTypes { ".repeat(6);
     format!("{{ __schema {{ types {{ {nested} name {} }} }} }}", "} }".repeat(6))
-}
-
-async fn graphql(client: &Client, body: &Value) -> ApiResponse {
-    client.send(client.at_root(Method::POST, "/graphql").json(body)).await
 }
 
 fn aliases(field: &str) -> String {
@@ -256,7 +223,7 @@ async fn all_responses_share_a_memory_budget_and_rejected_callers_can_retry() {
     assert!(given > 0 && refused > 0, "{given} given, {refused} refused");
     let grown = peak(&server) - before;
     assert!(grown < 200 * MB, "the server has grown by {} MB", grown / MB);
-    // All of it was given back.
+    // All of it was released.
     assert_eq!(graphql(&client, &query).await.status, StatusCode::OK);
 }
 
@@ -322,91 +289,6 @@ async fn a_websocket_client_that_reads_nothing_causes_no_further_responses() {
     assert!(grown < 400 * MB, "the server has grown by {} MB", grown / MB);
 }
 
-async fn connect(server: &Server) -> TcpStream {
-    let address = server.url.trim_start_matches("http://");
-    TcpStream::connect(address).await.expect("a connection")
-}
-
-#[tokio::test]
-async fn unfinished_bodies_are_bounded_together() {
-    let config = "[server]\nmax_request_body = \"1MiB\"\nmax_batch_body = \"1MiB\"\nmax_body_memory = \"2MiB\"\n";
-    let (_site, server) = Server::with_config(config);
-    let client = server.client();
-    let body = format!("{{\"type\":\"Remote\",\"parameters\":\"{}\"}}", "x".repeat(700_000));
-    let head = |path: &str| {
-        format!(
-            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )
-    };
-    for path in [
-        "/api/tickerq/jobs",
-        "/graphql",
-        "/api/tickerq/jobs/batch",
-        "/api/tickerq/workers",
-    ] {
-        let mut stream = unfinished_body(&server, &head(path), &body).await;
-        let end = Instant::now() + TIMEOUT;
-        let refused = loop {
-            let response = create_from(&client, &body).await;
-            if response.status == StatusCode::SERVICE_UNAVAILABLE {
-                break response;
-            }
-            assert!(Instant::now() < end, "a body for {path} leaves memory for another");
-            // A body that arrives before the bytes of the request before it are released is refused itself.
-            if stream.try_read(&mut [0]).is_ok() {
-                stream = unfinished_body(&server, &head(path), &body).await;
-            }
-        };
-        let problem = refused.problem(503);
-        assert_eq!(problem["type"], "urn:tickerq:problem:busy");
-        assert!(refused.header("retry-after").is_some());
-        let detail = problem["detail"].as_str().unwrap_or_default();
-        assert!(detail.contains("server.max_body_memory"), "{path}: {detail}");
-        // Small ones need none of it.
-        client.create(json!({"type": "Unhandled"})).await;
-        drop(stream);
-        eventually("memory is free again", async || {
-            let response = create_from(&client, &body).await;
-            (response.status == StatusCode::CREATED).then_some(())
-        })
-        .await;
-    }
-}
-
-/// A request of which all but the last bytes of its body are sent.
-async fn unfinished_body(server: &Server, head: &str, body: &str) -> TcpStream {
-    let mut stream = connect(server).await;
-    stream.write_all(head.as_bytes()).await.expect("the head is sent");
-    let part = &body.as_bytes()[..body.len() - 10];
-    stream.write_all(part).await.expect("the body is sent");
-    stream
-}
-
-async fn create_from(client: &Client, body: &str) -> ApiResponse {
-    let request = client
-        .request(Method::POST, "/jobs")
-        .header("content-type", "application/json");
-    client.send(request.body(body.to_owned())).await
-}
-
-#[tokio::test]
-async fn bodies_of_graphql_have_a_limit_of_their_own() {
-    let (_site, server) = Server::with_config("");
-    let client = server.client();
-    let query = |length: usize| {
-        let variables = json!({"input": {"type": "Unhandled", "parameters": "x".repeat(length)}});
-        let query = "mutation($input: ScheduleJobInput!) { scheduleJob(input: $input) { job { id } } }";
-        json!({"query": query, "variables": variables})
-    };
-    let refused = graphql(&client, &query(1 << 20)).await;
-    assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert!(refused.text.contains("graphql.max_body"), "{}", refused.text);
-    assert_eq!(graphql(&client, &query(1_000_000)).await.status, StatusCode::OK);
-    let (_site, server) = Server::with_config("[graphql]\nmax_body = \"2MiB\"\n");
-    assert_eq!(graphql(&server.client(), &query(1 << 20)).await.status, StatusCode::OK);
-}
-
 #[tokio::test]
 async fn a_request_times_out_while_its_response_is_built() {
     let config = "[graphql]\ntimeout = \"200ms\"\nmax_response = \"1GiB\"\n[server]\nmax_response_memory = \"4GiB\"\n";
@@ -424,80 +306,6 @@ async fn a_request_times_out_while_its_response_is_built() {
     );
     assert_eq!(response.json()["errors"][0]["extensions"]["code"], "unavailable");
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-}
-
-/// Registers a worker for the jobs that nothing else runs.
-async fn worker(client: &Client) -> String {
-    let worker = json!({ "name": "w", "types": ["Unhandled"], "concurrency": 1_000 });
-    let registered = client.post("/workers", worker).await.json();
-    registered["id"].as_str().expect("an id").to_owned()
-}
-
-async fn leases_are_bounded_over(storage: Storage) {
-    let site = Site::new(storage, "[server]\nmax_response_memory = \"64MiB\"\n");
-    let server = site.start();
-    let client = server.client();
-    create_large_jobs(&client, 60).await;
-    let worker = worker(&client).await;
-    let before = peak(&server);
-    let lease = format!("/workers/{worker}/lease");
-    let mut leased = HashSet::new();
-    let mut record = |jobs: &Value| {
-        let jobs = jobs.as_array().expect("jobs");
-        for job in jobs {
-            assert!(
-                leased.insert(job["jobId"].as_str().expect("an id").to_owned()),
-                "leased twice"
-            );
-        }
-        jobs.len()
-    };
-    let response = client.post(&lease, json!({ "max": 1_000 })).await;
-    assert!(response.text.len() < 8 * MB, "{} bytes", response.text.len());
-    let first = record(&response.json()["jobs"]);
-    assert!((1..8).contains(&first), "{first} jobs");
-    let query = format!(
-        "mutation {{ leaseJobs(workerId: \"{worker}\", max: 1000) {{ jobId parameters again: parameters refusedTypes }} }}"
-    );
-    let response = graphql(&client, &json!({ "query": query })).await;
-    assert!(response.text.len() < 16 * MB, "{} bytes", response.text.len());
-    assert_eq!(response.json()["data"]["leaseJobs"][0]["refusedTypes"], json!([]));
-    assert!((1..8).contains(&record(&response.json()["data"]["leaseJobs"])));
-    // Concurrently: each gets some jobs or retries.
-    let mut together = tokio::task::JoinSet::new();
-    for _ in 0..20 {
-        let (client, lease) = (client.clone(), lease.clone());
-        together.spawn(async move { client.post(&lease, json!({ "max": 1_000 })).await });
-    }
-    while let Some(response) = together.join_next().await {
-        let response = response.expect("a response");
-        if response.status == StatusCode::OK {
-            record(&response.json()["jobs"]);
-        } else {
-            assert_eq!(response.problem(503)["type"], "urn:tickerq:problem:busy");
-            assert!(response.header("retry-after").is_some());
-        }
-    }
-    let grown = peak(&server) - before;
-    assert!(grown < 200 * MB, "the server has grown by {} MB", grown / MB);
-    // Every leased job was in a response.
-    loop {
-        let response = client.post(&lease, json!({ "max": 1_000 })).await.json();
-        if record(&response["jobs"]) == 0 {
-            break;
-        }
-    }
-    assert_eq!(leased.len(), 60);
-}
-
-#[tokio::test]
-async fn leases_of_large_jobs_are_bounded_on_sqlite() {
-    leases_are_bounded_over(Storage::Sqlite).await;
-}
-
-#[tokio::test]
-async fn leases_of_large_jobs_are_bounded_on_postgresql() {
-    leases_are_bounded_over(Storage::Postgres).await;
 }
 
 #[tokio::test]
