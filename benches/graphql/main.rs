@@ -9,6 +9,9 @@
     reason = "a benchmark fails by panicking, prints what it measures"
 )]
 
+#[path = "../arguments.rs"]
+#[expect(dead_code, reason = "this benchmark has no flag without a value")]
+mod arguments;
 mod repeated_request;
 
 use std::net::SocketAddr;
@@ -30,10 +33,7 @@ const FIELDS: &str = "id name type queue status createdAt runAt executedAt compl
                       retryCount maxRetries error recurringJobId";
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let place = arguments.iter().position(|argument| argument == "--rounds");
-    let rounds = place.and_then(|place| arguments.get(place + 1)?.parse().ok());
-    let rounds: usize = rounds.unwrap_or(3_000);
+    let rounds: usize = arguments::number("--rounds", 3_000);
     rustls::crypto::ring::default_provider().install_default().ok();
     let folder = tempfile::tempdir().expect("a folder");
     let (report, subscribed) = mpsc::channel();

@@ -12,26 +12,29 @@
     reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
+#[path = "../arguments.rs"]
+mod arguments;
 #[path = "../throughput/database.rs"]
 #[expect(dead_code, reason = "the other benchmark writes without a repository, too")]
 mod database;
 #[path = "../throughput/life_cycle.rs"]
 #[expect(dead_code, reason = "the other benchmark measures how fast it is, too")]
 mod life_cycle;
+#[path = "../query.rs"]
+mod query;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use tickerq::domain::access::caller::Caller;
-use tickerq::internals::Runtime;
-use tickerq::service::Jobs;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
 
-use database::Database;
-use life_cycle::{Noop, new_job, options, rules};
+use database::{Database, connection};
+use life_cycle::{Noop, new_job, options, start};
+use query::{number, one, pair};
 
 const BATCH: usize = 100;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -41,22 +44,14 @@ const WORKERS: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 const RELEASED: Duration = Duration::from_secs(130);
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let number = |flag: &str, default: u64| {
-        let place = arguments.iter().position(|argument| argument == flag);
-        place
-            .and_then(|place| arguments.get(place + 1))
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(default)
-    };
     let Ok(url) = std::env::var("TICKERQ_BENCH_POSTGRES") else {
         println!("TICKERQ_BENCH_POSTGRES names no database");
         return;
     };
     let load = Load {
-        minutes: number("--minutes", 10),
-        per_second: number("--per-second", 1_000),
-        is_held: !arguments.iter().any(|argument| argument == "--no-snapshot"),
+        minutes: arguments::number("--minutes", 10),
+        per_second: arguments::number("--per-second", 1_000),
+        is_held: !arguments::has("--no-snapshot"),
     };
     actix::System::new().block_on(load.run(&Database::Postgres(url)));
 }
@@ -76,10 +71,7 @@ impl Load {
         for queue in &mut options.queues {
             queue.workers = WORKERS;
         }
-        let runtime = Runtime::start(Arc::clone(&repository), options)
-            .await
-            .expect("a runtime");
-        let jobs = Arc::new(Jobs::new(repository, runtime.handle().clone(), Arc::new(rules())));
+        let (runtime, jobs) = start(&repository, options).await;
         let (watch, holder) = (connection(&fresh.url).await, connection(&fresh.url).await);
         let snapshot = holder.begin().await.expect("a transaction");
         if self.is_held {
@@ -92,13 +84,13 @@ impl Load {
             self.per_second,
             if self.is_held { "held" } else { "not held" }
         );
-        let (start, mut sent) = (Instant::now(), 0);
+        let (started_at, mut sent) = (Instant::now(), 0);
         for minute in 1..=self.minutes {
-            while start.elapsed() < MINUTE * u32::try_from(minute).expect("few") {
-                let wanted = start.elapsed().as_secs_f64() * self.per_second as f64;
+            while started_at.elapsed() < MINUTE * u32::try_from(minute).expect("few") {
+                let wanted = started_at.elapsed().as_secs_f64() * self.per_second as f64;
                 while (sent as f64) < wanted {
                     sent += BATCH;
-                    let jobs = Arc::clone(&jobs);
+                    let jobs = jobs.clone();
                     // Beside the others: a slow commit does not lower the rate.
                     actix::spawn(async move {
                         jobs.schedule_batch(&Caller::local(), vec![new_job(); BATCH], None)
@@ -129,13 +121,9 @@ async fn report(connection: &DatabaseConnection, label: &str) {
         percentile("0.5"),
         percentile("0.99")
     );
-    let row = one(connection, &latency).await;
-    let (p50, p99): (i64, i64) = (
-        row.try_get_by_index(0).expect("a number"),
-        row.try_get_by_index(1).expect("a number"),
-    );
+    let (p50, p99) = pair(connection, &latency).await;
     let pending = "SELECT COALESCE(SUM(count), 0)::bigint FROM job_counters WHERE status = 0";
-    let pending: i64 = one(connection, pending).await.try_get_by_index(0).expect("a number");
+    let pending = number(connection, pending).await;
     let dead = "SELECT STRING_AGG(relname || ' ' || n_dead_tup, ', ' ORDER BY n_dead_tup DESC) \
                 FROM pg_stat_user_tables WHERE n_dead_tup > 1000";
     let dead: Option<String> = one(connection, dead).await.try_get_by_index(0).expect("a text");
@@ -143,16 +131,4 @@ async fn report(connection: &DatabaseConnection, label: &str) {
         "  {label:>6} {p50:>8} ms {p99:>5} ms {pending:>7}   {}",
         dead.unwrap_or_default()
     );
-}
-
-async fn connection(url: &str) -> DatabaseConnection {
-    let mut options = sea_orm::ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false);
-    sea_orm::Database::connect(options).await.expect("the database opens")
-}
-
-async fn one(connection: &DatabaseConnection, sql: &str) -> sea_orm::QueryResult {
-    let statement = Statement::from_string(connection.get_database_backend(), sql);
-    let row = connection.query_one_raw(statement).await.expect("a response");
-    row.expect("a row")
 }

@@ -10,6 +10,9 @@
     reason = "a benchmark fails by panicking and prints what it measures"
 )]
 
+#[path = "../arguments.rs"]
+#[expect(dead_code, reason = "this benchmark has no flag without a value")]
+mod arguments;
 #[path = "../program.rs"]
 mod program;
 #[path = "../fanout/server.rs"]
@@ -40,15 +43,7 @@ struct LeasedJob {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let number = |flag: &str, default: usize| {
-        let place = arguments.iter().position(|argument| argument == flag);
-        place
-            .and_then(|place| arguments.get(place + 1))
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(default)
-    };
-    let (jobs, loops) = (number("--jobs", 100_000), number("--loops", 4));
+    let (jobs, loops) = (arguments::number("--jobs", 100_000), arguments::number("--loops", 4));
     rustls::crypto::ring::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(measure(jobs, loops));

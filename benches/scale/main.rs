@@ -16,6 +16,9 @@
     reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
+#[path = "../arguments.rs"]
+#[expect(dead_code, reason = "this benchmark has no default of a number")]
+mod arguments;
 #[path = "../throughput/database.rs"]
 mod database;
 mod reads;
@@ -47,7 +50,7 @@ const P99_MAX: Duration = Duration::from_millis(10);
 /// The same on a wide server.
 const WIDE_P99_MAX: Duration = Duration::from_millis(20);
 /// Time budget of one request; a slower one is repeated less often.
-const QUESTION_MAX: Duration = Duration::from_secs(5);
+const READ_MAX: Duration = Duration::from_secs(5);
 /// Allowed ratio of a read's time to its time with the fewest jobs.
 const GROWTH_MAX: f64 = 1.5;
 
@@ -58,31 +61,20 @@ struct Times {
 }
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let value = |flag: &str| {
-        let place = arguments.iter().position(|argument| argument == flag)?;
-        arguments.get(place + 1).cloned()
-    };
-    let sizes: Vec<u64> = value("--jobs")
+    let sizes: Vec<u64> = arguments::value("--jobs")
         .unwrap_or_else(|| "10000,1000000".to_owned())
         .split(',')
         .map(|text| text.parse().expect("--jobs is followed by numbers with commas between"))
         .collect();
-    let number = |flag: &str| value(flag).map(|text| text.parse().expect("a number follows"));
+    let number = |flag: &str| arguments::value(flag).map(|text| text.parse().expect("a number follows"));
     let shape = match (number("--queues"), number("--types")) {
         (None, None) => Shape::Narrow,
         (queues, types) => Shape::Wide(queues.unwrap_or(1), types.unwrap_or(1)),
     };
-    let rounds = value("--rounds").map_or(100, |text| text.parse().expect("--rounds is followed by a number"));
+    let rounds =
+        arguments::value("--rounds").map_or(100, |text| text.parse().expect("--rounds is followed by a number"));
     rustls::crypto::ring::default_provider().install_default().ok();
-    let mut databases = vec![Database::Sqlite];
-    if arguments.iter().any(|argument| argument == "--no-sqlite") {
-        databases.clear();
-    }
-    if let Ok(url) = std::env::var("TICKERQ_BENCH_POSTGRES") {
-        databases.push(Database::Postgres(url));
-    }
-    for database in databases {
+    for database in Database::measured() {
         let columns: Vec<Vec<Times>> = sizes
             .iter()
             .flat_map(|jobs| actix::System::new().block_on(measure(&database, *jobs, shape, rounds)))
@@ -215,7 +207,7 @@ impl Dashboards {
 
 /// Repeats a request this number of times, within its time budget.
 fn repeat(repeated_request: &mut RepeatedRequest, rounds: usize) {
-    let end = Instant::now() + QUESTION_MAX;
+    let end = Instant::now() + READ_MAX;
     for _ in 0..rounds {
         repeated_request.send();
         if Instant::now() > end {

@@ -12,6 +12,8 @@
     reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
+#[path = "../arguments.rs"]
+mod arguments;
 #[path = "../throughput/database.rs"]
 #[expect(dead_code, reason = "the other benchmark writes without a repository, too")]
 mod database;
@@ -34,24 +36,9 @@ const DUE_PER_SECOND: u32 = 100;
 const P99_MAX: Duration = Duration::from_millis(10);
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let number = |flag: &str, default: u32| {
-        let place = arguments.iter().position(|argument| argument == flag);
-        place
-            .and_then(|place| arguments.get(place + 1))
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(default)
-    };
-    let jobs = number("--jobs", 1_000_000);
-    let seconds = number("--seconds", 60);
-    let mut databases = vec![Database::Sqlite];
-    if arguments.iter().any(|argument| argument == "--no-sqlite") {
-        databases.clear();
-    }
-    if let Ok(url) = std::env::var("TICKERQ_BENCH_POSTGRES") {
-        databases.push(Database::Postgres(url));
-    }
-    for database in databases {
+    let jobs = arguments::number("--jobs", 1_000_000);
+    let seconds = arguments::number("--seconds", 60);
+    for database in Database::measured() {
         println!(
             "{}, {jobs} delayed jobs, {DUE_PER_SECOND} of them due a second",
             database.name()

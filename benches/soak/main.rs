@@ -11,12 +11,16 @@
     reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
+#[path = "../arguments.rs"]
+mod arguments;
 #[path = "../throughput/database.rs"]
 #[expect(dead_code, reason = "the other benchmark writes without a repository, too")]
 mod database;
 #[path = "../throughput/life_cycle.rs"]
 #[expect(dead_code, reason = "the other benchmark measures how fast it is, too")]
 mod life_cycle;
+#[path = "../query.rs"]
+mod query;
 mod size;
 
 use std::sync::Arc;
@@ -24,13 +28,12 @@ use std::time::{Duration, Instant};
 
 use tickerq::domain::access::caller::Caller;
 use tickerq::domain::values::time_span::TimeSpan;
-use tickerq::internals::{Retention, Runtime, RuntimeOptions};
-use tickerq::service::Jobs;
+use tickerq::internals::{Retention, RuntimeOptions};
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
 
 use database::Database;
-use life_cycle::{Noop, new_job, options, rules};
+use life_cycle::{Noop, new_job, options, start};
 use size::Size;
 
 /// Retention of finished jobs. The pruner runs once a minute.
@@ -43,24 +46,9 @@ const SETTLED: f64 = 0.5;
 const GROWTH_MAX: f64 = 1.1;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let number = |flag: &str, default: usize| {
-        let place = arguments.iter().position(|argument| argument == flag);
-        place
-            .and_then(|place| arguments.get(place + 1))
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(default)
-    };
-    let jobs = number("--jobs", 500_000);
-    let per_second = number("--per-second", 1_500);
-    let mut databases = vec![Database::Sqlite];
-    if arguments.iter().any(|argument| argument == "--no-sqlite") {
-        databases.clear();
-    }
-    if let Ok(url) = std::env::var("TICKERQ_BENCH_POSTGRES") {
-        databases.push(Database::Postgres(url));
-    }
-    for database in databases {
+    let jobs = arguments::number("--jobs", 500_000);
+    let per_second = arguments::number("--per-second", 1_500);
+    for database in Database::measured() {
         println!(
             "{}: {jobs} jobs, {per_second} a second, kept for {KEPT} after their end",
             database.name()
@@ -85,15 +73,12 @@ async fn soak(database: &Database, count: usize, per_second: usize) {
         retention: kept,
         ..options(Arc::new(Noop))
     };
-    let runtime = Runtime::start(Arc::clone(&repository), options)
-        .await
-        .expect("a runtime");
-    let jobs = Jobs::new(repository, runtime.handle().clone(), Arc::new(rules()));
-    let (start, mut made, mut next_look) = (Instant::now(), 0, LOOK);
+    let (runtime, jobs) = start(&repository, options).await;
+    let (started_at, mut made, mut next_look) = (Instant::now(), 0, LOOK);
     let (mut before, mut after) = (Size::default(), Size::default());
     println!("      jobs   stored   tables and indexes");
     while made < count {
-        let requested = (start.elapsed().as_secs_f64() * per_second as f64) as usize;
+        let requested = (started_at.elapsed().as_secs_f64() * per_second as f64) as usize;
         while made < requested.min(count) {
             if jobs
                 .schedule_batch(&Caller::local(), vec![new_job(); BATCH], None)
@@ -104,7 +89,7 @@ async fn soak(database: &Database, count: usize, per_second: usize) {
             }
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
-        if start.elapsed() >= next_look {
+        if started_at.elapsed() >= next_look {
             next_look += LOOK;
             let size = Size::of(&fresh.url).await;
             println!(

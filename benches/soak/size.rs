@@ -1,6 +1,7 @@
 //! Size of a database as reported by itself.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use super::database::connection;
+use super::query::{number, pair};
 
 /// Size at a moment.
 #[derive(Clone, Debug, Default)]
@@ -15,9 +16,7 @@ pub(crate) struct Size {
 impl Size {
     /// Queries the database.
     pub(crate) async fn of(url: &str) -> Self {
-        let mut options = sea_orm::ConnectOptions::new(url);
-        options.max_connections(1).sqlx_logging(false);
-        let connection = sea_orm::Database::connect(options).await.expect("the database opens");
+        let connection = connection(url).await;
         let size = if url.starts_with("sqlite") {
             // Deleted rows remain in the file as free pages, which are reused.
             let page = number(&connection, "PRAGMA page_size").await;
@@ -71,26 +70,4 @@ impl Size {
 
 fn megabytes(bytes: i64) -> f64 {
     bytes as f64 / 1e6
-}
-
-async fn number(connection: &DatabaseConnection, sql: &str) -> i64 {
-    let row = one(connection, sql).await;
-    row.try_get_by_index(0).expect("a number")
-}
-
-async fn pair(connection: &DatabaseConnection, sql: &str) -> (i64, i64) {
-    let row = one(connection, sql).await;
-    (
-        row.try_get_by_index(0).expect("a number"),
-        row.try_get_by_index(1).expect("a number"),
-    )
-}
-
-async fn one(connection: &DatabaseConnection, sql: &str) -> sea_orm::QueryResult {
-    let statement = Statement::from_string(connection.get_database_backend(), sql);
-    connection
-        .query_one_raw(statement)
-        .await
-        .expect("a response")
-        .expect("a row")
 }

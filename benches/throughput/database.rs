@@ -6,6 +6,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tempfile::TempDir;
 use tickerq::storage::sea::{Durability, SeaOptions, SeaRepository};
 
+use super::arguments;
+
 /// The measured database.
 pub(crate) enum Database {
     Sqlite,
@@ -20,6 +22,13 @@ pub(crate) struct Fresh {
 }
 
 impl Database {
+    /// The measured databases: SQLite, unless `--no-sqlite` is given, and PostgreSQL if the environment names one.
+    pub(crate) fn measured() -> Vec<Self> {
+        let sqlite = (!arguments::has("--no-sqlite")).then_some(Self::Sqlite);
+        let postgres = std::env::var("TICKERQ_BENCH_POSTGRES").ok().map(Self::Postgres);
+        sqlite.into_iter().chain(postgres).collect()
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Sqlite => "SQLite",
@@ -61,11 +70,16 @@ impl Database {
     }
 }
 
-/// A connection configured like the server's writer.
-pub(crate) async fn plain_connection(url: &str, durability: Durability) -> DatabaseConnection {
+/// A connection beside the server's.
+pub(crate) async fn connection(url: &str) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
-    let connection = sea_orm::Database::connect(options).await.expect("the database opens");
+    sea_orm::Database::connect(options).await.expect("the database opens")
+}
+
+/// A connection configured like the server's writer.
+pub(crate) async fn plain_connection(url: &str, durability: Durability) -> DatabaseConnection {
+    let connection = connection(url).await;
     let is_full = durability == Durability::Full;
     if url.starts_with("sqlite") {
         let synchronous = if is_full { "FULL" } else { "NORMAL" };

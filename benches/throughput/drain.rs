@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use tickerq::domain::access::caller::Caller;
 use tickerq::domain::values::name::QueueName;
-use tickerq::internals::{Runtime, RuntimeOptions};
-use tickerq::service::{Jobs, Queues};
+use tickerq::internals::RuntimeOptions;
+use tickerq::service::Queues;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::Durability;
 
 use super::database::Database;
-use super::life_cycle::{Noop, completed, new_job, options, rules};
+use super::life_cycle::{Noop, completed, new_job, options, rules, start};
 
 const BATCH: usize = 500;
 
@@ -23,11 +23,8 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
     let mut options: RuntimeOptions = options(Arc::new(Noop));
     options.queues[0].workers = NonZeroU32::new(workers).expect("workers");
     let configured: Arc<[_]> = options.queues.clone().into();
-    let runtime = Runtime::start(Arc::clone(&repository), options)
-        .await
-        .expect("a runtime");
+    let (runtime, jobs) = start(&repository, options).await;
     let (handle, limits) = (runtime.handle().clone(), Arc::new(rules()));
-    let jobs = Jobs::new(Arc::clone(&repository), handle.clone(), Arc::clone(&limits));
     let queues = Queues::new(Arc::clone(&repository), handle, configured, NonZeroU32::MIN, limits);
     let (caller, queue) = (Caller::local(), QueueName::parse("bench").expect("a queue"));
     queues.pause(&caller, &queue).await.expect("a paused queue");

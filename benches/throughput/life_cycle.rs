@@ -128,6 +128,15 @@ pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
     usize::try_from(repository.count(&filter).await.expect("a count")).expect("a count")
 }
 
+/// A runtime over a repository, and its use cases of jobs.
+pub(crate) async fn start(repository: &Arc<dyn JobRepository>, options: RuntimeOptions) -> (Runtime, Jobs) {
+    let runtime = Runtime::start(Arc::clone(repository), options)
+        .await
+        .expect("a runtime");
+    let jobs = Jobs::new(Arc::clone(repository), runtime.handle().clone(), Arc::new(rules()));
+    (runtime, jobs)
+}
+
 /// Full life cycles per second with the observers that `watch` starts, which receive these traces.
 pub(crate) async fn measure(
     database: &Database,
@@ -142,11 +151,8 @@ pub(crate) async fn measure(
         traces,
         ..options(Arc::new(Noop))
     };
-    let runtime = Runtime::start(Arc::clone(&repository), options)
-        .await
-        .expect("a runtime");
+    let (runtime, jobs) = start(&repository, options).await;
     let telemetry = watch(&repository, runtime.handle());
-    let jobs = Jobs::new(Arc::clone(&repository), runtime.handle().clone(), Arc::new(rules()));
     let start = Instant::now();
     let producers = (0..PRODUCERS).map(|_| {
         let jobs = jobs.clone();
@@ -183,10 +189,7 @@ pub(crate) async fn latency(database: &Database, durability: Durability, count: 
     let fresh = database.fresh(durability).await;
     let repository: Arc<dyn JobRepository> = fresh.repository.clone();
     let (sender, mut started) = mpsc::unbounded_channel();
-    let runtime = Runtime::start(Arc::clone(&repository), options(Arc::new(Stopwatch(sender))))
-        .await
-        .expect("a runtime");
-    let jobs = Jobs::new(repository, runtime.handle().clone(), Arc::new(rules()));
+    let (runtime, jobs) = start(&repository, options(Arc::new(Stopwatch(sender)))).await;
     let times = Arc::new(Mutex::new(Vec::with_capacity(count)));
     for _ in 0..count {
         jobs.schedule(&Caller::local(), new_job(), None)

@@ -12,6 +12,8 @@
     reason = "a benchmark fails by panicking, prints what it measures, reads the real clock and takes its database from the environment"
 )]
 
+#[path = "../arguments.rs"]
+mod arguments;
 mod collector;
 mod database;
 mod drain;
@@ -34,19 +36,11 @@ use http::{Callers, Enqueued};
 use memory::Memory;
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().collect();
-    let value = |flag: &str| {
-        let place = arguments.iter().position(|argument| argument == flag)?;
-        arguments.get(place + 1).cloned()
-    };
-    let jobs = value("--jobs").and_then(|text| text.parse().ok()).unwrap_or(100_000);
-    let (only, requested) = (value("--only"), value("--database"));
+    let jobs = arguments::number("--jobs", 100_000);
+    let (only, requested) = (arguments::value("--only"), arguments::value("--database"));
     let wants = |what: &str| only.as_ref().is_none_or(|only| only == what);
     rustls::crypto::ring::default_provider().install_default().ok();
-    let mut databases = vec![Database::Sqlite];
-    if let Ok(url) = std::env::var("TICKERQ_BENCH_POSTGRES") {
-        databases.push(Database::Postgres(url));
-    }
+    let mut databases = Database::measured();
     databases.retain(|database| {
         requested
             .as_ref()

@@ -4,13 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tickerq::domain::access::caller::Caller;
-use tickerq::internals::Runtime;
-use tickerq::service::Jobs;
 use tickerq::storage::repository::JobRepository;
 use tickerq::storage::sea::{Durability, SeaOptions, SeaRepository};
 
 use super::database::Database;
-use super::life_cycle::{Noop, completed, new_job, options, rules};
+use super::life_cycle::{Noop, completed, new_job, options, start};
 
 const PRODUCERS_PER_NODE: usize = 8;
 const BATCH: usize = 50;
@@ -26,17 +24,13 @@ pub(crate) async fn measure(database: &Database, durability: Durability, count: 
             ..SeaOptions::new(fresh.url.clone())
         };
         let repository: Arc<dyn JobRepository> = Arc::new(SeaRepository::connect(options).await.expect("a connection"));
-        let runtime = Runtime::start(Arc::clone(&repository), self::options(Arc::new(Noop)))
-            .await
-            .expect("a runtime");
-        running.push((runtime, repository));
+        running.push(start(&repository, self::options(Arc::new(Noop))).await);
     }
     let producers = nodes * PRODUCERS_PER_NODE;
     let start = Instant::now();
     let producing: Vec<_> = (0..producers)
         .map(|number| {
-            let (runtime, repository) = &running[number % nodes];
-            let jobs = Jobs::new(Arc::clone(repository), runtime.handle().clone(), Arc::new(rules()));
+            let jobs = running[number % nodes].1.clone();
             actix::spawn(async move {
                 let mut left = count / producers;
                 while left > 0 {
