@@ -126,7 +126,7 @@ fn handed_over() -> Option<Vec<(String, String)>> {
     static READ: OnceLock<Option<Vec<(String, String)>>> = OnceLock::new();
     READ.get_or_init(|| {
         std::env::var_os(HANDED_OVER)?;
-        // Another standard input than an earlier image has passed is left alone.
+        // Another standard input than an earlier image has passed is not read.
         let file = std::fs::read_link(INPUT).ok()?;
         if !file.to_string_lossy().starts_with(&format!("/memfd:{FILE_NAME}")) {
             return None;

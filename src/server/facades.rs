@@ -38,7 +38,7 @@ impl Facades {
     /// HttpServer::new(move || App::new().configure(|routes| facades.configure(routes)))
     /// ```
     ///
-    /// Routes and middlewares of the program stand beside them. The middlewares of the server's own HTTP server
+    /// The program may add routes and middlewares. The middlewares of the server's own HTTP server
     /// (security headers, CORS, access log, request metrics) are the responsibility of the program, as is the
     /// response to unknown paths.
     pub fn configure(&self, routes: &mut ServiceConfig) {

@@ -13,7 +13,7 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Time without failures that ends an outage: on a full disk small writes succeed between large ones.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// The present outage of a storage, if there is one. Clones share it.
+/// The current outage of a storage, if there is one. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct StorageOutage(Arc<Mutex<State>>);
 
@@ -80,7 +80,7 @@ impl StorageOutage {
         }
     }
 
-    /// Records a successful check. Ends the outage, unless a call has failed a moment ago.
+    /// Records a successful check. Ends the outage, unless a call has failed since.
     pub fn checked(&self) {
         let now = Instant::now();
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,7 +125,7 @@ mod tests {
         assert!(!outage.is_ongoing());
         outage.failed(&unavailable());
         outage.checked();
-        assert!(outage.is_ongoing(), "a call has failed a moment ago");
+        assert!(outage.is_ongoing(), "a call has just failed");
         if let State::Out(outage) = &mut *outage.0.lock().unwrap() {
             outage.last_failure -= QUIET;
         }

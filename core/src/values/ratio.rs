@@ -33,7 +33,7 @@ impl Ratio {
     /// The part of `whole`, rounded down.
     pub fn of(self, whole: u64) -> u64 {
         let part = u128::from(whole) * u128::from(self.0) / u128::from(MILLION);
-        // No more than the whole.
+        // At most 1.
         u64::try_from(part).unwrap_or(u64::MAX)
     }
 

@@ -1,4 +1,4 @@
-// How values stand in JSON.
+// The JSON form of values.
 
 using System;
 using System.Collections.Generic;

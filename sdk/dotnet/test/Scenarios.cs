@@ -80,7 +80,7 @@ public static class Scenarios
         Check(again.Missing.Single() == two[0].Id && again.Jobs.Single().Id == two[1].Id, "one is missing");
     }
 
-    private static async Task Steer()
+    private static async Task ChangesOfJobs()
     {
         var job = await client.CreateJobAsync("OtherJob", null, new JobOptions { Delay = TimeSpan.FromHours(1) });
         Check((await client.UpdateJobAsync(job.Id, new JobUpdate { Name = "Renamed" }, job.Revision)).Name == "Renamed", "it is renamed");
@@ -118,19 +118,19 @@ public static class Scenarios
         Check((await client.GetRecurringJobByKeyAsync("nightly/report")).Id == kept.Id, "it has its key");
         await client.DeleteRecurringJobByKeyAsync("nightly/report");
         await Fails<NotFoundException>(404, () => client.GetRecurringJobByKeyAsync("nightly/report"));
-        await client.CreateJobAsync("OtherJob", null, new JobOptions { Queue = "steered" });
-        Check((await client.GetQueuesAsync()).Any(queue => queue.Name == "steered"), "the queue is listed");
-        Check((await client.PauseQueueAsync("steered")).Status == "paused", "it is paused");
-        var held = (await client.ExplainQueueAsync("steered")).Reasons.Single();
+        await client.CreateJobAsync("OtherJob", null, new JobOptions { Queue = "managed" });
+        Check((await client.GetQueuesAsync()).Any(queue => queue.Name == "managed"), "the queue is listed");
+        Check((await client.PauseQueueAsync("managed")).Status == "paused", "it is paused");
+        var held = (await client.ExplainQueueAsync("managed")).Reasons.Single();
         Check(held.Jobs == 1, "it holds the job");
-        var listed = (await client.GetJobsAsync(new JobFilter { Queue = "steered", Explain = true })).Jobs.Single();
+        var listed = (await client.GetJobsAsync(new JobFilter { Queue = "managed", Explain = true })).Jobs.Single();
         Check(listed.Explanation.Reasons[0].Code == held.Code, "the job is held by the same");
         Check((await client.ExplainJobAsync(listed.Id)).Reasons[0].Code == held.Code, "it is explained");
-        Check((await client.ResumeQueueAsync("steered")).Status == "running", "it runs");
-        Check((await client.ClearQueueAsync("steered")).ClearedPending == 1, "it is cleared");
-        Check((await client.GetQueueAsync("steered")).PendingJobs == 0, "it is empty");
-        await client.DeleteQueueAsync("steered");
-        await Fails<NotFoundException>(404, () => client.GetQueueAsync("steered"));
+        Check((await client.ResumeQueueAsync("managed")).Status == "running", "it runs");
+        Check((await client.ClearQueueAsync("managed")).ClearedPending == 1, "it is cleared");
+        Check((await client.GetQueueAsync("managed")).PendingJobs == 0, "it is empty");
+        await client.DeleteQueueAsync("managed");
+        await Fails<NotFoundException>(404, () => client.GetQueueAsync("managed"));
         Check((await client.GetSystemMetricsAsync()).SystemHealth == "healthy", "the server is healthy");
         Check((await client.GetPerformanceMetricsAsync(new PerformanceFilter { Type = "NoopJob,FailingJob" })).Summary.TotalJobs >= 2, "jobs are counted");
         Check((await client.GetJobTypeMetricsAsync(new PeriodFilter { Type = "FailingJob" }))[0].Type == "FailingJob", "by type, too");
@@ -403,7 +403,7 @@ public static class Scenarios
         if (arguments[0] == "work") { await Work(arguments[2]); return; }
         await ScheduleReadWait(); Say("ok schedule, read, wait");
         await ListsAndIdempotency(); Say("ok lists, idempotency");
-        await Steer(); Say("ok steer");
+        await ChangesOfJobs(); Say("ok changes of jobs");
         await RecurringQueuesAndTheServer(); Say("ok recurring jobs, queues, metrics, nodes, audit, changes");
         await WebhookEndpoints(); Say("ok webhook endpoints");
         await EveryErrorHasItsClass(); Say("ok every error has its class");

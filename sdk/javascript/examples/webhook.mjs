@@ -7,7 +7,7 @@ const secret = process.argv[2];
 const server = createServer(async (request, response) => {
   const parts = [];
   for await (const part of request) parts.push(part);
-  // The bytes as they came: JSON that was read and written again is another text.
+  // The bytes as received: JSON that was parsed and serialized again is another text.
   const body = Buffer.concat(parts);
   const isGenuine = await verifyWebhook(body, request.headers['x-tickerq-signature'], secret);
   response.writeHead(isGenuine ? 200 : 401).end();

@@ -116,7 +116,7 @@ const scenarios = {
     assert.deepEqual(repeated.jobs.map(({ id }) => id), [kept.id]);
   },
 
-  async 'steer'() {
+  async 'changes of jobs'() {
     const job = await client.scheduleJob('OtherJob', {}, { delay: 3_600_000 });
     const changed = await client.updateJob(job.id, { name: 'Renamed', priority: 'low' }, { revision: job.revision });
     assert.equal(changed.name, 'Renamed');
@@ -161,18 +161,18 @@ const scenarios = {
   },
 
   async 'queues'() {
-    await client.scheduleJob('OtherJob', {}, { queue: 'steered' });
-    assert.ok((await client.getQueues()).some((queue) => queue.name === 'steered'));
-    assert.equal((await client.pauseQueue('steered')).status, 'paused');
-    const [held] = (await client.explainQueue('steered')).reasons;
+    await client.scheduleJob('OtherJob', {}, { queue: 'managed' });
+    assert.ok((await client.getQueues()).some((queue) => queue.name === 'managed'));
+    assert.equal((await client.pauseQueue('managed')).status, 'paused');
+    const [held] = (await client.explainQueue('managed')).reasons;
     assert.equal(held.jobs, 1);
-    const [listed] = (await client.getJobs({ queue: 'steered', explain: true })).jobs;
+    const [listed] = (await client.getJobs({ queue: 'managed', explain: true })).jobs;
     assert.equal(listed.explanation.reasons[0].code, held.code);
-    assert.equal((await client.resumeQueue('steered')).status, 'running');
-    assert.equal((await client.clearQueue('steered')).clearedPending, 1);
-    assert.equal((await client.getQueue('steered')).pendingJobs, 0);
-    await client.deleteQueue('steered');
-    await fails(sdk.NotFoundError, 404, client.getQueue('steered'));
+    assert.equal((await client.resumeQueue('managed')).status, 'running');
+    assert.equal((await client.clearQueue('managed')).clearedPending, 1);
+    assert.equal((await client.getQueue('managed')).pendingJobs, 0);
+    await client.deleteQueue('managed');
+    await fails(sdk.NotFoundError, 404, client.getQueue('managed'));
   },
 
   async 'metrics'() {

@@ -76,7 +76,7 @@ def idempotency():
     assert (again["missing"], [job["id"] for job in again["jobs"]]) == ([removed["id"]], [kept["id"]]), again
 
 
-def steer():
+def changes_of_jobs():
     job = client.schedule_job("OtherJob", delay=timedelta(hours=1))
     changed = client.update_job(job["id"], name="Renamed", priority="low", revision=job["revision"])
     assert changed["name"] == "Renamed"
@@ -117,18 +117,18 @@ def recurring_jobs():
 
 
 def queues():
-    client.schedule_job("OtherJob", queue="steered")
-    assert any(queue["name"] == "steered" for queue in client.get_queues())
-    assert client.pause_queue("steered")["status"] == "paused"
-    [held] = client.explain_queue("steered")["reasons"]
+    client.schedule_job("OtherJob", queue="managed")
+    assert any(queue["name"] == "managed" for queue in client.get_queues())
+    assert client.pause_queue("managed")["status"] == "paused"
+    [held] = client.explain_queue("managed")["reasons"]
     assert held["jobs"] == 1
-    [listed] = client.get_jobs(queue="steered", explain=True)["jobs"]
+    [listed] = client.get_jobs(queue="managed", explain=True)["jobs"]
     assert listed["explanation"]["reasons"][0]["code"] == held["code"]
-    assert client.resume_queue("steered")["status"] == "running"
-    assert client.clear_queue("steered")["clearedPending"] == 1
-    assert client.get_queue("steered")["pendingJobs"] == 0
-    client.delete_queue("steered")
-    fails(tickerq.NotFoundError, 404, client.get_queue, "steered")
+    assert client.resume_queue("managed")["status"] == "running"
+    assert client.clear_queue("managed")["clearedPending"] == 1
+    assert client.get_queue("managed")["pendingJobs"] == 0
+    client.delete_queue("managed")
+    fails(tickerq.NotFoundError, 404, client.get_queue, "managed")
 
 
 def metrics():
@@ -417,7 +417,7 @@ def stopping_while_it_starts():
     starting.start()
     assert registered.wait(20)
     stopping.start()
-    time.sleep(0.1)
+    assert worker._stopping.wait(20)
     goes_on.set()
     starting.join(20)
     stopping.join(20)
@@ -430,7 +430,7 @@ if mode == "all":
         schedule_read_wait,
         lists_and_pages,
         idempotency,
-        steer,
+        changes_of_jobs,
         recurring_jobs,
         queues,
         metrics,

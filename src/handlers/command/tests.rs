@@ -207,7 +207,7 @@ async fn remaining_processes_neither_block_the_job_nor_outlive_it() {
     );
     assert_eq!(run(&script).await, Ok(Some(r#""done""#.to_owned())));
     for pid in pids_in(&file, 2).await {
-        until("what was left behind has ended", || has_ended(pid)).await;
+        until("the orphaned processes have ended", || has_ended(pid)).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Supervision: an actor that panics is restarted and continues with the messages of its mailbox.
 //!
-//! actix's own `Supervisor` catches no panic: the actor's task dies and its mailbox closes. Here the actor's context
+//! actix's own `Supervisor` catches no panic: the actor's task ends and its mailbox closes. Here the actor's context
 //! future is polled under `catch_unwind`. After a panic the context is restarted: its spawned futures are dropped,
 //! its mailbox and addresses remain, [`actix::Supervised::restarting`] resets the actor to its initial state, and
 //! `started` runs again, where an actor reads its state from storage. Only the message that was being handled is

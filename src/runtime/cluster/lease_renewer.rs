@@ -108,7 +108,7 @@ pub(crate) struct LeaseRenewer {
     is_out: bool,
     /// `true` if the lease expired while the process was paused and the running attempts are not checked yet.
     is_unverified: bool,
-    /// `true` once the node is about to leave. A cancelled timer that is already due fires once more.
+    /// `true` once the node is about to leave. A cancelled timer that is already due fires again.
     has_stopped: bool,
 }
 

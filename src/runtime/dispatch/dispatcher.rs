@@ -43,7 +43,7 @@ pub(crate) const MAILBOX_CAPACITY: usize = 4_096;
 
 /// Delay before jobs are started again after a failed write.
 const FAILURE_BACKOFF: Duration = Duration::from_millis(500);
-/// Maximum number of remembered cancellations of jobs whose start is being stored.
+/// Maximum number of kept cancellations of jobs whose start is being stored.
 const MAX_EARLY_CANCELS: usize = 1_024;
 
 /// Dependencies of a QueueDispatcher.

@@ -31,7 +31,7 @@ const MAX_READS: usize = 3;
 /// Maximum number of types that are logged in [`LOG_WINDOW`].
 const MAX_LOGGED: usize = 10;
 const LOG_WINDOW: Duration = Duration::from_secs(60);
-/// Maximum number of logged types that are remembered, and of types that wait for a check.
+/// Maximum number of logged types that are kept, and of types that wait for a check.
 const MAX_REMEMBERED: usize = 1_000;
 /// Time for which types of pending jobs are collected before they are checked together.
 const COLLECTION_TIME: Duration = Duration::from_millis(300);

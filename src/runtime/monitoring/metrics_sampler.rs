@@ -171,7 +171,7 @@ impl MetricsSampler {
         }));
     }
 
-    /// Checks the health, unless it was found unhealthy a moment ago.
+    /// Checks the health, unless it has just been found unhealthy.
     fn check_unless_recent(&mut self, ctx: &mut Context<Self>) {
         let is_recent = self.checked_at.is_some_and(|at| at.elapsed() < OUTAGE_INTERVAL / 2);
         if !is_recent || self.health.state() != HealthState::Unhealthy {

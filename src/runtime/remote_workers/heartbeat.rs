@@ -110,7 +110,7 @@ impl RemoteWorkers {
                 (job.status == JobStatus::Running && job.attempt == *attempt).then(|| finish(job, outcome.clone(), now))
             })
             .collect();
-        // A job that was cancelled a moment ago is completed with the next heartbeat.
+        // A job that has just been cancelled is completed with the next heartbeat.
         self.deps.writer.write(changes, WritePriority::Internal).await?;
         Ok(overdue.into_keys().collect())
     }

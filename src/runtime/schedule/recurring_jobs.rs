@@ -77,7 +77,7 @@ pub(crate) struct RecurringScheduler {
     checked: Option<Checked>,
     is_busy: bool,
     must_read_again: bool,
-    /// `true` once the node is about to leave. A cancelled timer that is already due fires once more.
+    /// `true` once the node is about to leave. A cancelled timer that is already due fires again.
     has_stopped: bool,
 }
 

@@ -303,7 +303,7 @@ mod tests {
     }
 
     fn follows(text: &str) -> (Kind, bool) {
-        let head = head(text).0.expect("a request").expect("the whole of it");
+        let head = head(text).0.expect("a request").expect("a complete head");
         assert_eq!(head.bytes, text.find("\r\n\r\n").expect("an end") + 4);
         (head.kind, head.is_last)
     }
@@ -402,7 +402,7 @@ mod tests {
             text,
             "POST /a?b HTTP/1.1\r\nhost: evil.example:80\r\nContent-Length: 2\r\nExpect: 100_continue\r\n\r\n{}"
         );
-        let found = found.expect("a request").expect("the whole of it");
+        let found = found.expect("a request").expect("a complete head");
         assert_eq!(found.bytes, text.len() - 2);
         assert_eq!(found.kind, Kind::Body(Body::of_length(2)));
         assert_eq!(path(text.as_bytes()), Some("/a"));

@@ -109,7 +109,7 @@ impl Shared {
         self.refusal.get()
     }
 
-    /// Takes the request for `100 Continue`; `false` if its request has a response by now.
+    /// Takes the request for `100 Continue`; `false` if its request already has a response.
     pub(super) fn take_continue(&self) -> bool {
         let requested = self.wants_continue.take();
         requested.is_some_and(|request| request > self.responded.get())

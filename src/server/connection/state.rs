@@ -202,7 +202,7 @@ impl<T> Connection<T> {
         };
     }
 
-    /// Passes on a placeholder in place of the rejected request.
+    /// Forwards a placeholder in place of the rejected request.
     fn refuse(&mut self, refusal: Refusal) {
         debug!("refused a request: {refusal}");
         self.deadline = None;

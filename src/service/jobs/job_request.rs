@@ -37,7 +37,7 @@ pub enum JobRequestError {
     Service(#[from] ServiceError),
 }
 
-/// A job to be scheduled by the embedding program; what is not set comes from the job type's configuration. The first
+/// A job to be scheduled by the embedding program; unset fields have the values of the job type's configuration. The first
 /// value that is not allowed is reported by [`JobRequest::schedule`].
 ///
 /// ```no_run

@@ -151,7 +151,7 @@ mod tests {
         );
         assert!(
             limits.take(&key("a"), SharedResource::NewQueues, 1).is_ok(),
-            "what was refused is not counted"
+            "a rejected request is not counted"
         );
         assert!(limits.take(&key("a"), SharedResource::NewQueues, 1).is_err());
         assert!(limits.take(&key("a"), SharedResource::UniqueKeys, 5).is_ok());

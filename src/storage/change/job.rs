@@ -39,7 +39,7 @@ pub enum JobChange {
     /// [`Applied::Claimed`] or [`ChangeError::NoLease`].
     Claim(Claim),
     /// Ends the claims of jobs that have not begun: each is pending again, or cancelled if its cancellation was requested. A
-    /// job whose claim is no longer that of its node, or that has another attempt, is left alone. → [`Applied::Released`].
+    /// job whose claim is no longer that of its node, or that has another attempt, is not changed. → [`Applied::Released`].
     Release {
         /// The jobs, claimed.
         jobs: Vec<Arc<Job>>,

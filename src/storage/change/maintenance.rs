@@ -32,7 +32,7 @@ pub enum MaintenanceChange {
         /// Maximum number of keys in this step.
         limit: u32,
     },
-    /// Removes up to `limit` workers that are listed no more, the oldest heartbeats first, except for the `kept` last ones.
+    /// Removes up to `limit` workers that are no longer listed, the oldest heartbeats first, except for the `kept` last ones.
     /// → [`Applied::Removed`].
     PruneWorkers {
         /// Number of workers whose names stay.

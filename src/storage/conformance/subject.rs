@@ -24,7 +24,7 @@ use crate::storage::repository::JobRepository;
 /// A lease that outlasts every case.
 const LONG: TimeSpan = TimeSpan::from_secs(3600);
 
-/// An empty storage, and where several servers can share it, the same one as a second server sees it.
+/// An empty storage, and the connection of a second server if several can share it.
 #[derive(Clone)]
 pub struct Subject {
     /// The storage.
@@ -58,7 +58,7 @@ impl Subject {
         }
     }
 
-    /// The same storage as a second server sees it; `None` where one server has it for itself.
+    /// The same storage over the connection of a second server; `None` if servers can't share it.
     pub(super) fn other(&self) -> Option<Self> {
         assert_eq!(
             self.other.is_some(),
@@ -186,7 +186,7 @@ impl Subject {
         assert_eq!(self.apply(heartbeat).await, Ok(Applied::Alive));
     }
 
-    /// Starts a job that is stored and gives it as it is now.
+    /// Starts a stored job and returns it.
     pub(super) async fn start(&self, job: &Job, node: NodeId) -> Job {
         let now = job.due_at;
         let applied = self.apply(sample::start([job], node, now)).await;
@@ -200,7 +200,7 @@ impl Subject {
         self.start(&job, node).await
     }
 
-    /// Ends the running job's attempt a second after its start and gives the job as it is now.
+    /// Ends the running job's attempt a second after its start and returns the job.
     pub(super) async fn finish(&self, running: &Job, outcome: Outcome) -> Job {
         let now = running.started_at.expect("a start") + chrono::TimeDelta::seconds(1);
         let change = sample::finish(running, outcome, now);
@@ -273,7 +273,7 @@ impl Subject {
         }
     }
 
-    /// Checks that what is counted is what is there.
+    /// Checks that the counters equal a recount.
     pub(super) async fn counts_are_exact(&self) {
         let all = self.all().await;
         let mut expected: BTreeMap<QueueName, StatusCounts> = BTreeMap::new();

@@ -57,7 +57,7 @@ impl Tables {
         Committed { results, outbox }
     }
 
-    /// A change that names what it concerns; `None` for any other.
+    /// A change that names its rows; `None` for any other.
     fn apply_named(&mut self, change: &Change, now: DateTime<Utc>) -> Option<Outcome> {
         match change {
             Change::Job(change) => self.apply_to_job(change, now),
@@ -181,7 +181,7 @@ impl Tables {
         }
     }
 
-    /// A change that selects what it concerns; `None` for any other.
+    /// A change that selects its rows; `None` for any other.
     fn apply_selecting(&mut self, change: &Change, now: DateTime<Utc>) -> Option<Outcome> {
         match change {
             Change::Job(JobChange::Claim(claim)) => Some(self.claim(claim, now)),
@@ -297,7 +297,7 @@ impl Tables {
             .iter()
             .find(|job| self.job(job.id).is_some() || !ids.insert(job.id))
         {
-            Some(job) => Err(rejected(format!("there is a job with the id {} already", job.id))),
+            Some(job) => Err(rejected(format!("a job with the id {} exists", job.id))),
             None => Ok(()),
         }
     }

@@ -29,7 +29,7 @@ impl Tables {
                 });
             let running = stored.map(|stored| Job {
                 claimed_by: None,
-                // A request to cancel that came after the claim.
+                // Cancellation was requested after the claim.
                 cancel_requested: stored.cancel_requested,
                 revision: stored.revision + 1,
                 ..Job::clone(job)
@@ -126,7 +126,7 @@ impl Tables {
         }
         let changes = if started.is_some() { 2 } else { 1 };
         let job = Job {
-            // A request to cancel that came meanwhile has made it grow.
+            // A cancellation that was requested meanwhile has incremented it.
             revision: stored.revision + changes,
             ..with_texts(job, stored, leaves_texts(job, attempt))
         };

@@ -70,7 +70,7 @@ impl Tables {
         let page: Vec<(&i64, &FeedEntry)> = entries.by_ref().take(limit).collect();
         let mut ids: Vec<JobId> = Vec::new();
         for (_, entry) in &page {
-            // Each once, where it comes last.
+            // Each once, at its last change.
             ids.retain(|id| *id != entry.job_id);
             ids.push(entry.job_id);
         }

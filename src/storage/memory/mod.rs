@@ -76,7 +76,7 @@ fn now() -> DateTime<Utc> {
 #[async_trait]
 impl JobStore for MemoryRepository {
     async fn commit(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
-        // The lock is the transaction: who reads sees all of a commit or nothing.
+        // The lock is the transaction: a read returns all of a commit or nothing.
         Ok(self.tables().apply(commit, now()))
     }
 

@@ -26,10 +26,7 @@ impl Tables {
             return earlier;
         }
         if self.recurring.contains_key(&recurring.id) {
-            return Err(rejected(format!(
-                "there is a recurring job with the id {} already",
-                recurring.id
-            )));
+            return Err(rejected(format!("a recurring job with the id {} exists", recurring.id)));
         }
         if let Some(key) = &recurring.key
             && self.recurring.values().any(|other| other.key.as_ref() == Some(key))
@@ -126,7 +123,7 @@ impl Tables {
     }
 
     /// Extends the leases of workers that run jobs if no server could be reached for a while, and shortens those that
-    /// were renewed in the future. A server that was there before extends those of other servers too: what has made its
+    /// were renewed in the future. A server with an earlier lease extends those of other servers too: what has made its
     /// own heartbeat late has done the same to theirs. A lease that was extended is not extended again.
     fn correct_leases(&mut self, of: NodeId, now: DateTime<Utc>, lease_until: DateTime<Utc>) {
         let (part, whole) = DEAF_AFTER;

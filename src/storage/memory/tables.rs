@@ -70,7 +70,7 @@ pub(super) struct Tables {
     /// Number of entries of the feed so far, and the last removed one.
     pub(super) feed_numbered: i64,
     pub(super) feed_removed: i64,
-    /// Where each reader of the feed stands, and which node holds it.
+    /// The position of each consumer of the feed, and the node that owns it.
     pub(super) readers: BTreeMap<Arc<str>, (FeedCursor, NodeId)>,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct Node {
     pub(super) name: Arc<str>,
     pub(super) started_at: DateTime<Utc>,
     pub(super) heartbeat_at: DateTime<Utc>,
-    /// Until when it may silently hold what it runs.
+    /// End of its lease, until which it keeps its jobs.
     pub(super) lease_until: DateTime<Utc>,
     /// Registration of a remote worker; `None` for a server.
     pub(super) worker: Option<Arc<WorkerDeclaration>>,
@@ -155,7 +155,7 @@ impl Tables {
             .count()
     }
 
-    /// Stores a job in place of the one that has its id, if there is one. Its queue comes into being.
+    /// Stores a job, which replaces the one with its id. Creates its queue.
     pub(super) fn put(&mut self, job: Arc<Job>) {
         self.name_queue(&job.queue);
         *self.counters.entry(CounterKey::of(&job)).or_default() += 1;
@@ -270,7 +270,7 @@ impl Tables {
         before != is_paused
     }
 
-    /// Removes a queue without unfinished jobs; gives the queues that were removed.
+    /// Removes a queue without unfinished jobs; returns the removed queues.
     pub(super) fn delete_queue(&mut self, queue: &QueueName) -> Vec<QueueName> {
         let StatusCounts { pending, running, .. } = self.status_counts(queue);
         if pending + running > 0 || self.queues.remove(queue).is_none() {
@@ -279,7 +279,7 @@ impl Tables {
         vec![queue.clone()]
     }
 
-    /// Removes the queues that are not used; gives them.
+    /// Removes the unused queues; returns them.
     pub(super) fn prune_queues(&mut self) -> Vec<QueueName> {
         let is_used = |queue: &QueueName| {
             self.counters.keys().any(|key| key.queue == *queue)

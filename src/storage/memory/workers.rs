@@ -72,7 +72,7 @@ impl Tables {
         Applied::Reported(true)
     }
 
-    /// Removes up to `limit` workers that are listed no more, except for the last ones.
+    /// Removes up to `limit` workers that are no longer listed, except for the last ones.
     pub(super) fn prune_workers(&mut self, now: DateTime<Utc>, kept: u32, limit: u32) -> usize {
         let is_unlisted = |node: &Node| node.worker.is_some() && node.lease_until < now - TimeDelta::hours(1);
         let gone = self.nodes.iter().filter(|(_, node)| is_unlisted(node));

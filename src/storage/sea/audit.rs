@@ -76,7 +76,7 @@ impl CommitContext<'_> {
     }
 
     pub(super) async fn prune_audit(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, CommitFailure> {
-        // The number stands in the text, where a plan that is made once for all of them knows it.
+        // The number is part of the text, where a generic plan knows it.
         let sql = format!(
             "DELETE FROM audit_records WHERE id IN \
              (SELECT id FROM audit_records WHERE id < $1 ORDER BY id LIMIT {limit})"
@@ -123,7 +123,7 @@ fn filtered(filter: &AuditFilter, page: AuditPage) -> Select<audit_record::Entit
         select = select.filter(audit_record::Column::JobId.eq(job_id.as_uuid()));
     }
     if let Some(action) = action {
-        // As literals, so that the partial index on everything but the creation of jobs is seen to hold them.
+        // As literals, so that the planner can use the partial index on everything but the creation of jobs.
         select = select.filter(Expr::cust(format!("action = {}", action.code())));
         if *action != AuditAction::JobCreate {
             select = select.filter(Expr::cust("action <> 0"));

@@ -93,7 +93,7 @@ pub(super) fn spans(text: &str) -> Result<Vec<TimeSpan>, RepositoryError> {
 }
 
 /// A job from its row. A claim reads jobs in the commit that starts others: what another program has written wrong in one of
-/// them is replaced by what is usual, and does not fail the commit. Only a status can't be guessed.
+/// them is replaced by its usual value, and does not fail the commit. Only a status has none.
 pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
     let job::Model {
         id,

@@ -177,7 +177,7 @@ async fn a_node_that_was_paused_for_longer_than_its_lease_changes_nothing_when_i
     assert_eq!(job["executionHistory"][0]["status"], "lost", "{job}");
     assert_eq!(job["executionHistory"][1]["status"], "completed", "{job}");
     stopped.signal(Signal::CONT);
-    eventually("the stopped node finds out", || async {
+    eventually("the stopped node detects it", || async {
         stopped.log().contains("(lease lost)").then_some(())
     })
     .await;

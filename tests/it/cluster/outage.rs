@@ -131,7 +131,7 @@ async fn three_nodes_lose_nothing_and_recover_when_postgresql_is_restarted() {
     must_end.store(true, Ordering::Relaxed);
     let mut ids = Vec::new();
     for post in posting {
-        ids.extend(post.await.expect("who posts ends"));
+        ids.extend(post.await.expect("the posts end"));
     }
     let disabled = first.post_empty(&format!("{recurring_path}/disable")).await;
     assert_eq!(disabled.status, StatusCode::OK, "{}", disabled.text);
@@ -220,7 +220,7 @@ async fn a_server_replaces_connections_that_died_silently() {
     ));
     all_work_again(std::slice::from_ref(&server), &[acknowledged]).await;
     must_end.store(true, Ordering::Relaxed);
-    let ids = posting.await.expect("who posts ends");
+    let ids = posting.await.expect("the posts end");
     let before = last_run().await;
     eventually("occurrences are created again", || async {
         (last_run().await != before).then_some(())

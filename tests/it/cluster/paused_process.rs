@@ -114,7 +114,7 @@ async fn a_worker_keeps_its_job_when_its_server_restarts_and_loses_it_without_he
     let server = site.start();
     the_worker_completes(&server, &worker, &job).await;
     let (_, job) = worker_with_a_job(&server).await;
-    eventually("a worker that stays away loses its job", || async {
+    eventually("a worker without heartbeats loses its job", || async {
         let id = job["jobId"].as_str().expect("an id");
         (server.client().job(id).await["status"] == "pending").then_some(())
     })

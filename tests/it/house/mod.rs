@@ -1,4 +1,4 @@
-//! The rules of the house that a compiler does not know: who may import whom, and what a file may not hold.
+//! Rules of the code base that a compiler does not check: imports between modules, layout, vocabulary.
 
 mod circles;
 mod layout;

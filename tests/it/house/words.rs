@@ -97,6 +97,21 @@ const BANNED: &[&str] = &[
     "answers",
     "asking",
     "the question",
+    "a moment ago",
+    "believes",
+    "brings back",
+    "takes back",
+    "gives back",
+    "given back",
+    "has gone",
+    "one who",
+    "those who",
+    "comes into being",
+    "finds out",
+    "spoils",
+    "stays away",
+    "left alone",
+    "the whole of",
 ];
 
 /// Names of types, functions and variables with a standard term in their place.

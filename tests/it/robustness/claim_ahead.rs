@@ -96,13 +96,13 @@ impl DelegatingMetrics for SlowCommits {}
 
 /// A handler that returns at once, or waits while it is closed.
 #[derive(Default)]
-struct Door {
+struct Latch {
     is_closed: AtomicBool,
     opened: Notify,
     ran: Mutex<Vec<(JobId, u32)>>,
 }
 
-impl Door {
+impl Latch {
     fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
     }
@@ -117,10 +117,10 @@ impl Door {
     }
 }
 
-struct Through(Arc<Door>);
+struct LatchedHandler(Arc<Latch>);
 
 #[async_trait]
-impl JobHandler for Through {
+impl JobHandler for LatchedHandler {
     async fn run(&self, context: JobContext) -> Result<Option<Json>, Failure> {
         self.0
             .ran
@@ -139,7 +139,7 @@ impl JobHandler for Through {
 
 struct Site {
     storage: Arc<SlowCommits>,
-    door: Arc<Door>,
+    latch: Arc<Latch>,
     runtime: Runtime,
     jobs: Jobs,
     queues: Queues,
@@ -149,10 +149,10 @@ struct Site {
 impl Site {
     /// A node with ten workers and this number of due jobs, its queue paused.
     async fn with_jobs(count: usize) -> Self {
-        let (storage, door) = (SlowCommits::new(), Arc::<Door>::default());
+        let (storage, latch) = (SlowCommits::new(), Arc::<Latch>::default());
         let repository: Arc<dyn JobRepository> = Arc::clone(&storage) as _;
         let mut handlers = HandlerRegistry::new();
-        handlers.register(job_type(), Arc::new(Through(Arc::clone(&door))));
+        handlers.register(job_type(), Arc::new(LatchedHandler(Arc::clone(&latch))));
         let mut options = RuntimeOptions {
             handlers,
             ..options(Clock::system())
@@ -168,7 +168,7 @@ impl Site {
         let queues = Queues::new(repository, handle, configured, NonZeroU32::MIN, limits);
         let mut site = Self {
             storage,
-            door,
+            latch,
             runtime,
             jobs,
             queues,
@@ -203,7 +203,7 @@ impl Site {
 
     /// Jobs that are claimed and have not begun.
     async fn waiting(&self) -> Vec<Arc<Job>> {
-        let ran: Vec<JobId> = self.door.ran().into_iter().map(|(id, _)| id).collect();
+        let ran: Vec<JobId> = self.latch.ran().into_iter().map(|(id, _)| id).collect();
         let mut jobs = self.storage.all(&self.ids).await;
         jobs.retain(|job| job.claimed_by.is_some() && !ran.contains(&job.id));
         jobs
@@ -238,7 +238,7 @@ fn workers_do_not_wait_for_commits_and_running_jobs_stay_within_the_workers() {
         );
         assert!(site.storage.starts_with_end.load(Ordering::SeqCst) > 500);
         assert!(site.storage.running_max.load(Ordering::SeqCst) <= WORKERS as usize);
-        let mut ran = site.door.ran();
+        let mut ran = site.latch.ran();
         ran.sort();
         let expected: Vec<(JobId, u32)> = site.ids.iter().map(|id| (*id, 1)).collect();
         assert_eq!(ran, expected, "each has run once");
@@ -261,9 +261,9 @@ fn claimed_jobs_that_do_not_begin_are_released_and_a_paused_queue_begins_none() 
             jobs.iter().all(|job| job.claimed_by.is_none()).then_some(())
         })
         .await;
-        let ran = site.door.ran().len();
+        let ran = site.latch.ran().len();
         tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(site.door.ran().len(), ran, "a job has begun in a paused queue");
+        assert_eq!(site.latch.ran().len(), ran, "a job has begun in a paused queue");
         assert!(ran < 2_000);
         site.resume().await;
         site.all_completed().await;
@@ -282,7 +282,7 @@ fn jobs_that_are_claimed_when_handlers_become_slow_are_released() {
             (!site.waiting().await.is_empty()).then_some(())
         })
         .await;
-        site.door.close();
+        site.latch.close();
         eventually("only running jobs are held", || async {
             let jobs = site.storage.all(&site.ids).await;
             let running = jobs.iter().filter(|job| job.status == JobStatus::Running).count();
@@ -290,7 +290,7 @@ fn jobs_that_are_claimed_when_handlers_become_slow_are_released() {
             (running == WORKERS as usize && !is_claimed).then_some(())
         })
         .await;
-        site.door.open();
+        site.latch.open();
         site.all_completed().await;
         site.runtime.stop(Duration::from_secs(5)).await;
     });
@@ -302,17 +302,17 @@ fn a_claimed_job_that_is_cancelled_does_not_run() {
         let site = Site::with_jobs(3_000).await;
         site.resume().await;
         let cancelled = eventually("a claimed job is cancelled before it begins", || async {
-            site.door.open();
+            site.latch.open();
             eventually("some jobs are claimed ahead", || async {
                 (!site.waiting().await.is_empty()).then_some(())
             })
             .await;
             // The workers are busy now, and claimed jobs wait.
-            site.door.close();
+            site.latch.close();
             let next = site.waiting().await.into_iter().max_by_key(|job| job.id)?;
             let outcome = site.jobs.cancel(&Caller::local(), next.id, None).await.ok()?;
             let is_cancelled = matches!(outcome, CancelOutcome::Cancelled(_));
-            let has_run = site.door.ran().iter().any(|(id, _)| *id == next.id);
+            let has_run = site.latch.ran().iter().any(|(id, _)| *id == next.id);
             (is_cancelled && !has_run).then_some(next)
         })
         .await;
@@ -321,7 +321,7 @@ fn a_claimed_job_that_is_cancelled_does_not_run() {
             job.status.is_finished().then_some(job)
         })
         .await;
-        site.door.open();
+        site.latch.open();
         assert_eq!(cancelled.status, JobStatus::Cancelled);
         let attempts = site.storage.inner.attempts(cancelled.id).await.expect("memory works");
         assert_eq!(attempts, []);
@@ -345,9 +345,9 @@ fn an_urgent_job_overtakes_claimed_ones() {
         };
         let scheduled = site.jobs.schedule(&Caller::local(), urgent, None).await.expect("a job");
         let urgent = scheduled.jobs[0].job.id;
-        let before = site.door.ran().len();
+        let before = site.latch.ran().len();
         let place = eventually("the urgent job has run", || async {
-            site.door.ran().iter().position(|(id, _)| *id == urgent)
+            site.latch.ran().iter().position(|(id, _)| *id == urgent)
         })
         .await;
         assert!(place < before + 1_000, "{place} after {before}");
@@ -362,25 +362,25 @@ fn a_claimed_job_is_changed_like_a_pending_one() {
         let site = Site::with_jobs(3_000).await;
         site.resume().await;
         let changed = eventually("a claimed job is changed before it begins", || async {
-            site.door.open();
+            site.latch.open();
             eventually("some jobs are claimed ahead", || async {
                 (!site.waiting().await.is_empty()).then_some(())
             })
             .await;
-            site.door.close();
+            site.latch.close();
             let next = site.waiting().await.into_iter().max_by_key(|job| job.id)?;
             let patch = JobUpdate {
                 priority: Some(Priority::Low),
                 ..JobUpdate::default()
             };
             let changed = site.jobs.patch(&Caller::local(), next.id, patch, None).await;
-            let has_run = site.door.ran().iter().any(|(id, _)| *id == next.id);
+            let has_run = site.latch.ran().iter().any(|(id, _)| *id == next.id);
             (!has_run).then(|| changed.expect("a pending job is changed"))
         })
         .await;
         assert_eq!((changed.status, changed.priority), (JobStatus::Pending, Priority::Low));
         assert_eq!((changed.attempt, changed.claimed_by), (0, None));
-        site.door.open();
+        site.latch.open();
         site.all_completed().await;
         site.runtime.stop(Duration::from_secs(5)).await;
     });
@@ -409,7 +409,7 @@ fn a_claimed_job_with_an_earlier_attempt_begins_after_its_start_is_stored() {
             "none was claimed"
         );
         assert_eq!(site.storage.starts_with_end.load(Ordering::SeqCst), with_end);
-        let mut ran = site.door.ran();
+        let mut ran = site.latch.ran();
         ran.sort();
         let twice = |id: &JobId| [(*id, 1), (*id, 2)];
         assert_eq!(ran, site.ids.iter().flat_map(twice).collect::<Vec<_>>());

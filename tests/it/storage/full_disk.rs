@@ -113,6 +113,6 @@ async fn a_server_whose_database_is_locked_by_another_process_is_not_ready() {
     other
         .execute_unprepared("ROLLBACK")
         .await
-        .expect("the lock is given back");
+        .expect("the lock is released");
     becomes(&server, StatusCode::OK).await;
 }

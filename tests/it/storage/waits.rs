@@ -88,7 +88,7 @@ async fn a_search_is_cancelled_while_all_cheap_reads_are_busy() {
     };
     until_waiting(&url, "FROM jobs").await;
     search.abort();
-    assert!(search.await.is_err(), "its caller has gone");
+    assert!(search.await.is_err(), "its caller was dropped");
     eventually("the search has ended", || async {
         (waiting(&url, "FROM jobs") == "0").then_some(())
     })

@@ -148,7 +148,7 @@ impl<'a> Walk<'a> {
         if is_allowed {
             return Ok(());
         }
-        let message = format!("the variable ${name} is {given}; its place takes {of_type}");
+        let message = format!("the variable ${name} is {given}; its position requires {of_type}");
         let error = errors::invalid(name, &message);
         let mut located = ServerError::new(error.message, Some(pos));
         located.extensions = error.extensions;

@@ -1,4 +1,4 @@
-//! The record of who has changed what: written with the change that it is about, and only if that had an effect.
+//! Audit records: written with their change, and only if it had an effect.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -119,7 +119,7 @@ async fn effective_changes_are_audited(storage: Subject) {
     assert_eq!(jobs, effects.map(|(_, jobs)| jobs));
 }
 
-/// Once with nothing else in the commit, once beside a start that is refused, and once beside other changes.
+/// Once alone in the commit, once beside a rejected start, and once beside other changes.
 async fn new_jobs_are_audited_beside_starts_and_completions(storage: Subject) {
     let node = storage.live_node(1).await;
     let gone = job(999);

@@ -233,7 +233,7 @@ async fn workers_whose_server_was_away_get_the_time_of_a_heartbeat(storage: Subj
     let workers = storage.repository.workers().await.expect("storage reads");
     assert!(is_live(workers.clone(), worker), "{workers:?}");
     assert!(!is_live(workers, idle), "it runs nothing");
-    // From now on the server is there: a worker that stays away has lost its lease.
+    // From now on the server is live: a worker without heartbeats loses its lease.
     super::workers::lease_for(&storage, worker, TimeSpan::from_millis(1)).await;
     wait_for_orphans(&storage, observer).await;
     storage.live_node(1).await;

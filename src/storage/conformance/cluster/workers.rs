@@ -316,7 +316,7 @@ async fn reports_of_the_running_attempt_are_kept(storage: Subject) {
     let waiting = storage.finish(&running, Outcome::Interrupted).await;
     assert!(
         !report(&storage, &running, Some(progress(9, None)), vec![line(4)]).await,
-        "it runs no more"
+        "it no longer runs"
     );
     let again = storage.start(&waiting, worker).await;
     assert!(

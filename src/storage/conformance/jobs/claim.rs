@@ -231,7 +231,7 @@ async fn a_claim_never_exceeds_its_limit_of_bytes(storage: Subject) {
     assert_eq!(ids(&two), ids(&all[..2]));
     storage.holds(&two).await;
     assert_eq!(ids(&claimed(&storage, of_size(300, false)).await), ids(&all[2..3]));
-    // What is less urgent does not overtake what does not fit.
+    // A less urgent job does not overtake one that does not fit.
     assert_eq!(claimed(&storage, of_size(1_000, false)).await, []);
     let types = Claim {
         job_types: ["MailJob", "OtherJob"].map(job_type).into(),
@@ -255,7 +255,7 @@ async fn two_claims_never_take_one_job(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-/// Claims are applied last, wherever they stand.
+/// Claims are applied last, at any position in a commit.
 async fn a_claim_sees_what_its_commit_has_stored(storage: Subject) {
     let node = storage.live_node(1).await;
     let changes = [Change::Job(JobChange::Claim(claim(10, node, at(100)))), insert(jobs(2))];

@@ -187,7 +187,7 @@ async fn an_attempt_ends_once(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-/// The Rescuer has ended the attempt as lost; the worker comes late.
+/// OrphanRecovery has ended the attempt as lost; the worker's result is late.
 async fn an_attempt_that_lost_its_lease_changes_nothing(storage: Subject) {
     let node = storage.live_node(1).await;
     let running = storage.insert_running(job(1), node).await;
@@ -236,7 +236,7 @@ async fn a_job_with_a_requested_cancellation_is_not_retried(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-/// The worker does not know of the request, and what it stores does not run again: the revision grows with both.
+/// The worker does not know the request, and its outcome does not run again: both increment the revision.
 async fn a_job_with_a_requested_cancellation_may_still_succeed(storage: Subject) {
     let node = storage.live_node(1).await;
     let ends = [

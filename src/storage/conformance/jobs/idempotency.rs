@@ -83,7 +83,11 @@ async fn a_key_of_another_request_is_rejected(storage: Subject) {
     ];
     assert_eq!(applied, expected);
     assert_eq!(storage.find(job(2).id).await, None);
-    assert_eq!(storage.queue("other").await, None, "what is refused makes no queue");
+    assert_eq!(
+        storage.queue("other").await,
+        None,
+        "a rejected request creates no queue"
+    );
     storage.counts_are_exact().await;
 }
 

@@ -37,7 +37,7 @@ async fn a_job_is_read_as_it_was_stored(storage: Subject) {
     storage.counts_are_exact().await;
 }
 
-/// A job need not be pending when it is stored: who copies jobs from another storage brings their past.
+/// A job need not be pending when it is stored: jobs that are copied from another storage have a history.
 async fn a_job_with_a_past_is_read_as_it_was_stored(storage: Subject) {
     let node = sample::node(3);
     let run = |number: u32, outcome: Outcome| {
@@ -120,7 +120,7 @@ async fn a_queue_comes_into_being_with_its_first_job(storage: Subject) {
         .insert(&[in_queue("mail", job(1)), in_queue("reports", job(2))])
         .await;
     for name in ["mail", "reports"] {
-        let queue = storage.queue(name).await.expect("the queue is there");
+        let queue = storage.queue(name).await.expect("the queue exists");
         assert!(!queue.is_paused);
         assert_eq!(queue.counts.pending, 1);
     }

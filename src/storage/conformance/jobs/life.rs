@@ -324,7 +324,7 @@ impl Life {
         })
     }
 
-    /// A change that takes or removes all matching rows, or the first ones: the storage selects them.
+    /// A change that claims or removes all matching rows, or the first ones: the storage selects them.
     fn choosing(&mut self) -> Change {
         let of_queue = queue(QUEUES[self.random.random_range(0..3)]);
         match self.random.random_range(0..8) {

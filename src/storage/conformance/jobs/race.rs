@@ -1,4 +1,4 @@
-//! Two servers at once. Where one server has a storage for itself there is nothing to race with.
+//! Two servers at once, for storages that servers can share.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -112,7 +112,7 @@ async fn two_servers_never_store_one_unique_key(one: Subject) {
 }
 
 /// Both take the same unique keys, in opposite orders: somewhere in the middle each needs what the other one has. That
-/// a storage ends such a commit is no reason to fail those who wait for it.
+/// a storage ends such a commit is no reason to fail its callers.
 async fn two_servers_that_wait_for_each_other_both_succeed(one: Subject) {
     const KEYS: u32 = 60;
     let Some(other) = one.other() else { return };
@@ -268,7 +268,7 @@ async fn a_server_receives_signals_of_others_and_not_its_own(one: Subject) {
                 .next()
                 .await
                 .expect("the stream continues")
-                .expect("storage is there")
+                .expect("storage is available")
             {
                 ClusterMessage::Signals { from, signals } => return (from, signals),
                 ClusterMessage::Gap => {}

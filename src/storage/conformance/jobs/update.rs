@@ -147,7 +147,7 @@ async fn deleting_a_job_deletes_its_attempts(storage: Subject) {
     assert_eq!(
         storage.apply(delete).await,
         Err(ChangeError::Conflict),
-        "it is gone already"
+        "it was deleted before"
     );
     storage.counts_are_exact().await;
 }
@@ -202,7 +202,7 @@ async fn a_queue_comes_into_being_when_it_is_named(storage: Subject) {
         });
         let changed = is_paused == Some(true);
         assert_eq!(storage.apply(change).await, Ok(Applied::QueueSet { changed }), "{name}");
-        let stored = storage.queue(name).await.expect("the queue is there");
+        let stored = storage.queue(name).await.expect("the queue exists");
         assert_eq!(stored.is_paused, changed);
         assert_eq!(stored.counts, Default::default());
     }
@@ -234,7 +234,7 @@ async fn a_queue_without_unfinished_jobs_is_deleted(storage: Subject) {
     );
     assert_eq!(storage.queue("one").await, None);
     storage.holds(&[ended]).await;
-    // A job that comes in the same commit keeps its queue, and one that comes later has the queue again.
+    // A job that is inserted in the same commit keeps its queue, and a later one creates the queue again.
     let changes = [delete("one"), insert([in_queue("one", job(3))])];
     assert_eq!(
         storage.commit(&changes).await,

@@ -132,7 +132,7 @@ async fn recent_completions_are_counted(storage: Subject) {
     assert_eq!(
         throughput(&storage, "mail", at(10_045)).await.0,
         4 + 2,
-        "what came later is lately, too"
+        "later jobs are recent as well"
     );
     assert_eq!(throughput(&storage, "mail", at(13_591)).await, (1, 6));
     assert_eq!(throughput(&storage, "mail", at(13_615)).await, (1, 4));

@@ -119,7 +119,7 @@ async fn clearing_spares_younger_jobs(storage: Subject) {
     let applied = storage
         .apply(clear("default", JobStatus::Pending, job(2).id, 100))
         .await;
-    assert_eq!(applied, removed(3), "the youngest that goes is gone");
+    assert_eq!(applied, removed(3), "the newest matching job is deleted");
     let left: Vec<JobId> = storage.all().await.iter().map(|job| job.id).collect();
     assert_eq!(left, [job(5).id, job(4).id, job(3).id]);
     storage.counts_are_exact().await;
@@ -219,7 +219,7 @@ async fn a_bad_change_leaves_removing_the_last(storage: Subject) {
         .await;
     let claimed = [job(0), job(1)].map(|job| Arc::new(job.start(node, at(100))));
     assert_eq!(applied[0], Ok(Applied::Claimed(claimed.to_vec())));
-    assert_eq!(applied[1], removed(2), "what was not claimed is cleared");
+    assert_eq!(applied[1], removed(2), "unclaimed jobs are deleted");
     assert!(
         matches!(applied[2], Err(crate::storage::change::ChangeError::Rejected { .. })),
         "{:?}",

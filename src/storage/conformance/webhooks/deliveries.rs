@@ -215,7 +215,7 @@ async fn failures_are_sent_again_from_a_time_on(storage: Subject) {
     assert_eq!(
         storage.apply(one(3)).await,
         Ok(Applied::Removed(1)),
-        "also what was delivered"
+        "delivered ones as well"
     );
     assert_eq!(storage.apply(one(3)).await, Ok(Applied::Removed(0)), "it waits already");
     let again = storage.repository.due_deliveries(target.id, at(300), 10).await;

@@ -137,7 +137,7 @@ async fn an_endpoint_is_owned_by_one_node(storage: Subject) {
             panic!("{held:?}");
         };
         held.sort_unstable();
-        assert_eq!(held, [target[0].id, target[1].id], "it keeps what it has");
+        assert_eq!(held, [target[0].id, target[1].id], "it keeps its endpoints");
     }
     let all = stored(&storage).await;
     let holders: Vec<_> = all.iter().map(|stored| (stored.holder, stored.is_held)).collect();
@@ -167,7 +167,7 @@ async fn endpoints_of_a_dead_node_are_claimed_by_another(storage: Subject) {
     let second = storage.live_node(2).await;
     assert_eq!(storage.apply(hold(2, 10)).await, Ok(Applied::Held(vec![target.id])));
     assert_eq!(stored(&storage).await[0].holder, Some(second));
-    // What is changed of an endpoint does not change who holds it.
+    // A change of an endpoint does not change its owner.
     let before = read(&storage, target.id).await;
     let put = Change::Webhook(WebhookChange::Put {
         after: Arc::new(before.changed(at(9))),

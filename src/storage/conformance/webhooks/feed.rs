@@ -73,7 +73,7 @@ async fn the_feed_lists_each_changed_job_once_per_page(storage: Subject) {
     // The last change follows the first ones.
     changed(&storage, &[job(4).id], 2).await;
     let page = read_all(&storage, FeedCursor::START, 4).await;
-    assert_eq!(ids(&page)[..3], [two.id, three.id, one.id], "each where it came last");
+    assert_eq!(ids(&page)[..3], [two.id, three.id, one.id], "each at its last change");
     assert_eq!(page.jobs[2].1.as_deref(), Some(&one));
     assert_eq!((page.has_more, page.has_gap), (false, false));
     let rest = read(&storage, page.cursor, 10).await;
@@ -111,11 +111,7 @@ async fn the_end_of_the_feed_is_behind_everything(storage: Subject) {
     changed(&storage, &[job(1).id], 1).await;
     assert_eq!(ids(&read_all(&storage, empty, 2).await), [job(0).id, job(1).id]);
     let after = ids(&read_all(&storage, before, 1).await);
-    assert_eq!(
-        after.last(),
-        Some(&job(1).id),
-        "nothing that comes later is before the end"
-    );
+    assert_eq!(after.last(), Some(&job(1).id), "no later change precedes the end");
     let end = end().await;
     assert!(read(&storage, end, 10).await.jobs.is_empty());
 }
@@ -141,7 +137,7 @@ async fn nothing_is_left_out_while_several_write(storage: Subject) {
     });
     let expected = writers.len() * usize::try_from(JOBS).expect("a number");
     let reading = async {
-        // Reads on while others write, as a reader does: what is passed over is never seen again.
+        // Reads concurrently with writers, as a consumer does: a skipped change is never read again.
         let (mut seen, mut cursor) = (Vec::new(), FeedCursor::START);
         while seen.len() < expected {
             let page = read(&storage, cursor, 7).await;
@@ -170,7 +166,10 @@ async fn a_part_that_was_removed_is_a_gap(storage: Subject) {
     let second = read(&storage, first, 1).await.cursor;
     let prune = |limit| Change::Maintenance(MaintenanceChange::PruneFeed { before: at(2), limit });
     assert_eq!(storage.apply(prune(1)).await, Ok(Applied::Removed(1)));
-    assert!(!read(&storage, first, 10).await.has_gap, "it had read what is gone");
+    assert!(
+        !read(&storage, first, 10).await.has_gap,
+        "it had read the pruned changes"
+    );
     assert_eq!(storage.apply(prune(10)).await, Ok(Applied::Removed(1)));
     assert_eq!(storage.apply(prune(10)).await, Ok(Applied::Removed(0)));
     assert!(read(&storage, first, 10).await.has_gap);

@@ -84,7 +84,7 @@ impl World {
             (_, Err(ChangeError::NoLease)) => self.seen.without_lease += 1,
             (Change::Cluster(ClusterChange::Lead { .. }), Ok(Applied::Led(Some(token)))) => {
                 let newest = self.tokens.last_key_value().map(|(token, _)| *token);
-                assert!(newest.is_none_or(|newest| newest <= *token), "a token has gone back");
+                assert!(newest.is_none_or(|newest| newest <= *token), "a token has decreased");
                 let holder = *self.tokens.entry(*token).or_insert(message.from);
                 assert_eq!(holder, message.from, "two nodes lead under {token:?}");
                 self.seen.leaders += usize::from(newest != Some(*token));
@@ -198,7 +198,7 @@ impl World {
         }
         for id in &self.jobs {
             let runs = self.nodes.iter().filter(|node| node.runs(*id, now)).count();
-            assert!(runs <= 1, "{runs} nodes run {id} and believe in their leases");
+            assert!(runs <= 1, "{runs} nodes run {id} under leases that they consider valid");
             let job = self.tables.job(*id).expect("no job disappears");
             let recorded: Vec<u32> = self.tables.attempts(*id).map(|attempt| attempt.number).collect();
             let ended = if job.status == JobStatus::Running {

@@ -1,4 +1,4 @@
-//! A node as it sees itself: its lease, its clocks, what it has read, and what it runs.
+//! The state of a node: its lease, its clocks, its reads, and the jobs that it runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub(super) struct Node {
     pub(super) is_releasing: bool,
     /// Time at which it last found its lease expired. Earlier claims are void.
     pub(super) expired_at: Option<Moment>,
-    /// Running jobs whose start is on its way to storage.
+    /// Running jobs whose start is being stored.
     pub(super) starting: Vec<Arc<Job>>,
     /// Its running jobs. The start of one that still has its claim is not stored.
     pub(super) running: Vec<Arc<Job>>,
@@ -69,7 +69,7 @@ impl Node {
         }
     }
 
-    /// The time of day as it believes it is.
+    /// The time of day by its own clock.
     pub(super) fn time_of_day(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         now + self.wrong_by
     }

@@ -3,7 +3,7 @@
 /// An event. Numbers select one of the current nodes, messages or jobs.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Step {
-    /// Time goes by, in milliseconds.
+    /// Time passes, in milliseconds.
     Pass(u16),
     /// A person makes a job.
     Create,
@@ -12,7 +12,7 @@ pub(super) enum Step {
     Execute(u8),
     /// A node does something.
     Act(u8, Act),
-    /// A message gets to storage; a response arrives.
+    /// A message arrives at storage; a response arrives at its node.
     Arrive(u8),
     Return(u8),
     /// A message or a response is lost.
@@ -33,7 +33,7 @@ pub(super) enum Act {
     Renew,
     /// Requests leadership.
     RequestLeadership,
-    /// It reads what is pending, and the recurring job.
+    /// It reads pending jobs, and the recurring job.
     Read,
     /// Claims due jobs.
     Claim,
@@ -49,8 +49,8 @@ pub(super) enum Act {
     Start(u8),
     /// A job that it runs ends, well or not.
     End(u8, bool),
-    /// It brings back what others have left.
+    /// It recovers orphaned jobs.
     Rescue,
-    /// As the leader it creates what is due.
+    /// As the leader it creates due occurrences.
     Tick,
 }

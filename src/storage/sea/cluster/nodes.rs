@@ -23,7 +23,7 @@ pub(crate) const NOW_POSTGRES: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()
 pub(crate) const NOW_SQLITE: &str = "CAST(unixepoch('subsec') * 1000000 AS integer)";
 /// Condition of a row of `nodes` with a valid lease.
 pub(crate) const LIVE_POSTGRES: &str = "lease_until >= CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS bigint)";
-/// The same for SQLite, where the lock beside the file keeps other servers away: a server's lease expires no more than
+/// The same for SQLite, where the lock beside the file excludes other servers: a server's lease expires no more than
 /// the lock does.
 pub(crate) const LIVE_SQLITE: &str =
     "(worker IS NULL OR lease_until >= CAST(unixepoch('subsec') * 1000000 AS integer))";
@@ -59,7 +59,7 @@ impl SeaRepository {
         Ok(connection.query_one_raw(statement).await?.is_some())
     }
 
-    /// The job types of a server; `None` when it does not say them, or in a way that this version can't read.
+    /// The job types of a server; `None` if it does not declare them, or in a form that this version can't read.
     fn job_types(&self, stored: Option<String>) -> Option<Vec<JobType>> {
         match serde_json::from_str::<Vec<String>>(&stored?) {
             Ok(names) => Some(names.into_iter().map(JobType::from_stored).collect()),
@@ -153,7 +153,7 @@ impl CommitContext<'_> {
         self.transaction
             .execute_raw(Statement::from_sql_and_values(self.backend(), sql, values))
             .await?;
-        // The names of workers are shown beside what they ran, so they stay for longer.
+        // Attempts refer to the names of workers, so these are kept for longer.
         let dead = format!(
             "DELETE FROM nodes WHERE lease_until < {now} - {DEAD_SHOWN_MICROS} \
              AND (worker IS NULL OR heartbeat_at < {now} - {WORKERS_KEPT_MICROS})"
@@ -165,7 +165,7 @@ impl CommitContext<'_> {
     }
 
     /// Extends the leases of workers that run jobs if no server could be reached for a while, and shortens those that were
-    /// renewed in the future. A server that was there before extends those of other servers too: what has made its own
+    /// renewed in the future. A server with an earlier lease extends those of other servers too: what has made its own
     /// heartbeat late has done the same to theirs. A lease that was extended is longer than one that was renewed: it is not
     /// extended again, however late the heartbeats are while storage is slow.
     async fn correct_leases(&self, node: NodeId, lease: TimeSpan) -> Result<(), CommitFailure> {

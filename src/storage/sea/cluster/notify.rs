@@ -129,7 +129,7 @@ impl Listener {
                     if received_at.elapsed() > SILENCE_MAX {
                         return Some(Err(no_response()));
                     }
-                    // A failure shows in missing messages.
+                    // A failure is detected by missing messages.
                     drop(tokio::time::timeout(HEARTBEAT, readers.execute_raw(heartbeat.clone())).await);
                 }
             }
@@ -214,7 +214,7 @@ fn read_payload(payload: &str, own: NodeId) -> Option<(NodeId, Vec<Signal>)> {
     if from == own {
         return None;
     }
-    // An unknown line comes from a newer version, which tolerates that it is ignored.
+    // An unknown line is from a newer version, which tolerates that it is ignored.
     Some((from, lines.filter_map(read_line).collect()))
 }
 

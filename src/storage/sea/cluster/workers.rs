@@ -234,7 +234,7 @@ impl CommitContext<'_> {
         Ok(Ok(Applied::Renewed(until)))
     }
 
-    /// Removes up to `limit` workers that are listed no more, except for those with the last heartbeats.
+    /// Removes up to `limit` workers that are no longer listed, except for those with the last heartbeats.
     pub(crate) async fn prune_workers(&mut self, kept: u32, limit: u32) -> Result<u64, CommitFailure> {
         let now = self.now_sql();
         let unlisted = format!("worker IS NOT NULL AND lease_until < {now} - {DEAD_SHOWN_MICROS}");
@@ -332,7 +332,7 @@ impl CommitContext<'_> {
         Ok(Ok(Applied::Reported(true)))
     }
 
-    /// Removes what attempts of these jobs have reported.
+    /// Removes the reports of attempts of these jobs.
     pub(crate) async fn delete_reports(&mut self, job_ids: &HashSet<Uuid>) -> Result<(), CommitFailure> {
         for table in ["job_progress", "job_log"] {
             let mut rows = Rows::new(&[Kind::Uuid], job_ids.len());

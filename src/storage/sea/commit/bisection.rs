@@ -43,7 +43,7 @@ impl Halves {
 }
 
 impl SeaRepository {
-    /// Commits changes that can't be committed together, and finds out by halving which are bad; those that select come
+    /// Commits changes that can't be committed together, and finds the bad ones by halving; those that select come
     /// last, as in one commit.
     pub(super) async fn commit_in_halves(&self, commit: &Commit) -> Result<Committed, RepositoryError> {
         let mut results: Results = commit.changes.iter().map(|_| None).collect();

@@ -95,7 +95,7 @@ impl Rows {
         self.sqlite_part(size.unwrap_or(FILLED_ROWS_MAX), values)
     }
 
-    /// Runs a statement for all rows and gives how many it has changed. `sql` is given the source of the rows, a table
+    /// Runs a statement for all rows and returns the number of changed ones. `sql` is given the source of the rows, a table
     /// expression whose columns are `c1`, `c2`, ….
     pub(crate) async fn execute(
         self,
@@ -135,7 +135,7 @@ impl Rows {
         Ok(changed)
     }
 
-    /// Runs a statement for all rows and gives what it returns.
+    /// Runs a statement for all rows and returns its rows.
     pub(crate) async fn query(
         self,
         connection: &impl ConnectionTrait,

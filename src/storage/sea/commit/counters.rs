@@ -1,7 +1,7 @@
 //! Counters: jobs by queue, type, status and priority, their totals, throughput of queues, and the rollups of
 //! [`super::rollup_writer`].
 //!
-//! `job_totals` has the same counts of all types of a queue, of all queues, and of both: an empty name stands for all. On
+//! `job_totals` has the same counts of all types of a queue, of all queues, and of both: an empty name means all. On
 //! a server with many queues and types a list reads a few of its rows instead of all counters.
 //!
 //! A commit collects the actual changes of its statements and writes the differences at its end, in the order of the
@@ -46,12 +46,12 @@ struct CounterKey {
 }
 
 impl Counters {
-    /// A job that is there now.
+    /// An inserted job.
     pub(crate) fn add(&mut self, job: &Job) {
         self.count(&job.queue, &job.job_type, job.status, job.priority.code(), 1);
     }
 
-    /// A job that was there.
+    /// A deleted job.
     pub(crate) fn subtract(&mut self, job: &Job) {
         self.count(&job.queue, &job.job_type, job.status, job.priority.code(), -1);
     }
@@ -238,7 +238,7 @@ impl CountedRows {
         }
         if !counts.is_empty() {
             statements.push(counts_sql(&counts.sqlite_part(counter_size, values)));
-            // Of each there are no more than of the rows that they are the totals of.
+            // Each has at most as many rows as the counters that it sums up.
             statements.push(totals_sql(&totals.sqlite_part(counter_size, values)));
             statements.push(steps_sql(&steps.sqlite_part(step_size, values)));
             statements.push(step_totals_sql(&step_totals.sqlite_part(step_size, values)));
@@ -262,7 +262,7 @@ impl CountedRows {
             + rollups.write(connection).await?)
     }
 
-    /// Adds what was counted to what is stored: on SQLite in one call if it can be, because each is a message between
+    /// Adds the changes to the stored counters: on SQLite in one call if possible, because each is a message between
     /// two threads.
     pub(crate) async fn write(self, connection: &impl ConnectionTrait) -> Result<(), DbErr> {
         let backend = connection.get_database_backend();

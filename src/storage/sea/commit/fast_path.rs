@@ -243,7 +243,7 @@ impl FastPath {
             attempts,
             entries,
             has_reasons,
-            // Counted there, from what was really applied.
+            // Counted there, from the applied changes.
             counters: _,
             is_all: _,
             version,

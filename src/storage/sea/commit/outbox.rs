@@ -269,7 +269,7 @@ impl CommitContext<'_> {
 
     pub(crate) async fn prune_deliveries(&mut self, before: DateTime<Utc>, limit: u32) -> Result<u64, CommitFailure> {
         let count: Value = i64::from(limit).into();
-        // What an endpoint leaves behind that was removed: its deliveries first, then itself.
+        // A removed endpoint: its deliveries first, then itself.
         let orphaned = "DELETE FROM webhook_deliveries WHERE seq IN (SELECT seq FROM webhook_deliveries \
                         WHERE endpoint_id = (SELECT id FROM webhook_endpoints WHERE is_deleted ORDER BY id LIMIT 1) \
                         LIMIT $1)";
@@ -288,7 +288,7 @@ impl CommitContext<'_> {
         self.execute(old, vec![micros(before).into(), count]).await
     }
 
-    /// Runs a statement and gives how many rows it has changed.
+    /// Runs a statement and returns the number of changed rows.
     pub(crate) async fn execute(&self, sql: &str, values: Vec<Value>) -> Result<u64, CommitFailure> {
         let statement = Statement::from_sql_and_values(self.backend(), sql, values);
         Ok(self.transaction.execute_raw(statement).await?.rows_affected())

@@ -57,7 +57,7 @@ impl SeaRepository {
             // Large as they are, tries are not moved about.
             match self.pools.write(Box::pin(self.try_fast_path(commit, fast_path))).await {
                 Ok(Some(committed)) => return Ok(committed),
-                // Nothing is written; what was unusual is found out below.
+                // Nothing is written; the unusual change is found below.
                 Ok(None) | Err(CommitFailure::Bad(_) | CommitFailure::InTheWay(_)) => {}
                 Err(CommitFailure::Unavailable(failure)) => return Err(failure),
             }
@@ -162,7 +162,7 @@ impl SeaRepository {
 }
 
 impl CommitContext<'_> {
-    /// Makes it durable, and remembers which queues have a row since.
+    /// Makes it durable, and records the queues that have a row since.
     async fn finish(self) -> Result<(), CommitFailure> {
         let Self {
             repository,
@@ -184,7 +184,7 @@ impl CommitContext<'_> {
     async fn undo<T>(self, failure: CommitFailure) -> Result<T, CommitFailure> {
         // Jobs that it has claimed are pending again.
         self.repository.claim_floors.clear();
-        // When even that fails the connection is gone, and the transaction with it.
+        // If that fails as well, the connection is lost, and the transaction with it.
         drop(self.transaction.rollback().await);
         Err(failure)
     }

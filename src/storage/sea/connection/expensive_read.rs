@@ -116,7 +116,7 @@ impl Scan {
         }))
     }
 
-    /// Gives the connection back.
+    /// Returns the connection.
     pub(crate) async fn end(self) {
         match self {
             Self::Sqlite {
@@ -189,7 +189,7 @@ impl ConnectionTrait for Scan {
 }
 
 impl SeaRepository {
-    /// A connection for one expensive read. What it runs when it is dropped is stopped.
+    /// A connection for one expensive read. Dropping it stops its statement.
     pub(crate) async fn begin_scan(&self) -> Result<Scan, RepositoryError> {
         let begin = async {
             let scanners = self.pools.scanners();

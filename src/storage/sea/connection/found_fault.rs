@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::domain::metrics::storage_fault::StorageFault;
 use crate::storage::repository::RepositoryError;
 
-/// Time for which a fault that calls of PostgreSQL have shown is remembered: a bad page may not be read again soon.
+/// Time for which a fault that a call of PostgreSQL has found is kept: a bad page may not be read again soon.
 const FAULT_KEPT: Duration = Duration::from_secs(300);
 
 /// A corrupt image that a call has found.
@@ -14,7 +14,7 @@ const FAULT_KEPT: Duration = Duration::from_secs(300);
 pub(crate) struct FoundFault(Mutex<Option<(Instant, RepositoryError)>>);
 
 impl FoundFault {
-    /// Remembers what a call has found.
+    /// Records the fault that a call has found.
     pub(crate) fn record_failure(&self, failure: &RepositoryError) {
         if let RepositoryError::Fault {
             fault: StorageFault::Corrupt,

@@ -54,8 +54,8 @@ impl SeaRepository {
         }
     }
 
-    /// Writes something that changes nothing, as a commit does: only that finds a full disk, or a standby that does not
-    /// take writes.
+    /// Writes something that changes nothing, as a commit does: only that finds a full disk, or a standby that rejects
+    /// writes.
     async fn try_to_write(&self) -> Result<(), DbErr> {
         if self.is_postgres() {
             // Not the connection that commits: a long commit is no fault. The table has one row, always, which is left
@@ -65,7 +65,7 @@ impl SeaRepository {
             return self.pools.internal().execute_unprepared(sql).await.map(drop);
         }
         let transaction = self.writer().begin().await?;
-        // A number for programs, which this one does not use. Setting it writes the page that it stands in.
+        // A number for programs, which this one does not use. Setting it writes the header page.
         transaction.execute_unprepared("PRAGMA user_version = 0").await?;
         transaction.commit().await
     }

@@ -36,7 +36,7 @@ pub enum MigrationError {
         names.join(", ")
     )]
     Newer {
-        /// The steps that this version does not have.
+        /// The migrations that this version does not have.
         names: Vec<String>,
     },
     /// Servers use the database.
@@ -52,19 +52,19 @@ pub enum MigrationError {
 
 /// The library's table of applied migrations.
 const TAKEN: &str = "SELECT version FROM seaql_migrations ORDER BY version";
-/// The advisory lock that a server holds while it takes steps; any number does that no other program is likely to use.
+/// The advisory lock that a server holds while it migrates: a number that no other program is likely to use.
 const LOCK: i64 = 0x0054_6963_6b65_7251;
-/// Drops what is left of statements with names on a pooler's server connection, where they would collide with ours.
+/// Drops named statements on a pooler's server connection, which would collide with ours.
 const FORGET_STATEMENTS: &str = "DEALLOCATE ALL";
 
 impl SeaRepository {
-    /// Takes all steps that the database has not taken. A server does so when it starts.
+    /// Applies all pending migrations. A server does so when it starts.
     pub async fn migrate_up(&self) -> Result<(), MigrationError> {
         self.in_one_transaction(async |transaction| Migrator::up(transaction, None).await)
             .await
     }
 
-    /// Takes back the last steps, and with them what they hold.
+    /// Reverts the last migrations, with the data of their tables.
     pub async fn migrate_down(&self, steps: u32) -> Result<(), MigrationError> {
         let names = self.live_servers().await.map_err(|error| not_written(&error))?;
         if !names.is_empty() {
@@ -74,7 +74,7 @@ impl SeaRepository {
             .await
     }
 
-    /// The names of the servers that hold a lease. On SQLite there are none: the lock on the file keeps them away.
+    /// The names of the servers with a lease. On SQLite there are none: the lock on the file excludes them.
     async fn live_servers(&self) -> Result<Vec<String>, DbErr> {
         let readers = self.readers();
         let backend = self.backend();
@@ -121,7 +121,7 @@ impl SeaRepository {
                 transaction.commit().await
             }
             Err(failure) => {
-                // The connection is thrown away when even that fails, and the transaction with it.
+                // If that fails as well, the connection is closed, which ends the transaction.
                 drop(transaction.rollback().await);
                 Err(failure)
             }
@@ -146,7 +146,7 @@ impl SeaRepository {
         Ok(transaction)
     }
 
-    /// The names of the steps that the database has taken.
+    /// The names of the applied migrations.
     async fn taken_steps(&self, connection: &impl ConnectionTrait) -> Result<Vec<String>, DbErr> {
         let backend = self.backend();
         let there = if self.is_postgres() {
@@ -162,7 +162,7 @@ impl SeaRepository {
         rows.iter().map(|row| row.try_get_by_index(0)).collect()
     }
 
-    /// All steps, in order; those that this version does not have are at the end. Changes nothing.
+    /// All migrations, in order; those that this version does not have are at the end. Changes nothing.
     pub async fn migration_states(&self) -> Result<Vec<MigrationState>, RepositoryError> {
         let taken = self.taken_steps(&self.readers()).await;
         Ok(states(&taken.map_err(|error| not_written(&error))?))

@@ -170,7 +170,7 @@ impl SeaRepository {
                     .pragma("temp_store", "memory");
                 // Negative: in KiB.
                 if is_writer {
-                    // What a log grew to under a long reader is given back; the usual size is not, and is overwritten.
+                    // A log that grew under a long reader is truncated to its usual size, which is overwritten.
                     let sqlite = sqlite.pragma("journal_size_limit", "33554432");
                     sqlite.pragma("cache_size", "-16000")
                 } else {
@@ -183,7 +183,7 @@ impl SeaRepository {
         try_write(&writer, file).await?;
         let (reading, scanning) = shares(max_connections, expensive_reads);
         let readers = Link::sqlite_readers(pool(reading, false).await.map_err(refused)?, reading, read_time);
-        // More of them cost no server anything.
+        // More of them are free.
         let internal = Link::sqlite_readers(
             pool(INTERNAL_MIN, false).await.map_err(refused)?,
             INTERNAL_MIN,

@@ -34,7 +34,7 @@ pub enum Durability {
     /// A power failure: a commit is on the disk before its response.
     #[default]
     Full,
-    /// The end of the process; a power cut may take the last moments.
+    /// The end of the process; a power failure may lose the last commits.
     Normal,
 }
 
@@ -124,7 +124,7 @@ pub enum ConnectError {
     ManyNames {
         /// The database's file.
         file: PathBuf,
-        /// How many.
+        /// Number of names.
         names: u64,
     },
     /// The SQLite file can only be read.
@@ -157,7 +157,7 @@ pub(crate) fn plain(mut options: ConnectOptions, log_statements: bool) -> Connec
         .sqlx_logging(log_statements)
         .record_stmt_in_spans(false)
         .test_before_acquire(false);
-    // The level is of a crate that only the driver knows; its name is one that there is.
+    // The type of the level is of a crate of the driver's; this name is valid.
     if let Ok(level) = "trace".parse() {
         options.sqlx_logging_level(level);
     }

@@ -115,7 +115,7 @@ impl Link {
         drop(self.connection.close_by_ref().await);
     }
 
-    /// A transaction whose statements have no names, with a pooler's settings where there is one.
+    /// A transaction whose statements have no names, with the settings of a pooler, if there is one.
     pub(crate) async fn begin_pooled_or_not(&self) -> Result<Transaction, DbErr> {
         self.begin_pooled(self.begin.as_deref().unwrap_or("BEGIN")).await
     }

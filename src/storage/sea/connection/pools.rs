@@ -1,7 +1,7 @@
 //! The pools of connections: for writes, for reads of callers, for reads of the server itself, and for expensive reads.
 //!
 //! On PostgreSQL every call has a timeout. A broken network stays silent for a quarter of an hour, during which a
-//! server would stand still; after a timeout the pools are replaced, with all calls in progress. Those may have been
+//! server would block; after a timeout the pools are replaced, with all calls in progress. Those may have been
 //! executed or not, as with any broken connection.
 
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -36,11 +36,11 @@ pub(crate) struct ReadTimes {
 /// The pools that are used now.
 pub(crate) struct Pools {
     links: RwLock<Links>,
-    /// Where new ones come from; `None` on SQLite, which is in this process.
+    /// Source of new pools; `None` on SQLite, which is in this process.
     source: Option<PostgresSource>,
     /// Number of replacements so far.
     given_up: watch::Sender<u64>,
-    /// When something was read last.
+    /// Time of the last read.
     last_read: Mutex<Instant>,
     outage: StorageOutage,
     found_fault: FoundFault,
@@ -195,7 +195,7 @@ impl Pools {
         self.recorded(result, self.times.expensive).await
     }
 
-    /// Reads, unless SQLite's file has gone: a new connection would open another one, and write the log into it when it
+    /// Reads, unless SQLite's file was removed: a new connection would open another one, and write the log into it when it
     /// is closed.
     async fn read_known_file<T>(
         &self,

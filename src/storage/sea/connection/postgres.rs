@@ -19,7 +19,7 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// After how long the connection for cancellations is closed: it is seldom used, and one more than are configured.
 const CANCELLER_IDLE_MAX: Duration = Duration::from_secs(30);
 
-/// The server finds out within half a minute that a node's machine is gone. Behind a pooler they concern the pooler's
+/// The server detects within half a minute that a node's machine is gone. Behind a pooler they concern the pooler's
 /// own connections.
 const KEEP_ALIVE: [(&str, &str); 3] = [
     ("tcp_keepalives_idle", "10"),
@@ -91,7 +91,7 @@ impl PostgresSource {
         options.map_sqlx_postgres_opts(move |postgres| {
             let postgres = prepared_for_poolers(postgres).application_name("tickerq");
             if is_pooled {
-                // A statement that is remembered has a name.
+                // A cached statement has a name.
                 return postgres.statement_cache_capacity(0);
             }
             postgres
@@ -134,11 +134,11 @@ impl PostgresSource {
         } else {
             "off"
         };
-        // What is written is found by keys. A plan that was made when a table was small must not read all of it later.
+        // Writes find their rows by keys. A plan that was made when a table was small must not scan it later.
         let read_whole_tables = if is_writer { "off" } else { "on" };
         let mut settings = vec![
             ("enable_seqscan", read_whole_tables.to_owned()),
-            // Compiling a statement takes a hundred times as long as any of these takes to run.
+            // Compiling a statement takes a hundred times as long as running any of these.
             ("jit", "off".to_owned()),
             ("synchronous_commit", commit.to_owned()),
             // The database of a job server is on an SSD: a row found by an index costs little more than the next one.
@@ -168,7 +168,7 @@ fn parsed(url: &str) -> Result<PgConnectOptions, sqlx::Error> {
     PgConnectOptions::from_str(url).map(prepared_for_poolers)
 }
 
-/// A connection of its own that listens, outside of the pools: it is never given back.
+/// A connection of its own that listens, outside of the pools: it is never returned.
 pub(crate) async fn listener(url: &str) -> Result<PgListener, sqlx::Error> {
     let options = PoolOptions::<Postgres>::new()
         .max_connections(1)
@@ -190,7 +190,7 @@ pub(crate) async fn try_postgres(url: &str) -> Result<(), String> {
     .await;
     match connected {
         Ok(Ok(connection)) => {
-            // It has served; how it ends does not matter.
+            // It is no longer needed: its result does not matter.
             drop(connection.close().await);
             Ok(())
         }

@@ -18,13 +18,13 @@ pub(crate) fn named_by(url: &str) -> Option<Result<PathBuf, ConnectError>> {
     let path = rest.strip_prefix("//").unwrap_or(rest);
     let path = path.split('?').next().unwrap_or(path);
     if path.is_empty() || path == ":memory:" {
-        // Memory is a database for each connection, and gone when the process ends: no place for jobs.
+        // A database in memory belongs to one connection and is lost when the process ends.
         return Some(Err(ConnectError::Url { url: url.to_owned() }));
     }
     Some(Ok(PathBuf::from(path)))
 }
 
-/// Keeps the database for this server. The lock stands beside the real file, so that one who comes by a symbolic link finds
+/// Locks the database for this server. The lock is beside the real file, so that a server that uses a symbolic link finds
 /// it; hard links have no real one among them, and SQLite would keep a log for each: they are refused.
 pub(crate) fn lock(database: &Path) -> Result<File, ConnectError> {
     let unknown = |cause| ConnectError::Lock {

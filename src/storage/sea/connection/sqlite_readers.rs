@@ -41,7 +41,7 @@ struct Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        // A statement whose caller has gone ends, and the connection with it. To return it to the pool takes a runtime.
+        // A statement whose caller was dropped ends, and its connection is closed: returning it to the pool needs a runtime.
         self.until.store(0, Ordering::Relaxed);
         if let Some(connection) = self.connection.take() {
             drop(connection.detach());
@@ -122,7 +122,7 @@ impl SqliteReaders {
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for mut reader in idle {
             if let Some(connection) = reader.connection.take() {
-                // How it ends is of no matter: it has read only.
+                // Its result does not matter: it has only read.
                 drop(connection.close().await);
             }
         }

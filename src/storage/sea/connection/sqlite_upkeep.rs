@@ -41,7 +41,7 @@ impl SeaRepository {
         let file_size = std::fs::metadata(&files.wal).map_or(0, |metadata| metadata.len());
         let last = {
             let mut last = files.checkpoints.last();
-            // It was cut: what it grows by is counted from here.
+            // It was truncated: its growth is counted from here.
             last.file_size = last.file_size.min(file_size);
             *last
         };

@@ -1,4 +1,4 @@
-//! Starts and ends of attempts: what every job goes through.
+//! Starts and ends of attempts.
 
 use std::collections::{BTreeSet, HashSet};
 

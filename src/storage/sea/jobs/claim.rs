@@ -23,14 +23,14 @@ const TAKE: &str = "UPDATE jobs SET status = 1, started_at = $1, finished_at = N
                     revision = revision + 1";
 /// Update of a job that is claimed ahead, with the same parameters.
 const TAKE_AHEAD: &str = "UPDATE jobs SET claimed_by = $2";
-/// The lease without which a node takes nothing.
+/// The lease without which a node claims no job.
 const LEASE: &str = "EXISTS (SELECT 1 FROM nodes WHERE id = $2 AND {live})";
 
 /// Size of the texts of a job. Neither database reads a text for its length.
 const BYTES: &str = "OCTET_LENGTH(parameters) + COALESCE(OCTET_LENGTH(result), 0) + COALESCE(OCTET_LENGTH(error), 0) \
                      + COALESCE(OCTET_LENGTH(error_detail), 0)";
 
-/// A due job as SQLite gives it: an array in this order.
+/// A due job as SQLite returns it: an array in this order.
 #[derive(Deserialize)]
 struct Due {
     id: Uuid,
@@ -177,7 +177,7 @@ impl CommitContext<'_> {
                 );
                 jobs.append(&mut others.await?.jobs);
             }
-            // What RETURNING gives has no order.
+            // The rows of RETURNING have no order.
             jobs.sort_by_key(|job| (job.due_at, job.id));
             let has_all = !is_cut && i64::try_from(jobs.len()).is_ok_and(|count| count < left);
             self.repository.end_claim(claim, order, timed, (&jobs, has_all));

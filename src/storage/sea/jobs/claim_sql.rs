@@ -154,7 +154,7 @@ pub(crate) fn postgres_due(order: ClaimOrder, due: PostgresDue, floor: Option<us
              LIMIT $6)",
             of_each("")
         ),
-        // What is locked and not taken is free again at the end of the commit.
+        // Rows that are locked and not claimed are unlocked at the end of the commit.
         (PostgresDue::OfEachType, _) => format!("due AS MATERIALIZED ({} LIMIT $6)", of_each(LOCK)),
     }
 }

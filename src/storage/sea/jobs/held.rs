@@ -50,7 +50,7 @@ impl SeaRepository {
             );
             let values = [observer.as_uuid().into(), left.into()];
             let statement = Statement::from_sql_and_values(self.backend(), sql, values);
-            // From the writer: what was committed a moment ago must be seen.
+            // Over the writer's connection: the latest commit must be visible.
             let rows = self.writer().query_all_raw(statement).await.map_err(failed)?;
             orphans.extend(rows.iter().map(|row| brief_job(row_of("jobs", row)?)));
         }
@@ -58,7 +58,7 @@ impl SeaRepository {
     }
 
     pub(crate) async fn read_running_on(&self, node: NodeId) -> Result<Vec<RunningJob>, RepositoryError> {
-        // Literals, so that the partial index of each part is seen to hold it.
+        // Literals, so that the planner can use the partial index of each part.
         let sql = "SELECT id, queue, attempt, started_at, timeout, cancel_requested FROM jobs \
                    WHERE status = 1 AND node = $1 UNION ALL \
                    SELECT id, queue, attempt + 1, due_at, timeout, cancel_requested FROM jobs \

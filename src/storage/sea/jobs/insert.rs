@@ -152,7 +152,7 @@ impl CommitContext<'_> {
         Ok(())
     }
 
-    /// Gives queues that are named for the first time a row. A change that was not applied names none.
+    /// Inserts the queues that are named for the first time. A change that was not applied names none.
     pub(crate) async fn name_queues(&mut self, changes: &[Change], results: &Results) -> Result<(), CommitFailure> {
         let applied = changes.iter().zip(results).filter_map(|(change, result)| match result {
             Some(Ok(Applied::Replayed(_)) | Err(_)) | None => None,
@@ -288,7 +288,7 @@ impl CommitContext<'_> {
     async fn holder_of(&self, key: &UniqueKey) -> Result<Option<Arc<Job>>, CommitFailure> {
         let holder = job::Entity::find()
             .filter(job::Column::UniqueKey.eq(key.as_str()))
-            // As numbers in the text, so that the partial index on unfinished jobs is seen to hold it.
+            // As numbers in the text, so that the planner can use the partial index on unfinished jobs.
             .filter(Expr::cust("status IN (0, 1)"));
         let row = in_brief(holder).one(&self.transaction).await?;
         Ok(row.map(brief_job).transpose()?)

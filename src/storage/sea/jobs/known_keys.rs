@@ -25,7 +25,7 @@ impl SeaRepository {
                 .select_only()
                 .column(job::Column::UniqueKey)
                 .filter(job::Column::UniqueKey.is_in(keys.iter().map(UniqueKey::as_str)))
-                // As literals, so that the partial index is seen to hold them.
+                // As literals, so that the planner can use the partial index.
                 .filter(Expr::cust("unique_key IS NOT NULL AND status IN (0, 1)"))
                 .into_tuple()
                 .all(&self.readers())

@@ -24,7 +24,7 @@ use crate::storage::sea::webhooks::delivery_page::select_page;
 /// SQLite takes 32,766 parameters a statement.
 const IDS_MAX: usize = 10_000;
 const NO_PARAMETERS: &str = "CAST('null' AS TEXT)";
-/// Stands for parameters that were left out: it is not JSON.
+/// Placeholder of omitted parameters: it is not JSON.
 const LEFT_OUT: &str = "";
 const NO_TEXT: &str = "CAST(NULL AS TEXT)";
 const LENGTH_OF_DELIVERY: &str = "CAST(OCTET_LENGTH(body) + COALESCE(OCTET_LENGTH(response_body), 0) AS BIGINT)";

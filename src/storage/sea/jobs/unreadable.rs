@@ -9,10 +9,10 @@ use tracing::error;
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::{corrupt, text};
 
-/// Maximum number of logged rows that are remembered.
+/// Maximum number of logged rows that are kept.
 const REMEMBERED_MAX: usize = 1_000;
 
-/// Leaves unreadable rows out of what is read, so that one of them does not hold up all others, and logs each once.
+/// Omits unreadable rows from reads, so that one of them does not block the others, and logs each once.
 #[derive(Debug, Default)]
 pub(crate) struct UnreadableRows(Mutex<HashSet<String>>);
 

@@ -22,7 +22,7 @@ const RESTORE: &str = "INSERT INTO queues (name) SELECT queue FROM job_counters 
      HAVING SUM(count) > 0 ON CONFLICT (name) DO NOTHING";
 
 impl CommitContext<'_> {
-    /// Applied after the counters are written, which say what is used.
+    /// Applied after the counters are written, which show the use of queues.
     pub(crate) async fn remove_queues(
         &mut self,
         changes: &[Change],

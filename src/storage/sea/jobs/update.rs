@@ -167,7 +167,7 @@ impl CommitContext<'_> {
              WHERE id = $1 AND revision = $28 AND claimed_by IS NOT DISTINCT FROM $30",
             values,
         );
-        // A savepoint: on PostgreSQL a failed statement spoils the transaction that it stands in.
+        // A savepoint: on PostgreSQL a failed statement aborts its transaction.
         let transaction = &self.transaction;
         transaction.execute_unprepared("SAVEPOINT job").await?;
         match transaction.execute_raw(statement).await {

@@ -189,7 +189,7 @@ impl SeaRepository {
         now: DateTime<Utc>,
         limit: u32,
     ) -> Result<DueRecurring, RepositoryError> {
-        // From the writer: what was committed a moment ago must be seen. Those with waiting due times count only when
+        // Over the writer's connection: the latest commit must be visible. Those with waiting due times count only when
         // nothing of theirs is unfinished.
         let sql = "SELECT id, CAST(OCTET_LENGTH(parameters) AS BIGINT) AS bytes FROM recurring_jobs WHERE next_run_at <= $1 \
                    UNION SELECT id, CAST(OCTET_LENGTH(parameters) AS BIGINT) AS bytes FROM recurring_jobs \

@@ -64,7 +64,7 @@ impl CommitContext<'_> {
         })))
     }
 
-    /// Replaces what a node names, and removes what nodes named that are gone.
+    /// Replaces the names of a node, and removes those of nodes that have left.
     async fn write_names(&self, node: NodeId, names: &[EndpointId]) -> Result<(), CommitFailure> {
         let node: Value = node.as_uuid().into();
         let stale = "DELETE FROM webhook_endpoint_names \

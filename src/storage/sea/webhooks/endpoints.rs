@@ -54,7 +54,7 @@ impl CommitContext<'_> {
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let Some(before) = before else {
             let mut holder = None;
-            // A conflict is a result, and must not spoil the transaction.
+            // A conflict is a result, and must not abort the transaction.
             let id = after.id.as_uuid();
             let taken = webhook_endpoint::Entity::find_by_id(id).one(&self.transaction).await?;
             match taken {
@@ -206,7 +206,7 @@ impl SeaRepository {
         Ok(endpoint)
     }
 
-    /// The endpoints as a transaction sees them.
+    /// The endpoints in the snapshot of a transaction.
     pub(crate) async fn stored_endpoints(
         &self,
         transaction: &impl ConnectionTrait,

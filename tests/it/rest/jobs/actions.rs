@@ -175,7 +175,7 @@ async fn a_running_job_is_stopped_and_ends_as_cancelled() {
         (&json!("cancelled"), &json!(false))
     );
     assert_eq!(attempts(&job), [(1, "cancelled")]);
-    assert_eq!(job["error"], Value::Null, "nothing has gone wrong");
+    assert_eq!(job["error"], Value::Null, "no attempt has failed");
     let problem = client.post_empty(&format!("/jobs/{id}/cancel")).await.problem(409);
     assert_eq!(problem["type"], "urn:tickerq:problem:conflict");
 }
