@@ -16,14 +16,14 @@ export const payload = { recipientEmail: "newuser@example.com", templateId: "wel
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const elapsed = (start) => (performance.now() - start) / 1000;
 
-/** Calls `call` repeatedly from `count` clients at once until `total` jobs are stored or the time is over. */
+/** Calls `call` repeatedly from `count` clients at once until `total` jobs are stored or the time has passed. */
 async function load(count, total, jobsPerCall, call) {
   const start = performance.now();
-  let begun = 0;
+  let sent = 0;
   let stored = 0;
   const client = async () => {
-    while (begun < total && elapsed(start) < seconds) {
-      begun += jobsPerCall;
+    while (sent < total && elapsed(start) < seconds) {
+      sent += jobsPerCall;
       await call();
       stored += jobsPerCall;
     }

@@ -35,14 +35,14 @@ async def enqueue_many() -> None:
 
 
 async def load(clients: int, total: int, jobs_per_call: int, call) -> dict:
-    """Clients that call at once, until `total` jobs are stored or the time is over."""
+    """Clients that call at once, until `total` jobs are stored or the time has passed."""
     start = time.perf_counter()
-    begun = stored = 0
+    sent = stored = 0
 
     async def client() -> None:
-        nonlocal begun, stored
-        while begun < total and time.perf_counter() - start < SECONDS:
-            begun += jobs_per_call
+        nonlocal sent, stored
+        while sent < total and time.perf_counter() - start < SECONDS:
+            sent += jobs_per_call
             await call()
             stored += jobs_per_call
 

@@ -85,10 +85,10 @@ fn limit() -> Duration {
     Duration::from_secs(number("PEERS_SECONDS") as u64)
 }
 
-/// Rate of clients that call at once, until `total` jobs are stored or the time is over.
+/// Rate of clients that call at once, until `total` jobs are stored or the time has passed.
 async fn load<P: Peer>(peer: &P, clients: usize, total: usize, is_batch: bool) -> String {
-    static BEGUN: AtomicUsize = AtomicUsize::new(0);
-    BEGUN.store(0, Ordering::Relaxed);
+    static SENT: AtomicUsize = AtomicUsize::new(0);
+    SENT.store(0, Ordering::Relaxed);
     let (start, limit) = (Instant::now(), limit());
     let jobs_per_call = if is_batch { BATCH_SIZE } else { 1 };
     let mut tasks = JoinSet::new();
@@ -96,7 +96,7 @@ async fn load<P: Peer>(peer: &P, clients: usize, total: usize, is_batch: bool) -
         let peer = peer.clone();
         tasks.spawn(async move {
             let mut stored = 0;
-            while BEGUN.fetch_add(jobs_per_call, Ordering::Relaxed) < total && start.elapsed() < limit {
+            while SENT.fetch_add(jobs_per_call, Ordering::Relaxed) < total && start.elapsed() < limit {
                 if is_batch {
                     peer.enqueue_many().await;
                 } else {

@@ -179,17 +179,17 @@ fn member<'a>(json: &'a str, name: &str) -> &'a str {
 /// Rate of `clients` connections that send one request after the other.
 fn load(server: &Server, clients: usize, total: usize, jobs_per_call: usize, request: &[u8]) -> String {
     let limit = Duration::from_secs(number("PEERS_SECONDS") as u64);
-    let begun = AtomicUsize::new(0);
+    let sent = AtomicUsize::new(0);
     let connections: Vec<_> = (0..clients).map(|_| server.connect()).collect();
     let start = Instant::now();
     let stored: usize = thread::scope(|scope| {
         let clients: Vec<_> = connections
             .into_iter()
             .map(|mut connection| {
-                let begun = &begun;
+                let sent = &sent;
                 scope.spawn(move || {
                     let mut stored = 0;
-                    while begun.fetch_add(jobs_per_call, Ordering::Relaxed) < total && start.elapsed() < limit {
+                    while sent.fetch_add(jobs_per_call, Ordering::Relaxed) < total && start.elapsed() < limit {
                         connection.call(request);
                         stored += jobs_per_call;
                     }
