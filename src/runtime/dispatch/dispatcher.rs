@@ -35,6 +35,7 @@ use crate::runtime::actor::mailbox::deliver_to;
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::cluster::messages::Broadcast;
 use crate::runtime::cluster::node_lease::SharedNodeLease;
+use crate::runtime::remote_workers::job_waiters::JobWaiters;
 use crate::runtime::writer::handle::WriterHandle;
 use crate::storage::cluster_message::Signal;
 
@@ -73,6 +74,8 @@ pub(crate) struct QueueDispatcherDeps {
     pub node_lease: SharedNodeLease,
     /// Notifies other nodes, if there are any.
     pub notifier: Option<Recipient<Broadcast>>,
+    /// Remote workers that wait for jobs.
+    pub job_waiters: JobWaiters,
     /// Counts queues with waiting jobs.
     pub backlog: BacklogGauge,
     /// Memory of the due jobs that its node holds.
@@ -116,6 +119,8 @@ pub(crate) struct QueueDispatcher {
     /// Number of arrivals in storage: an empty claim is outdated if jobs arrived after it was sent.
     arrivals: u64,
     bucket: Option<TokenBucket>,
+    /// Types of the leases that the rate limit has cut.
+    limited_leases: HashSet<JobType>,
     waiting: Option<SpawnHandle>,
     is_about_to_dispatch: bool,
     early_cancels: HashSet<AttemptKey>,
@@ -158,6 +163,7 @@ impl QueueDispatcher {
                 .settings
                 .rate_limit
                 .map(|limit| TokenBucket::new(limit, deps.clock.now())),
+            limited_leases: HashSet::new(),
             waiting: None,
             is_about_to_dispatch: false,
             early_cancels: HashSet::new(),

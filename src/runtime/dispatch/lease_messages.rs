@@ -1,7 +1,6 @@
 //! Messages that lease jobs to remote workers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::Message;
 use tokio::time::Instant;
@@ -13,16 +12,30 @@ use crate::runtime::writer::error::WriteError;
 use crate::storage::change::ByteLimit;
 use crate::storage::repository::RepositoryError;
 
+/// Jobs leased to a worker: running, by descending urgency in each queue.
+pub(crate) type Leased = Vec<Arc<Job>>;
+
 /// To the registry: lease up to `lease.limit` due jobs from several queues.
 #[derive(Message)]
 #[rtype(result = "Result<Leased, LeaseError>")]
 pub struct LeaseFromQueues {
-    /// The queues; all if empty.
-    pub queues: Arc<[QueueName]>,
+    /// The queues.
+    pub from: LeasedQueues,
     /// The job types, the limits and the worker.
     pub lease: LeaseJobs,
-    /// Earliest acceptable time of the read of due types.
-    pub since: Instant,
+}
+
+/// The queues of a lease.
+pub enum LeasedQueues {
+    /// Queues in which any jobs may be due.
+    Any {
+        /// The queues; all if empty.
+        queues: Arc<[QueueName]>,
+        /// Earliest acceptable time of the read of due types.
+        since: Instant,
+    },
+    /// Queues with due jobs of these types, which are among the requested ones.
+    Due(Vec<(QueueName, Arc<[JobType]>)>),
 }
 
 /// To a dispatcher: start up to `limit` due jobs of these types for a remote worker.
@@ -37,15 +50,6 @@ pub struct LeaseJobs {
     pub limit: u32,
     /// Maximum total size of the jobs.
     pub bytes: ByteLimit,
-}
-
-/// The leased jobs.
-#[derive(Clone, Debug, Default)]
-pub struct Leased {
-    /// The jobs, running, by descending urgency.
-    pub jobs: Vec<Arc<Job>>,
-    /// Time until the rate limit permits more, if the limit was reached.
-    pub next_in: Option<Duration>,
 }
 
 /// Reasons why no job was leased.

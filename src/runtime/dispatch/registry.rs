@@ -6,6 +6,7 @@ mod handlers;
 mod lease;
 mod start_queue;
 mod unused;
+mod waiting_workers;
 
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
@@ -123,6 +124,9 @@ pub struct QueueRegistry {
     is_drained: bool,
     /// Number of lease requests of remote workers.
     leases: usize,
+    /// Queues with due jobs whose types are not known, for remote workers that wait.
+    unknown_due: HashSet<QueueName>,
+    is_reading_types: bool,
 }
 
 impl QueueRegistry {
@@ -139,6 +143,8 @@ impl QueueRegistry {
             requested_since_check: None,
             is_drained: false,
             leases: 0,
+            unknown_due: HashSet::new(),
+            is_reading_types: false,
         }
     }
 
@@ -192,7 +198,7 @@ impl QueueRegistry {
             deliver(&queue.address, SetPaused { is_paused }, ctx);
         }
         if !is_paused && was_paused == Some(true) {
-            self.deps.job_waiters.notify(&announced, None);
+            self.wake_waiting([announced], ctx);
         }
     }
 
@@ -224,6 +230,7 @@ impl Actor for QueueRegistry {
         self.load(ctx);
         // A check that a panic has interrupted does not continue.
         self.requested_since_check = None;
+        self.is_reading_types = false;
         ctx.run_interval(CHECK_INTERVAL, |queues, ctx| queues.stop_unused(ctx));
     }
 }
@@ -239,7 +246,7 @@ impl Handler<JobsDue> for QueueRegistry {
 
     fn handle(&mut self, JobsDue { by_queue }: JobsDue, ctx: &mut Context<Self>) {
         for (name, jobs) in by_queue {
-            self.deps.job_waiters.notify(&name, Some(&jobs));
+            self.deps.job_waiters.notify(&name, &jobs);
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, JobsReady { jobs }, ctx);
             }
@@ -251,8 +258,8 @@ impl Handler<QueuesDue> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, QueuesDue { queues }: QueuesDue, ctx: &mut Context<Self>) {
+        self.wake_waiting(queues.iter().cloned(), ctx);
         for name in queues {
-            self.deps.job_waiters.notify(&name, None);
             if let Some(queue) = self.queue(&name) {
                 deliver(&queue.address, Poll, ctx);
             }
@@ -264,7 +271,7 @@ impl Handler<JobsAvailable> for QueueRegistry {
     type Result = ();
 
     fn handle(&mut self, JobsAvailable { queue }: JobsAvailable, ctx: &mut Context<Self>) {
-        self.deps.job_waiters.notify(&queue, None);
+        self.wake_waiting([queue.clone()], ctx);
         if let Some(queue) = self.queue(&queue) {
             deliver(&queue.address, PollWhenIdle, ctx);
         }

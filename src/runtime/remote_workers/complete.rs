@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::error::RemoteWorkerError;
-use super::operations::{RemoteWorkers, lock};
+use super::operations::RemoteWorkers;
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::AttemptKey;
@@ -94,7 +94,7 @@ impl RemoteWorkers {
 
     /// Releases a worker's lease, with an audit record, and requeues its running jobs.
     pub async fn leave(&self, worker: NodeId, record: Option<AuditRecord>) -> Result<(), RemoteWorkerError> {
-        lock(&self.renewed).remove(&worker);
+        self.forget_renewal(worker);
         let leave = Change::Cluster(ClusterChange::Leave { node: worker });
         let audit = record.map(|record| AuditEntry { change: 0, record });
         // First of all, so that a waiting call of this worker leases none of the requeued jobs.

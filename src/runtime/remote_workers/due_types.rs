@@ -12,6 +12,9 @@ use crate::domain::values::name::{JobType, QueueName};
 use crate::runtime::actor::clock::Clock;
 use crate::storage::repository::{JobRepository, RepositoryError};
 
+/// Time for which a result is useful, as a multiple of the time of the read.
+const USEFUL_FACTOR: u32 = 20;
+
 /// Queues with due jobs, each with the types of its pending jobs.
 pub(crate) type TypesByQueue = HashMap<QueueName, Vec<JobType>>;
 
@@ -25,6 +28,8 @@ pub struct DueTypes {
 
 struct Reading {
     started_at: Instant,
+    /// End of the time for which it is used without a newer one.
+    useful_until: Instant,
     found: Arc<TypesByQueue>,
 }
 
@@ -36,6 +41,15 @@ impl DueTypes {
             clock,
             latest: Arc::default(),
         }
+    }
+
+    /// The latest result, unless it is old: jobs may have become due since, and others may have been claimed.
+    pub fn latest(&self) -> Option<Arc<TypesByQueue>> {
+        let latest = self.latest.try_lock().ok()?;
+        let reading = latest
+            .as_ref()
+            .filter(|reading| Instant::now() < reading.useful_until)?;
+        Some(Arc::clone(&reading.found))
     }
 
     /// The result of a read that started at `moment` or later.
@@ -51,8 +65,10 @@ impl DueTypes {
             found.entry(queue).or_default().push(job_type);
         }
         let found = Arc::new(found);
+        let now = Instant::now();
         *latest = Some(Reading {
             started_at,
+            useful_until: now + (now - started_at) * USEFUL_FACTOR,
             found: Arc::clone(&found),
         });
         Ok(found)

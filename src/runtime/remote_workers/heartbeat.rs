@@ -50,7 +50,7 @@ impl RemoteWorkers {
         worker: NodeId,
         held: Vec<ReportedJob>,
     ) -> Result<Option<HeartbeatResponse>, RemoteWorkerError> {
-        let Some(lease_until) = self.renew(worker).await? else {
+        let Some(lease_until) = self.renew(worker, WritePriority::Client).await? else {
             return Ok(None);
         };
         let running = self.deps.repository.running_on(worker).await?;

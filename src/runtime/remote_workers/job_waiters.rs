@@ -1,131 +1,137 @@
-//! Notification of remote workers that wait for due jobs.
+//! Lease calls that wait for due jobs on this node, and the assignment of jobs to them.
+//!
+//! A call is *idle* while it waits, and *polling* before and after. Due jobs are assigned to as many idle calls as have
+//! room for them, in the order of arrival, and only those poll. Jobs that arrive while no idle call accepts them are
+//! assigned to a polling one, which may have read before they were stored. A call that ends without having polled for
+//! its jobs passes them on.
 
-use std::collections::HashSet;
+mod calls;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use self::calls::{Assigned, Call, Calls};
 use crate::domain::job::Job;
 use crate::domain::values::name::{JobType, QueueName};
 
-/// Calls that wait for jobs on this node. Shared with the actor that publishes due jobs.
+/// The waiting calls. Clones share them.
 #[derive(Clone, Default)]
-pub struct JobWaiters {
-    waiting: Arc<Mutex<Vec<Weak<JobWaiter>>>>,
-    is_closed: Arc<AtomicBool>,
+pub struct JobWaiters(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    calls: Mutex<Calls>,
+    is_closed: AtomicBool,
 }
 
-/// A call that waits for jobs of these types in these queues, until it is dropped.
+impl Shared {
+    fn calls(&self) -> MutexGuard<'_, Calls> {
+        // No code that may panic runs under the lock.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+}
+
+/// A call that accepts jobs until it is dropped.
 pub struct JobWaiter {
-    job_types: HashSet<JobType>,
-    /// The queues; all if empty.
-    queues: HashSet<QueueName>,
-    woken: Notify,
-    arrived_in: Mutex<HashSet<QueueName>>,
+    shared: Arc<Shared>,
+    arrival: u64,
+    woken: Arc<Notify>,
+    /// Jobs for which it polls.
+    polled_for: Assigned,
 }
 
 impl JobWaiter {
-    /// Waits for due jobs and returns their queues. Jobs that arrived before the call count.
-    pub async fn arrived(&self) -> Vec<QueueName> {
-        self.woken.notified().await;
-        lock(&self.arrived_in).drain().collect()
+    /// Waits until due jobs are assigned to the call, and returns their queues and types; nothing at the deadline. The
+    /// call polls next, and reports the result by [`Self::polled`].
+    pub async fn assigned_before(&mut self, deadline: Instant) -> Vec<(QueueName, Arc<[JobType]>)> {
+        // Again after a notification of jobs that the call has polled for meanwhile.
+        while !self.shared.is_closed() && self.shared.calls().set_idle(self.arrival) {
+            let notified = tokio::time::timeout_at(deadline, self.woken.notified());
+            if notified.await.is_err() {
+                break;
+            }
+        }
+        self.polled_for = self.shared.calls().set_polling(self.arrival);
+        let assigned = self.polled_for.iter();
+        assigned
+            .map(|(queue, job_types)| (queue.clone(), job_types.iter().cloned().collect()))
+            .collect()
     }
 
-    fn wants(&self, queue: &QueueName, job_types: Option<&HashSet<&JobType>>) -> bool {
-        (self.queues.is_empty() || self.queues.contains(queue))
-            && job_types.is_none_or(|arrived| arrived.iter().any(|job_type| self.job_types.contains(*job_type)))
+    /// Records that the call has polled for the assigned jobs. Other calls poll too if it `may_have_left` some.
+    pub fn polled(&mut self, may_have_left: bool) {
+        let polled_for = std::mem::take(&mut self.polled_for);
+        if may_have_left {
+            self.shared.calls().pass_on(polled_for);
+        }
     }
+}
 
-    fn wake(&self, queue: &QueueName) {
-        lock(&self.arrived_in).insert(queue.clone());
-        self.woken.notify_one();
+impl Drop for JobWaiter {
+    fn drop(&mut self) {
+        let mut calls = self.shared.calls();
+        let assigned = calls.remove(self.arrival);
+        calls.pass_on(std::mem::take(&mut self.polled_for));
+        calls.pass_on(assigned);
     }
 }
 
 impl JobWaiters {
-    /// Registers a waiting call.
-    pub fn wait(&self, job_types: &[JobType], queues: &[QueueName]) -> Arc<JobWaiter> {
-        let waiter = Arc::new(JobWaiter {
-            job_types: job_types.iter().cloned().collect(),
-            queues: queues.iter().cloned().collect(),
-            woken: Notify::new(),
-            arrived_in: Mutex::default(),
-        });
-        let mut waiting = lock(&self.waiting);
-        waiting.retain(|waiter| waiter.strong_count() > 0);
-        waiting.push(Arc::downgrade(&waiter));
-        waiter
+    /// Registers a call for up to `limit` jobs of these types in these queues, all if empty. It polls first.
+    pub fn wait(&self, job_types: &[JobType], queues: &[QueueName], limit: u32) -> JobWaiter {
+        let woken = Arc::new(Notify::new());
+        let call = Call::new(job_types, queues, limit, Arc::clone(&woken));
+        JobWaiter {
+            arrival: self.0.calls().add(call),
+            shared: Arc::clone(&self.0),
+            woken,
+            polled_for: Assigned::new(),
+        }
     }
 
     /// Ends all waits: no more jobs will arrive.
     pub(crate) fn close(&self) {
-        self.is_closed.store(true, Ordering::Release);
-        for waiter in lock(&self.waiting).iter().filter_map(Weak::upgrade) {
-            waiter.woken.notify_one();
-        }
+        self.0.is_closed.store(true, Ordering::Release);
+        self.0.calls().wake_all();
     }
 
     /// `true` after `close`.
     pub fn is_closed(&self) -> bool {
-        self.is_closed.load(Ordering::Acquire)
+        self.0.is_closed()
     }
 
-    /// Notifies of due jobs in this queue; without a list, of jobs of any type.
-    pub(crate) fn notify(&self, queue: &QueueName, jobs: Option<&[Arc<Job>]>) {
-        let waiting = lock(&self.waiting);
-        if waiting.is_empty() {
+    /// `true` if there is no call.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.calls().is_empty()
+    }
+
+    /// Assigns due jobs of a queue.
+    pub(crate) fn notify(&self, queue: &QueueName, jobs: &[Arc<Job>]) {
+        let mut calls = self.0.calls();
+        if calls.is_empty() {
             return;
         }
-        let job_types = jobs.map(|jobs| jobs.iter().map(|job| &job.job_type).collect::<HashSet<&JobType>>());
-        for waiter in waiting.iter().filter_map(Weak::upgrade) {
-            if waiter.wants(queue, job_types.as_ref()) {
-                waiter.wake(queue);
-            }
+        let mut counts: BTreeMap<&JobType, usize> = BTreeMap::new();
+        for job in jobs {
+            *counts.entry(&job.job_type).or_default() += 1;
         }
+        calls.assign(queue, counts);
     }
-}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code that may panic runs under the lock.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Assigns due jobs of a queue, of which only the types are known.
+    pub(crate) fn notify_of_types<'a>(&self, queue: &QueueName, job_types: impl IntoIterator<Item = &'a JobType>) {
+        let counts = job_types.into_iter().map(|job_type| (job_type, 1));
+        self.0.calls().assign(queue, counts);
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::job::new_job::{JobDefaults, NewJob};
-    use chrono::DateTime;
-    use futures_util::FutureExt;
-
-    fn queue(name: &str) -> QueueName {
-        QueueName::parse(name).expect("a name")
-    }
-
-    #[test]
-    fn a_waiter_is_notified_of_its_types_in_its_queues_also_before_it_waits() {
-        let job_waiters = JobWaiters::default();
-        let mail = JobType::parse("Mail").expect("a type");
-        let of_type = |name: &str, number| {
-            let new = NewJob::of_type(JobType::parse(name).expect("a type"));
-            [Arc::new(new.into_job(
-                &JobDefaults::default(),
-                DateTime::UNIX_EPOCH,
-                number,
-            ))]
-        };
-        let waiter = job_waiters.wait(std::slice::from_ref(&mail), &[queue("a")]);
-        job_waiters.notify(&queue("b"), None);
-        job_waiters.notify(&queue("a"), Some(&of_type("Other", 1)));
-        assert_eq!(waiter.arrived().now_or_never(), None);
-        job_waiters.notify(&queue("a"), Some(&of_type("Mail", 2)));
-        assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
-        assert_eq!(waiter.arrived().now_or_never(), None);
-        job_waiters.notify(&queue("a"), None);
-        assert_eq!(waiter.arrived().now_or_never(), Some(vec![queue("a")]));
-        drop(waiter);
-        job_waiters.notify(&queue("a"), None);
-        drop(job_waiters.wait(&[mail], &[]));
-        assert_eq!(lock(&job_waiters.waiting).len(), 1, "dropped waiters are removed");
-    }
-}
+mod tests;

@@ -8,16 +8,14 @@ use tokio::time::Instant;
 use tracing::trace;
 
 use super::error::RemoteWorkerError;
-use super::operations::{RemoteWorkers, lock};
+use super::operations::RemoteWorkers;
 use crate::domain::job::Job;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::runtime::cluster::node_lease::steady_now;
-use crate::runtime::dispatch::lease_messages::{LeaseFromQueues, LeaseJobs};
+use crate::runtime::dispatch::lease_messages::{LeaseFromQueues, LeaseJobs, Leased, LeasedQueues};
+use crate::runtime::writer::messages::WritePriority;
 use crate::storage::change::ByteLimit;
-
-/// Maximum time between two polls for a waiting worker: messages of other nodes may be lost.
-const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Minimum time that a lease waits for memory, and the interval of its attempts.
 const MEMORY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -64,6 +62,9 @@ pub struct LeaseRequest {
 
 impl RemoteWorkers {
     /// Leases due jobs to a worker; waits for some if there are none. Renews the worker's lease.
+    ///
+    /// It polls once, and then for jobs that are assigned to it: the Scheduler finds those of which this node has received
+    /// no message.
     pub async fn lease(&self, worker: NodeId, requested: LeaseRequest) -> Result<LeasedJobs, RemoteWorkerError> {
         let LeaseRequest {
             job_types,
@@ -72,12 +73,12 @@ impl RemoteWorkers {
             wait,
             memory,
         } = requested;
-        let mut since = Instant::now();
+        let since = Instant::now();
         let end = since + wait;
         let memory_end = since + wait.max(MEMORY_TIMEOUT);
         // Before the first poll, so that no arrival is missed.
-        let waiter = self.deps.job_waiters.wait(&job_types, &queues);
-        let mut polled = Arc::clone(&queues);
+        let mut waiter = self.deps.job_waiters.wait(&job_types, &queues, limit);
+        let mut from = Some(LeasedQueues::Any { queues, since });
         loop {
             self.keep_lease(worker).await?;
             // In every round: a server may have registered a handler while the worker waits.
@@ -91,17 +92,18 @@ impl RemoteWorkers {
             if allowed.is_empty() {
                 return Err(RemoteWorkerError::Reserved { types: refused });
             }
-            // Held during the poll only: waiting workers hold none.
-            let Some(LeaseRoom { bytes, held }) = memory.reserve(limit) else {
-                if Instant::now() >= memory_end || self.deps.job_waiters.is_closed() {
-                    return Err(RemoteWorkerError::NoMemory);
-                }
-                tokio::time::sleep(MEMORY_POLL_INTERVAL).await;
-                continue;
-            };
-            let from = LeaseFromQueues {
-                queues: polled,
-                lease: LeaseJobs {
+            let is_polling = from.is_some();
+            if let Some(next) = from.take() {
+                // Held during the poll only: waiting workers hold none.
+                let Some(LeaseRoom { bytes, held }) = memory.reserve(limit) else {
+                    if Instant::now() >= memory_end || self.deps.job_waiters.is_closed() {
+                        return Err(RemoteWorkerError::NoMemory);
+                    }
+                    tokio::time::sleep(MEMORY_POLL_INTERVAL).await;
+                    from = Some(next);
+                    continue;
+                };
+                let lease = LeaseJobs {
                     worker,
                     job_types: allowed,
                     limit,
@@ -109,57 +111,69 @@ impl RemoteWorkers {
                         max: bytes,
                         first_always: true,
                     },
-                },
-                since,
-            };
-            let polled_at = Instant::now();
-            // No jobs while the registry is being restarted.
-            let leased = self
-                .deps
-                .queues
-                .send(from)
-                .await
-                .unwrap_or_else(|_| Ok(Default::default()))?;
-            if !leased.jobs.is_empty() {
-                let (mut ages, now) = (self.ages(), steady_now());
-                ages.purge(now, self.deps.lease.to_std());
-                for job in &leased.jobs {
-                    ages.age_of((job.id, job.attempt), Duration::ZERO, now);
+                };
+                let jobs = self.poll(without(next, &refused), lease).await?;
+                let used: u64 = jobs.iter().map(|job| ByteLimit::bytes_of(job)).sum();
+                let is_full = usize::try_from(limit).is_ok_and(|limit| jobs.len() >= limit) || used > bytes / 2;
+                waiter.polled(is_full);
+                if !jobs.is_empty() {
+                    return Ok(LeasedJobs { jobs, refused, held });
                 }
             }
-            if !leased.jobs.is_empty() || Instant::now() >= end || self.deps.job_waiters.is_closed() {
+            if Instant::now() >= end || self.deps.job_waiters.is_closed() {
                 return Ok(LeasedJobs {
-                    jobs: leased.jobs,
+                    jobs: Vec::new(),
                     refused,
-                    held,
+                    held: Box::new(()),
                 });
             }
-            drop(held);
-            let pause = leased
-                .next_in
-                .unwrap_or(POLL_INTERVAL)
-                .min(POLL_INTERVAL)
-                .min(self.renewal_interval());
-            let next = end.min(Instant::now() + pause);
-            trace!(%worker, "no due jobs for the worker, waiting");
-            (polled, since) = match tokio::time::timeout_at(next, waiter.arrived()).await {
-                Ok(arrived) if !arrived.is_empty() => (arrived.into(), Instant::now()),
-                // Another worker may have polled meanwhile.
-                _ => (Arc::clone(&queues), polled_at),
-            };
+            if is_polling {
+                trace!(%worker, "no due jobs for the worker, waiting");
+            }
+            let assigned = waiter.assigned_before(end.min(self.next_renewal(worker))).await;
+            if !assigned.is_empty() {
+                from = Some(LeasedQueues::Due(assigned));
+            }
         }
     }
 
-    /// Renews the lease of a waiting worker once a third of it has elapsed.
+    async fn poll(&self, from: LeasedQueues, lease: LeaseJobs) -> Result<Leased, RemoteWorkerError> {
+        // No jobs while the registry is being restarted.
+        let sent = self.deps.queues.send(LeaseFromQueues { from, lease }).await;
+        let jobs = sent.unwrap_or_else(|_| Ok(Leased::new()))?;
+        if !jobs.is_empty() {
+            let (mut ages, now) = (self.ages(), steady_now());
+            ages.purge(now, self.deps.lease.to_std());
+            for job in &jobs {
+                ages.age_of((job.id, job.attempt), Duration::ZERO, now);
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Renews the lease of a waiting worker once a part of it has elapsed.
     async fn keep_lease(&self, worker: NodeId) -> Result<(), RemoteWorkerError> {
-        let renewed = lock(&self.renewed).get(&worker).copied();
-        if renewed.is_some_and(|at| at.elapsed() < self.renewal_interval()) {
+        if Instant::now() < self.next_renewal(worker) {
             return Ok(());
         }
-        match self.renew(worker).await? {
+        match self.renew(worker, WritePriority::Internal).await? {
             Some(_) => Ok(()),
             // It has left meanwhile.
             None => Err(RemoteWorkerError::NoLease),
         }
+    }
+}
+
+/// The assigned types that a worker may lease.
+fn without(from: LeasedQueues, refused: &[JobType]) -> LeasedQueues {
+    match from {
+        LeasedQueues::Due(due) if !refused.is_empty() => {
+            let allowed = due.into_iter().map(|(queue, job_types)| {
+                let allowed = job_types.iter().filter(|job_type| !refused.contains(job_type));
+                (queue, allowed.cloned().collect())
+            });
+            LeasedQueues::Due(allowed.collect())
+        }
+        LeasedQueues::Due(_) | LeasedQueues::Any { .. } => from,
     }
 }

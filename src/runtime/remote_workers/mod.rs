@@ -12,6 +12,7 @@ mod heartbeat;
 pub(crate) mod job_waiters;
 mod lease;
 mod operations;
+mod renewals;
 
 pub(crate) use self::complete::ReportedOutcome;
 pub(crate) use self::error::RemoteWorkerError;

@@ -1,6 +1,5 @@
 //! State and dependencies of the operations of remote workers.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::attempt_ages::AttemptAges;
 use super::cancelled_attempts::CancelledAttempts;
 use super::error::RemoteWorkerError;
 use super::job_waiters::JobWaiters;
+use super::renewals::Renewals;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::handlers::limits::HandlerLimits;
@@ -51,8 +51,7 @@ pub struct RemoteWorkersDeps {
 pub struct RemoteWorkers {
     pub(super) deps: RemoteWorkersDeps,
     cancelled: Arc<Mutex<CancelledAttempts>>,
-    /// The last renewals of workers' leases by this node.
-    pub(super) renewed: Arc<Mutex<HashMap<NodeId, Instant>>>,
+    renewals: Arc<Mutex<Renewals>>,
     ages: Arc<Mutex<AttemptAges>>,
 }
 
@@ -62,7 +61,7 @@ impl RemoteWorkers {
         Self {
             deps,
             cancelled: Arc::new(Mutex::new(CancelledAttempts::new())),
-            renewed: Arc::default(),
+            renewals: Arc::new(Mutex::new(Renewals::new())),
             ages: Arc::default(),
         }
     }
@@ -80,23 +79,31 @@ impl RemoteWorkers {
         lock(&self.cancelled)
     }
 
-    pub(super) fn renewal_interval(&self) -> Duration {
-        self.deps.lease.to_std() / 3
+    /// The time of the next renewal of a waiting worker's lease.
+    pub(super) fn next_renewal(&self, worker: NodeId) -> Instant {
+        lock(&self.renewals).next(worker, self.deps.lease.to_std())
+    }
+
+    /// Forgets the last renewal of a worker that leaves.
+    pub(super) fn forget_renewal(&self, worker: NodeId) {
+        lock(&self.renewals).remove(worker);
     }
 
     /// Renews a lease. Returns its end; `None` for an unknown worker.
-    pub(super) async fn renew(&self, worker: NodeId) -> Result<Option<DateTime<Utc>>, RemoteWorkerError> {
+    pub(super) async fn renew(
+        &self,
+        worker: NodeId,
+        priority: WritePriority,
+    ) -> Result<Option<DateTime<Utc>>, RemoteWorkerError> {
         let renew = Change::Worker(WorkerChange::Renew {
             worker,
             lease: self.deps.lease,
         });
         // The lease starts with the commit, which is later.
         let at = Instant::now();
-        match self.deps.writer.write_one(renew, WritePriority::Client).await? {
+        match self.deps.writer.write_one(renew, priority).await? {
             Ok(Applied::Renewed(Some(until))) => {
-                let mut renewed = lock(&self.renewed);
-                renewed.retain(|_, at| at.elapsed() < self.renewal_interval());
-                renewed.insert(worker, at);
+                lock(&self.renewals).renewed(worker, at, self.deps.lease.to_std());
                 Ok(Some(until))
             }
             Ok(_) => Ok(None),
@@ -105,7 +112,7 @@ impl RemoteWorkers {
     }
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing that panics runs under the lock.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

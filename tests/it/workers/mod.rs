@@ -6,6 +6,7 @@ pub(crate) mod leases;
 pub(crate) mod many_types;
 pub(crate) mod registrations;
 pub(crate) mod reports;
+pub(crate) mod waiting;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};

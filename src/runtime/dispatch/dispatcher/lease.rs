@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use actix::{ActorFutureExt, Context, Handler, ResponseActFuture, WrapFuture};
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 
 use super::QueueDispatcher;
 use crate::domain::job::Job;
+use crate::domain::values::name::JobType;
 use crate::runtime::dispatch::lease_messages::{LeaseError, LeaseJobs, Leased};
 use crate::runtime::writer::error::WriteError;
 use crate::runtime::writer::messages::{ChangeResult, WritePriority};
@@ -14,7 +15,7 @@ use crate::storage::change::{Applied, Change, ChangeError, Claim, JobChange};
 impl Handler<LeaseJobs> for QueueDispatcher {
     type Result = ResponseActFuture<Self, Result<Leased, LeaseError>>;
 
-    fn handle(&mut self, lease: LeaseJobs, _: &mut Context<Self>) -> Self::Result {
+    fn handle(&mut self, lease: LeaseJobs, ctx: &mut Context<Self>) -> Self::Result {
         let LeaseJobs {
             worker,
             job_types,
@@ -22,20 +23,15 @@ impl Handler<LeaseJobs> for QueueDispatcher {
             bytes,
         } = lease;
         let now = self.deps.clock.now();
-        let mut next_in = None;
-        let mut allowed = limit;
-        if let Some(bucket) = &mut self.bucket {
-            allowed = limit.min(bucket.available(now));
-            if allowed < limit {
-                next_in = Some(bucket.time_to_next().to_std().unwrap_or_default());
-            }
-        }
+        let allowed = match &mut self.bucket {
+            Some(bucket) => limit.min(bucket.available(now)),
+            None => limit,
+        };
         if !self.may_start() || allowed == 0 {
-            let nothing = Leased {
-                jobs: Vec::new(),
-                next_in,
-            };
-            return Box::pin(std::future::ready(Ok(nothing)).into_actor(self));
+            if allowed == 0 {
+                self.wake_waiting_when_allowed(&job_types, ctx);
+            }
+            return Box::pin(std::future::ready(Ok(Leased::new())).into_actor(self));
         }
         // Before the claim is stored, so that another lease or a local worker does not use the same tokens.
         if let Some(bucket) = &mut self.bucket {
@@ -44,7 +40,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
         let claim = Claim {
             queue: self.deps.settings.name.clone(),
             limit: allowed,
-            job_types,
+            job_types: Arc::clone(&job_types),
             node: worker,
             now,
             bytes: Some(bytes),
@@ -54,7 +50,7 @@ impl Handler<LeaseJobs> for QueueDispatcher {
             .deps
             .writer
             .write_one(Change::Job(JobChange::Claim(claim)), WritePriority::Client);
-        Box::pin(recorded.into_actor(self).map(move |result, queue, _| {
+        Box::pin(recorded.into_actor(self).map(move |result, queue, ctx| {
             let claimed = claimed(result);
             let unused = match &claimed {
                 Ok(jobs) => usize::try_from(allowed)
@@ -65,11 +61,29 @@ impl Handler<LeaseJobs> for QueueDispatcher {
                 Err(LeaseError::Record(_)) => 0,
             };
             queue.return_tokens(unused);
-            Ok(Leased {
-                jobs: claimed?,
-                next_in,
-            })
+            if unused == 0 && allowed < limit {
+                queue.wake_waiting_when_allowed(&job_types, ctx);
+            }
+            claimed
         }))
+    }
+}
+
+impl QueueDispatcher {
+    /// Wakes remote workers that wait for jobs of these types once the rate limit permits another job.
+    fn wake_waiting_when_allowed(&mut self, job_types: &[JobType], ctx: &mut Context<Self>) {
+        let Some(bucket) = &self.bucket else { return };
+        let is_timed = !self.limited_leases.is_empty();
+        self.limited_leases.extend(job_types.iter().cloned());
+        if is_timed {
+            return;
+        }
+        let wait = bucket.time_to_next().to_std().unwrap_or_default();
+        ctx.run_later(wait, |queue, _| {
+            let job_types = std::mem::take(&mut queue.limited_leases);
+            let name = &queue.deps.settings.name;
+            queue.deps.job_waiters.notify_of_types(name, &job_types);
+        });
     }
 }
 

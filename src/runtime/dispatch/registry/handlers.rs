@@ -116,6 +116,9 @@ impl Handler<NodeDrainChanged> for QueueRegistry {
         for queue in self.queues.values() {
             deliver(&queue.address, SetNodeDraining { is_draining }, ctx);
         }
+        if !is_draining {
+            self.wake_all_waiting(ctx);
+        }
     }
 }
 

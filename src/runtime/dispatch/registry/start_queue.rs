@@ -71,6 +71,7 @@ impl QueueRegistry {
             clock: deps.clock.clone(),
             node_lease: deps.node_lease.clone(),
             notifier: deps.notifier.clone(),
+            job_waiters: deps.job_waiters.clone(),
             backlog: deps.backlog.clone(),
             ready_memory: deps.ready_memory.clone(),
             claims_ahead: deps.repository.claims_ahead(),

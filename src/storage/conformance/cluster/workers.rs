@@ -24,6 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_worker_claims_jobs_only_under_its_lease,
         a_servers_heartbeat_ends_no_workers_lease,
         a_worker_that_has_left_is_renewed_no_more,
+        many_workers_are_renewed_in_one_commit,
         workers_are_read_page_by_page_and_counted_by_owner,
         the_oldest_removed_workers_are_pruned,
         reports_of_the_running_attempt_are_kept,
@@ -201,6 +202,35 @@ async fn workers_are_read_page_by_page_and_counted_by_owner(storage: Subject) {
     for (owner, count) in [(owner, 5), (other, 0)] {
         let counted = storage.repository.count_workers(&owner).await;
         assert_eq!(counted.expect("storage reads"), count, "{owner:?}");
+    }
+}
+
+async fn many_workers_are_renewed_in_one_commit(storage: Subject) {
+    let server = storage.live_node(1).await;
+    let mut workers = Vec::new();
+    for number in 2..42 {
+        workers.push(register(&storage, number, TimeSpan::from_secs(60)).await);
+    }
+    let leave = Change::Cluster(ClusterChange::Leave { node: workers[7] });
+    storage.apply(leave).await.expect("a worker that leaves");
+    workers.push(server);
+    let renew = |(worker, place): (&NodeId, i64)| {
+        Change::Worker(WorkerChange::Renew {
+            worker: *worker,
+            lease: TimeSpan::from_secs(3_600 + place),
+        })
+    };
+    let changes: Vec<Change> = workers.iter().zip(0..).map(renew).collect();
+    let committed = storage.repository.commit(&changes.into()).await.expect("a commit");
+    for (place, (worker, result)) in workers.iter().zip(committed.results).enumerate() {
+        let Ok(Applied::Renewed(until)) = result else {
+            panic!("{result:?}")
+        };
+        assert_eq!(until.is_some(), place != 7 && *worker != server, "{place}");
+        if until.is_some() {
+            let stored = storage.repository.worker(*worker).await.expect("storage reads");
+            assert_eq!(stored.map(|worker| worker.lease_until), until, "{place}");
+        }
     }
 }
 

@@ -214,26 +214,6 @@ impl CommitContext<'_> {
         Ok(Ok(Applied::Registered))
     }
 
-    pub(crate) async fn renew_worker(
-        &mut self,
-        worker: NodeId,
-        lease: TimeSpan,
-    ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
-        let now = self.now_sql();
-        // One that has left (its lease ends in 1970) is unknown.
-        let sql = format!(
-            "UPDATE nodes SET heartbeat_at = {now}, lease_until = {now} + $2 \
-             WHERE id = $1 AND worker IS NOT NULL AND lease_until > 0 RETURNING lease_until"
-        );
-        let values = [worker.as_uuid().into(), lease.as_micros().into()];
-        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
-        let until = match self.transaction.query_one_raw(statement).await? {
-            Some(row) => Some(time(row.try_get_by_index(0)?)?),
-            None => None,
-        };
-        Ok(Ok(Applied::Renewed(until)))
-    }
-
     /// Removes up to `limit` workers that are no longer listed, except for those with the last heartbeats.
     pub(crate) async fn prune_workers(&mut self, kept: u32, limit: u32) -> Result<u64, CommitFailure> {
         let now = self.now_sql();

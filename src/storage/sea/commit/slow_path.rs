@@ -6,6 +6,7 @@ use crate::storage::change::{
     WebhookChange, WorkerChange,
 };
 use crate::storage::commit::{ChangeResult, Commit, Committed};
+use crate::storage::sea::cluster::worker_renewals::renewals;
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::jobs::update::one_statement;
 
@@ -35,9 +36,15 @@ impl CommitContext<'_> {
         self.record_outcomes(changes).await?;
         let mut next = 0;
         while let Some(change) = changes.get(next) {
-            let many = one_statement(&changes[next..]);
-            if many > 1 {
-                let applied = self.change_many(&changes[next..next + many]).await?;
+            let (many, renewed) = (one_statement(&changes[next..]), renewals(&changes[next..]));
+            if many > 1 || renewed > 1 {
+                let many = many.max(renewed);
+                let changes = &changes[next..next + many];
+                let applied = if renewed > 1 {
+                    self.renew_many(changes).await?
+                } else {
+                    self.change_many(changes).await?
+                };
                 for (result, applied) in results[next..].iter_mut().zip(applied) {
                     *result = applied;
                 }

@@ -21,7 +21,7 @@ use crate::domain::values::name::{JobName, JobType, QueueName};
 use crate::storage::query::{JobSummary, PendingJobs};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::counters::bucket;
-use crate::storage::sea::error::unavailable;
+use crate::storage::sea::error::{corrupt, unavailable};
 use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::{count, created_at, micros, optional_time, priority, status, time};
 use crate::storage::sea::repository::SeaRepository;
@@ -286,20 +286,35 @@ impl SeaRepository {
                 priority.code()
             )
         });
+        // A row of each queue: on a wide server there are hundreds of thousands of pairs.
+        let list = if self.is_postgres() {
+            "CAST(json_agg(job_type) AS text)"
+        } else {
+            "json_group_array(job_type)"
+        };
         let sql = format!(
             "WITH RECURSIVE {}, due AS MATERIALIZED (SELECT name FROM pending WHERE name IS NOT NULL AND ({})) \
-             SELECT queue, job_type FROM due JOIN job_counters ON queue = name WHERE status = 0 \
-             GROUP BY queue, job_type HAVING SUM(count) > 0",
+             SELECT queue, {list} FROM (SELECT queue, job_type FROM due JOIN job_counters ON queue = name WHERE status = 0 \
+             GROUP BY queue, job_type HAVING SUM(count) > 0) AS pairs GROUP BY queue",
             self.pending_queues_sql(),
             is_due.join(" OR ")
         );
         let statement = Statement::from_sql_and_values(self.backend(), sql, [micros(now).into()]);
         let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
-        let pair = |row: &QueryResult| {
+        let (mut pairs, mut job_types) = (Vec::new(), HashSet::new());
+        for row in rows {
             let queue: String = row.try_get_by_index(0).map_err(failed)?;
-            let job_type: String = row.try_get_by_index(1).map_err(failed)?;
-            Ok((QueueName::from_stored(queue), JobType::from_stored(job_type)))
-        };
-        rows.iter().map(pair).collect()
+            let queue = QueueName::from_stored(queue);
+            let list: String = row.try_get_by_index(1).map_err(failed)?;
+            let names: Vec<String> = serde_json::from_str(&list).map_err(|error| corrupt(error.to_string()))?;
+            for name in names {
+                let job_type = JobType::from_stored(name);
+                // Each type once in memory.
+                let job_type = job_types.get(&job_type).cloned().unwrap_or(job_type);
+                job_types.insert(job_type.clone());
+                pairs.push((queue.clone(), job_type));
+            }
+        }
+        Ok(pairs)
     }
 }
