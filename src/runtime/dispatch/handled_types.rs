@@ -80,6 +80,10 @@ impl Elsewhere {
         }
     }
 
+    fn runs_everywhere(&self, job_type: &JobType) -> bool {
+        self.is_incomplete || self.types.get(job_type).is_some_and(Option::is_none)
+    }
+
     fn runs(&self, job_type: &JobType, queue: &QueueName) -> bool {
         let is_in = |sets: &Vec<Arc<HashSet<QueueName>>>| sets.iter().any(|queues| queues.contains(queue));
         self.is_incomplete
@@ -320,6 +324,19 @@ impl HandledTypes {
         self.runs_within(job_type, queue, None).await
     }
 
+    /// `true` if jobs of the type run in any queue.
+    pub async fn runs_everywhere(&self, job_type: &JobType) -> Result<bool, RepositoryError> {
+        if self.is_own(job_type) {
+            return Ok(true);
+        }
+        let elsewhere = self.elsewhere(MAX_AGE, None).await?;
+        let runs = elsewhere.is_none_or(|elsewhere| elsewhere.runs_everywhere(job_type));
+        if runs {
+            self.logged().types.remove(job_type);
+        }
+        Ok(runs)
+    }
+
     async fn runs_within(
         &self,
         job_type: &JobType,
@@ -414,46 +431,4 @@ impl HandledTypes {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn job_type(name: &str) -> JobType {
-        JobType::parse(name).expect("a type")
-    }
-
-    fn queue(name: &str) -> QueueName {
-        QueueName::parse(name).expect("a queue")
-    }
-
-    #[test]
-    fn a_worker_of_some_queues_runs_its_types_there_alone() {
-        let mut elsewhere = Elsewhere::default();
-        let (a, b) = (job_type("A"), job_type("B"));
-        let only = |name: &str| Arc::new(HashSet::from([queue(name)]));
-        elsewhere.add(&a, Some(&only("one")));
-        elsewhere.add(&a, Some(&only("two")));
-        assert!(elsewhere.runs(&a, &queue("one")) && elsewhere.runs(&a, &queue("two")));
-        assert!(!elsewhere.runs(&a, &queue("three")) && !elsewhere.runs(&b, &queue("one")));
-        elsewhere.add(&a, None);
-        elsewhere.add(&a, Some(&only("one")));
-        assert!(elsewhere.runs(&a, &queue("three")));
-        elsewhere.is_incomplete = true;
-        assert!(
-            elsewhere.runs(&b, &queue("one")),
-            "a server that does not say may run it"
-        );
-    }
-
-    #[test]
-    fn the_log_names_a_type_once_and_few_at_a_time() {
-        let mut logged = Logged::default();
-        let start = Instant::now();
-        assert!(logged.admits(&job_type("A"), start));
-        assert!(!logged.admits(&job_type("A"), start));
-        let admitted = (0..50).filter(|number| logged.admits(&job_type(&format!("T{number}")), start));
-        assert_eq!(admitted.count(), MAX_LOGGED - 1);
-        let later = start + LOG_WINDOW;
-        assert!(!logged.admits(&job_type("A"), later));
-        assert!(logged.admits(&job_type("T49"), later));
-    }
-}
+mod tests;

@@ -131,6 +131,11 @@ pub trait DelegatingJobs: DelegatingRepository {
         self.inner().count_due_later(queue, job_types, now, limit).await
     }
 
+    /// See [`JobStore::all_pending_types`].
+    async fn all_pending_types(&self) -> Result<Vec<JobType>, RepositoryError> {
+        self.inner().all_pending_types().await
+    }
+
     /// See [`JobStore::next_due`].
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
         self.inner().next_due(after).await
@@ -285,6 +290,10 @@ impl<T: DelegatingJobs> JobStore for T {
 
     async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
         DelegatingJobs::pending_by_type(self).await
+    }
+
+    async fn all_pending_types(&self) -> Result<Vec<JobType>, RepositoryError> {
+        DelegatingJobs::all_pending_types(self).await
     }
 
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {

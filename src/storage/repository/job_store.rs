@@ -1,6 +1,6 @@
 //! The store of jobs and queues, which every storage implements.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -165,6 +165,13 @@ pub trait JobStore: Send + Sync + 'static {
     ) -> Result<Option<u64>, RepositoryError> {
         let (_, _, _, _) = (queue, job_types, now, limit);
         Ok(None)
+    }
+
+    /// The types of pending jobs.
+    async fn all_pending_types(&self) -> Result<Vec<JobType>, RepositoryError> {
+        let pending = self.pending_by_type().await?.into_iter();
+        let job_types: BTreeSet<JobType> = pending.map(|pending| pending.job_type).collect();
+        Ok(job_types.into_iter().collect())
     }
 
     /// The due time of the first pending job after `after`, for each queue that has one.

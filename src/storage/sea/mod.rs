@@ -147,6 +147,10 @@ impl JobStore for SeaRepository {
         self.pools.read(read).await.map(Some)
     }
 
+    async fn all_pending_types(&self) -> Result<Vec<JobType>, RepositoryError> {
+        self.pools.read(self.read_all_pending_types()).await
+    }
+
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
         self.pools.read(self.read_next_due(after)).await
     }

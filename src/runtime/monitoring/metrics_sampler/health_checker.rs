@@ -121,6 +121,14 @@ async fn read(
 
 /// Job types without a handler that have pending jobs, in descending order of jobs.
 async fn unhandled(context: &SamplerContext) -> Result<Vec<(JobType, u64)>, RepositoryError> {
+    // On a wide server there are far fewer types than pairs of a type and a queue.
+    let mut is_complete = true;
+    for job_type in context.repository.all_pending_types().await? {
+        is_complete = is_complete && context.handled.runs_everywhere(&job_type).await?;
+    }
+    if is_complete {
+        return Ok(Vec::new());
+    }
     let mut by_type: BTreeMap<JobType, u64> = BTreeMap::new();
     for PendingJobs { job_type, queue, count } in context.repository.pending_by_type().await? {
         if !context.handled.runs(&job_type, &queue).await? {

@@ -68,6 +68,8 @@ async fn pending_jobs_are_counted_by_type_and_queue(storage: Subject) {
         pending,
         expected(&[("A", "jobs", 1), ("A", "mail", 2), ("B", "mail", 1)])
     );
+    let types = storage.repository.all_pending_types().await.expect("the types");
+    assert_eq!(types, [job_type("A"), job_type("B")]);
     storage.finish(&gone, failed()).await;
     let pending = storage.repository.pending_by_type().await.expect("the counts");
     assert_eq!(

@@ -141,6 +141,19 @@ impl SeaRepository {
         rows.iter().map(pending).collect()
     }
 
+    /// Types of pending jobs, by the totals of all queues.
+    pub(crate) async fn read_all_pending_types(&self) -> Result<Vec<JobType>, RepositoryError> {
+        let sql = format!(
+            "SELECT job_type FROM job_totals WHERE queue = '' AND job_type > '' AND status = {} \
+             GROUP BY job_type HAVING SUM(count) > 0 ORDER BY job_type",
+            JobStatus::Pending.code()
+        );
+        let statement = Statement::from_string(self.backend(), sql);
+        let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
+        let name = |row: &QueryResult| row.try_get_by_index::<String>(0).map_err(failed);
+        rows.iter().map(|row| name(row).map(JobType::from_stored)).collect()
+    }
+
     pub(crate) async fn read_queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {
         let mut rows = queue::Entity::find().all(&self.readers()).await.map_err(failed)?;
         let counts = "SELECT queue, status, CAST(SUM(count) AS bigint) FROM job_totals WHERE queue > '' AND job_type = '' \
