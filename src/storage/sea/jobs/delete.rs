@@ -45,10 +45,16 @@ impl CommitContext<'_> {
             (JobStatus::Pending, false) => {
                 "status = 0 AND claimed_by IS NULL AND queue = $1 AND +id <= $2 ORDER BY priority, due_at, id LIMIT $3".to_owned()
             }
-            (_, is_postgres) => {
-                let plus = if is_postgres { "" } else { "+" };
-                let (has_status, order) = with_status(code, is_postgres);
-                format!("{has_status} AND {plus}queue = $1 AND id <= $2 ORDER BY {order} LIMIT $3")
+            // By the partial index of the queue's failed and cancelled jobs, and for the others by the queue's: most of its
+            // jobs are completed.
+            (_, true) => {
+                format!("queue = ANY(ARRAY[$1]) AND status = {code} AND id <= $2 ORDER BY queue, id LIMIT $3")
+            }
+            (JobStatus::Failed | JobStatus::Cancelled, false) => {
+                format!("queue = $1 AND status = {code} AND status IN (3, 4) AND id <= $2 ORDER BY id LIMIT $3")
+            }
+            (JobStatus::Completed | JobStatus::Running, false) => {
+                format!("queue = $1 AND +status = {code} AND id <= $2 ORDER BY id LIMIT $3")
             }
         };
         let values = [queue.as_str().into(), up_to.as_uuid().into(), i64::from(limit).into()];

@@ -249,9 +249,15 @@ pub async fn write(probe: &Probe) {
     probe
         .commit(
             "clear failed",
-            // Reads failed jobs of all queues: the indexes are by status and by queue.
-            Access::Index("jobs_by_status", 1_500),
+            Access::Index("jobs_ended_by_queue", 500),
             vec![clear("rare", JobStatus::Failed)],
+        )
+        .await;
+    probe
+        .commit(
+            "clear completed",
+            Access::Index("jobs_by_queue", 500),
+            vec![clear("rare", JobStatus::Completed)],
         )
         .await;
     for status in [JobStatus::Completed, JobStatus::Failed, JobStatus::Cancelled] {

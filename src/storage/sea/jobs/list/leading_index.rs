@@ -121,6 +121,8 @@ pub(super) enum Leading {
     Key,
     Column(Column),
     Pair(&'static Pair),
+    /// The indexes of the pending jobs of a queue, all of which are read.
+    Pending,
     /// Nothing: there is no such job.
     Empty,
 }
@@ -131,6 +133,7 @@ impl Leading {
             Self::Key | Self::Empty => false,
             Self::Column(leading) => leading == column,
             Self::Pair(pair) => pair.first == column || pair.second == column,
+            Self::Pending => column == Column::Queue || column == Column::Status,
         }
     }
 }
