@@ -296,6 +296,28 @@ impl<T: DelegatingJobs> JobStore for T {
         DelegatingJobs::all_pending_types(self).await
     }
 
+    async fn pending_types(&self, queue: &QueueName) -> Result<Vec<(JobType, u64)>, RepositoryError> {
+        DelegatingJobs::pending_types(self, queue).await
+    }
+
+    async fn queue_states(&self, names: &[QueueName]) -> Result<Vec<(QueueName, bool)>, RepositoryError> {
+        DelegatingJobs::queue_states(self, names).await
+    }
+
+    async fn count_before(&self, job: &Job, now: DateTime<Utc>, limit: u64) -> Result<Option<u64>, RepositoryError> {
+        DelegatingJobs::count_before(self, job, now, limit).await
+    }
+
+    async fn count_due_later(
+        &self,
+        queue: &QueueName,
+        job_types: &[JobType],
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<u64>, RepositoryError> {
+        DelegatingJobs::count_due_later(self, queue, job_types, now, limit).await
+    }
+
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
         DelegatingJobs::next_due(self, after).await
     }
