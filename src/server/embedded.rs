@@ -194,6 +194,7 @@ impl Embedded {
             authenticator,
             memory,
             options: rest,
+            openapi: Arc::default(),
         };
         let facades = Facades {
             realtime,

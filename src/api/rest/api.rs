@@ -1,7 +1,9 @@
 //! Use cases, options and memory budgets of the routes.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use actix_web::web::Bytes;
 
 use crate::api::auth::Authenticator;
 use crate::api::memory::RequestMemory;
@@ -109,6 +111,8 @@ pub(crate) struct RestApi {
     pub memory: RequestMemory,
     /// Options.
     pub options: RestOptions,
+    /// The text of the OpenAPI document, once it has been requested.
+    pub openapi: Arc<OnceLock<Bytes>>,
 }
 
 /// Renders the metrics. Telemetry provides it; a facade does not collect metrics.

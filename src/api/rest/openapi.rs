@@ -128,6 +128,9 @@ const AUTHENTICATION_PROBLEMS: [(&str, &str); 3] = [
     ),
 ];
 
+/// The server in the document's text.
+const ROOT_SERVER: &str = r#""url": "/""#;
+
 /// Name of the security scheme in the document.
 const BEARER: &str = "bearer";
 
@@ -284,27 +287,17 @@ fn describe_as_problem(response: &mut Response) {
 
 /// Adds the route of the document and, if enabled, the pages that show it.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
-    let document = Rc::new(document(&api.options));
-    let body = match document.to_pretty_json() {
-        Ok(text) => Bytes::from(text),
-        Err(error) => {
-            tracing::error!("failed to serialize the OpenAPI document: {error}");
-            return;
-        }
-    };
     let is_public = api.options.docs == Docs::Public;
-    let serve = move |context: RequestContext| {
-        let (document, body) = (Rc::clone(&document), body.clone());
-        async move {
-            may_read(&context, is_public)?;
-            let body = match context.api.authenticator.forwarded_prefix(&context.request) {
-                Some(prefix) => behind(&document, &prefix).unwrap_or(body),
-                None => body,
-            };
-            Ok(HttpResponse::Ok()
-                .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
-                .body(body))
-        }
+    let serve = move |context: RequestContext| async move {
+        may_read(&context, is_public)?;
+        let text = shared_text(&context.api)?;
+        let body = match context.api.authenticator.forwarded_prefix(&context.request) {
+            Some(prefix) => behind(&text, &prefix).unwrap_or(text),
+            None => text,
+        };
+        Ok(HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")))
+            .body(body))
     };
     for prefix in api.options.prefixes() {
         let path = format!("{prefix}/openapi.json");
@@ -341,11 +334,25 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     config.service(resource("/docs/{file:.*}", vec![(Method::GET, show)]));
 }
 
+/// The document as JSON text, which all HTTP workers share. The first request builds it: it takes megabytes, and few servers
+/// are asked for it.
+fn shared_text(api: &RestApi) -> Result<Bytes, Problem> {
+    if let Some(text) = api.openapi.get() {
+        return Ok(text.clone());
+    }
+    let text = text(&api.options).map_err(|error| {
+        tracing::error!("failed to serialize the OpenAPI document: {error}");
+        Problem::new(ProblemKind::Internal, "internal server error; see the server's log")
+    })?;
+    Ok(api.openapi.get_or_init(|| Bytes::from(text)).clone())
+}
+
 /// The document as JSON text for callers that reach the server under a prefix.
-fn behind(document: &OpenApi, prefix: &str) -> Option<Bytes> {
-    let mut document = document.clone();
-    document.servers = Some(vec![Server::new(prefix)]);
-    document.to_pretty_json().ok().map(Bytes::from)
+fn behind(text: &Bytes, prefix: &str) -> Option<Bytes> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (before, after) = text.split_once(ROOT_SERVER)?;
+    let server = format!(r#""url": {}"#, serde_json::to_string(prefix).ok()?);
+    Some(Bytes::from([before, &server, after].concat()))
 }
 
 /// Rejects callers without the read scope, unless the document is public.
