@@ -273,6 +273,9 @@ fn estimate(now: DateTime<Utc>, reasons: &[Reason], line: LineFacts) -> Option<E
     let per_job = passed / i64::try_from(started).ok()?;
     let wait = per_job.checked_mul(i64::try_from(ahead).ok()?.checked_add(1)?)?;
     let starts_at = now.checked_add_signed(TimeSpan::from_micros(wait).to_delta())?;
+    // Not before the known end of another reason, such as that of a rate limit.
+    let earliest = reasons.iter().filter_map(Reason::until).max();
+    let starts_at = earliest.map_or(starts_at, |earliest| starts_at.max(earliest));
     // In whole seconds as well.
     let starts_at = DateTime::from_timestamp(starts_at.timestamp(), 0)?;
     Some(Estimate {

@@ -417,6 +417,14 @@ fn the_start_of_a_job_in_line_is_estimated_by_recent_starts() {
         estimate.basis,
         "30 starts of this queue since 2026-11-29T16:50:00Z, and 14 jobs before it"
     );
+    let mut limited = in_line(14);
+    let next_start = now() + seconds(3_000);
+    limited.queue.rate = Some(RateFacts {
+        limit: RateLimit::parse("1/h").expect("a rate"),
+        next_start: Some(next_start),
+    });
+    let estimate = limited.explain().estimate.expect("an estimate");
+    assert_eq!(estimate.starts_at, next_start, "not before the next token");
     let mut idle = in_line(14);
     idle.line = Some(LineFacts {
         ahead: 14,
