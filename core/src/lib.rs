@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod cron;
 pub mod events;
 pub mod explanation;
+pub mod filter;
 pub mod job;
 pub mod metrics;
 pub mod queue;
