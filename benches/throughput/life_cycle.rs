@@ -121,10 +121,7 @@ pub(crate) fn rules() -> JobLimits {
 
 /// Number of jobs stored as completed.
 pub(crate) async fn completed(repository: &Arc<dyn JobRepository>) -> usize {
-    let filter = JobFilter {
-        statuses: vec![JobStatus::Completed],
-        ..JobFilter::default()
-    };
+    let filter = JobFilter::default().with_statuses(&[JobStatus::Completed]);
     usize::try_from(repository.count(&filter).await.expect("a count")).expect("a count")
 }
 

@@ -214,10 +214,7 @@ async fn jobs(database: &Database, count: usize, endpoints: usize) -> f64 {
         producer.await.expect("a producer");
     }
     let count = count / PRODUCERS * PRODUCERS;
-    let filter = JobFilter {
-        statuses: vec![JobStatus::Completed],
-        ..JobFilter::default()
-    };
+    let filter = JobFilter::default().with_statuses(&[JobStatus::Completed]);
     while repository.count(&filter).await.expect("a count") < u64::try_from(count).expect("a count") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

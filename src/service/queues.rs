@@ -222,11 +222,9 @@ impl Queues {
 
     /// The oldest pending job up to this id.
     async fn oldest_pending(&self, name: &QueueName, up_to: JobId) -> Result<Option<Arc<Job>>, ServiceError> {
-        let filter = JobFilter {
-            statuses: vec![JobStatus::Pending],
-            queue: Some(name.clone()),
-            ..JobFilter::default()
-        };
+        let filter = JobFilter::default()
+            .with_statuses(&[JobStatus::Pending])
+            .with_queue(name);
         let first = Page {
             limit: 1,
             offset: 0,

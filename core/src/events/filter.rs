@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::event::{Event, JobEventKind, Topic};
+use crate::filter::JobFilter;
 use crate::values::id::JobId;
 use crate::values::name::{JobType, QueueName};
 
@@ -19,6 +20,8 @@ pub struct EventClause {
     pub queues: BTreeSet<QueueName>,
     /// Types of jobs.
     pub job_types: BTreeSet<JobType>,
+    /// Further conditions on the job as it is after the event.
+    pub filter: JobFilter,
 }
 
 impl EventClause {
@@ -30,6 +33,7 @@ impl EventClause {
             jobs: BTreeSet::new(),
             queues: BTreeSet::new(),
             job_types: BTreeSet::new(),
+            filter: JobFilter::all(),
         }
     }
 
@@ -41,6 +45,7 @@ impl EventClause {
             jobs,
             queues,
             job_types,
+            filter,
         } = self;
         if *topic != event.topic() {
             return false;
@@ -51,10 +56,15 @@ impl EventClause {
                     && holds(jobs, &job.id)
                     && holds(queues, &job.queue)
                     && holds(job_types, &job.job_type)
+                    && filter.matches(job)
             }
             // A report is not a change of the job's status, which `kinds` selects.
             Event::JobReport { job, .. } => {
-                kinds.is_empty() && holds(jobs, &job.id) && holds(queues, &job.queue) && holds(job_types, &job.job_type)
+                kinds.is_empty()
+                    && holds(jobs, &job.id)
+                    && holds(queues, &job.queue)
+                    && holds(job_types, &job.job_type)
+                    && filter.matches(job)
             }
             Event::Queue { queue, .. } => holds(queues, queue),
             Event::QueueMetrics { metrics, .. } => holds(queues, &metrics.queue.name),
@@ -166,6 +176,7 @@ mod tests {
                     jobs: chosen(jobs).map(|index| job(index as u128, 0, 0).id).collect(),
                     queues: chosen(queues).map(|index| job(0, index, 0).queue).collect(),
                     job_types: chosen(types).map(|index| job(0, 0, index).job_type).collect(),
+                    filter: JobFilter::all(),
                 }
             },
         )

@@ -1,19 +1,16 @@
 //! A filter of jobs.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 
 use super::condition::{Condition, Interval, Term, TextField, TextMatch, TimeField, TimeMatch};
 use super::invalid::InvalidFilter;
 use super::parser;
-use super::searched_ids::ids_starting_with;
 use crate::job::Job;
 use crate::job::priority::Priority;
 use crate::job::status::JobStatus;
 use crate::recurring::RecurringId;
-use crate::values::id::JobId;
 use crate::values::name::{JobType, QueueName};
 
 /// A filter of jobs. All of its terms must hold; an empty filter selects all jobs.
@@ -23,6 +20,11 @@ pub struct JobFilter {
 }
 
 impl JobFilter {
+    /// The filter that selects all jobs.
+    pub const fn all() -> Self {
+        Self { terms: Vec::new() }
+    }
+
     /// Parses a filter text. Times such as `-1h` are relative to `now`.
     pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Self, InvalidFilter> {
         parser::terms(text, now).map(|terms| Self { terms })
@@ -122,15 +124,13 @@ impl JobFilter {
     pub fn matches(&self, job: &Job) -> bool {
         self.terms.iter().all(|term| term.matches(job))
     }
+}
 
-    /// The ids that a search text of the filter stands for, if it is an id of a job or the start of one.
-    pub fn searched_ids(&self) -> Option<RangeInclusive<JobId>> {
-        self.terms.iter().filter(|term| !term.is_negated).find_map(|term| {
-            let Condition::Search(text) = &term.condition else {
-                return None;
-            };
-            ids_starting_with(text)
-        })
+impl FromIterator<Term> for JobFilter {
+    fn from_iter<I: IntoIterator<Item = Term>>(terms: I) -> Self {
+        Self {
+            terms: terms.into_iter().collect(),
+        }
     }
 }
 

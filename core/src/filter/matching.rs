@@ -63,22 +63,25 @@ fn contains(text: &str, part: &str) -> bool {
 
 fn text_matches(field: &TextField, value: &TextMatch, job: &Job) -> bool {
     match field {
-        TextField::Type => one_matches(value, Some(job.job_type.as_str())),
-        TextField::Queue => one_matches(value, Some(job.queue.as_str())),
-        TextField::Name => one_matches(value, Some(job.name.as_str())),
-        TextField::Unique => one_matches(value, job.unique_key.as_ref().map(AsRef::as_ref)),
-        TextField::Error => one_matches(value, job.error.as_deref()),
+        TextField::Type => value.matches(Some(job.job_type.as_str())),
+        TextField::Queue => value.matches(Some(job.queue.as_str())),
+        TextField::Name => value.matches(Some(job.name.as_str())),
+        TextField::Unique => value.matches(job.unique_key.as_ref().map(AsRef::as_ref)),
+        TextField::Error => value.matches(job.error.as_deref()),
         // No job has tags or searchable parameters yet.
-        TextField::Tag | TextField::Parameter(_) => one_matches(value, None),
+        TextField::Tag | TextField::Parameter(_) => value.matches(None),
     }
 }
 
-fn one_matches(value: &TextMatch, text: Option<&str>) -> bool {
-    match (value, text) {
-        (TextMatch::Missing, text) => text.is_none(),
-        (TextMatch::Is(wanted), Some(text)) => **wanted == *text,
-        (TextMatch::StartsWith(start), Some(text)) => text.starts_with(&**start),
-        (TextMatch::Contains(part), Some(text)) => contains(text, part),
-        (TextMatch::Is(_) | TextMatch::StartsWith(_) | TextMatch::Contains(_), None) => false,
+impl TextMatch {
+    /// Returns whether a text matches; `None` is an empty field.
+    pub fn matches(&self, text: Option<&str>) -> bool {
+        match (self, text) {
+            (Self::Missing, text) => text.is_none(),
+            (Self::Is(wanted), Some(text)) => **wanted == *text,
+            (Self::StartsWith(start), Some(text)) => text.starts_with(&**start),
+            (Self::Contains(part), Some(text)) => contains(text, part),
+            (Self::Is(_) | Self::StartsWith(_) | Self::Contains(_), None) => false,
+        }
     }
 }

@@ -22,3 +22,4 @@ pub use self::condition::{
 pub use self::invalid::InvalidFilter;
 pub use self::job_filter::JobFilter;
 pub use self::parser::{FILTER_BYTES_MAX, TERMS_MAX, TEXT_LENGTH_MAX, VALUES_MAX};
+pub use self::searched_ids::ids_starting_with;

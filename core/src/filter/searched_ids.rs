@@ -12,7 +12,7 @@ const ID_DIGITS_MIN: usize = 8;
 const ID_STARTS: RangeInclusive<u128> = 0x016f_5e66..=0x03bb_2cc3;
 
 /// The range of the job ids that start with this text; `None` if none can.
-pub(super) fn ids_starting_with(text: &str) -> Option<RangeInclusive<JobId>> {
+pub fn ids_starting_with(text: &str) -> Option<RangeInclusive<JobId>> {
     let has_hyphens = text.contains('-');
     let (mut first, mut digits) = (0_u128, 0_usize);
     for (place, letter) in text.chars().enumerate() {

@@ -124,7 +124,10 @@ fn comparisons_and_ranges_are_intervals() {
     );
     assert_eq!(
         only("duration:>10s"),
-        Condition::Duration(vec![interval(Some(TimeSpan::from_micros(10_000_001)), None)])
+        Condition::Duration(vec![Interval {
+            from: Some(TimeSpan::from_micros(10_000_001)),
+            to: None,
+        }])
     );
     let times = |text: &str| match only(text) {
         Condition::Time(TimeField::Created, times) => match times.as_slice() {

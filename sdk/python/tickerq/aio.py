@@ -164,7 +164,7 @@ class AsyncTickerQClient:
 
     async def get_jobs(self, **filter: Unpack[JobFilter]) -> JobList:
         """A page: ``jobs``, ``totalCount``, ``hasMore``. Filters: ``status``, ``type``, ``queue``, ``priority``,
-        ``search``, ``from_``, ``to``, ``recurring_job_id``, ``limit``, ``offset``, ``after``."""
+        ``search``, ``filter``, ``from_``, ``to``, ``recurring_job_id``, ``limit``, ``offset``, ``after``."""
         return await asyncio.to_thread(self.sync.get_jobs, **filter)
 
     async def schedule_job(

@@ -161,7 +161,7 @@ class TickerQClient:
 
     def get_jobs(self, **filter: Unpack[JobFilter]) -> JobList:
         """A page: ``jobs``, ``totalCount``, ``hasMore``. Filters: ``status``, ``type``, ``queue``, ``priority``,
-        ``search``, ``from_``, ``to``, ``recurring_job_id``, ``limit``, ``offset``, ``after``."""
+        ``search``, ``filter``, ``from_``, ``to``, ``recurring_job_id``, ``limit``, ``offset``, ``after``."""
         page: JobList = self.request("GET", "/jobs", query=_filter(filter))
         return page
 

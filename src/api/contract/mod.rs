@@ -4,5 +4,6 @@ pub(crate) mod field_error;
 pub(crate) mod field_values;
 pub(crate) mod filters;
 pub(crate) mod idempotency_key;
+pub(crate) mod job_filter;
 pub(crate) mod request;
 pub(crate) mod view;

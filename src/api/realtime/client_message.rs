@@ -6,10 +6,12 @@ use std::fmt;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use crate::api::contract::job_filter::parse_event_filter;
 use crate::api::strict_json::Strict;
 use crate::domain::access::allowance::RateExceeded;
 use crate::domain::events::event::Topic;
 use crate::domain::events::filter::{EventClause, EventFilter};
+use crate::domain::filter::JobFilter;
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::{JobType, QueueName};
 
@@ -106,13 +108,14 @@ struct RawMessage {
 #[serde(
     deny_unknown_fields,
     rename_all = "camelCase",
-    expecting = "an object with jobId, queue or type"
+    expecting = "an object with jobId, queue, type or query"
 )]
 struct RawFilter {
     job_id: Option<Names>,
     queue: Option<Names>,
     #[serde(rename = "type")]
     job_type: Option<Names>,
+    query: Option<String>,
 }
 
 /// One name, or a list of them.
@@ -229,6 +232,7 @@ struct Conditions {
     jobs: BTreeSet<JobId>,
     queues: BTreeSet<QueueName>,
     job_types: BTreeSet<JobType>,
+    filter: JobFilter,
 }
 
 impl Conditions {
@@ -237,11 +241,16 @@ impl Conditions {
             job_id,
             queue,
             job_type,
+            query,
         } = filter;
+        let filter = query.map(|text| parse_event_filter(&text)).transpose();
         Ok(Self {
             jobs: read_all("jobId", job_id, JobId::parse)?,
             queues: read_all("queue", queue, QueueName::parse)?,
             job_types: read_all("type", job_type, JobType::parse)?,
+            filter: filter
+                .map_err(|error| MessageError::invalid(format!("filter.query: {error}")))?
+                .unwrap_or_default(),
         })
     }
 
@@ -254,6 +263,8 @@ impl Conditions {
             Some(("jobId", "job-status"))
         } else if !self.job_types.is_empty() {
             Some(("type", "job-status"))
+        } else if !self.filter.is_empty() {
+            Some(("query", "job-status"))
         } else if !self.queues.is_empty() && !has(Topic::QueueMetrics) {
             Some(("queue", "job-status and queue-metrics"))
         } else {
@@ -274,6 +285,7 @@ impl Conditions {
                 clause.jobs.clone_from(&self.jobs);
                 clause.queues.clone_from(&self.queues);
                 clause.job_types.clone_from(&self.job_types);
+                clause.filter.clone_from(&self.filter);
             }
             Topic::QueueMetrics => clause.queues.clone_from(&self.queues),
             Topic::Queues | Topic::SystemMetrics | Topic::SystemHealth => {}
@@ -389,6 +401,9 @@ mod tests {
             r#"{"action":"subscribe","topics":["job-status"],"filter":{"queue":"a b"}}"#,
             r#"{"action":"subscribe","topics":["job-status"],"filter":{"jobId":["7"]}}"#,
             r#"{"action":"subscribe","topics":["job-status"],"filter":{"jobId":[]}}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"query":"staus:failed"}}"#,
+            r#"{"action":"subscribe","topics":["job-status"],"filter":{"query":"param.a:1"}}"#,
+            r#"{"action":"subscribe","topics":["queue-metrics"],"filter":{"query":"status:failed"}}"#,
             r#"{"action":"subscribe","topics":["queue-metrics"],"filter":{"type":"X"}}"#,
             r#"{"action":"subscribe","topics":["system-health"],"filter":{"queue":"x"}}"#,
         ];

@@ -14,6 +14,7 @@ use crate::domain::values::name::{JobType, QueueName};
 #[command(after_help = "Examples:
   tickerq job list
   tickerq job list --status failed,cancelled --queue mail --from 2030-01-01
+  tickerq job list --filter 'type:Email* error:timeout attempts:>3 finished:>=-1h'
   tickerq job list --type EmailNotificationJob --limit 1000 --json")]
 pub(super) struct ListArguments {
     /// Only these statuses: pending, running, completed, failed, cancelled.
@@ -37,12 +38,33 @@ pub(super) struct ListArguments {
     /// Only jobs created at this time or earlier; a date means its end.
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
+    /// Only jobs that match this filter, such as 'type:Email* attempts:>3 finished:>=-1h'.
+    #[arg(long, value_name = "FILTER")]
+    filter: Option<String>,
     /// Maximum number of jobs.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
     /// Number of jobs to skip.
     #[arg(long, default_value_t = 0)]
     offset: u64,
+}
+
+impl ListArguments {
+    /// The jobs that match a filter.
+    pub(super) const fn of_filter(filter: String, limit: u32, offset: u64) -> Self {
+        Self {
+            status: Vec::new(),
+            job_type: None,
+            queue: None,
+            priority: None,
+            search: None,
+            from: None,
+            to: None,
+            filter: Some(filter),
+            limit,
+            offset,
+        }
+    }
 }
 
 pub(super) async fn run(arguments: &ListArguments, session: &mut Session<'_>) -> Result<(), CliError> {
@@ -54,6 +76,7 @@ pub(super) async fn run(arguments: &ListArguments, session: &mut Session<'_>) ->
         search,
         from,
         to,
+        filter,
         limit,
         offset,
     } = arguments;
@@ -66,6 +89,7 @@ pub(super) async fn run(arguments: &ListArguments, session: &mut Session<'_>) ->
         ("search", search.clone()),
         ("from", from.clone()),
         ("to", to.clone()),
+        ("filter", filter.clone()),
         ("limit", Some(limit.to_string())),
         ("offset", Some(offset.to_string()).filter(|_| *offset > 0)),
     ];

@@ -9,6 +9,7 @@ mod list;
 mod print;
 mod priority_argument;
 mod retry;
+mod search;
 mod session;
 mod show;
 mod wait;
@@ -37,6 +38,8 @@ enum JobCommand {
     Create(create::CreateArguments),
     /// List jobs, newest first.
     List(list::ListArguments),
+    /// Search for jobs with a filter, newest first.
+    Search(search::SearchArguments),
     /// Show the details of a job.
     Show(show::ShowArguments),
     /// Explain why a job does not run.
@@ -60,6 +63,7 @@ pub(super) fn run(arguments: JobArguments, output: &mut Output) -> Result<(), Cl
         match command {
             JobCommand::Create(arguments) => create::run(arguments, &mut session).await,
             JobCommand::List(arguments) => list::run(&arguments, &mut session).await,
+            JobCommand::Search(arguments) => search::run(arguments, &mut session).await,
             JobCommand::Show(arguments) => show::run(&arguments, &mut session).await,
             JobCommand::Explain(arguments) => explain::run(&arguments, &mut session).await,
             JobCommand::Cancel(arguments) => cancel::run(&arguments, &mut session).await,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::read::NARROW_JOBS;
 use super::use_cases::Jobs;
 use crate::domain::access::caller::{Caller, Scope};
+use crate::domain::filter::{Condition, TextField};
 use crate::domain::job::Job;
 use crate::domain::job::state_machine::Cancelled;
 use crate::domain::job::status::JobStatus;
@@ -19,7 +20,7 @@ use crate::service::error::ServiceError;
 use crate::service::limits::expensive_reads::Charge;
 use crate::service::limits::read_cost::is_expensive_page;
 use crate::storage::change::{Applied, Change, ChangeError, JobChange};
-use crate::storage::query::{JobFilter, Order, Page};
+use crate::storage::query::{FilterParts, JobFilter, Order, Page};
 
 /// Maximum number of jobs per step, so that concurrent writes do not wait long.
 const BATCH_SIZE: u32 = 500;
@@ -101,24 +102,16 @@ impl Jobs {
         rule: impl Fn(&Arc<Job>) -> Option<Step>,
     ) -> Result<Changed, ServiceError> {
         caller.require(Scope::Write)?;
-        if filter.search.is_some() {
+        if reveals_contents(filter) {
             // The number of matches reveals whether a text exists.
             caller.require(Scope::Read)?;
         }
         check_filter(filter)?;
         check_limit(limit)?;
-        let mut filter = filter.clone();
         // Statuses that do not allow the change are excluded.
-        filter.statuses = match filter.statuses.as_slice() {
-            [] => statuses.to_vec(),
-            given => statuses
-                .iter()
-                .copied()
-                .filter(|status| given.contains(status))
-                .collect(),
-        };
+        let filter = self.resolved(filter).await?.into_owned().with_statuses(statuses);
         let mut changed = Changed::default();
-        if filter.statuses.is_empty() {
+        if FilterParts::of(&filter).is_impossible() {
             return Ok(changed);
         }
         let mut charge = Charge::Full;
@@ -239,9 +232,25 @@ fn update(before: &Arc<Job>, after: Job) -> Change {
     })
 }
 
+/// True if the number of matches reveals more than the names of queues and types.
+fn reveals_contents(filter: &JobFilter) -> bool {
+    filter.terms().iter().any(|term| match &term.condition {
+        Condition::Text(TextField::Type | TextField::Queue, _) => false,
+        Condition::Text(_, _) | Condition::Search(_) => true,
+        Condition::Id(_)
+        | Condition::Status(_)
+        | Condition::Priority(_)
+        | Condition::Recurring(_)
+        | Condition::Node(_)
+        | Condition::Number(_, _)
+        | Condition::Time(_, _)
+        | Condition::Duration(_) => false,
+    })
+}
+
 /// Rejects an empty filter, which would match every job by mistake.
 fn check_filter(filter: &JobFilter) -> Result<(), ServiceError> {
-    if *filter != JobFilter::default() {
+    if !filter.is_empty() {
         return Ok(());
     }
     Err(ServiceError::invalid(

@@ -3,6 +3,7 @@
 pub(crate) mod bulk;
 mod change;
 mod explanation;
+mod filter;
 pub(crate) mod job_request;
 mod read;
 mod schedule;

@@ -55,6 +55,8 @@ impl Jobs {
     pub async fn list(&self, caller: &Caller, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
         caller.require(Scope::Read)?;
         let read = async {
+            let resolved = self.resolved(filter).await?;
+            let filter = &*resolved;
             let is_expensive_page = is_expensive_page(&*self.repository, filter, page).await?;
             let is_expensive_count = is_counted_one_by_one(filter);
             let ((jobs, has_more), total_count) = if is_expensive_page || is_expensive_count {
@@ -85,6 +87,8 @@ impl Jobs {
     ) -> Result<(Vec<JobSummary>, bool), ServiceError> {
         caller.require(Scope::Read)?;
         let read = async {
+            let resolved = self.resolved(filter).await?;
+            let filter = &*resolved;
             if !is_expensive_page(&*self.repository, filter, page).await? {
                 return Ok(self.read_page(filter, page, false).await?);
             }
@@ -98,6 +102,8 @@ impl Jobs {
     pub async fn count(&self, caller: &Caller, filter: &JobFilter) -> Result<u64, ServiceError> {
         caller.require(Scope::Read)?;
         let read = async {
+            let resolved = self.resolved(filter).await?;
+            let filter = &*resolved;
             if !is_counted_one_by_one(filter) {
                 return Ok(self.read_count(filter, false).await?);
             }

@@ -274,11 +274,9 @@ impl JobAdmission {
     }
 
     async fn pending(&self, queue: &QueueName) -> Result<u64, ServiceError> {
-        let filter = JobFilter {
-            queue: Some(queue.clone()),
-            statuses: vec![JobStatus::Pending],
-            ..JobFilter::default()
-        };
+        let filter = JobFilter::default()
+            .with_queue(queue)
+            .with_statuses(&[JobStatus::Pending]);
         Ok(self.repository.count(&filter).await?)
     }
 

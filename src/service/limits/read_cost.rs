@@ -1,93 +1,99 @@
 //! Classification of reads as expensive, by the rows that they may scan in addition to their result.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::domain::access::audit::AuditAction;
+use crate::domain::filter::{Condition, TextField, TextMatch};
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
-use crate::storage::query::{AuditFilter, JobFilter, Page};
+use crate::storage::query::{AuditFilter, FilterParts, JobFilter, Page};
 use crate::storage::repository::{JobRepository, RepositoryError};
 
 /// Maximum number of jobs that a list may skip: a matter of milliseconds.
 const FEW: u64 = 10_000;
 
-/// Maximum number of types for which an index is queried separately; with more of them storage reads jobs of all types.
-const TYPES_MAX: usize = 16;
+/// Maximum number of values for which an index is queried separately; with more of them storage reads jobs of all types
+/// or queues.
+const VALUES_MAX: usize = 16;
 
 /// True if the matching jobs are counted row by row, because no counter exists.
 pub(crate) fn is_counted_one_by_one(filter: &JobFilter) -> bool {
-    if filter.searched_ids().is_some() {
-        // The range of the primary key is short.
-        return false;
-    }
-    filter.search.is_some()
-        || filter.created_from.is_some()
-        || filter.created_to.is_some()
-        || filter.recurring_id.is_some()
+    let parts = FilterParts::of(filter);
+    // Few jobs are read by their ids.
+    !parts.is_counted() && !parts.is_by_id()
 }
 
-/// The conditions of a filter with counters, each in a filter of its own.
-fn counted_conditions(filter: &JobFilter) -> Vec<JobFilter> {
-    let any = JobFilter::default;
-    let JobFilter {
-        statuses,
-        job_types,
-        queue,
-        recurring_id: _,
-        priority,
-        search: _,
-        created_from: _,
-        created_to: _,
-    } = filter;
+/// The conditions of a filter with counters and indexes, each in a filter of its own.
+fn counted_conditions(parts: &FilterParts<'_>) -> Vec<JobFilter> {
     let conditions = [
-        (!statuses.is_empty()).then(|| JobFilter {
-            statuses: statuses.clone(),
-            ..any()
-        }),
-        (!job_types.is_empty() && job_types.len() <= TYPES_MAX).then(|| JobFilter {
-            job_types: job_types.clone(),
-            ..any()
-        }),
-        queue.as_ref().map(|queue| JobFilter {
-            queue: Some(queue.clone()),
-            ..any()
-        }),
+        of_statuses(parts),
+        of_types(parts).filter(|_| types(parts) <= VALUES_MAX),
+        of_queues(parts).filter(|_| queues(parts) <= VALUES_MAX),
         // Most jobs have the normal priority, so it narrows nothing, and has no index.
-        priority
-            .filter(|priority| *priority != Priority::Normal)
-            .map(|priority| JobFilter {
-                priority: Some(priority),
-                ..any()
-            }),
+        of_priorities(parts).filter(|_| !has_normal(parts)),
     ];
     conditions.into_iter().flatten().collect()
 }
 
+fn of_statuses(parts: &FilterParts<'_>) -> Option<JobFilter> {
+    let statuses = parts.statuses.as_ref()?;
+    Some(JobFilter::default().with(Condition::Status(statuses.clone())))
+}
+
+fn of_priorities(parts: &FilterParts<'_>) -> Option<JobFilter> {
+    let priorities = parts.priorities.as_ref()?;
+    Some(JobFilter::default().with(Condition::Priority(priorities.clone())))
+}
+
+fn of_types(parts: &FilterParts<'_>) -> Option<JobFilter> {
+    Some(of_names(TextField::Type, parts.job_types.as_ref()?))
+}
+
+fn of_queues(parts: &FilterParts<'_>) -> Option<JobFilter> {
+    Some(of_names(TextField::Queue, parts.queues.as_ref()?))
+}
+
+fn of_names(field: TextField, names: &BTreeSet<Arc<str>>) -> JobFilter {
+    let names = names.iter().map(|name| TextMatch::Is(Arc::clone(name))).collect();
+    JobFilter::default().with(Condition::Text(field, names))
+}
+
+fn types(parts: &FilterParts<'_>) -> usize {
+    parts.job_types.as_ref().map_or(0, BTreeSet::len)
+}
+
+fn queues(parts: &FilterParts<'_>) -> usize {
+    parts.queues.as_ref().map_or(0, BTreeSet::len)
+}
+
+fn has_normal(parts: &FilterParts<'_>) -> bool {
+    let priorities = parts.priorities.as_ref();
+    priorities.is_some_and(|priorities| priorities.contains(&Priority::Normal))
+}
+
 /// Pairs of conditions that an index serves, each in a filter of its own.
-fn indexed_pairs(filter: &JobFilter) -> Vec<JobFilter> {
+fn indexed_pairs(parts: &FilterParts<'_>) -> Vec<JobFilter> {
     let have_ended = |status: &JobStatus| matches!(status, JobStatus::Failed | JobStatus::Cancelled);
-    let are_ended = !filter.statuses.is_empty() && filter.statuses.iter().all(have_ended);
-    let is_queue_given = filter.queue.is_some();
-    let parts = filter.statuses.len() * filter.job_types.len();
-    let of_queue = || JobFilter {
-        queue: filter.queue.clone(),
-        ..JobFilter::default()
+    let statuses = parts
+        .statuses
+        .as_ref()
+        .filter(|statuses| statuses.iter().all(have_ended));
+    let priorities = parts.priorities.as_ref().filter(|_| !has_normal(parts));
+    let pair = |first: Option<JobFilter>, names: usize, second: Option<JobFilter>, values: usize| {
+        let is_served = (1..=VALUES_MAX).contains(&(names * values));
+        first
+            .zip(second)
+            .filter(|_| is_served)
+            .map(|(first, second)| first.and(second))
     };
-    let of_status = || JobFilter {
-        statuses: filter.statuses.clone(),
-        ..JobFilter::default()
-    };
+    let ended = || statuses.and_then(|_| of_statuses(parts));
+    let count = statuses.map_or(0, Vec::len);
+    let urgent = priorities.and_then(|_| of_priorities(parts));
     let pairs = [
-        (are_ended && is_queue_given).then(|| JobFilter {
-            statuses: filter.statuses.clone(),
-            ..of_queue()
-        }),
-        (are_ended && (1..=TYPES_MAX).contains(&parts)).then(|| JobFilter {
-            job_types: filter.job_types.clone(),
-            ..of_status()
-        }),
-        (is_queue_given && filter.priority.is_some_and(|priority| priority != Priority::Normal)).then(|| JobFilter {
-            priority: filter.priority,
-            ..of_queue()
-        }),
+        pair(of_queues(parts), queues(parts), ended(), count),
+        pair(of_types(parts), types(parts), ended(), count),
+        pair(of_queues(parts), queues(parts), urgent, priorities.map_or(0, Vec::len)),
     ];
     pairs.into_iter().flatten().collect()
 }
@@ -115,40 +121,52 @@ pub(crate) async fn is_expensive_page(
     filter: &JobFilter,
     page: Page,
 ) -> Result<bool, RepositoryError> {
-    if filter.searched_ids().is_some() {
+    let parts = FilterParts::of(filter);
+    if parts.is_by_id() || parts.is_impossible() {
         return Ok(false);
     }
-    if filter.search.is_some() || page.offset > FEW {
+    if has_search(&parts) || page.offset > FEW {
         return Ok(true);
     }
-    let conditions = counted_conditions(filter);
-    let is_unindexed = filter.priority == Some(Priority::Normal) || filter.job_types.len() > TYPES_MAX;
-    if conditions.len() + usize::from(is_unindexed) + usize::from(filter.recurring_id.is_some()) <= 1 && !is_unindexed {
+    let conditions = counted_conditions(&parts);
+    let given = [
+        parts.statuses.is_some(),
+        parts.priorities.is_some(),
+        types(&parts) > 0,
+        queues(&parts) > 0,
+    ];
+    let given = given.into_iter().filter(|is_given| *is_given).count();
+    let is_unindexed = given > conditions.len() || !parts.patterns.is_empty() || !parts.rest.is_empty();
+    if conditions.len() + usize::from(parts.recurring.is_some()) <= 1 && !is_unindexed {
         // Served by one index, in its order.
         return Ok(false);
     }
-    if filter.recurring_id.is_some() {
+    if parts.recurring.is_some() {
         // The occurrences of a recurring job are not counted.
         return Ok(true);
     }
-    if conditions.is_empty() {
-        return Ok(repository.count(&JobFilter::default()).await? > FEW);
-    }
-    let pairs = indexed_pairs(filter);
-    let given = JobFilter {
-        created_from: None,
-        created_to: None,
-        ..filter.clone()
-    };
-    if pairs.contains(&given) {
+    let pairs = indexed_pairs(&parts);
+    if !is_unindexed && conditions.len() == 2 && !pairs.is_empty() {
         return Ok(false);
     }
-    for condition in conditions.iter().chain(&pairs) {
-        if repository.count(condition).await? <= FEW {
+    // The names of a pattern are conditions in storage.
+    let patterns = parts
+        .patterns
+        .iter()
+        .map(|term| JobFilter::from_iter([(*term).clone()]));
+    for condition in conditions.iter().chain(&pairs).cloned().chain(patterns) {
+        if repository.count(&condition).await? <= FEW {
             return Ok(false);
         }
     }
-    Ok(true)
+    // All jobs are read at worst.
+    Ok(repository.count(&JobFilter::default()).await? > FEW)
+}
+
+/// True if the filter has a text without a field.
+fn has_search(parts: &FilterParts<'_>) -> bool {
+    let mut rest = parts.rest.iter();
+    rest.any(|term| matches!(term.condition, Condition::Search(_)))
 }
 
 #[cfg(test)]
@@ -160,70 +178,46 @@ mod tests {
     use super::*;
     use crate::domain::values::id::JobId;
 
+    fn filter(text: &str) -> JobFilter {
+        JobFilter::parse(text, DateTime::UNIX_EPOCH).expect("a filter")
+    }
+
     #[test]
     fn totals_by_date_text_and_recurring_job_are_counted_row_by_row() {
-        assert!(!is_counted_one_by_one(&JobFilter::default()));
-        let by_status = JobFilter {
-            statuses: vec![JobStatus::Failed],
-            ..JobFilter::default()
-        };
-        assert!(!is_counted_one_by_one(&by_status));
-        let by_text = JobFilter {
-            search: Some("x".to_owned()),
-            ..JobFilter::default()
-        };
-        let by_date = JobFilter {
-            created_to: Some(DateTime::UNIX_EPOCH),
-            ..JobFilter::default()
-        };
-        assert!(is_counted_one_by_one(&by_text) && is_counted_one_by_one(&by_date));
-        let by_id = JobFilter {
-            search: Some("01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55".to_owned()),
-            ..by_date
-        };
-        assert!(!is_counted_one_by_one(&by_id));
+        let id = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55";
+        let by_id = format!("{id} created<=2026-01-01");
+        for counted in ["", "status:failed", "type:Mail* -queue:bulk", &by_id] {
+            assert!(!is_counted_one_by_one(&filter(counted)), "{counted}");
+        }
+        let recurring = format!("recurring:{id}");
+        for read in ["x", "created<=2026-01-01", "error:x", &recurring] {
+            assert!(is_counted_one_by_one(&filter(read)), "{read}");
+        }
     }
 
     #[test]
     fn more_types_than_the_index_limit_narrow_nothing() {
-        let of = |types: usize| JobFilter {
-            job_types: (0..types)
-                .filter_map(|number| crate::domain::values::name::JobType::parse(&format!("Type{number}")).ok())
-                .collect(),
-            ..JobFilter::default()
+        let of = |types: usize| {
+            let names: Vec<String> = (0..types).map(|number| format!("Type{number}")).collect();
+            filter(&format!("type:{}", names.join(",")))
         };
-        assert_eq!(counted_conditions(&of(TYPES_MAX)).len(), 1);
-        assert!(counted_conditions(&of(TYPES_MAX + 1)).is_empty());
+        assert_eq!(counted_conditions(&FilterParts::of(&of(VALUES_MAX))).len(), 1);
+        assert!(counted_conditions(&FilterParts::of(&of(VALUES_MAX + 1))).is_empty());
     }
 
     #[test]
     fn failed_and_cancelled_jobs_of_a_queue_or_type_and_priorities_of_a_queue_have_indexes() {
-        let queue = crate::domain::values::name::QueueName::parse("mail").ok();
-        let of = |statuses: &[JobStatus], priority| JobFilter {
-            statuses: statuses.to_vec(),
-            queue: queue.clone(),
-            priority,
-            ..JobFilter::default()
-        };
-        assert_eq!(indexed_pairs(&of(&[JobStatus::Failed], None)).len(), 1);
-        assert_eq!(
-            indexed_pairs(&of(&[JobStatus::Failed, JobStatus::Completed], None)).len(),
-            0
-        );
-        assert_eq!(indexed_pairs(&of(&[], Some(Priority::High))).len(), 1);
-        assert_eq!(indexed_pairs(&of(&[], Some(Priority::Normal))).len(), 0);
-        assert_eq!(
-            indexed_pairs(&of(&[JobStatus::Cancelled], Some(Priority::Low))).len(),
-            2
-        );
-        let of_type = JobFilter {
-            statuses: vec![JobStatus::Failed],
-            job_types: crate::domain::values::name::JobType::parse("MailJob")
-                .into_iter()
-                .collect(),
-            ..JobFilter::default()
-        };
-        assert_eq!(indexed_pairs(&of_type), [of_type]);
+        for (text, pairs) in [
+            ("queue:mail status:failed", 1),
+            ("queue:mail status:failed,completed", 0),
+            ("queue:mail priority:high", 1),
+            ("queue:mail priority:normal", 0),
+            ("queue:mail status:cancelled priority:low", 2),
+            ("type:MailJob status:failed", 1),
+            ("queue:a,b,c,d,e,f,g,h,i status:failed,cancelled", 0),
+        ] {
+            assert_eq!(indexed_pairs(&FilterParts::of(&filter(text))).len(), pairs, "{text}");
+        }
     }
 
     #[test]

@@ -299,10 +299,7 @@ impl Subject {
             u64::try_from(all.iter().filter(|job| is_meant(job)).count()).expect("a count")
         };
         for status in JobStatus::ALL {
-            let filter = JobFilter {
-                statuses: vec![status],
-                ..JobFilter::default()
-            };
+            let filter = JobFilter::default().with_statuses(&[status]);
             assert_eq!(
                 self.count(&filter).await,
                 total(&|job| job.status == status),
@@ -310,20 +307,15 @@ impl Subject {
             );
         }
         for priority in Priority::BY_URGENCY {
-            let filter = JobFilter {
-                priority: Some(priority),
-                ..JobFilter::default()
-            };
+            let filter = JobFilter::default().with_priority(priority);
             let expected = total(&|job| job.priority == priority);
             assert_eq!(self.count(&filter).await, expected, "{priority}");
         }
         let kinds: BTreeSet<_> = all.iter().map(|job| (&job.job_type, &job.queue)).collect();
         for (job_type, queue) in kinds {
-            let filter = JobFilter {
-                job_types: vec![job_type.clone()],
-                queue: Some(queue.clone()),
-                ..JobFilter::default()
-            };
+            let filter = JobFilter::default()
+                .with_types(std::slice::from_ref(job_type))
+                .with_queue(queue);
             let expected = total(&|job| job.job_type == *job_type && job.queue == *queue);
             assert_eq!(self.count(&filter).await, expected, "{job_type} in {queue}");
         }

@@ -26,8 +26,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::commit::{Commit, Committed};
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, Order, Page,
-    PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, FilterParts, JobFilter, JobSummary, Order,
+    Page, PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{ClusterStore, JobStore, MetricsStore, RecurringStore, RepositoryError, WebhookStore};
 use crate::domain::access::audit::AuditRecord;
@@ -116,12 +116,9 @@ impl JobStore for MemoryRepository {
 
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
         let tables = self.tables();
-        let is_counted = filter.recurring_id.is_none()
-            && filter.search.is_none()
-            && filter.created_from.is_none()
-            && filter.created_to.is_none();
-        if is_counted {
-            return Ok(tables.count(filter));
+        let parts = FilterParts::of(filter);
+        if parts.is_counted() {
+            return Ok(tables.count(&parts));
         }
         let found = tables.jobs().filter(|job| filter.matches(job)).count();
         Ok(u64::try_from(found).unwrap_or(u64::MAX))

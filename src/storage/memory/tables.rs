@@ -25,7 +25,7 @@ use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
 use crate::storage::change::Idempotency;
 use crate::storage::failure_reason_limiter::FailureReasonLimiter;
 use crate::storage::outbox::FeedEntry;
-use crate::storage::query::{JobFilter, PendingJobs};
+use crate::storage::query::{FilterParts, JobFilter, PendingJobs};
 
 /// Everything. Jobs and counters are private to this file, so that neither changes without the other.
 #[derive(Debug, Default)]
@@ -184,25 +184,11 @@ impl Tables {
     }
 
     /// Number of jobs that match a filter whose conditions are all covered by counters.
-    pub(super) fn count(&self, filter: &JobFilter) -> u64 {
-        let JobFilter {
-            statuses,
-            job_types,
-            queue,
-            priority,
-            recurring_id: _,
-            search: _,
-            created_from: _,
-            created_to: _,
-        } = filter;
-        self.counters
-            .iter()
-            .filter(|(key, _)| statuses.is_empty() || statuses.contains(&key.status))
-            .filter(|(key, _)| job_types.is_empty() || job_types.contains(&key.job_type))
-            .filter(|(key, _)| queue.as_ref().is_none_or(|queue| *queue == key.queue))
-            .filter(|(key, _)| priority.is_none_or(|priority| priority == key.priority))
-            .map(|(_, count)| count)
-            .sum()
+    pub(super) fn count(&self, parts: &FilterParts<'_>) -> u64 {
+        let counts =
+            |key: &CounterKey| parts.counts(key.queue.as_str(), key.job_type.as_str(), key.status, key.priority);
+        let counters = self.counters.iter().filter(|(key, _)| counts(key));
+        counters.map(|(_, count)| count).sum()
     }
 
     /// Number of pending jobs by type and queue.
@@ -219,11 +205,8 @@ impl Tables {
 
     pub(super) fn status_counts(&self, queue: &QueueName) -> StatusCounts {
         let count = |status| {
-            self.count(&JobFilter {
-                statuses: vec![status],
-                queue: Some(queue.clone()),
-                ..JobFilter::default()
-            })
+            let filter = JobFilter::default().with_statuses(&[status]).with_queue(queue);
+            self.count(&FilterParts::of(&filter))
         };
         StatusCounts {
             pending: count(JobStatus::Pending),

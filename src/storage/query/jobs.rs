@@ -1,11 +1,9 @@
 //! Reads of jobs.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::searched_ids::ids_starting_with;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
@@ -14,66 +12,6 @@ use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobName, JobType, QueueName};
 use crate::domain::values::time_span::TimeSpan;
-
-/// A filter of jobs. All of its conditions must hold; an empty filter selects all jobs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct JobFilter {
-    /// One of these statuses; empty for any.
-    pub statuses: Vec<JobStatus>,
-    /// One of these types; empty for any.
-    pub job_types: Vec<JobType>,
-    /// This queue.
-    pub queue: Option<QueueName>,
-    /// An occurrence of this recurring job.
-    pub recurring_id: Option<RecurringId>,
-    /// This priority.
-    pub priority: Option<Priority>,
-    /// A part of the name or of the type: there are no wildcards, and letters of ASCII match in any case. Or the id, or
-    /// at least its first eight digits.
-    pub search: Option<String>,
-    /// Created at or after.
-    pub created_from: Option<DateTime<Utc>>,
-    /// Created at or before.
-    pub created_to: Option<DateTime<Utc>>,
-}
-
-impl JobFilter {
-    /// Returns whether the filter selects a job.
-    pub fn matches(&self, job: &Job) -> bool {
-        let Self {
-            statuses,
-            job_types,
-            queue,
-            recurring_id,
-            priority,
-            search,
-            created_from,
-            created_to,
-        } = self;
-        let contains = |text: &str| {
-            search
-                .as_ref()
-                .is_none_or(|search| text.to_ascii_lowercase().contains(&search.to_ascii_lowercase()))
-        };
-        let is_found = match self.searched_ids() {
-            Some(ids) => ids.contains(&job.id),
-            None => contains(job.name.as_str()) || contains(job.job_type.as_str()),
-        };
-        (statuses.is_empty() || statuses.contains(&job.status))
-            && (job_types.is_empty() || job_types.contains(&job.job_type))
-            && queue.as_ref().is_none_or(|queue| *queue == job.queue)
-            && recurring_id.is_none_or(|id| job.occurrence.is_some_and(|occurrence| occurrence.recurring_id == id))
-            && priority.is_none_or(|priority| priority == job.priority)
-            && is_found
-            && created_from.is_none_or(|from| from <= job.created_at)
-            && created_to.is_none_or(|to| job.created_at <= to)
-    }
-
-    /// The ids that the search means, if it is an id of a job or the start of one.
-    pub(crate) fn searched_ids(&self) -> Option<RangeInclusive<JobId>> {
-        self.search.as_deref().and_then(ids_starting_with)
-    }
-}
 
 /// The order of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

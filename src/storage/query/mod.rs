@@ -2,17 +2,19 @@
 
 mod audit;
 mod cluster;
+mod filter_parts;
 mod jobs;
 mod metrics;
 mod recurring;
-mod searched_ids;
 mod texts;
 mod webhooks;
 
 pub use self::audit::{AuditFilter, AuditPage};
 pub use self::cluster::{StoredNode, StoredWorker, WorkerPage, WorkerTypes};
-pub use self::jobs::{JobFilter, JobSummary, JobText, Order, Page, PendingJobs, RunningJob};
+pub(crate) use self::filter_parts::{FilterParts, is_of};
+pub use self::jobs::{JobSummary, JobText, Order, Page, PendingJobs, RunningJob};
 pub use self::metrics::{Durations, PerformanceRollups, RollupFilter, TypeRollup};
 pub use self::recurring::{DUE_RECURRING_BYTES_MAX, DueRecurring, RecurringPage};
 pub use self::texts::StoredTexts;
 pub use self::webhooks::{DeliveryPage, FeedPage, StoredEndpoint};
+pub use crate::domain::filter::JobFilter;

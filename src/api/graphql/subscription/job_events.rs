@@ -7,6 +7,7 @@ use async_graphql::{Context, ID, InputObject, Result, SimpleObject, Subscription
 use futures_util::Stream;
 
 use super::event_stream::{results, subscribe};
+use crate::api::contract::job_filter::parse_event_filter;
 use crate::api::contract::view::event::JobStatusView;
 use crate::api::graphql::scalars::DateTime;
 use crate::api::graphql::types::enums::{JobEvent, JobStatus};
@@ -32,6 +33,9 @@ pub(super) struct JobEventFilter {
     event: Option<Vec<JobEvent>>,
     /// Changes after which the job has one of these statuses.
     status: Option<Vec<JobStatus>>,
+    /// Changes after which the job matches this text in the filter language, such as `attempts:>3`; at most 8192 bytes.
+    /// Parameters and names of nodes are not available.
+    query: Option<String>,
 }
 
 impl JobEventFilter {
@@ -43,6 +47,7 @@ impl JobEventFilter {
             job_type,
             event,
             status,
+            query,
         } = self;
         let place = Place::argument("filter");
         let mut clause = EventClause::all_of(Topic::Jobs);
@@ -58,6 +63,9 @@ impl JobEventFilter {
             clause
                 .job_types
                 .insert(scalar_parsing::parse(&place.field("type"), &name)?);
+        }
+        if let Some(text) = query {
+            clause.filter = scalar_parsing::parse_with(&place.field("query"), &text, parse_event_filter)?;
         }
         let events: BTreeSet<JobEventKind> = event.unwrap_or_default().into_iter().map(Into::into).collect();
         let statuses = status.unwrap_or_default();

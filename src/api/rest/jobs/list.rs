@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::contract::filters::{TimeBounds, parse_search, parse_types};
+use crate::api::contract::filters::{parse_search, parse_types};
+use crate::api::contract::job_filter::{JobConditions, parse_filter};
 use crate::api::rest::request::context::{ApiResult, RequestContext};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
@@ -29,6 +30,7 @@ pub(super) const PARAMETERS: &[&str] = &[
     "search",
     "from",
     "to",
+    "filter",
     "limit",
     "offset",
     "after",
@@ -63,6 +65,7 @@ pub(in super::super) struct JobList<'a> {
         ("search" = Option<String>, Query, max_length = 200, description = "Only jobs with this text in their name or type, in any case, or the job whose id it is. The first eight or more digits of an id are enough"),
         ("from" = Option<String>, Query, description = "Only jobs created at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
         ("to" = Option<String>, Query, description = "Only jobs created at this time or earlier: a time (RFC 3339), or a date, which stands for its end", example = "2024-01-15"),
+        ("filter" = Option<String>, Query, max_length = 8192, description = "Only jobs that match this filter: terms such as `status:failed`, `type:Email*`, `-queue:bulk`, `error:timeout`, `attempts:>3`, `duration:>10s`, `finished:>=-1h`, all of which must hold beside the other parameters", example = "status:failed attempts:>3"),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of jobs; 50 by default", example = 50),
         ("offset" = Option<u64>, Query, description = "Number of jobs to skip; for deep pages `after` is faster", example = 0),
         ("after" = Option<String>, Query, format = Uuid, description = "Id of the last job of the previous page: only older jobs are returned"),
@@ -101,17 +104,17 @@ pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
 }
 
 fn read_filter(parameters: &mut Parameters) -> JobFilter {
-    let TimeBounds { from, to } = parameters.time_bounds();
-    JobFilter {
+    let conditions = JobConditions {
         statuses: parameters.read("status", parse_statuses).unwrap_or_default(),
         job_types: parameters.read("type", parse_types).unwrap_or_default(),
         queue: parameters.read("queue", QueueName::parse),
         recurring_id: parameters.read("recurringJobId", RecurringId::parse),
         priority: parameters.read("priority", Priority::parse),
         search: parameters.read("search", parse_search),
-        created_from: from,
-        created_to: to,
-    }
+        created: parameters.time_bounds(),
+        filter: parameters.read("filter", parse_filter),
+    };
+    conditions.into()
 }
 
 fn parse_flag(text: &str) -> Result<bool, String> {

@@ -7,6 +7,7 @@ use crate::domain::job::outcome::{Failure, Outcome};
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
+use crate::domain::values::name::JobType;
 use crate::storage::change::{Applied, Change, JobChange};
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample::{
@@ -29,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-fn page(limit: u32, offset: u64, after: Option<JobId>) -> Page {
+pub(super) fn page(limit: u32, offset: u64, after: Option<JobId>) -> Page {
     Page {
         limit,
         offset,
@@ -38,7 +39,7 @@ fn page(limit: u32, offset: u64, after: Option<JobId>) -> Page {
     }
 }
 
-async fn ids(storage: &Subject, filter: &JobFilter, page: Page) -> Vec<JobId> {
+pub(super) async fn ids(storage: &Subject, filter: &JobFilter, page: Page) -> Vec<JobId> {
     let jobs = storage.repository.jobs(filter, page).await.expect("storage reads");
     jobs.iter().map(|job| job.id).collect()
 }
@@ -155,16 +156,13 @@ async fn every_condition_of_a_filter_must_hold(storage: Subject) {
     ];
     storage.insert(std::slice::from_ref(&requested)).await;
     storage.insert(&others).await;
-    let filter = JobFilter {
-        statuses: vec![JobStatus::Pending],
-        job_types: vec![job_type("MailJob"), job_type("Another")],
-        queue: Some(queue("mail")),
-        recurring_id: None,
-        priority: Some(Priority::High),
-        search: Some("mailjob".to_owned()),
-        created_from: Some(at(0)),
-        created_to: Some(at(100)),
-    };
+    let filter = JobFilter::default()
+        .with_statuses(&[JobStatus::Pending])
+        .with_types(&[job_type("MailJob"), job_type("Another")])
+        .with_queue(&queue("mail"))
+        .with_priority(Priority::High)
+        .with_search("mailjob")
+        .with_created(Some(at(0)), Some(at(100)));
     assert_eq!(ids(&storage, &filter, page(10, 0, None)).await, [requested.id]);
     assert_eq!(storage.count(&filter).await, 1);
     let node = storage.live_node(1).await;
@@ -185,10 +183,9 @@ async fn a_filter_names_several_statuses_and_types(storage: Subject) {
     storage
         .insert(&[of_type("A", 3), of_type("C", 4), of_type("a", 5)])
         .await;
-    let filter = |statuses: &[JobStatus], types: &[&str]| JobFilter {
-        statuses: statuses.to_vec(),
-        job_types: types.iter().map(|name| job_type(name)).collect(),
-        ..JobFilter::default()
+    let filter = |statuses: &[JobStatus], types: &[&str]| {
+        let types: Vec<JobType> = types.iter().map(|name| job_type(name)).collect();
+        JobFilter::default().with_statuses(statuses).with_types(&types)
     };
     let (pending, running, completed) = (JobStatus::Pending, JobStatus::Running, JobStatus::Completed);
     let all = page(10, 0, None);
@@ -220,11 +217,7 @@ async fn times_of_creation_are_met_to_the_millisecond(storage: Subject) {
     });
     storage.insert(&jobs).await;
     let micro = TimeDelta::microseconds(1);
-    let between = |from, to| JobFilter {
-        created_from: from,
-        created_to: to,
-        ..JobFilter::default()
-    };
+    let between = |from, to| JobFilter::default().with_created(from, to);
     let expect: [(JobFilter, &[usize]); 8] = [
         (between(Some(times[1]), None), &[2, 1]),
         (between(None, Some(times[1])), &[1, 0]),
@@ -271,23 +264,19 @@ async fn counts_equal_the_lists(storage: Subject) {
         for queue in &queues {
             for priority in priorities {
                 for search in &searches {
-                    let filter = JobFilter {
-                        statuses: statuses.clone(),
-                        job_types: Vec::new(),
-                        queue: queue.clone(),
-                        recurring_id: None,
-                        priority,
-                        search: search.clone(),
-                        created_from: None,
-                        created_to: None,
-                    };
+                    let mut filter = JobFilter::default().with_statuses(statuses);
+                    if let Some(queue) = queue {
+                        filter = filter.with_queue(queue);
+                    }
+                    if let Some(priority) = priority {
+                        filter = filter.with_priority(priority);
+                    }
+                    if let Some(search) = search {
+                        filter = filter.with_search(search);
+                    }
                     let listed = storage.list(&filter).await.len();
                     assert_eq!(usize::try_from(storage.count(&filter).await), Ok(listed), "{filter:?}");
-                    let with_dates = JobFilter {
-                        created_from: Some(at(-1)),
-                        created_to: Some(at(1_000)),
-                        ..filter
-                    };
+                    let with_dates = filter.with_created(Some(at(-1)), Some(at(1_000)));
                     assert_eq!(
                         usize::try_from(storage.count(&with_dates).await),
                         Ok(listed),

@@ -1,5 +1,6 @@
 //! Lists of jobs and stored values.
 
+mod filter;
 mod list;
 mod search;
 mod values;
@@ -7,5 +8,5 @@ mod values;
 use crate::storage::conformance::case::Case;
 
 pub(super) fn cases() -> Vec<Case> {
-    [list::cases(), search::cases(), values::cases()].concat()
+    [filter::cases(), list::cases(), search::cases(), values::cases()].concat()
 }

@@ -40,10 +40,7 @@ impl<'a> Names<'a> {
     }
 
     async fn found_by(&self, search: &str) -> Vec<&'a str> {
-        let filter = JobFilter {
-            search: Some(search.to_owned()),
-            ..JobFilter::default()
-        };
+        let filter = JobFilter::default().with_search(search);
         let listed = self.storage.list(&filter).await;
         assert_eq!(
             usize::try_from(self.storage.count(&filter).await),
@@ -73,10 +70,7 @@ async fn names_and_types_are_searched(storage: Subject) {
         ("", 2),
         ("t A", 1),
     ] {
-        let filter = JobFilter {
-            search: Some(search.to_owned()),
-            ..JobFilter::default()
-        };
+        let filter = JobFilter::default().with_search(search);
         assert_eq!(storage.list(&filter).await.len(), expected, "{search:?}");
     }
 }
@@ -187,11 +181,7 @@ async fn an_id_or_its_start_finds_the_job_alone(storage: Subject) {
     };
     storage.insert(&[one.clone(), other, naming_it]).await;
     let found = async |search: &str, statuses: &[JobStatus]| {
-        let filter = JobFilter {
-            search: Some(search.to_owned()),
-            statuses: statuses.to_vec(),
-            ..JobFilter::default()
-        };
+        let filter = JobFilter::default().with_search(search).with_statuses(statuses);
         let listed = storage.list(&filter).await;
         let count = storage.count(&filter).await;
         assert_eq!(usize::try_from(count), Ok(listed.len()), "{search:?}");

@@ -294,10 +294,7 @@ async fn an_occurrence_refers_to_its_recurring_job(storage: Subject) {
     assert_eq!(storage.apply(fire).await, Ok(Applied::Fired(vec![true; 2])));
     storage.insert(&[job(1), occurrence(&second, at(60), 20)]).await;
     storage.holds(&jobs).await;
-    let filter = JobFilter {
-        recurring_id: Some(first.id),
-        ..JobFilter::default()
-    };
+    let filter = JobFilter::default().with_recurring(first.id);
     let listed = storage.list(&filter).await;
     let ids: Vec<_> = listed.iter().map(|job| (job.id, job.recurring_id)).collect();
     assert_eq!(ids, [(jobs[1].id, Some(first.id)), (jobs[0].id, Some(first.id))]);

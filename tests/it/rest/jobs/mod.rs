@@ -4,6 +4,7 @@ pub(crate) mod actions;
 pub(crate) mod batch;
 pub(crate) mod change;
 pub(crate) mod create;
+pub(crate) mod filter;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod retries;

@@ -19,23 +19,10 @@ pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
     const ENDED_BY_TYPE: Option<&str> = Some("jobs_ended_by_type");
     const QUEUE_AND_PRIORITY: Option<&str> = Some("jobs_by_queue_and_priority");
     let all = JobFilter::default;
-    let of_types = |names: &[&str], filter| JobFilter {
-        job_types: types(names),
-        ..filter
-    };
-    let of_queue = |name: &str, filter| JobFilter {
-        queue: Some(queue(name)),
-        ..filter
-    };
-    let of_priority = |priority, filter| JobFilter {
-        priority: Some(priority),
-        ..filter
-    };
-    let of_some_days = |filter| JobFilter {
-        created_from: Some(created(20_000)),
-        created_to: Some(created(30_000)),
-        ..filter
-    };
+    let of_types = |names: &[&str], filter: JobFilter| filter.with_types(&types(names));
+    let of_queue = |name: &str, filter: JobFilter| filter.with_queue(&queue(name));
+    let of_priority = |priority, filter: JobFilter| filter.with_priority(priority);
+    let of_some_days = |filter: JobFilter| filter.with_created(Some(created(20_000)), Some(created(30_000)));
     vec![
         ("nothing", None, all()),
         ("completed", STATUS, statuses(&[Completed])),
@@ -117,10 +104,7 @@ pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
 
 /// Searches, and the access that each permits.
 pub fn searches() -> Vec<(&'static str, Access, JobFilter)> {
-    let search = |text: &str, filter| JobFilter {
-        search: Some(text.to_owned()),
-        ..filter
-    };
+    let search = |text: &str, filter: JobFilter| filter.with_search(text);
     let all = JobFilter::default;
     vec![
         ("a search", Access::Ordered(None, 100), search("job 9", all())),

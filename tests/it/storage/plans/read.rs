@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tickerq::domain::access::audit::AuditAction;
+use tickerq::domain::filter::{Condition, Term};
 use tickerq::domain::job::status::JobStatus;
 use tickerq::domain::metrics::rollup::{TimeBucket, TimeBucketRange};
 use tickerq::domain::values::id::JobId;
@@ -47,7 +48,8 @@ pub async fn read(probe: &Probe) {
                 .await;
         }
         // Jobs in a time range are counted row by row.
-        let access = if filter.created_from.is_some() {
+        let is_timed = |term: &Term| matches!(term.condition, Condition::Time(_, _));
+        let access = if filter.terms().iter().any(is_timed) {
             Access::Matching
         } else {
             Access::Lookup

@@ -29,10 +29,7 @@ pub async fn read(probe: &Probe) {
         .iter()
         .find_map(|job| job.occurrence);
     let id = occurrence.expect("some jobs are occurrences").recurring_id;
-    let occurrences = JobFilter {
-        recurring_id: Some(id),
-        ..JobFilter::default()
-    };
+    let occurrences = JobFilter::default().with_recurring(id);
     let by_recurring = Access::Ordered(Some("jobs_by_recurring"), 100);
     probe
         .of("occurrences", by_recurring, storage.jobs(&occurrences, FIRST))

@@ -40,10 +40,7 @@ pub fn new_job(number: u32) -> Job {
 }
 
 pub fn statuses(statuses: &[JobStatus]) -> JobFilter {
-    JobFilter {
-        statuses: statuses.to_vec(),
-        ..JobFilter::default()
-    }
+    JobFilter::default().with_statuses(statuses)
 }
 
 /// Full jobs that match a filter.

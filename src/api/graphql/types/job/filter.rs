@@ -2,7 +2,8 @@
 
 use async_graphql::{InputObject, Result};
 
-use crate::api::contract::filters::{TimeBounds, parse_search};
+use crate::api::contract::filters::parse_search;
+use crate::api::contract::job_filter::{JobConditions, parse_filter};
 use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::api::graphql::types::enums::{JobOrderField, JobStatus, OrderDirection, Priority};
 use crate::api::graphql::types::scalar_parsing;
@@ -29,6 +30,8 @@ pub(crate) struct JobFilterInput {
     from: Option<DateTime>,
     /// Jobs created at this time or earlier; a date stands for its end.
     to: Option<DateTime>,
+    /// Jobs that match this text in the filter language, such as `type:Email* attempts:>3`; at most 8192 bytes.
+    query: Option<String>,
 }
 
 impl JobFilterInput {
@@ -43,10 +46,10 @@ impl JobFilterInput {
             search,
             from,
             to,
+            query,
         } = self;
         let place = Place::argument("filter");
-        let TimeBounds { from, to } = place.time_bounds(from, to)?;
-        Ok(JobFilter {
+        let conditions = JobConditions {
             statuses: status.unwrap_or_default().into_iter().map(Into::into).collect(),
             job_types: place.job_types(job_type)?,
             queue: queue
@@ -60,9 +63,12 @@ impl JobFilterInput {
                 .filter(|text| !text.is_empty())
                 .map(|text| scalar_parsing::parse_with(&place.field("search"), &text, parse_search))
                 .transpose()?,
-            created_from: from,
-            created_to: to,
-        })
+            created: place.time_bounds(from, to)?,
+            filter: query
+                .map(|text| scalar_parsing::parse_with(&place.field("query"), &text, parse_filter))
+                .transpose()?,
+        };
+        Ok(conditions.into())
     }
 }
 

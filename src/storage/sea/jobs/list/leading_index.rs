@@ -1,12 +1,13 @@
 //! The indexes that can lead a list of jobs: conditions of its filter, and pairs of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sea_orm::Value;
 
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
-use crate::storage::query::JobFilter;
+use crate::storage::query::FilterParts;
 
 /// Maximum number of values of a leading condition, each of which is a part of the statement
 /// (`service/limits/read_cost.rs` relies on it).
@@ -114,6 +115,15 @@ impl Pair {
     }
 }
 
+impl Condition {
+    /// True if an index can lead with it. Jobs of normal priority have no index of their own: they are too many for one
+    /// to be worth its price.
+    pub(super) fn can_lead(&self) -> bool {
+        let is_normal = |value: &Given| matches!(value, Given::Number(code) if *code == Priority::Normal.code());
+        self.values.len() <= PARTS_MAX && (self.column != Column::Priority || !self.values.iter().any(is_normal))
+    }
+}
+
 /// The index that a list follows.
 #[derive(Clone, Copy)]
 pub(super) enum Leading {
@@ -139,54 +149,33 @@ impl Leading {
 }
 
 /// The conditions of a filter that an index (condition, id) serves.
-pub(super) fn conditions(filter: &JobFilter) -> Vec<Condition> {
-    let JobFilter {
-        statuses,
-        job_types,
-        queue,
-        recurring_id,
-        priority,
-        search: _,
-        created_from: _,
-        created_to: _,
-    } = filter;
-    // Each value once, or a job would come twice. All statuses are no condition.
-    let mut requested: Vec<JobStatus> = JobStatus::ALL
-        .into_iter()
-        .filter(|status| statuses.contains(status))
-        .collect();
-    if requested.len() == JobStatus::ALL.len() {
-        requested.clear();
-    }
-    let names: BTreeSet<&str> = job_types.iter().map(AsRef::as_ref).collect();
+pub(super) fn conditions(parts: &FilterParts<'_>) -> Vec<Condition> {
     let bound = |value: Value| Given::Bound(value);
-    let conditions = [
+    let names = |names: &BTreeSet<Arc<str>>| names.iter().map(|name| bound((&**name).into())).collect();
+    let conditions: [(Column, Option<Vec<Given>>); 5] = [
         (
             Column::Recurring,
-            recurring_id.iter().map(|id| bound(id.as_uuid().into())).collect(),
+            (parts.recurring.as_ref()).map(|ids| ids.iter().map(|id| bound(id.as_uuid().into())).collect()),
         ),
         (
             Column::Status,
-            requested.iter().map(|status| Given::Number(status.code())).collect(),
+            (parts.statuses.as_ref())
+                .map(|statuses| statuses.iter().map(|status| Given::Number(status.code())).collect()),
         ),
-        (
-            Column::Queue,
-            queue.iter().map(|queue| bound(queue.as_str().into())).collect(),
-        ),
-        (
-            Column::JobType,
-            names.into_iter().map(|name| bound(name.into())).collect(),
-        ),
+        (Column::Queue, parts.queues.as_ref().map(names)),
+        (Column::JobType, parts.job_types.as_ref().map(names)),
         (
             Column::Priority,
-            priority
-                .iter()
-                .map(|priority| Given::Number(priority.code()))
-                .collect::<Vec<_>>(),
+            (parts.priorities.as_ref()).map(|priorities| {
+                priorities
+                    .iter()
+                    .map(|priority| Given::Number(priority.code()))
+                    .collect()
+            }),
         ),
     ];
-    let conditions = conditions.into_iter().filter(|(_, values)| !values.is_empty());
+    let conditions = conditions.into_iter();
     conditions
-        .map(|(column, values)| Condition { column, values })
+        .filter_map(|(column, values)| values.map(|values| Condition { column, values }))
         .collect()
 }

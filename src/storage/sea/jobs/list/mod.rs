@@ -23,16 +23,21 @@
 //! index entry.
 
 mod leading_index;
+mod predicate;
 mod statement;
+mod text;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
 
 use self::leading_index::{Column, Condition, Given, Leading, PAIRS, PARTS_MAX, Pair, conditions};
-use self::statement::Text;
+use self::text::Text;
 use super::read::{SummaryRow, summary};
-use crate::domain::job::priority::Priority;
+use crate::domain::filter::{Term, TextField};
 use crate::domain::job::status::JobStatus;
-use crate::storage::query::{JobFilter, JobSummary, Order, Page};
+use crate::storage::query::{FilterParts, JobFilter, JobSummary, Order, Page, is_of};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::unavailable;
 use crate::storage::sea::mapping::row_count;
@@ -71,18 +76,24 @@ impl SeaRepository {
             Order::NewestFirst => "DESC",
             Order::OldestFirst => "ASC",
         };
-        let conditions = conditions(filter);
+        let mut parts = FilterParts::of(filter);
+        if parts.is_impossible() {
+            return Ok(Vec::new());
+        }
+        self.name_patterns(&mut parts, connection).await?;
+        let conditions = conditions(&parts);
         // An id is found by the primary key.
-        let led_by = match filter.searched_ids() {
-            Some(_) => Leading::Key,
-            None => leading(filter, &conditions, page, self.text(), connection).await?,
+        let led_by = if parts.is_by_id() {
+            Leading::Key
+        } else {
+            leading(&parts, &conditions, page, self.text(), connection).await?
         };
         let mut text = self.text();
         let mut others = String::new();
         for condition in conditions.iter().filter(|condition| !led_by.has(condition.column)) {
             others.push_str(&text.follows_by_index(condition));
         }
-        others.push_str(&text.rest(filter, after.map(|after| (order, after))));
+        others.push_str(&text.rest(&parts, after.map(|after| (order, after))));
         let limit_place = text.place(i64::from(limit));
         let page = format!("LIMIT {limit_place} OFFSET {}", text.place(row_count(offset)));
         let single = |column: Column| conditions.iter().find(|condition| condition.column == column);
@@ -142,36 +153,64 @@ impl SeaRepository {
         filter: &JobFilter,
         connection: &impl ConnectionTrait,
     ) -> Result<u64, RepositoryError> {
-        let JobFilter {
-            statuses: _,
-            job_types: _,
-            queue: _,
-            recurring_id,
-            priority: _,
-            search,
-            created_from,
-            created_to,
-        } = filter;
-        if recurring_id.is_some() || search.is_some() || created_from.is_some() || created_to.is_some() {
-            return self.count_one_by_one(filter, connection).await;
+        let parts = FilterParts::of(filter);
+        if parts.is_impossible() {
+            return Ok(0);
         }
-        let conditions = conditions(filter);
+        if !parts.is_counted() {
+            return self.count_one_by_one(&parts, connection).await;
+        }
+        let conditions = conditions(&parts);
         let mut text = self.text();
-        let sql = text.count(&conditions.iter().collect::<Vec<&Condition>>());
+        let sql = text.count(&conditions.iter().collect::<Vec<&Condition>>(), &parts.patterns);
         read_number(text.statement(sql), connection).await
     }
 
-    /// Counts the jobs that a filter means one by one: they are of a time, of a recurring job, or found by a search.
+    /// Replaces patterns of types and queues by their names, if they are so few that an index can lead.
+    async fn name_patterns(
+        &self,
+        parts: &mut FilterParts<'_>,
+        connection: &impl ConnectionTrait,
+    ) -> Result<(), RepositoryError> {
+        for (field, column) in [(TextField::Type, Column::JobType), (TextField::Queue, Column::Queue)] {
+            let patterns: Vec<&Term> = parts
+                .patterns
+                .iter()
+                .copied()
+                .filter(|term| is_of(term, &field))
+                .collect();
+            if patterns.is_empty() || parts.is_by_id() {
+                continue;
+            }
+            let mut text = self.text();
+            let sql = text.names(column, &patterns);
+            let rows = connection.query_all_raw(text.statement(sql)).await.map_err(failed)?;
+            if rows.len() > PARTS_MAX {
+                continue;
+            }
+            let names = rows.iter().map(|row| row.try_get_by_index::<String>(0).map(Arc::from));
+            let names = names.collect::<Result<BTreeSet<Arc<str>>, DbErr>>().map_err(failed)?;
+            match column {
+                Column::Queue => parts.queues = Some(names),
+                Column::JobType | Column::Recurring | Column::Status | Column::Priority => {
+                    parts.job_types = Some(names)
+                }
+            }
+            parts.patterns.retain(|term| !is_of(term, &field));
+        }
+        Ok(())
+    }
+
+    /// Counts the jobs that a filter means one by one: it has conditions that no counter covers.
     async fn count_one_by_one(
         &self,
-        filter: &JobFilter,
+        parts: &FilterParts<'_>,
         connection: &impl ConnectionTrait,
     ) -> Result<u64, RepositoryError> {
         let mut text = self.text();
         let mut requested = String::new();
-        let is_by_id = filter.searched_ids().is_some();
-        for condition in conditions(filter) {
-            if is_by_id {
+        for condition in conditions(parts) {
+            if parts.is_by_id() {
                 requested.push_str(&text.follows(&condition));
                 continue;
             }
@@ -181,7 +220,7 @@ impl SeaRepository {
                 requested.push_str(condition.column.partial());
             }
         }
-        requested.push_str(&text.rest(filter, None));
+        requested.push_str(&text.rest(parts, None));
         let sql = format!("SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE true{requested}");
         read_number(text.statement(sql), connection).await
     }
@@ -197,18 +236,17 @@ impl SeaRepository {
 /// The condition, or the pair of conditions, by which the fewest jobs are read until this number of them match. The
 /// primary key, which is the order itself, where there is none that could.
 async fn leading(
-    filter: &JobFilter,
+    parts: &FilterParts<'_>,
     conditions: &[Condition],
     page: Page,
     mut text: Text,
     connection: &impl ConnectionTrait,
 ) -> Result<Leading, RepositoryError> {
-    let can_lead = |condition: &&Condition| {
-        condition.values.len() <= PARTS_MAX
-            // Jobs of normal priority have no index of their own: they are too many for one to be worth its price.
-            && (condition.column != Column::Priority || filter.priority != Some(Priority::Normal))
-    };
-    let candidates: Vec<&Condition> = conditions.iter().filter(can_lead).collect();
+    let patterns: &[&Term] = &parts.patterns;
+    if conditions.iter().any(|condition| condition.values.is_empty()) {
+        return Ok(Leading::Empty);
+    }
+    let candidates: Vec<&Condition> = conditions.iter().filter(|condition| condition.can_lead()).collect();
     let recurring = candidates
         .iter()
         .find(|condition| condition.column == Column::Recurring);
@@ -216,12 +254,12 @@ async fn leading(
         // The occurrences of a recurring job are few, and not counted.
         return Ok(Leading::Column(recurring.column));
     }
-    if let [only] = conditions {
+    if let ([only], []) = (conditions, patterns) {
         return Ok(candidates
             .first()
             .map_or(Leading::Key, |_| Leading::Column(only.column)));
     }
-    if conditions.is_empty() {
+    if conditions.is_empty() && patterns.is_empty() {
         return Ok(Leading::Key);
     }
     let pairs = PAIRS.iter().filter_map(|pair| Some((pair, pair.of(conditions)?)));
@@ -229,7 +267,8 @@ async fn leading(
     let mut choices: Vec<(Leading, Vec<&Condition>)> = pairs
         .map(|(pair, (first, second))| (Leading::Pair(pair), vec![first, second]))
         .collect();
-    if filter.statuses == [JobStatus::Pending] && filter.queue.is_some() {
+    let is_of_one_queue = parts.queues.as_ref().is_some_and(|queues| queues.len() == 1);
+    if parts.statuses.as_deref() == Some(&[JobStatus::Pending]) && is_of_one_queue {
         let of_pair = |condition: &&Condition| matches!(condition.column, Column::Queue | Column::Status);
         choices.push((Leading::Pending, conditions.iter().filter(of_pair).collect()));
     }
@@ -237,20 +276,25 @@ async fn leading(
     choices.extend(singles.map(|condition| (Leading::Column(condition.column), vec![condition])));
     // If no job meets all conditions, none is read.
     choices.push((Leading::Empty, conditions.iter().collect()));
-    let pending = is_behind_backlog(filter, page).then(|| Condition {
+    let pending = is_behind_backlog(parts, page).then(|| Condition {
         column: Column::Status,
         values: vec![Given::Number(JobStatus::Pending.code())],
     });
     let mut counts = Vec::with_capacity(choices.len() * 2);
     for (choice, conditions) in &choices {
-        counts.push(format!("({})", text.count(conditions)));
+        let of_choice: &[&Term] = if matches!(choice, Leading::Empty) {
+            patterns
+        } else {
+            &[]
+        };
+        counts.push(format!("({})", text.count(conditions, of_choice)));
         let backlog = pending
             .as_ref()
             .filter(|_| matches!(choice, Leading::Column(Column::Queue | Column::JobType)));
         counts.push(match backlog {
             Some(pending) => {
                 let backlog: Vec<&Condition> = conditions.iter().copied().chain([pending]).collect();
-                format!("({})", text.count(&backlog))
+                format!("({})", text.count(&backlog, &[]))
             }
             None => "CAST(0 AS bigint)".to_owned(),
         });
@@ -289,9 +333,10 @@ async fn leading(
 
 /// `true` if the pending jobs of a queue or a type, which may be its newest ones, are read before the first match. Of
 /// a filter by time or text it is not known how many jobs match.
-fn is_behind_backlog(filter: &JobFilter, page: Page) -> bool {
-    let has_counts = filter.search.is_none() && filter.created_from.is_none() && filter.created_to.is_none();
-    let are_ended = !filter.statuses.is_empty() && !filter.statuses.contains(&JobStatus::Pending);
+fn is_behind_backlog(parts: &FilterParts<'_>, page: Page) -> bool {
+    let has_counts = parts.is_counted();
+    let statuses = parts.statuses.as_ref();
+    let are_ended = statuses.is_some_and(|statuses| !statuses.contains(&JobStatus::Pending));
     has_counts && are_ended && page.order == Order::NewestFirst && page.after.is_none()
 }
 

@@ -1,33 +1,19 @@
 //! The statement of a list of jobs.
 
-use sea_orm::{DbBackend, Statement, Value};
-
-use super::leading_index::{Column, Condition, Given, Pair};
+use super::leading_index::{Column, Condition, Given, PARTS_MAX, Pair};
+use super::text::Text;
+use crate::domain::filter::{Term, TextField};
 use crate::domain::values::id::JobId;
-use crate::storage::query::{JobFilter, Order};
+use crate::storage::query::{FilterParts, Order, is_of};
 
-/// A statement as it grows.
-pub(super) struct Text {
-    pub(super) is_postgres: bool,
-    pub(super) values: Vec<Value>,
+/// The column of a pattern of names.
+fn column_of(term: &Term) -> Option<Column> {
+    let columns = [(TextField::Queue, Column::Queue), (TextField::Type, Column::JobType)];
+    let of_term = columns.into_iter().find(|(field, _)| is_of(term, field));
+    of_term.map(|(_, column)| column)
 }
 
 impl Text {
-    /// The place of a value in the statement.
-    pub(super) fn place(&mut self, value: impl Into<Value>) -> String {
-        self.values.push(value.into());
-        format!("${}", self.values.len())
-    }
-
-    pub(super) fn statement(self, sql: String) -> Statement {
-        let backend = if self.is_postgres {
-            DbBackend::Postgres
-        } else {
-            DbBackend::Sqlite
-        };
-        Statement::from_sql_and_values(backend, sql, self.values)
-    }
-
     fn give(&mut self, value: &Given) -> String {
         match value {
             Given::Number(number) => number.to_string(),
@@ -40,11 +26,20 @@ impl Text {
         format!("{} IN ({})", column.name(), values.join(", "))
     }
 
-    /// The statement that counts the jobs that meet these conditions, from the counters with the fewest rows for them.
-    pub(super) fn count(&mut self, conditions: &[&Condition]) -> String {
-        let has = |column: Column| conditions.iter().any(|condition| condition.column == column);
+    /// The statement that counts the jobs that meet these conditions and patterns of names, from the counters with the
+    /// fewest rows for them.
+    pub(super) fn count(&mut self, conditions: &[&Condition], patterns: &[&Term]) -> String {
+        let has_pattern = |column: Column| patterns.iter().any(|term| column_of(term) == Some(column));
+        let has_value = |column: Column| conditions.iter().any(|condition| condition.column == column);
+        let has = |column: Column| has_value(column) || has_pattern(column);
         let is_of_both = has(Column::Queue) && has(Column::JobType);
         let mut requested: Vec<String> = conditions.iter().map(|condition| self.is_one_of(condition)).collect();
+        for column in [Column::Queue, Column::JobType] {
+            if has_pattern(column) {
+                requested.push(format!("{} <> ''", column.name()));
+            }
+        }
+        requested.extend(patterns.iter().map(|term| self.predicate(term)));
         if !is_of_both {
             // An empty name stands for all.
             for column in [Column::Queue, Column::JobType] {
@@ -56,7 +51,25 @@ impl Text {
         let table = if is_of_both { "job_counters" } else { "job_totals" };
         format!(
             "SELECT CAST(COALESCE(SUM(count), 0) AS bigint) FROM {table} WHERE {}",
-            requested.join(" AND ")
+            if requested.is_empty() {
+                "true".to_owned()
+            } else {
+                requested.join(" AND ")
+            }
+        )
+    }
+
+    /// The statement of the names in a column that meet patterns, up to one more than can lead.
+    pub(super) fn names(&mut self, column: Column, patterns: &[&Term]) -> String {
+        let (name, other) = match column {
+            Column::Queue => ("queue", "job_type"),
+            Column::JobType | Column::Recurring | Column::Status | Column::Priority => ("job_type", "queue"),
+        };
+        let predicates: Vec<String> = patterns.iter().map(|term| self.predicate(term)).collect();
+        format!(
+            "SELECT DISTINCT {name} FROM job_totals WHERE {other} = '' AND {name} <> '' AND {} LIMIT {}",
+            predicates.join(" AND "),
+            PARTS_MAX + 1
         )
     }
 
@@ -105,44 +118,28 @@ impl Text {
     }
 
     /// Further conditions of the filter.
-    pub(super) fn rest(&mut self, filter: &JobFilter, after: Option<(Order, JobId)>) -> String {
+    pub(super) fn rest(&mut self, parts: &FilterParts<'_>, after: Option<(Order, JobId)>) -> String {
         let mut rest = String::new();
         // The time of creation is in the id.
-        let from = filter.created_from.map(|from| (">=", JobId::first_at(from)));
-        let to = filter.created_to.map(|to| ("<=", JobId::last_at(to)));
+        let (first, last) = parts.bounds;
         let after = after.map(|(order, after)| match order {
             Order::NewestFirst => ("<", after),
             Order::OldestFirst => (">", after),
         });
-        for (compared, id) in [from, to, after].into_iter().flatten() {
+        let bounds = [first.map(|id| (">=", id)), last.map(|id| ("<=", id)), after];
+        for (compared, id) in bounds.into_iter().flatten() {
             let place = self.place(id.as_uuid());
             rest.push_str(&format!(" AND id {compared} {place}"));
         }
-        if let Some(ids) = filter.searched_ids() {
-            let (first, last) = (self.place(ids.start().as_uuid()), self.place(ids.end().as_uuid()));
-            rest.push_str(&format!(" AND id >= {first} AND id <= {last}"));
-        } else if let Some(search) = &filter.search {
+        if let Some(ids) = &parts.ids {
+            let places: Vec<String> = ids.iter().map(|id| self.place(id.as_uuid())).collect();
+            rest.push_str(&format!(" AND id IN ({})", places.join(", ")));
+        }
+        for term in parts.patterns.iter().chain(&parts.rest) {
             rest.push_str(" AND ");
-            rest.push_str(&self.search(search));
+            rest.push_str(&self.predicate(term));
         }
         rest
-    }
-
-    fn search(&mut self, search: &str) -> String {
-        // No name holds a control character, and PostgreSQL takes no text with this one.
-        if search.contains('\0') {
-            return "1 = 0".to_owned();
-        }
-        let meaning_itself = search
-            .to_ascii_lowercase()
-            .replace('!', "!!")
-            .replace('%', "!%")
-            .replace('_', "!_");
-        let place = self.place(format!("%{meaning_itself}%"));
-        // ASCII letters only: SQLite supports no others, and PostgreSQL is restricted to them.
-        let collation = if self.is_postgres { " COLLATE \"C\"" } else { "" };
-        let contains = |column: &str| format!("lower({column}{collation}) LIKE {place} ESCAPE '!'");
-        format!("({} OR {})", contains("name"), contains("job_type"))
     }
 
     /// The ids of the first jobs with these values in the columns of a pair.

@@ -1,0 +1,169 @@
+//! Filters of lists: each term alone, its negation, and pairs of terms.
+
+use std::sync::Arc;
+
+use chrono::DateTime;
+
+use crate::domain::job::priority::Priority;
+use crate::domain::job::state_machine::Cancelled;
+use crate::domain::job::{Job, Occurrence};
+use crate::domain::recurring::RecurringId;
+use crate::domain::values::name::JobName;
+use crate::storage::change::{Change, JobChange};
+use crate::storage::conformance::case::{Case, cases_of};
+use crate::storage::conformance::sample::{
+    at, completed, failed, in_queue, job, job_type, node, with_key, with_priority,
+};
+use crate::storage::conformance::subject::Subject;
+use crate::storage::query::JobFilter;
+
+pub(super) fn cases() -> Vec<Case> {
+    cases_of![
+        a_list_has_the_jobs_that_match_its_filter,
+        pages_of_a_filter_have_each_job_once
+    ]
+}
+
+/// Terms, each of which some jobs meet and others do not.
+fn terms() -> Vec<String> {
+    let fixed = [
+        "status:pending",
+        "status:failed,completed",
+        "type:MailJob",
+        "type:Mail*",
+        "type:Re*,Unheard",
+        "type~EPORT",
+        "queue:mail",
+        "queue:m*",
+        "queue:*",
+        "queue:nowhere*",
+        "name:\"50% off_!\"",
+        "name~\"% OFF_\"",
+        "name:50*",
+        "priority>=high",
+        "priority:normal,low",
+        "unique:none",
+        "unique:order-1*",
+        "error:\"DID NOT\"",
+        "error:none",
+        "recurring:none",
+        "worker:none",
+        "attempt>=1",
+        "retries:0,2..",
+        "created:1970-01-01..2024-10-04T00:00:05Z",
+        "created:2024-10-04T00:00:02Z..2024-10-04T00:00:04Z,2024-10-04T00:00:07Z..",
+        "due>2024-10-04T00:00:06Z",
+        "started:none",
+        "finished>=2024-10-04T00:00:04Z",
+        "finished:none,..2024-10-04T00:00:05Z",
+        "duration:..1s",
+        "mail",
+    ];
+    let mut terms = fixed.map(str::to_owned).to_vec();
+    terms.push(format!("id:{},{}", job(1).id, job(7).id));
+    terms.push(format!("node:{}", node(1)));
+    terms.push(format!("recurring:none,{}", recurring()));
+    terms.push(job(3).id.to_string());
+    terms
+}
+
+fn recurring() -> RecurringId {
+    RecurringId::from_uuid(job(99).id.as_uuid())
+}
+
+/// Jobs of every status, with and without what is optional.
+async fn some_jobs(storage: &Subject) {
+    let running_on = storage.live_node(1).await;
+    let mut jobs = Vec::new();
+    for number in 0..12 {
+        let priority = Priority::BY_URGENCY[usize::try_from(number % 4).expect("small")];
+        let queue = ["mail", "default", "reports"][usize::try_from(number % 3).expect("small")];
+        let mut job = with_priority(priority, in_queue(queue, job(number)));
+        if number % 5 == 0 {
+            job.job_type = job_type("ReportJob");
+            job.name = JobName::parse("50% off_!").expect("a name");
+        }
+        if number % 4 == 1 {
+            job = with_key(&format!("order-{number}"), job);
+        }
+        if number == 6 {
+            job.occurrence = Some(Occurrence {
+                recurring_id: recurring(),
+                due_at: at(6),
+            });
+        }
+        job.max_retries = 0;
+        jobs.push(job);
+    }
+    storage.insert(&jobs).await;
+    for (number, outcome) in [
+        (2_usize, Some(completed())),
+        (3, Some(failed())),
+        (4, None),
+        (5, Some(failed())),
+    ] {
+        let running = storage.start(&jobs[number], running_on).await;
+        if let Some(outcome) = outcome {
+            storage.finish(&running, outcome).await;
+        }
+    }
+    let before = Arc::new(jobs[8].clone());
+    let Ok(Cancelled::Done(after)) = before.cancel(at(9)) else {
+        panic!("a pending job is cancelled");
+    };
+    let after = Arc::new(after);
+    storage
+        .commit(&[Change::Job(JobChange::Update { before, after })])
+        .await;
+}
+
+async fn a_list_has_the_jobs_that_match_its_filter(storage: Subject) {
+    some_jobs(&storage).await;
+    let mut stored: Vec<Arc<Job>> = Vec::new();
+    for summary in storage.all().await {
+        stored.push(storage.job(summary.id).await);
+    }
+    let terms = terms();
+    let mut filters: Vec<String> = Vec::new();
+    for (index, term) in terms.iter().enumerate() {
+        filters.extend([term.clone(), format!("-{term}")]);
+        for other in &terms[..index] {
+            filters.extend([format!("{term} {other}"), format!("{term} -{other}")]);
+        }
+    }
+    for text in filters {
+        let filter = JobFilter::parse(&text, DateTime::UNIX_EPOCH).expect("a filter");
+        let expected: Vec<_> = stored
+            .iter()
+            .filter(|job| filter.matches(job))
+            .map(|job| job.id)
+            .collect();
+        let listed: Vec<_> = storage.list(&filter).await.iter().map(|job| job.id).collect();
+        assert_eq!(listed, expected, "{text}");
+        let count = storage.count(&filter).await;
+        assert_eq!(usize::try_from(count), Ok(expected.len()), "the count of {text}");
+    }
+}
+
+async fn pages_of_a_filter_have_each_job_once(storage: Subject) {
+    some_jobs(&storage).await;
+    for text in [
+        "type:Mail* -status:failed",
+        "attempt:0 queue:mail,default",
+        "due>=2024-10-04",
+    ] {
+        let filter = JobFilter::parse(text, DateTime::UNIX_EPOCH).expect("a filter");
+        let expected: Vec<_> = storage.list(&filter).await.iter().map(|job| job.id).collect();
+        assert!(expected.len() > 2, "{text}");
+        let mut paged = Vec::new();
+        loop {
+            let page = super::list::page(2, 0, paged.last().copied());
+            let found = super::list::ids(&storage, &filter, page).await;
+            if found.is_empty() {
+                break;
+            }
+            paged.extend(found);
+        }
+        assert_eq!(paged, expected, "{text}");
+    }
+}
