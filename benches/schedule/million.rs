@@ -93,6 +93,7 @@ fn recurring() -> NewRecurringJob {
             timeout: None,
             retry_delay: None,
             retry_intervals: None,
+            tags: Vec::new(),
         },
         is_enabled: true,
         misfire_policy: MisfirePolicy::FireOnce,

@@ -105,6 +105,7 @@ fn new_job(id: Uuid) -> job::ActiveModel {
         retry_intervals: Set(None),
         timeout: Set(1_800_000_000),
         unique_key: Set(None),
+        labels: Set(None),
         recurring_id: Set(None),
         occurrence_at: Set(None),
         trace_parent: Set(None),

@@ -53,6 +53,8 @@ pub struct Model {
     pub timeout: i64,
     /// Unique key: at most one unfinished job has it.
     pub unique_key: Option<String>,
+    /// Its tags and searchable parameters, as JSON; NULL for none.
+    pub labels: Option<String>,
     /// The recurring job of which it is an occurrence.
     pub recurring_id: Option<Uuid>,
     /// Due time of the occurrence.

@@ -30,6 +30,8 @@ pub struct Model {
     pub retry_delay: Option<i64>,
     /// In microseconds, separated by commas; NULL for the type's.
     pub retry_intervals: Option<String>,
+    /// Tags of the occurrences, as a JSON array; NULL for none.
+    pub tags: Option<String>,
     /// The cron expression.
     pub cron: String,
     /// An IANA name.

@@ -27,6 +27,7 @@ mod m0021_jobs_by_pair;
 mod m0022_counter_epochs;
 mod m0023_job_totals;
 mod m0024_rollup_days;
+mod m0025_job_labels;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -60,6 +61,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0022_counter_epochs::Migration),
             Box::new(m0023_job_totals::Migration),
             Box::new(m0024_rollup_days::Migration),
+            Box::new(m0025_job_labels::Migration),
         ]
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn context(parameters: &str) -> JobContext {
         retry_policy: RetryPolicy::default(),
         timeout: TimeSpan::from_secs(60),
         unique_key: None,
+        labels: None,
         occurrence: None,
         trace_parent: None,
         propagated: None,

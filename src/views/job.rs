@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::explanation::ExplanationView;
-use super::values::{Id, Span, Time};
+use super::values::{Id, Span, Tags, Time};
 use super::words::{JobStatusWord, PriorityWord, Word};
 use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
@@ -104,6 +104,10 @@ view_with_job_fields! {
         /// Id of the recurring job, if the job is an occurrence.
         #[schema(value_type = Option<String>, format = Uuid)]
         pub(crate) recurring_job_id: Option<Id>,
+        /// Tags; omitted if it has none.
+        #[serde(skip_serializing_if = "Tags::is_empty")]
+        #[schema(value_type = Vec<String>, required = false, example = json!(["vip", "eu"]))]
+        pub(crate) tags: Tags<'a>,
         /// Warnings for the caller of a new job, such as that no handler runs its type; omitted in lists, and if there are
         /// none.
         #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -127,6 +131,7 @@ impl<'a> From<&'a JobSummary> for JobItem<'a> {
         view_of_job!(JobItem, job, {
             error: job.error.as_deref(),
             recurring_job_id: job.recurring_id.map(Id::from),
+            tags: Tags(job.tags()),
             warnings: &[],
             explanation: None,
         })
@@ -138,6 +143,7 @@ impl<'a> From<&'a Job> for JobItem<'a> {
         view_of_job!(JobItem, job, {
             error: job.error.as_deref(),
             recurring_job_id: job.occurrence.map(|occurrence| Id::from(occurrence.recurring_id)),
+            tags: Tags(job.tags()),
             warnings: &[],
             explanation: None,
         })

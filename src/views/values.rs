@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{AuditId, JobId, NodeId};
 use crate::domain::values::json::Json;
+use crate::domain::values::name::Tag;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::timestamp;
 use crate::domain::webhooks::endpoint::EndpointId;
@@ -87,6 +88,28 @@ impl<'a> Spans<'a> {
 }
 
 impl Serialize for Spans<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+/// Tags of a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tags<'a>(pub &'a [Tag]);
+
+impl<'a> Tags<'a> {
+    /// True if there are none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Each tag.
+    pub(crate) fn iter(self) -> impl Iterator<Item = &'a str> {
+        self.0.iter().map(Tag::as_str)
+    }
+}
+
+impl Serialize for Tags<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self.iter())
     }

@@ -68,8 +68,14 @@ fn text_matches(field: &TextField, value: &TextMatch, job: &Job) -> bool {
         TextField::Name => value.matches(Some(job.name.as_str())),
         TextField::Unique => value.matches(job.unique_key.as_ref().map(AsRef::as_ref)),
         TextField::Error => value.matches(job.error.as_deref()),
-        // No job has tags or searchable parameters yet.
-        TextField::Tag | TextField::Parameter(_) => value.matches(None),
+        TextField::Tag => match job.tags() {
+            [] => value.matches(None),
+            tags => tags.iter().any(|tag| value.matches(Some(tag.as_str()))),
+        },
+        TextField::Parameter(path) => {
+            let labels = job.labels.as_ref();
+            value.matches(labels.and_then(|labels| labels.parameter(path)))
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod attempt;
 pub mod claimed;
 pub mod clock_step;
+pub mod labels;
 pub mod lost_attempt;
 pub mod new_job;
 pub mod outcome;
@@ -17,13 +18,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use self::attempt::Attempt;
+use self::labels::Labels;
 use self::priority::Priority;
 use self::retry::RetryPolicy;
 use self::status::JobStatus;
 use super::recurring::id::RecurringId;
 use super::values::id::{JobId, NodeId};
 use super::values::json::Json;
-use super::values::name::{JobName, JobType, QueueName, UniqueKey};
+use super::values::name::{JobName, JobType, QueueName, Tag, UniqueKey};
 use super::values::time_span::TimeSpan;
 use super::values::trace_context::TraceParent;
 use super::values::trace_state::PropagatedContext;
@@ -83,6 +85,8 @@ pub struct Job {
     pub timeout: TimeSpan,
     /// Unique among unfinished jobs.
     pub unique_key: Option<UniqueKey>,
+    /// Its tags and the values of its searchable parameters, if it has any.
+    pub labels: Option<Arc<Labels>>,
     /// The occurrence of a recurring job that it represents, if any.
     pub occurrence: Option<Occurrence>,
     /// Span context of the request that created it, if any.
@@ -109,6 +113,11 @@ impl Job {
             (Some(started_at), Some(finished_at)) => Some(TimeSpan::between(started_at, finished_at)),
             _ => None,
         }
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &[Tag] {
+        self.labels.as_ref().map_or(&[], |labels| &labels.tags)
     }
 
     /// Size of its large texts, in bytes.

@@ -1,16 +1,18 @@
 //! New jobs as requested, before they have an id and a status.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::Job;
+use super::labels::Labels;
 use super::priority::Priority;
 use super::retry::RetryPolicy;
 use super::status::JobStatus;
 use crate::values::id::JobId;
 use crate::values::json::Json;
-use crate::values::name::{JobName, JobType, QueueName, UniqueKey};
+use crate::values::name::{JobName, JobType, QueueName, Tag, UniqueKey};
 use crate::values::time_span::TimeSpan;
 use crate::values::timestamp;
 
@@ -73,6 +75,8 @@ pub struct NewJob {
     pub retry_intervals: Option<Vec<TimeSpan>>,
     /// Unique among unfinished jobs.
     pub unique_key: Option<UniqueKey>,
+    /// Tags by which it is found.
+    pub tags: Vec<Tag>,
 }
 
 /// Defaults of a job's settings.
@@ -86,6 +90,8 @@ pub struct JobDefaults {
     pub timeout: TimeSpan,
     /// Delays before retries.
     pub retry_policy: RetryPolicy,
+    /// Paths of the parameters by whose values jobs are found, such as `customer.id`.
+    pub searchable: Arc<[Arc<str>]>,
 }
 
 impl Default for JobDefaults {
@@ -96,6 +102,7 @@ impl Default for JobDefaults {
             max_retries: 3,
             timeout: TimeSpan::from_secs(30 * 60),
             retry_policy: RetryPolicy::default(),
+            searchable: Arc::default(),
         }
     }
 }
@@ -131,6 +138,7 @@ impl NewJob {
             retry_delay: None,
             retry_intervals: None,
             unique_key: None,
+            tags: Vec::new(),
         }
     }
 
@@ -148,6 +156,7 @@ impl NewJob {
             retry_delay,
             retry_intervals,
             unique_key,
+            tags,
         } = self;
         let created_at = timestamp::truncate_to_millis(now);
         let policy = &defaults.retry_policy;
@@ -158,6 +167,7 @@ impl NewJob {
             queue: queue.unwrap_or_else(|| defaults.queue.clone()),
             priority,
             status: JobStatus::Pending,
+            labels: Labels::of(tags, &parameters, &defaults.searchable),
             parameters,
             result: None,
             error: None,

@@ -18,10 +18,13 @@
 //! came first: it checks the revision, and for the end of an attempt the attempt's number (`change.rs` in the server's
 //! storage).
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::Job;
 use super::attempt::{Attempt, AttemptStatus};
+use super::labels::Labels;
 use super::new_job::Due;
 use super::outcome::{Failure, Outcome, RetryAdvice};
 use super::priority::Priority;
@@ -29,7 +32,7 @@ use super::retry::{Jitter, bounded};
 use super::status::JobStatus;
 use crate::values::id::NodeId;
 use crate::values::json::Json;
-use crate::values::name::{JobName, QueueName};
+use crate::values::name::{JobName, QueueName, Tag};
 use crate::values::time_span::TimeSpan;
 use crate::values::timestamp;
 
@@ -77,6 +80,10 @@ pub struct JobUpdate {
     pub retry_delay: Option<TimeSpan>,
     /// Delays before the first, second, … retry.
     pub retry_intervals: Option<Vec<TimeSpan>>,
+    /// Tags by which it is found.
+    pub tags: Option<Vec<Tag>>,
+    /// Paths of the searchable parameters of its type, for new parameters.
+    pub searchable: Arc<[Arc<str>]>,
 }
 
 impl Job {
@@ -289,13 +296,23 @@ impl Job {
             timeout,
             retry_delay,
             retry_intervals,
+            tags,
+            searchable,
         } = patch;
         debug_assert!(!self.is_brief || parameters.is_none(), "the parameters are stored");
         let mut after = self.clone();
         after.revision += 1;
         after.name = name.unwrap_or(after.name);
         after.queue = queue.unwrap_or(after.queue);
-        after.parameters = parameters.unwrap_or(after.parameters);
+        let known = after.labels.take().unwrap_or_default();
+        let tags = tags.unwrap_or_else(|| known.tags.clone());
+        after.labels = match parameters {
+            Some(parameters) => {
+                after.parameters = parameters;
+                Labels::of(tags, &after.parameters, &searchable)
+            }
+            None => Labels::with_tags(&known, tags),
+        };
         after.priority = priority.unwrap_or(after.priority);
         if let Some(due) = due {
             after.due_at = timestamp::truncate_to_micros(due.resolve(now));

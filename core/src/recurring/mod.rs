@@ -18,7 +18,7 @@ use super::job::new_job::{Due, JobDefaults, NewJob};
 use super::job::priority::Priority;
 use super::job::{Job, Occurrence};
 use super::values::json::Json;
-use super::values::name::{JobName, JobType, QueueName, RecurringKey};
+use super::values::name::{JobName, JobType, QueueName, RecurringKey, Tag};
 use super::values::time_span::TimeSpan;
 use super::values::time_zone::TimeZoneName;
 use super::values::timestamp;
@@ -76,6 +76,8 @@ pub struct Template {
     pub retry_delay: Option<TimeSpan>,
     /// Delays before the first, second, … retry.
     pub retry_intervals: Option<Vec<TimeSpan>>,
+    /// Tags of the occurrences.
+    pub tags: Vec<Tag>,
 }
 
 impl Template {
@@ -91,6 +93,7 @@ impl Template {
             timeout,
             retry_delay,
             retry_intervals,
+            tags,
         } = self.clone();
         NewJob {
             job_type,
@@ -104,6 +107,7 @@ impl Template {
             retry_delay,
             retry_intervals,
             unique_key: None,
+            tags,
         }
     }
 }

@@ -150,6 +150,7 @@ mod tests {
                 timeout: None,
                 retry_delay: None,
                 retry_intervals: None,
+                tags: Vec::new(),
             },
             is_enabled: true,
             misfire_policy,

@@ -211,6 +211,15 @@ name!(
 );
 
 name!(
+    /// A tag of a job: free text by which jobs are found.
+    Tag,
+    "a tag",
+    64,
+    "control, line separator, text direction, invisible and blank characters, and spaces other than U+0020, are not allowed",
+    is_name_character
+);
+
+name!(
     /// The key of a recurring job, chosen by the deployment. It is part of paths, where `.` and `..` are removed.
     RecurringKey,
     "a key",

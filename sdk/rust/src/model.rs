@@ -98,6 +98,8 @@ impl JobFilter {
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the API's description")]
 pub struct NewJob {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub job_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

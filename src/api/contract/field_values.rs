@@ -16,7 +16,7 @@ use crate::domain::job::priority::Priority;
 use crate::domain::recurring::misfire::{CatchUpMax, InvalidMisfirePolicy, MisfirePolicy};
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::values::id::JobId;
-use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
+use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, Tag, UniqueKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 use crate::domain::values::timestamp;
@@ -74,6 +74,7 @@ from_text!(JobName, "a name", JobName::parse);
 from_text!(QueueName, "the name of a queue", QueueName::parse);
 from_text!(UniqueKey, "a unique key", UniqueKey::parse);
 from_text!(RecurringKey, "a key", RecurringKey::parse);
+from_text!(Tag, "a tag", Tag::parse);
 from_text!(
     TimeSpan,
     "a duration such as \"00:05:00\", \"PT5M\" or \"5m\"",
@@ -141,6 +142,7 @@ to_text! {
     QueueName: ToString::to_string;
     UniqueKey: ToString::to_string;
     RecurringKey: ToString::to_string;
+    Tag: ToString::to_string;
     TimeSpan: ToString::to_string;
     CronExpression: ToString::to_string;
     TimeZoneName: ToString::to_string;

@@ -14,7 +14,7 @@ use crate::api::contract::request::job::JobRequest;
 use crate::cli::error::CliError;
 use crate::cli::output::time::parse_time;
 use crate::domain::job::priority::Priority;
-use crate::domain::values::name::{JobName, JobType, QueueName, UniqueKey};
+use crate::domain::values::name::{JobName, JobType, QueueName, Tag, UniqueKey};
 use crate::domain::values::time_span::TimeSpan;
 
 #[derive(Debug, Args)]
@@ -54,6 +54,9 @@ pub(super) struct CreateArguments {
     /// Unique key: no second job is created while one with this key is unfinished.
     #[arg(long, value_name = "KEY", value_parser = UniqueKey::parse)]
     unique_key: Option<UniqueKey>,
+    /// Tag by which the job is found; may be repeated.
+    #[arg(long = "tag", value_name = "TAG", value_parser = Tag::parse)]
+    tags: Vec<Tag>,
     #[command(flatten)]
     wait: WaitArguments,
 }
@@ -70,6 +73,7 @@ pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -
         max_retries,
         timeout,
         unique_key,
+        tags,
         wait,
     } = arguments;
     let parameters = parameters.as_deref().map(read_parameters).transpose()?;
@@ -84,6 +88,7 @@ pub(super) async fn run(arguments: CreateArguments, session: &mut Session<'_>) -
         max_retries: max_retries.map(RetryCount),
         timeout: timeout.map(Parsed),
         unique_key: unique_key.map(Parsed),
+        tags: (!tags.is_empty()).then(|| tags.into_iter().map(Parsed).collect()),
         ..JobRequest::default()
     };
     let response = session.client.post(&["jobs"], &request).await?;

@@ -10,7 +10,7 @@ use super::value::Value;
 use crate::domain::access::ip_network::IpNetwork;
 use crate::domain::job::priority::Priority;
 use crate::domain::queue::rate_limit::RateLimit;
-use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey};
+use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, Tag};
 use crate::domain::values::ratio::Ratio;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
@@ -276,7 +276,8 @@ parsed_from_text!(
     RateLimit,
     IpNetwork,
     TimeZoneName,
-    Priority
+    Priority,
+    Tag
 );
 
 impl<T: Setting> Setting for Vec<T> {

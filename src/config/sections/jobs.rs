@@ -55,6 +55,7 @@ impl JobsConfig {
             max_retries,
             timeout,
             retry_policy,
+            searchable,
         } = JobDefaults::default();
         let size = |section: &mut Section<'_>, key| {
             let range = between(ByteSize::bytes(2), ByteSize::mib(64));
@@ -71,6 +72,7 @@ impl JobsConfig {
                 delay: section.get_if("retry_delay", retry_policy.delay, between(TimeSpan::ZERO, DURATION_MAX)),
                 intervals: retry_policy.intervals,
             },
+            searchable,
         };
         let cancel_grace = section.get_if(
             "cancel_grace",

@@ -9,12 +9,13 @@ use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{DURATION_MAX, Setting, Wrong, between, quoted, text};
 use crate::config::loader::value::Value;
 use crate::domain::cron::CronExpression;
+use crate::domain::job::labels::check_tags;
 use crate::domain::job::priority::Priority;
 use crate::domain::recurring::misfire::{CatchUpMax, MisfirePolicy};
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
 use crate::domain::values::json::Json;
-use crate::domain::values::name::{JobName, JobType, RecurringKey};
+use crate::domain::values::name::{JobName, JobType, RecurringKey, Tag};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 use crate::domain::values::timestamp;
@@ -84,6 +85,7 @@ impl RecurringSettings {
         let timeout = section.optional_if("timeout", between(TIMEOUT_MIN, DURATION_MAX));
         let retry_delay = section.optional_if("retry_delay", between(TimeSpan::ZERO, DURATION_MAX));
         let retry_intervals = section.optional_if("retry_intervals", check_intervals);
+        let tags = section.get_if("tags", Vec::new(), |tags: &Vec<Tag>| check_tags(tags.len()));
         let parameters = section.optional::<Parameters>("parameters");
         let (key, job_type, cron) = (key?, job_type?, cron?);
         Some(Self {
@@ -108,6 +110,7 @@ impl RecurringSettings {
                         timeout,
                         retry_delay,
                         retry_intervals,
+                        tags,
                     },
                     is_enabled: is_enabled.unwrap_or(true),
                     misfire_policy: catch_up_max.map_or(misfire_policy.0, |max| misfire_policy.0.with_max(max)),

@@ -229,7 +229,14 @@ impl Jobs {
             caller,
             (AuditedAction::UPDATE, id, if_match),
             |_| patch.parameters.is_some(),
-            |job| job.patch(patch.clone(), self.runtime.clock.now()),
+            |job| {
+                let searchable = Arc::clone(&self.limits.defaults.of(&job.job_type).searchable);
+                let patch = JobUpdate {
+                    searchable,
+                    ..patch.clone()
+                };
+                job.patch(patch, self.runtime.clock.now())
+            },
         );
         let changed = changed.await?;
         if let Some(new_queue) = new_queue {

@@ -1,6 +1,7 @@
 //! Filters of callers, completed by what only the server knows.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::use_cases::Jobs;
@@ -9,6 +10,9 @@ use crate::domain::values::id::NodeId;
 use crate::service::error::ServiceError;
 use crate::storage::query::JobFilter;
 
+/// Maximum number of paths in an error.
+const DECLARED_MAX: usize = 20;
+
 impl Jobs {
     /// The filter with the ids of nodes and remote workers in place of their names. Parameters that no job type declares
     /// as searchable are rejected.
@@ -16,7 +20,7 @@ impl Jobs {
         let mut names_nodes = false;
         for term in filter.terms() {
             match &term.condition {
-                Condition::Text(TextField::Parameter(path), _) => return Err(undeclared(path)),
+                Condition::Text(TextField::Parameter(path), _) => self.check_declared(path)?,
                 Condition::Node(nodes) => {
                     names_nodes |= nodes.iter().any(|node| matches!(node, NodeMatch::Name(_)));
                 }
@@ -46,6 +50,28 @@ impl Jobs {
         });
         Ok(Cow::Owned(terms.collect()))
     }
+
+    /// Rejects a parameter that no job type declares as searchable.
+    fn check_declared(&self, path: &str) -> Result<(), ServiceError> {
+        let types = self.limits.defaults.by_type.values();
+        let declared: BTreeSet<&str> = types
+            .flat_map(|defaults| defaults.searchable.iter().map(|path| &**path))
+            .collect();
+        if declared.contains(path) {
+            return Ok(());
+        }
+        let known = if declared.is_empty() {
+            "none is declared".to_owned()
+        } else {
+            let declared: Vec<&str> = declared.into_iter().take(DECLARED_MAX).collect();
+            format!("declared are {}", declared.join(", "))
+        };
+        let detail = format!(
+            "param.{path} is not searchable; {known}. A job type declares its parameters in the configuration: \
+             [job_types.NAME] search = [\"{path}\"]"
+        );
+        Err(ServiceError::invalid("filter", detail))
+    }
 }
 
 /// The nodes with the name, or the node itself.
@@ -57,9 +83,4 @@ fn ids_of(node: NodeMatch, known: &[(Arc<str>, NodeId)]) -> Vec<NodeMatch> {
         }
         NodeMatch::Missing | NodeMatch::Id(_) => vec![node],
     }
-}
-
-fn undeclared(path: &str) -> ServiceError {
-    let detail = format!("param.{path} is not searchable; no job type declares searchable parameters");
-    ServiceError::invalid("filter", detail)
 }

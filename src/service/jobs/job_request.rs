@@ -11,7 +11,7 @@ use crate::domain::access::caller::Caller;
 use crate::domain::job::new_job::{Due, NewJob};
 use crate::domain::job::priority::Priority;
 use crate::domain::values::json::Json;
-use crate::domain::values::name::{InvalidName, JobName, JobType, QueueName, UniqueKey};
+use crate::domain::values::name::{InvalidName, JobName, JobType, QueueName, Tag, UniqueKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::service::error::ServiceError;
 
@@ -146,6 +146,14 @@ impl JobRequest {
     pub fn unique_key(self, key: &str) -> Self {
         self.with(|new| {
             new.unique_key = Some(UniqueKey::parse(key)?);
+            Ok(())
+        })
+    }
+
+    /// Adds a tag, by which the job is found.
+    pub fn tag(self, tag: &str) -> Self {
+        self.with(|new| {
+            new.tags.push(Tag::parse(tag)?);
             Ok(())
         })
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use chrono::Datelike;
 
+use crate::domain::job::labels::check_tags;
 use crate::domain::job::new_job::{DefaultsByType, Due, NewJob};
 use crate::domain::job::state_machine::JobUpdate;
 use crate::domain::queue::rate_limit::RateLimit;
@@ -86,7 +87,8 @@ impl JobLimits {
             .check_parameters(&new.parameters)
             .or_else(|| check_due(Some(new.due)))
             .or_else(|| check_retries(new.max_retries, new.retry_intervals.as_deref()))
-            .or_else(|| check_spans(new.timeout, new.retry_delay));
+            .or_else(|| check_spans(new.timeout, new.retry_delay))
+            .or_else(|| check_tags(new.tags.len()).err().map(|detail| ("tags", detail)));
         found.map_or(Ok(()), |(field, detail)| invalid(field, detail))
     }
 
@@ -98,7 +100,11 @@ impl JobLimits {
             .and_then(|parameters| self.check_parameters(parameters))
             .or_else(|| check_due(patch.due))
             .or_else(|| check_retries(patch.max_retries, patch.retry_intervals.as_deref()))
-            .or_else(|| check_spans(patch.timeout, patch.retry_delay));
+            .or_else(|| check_spans(patch.timeout, patch.retry_delay))
+            .or_else(|| {
+                let count = patch.tags.as_ref().map_or(0, Vec::len);
+                check_tags(count).err().map(|detail| ("tags", detail))
+            });
         found.map_or(Ok(()), |(field, detail)| {
             Err(ServiceError::Invalid {
                 field,

@@ -125,6 +125,10 @@ pub(crate) async fn is_expensive_page(
     if parts.is_by_id() || parts.is_impossible() {
         return Ok(false);
     }
+    if parts.labels.is_some() && filter.terms().len() == 1 && page.offset <= FEW {
+        // Served by the index of labels.
+        return Ok(false);
+    }
     if has_search(&parts) || page.offset > FEW {
         return Ok(true);
     }

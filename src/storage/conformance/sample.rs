@@ -107,6 +107,7 @@ pub(super) fn recurring(created: u32) -> RecurringJob {
             timeout: None,
             retry_delay: None,
             retry_intervals: None,
+            tags: Vec::new(),
         },
         is_enabled: true,
         misfire_policy: MisfirePolicy::FireOnce,

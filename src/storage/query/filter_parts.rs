@@ -30,6 +30,8 @@ pub(crate) struct FilterParts<'a> {
     pub(crate) bounds: (Option<JobId>, Option<JobId>),
     /// True if a text is an id or the start of one: then the bounds are close together.
     pub(crate) has_searched_id: bool,
+    /// A field of labels and values, of which a job must have one. The term is among the rest as well.
+    pub(crate) labels: Option<(&'a TextField, BTreeSet<Arc<str>>)>,
     /// Patterns of types and queues, which the counters can answer.
     pub(crate) patterns: Vec<&'a Term>,
     /// All other terms, which only the jobs themselves can answer.
@@ -81,6 +83,12 @@ impl<'a> FilterParts<'a> {
                 Some(names) => narrow(&mut self.queues, names),
                 None => self.patterns.push(term),
             },
+            Condition::Text(field @ (TextField::Tag | TextField::Parameter(_)), values) => {
+                if self.labels.is_none() && !is_negated {
+                    self.labels = exact(values).map(|values| (field, values));
+                }
+                self.rest.push(term);
+            }
             Condition::Recurring(ids) if !is_negated && ids.iter().all(Option::is_some) => {
                 narrow(&mut self.recurring, ids.iter().copied().flatten().collect());
             }
@@ -226,6 +234,15 @@ mod tests {
         ] {
             assert!(!FilterParts::of(&filter(text)).is_counted(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_first_exact_tag_or_parameter_is_a_label() {
+        let of = filter("tag:eu* -tag:x param.customer.id:4711 tag:vip");
+        let parts = FilterParts::of(&of);
+        let path = TextField::Parameter("customer.id".into());
+        assert_eq!(parts.labels, Some((&path, BTreeSet::from(["4711".into()]))));
+        assert_eq!(parts.rest.len(), 4);
     }
 
     #[test]

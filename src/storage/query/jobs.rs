@@ -10,7 +10,7 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::job::{Job, attempt};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
-use crate::domain::values::name::{JobName, JobType, QueueName};
+use crate::domain::values::name::{JobName, JobType, QueueName, Tag};
 use crate::domain::values::time_span::TimeSpan;
 
 /// The order of a list.
@@ -110,6 +110,8 @@ pub struct JobSummary {
     pub recurring_id: Option<RecurringId>,
     /// The node that runs it, or ran its last attempt.
     pub node: Option<NodeId>,
+    /// Its tags.
+    pub tags: Vec<Tag>,
 }
 
 /// A large text of a job.
@@ -142,6 +144,11 @@ impl JobSummary {
     pub fn history(&self, ended: Vec<Attempt>) -> Vec<Attempt> {
         let current = Attempt::running(self.id, self.status, self.attempt, self.started_at, self.node);
         attempt::as_of(self.attempt, current, ended)
+    }
+
+    /// Its tags.
+    pub fn tags(&self) -> &[Tag] {
+        &self.tags
     }
 
     /// Duration of the last attempt; `None` before it has ended.
@@ -177,6 +184,7 @@ impl From<&Job> for JobSummary {
             retry_policy: _,
             timeout: _,
             unique_key: _,
+            labels: _,
             occurrence,
             cancel_requested: _,
             node,
@@ -203,6 +211,7 @@ impl From<&Job> for JobSummary {
             max_retries: *max_retries,
             recurring_id: occurrence.map(|occurrence| occurrence.recurring_id),
             node: *node,
+            tags: job.tags().to_vec(),
         }
     }
 }

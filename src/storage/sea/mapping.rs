@@ -8,6 +8,7 @@ use entities::{attempt, job};
 use sea_orm::Value;
 
 use super::error::corrupt;
+use super::labels::stored::from_stored as from_stored_labels;
 use crate::domain::job::attempt::{Attempt, AttemptStatus};
 use crate::domain::job::priority::Priority;
 use crate::domain::job::retry::RetryPolicy;
@@ -117,6 +118,7 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
         retry_intervals,
         timeout,
         unique_key,
+        labels,
         recurring_id,
         occurrence_at,
         trace_parent,
@@ -155,6 +157,7 @@ pub(super) fn job(row: job::Model) -> Result<Job, RepositoryError> {
         },
         timeout: TimeSpan::from_micros(timeout),
         unique_key: unique_key.map(UniqueKey::from_stored),
+        labels: labels.as_deref().and_then(from_stored_labels),
         occurrence: match (recurring_id, occurrence_at) {
             (Some(id), Some(occurrence_at)) => Some(Occurrence {
                 recurring_id: RecurringId::from_uuid(id),

@@ -10,6 +10,7 @@ mod commit;
 pub(crate) mod connection;
 mod error;
 pub(crate) mod jobs;
+mod labels;
 mod mapping;
 mod metrics;
 pub(crate) mod recurring;

@@ -234,6 +234,7 @@ async fn a_trigger_holds_no_permit_while_it_waits_for_its_queue() {
             timeout: None,
             retry_delay: None,
             retry_intervals: None,
+            tags: Vec::new(),
         },
         is_enabled: false,
         misfire_policy: MisfirePolicy::default(),

@@ -12,7 +12,7 @@ use crate::domain::job::new_job::{Due, NewJob};
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
 use crate::domain::values::json::Json;
-use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, UniqueKey};
+use crate::domain::values::name::{JobName, JobType, QueueName, RecurringKey, Tag, UniqueKey};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 use crate::views::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
@@ -73,6 +73,10 @@ pub(crate) struct JobRequest<'a> {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "welcome-4711")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unique_key: Option<Parsed<UniqueKey>>,
+    /// Tags by which the job, or the occurrences, are found: at most 10, of at most 64 characters.
+    #[schema(value_type = Option<Vec<String>>, max_items = 10, example = json!(["vip", "eu"]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tags: Option<Vec<Parsed<Tag>>>,
     /// Key of a recurring job, unique and immutable: see `PUT /jobs/recurring/by-key/{key}`.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "nightly-backup")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,6 +174,7 @@ impl JobRequest<'_> {
             retry_delay,
             retry_intervals,
             unique_key,
+            tags,
             key,
             cron_expression,
             time_zone,
@@ -202,6 +207,7 @@ impl JobRequest<'_> {
             retry_delay: retry_delay.map(|Parsed(delay)| delay),
             retry_intervals: retry_intervals.map(spans),
             unique_key: unique_key.map(|Parsed(key)| key),
+            tags: tags.map(tags_of).unwrap_or_default(),
         };
         let Some(Parsed(cron)) = cron_expression else {
             return Ok(Scheduling::Job(Box::new(new)));
@@ -225,6 +231,7 @@ impl JobRequest<'_> {
                 timeout: new.timeout,
                 retry_delay: new.retry_delay,
                 retry_intervals: new.retry_intervals,
+                tags: new.tags,
             },
             is_enabled: enabled.unwrap_or(true),
             misfire_policy: misfire_policy.map(|Parsed(word)| word.with(max)).unwrap_or_default(),
@@ -291,6 +298,7 @@ impl JobRequest<'_> {
             retry_delay: either("retryDelay", self.retry_delay, options.retry_delay)?,
             retry_intervals: either("retryIntervals", self.retry_intervals, options.retry_intervals)?,
             unique_key: either("uniqueKey", self.unique_key, options.unique_key)?,
+            tags: either("tags", self.tags, options.tags)?,
             key: either("key", self.key, options.key)?,
             cron_expression: either("cronExpression", self.cron_expression, options.cron_expression)?,
             time_zone: either("timeZone", self.time_zone, options.time_zone)?,
@@ -331,6 +339,10 @@ pub(crate) fn json_of(raw: &RawValue) -> Json {
 
 pub(crate) fn spans(intervals: Vec<Parsed<TimeSpan>>) -> Vec<TimeSpan> {
     intervals.into_iter().map(|Parsed(interval)| interval).collect()
+}
+
+pub(crate) fn tags_of(tags: Vec<Parsed<Tag>>) -> Vec<Tag> {
+    tags.into_iter().map(|Parsed(tag)| tag).collect()
 }
 
 /// The due time of a job by the two fields for it.

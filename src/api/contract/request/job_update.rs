@@ -1,15 +1,17 @@
 //! Changes of a pending job.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::job::{due, json_of, spans};
+use super::job::{due, json_of, spans, tags_of};
 use crate::api::contract::field_error::FieldError;
 use crate::api::contract::field_values::{Parsed, PriorityValue, RetryCount};
 use crate::domain::job::state_machine::JobUpdate;
-use crate::domain::values::name::{JobName, QueueName};
+use crate::domain::values::name::{JobName, QueueName, Tag};
 use crate::domain::values::time_span::TimeSpan;
 use crate::views::words::PriorityWord;
 
@@ -48,6 +50,9 @@ pub(crate) struct PatchRequest<'a> {
     /// Backoffs before each retry.
     #[schema(value_type = Option<Vec<String>>, max_items = 100)]
     pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+    /// Tags by which jobs are found, which replace the previous ones: at most 10, of at most 64 characters.
+    #[schema(value_type = Option<Vec<String>>, max_items = 10)]
+    pub(crate) tags: Option<Vec<Parsed<Tag>>>,
 }
 
 impl PatchRequest<'_> {
@@ -64,6 +69,7 @@ impl PatchRequest<'_> {
             timeout,
             retry_delay,
             retry_intervals,
+            tags,
         } = self;
         let update = JobUpdate {
             name: name.map(|Parsed(name)| name),
@@ -75,10 +81,12 @@ impl PatchRequest<'_> {
             timeout: timeout.map(|Parsed(timeout)| timeout),
             retry_delay: retry_delay.map(|Parsed(delay)| delay),
             retry_intervals: retry_intervals.map(spans),
+            tags: tags.map(tags_of),
+            searchable: Arc::default(),
         };
         if update == JobUpdate::default() {
             let detail = "the update is empty; allowed are name, queue, parameters, priority, delay, runAt, maxRetries, \
-                          timeout, retryDelay and retryIntervals";
+                          timeout, retryDelay, retryIntervals and tags";
             return Err(FieldError::of_request(detail));
         }
         Ok(update)

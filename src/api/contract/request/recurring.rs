@@ -7,11 +7,11 @@ use utoipa::ToSchema;
 
 use crate::api::contract::field_error::FieldError;
 use crate::api::contract::field_values::{CatchUpCount, MisfireWord, Parsed, PriorityValue, RetryCount};
-use crate::api::contract::request::job::{json_of, spans};
+use crate::api::contract::request::job::{json_of, spans, tags_of};
 use crate::domain::cron::CronExpression;
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{NewRecurringJob, Schedule, Template};
-use crate::domain::values::name::{JobName, JobType, QueueName};
+use crate::domain::values::name::{JobName, JobType, QueueName, Tag};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 use crate::views::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord};
@@ -72,6 +72,9 @@ pub(crate) struct RecurringPatch<'a> {
     /// Backoffs before each retry.
     #[schema(value_type = Option<Vec<String>>, max_items = 100)]
     pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+    /// Tags by which jobs are found, which replace the previous ones: at most 10, of at most 64 characters.
+    #[schema(value_type = Option<Vec<String>>, max_items = 10)]
+    pub(crate) tags: Option<Vec<Parsed<Tag>>>,
 }
 
 impl RecurringPatch<'_> {
@@ -95,6 +98,7 @@ impl RecurringPatch<'_> {
             timeout,
             retry_delay,
             retry_intervals,
+            tags,
         } = self;
         let is_given = job_type.is_some()
             || name.is_some()
@@ -112,7 +116,8 @@ impl RecurringPatch<'_> {
             || max_retries.is_some()
             || timeout.is_some()
             || retry_delay.is_some()
-            || retry_intervals.is_some();
+            || retry_intervals.is_some()
+            || tags.is_some();
         if is_given {
             return Ok(());
         }
@@ -141,6 +146,7 @@ impl RecurringPatch<'_> {
             timeout,
             retry_delay,
             retry_intervals,
+            tags,
         } = self.clone();
         let NewRecurringJob {
             key,
@@ -169,6 +175,7 @@ impl RecurringPatch<'_> {
                 timeout: timeout.map(|Parsed(timeout)| timeout).or(template.timeout),
                 retry_delay: retry_delay.map(|Parsed(delay)| delay).or(template.retry_delay),
                 retry_intervals: retry_intervals.map(spans).or(template.retry_intervals),
+                tags: tags.map_or(template.tags, tags_of),
             },
             is_enabled: enabled.unwrap_or(is_enabled),
             misfire_policy: match (misfire_policy, max) {

@@ -6,7 +6,7 @@ use super::job::JobRequest;
 use super::job_update::PatchRequest;
 use super::recurring::RecurringPatch;
 use crate::api::contract::field_values::{Parsed, PriorityValue, RetryCount};
-use crate::domain::values::name::{JobName, QueueName};
+use crate::domain::values::name::{JobName, QueueName, Tag};
 use crate::domain::values::time_span::TimeSpan;
 
 /// Settings of a job, or of the occurrences of a recurring job.
@@ -27,6 +27,8 @@ pub(crate) struct JobSettings<'a> {
     pub(crate) retry_delay: Option<Parsed<TimeSpan>>,
     /// Backoffs before each retry.
     pub(crate) retry_intervals: Option<Vec<Parsed<TimeSpan>>>,
+    /// Tags.
+    pub(crate) tags: Option<Vec<Parsed<Tag>>>,
 }
 
 macro_rules! request_with_settings {
@@ -42,6 +44,7 @@ macro_rules! request_with_settings {
                     timeout,
                     retry_delay,
                     retry_intervals,
+                    tags,
                 } = settings;
                 Self {
                     name,
@@ -52,6 +55,7 @@ macro_rules! request_with_settings {
                     timeout,
                     retry_delay,
                     retry_intervals,
+                    tags,
                     ..Self::default()
                 }
             }

@@ -10,7 +10,7 @@ use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::service::jobs::JobDetail;
 use crate::views::job::{view_of_job, view_with_job_fields};
-use crate::views::values::{Id, Raw, Span, Spans, Time};
+use crate::views::values::{Id, Raw, Span, Spans, Tags, Time};
 use crate::views::words::{JobStatusWord, PriorityWord, Word};
 
 view_with_job_fields! {
@@ -42,6 +42,10 @@ view_with_job_fields! {
         pub(crate) retry_intervals: Spans<'a>,
         /// Unique key: at most one unfinished job has it.
         pub(crate) unique_key: Option<&'a str>,
+        /// Tags; omitted if it has none.
+        #[serde(skip_serializing_if = "Tags::is_empty")]
+        #[schema(value_type = Vec<String>, required = false, example = json!(["vip", "eu"]))]
+        pub(crate) tags: Tags<'a>,
         /// Id of the recurring job, if the job is an occurrence.
         #[schema(value_type = Option<String>, format = Uuid)]
         pub(crate) recurring_job_id: Option<Id>,
@@ -81,6 +85,7 @@ impl<'a> JobView<'a> {
             retry_delay: Span(job.retry_policy.delay),
             retry_intervals: Spans(&job.retry_policy.intervals),
             unique_key: job.unique_key.as_ref().map(|key| key.as_str()),
+            tags: Tags(job.tags()),
             recurring_job_id: job.occurrence.map(|occurrence| Id::from(occurrence.recurring_id)),
             occurrence_at: job.occurrence.map(|occurrence| Time(occurrence.due_at)),
             cancel_requested: job.cancel_requested,

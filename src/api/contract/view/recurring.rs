@@ -10,7 +10,7 @@ use crate::domain::job::priority::Priority;
 use crate::domain::recurring::misfire::MisfirePolicy;
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{RecurringJob, Schedule, Template};
-use crate::views::values::{Id, Raw, Span, Spans, Time};
+use crate::views::values::{Id, Raw, Span, Spans, Tags, Time};
 use crate::views::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord, Word};
 
 /// A recurring job. Fields that are defined by the configuration of its job type are `null`.
@@ -92,6 +92,10 @@ pub(crate) struct RecurringView<'a> {
     /// Backoffs before each retry.
     #[schema(value_type = Option<Vec<String>>)]
     pub(crate) retry_intervals: Option<Spans<'a>>,
+    /// Tags of its occurrences; omitted if there are none.
+    #[serde(skip_serializing_if = "Tags::is_empty")]
+    #[schema(value_type = Vec<String>, required = false, example = json!(["vip", "eu"]))]
+    pub(crate) tags: Tags<'a>,
     /// Time of its creation.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) created_at: Time,
@@ -164,6 +168,7 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
                     timeout,
                     retry_delay,
                     retry_intervals,
+                    tags,
                 },
             is_enabled,
             misfire_policy,
@@ -207,6 +212,7 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
             timeout: timeout.map(Span),
             retry_delay: retry_delay.map(Span),
             retry_intervals: retry_intervals.as_deref().map(Spans),
+            tags: Tags(tags),
             created_at: Time(*created_at),
             updated_at: Time(*updated_at),
             warnings: &[],

@@ -58,6 +58,16 @@ impl Place {
             .transpose()
     }
 
+    /// Parses a list of texts.
+    pub(super) fn texts<T: FromText>(&self, field: &str, texts: Option<Vec<String>>) -> Result<Option<Vec<Parsed<T>>>> {
+        let Some(texts) = texts else { return Ok(None) };
+        let read = texts.into_iter().enumerate().map(|(index, text)| {
+            let place = format!("{}.{index}", self.field(field));
+            parse(&place, &text).map(Parsed)
+        });
+        read.collect::<Result<_>>().map(Some)
+    }
+
     /// Parses a duration.
     pub(in super::super) fn span(&self, field: &str, span: Option<TimeSpan>) -> Result<Option<Parsed<Span>>> {
         self.text(field, span.map(TimeSpan::into_text))

@@ -10,6 +10,7 @@ use super::jobs::{RETRIES_MAX, TIMEOUT_MIN};
 use crate::config::loader::render;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::{Check, DURATION_MAX, between};
+use crate::domain::job::labels::{SEARCHABLE_MAX, check_path};
 use crate::domain::job::new_job::JobDefaults;
 use crate::domain::job::retry::RetryPolicy;
 use crate::domain::values::name::JobType;
@@ -61,6 +62,7 @@ impl JobTypeSettings {
             max_retries,
             timeout,
             retry_policy,
+            searchable: _,
         } = defaults.clone();
         Self {
             job_type,
@@ -74,6 +76,11 @@ impl JobTypeSettings {
                         .optional_if("retry_intervals", check_intervals)
                         .map_or(retry_policy.intervals, Arc::from),
                 },
+                searchable: section
+                    .get_if("search", Vec::new(), check_paths)
+                    .iter()
+                    .map(|path: &String| Arc::from(path.as_str()))
+                    .collect(),
             },
             concurrency: section.optional("concurrency"),
             remote_workers: section.get("remote_workers", false),
@@ -81,6 +88,17 @@ impl JobTypeSettings {
             handler: HandlerSettings::read(section, header),
         }
     }
+}
+
+#[expect(clippy::ptr_arg, reason = "the check of a setting takes the setting's own type")]
+fn check_paths(paths: &Vec<String>) -> Result<(), String> {
+    if paths.len() > SEARCHABLE_MAX {
+        let count = paths.len();
+        return Err(format!(
+            "{count} paths are too many; at most {SEARCHABLE_MAX} are allowed"
+        ));
+    }
+    paths.iter().try_for_each(|path| check_path(path))
 }
 
 // The parameter has the type of the setting, which is a Vec.

@@ -7,7 +7,7 @@ use crate::domain::job::new_job::Due;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::state_machine::{Cancelled, JobUpdate};
 use crate::domain::values::json::Json;
-use crate::domain::values::name::JobName;
+use crate::domain::values::name::{JobName, Tag};
 use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{
     Applied, Change, ChangeError, Inserted, JobChange, MaintenanceChange, QueueChange, RecurringChange,
@@ -49,6 +49,8 @@ async fn every_field_of_a_pending_job_can_be_changed(storage: Subject) {
         timeout: Some(TimeSpan::from_micros(1)),
         retry_delay: Some(TimeSpan::from_millis(1)),
         retry_intervals: Some(vec![TimeSpan::from_secs(1), TimeSpan::from_micros(0)]),
+        tags: Some(vec![Tag::parse("vip").expect("a tag")]),
+        searchable: Arc::default(),
     };
     let after = job(1).patch(patch, at(10)).expect("a pending job can be changed");
     assert_eq!(storage.apply(update(&job(1), &after)).await, Ok(Applied::Updated));

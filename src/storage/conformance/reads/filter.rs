@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use chrono::DateTime;
 
+use crate::domain::job::labels::Labels;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::state_machine::Cancelled;
 use crate::domain::job::{Job, Occurrence};
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::name::JobName;
+use crate::domain::values::json::Json;
+use crate::domain::values::name::{JobName, Tag};
 use crate::storage::change::{Change, JobChange};
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample::{
-    at, completed, failed, in_queue, job, job_type, node, with_key, with_priority,
+    at, completed, failed, in_queue, job, job_type, node, update, with_key, with_priority,
 };
 use crate::storage::conformance::subject::Subject;
 use crate::storage::query::JobFilter;
@@ -20,7 +22,8 @@ use crate::storage::query::JobFilter;
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         a_list_has_the_jobs_that_match_its_filter,
-        pages_of_a_filter_have_each_job_once
+        pages_of_a_filter_have_each_job_once,
+        a_job_is_found_by_its_present_tags
     ]
 }
 
@@ -58,6 +61,13 @@ fn terms() -> Vec<String> {
         "finished:none,..2024-10-04T00:00:05Z",
         "duration:..1s",
         "mail",
+        "tag:vip",
+        "tag:beta,vip",
+        "tag:v*",
+        "tag:none",
+        "param.customer.id:4711",
+        "param.customer.id:47*",
+        "param.customer.id:none,4711",
     ];
     let mut terms = fixed.map(str::to_owned).to_vec();
     terms.push(format!("id:{},{}", job(1).id, job(7).id));
@@ -85,6 +95,21 @@ async fn some_jobs(storage: &Subject) {
         }
         if number % 4 == 1 {
             job = with_key(&format!("order-{number}"), job);
+        }
+        if number % 3 == 2 {
+            let tags = if number > 5 {
+                ["vip", "é \"q\""]
+            } else {
+                ["beta", "vip"]
+            };
+            let tags = tags.map(|tag| Tag::parse(tag).expect("a tag")).to_vec();
+            let parameters = Json::from_valid(format!(r#"{{"customer": {{"id": {}}}}}"#, 4709 + number));
+            let searchable = if number == 5 {
+                Vec::new()
+            } else {
+                vec![Arc::from("customer.id")]
+            };
+            job.labels = Labels::of(tags, &parameters, &searchable);
         }
         if number == 6 {
             job.occurrence = Some(Occurrence {
@@ -148,6 +173,7 @@ async fn a_list_has_the_jobs_that_match_its_filter(storage: Subject) {
 async fn pages_of_a_filter_have_each_job_once(storage: Subject) {
     some_jobs(&storage).await;
     for text in [
+        "tag:vip,beta",
         "type:Mail* -status:failed",
         "attempt:0 queue:mail,default",
         "due>=2024-10-04",
@@ -165,5 +191,45 @@ async fn pages_of_a_filter_have_each_job_once(storage: Subject) {
             paged.extend(found);
         }
         assert_eq!(paged, expected, "{text}");
+    }
+}
+
+async fn a_job_is_found_by_its_present_tags(storage: Subject) {
+    let tagged = |job: &Job, tags: &[&str]| {
+        let tags = tags.iter().map(|tag| Tag::parse(tag).expect("a tag")).collect();
+        Job {
+            labels: Labels::of(tags, &job.parameters, &[]),
+            revision: job.revision + u32::from(job.labels.is_some()),
+            ..job.clone()
+        }
+    };
+    let jobs = [1, 2, 3].map(|number| tagged(&job(number), &["vip"]));
+    storage.insert(&jobs).await;
+    let after = tagged(&jobs[0], &["beta", "eu"]);
+    storage.apply(update(&jobs[0], &after)).await.expect("an update");
+    storage.holds(&[after.clone(), jobs[1].clone()]).await;
+    let Ok(Cancelled::Done(cancelled)) = jobs[1].cancel(at(9)) else {
+        panic!("a pending job is cancelled");
+    };
+    storage.apply(update(&jobs[1], &cancelled)).await.expect("an update");
+    let job = Arc::new(cancelled);
+    let deletion = Change::Job(JobChange::Delete { job });
+    storage.apply(deletion).await.expect("a deletion");
+    let third = jobs[2].id;
+    for (tag, expected) in [
+        ("vip", vec![third]),
+        ("beta", vec![after.id]),
+        ("eu,vip", vec![third, after.id]),
+    ] {
+        let filter = JobFilter::parse(&format!("tag:{tag}"), DateTime::UNIX_EPOCH).expect("a filter");
+        let listed = storage.list(&filter).await;
+        let ids: Vec<_> = listed.iter().map(|job| job.id).collect();
+        assert_eq!(ids, expected, "{tag}");
+        assert_eq!(
+            usize::try_from(storage.count(&filter).await),
+            Ok(expected.len()),
+            "{tag}"
+        );
+        assert!(listed.iter().all(|job| !job.tags.is_empty()), "{tag}");
     }
 }

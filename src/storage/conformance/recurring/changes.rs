@@ -11,7 +11,7 @@ use crate::domain::recurring::misfire::{CatchUpMax, MisfirePolicy};
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{RecurringId, RecurringJob, Schedule, Template};
 use crate::domain::values::json::Json;
-use crate::domain::values::name::{JobName, RecurringKey};
+use crate::domain::values::name::{JobName, RecurringKey, Tag};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::time_zone::TimeZoneName;
 use crate::storage::change::{Applied, Change, ChangeError, Fire, Idempotency, Inserted, JobChange, RecurringChange};
@@ -78,6 +78,7 @@ fn full() -> RecurringJob {
             timeout: Some(TimeSpan::from_micros(1)),
             retry_delay: Some(TimeSpan::from_micros(0)),
             retry_intervals: Some(vec![TimeSpan::from_secs(1), TimeSpan::from_micros(0)]),
+            tags: vec![Tag::parse("é \"x\"").expect("a tag"), Tag::parse("eu").expect("a tag")],
             ..recurring(1).template
         },
         is_enabled: false,

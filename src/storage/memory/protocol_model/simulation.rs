@@ -336,6 +336,7 @@ fn recurring(overlap_policy: OverlapPolicy) -> NewRecurringJob {
             timeout: None,
             retry_delay: None,
             retry_intervals: None,
+            tags: Vec::new(),
         },
         is_enabled: true,
         misfire_policy: MisfirePolicy::FireOnce,

@@ -57,13 +57,14 @@ struct Due {
     trace_parent: Option<String>,
     started_at: Option<i64>,
     node: Option<Uuid>,
+    labels: Option<String>,
 }
 
 /// The array of a [`Due`].
 const DUE: &str = "json_array(hex(id), name, job_type, priority, parameters, result, error, error_detail, due_at, due_from, \
                    attempt, retry_count, max_retries, retry_delay, retry_intervals, timeout, unique_key, \
                    cancel_requested, revision, CASE WHEN recurring_id IS NULL THEN NULL ELSE hex(recurring_id) END, occurrence_at, trace_parent, started_at, \
-                   CASE WHEN node IS NULL THEN NULL ELSE hex(node) END)";
+                   CASE WHEN node IS NULL THEN NULL ELSE hex(node) END, labels)";
 
 impl CommitContext<'_> {
     /// Starts due jobs that storage finds: the most urgent priority first, each in the order of its due times.
@@ -349,6 +350,7 @@ impl Due {
             trace_parent,
             started_at,
             node,
+            labels,
         } = self;
         let pending = job::Model {
             id,
@@ -372,6 +374,7 @@ impl Due {
             retry_intervals,
             timeout,
             unique_key,
+            labels,
             recurring_id,
             occurrence_at,
             trace_parent,

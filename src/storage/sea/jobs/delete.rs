@@ -1,10 +1,13 @@
 //! Removes jobs in steps, and what belongs to them.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entities::queue_throughput;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
 use uuid::Uuid;
 
+use crate::domain::job::labels::Labels;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::{JobType, QueueName};
@@ -12,6 +15,7 @@ use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::CommitContext;
 use crate::storage::sea::commit::counters::bucket;
 use crate::storage::sea::error::CommitFailure;
+use crate::storage::sea::labels::stored::from_stored;
 use crate::storage::sea::mapping::{micros, status as status_of};
 
 const ID: &[Kind] = &[Kind::Uuid];
@@ -118,15 +122,19 @@ impl CommitContext<'_> {
         };
         let sql = format!(
             "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE {condition} {lock}) \
-             RETURNING id, queue, job_type, status, priority"
+             RETURNING id, queue, job_type, status, priority, labels"
         );
         let removed = self
             .transaction
             .query_all_raw(Statement::from_sql_and_values(self.backend(), sql, values))
             .await?;
         let mut ids: Vec<Uuid> = Vec::with_capacity(removed.len());
+        let mut labelled: Vec<(Uuid, Arc<Labels>)> = Vec::new();
         for row in &removed {
-            ids.push(row.try_get_by_index(0)?);
+            let id: Uuid = row.try_get_by_index(0)?;
+            ids.push(id);
+            let labels: Option<String> = row.try_get_by_index(5)?;
+            labelled.extend(labels.as_deref().and_then(from_stored).map(|labels| (id, labels)));
             let queue = QueueName::from_stored(row.try_get_by_index::<String>(1)?);
             let job_type = JobType::from_stored(row.try_get_by_index::<String>(2)?);
             let status = status_of(row.try_get_by_index(3)?)?;
@@ -135,6 +143,8 @@ impl CommitContext<'_> {
         }
         let count = ids.len();
         self.delete_attempts(ids).await?;
+        self.delete_labels(labelled.iter().map(|(id, labels)| (*id, &**labels)))
+            .await?;
         Ok(u64::try_from(count).unwrap_or(u64::MAX))
     }
 

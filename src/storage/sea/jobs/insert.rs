@@ -17,6 +17,7 @@ use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::{CommitContext, Results};
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::jobs::large_texts::{brief_job, in_brief};
+use crate::storage::sea::labels::stored::to_stored as to_stored_labels;
 use crate::storage::sea::mapping::{int, intervals_text, micros, text};
 use crate::storage::sea::recurring::store::occurrence_values;
 use crate::storage::sea::repository::SeaRepository;
@@ -42,7 +43,7 @@ pub(crate) const NEW: &[Kind] = &[
 ];
 /// Further columns of a job with a history.
 pub(crate) const PAST_COLUMNS: &str = "status, result, error, error_detail, started_at, finished_at, attempt, retry_count, \
-                            cancel_requested, node, revision, recurring_id, occurrence_at";
+                            cancel_requested, node, revision, recurring_id, occurrence_at, labels";
 pub(crate) const WITH_PAST: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
@@ -71,6 +72,7 @@ pub(crate) const WITH_PAST: &[Kind] = &[
     Kind::Int,
     Kind::UuidOrNull,
     Kind::BigOrNull,
+    Kind::TextOrNull,
 ];
 
 const QUEUE: &[Kind] = &[Kind::Text];
@@ -108,6 +110,7 @@ impl CommitContext<'_> {
         let mut new = Rows::new(NEW, changes.len());
         let mut with_past = Rows::new(WITH_PAST, 0);
         let mut holders = HashMap::new();
+        let mut labelled: Vec<&Arc<Job>> = Vec::new();
         for (change, result) in changes.iter().zip(results) {
             let Change::Job(JobChange::Insert { jobs, idempotency }) = change else {
                 continue;
@@ -122,9 +125,12 @@ impl CommitContext<'_> {
             let mut inserted = Vec::with_capacity(jobs.len());
             for job in jobs {
                 if job.unique_key.is_some() && !job.status.is_finished() {
-                    inserted.push(self.insert_unique(job, &mut holders).await?);
+                    let stored = self.insert_unique(job, &mut holders).await?;
+                    labelled.extend((stored == Inserted::New && job.labels.is_some()).then_some(job));
+                    inserted.push(stored);
                     continue;
                 }
+                labelled.extend(job.labels.is_some().then_some(job));
                 if is_new(job) {
                     new.push(new_row(job))
                 } else {
@@ -149,6 +155,9 @@ impl CommitContext<'_> {
                 format!("INSERT INTO jobs ({NEW_COLUMNS}, {PAST_COLUMNS}) SELECT * FROM {source} AS v")
             })
             .await?;
+        if !labelled.is_empty() {
+            self.insert_labels(labelled).await?;
+        }
         Ok(())
     }
 
@@ -314,6 +323,7 @@ pub(crate) fn is_new(job: &Job) -> bool {
         && job.claimed_by.is_none()
         && !job.cancel_requested
         && job.occurrence.is_none()
+        && job.labels.is_none()
 }
 
 pub(crate) fn new_row(job: &Job) -> [sea_orm::Value; 14] {
@@ -336,7 +346,7 @@ pub(crate) fn new_row(job: &Job) -> [sea_orm::Value; 14] {
 }
 
 /// All columns of a job, in the order of `WITH_PAST`.
-pub(crate) fn past_row(job: &Job) -> [sea_orm::Value; 27] {
+pub(crate) fn past_row(job: &Job) -> [sea_orm::Value; 28] {
     let [
         id,
         name,
@@ -382,5 +392,6 @@ pub(crate) fn past_row(job: &Job) -> [sea_orm::Value; 27] {
         int(job.revision).into(),
         recurring_id,
         occurrence_at,
+        to_stored_labels(job.labels.as_deref()).into(),
     ]
 }

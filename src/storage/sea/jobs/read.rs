@@ -22,6 +22,7 @@ use crate::storage::query::{JobSummary, PendingJobs};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::commit::counters::bucket;
 use crate::storage::sea::error::{corrupt, unavailable};
+use crate::storage::sea::labels::stored::from_stored;
 use crate::storage::sea::mapping;
 use crate::storage::sea::mapping::{count, created_at, micros, optional_time, priority, status, time};
 use crate::storage::sea::repository::SeaRepository;
@@ -44,6 +45,7 @@ pub(crate) struct SummaryRow {
     max_retries: i32,
     recurring_id: Option<Uuid>,
     node: Option<Uuid>,
+    labels: Option<String>,
 }
 
 pub(crate) fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
@@ -63,6 +65,7 @@ pub(crate) fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         max_retries,
         recurring_id,
         node,
+        labels,
     } = row;
     // As in `mapping::job`.
     let (id, due_at) = (JobId::from_uuid(id), time(due_at).unwrap_or(DateTime::UNIX_EPOCH));
@@ -83,6 +86,11 @@ pub(crate) fn summary(row: SummaryRow) -> Result<JobSummary, RepositoryError> {
         max_retries: count(max_retries),
         recurring_id: recurring_id.map(RecurringId::from_uuid),
         node: node.map(NodeId::from_uuid),
+        tags: labels
+            .as_deref()
+            .and_then(from_stored)
+            .map(|labels| labels.tags.clone())
+            .unwrap_or_default(),
     })
 }
 

@@ -19,15 +19,15 @@ use crate::storage::sea::error::{CommitFailure, is_unique_violation};
 use crate::storage::sea::mapping::int;
 
 /// A changed job: its columns, the revision before, whether its large texts stay, and the claim before.
-static CHANGED: [Kind; 30] = {
-    let mut kinds = [Kind::Bool; 30];
+static CHANGED: [Kind; 31] = {
+    let mut kinds = [Kind::Bool; 31];
     let mut column = 0;
     while column < WITH_PAST.len() {
         kinds[column] = WITH_PAST[column];
         column += 1;
     }
-    kinds[27] = Kind::Int;
-    kinds[29] = Kind::UuidOrNull;
+    kinds[28] = Kind::Int;
+    kinds[30] = Kind::UuidOrNull;
     kinds
 };
 /// A deleted job: its id and revision.
@@ -37,13 +37,13 @@ fn update_sql(source: &str) -> String {
     let columns = NEW_COLUMNS.split(", ").chain(PAST_COLUMNS.split(", "));
     let sets = columns.zip(1..).skip(1).map(|(column, place)| match column {
         "parameters" | "result" | "error_detail" => {
-            format!("{column} = CASE WHEN v.c29 THEN jobs.{column} ELSE v.c{place} END")
+            format!("{column} = CASE WHEN v.c30 THEN jobs.{column} ELSE v.c{place} END")
         }
         _ => format!("{column} = v.c{place}"),
     });
     format!(
-        "UPDATE jobs SET {} FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.revision = v.c28 \
-         AND jobs.claimed_by IS NOT DISTINCT FROM v.c30 RETURNING id",
+        "UPDATE jobs SET {} FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.revision = v.c29 \
+         AND jobs.claimed_by IS NOT DISTINCT FROM v.c31 RETURNING id",
         sets.collect::<Vec<String>>().join(", ")
     )
 }
@@ -109,7 +109,7 @@ impl CommitContext<'_> {
                 let claim = before.claimed_by.map(NodeId::as_uuid);
                 let last = [int(before.revision).into(), after.is_brief.into(), claim.into()];
                 let mut cells = past_row(after).into_iter().chain(last);
-                updated.push::<30>(std::array::from_fn(|_| cells.next().unwrap_or(Value::Bool(None))));
+                updated.push::<31>(std::array::from_fn(|_| cells.next().unwrap_or(Value::Bool(None))));
             } else if let Change::Job(JobChange::Delete { job }) = change {
                 deleted.push([job.id.as_uuid().into(), int(job.revision).into()]);
             }
@@ -122,6 +122,20 @@ impl CommitContext<'_> {
             self.delete_attempts(removed.iter().copied().collect()).await?;
         }
         applied.extend(removed);
+        let mut relabelled = Vec::new();
+        let mut unlabelled = Vec::new();
+        for change in changes {
+            let is_applied = |job: &Job| applied.contains(&job.id.as_uuid());
+            if let Change::Job(JobChange::Update { before, after }) = change {
+                relabelled.extend(is_applied(after).then_some((before, after)));
+            } else if let Change::Job(JobChange::Delete { job }) = change
+                && let Some(labels) = job.labels.as_deref()
+            {
+                unlabelled.extend(is_applied(job).then_some((job.id.as_uuid(), labels)));
+            }
+        }
+        self.replace_labels(&relabelled).await?;
+        self.delete_labels(unlabelled).await?;
         let mut results = Vec::with_capacity(changes.len());
         for change in changes {
             let is_applied = |job: &Job| applied.contains(&job.id.as_uuid());
@@ -159,12 +173,12 @@ impl CommitContext<'_> {
         let statement = Statement::from_sql_and_values(
             self.backend(),
             "UPDATE jobs SET name = $2, job_type = $3, queue = $4, priority = $5, \
-             parameters = CASE WHEN $29 THEN parameters ELSE $6 END, due_at = $7, \
+             parameters = CASE WHEN $30 THEN parameters ELSE $6 END, due_at = $7, \
              max_retries = $8, retry_delay = $9, retry_intervals = $10, timeout = $11, unique_key = $12, trace_parent = $13, due_from = $14, status = $15, \
-             result = CASE WHEN $29 THEN result ELSE $16 END, error = $17, \
-             error_detail = CASE WHEN $29 THEN error_detail ELSE $18 END, started_at = $19, finished_at = $20, attempt = $21, \
-             retry_count = $22, cancel_requested = $23, node = $24, revision = $25, recurring_id = $26, occurrence_at = $27 \
-             WHERE id = $1 AND revision = $28 AND claimed_by IS NOT DISTINCT FROM $30",
+             result = CASE WHEN $30 THEN result ELSE $16 END, error = $17, \
+             error_detail = CASE WHEN $30 THEN error_detail ELSE $18 END, started_at = $19, finished_at = $20, attempt = $21, \
+             retry_count = $22, cancel_requested = $23, node = $24, revision = $25, recurring_id = $26, occurrence_at = $27, labels = $28 \
+             WHERE id = $1 AND revision = $29 AND claimed_by IS NOT DISTINCT FROM $31",
             values,
         );
         // A savepoint: on PostgreSQL a failed statement aborts its transaction.
@@ -177,6 +191,7 @@ impl CommitContext<'_> {
                     return Ok(Err(ChangeError::Conflict));
                 }
                 self.counters.updated(before, after);
+                self.replace_labels(&[(before, after)]).await?;
                 Ok(Ok(Applied::Updated))
             }
             Err(error) if is_unique_violation(&error) => {
@@ -200,6 +215,8 @@ impl CommitContext<'_> {
         }
         self.counters.subtract(job);
         self.delete_attempts(vec![job.id.as_uuid()]).await?;
+        self.delete_labels(job.labels.as_deref().map(|labels| (job.id.as_uuid(), labels)))
+            .await?;
         Ok(Ok(Applied::Deleted))
     }
 

@@ -1,4 +1,5 @@
 //! Recurring jobs and their occurrences.
 
+mod mapping;
 pub(crate) mod occurrences;
 pub(crate) mod store;

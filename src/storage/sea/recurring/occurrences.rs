@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use sea_orm::{ConnectionTrait, Statement};
 
-use super::store::waiting_text;
+use super::mapping::waiting_text;
 use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::job::Job;
 use crate::domain::recurring::{RecurringId, RecurringJob};
@@ -77,7 +77,7 @@ impl CommitContext<'_> {
         &mut self,
         recurring_id: RecurringId,
         revision: Option<u32>,
-        occurrence: &Job,
+        occurrence: &Arc<Job>,
     ) -> Result<Result<Applied, ChangeError>, CommitFailure> {
         let (condition, mut values) = (
             "UPDATE recurring_jobs SET revision = revision + 1 WHERE id = $1",
@@ -100,6 +100,7 @@ impl CommitContext<'_> {
         let is_stored = !stored.is_empty();
         if is_stored {
             self.counters.add(occurrence);
+            self.insert_labels([occurrence]).await?;
         }
         Ok(Ok(Applied::Fired(vec![is_stored])))
     }
@@ -148,6 +149,8 @@ impl CommitContext<'_> {
             let inserted = rows.query(&self.transaction, insert_occurrences).await?;
             stored.extend(ids(&inserted)?);
         }
+        self.insert_labels(created.into_iter().filter(|job| stored.contains(&job.id.as_uuid())))
+            .await?;
         for (fire, place) in allowed {
             if !ticked.contains(&fire.before.id.as_uuid()) {
                 *place = Some(Err(ChangeError::Conflict));

@@ -8,4 +8,5 @@ pub(crate) mod filter;
 pub(crate) mod keys;
 pub(crate) mod list;
 pub(crate) mod retries;
+pub(crate) mod tags;
 pub(crate) mod unhandled_types;

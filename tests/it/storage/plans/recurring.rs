@@ -135,6 +135,7 @@ fn sample() -> RecurringJob {
             timeout: None,
             retry_delay: None,
             retry_intervals: None,
+            tags: Vec::new(),
         },
         is_enabled: true,
         misfire_policy: MisfirePolicy::FireOnce,

@@ -23,6 +23,7 @@ use crate::api::graphql::loader;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan, Uuid};
 use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job as DomainJob;
+use crate::domain::values::name::Tag;
 use crate::storage::query::{JobSummary, JobText};
 use crate::views::explanation::ExplanationView;
 use crate::views::job::JobItem;
@@ -137,6 +138,11 @@ impl Job {
     /// Id, a UUID of version 7: the same as in REST.
     pub(super) async fn id(&self) -> ID {
         self.item().id.into()
+    }
+
+    /// Tags, sorted.
+    async fn tags(&self) -> Vec<&str> {
+        self.summary.tags().iter().map(Tag::as_str).collect()
     }
 
     /// Display name.

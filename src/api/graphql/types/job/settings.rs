@@ -28,6 +28,8 @@ pub(crate) struct JobSettingsInput {
     retry_delay: Option<TimeSpan>,
     /// Backoffs before the first, second, … retry, at most 100; the last one repeats. Replaces `retryDelay`.
     retry_intervals: Option<Vec<TimeSpan>>,
+    /// Tags by which the job or the occurrences are found: at most 10, of at most 64 characters. They replace previous ones.
+    tags: Option<Vec<String>>,
 }
 
 impl JobSettingsInput {
@@ -42,6 +44,7 @@ impl JobSettingsInput {
             timeout,
             retry_delay,
             retry_intervals,
+            tags,
         } = self;
         Ok(JobSettings {
             name: place.text("name", name)?,
@@ -52,6 +55,7 @@ impl JobSettingsInput {
             timeout: place.span("timeout", timeout)?,
             retry_delay: place.span("retryDelay", retry_delay)?,
             retry_intervals: place.spans("retryIntervals", retry_intervals)?,
+            tags: place.texts("tags", tags)?,
         })
     }
 }

@@ -156,6 +156,11 @@ impl RecurringJob {
         Some(intervals.iter().map(TimeSpan::from).collect())
     }
 
+    /// Tags of its occurrences.
+    async fn tags(&self) -> Vec<&str> {
+        self.view().tags.iter().collect()
+    }
+
     /// Time of its creation.
     async fn created_at(&self) -> DateTime {
         self.view().created_at.into()

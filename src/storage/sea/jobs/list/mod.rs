@@ -40,11 +40,12 @@ use crate::domain::job::status::JobStatus;
 use crate::storage::query::{FilterParts, JobFilter, JobSummary, Order, Page, is_of};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::unavailable;
+use crate::storage::sea::jobs::labels::{of_parameter, of_tag};
 use crate::storage::sea::mapping::row_count;
 use crate::storage::sea::repository::SeaRepository;
 
 const COLUMNS: &str = "id, name, job_type, queue, priority, status, error, due_at, started_at, finished_at, attempt, \
-                       retry_count, max_retries, recurring_id, node";
+                       retry_count, max_retries, recurring_id, node, labels";
 
 /// Minimum number of pending jobs that are avoided: fewer are read in a few milliseconds.
 const BACKLOG_MIN: i64 = 2_000;
@@ -58,6 +59,9 @@ enum Part<'a> {
     /// With this value in the first column.
     Pair(&'static Pair, &'a Given),
 }
+
+/// Jobs with a label up to which the label leads without regard to other conditions.
+const LABELLED_FEW: i64 = 10_000;
 
 impl SeaRepository {
     pub(crate) async fn read_jobs(
@@ -76,24 +80,28 @@ impl SeaRepository {
             Order::NewestFirst => "DESC",
             Order::OldestFirst => "ASC",
         };
-        let mut parts = FilterParts::of(filter);
-        if parts.is_impossible() {
+        let mut filter_parts = FilterParts::of(filter);
+        if filter_parts.is_impossible() {
             return Ok(Vec::new());
         }
-        self.name_patterns(&mut parts, connection).await?;
-        let conditions = conditions(&parts);
+        self.name_patterns(&mut filter_parts, connection).await?;
+        let conditions = conditions(&filter_parts);
         // An id is found by the primary key.
-        let led_by = if parts.is_by_id() {
+        let led_by = if filter_parts.is_by_id() {
             Leading::Key
         } else {
-            leading(&parts, &conditions, page, self.text(), connection).await?
+            leading(&filter_parts, &conditions, page, self.text(), connection).await?
         };
+        let labels = labels(&filter_parts);
+        let is_led_by_label =
+            !labels.is_empty() && !filter_parts.is_by_id() && self.leads(&labels, led_by, connection).await?;
+        let led_by = if is_led_by_label { Leading::Key } else { led_by };
         let mut text = self.text();
         let mut others = String::new();
         for condition in conditions.iter().filter(|condition| !led_by.has(condition.column)) {
             others.push_str(&text.follows_by_index(condition));
         }
-        others.push_str(&text.rest(&parts, after.map(|after| (order, after))));
+        others.push_str(&text.rest(&filter_parts, after.map(|after| (order, after))));
         let limit_place = text.place(i64::from(limit));
         let page = format!("LIMIT {limit_place} OFFSET {}", text.place(row_count(offset)));
         let single = |column: Column| conditions.iter().find(|condition| condition.column == column);
@@ -117,6 +125,19 @@ impl SeaRepository {
             Part::Single(column) => text.part(*column, value, &others, way, end),
             Part::Pair(pair, first) => text.pair_part(pair, (first, value), &others, way, end),
         };
+        if is_led_by_label {
+            let bounds = text.bounds("l.job_id", &filter_parts, after.map(|after| (order, after)));
+            let most = text.place(row_count(offset.saturating_add(u64::from(limit))));
+            let end = format!("LIMIT {most}");
+            let selects = labels.iter().map(|label| {
+                let part = text.label_part(label, &bounds, &others, way, &end);
+                format!("SELECT id FROM ({part}) AS part")
+            });
+            // A job that has several of the labels comes once.
+            let selects = selects.collect::<Vec<String>>().join(" UNION ");
+            let ids = format!("SELECT id FROM ({selects}) AS parts ORDER BY id {way} {page}");
+            return page_of(text, &ids, way, connection).await;
+        }
         let pending_of = single(Column::Queue)
             .and_then(|condition| condition.values.first())
             .filter(|_| matches!(led_by, Leading::Pending));
@@ -139,12 +160,25 @@ impl SeaRepository {
                 format!("SELECT id FROM ({parts}) AS parts ORDER BY id {way} {page}")
             }
         };
-        let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id IN ({ids}) ORDER BY id {way}");
-        let rows = connection.query_all_raw(text.statement(sql)).await.map_err(failed)?;
-        rows.iter()
-            .map(|row| SummaryRow::from_query_result(row, "").map_err(failed))
-            .map(|row| row.and_then(summary))
-            .collect()
+        page_of(text, &ids, way, connection).await
+    }
+
+    /// True if an index of labels leads rather than another index.
+    async fn leads(
+        &self,
+        labels: &[String],
+        other: Leading,
+        connection: &impl ConnectionTrait,
+    ) -> Result<bool, RepositoryError> {
+        match other {
+            Leading::Empty => return Ok(false),
+            Leading::Key => return Ok(true),
+            Leading::Column(_) | Leading::Pair(_) | Leading::Pending => {}
+        }
+        let mut text = self.text();
+        let sql = text.count_labels(labels, LABELLED_FEW + 1);
+        let count = read_number(text.statement(sql), connection).await?;
+        Ok(i64::try_from(count).is_ok_and(|count| count <= LABELLED_FEW))
     }
 
     /// Counts the jobs of a filter: by counters if there are any for it.
@@ -219,6 +253,10 @@ impl SeaRepository {
             if condition.column == Column::Recurring {
                 requested.push_str(condition.column.partial());
             }
+        }
+        let labels = labels(parts);
+        if !labels.is_empty() {
+            requested.push_str(&text.has_label(&labels));
         }
         requested.push_str(&text.rest(parts, None));
         let sql = format!("SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE true{requested}");
@@ -347,6 +385,38 @@ fn jobs_read(count: i64, backlog: i64, matching: i64, passed: i64) -> i64 {
     let spread = i128::from(passed) * i128::from(count) / i128::from(matching.max(1));
     let read = spread + i128::from(backlog);
     i64::try_from(read.min(i128::from(count))).unwrap_or(i64::MAX)
+}
+
+/// The labels of which a job must have one, if so few that each is a part of the statement.
+fn labels(parts: &FilterParts<'_>) -> Vec<String> {
+    let Some((field, values)) = parts.labels.as_ref().filter(|(_, values)| values.len() <= PARTS_MAX) else {
+        return Vec::new();
+    };
+    let label = |value: &Arc<str>| match field {
+        TextField::Parameter(path) => of_parameter(path, value),
+        TextField::Tag
+        | TextField::Type
+        | TextField::Queue
+        | TextField::Name
+        | TextField::Unique
+        | TextField::Error => of_tag(value),
+    };
+    values.iter().map(label).collect()
+}
+
+/// The jobs with these ids.
+async fn page_of(
+    text: Text,
+    ids: &str,
+    way: &str,
+    connection: &impl ConnectionTrait,
+) -> Result<Vec<JobSummary>, RepositoryError> {
+    let sql = format!("SELECT {COLUMNS} FROM jobs WHERE id IN ({ids}) ORDER BY id {way}");
+    let rows = connection.query_all_raw(text.statement(sql)).await.map_err(failed)?;
+    rows.iter()
+        .map(|row| SummaryRow::from_query_result(row, "").map_err(failed))
+        .map(|row| row.and_then(summary))
+        .collect()
 }
 
 async fn read_number(statement: Statement, connection: &impl ConnectionTrait) -> Result<u64, RepositoryError> {

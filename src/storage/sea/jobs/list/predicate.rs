@@ -139,30 +139,52 @@ impl Text {
 
     fn matches(&mut self, field: &TextField, value: &TextMatch) -> String {
         let column = match field {
-            TextField::Type => "job_type",
-            TextField::Queue => "queue",
-            TextField::Name => "name",
-            TextField::Unique => "unique_key",
-            TextField::Error => "error",
-            // No job has any yet.
-            TextField::Tag | TextField::Parameter(_) => match value {
-                TextMatch::Missing => return "1 = 1".to_owned(),
-                TextMatch::Is(_) | TextMatch::StartsWith(_) | TextMatch::Contains(_) => return NEVER.to_owned(),
-            },
+            TextField::Type => self.column("job_type"),
+            TextField::Queue => self.column("queue"),
+            TextField::Name => self.column("name"),
+            TextField::Unique => self.column("unique_key"),
+            TextField::Error => self.column("error"),
+            TextField::Tag => return self.has_tag(value),
+            TextField::Parameter(path) => self.parameter(path),
         };
+        self.compares(&column, value)
+    }
+
+    fn compares(&mut self, column: &str, value: &TextMatch) -> String {
         match value {
-            TextMatch::Missing => format!("{} IS NULL", self.column(column)),
+            TextMatch::Missing => format!("{column} IS NULL"),
             // No text has a control character, and PostgreSQL takes no text with this one.
             TextMatch::Is(text) | TextMatch::StartsWith(text) | TextMatch::Contains(text) if text.contains('\0') => {
                 NEVER.to_owned()
             }
-            TextMatch::Is(text) => format!("{} = {}", self.column(column), self.place(&**text)),
+            TextMatch::Is(text) => format!("{column} = {}", self.place(&**text)),
             TextMatch::StartsWith(start) => {
                 let length = start.chars().count();
                 format!("substr({column}, 1, {length}) = {}", self.place(&**start))
             }
             TextMatch::Contains(part) => self.contains(column, part),
         }
+    }
+
+    fn has_tag(&mut self, value: &TextMatch) -> String {
+        let tags = if self.is_postgres {
+            "json_array_elements_text(CAST(labels AS json) -> 'tags') AS tag(value)"
+        } else {
+            "json_each(labels, '$.tags')"
+        };
+        if *value == TextMatch::Missing {
+            return format!("NOT EXISTS (SELECT 1 FROM {tags})");
+        }
+        format!("EXISTS (SELECT 1 FROM {tags} WHERE {})", self.compares("value", value))
+    }
+
+    /// The value of a searchable parameter.
+    fn parameter(&mut self, path: &str) -> String {
+        let place = self.place(path);
+        if self.is_postgres {
+            return format!("(CAST(labels AS json) -> 'parameters' ->> {place})");
+        }
+        format!("(SELECT value FROM json_each(labels, '$.parameters') WHERE key = {place})")
     }
 
     fn contains(&mut self, column: &str, part: &str) -> String {

@@ -117,9 +117,9 @@ impl Text {
         ]
     }
 
-    /// Further conditions of the filter.
-    pub(super) fn rest(&mut self, parts: &FilterParts<'_>, after: Option<(Order, JobId)>) -> String {
-        let mut rest = String::new();
+    /// The bounds of ids in a column.
+    pub(super) fn bounds(&mut self, column: &str, parts: &FilterParts<'_>, after: Option<(Order, JobId)>) -> String {
+        let mut text = String::new();
         // The time of creation is in the id.
         let (first, last) = parts.bounds;
         let after = after.map(|(order, after)| match order {
@@ -129,8 +129,14 @@ impl Text {
         let bounds = [first.map(|id| (">=", id)), last.map(|id| ("<=", id)), after];
         for (compared, id) in bounds.into_iter().flatten() {
             let place = self.place(id.as_uuid());
-            rest.push_str(&format!(" AND id {compared} {place}"));
+            text.push_str(&format!(" AND {column} {compared} {place}"));
         }
+        text
+    }
+
+    /// Further conditions of the filter.
+    pub(super) fn rest(&mut self, parts: &FilterParts<'_>, after: Option<(Order, JobId)>) -> String {
+        let mut rest = self.bounds("id", parts, after);
         if let Some(ids) = &parts.ids {
             let places: Vec<String> = ids.iter().map(|id| self.place(id.as_uuid())).collect();
             rest.push_str(&format!(" AND id IN ({})", places.join(", ")));
@@ -140,6 +146,35 @@ impl Text {
             rest.push_str(&self.predicate(term));
         }
         rest
+    }
+
+    /// The number of jobs with one of these labels, up to a limit.
+    pub(super) fn count_labels(&mut self, labels: &[String], limit: i64) -> String {
+        let places: Vec<String> = labels.iter().map(|label| self.place(label.as_str())).collect();
+        let places = places.join(", ");
+        format!(
+            "SELECT CAST(COUNT(*) AS bigint) FROM (SELECT 1 FROM job_labels WHERE label IN ({places}) LIMIT {limit}) AS found"
+        )
+    }
+
+    /// The condition that a job has one of these labels.
+    pub(super) fn has_label(&mut self, labels: &[String]) -> String {
+        let places: Vec<String> = labels.iter().map(|label| self.place(label.as_str())).collect();
+        format!(
+            " AND id IN (SELECT job_id FROM job_labels WHERE label IN ({}))",
+            places.join(", ")
+        )
+    }
+
+    /// The ids of the first jobs with a label; `bounds` are those of ids.
+    pub(super) fn label_part(&mut self, label: &str, bounds: &str, others: &str, way: &str, end: &str) -> String {
+        // SQLite joins in this order.
+        let join = if self.is_postgres { "JOIN" } else { "CROSS JOIN" };
+        let label = self.place(label);
+        format!(
+            "SELECT l.job_id AS id FROM job_labels AS l {join} jobs ON jobs.id = l.job_id \
+             WHERE l.label = {label}{bounds}{others} ORDER BY l.job_id {way} {end}"
+        )
     }
 
     /// The ids of the first jobs with these values in the columns of a pair.
