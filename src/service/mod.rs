@@ -27,7 +27,7 @@ pub use self::error::ServiceError;
 pub use self::idempotency::IdempotencyKey;
 pub use self::jobs::bulk::{BULK_MAX, Changed};
 pub use self::jobs::job_request::{JobRequest, JobRequestError};
-pub use self::jobs::{CancelOutcome, JobDetail, JobPage, Jobs, Scheduled, ScheduledBatch};
+pub use self::jobs::{CancelOutcome, Facets, JobDetail, JobPage, Jobs, Scheduled, ScheduledBatch};
 pub use self::log_level::LogControl;
 pub use self::queues::{Cleared, QueueView, Queues};
 pub use self::recurring::{DeclaredRecurringJob, Put, PutIf, Recurring, RecurringList};

@@ -1,7 +1,7 @@
 //! The filter language of jobs: `status:failed type:Email* -queue:bulk attempt>3 created:2026-11-01.. "invoice"`.
 //!
 //! A filter is a list of terms, all of which must hold. A term is a field, an operator and values, or a text alone. The
-//! same [`JobFilter`] stands behind all facades; storage translates its conditions.
+//! same [`JobFilter`] serves all facades; storage translates its conditions.
 
 mod condition;
 mod field;

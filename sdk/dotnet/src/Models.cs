@@ -147,6 +147,7 @@ namespace TickerQ.Client
         public TimeSpan RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
         public string UniqueKey { get; set; }
+        public List<string> Tags { get; set; }
         public string RecurringJobId { get; set; }
         public DateTimeOffset? OccurrenceAt { get; set; }
         public bool CancelRequested { get; set; }
@@ -168,6 +169,24 @@ namespace TickerQ.Client
         public List<JobChange> Changes { get; set; }
         public string Cursor { get; set; }
         public bool HasMore { get; set; }
+    }
+
+    public partial class JobFacet
+    {
+        public string By { get; set; }
+        public List<JobFacetValue> Values { get; set; }
+        public bool HasMore { get; set; }
+    }
+
+    public partial class JobFacetValue
+    {
+        public string Value { get; set; }
+        public long Count { get; set; }
+    }
+
+    public partial class JobFacets
+    {
+        public List<JobFacet> Facets { get; set; }
     }
 
     public partial class JobHolder
@@ -198,6 +217,7 @@ namespace TickerQ.Client
         public int MaxRetries { get; set; }
         public string Error { get; set; }
         public string RecurringJobId { get; set; }
+        public List<string> Tags { get; set; }
         public List<string> Warnings { get; set; }
         public Explanation Explanation { get; set; }
     }
@@ -408,6 +428,7 @@ namespace TickerQ.Client
         public string Timeout { get; set; }
         public string RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
+        public List<string> Tags { get; set; }
         public DateTimeOffset CreatedAt { get; set; }
         public DateTimeOffset UpdatedAt { get; set; }
         public List<string> Warnings { get; set; }
@@ -627,6 +648,7 @@ namespace TickerQ.Client
         public TimeSpan? RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
         public string UniqueKey { get; set; }
+        public List<string> Tags { get; set; }
         public string Key { get; set; }
     }
 
@@ -644,6 +666,7 @@ namespace TickerQ.Client
         public TimeSpan? RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
         public string UniqueKey { get; set; }
+        public List<string> Tags { get; set; }
         public string Key { get; set; }
     }
 
@@ -659,6 +682,7 @@ namespace TickerQ.Client
         public TimeSpan? Timeout { get; set; }
         public TimeSpan? RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
+        public List<string> Tags { get; set; }
     }
 
     public partial class RecurringOptions
@@ -671,6 +695,7 @@ namespace TickerQ.Client
         public TimeSpan? Timeout { get; set; }
         public TimeSpan? RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
+        public List<string> Tags { get; set; }
         public string Key { get; set; }
         public string TimeZone { get; set; }
         public bool? Enabled { get; set; }
@@ -700,6 +725,7 @@ namespace TickerQ.Client
         public TimeSpan? Timeout { get; set; }
         public TimeSpan? RetryDelay { get; set; }
         public List<TimeSpan> RetryIntervals { get; set; }
+        public List<string> Tags { get; set; }
     }
 
     public partial class WebhookEndpointOptions
@@ -728,6 +754,8 @@ namespace TickerQ.Client
         public string Search { get; set; }
         public DateTimeOffset? From { get; set; }
         public DateTimeOffset? To { get; set; }
+        public string Filter { get; set; }
+        public long? CountUpTo { get; set; }
         public int? Limit { get; set; }
         public long? Offset { get; set; }
         public string After { get; set; }

@@ -178,6 +178,7 @@ export interface Job {
   retryDelay: string;
   retryIntervals: Array<string>;
   uniqueKey: string | null;
+  tags?: Array<string>;
   recurringJobId: string | null;
   occurrenceAt: string | null;
   cancelRequested: boolean;
@@ -197,6 +198,21 @@ export interface JobChanges {
   changes: Array<JobChange>;
   cursor: string;
   hasMore: boolean;
+}
+
+export interface JobFacet {
+  by: string;
+  values: Array<JobFacetValue>;
+  hasMore: boolean;
+}
+
+export interface JobFacetValue {
+  value: string;
+  count: number;
+}
+
+export interface JobFacets {
+  facets: Array<JobFacet>;
 }
 
 export interface JobHolder {
@@ -225,6 +241,7 @@ export interface JobItem {
   maxRetries: number;
   error: string | null;
   recurringJobId: string | null;
+  tags?: Array<string>;
   warnings?: Array<string>;
   explanation?: Explanation | null;
 }
@@ -248,6 +265,7 @@ export interface JobRequest {
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
   uniqueKey?: string | null;
+  tags?: Array<string> | null;
   key?: string | null;
   cronExpression?: string | null;
   timeZone?: string | null;
@@ -370,6 +388,7 @@ export interface PatchRequest {
   timeout?: Duration | null;
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
+  tags?: Array<string> | null;
 }
 
 export interface Percentiles {
@@ -480,6 +499,7 @@ export interface RecurringJob {
   timeout: string | null;
   retryDelay: string | null;
   retryIntervals: Array<string> | null;
+  tags?: Array<string>;
   createdAt: string;
   updatedAt: string;
   warnings?: Array<string>;
@@ -510,6 +530,7 @@ export interface RecurringPatch {
   timeout?: Duration | null;
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
+  tags?: Array<string> | null;
 }
 
 export interface RedeliverRequest {
@@ -724,6 +745,7 @@ export interface JobOptions {
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
   uniqueKey?: string | null;
+  tags?: Array<string> | null;
   key?: string | null;
 }
 
@@ -740,6 +762,7 @@ export interface NewJob {
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
   uniqueKey?: string | null;
+  tags?: Array<string> | null;
   key?: string | null;
 }
 
@@ -754,6 +777,7 @@ export interface JobUpdate {
   timeout?: Duration | null;
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
+  tags?: Array<string> | null;
 }
 
 export interface RecurringOptions {
@@ -765,6 +789,7 @@ export interface RecurringOptions {
   timeout?: Duration | null;
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
+  tags?: Array<string> | null;
   key?: string | null;
   timeZone?: string | null;
   enabled?: boolean | null;
@@ -793,6 +818,7 @@ export interface RecurringUpdate {
   timeout?: Duration | null;
   retryDelay?: Duration | null;
   retryIntervals?: Array<Duration> | null;
+  tags?: Array<string> | null;
 }
 
 export interface WebhookEndpointOptions {
@@ -818,6 +844,8 @@ export interface JobFilter {
   search?: string;
   from?: string | Date;
   to?: string | Date;
+  filter?: string;
+  countUpTo?: number;
   limit?: number;
   offset?: number;
   after?: string;

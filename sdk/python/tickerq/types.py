@@ -151,6 +151,7 @@ class HeldJob(_HeldJobOptional):
 
 
 class _JobOptional(TypedDict, total=False):
+    tags: List[str]
     progress: Optional[Progress]
     log: List[LogLine]
     warnings: List[str]
@@ -199,6 +200,21 @@ class JobChanges(TypedDict):
     hasMore: bool
 
 
+class JobFacet(TypedDict):
+    by: str
+    values: List[JobFacetValue]
+    hasMore: bool
+
+
+class JobFacetValue(TypedDict):
+    value: str
+    count: int
+
+
+class JobFacets(TypedDict):
+    facets: List[JobFacet]
+
+
 class JobHolder(TypedDict):
     id: str
     name: Optional[str]
@@ -208,6 +224,7 @@ class JobHolder(TypedDict):
 
 
 class _JobItemOptional(TypedDict, total=False):
+    tags: List[str]
     warnings: List[str]
     explanation: Optional[Explanation]
 
@@ -412,6 +429,7 @@ class QueueWaitReason(TypedDict):
 
 
 class _RecurringJobOptional(TypedDict, total=False):
+    tags: List[str]
     warnings: List[str]
 
 
@@ -643,6 +661,7 @@ class JobOptions(TypedDict, total=False):
     retry_delay: Optional[Union[str, timedelta]]
     retry_intervals: Optional[Sequence[Union[str, timedelta]]]
     unique_key: Optional[str]
+    tags: Optional[Sequence[str]]
     key: Optional[str]
 
 
@@ -658,6 +677,7 @@ class _NewJobOptional(TypedDict, total=False):
     retry_delay: Optional[Union[str, timedelta]]
     retry_intervals: Optional[Sequence[Union[str, timedelta]]]
     unique_key: Optional[str]
+    tags: Optional[Sequence[str]]
     key: Optional[str]
 
 
@@ -676,6 +696,7 @@ class JobUpdate(TypedDict, total=False):
     timeout: Optional[Union[str, timedelta]]
     retry_delay: Optional[Union[str, timedelta]]
     retry_intervals: Optional[Sequence[Union[str, timedelta]]]
+    tags: Optional[Sequence[str]]
 
 
 class RecurringOptions(TypedDict, total=False):
@@ -687,6 +708,7 @@ class RecurringOptions(TypedDict, total=False):
     timeout: Optional[Union[str, timedelta]]
     retry_delay: Optional[Union[str, timedelta]]
     retry_intervals: Optional[Sequence[Union[str, timedelta]]]
+    tags: Optional[Sequence[str]]
     key: Optional[str]
     time_zone: Optional[str]
     enabled: Optional[bool]
@@ -715,6 +737,7 @@ class RecurringUpdate(TypedDict, total=False):
     timeout: Optional[Union[str, timedelta]]
     retry_delay: Optional[Union[str, timedelta]]
     retry_intervals: Optional[Sequence[Union[str, timedelta]]]
+    tags: Optional[Sequence[str]]
 
 
 class WebhookEndpointOptions(TypedDict, total=False):
@@ -740,6 +763,8 @@ class JobFilter(TypedDict, total=False):
     search: Optional[str]
     from_: Optional[Union[str, date]]
     to: Optional[Union[str, date]]
+    filter: Optional[str]
+    count_up_to: Optional[int]
     limit: Optional[int]
     offset: Optional[int]
     after: Optional[str]

@@ -235,6 +235,8 @@ pub struct Job {
     pub retry_intervals: Vec<TimeSpan>,
     #[serde(default)]
     pub unique_key: Option<String>,
+    #[serde(default)]
+    pub tags: Vec<String>,
     #[serde(default, deserialize_with = "wire::optional")]
     pub recurring_job_id: Option<RecurringId>,
     #[serde(default)]
@@ -269,6 +271,30 @@ pub struct JobChanges {
     pub changes: Vec<JobChange>,
     pub cursor: String,
     pub has_more: bool,
+}
+
+/// `JobFacet` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobFacet {
+    pub by: String,
+    pub values: Vec<JobFacetValue>,
+    pub has_more: bool,
+}
+
+/// `JobFacetValue` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobFacetValue {
+    pub value: String,
+    pub count: u64,
+}
+
+/// `JobFacets` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JobFacets {
+    pub facets: Vec<JobFacet>,
 }
 
 /// `JobHolder` of the API.
@@ -323,6 +349,8 @@ pub struct JobItem {
     pub error: Option<String>,
     #[serde(default, deserialize_with = "wire::optional")]
     pub recurring_job_id: Option<RecurringId>,
+    #[serde(default)]
+    pub tags: Vec<String>,
     #[serde(default)]
     pub warnings: Vec<String>,
     #[serde(default)]
@@ -630,6 +658,8 @@ pub struct RecurringJob {
     pub retry_delay: Option<String>,
     #[serde(default, deserialize_with = "wire::optional_list")]
     pub retry_intervals: Option<Vec<TimeSpan>>,
+    #[serde(default)]
+    pub tags: Vec<String>,
     #[serde(default)]
     pub created_at: DateTime<Utc>,
     #[serde(default)]

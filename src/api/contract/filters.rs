@@ -13,6 +13,10 @@ use crate::domain::values::name::JobType;
 pub(crate) const LIMIT_DEFAULT: u32 = 50;
 /// Maximum number of entries on a page.
 pub(crate) const LIMIT_MAX: u32 = 1_000;
+/// Maximum limit of a count.
+pub(crate) const COUNT_LIMIT_MAX: u64 = 1_000_000;
+/// Default number of values of a facet.
+pub(crate) const FACET_LIMIT_DEFAULT: u32 = 100;
 /// Maximum number of types in a filter.
 const TYPES_MAX: usize = 1_000;
 /// Maximum length of a search text, in characters.

@@ -34,6 +34,7 @@ use crate::views::words;
         jobs::create::create_job,
         jobs::batch::create_jobs,
         jobs::changes::list_job_changes,
+        jobs::facets::count_jobs,
         jobs::detail::get_job,
         jobs::explain::explain_job,
         jobs::actions::patch_job,

@@ -15,12 +15,12 @@ use crate::cli::error::CliError;
 All terms must hold. A comma is \"or\", a minus excludes, a star ends the start of a text.
 
 Examples:
-  tickerq job search status:failed 'type:Email*' error:timeout
+  tickerq job search 'status:failed type:Email* error:timeout'
   tickerq job search 'status:completed duration:>10s finished:>=-1h' --limit 1000 --json")]
 pub(super) struct SearchArguments {
-    /// Terms of the filter.
-    #[arg(value_name = "TERM", required = true, allow_hyphen_values = true)]
-    terms: Vec<String>,
+    /// Terms of the filter, in one argument.
+    #[arg(value_name = "FILTER", allow_hyphen_values = true)]
+    filter: String,
     /// Maximum number of jobs.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
@@ -30,7 +30,7 @@ pub(super) struct SearchArguments {
 }
 
 pub(super) async fn run(arguments: SearchArguments, session: &mut Session<'_>) -> Result<(), CliError> {
-    let SearchArguments { terms, limit, offset } = arguments;
-    let list = list::ListArguments::of_filter(terms.join(" "), limit, offset);
+    let SearchArguments { filter, limit, offset } = arguments;
+    let list = list::ListArguments::of_filter(filter, limit, offset);
     list::run(&list, session).await
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bulk;
 mod change;
+mod counts;
 mod explanation;
 mod filter;
 pub(crate) mod job_request;
@@ -11,6 +12,7 @@ mod use_cases;
 
 pub use self::change::CancelOutcome;
 pub(crate) use self::change::ChangedJob;
+pub use self::counts::Facets;
 pub(crate) use self::explanation::Explanations;
 pub use self::read::{JobDetail, JobPage};
 pub use self::schedule::{Scheduled, ScheduledBatch};

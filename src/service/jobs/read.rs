@@ -53,6 +53,17 @@ pub struct JobPage {
 impl Jobs {
     /// A page of jobs, and the number of matching jobs.
     pub async fn list(&self, caller: &Caller, filter: &JobFilter, page: Page) -> Result<JobPage, ServiceError> {
+        self.list_up_to(caller, filter, page, None).await
+    }
+
+    /// A page of jobs, and the number of matching jobs, which are counted up to a limit.
+    pub async fn list_up_to(
+        &self,
+        caller: &Caller,
+        filter: &JobFilter,
+        page: Page,
+        limit: Option<u64>,
+    ) -> Result<JobPage, ServiceError> {
         caller.require(Scope::Read)?;
         let read = async {
             let resolved = self.resolved(filter).await?;
@@ -63,11 +74,14 @@ impl Jobs {
                 // Both reads count as one expensive read.
                 let both = async {
                     let page = self.read_page(filter, page, is_expensive_page).await?;
-                    Ok((page, self.read_count(filter, is_expensive_count).await?))
+                    Ok((page, self.read_count(filter, is_expensive_count, limit).await?))
                 };
                 self.reads.run(caller, Charge::Full, NARROW_JOBS, both).await?
             } else {
-                tokio::try_join!(self.read_page(filter, page, false), self.read_count(filter, false))?
+                tokio::try_join!(
+                    self.read_page(filter, page, false),
+                    self.read_count(filter, false, limit)
+                )?
             };
             Ok(JobPage {
                 jobs,
@@ -105,9 +119,9 @@ impl Jobs {
             let resolved = self.resolved(filter).await?;
             let filter = &*resolved;
             if !is_counted_one_by_one(filter) {
-                return Ok(self.read_count(filter, false).await?);
+                return Ok(self.read_count(filter, false, None).await?);
             }
-            let read = self.read_count(filter, true);
+            let read = self.read_count(filter, true, None);
             self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await
         };
         ReadLane::of(caller).scope(read).await
@@ -134,11 +148,19 @@ impl Jobs {
         Ok((jobs, has_more))
     }
 
-    async fn read_count(&self, filter: &JobFilter, is_expensive: bool) -> Result<u64, RepositoryError> {
-        if is_expensive {
-            self.repository.expensive_count(filter).await
-        } else {
-            self.repository.count(filter).await
+    async fn read_count(
+        &self,
+        filter: &JobFilter,
+        is_expensive: bool,
+        limit: Option<u64>,
+    ) -> Result<u64, RepositoryError> {
+        match (is_expensive, limit) {
+            (true, Some(limit)) => self.repository.count_up_to(filter, limit).await,
+            (true, None) => self.repository.expensive_count(filter).await,
+            (false, limit) => {
+                let count = self.repository.count(filter).await?;
+                Ok(limit.map_or(count, |limit| count.min(limit)))
+            }
         }
     }
 

@@ -18,7 +18,8 @@ use crate::storage::commit::{Commit, Committed};
 use crate::storage::error::RepositoryError;
 use crate::storage::outage::StorageOutage;
 use crate::storage::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, JobText, Page, PendingJobs, RunningJob, StoredTexts,
+    AuditFilter, AuditPage, Facet, FacetCount, JobFilter, JobSummary, JobText, Page, PendingJobs, RunningJob,
+    StoredTexts,
 };
 use crate::storage::repository::{JobStore, Maintenance};
 
@@ -93,6 +94,16 @@ pub trait DelegatingJobs: DelegatingRepository {
     /// See [`JobStore::expensive_count`].
     async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
         self.inner().expensive_count(filter).await
+    }
+
+    /// See [`JobStore::count_up_to`].
+    async fn count_up_to(&self, filter: &JobFilter, limit: u64) -> Result<u64, RepositoryError> {
+        self.inner().count_up_to(filter, limit).await
+    }
+
+    /// See [`JobStore::facet`].
+    async fn facet(&self, filter: &JobFilter, facet: Facet, limit: u32) -> Result<Vec<FacetCount>, RepositoryError> {
+        self.inner().facet(filter, facet, limit).await
     }
 
     /// See [`JobStore::queues`].
@@ -282,6 +293,14 @@ impl<T: DelegatingJobs> JobStore for T {
 
     async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
         DelegatingJobs::expensive_count(self, filter).await
+    }
+
+    async fn count_up_to(&self, filter: &JobFilter, limit: u64) -> Result<u64, RepositoryError> {
+        DelegatingJobs::count_up_to(self, filter, limit).await
+    }
+
+    async fn facet(&self, filter: &JobFilter, facet: Facet, limit: u32) -> Result<Vec<FacetCount>, RepositoryError> {
+        DelegatingJobs::facet(self, filter, facet, limit).await
     }
 
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::jobs::Facet;
 use crate::domain::filter::{
     Condition, Interval, JobFilter, Term, TextField, TextMatch, TimeField, TimeMatch, ids_starting_with,
 };
@@ -160,6 +161,13 @@ impl<'a> FilterParts<'a> {
                 let is_type = is_of(term, &TextField::Type);
                 meets(term, if is_type { job_type } else { queue })
             })
+    }
+}
+
+impl Facet {
+    /// True if the counters can answer the facet of a filter.
+    pub(crate) fn is_counted(self, filter: &JobFilter) -> bool {
+        self != Self::Tag && FilterParts::of(filter).is_counted()
     }
 }
 

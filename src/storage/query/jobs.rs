@@ -47,6 +47,57 @@ pub struct Page {
     pub order: Order,
 }
 
+/// A field by whose values jobs are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Facet {
+    /// Status.
+    Status,
+    /// Type.
+    JobType,
+    /// Queue.
+    Queue,
+    /// Priority.
+    Priority,
+    /// Each of its tags.
+    Tag,
+}
+
+impl Facet {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Status, Self::JobType, Self::Queue, Self::Priority, Self::Tag];
+
+    /// The name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::JobType => "type",
+            Self::Queue => "queue",
+            Self::Priority => "priority",
+            Self::Tag => "tag",
+        }
+    }
+
+    /// The values of a job.
+    pub fn values_of(self, job: &JobSummary) -> Vec<String> {
+        match self {
+            Self::Status => vec![job.status.to_string()],
+            Self::JobType => vec![job.job_type.to_string()],
+            Self::Queue => vec![job.queue.to_string()],
+            Self::Priority => vec![job.priority.to_string()],
+            Self::Tag => job.tags.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+/// A value of a facet, and the number of jobs that have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FacetCount {
+    /// The value, as in the API.
+    pub value: String,
+    /// The number of jobs.
+    pub count: u64,
+}
+
 /// The pending jobs of a type in a queue.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PendingJobs {

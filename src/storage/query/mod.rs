@@ -12,7 +12,7 @@ mod webhooks;
 pub use self::audit::{AuditFilter, AuditPage};
 pub use self::cluster::{StoredNode, StoredWorker, WorkerPage, WorkerTypes};
 pub(crate) use self::filter_parts::{FilterParts, is_of};
-pub use self::jobs::{JobSummary, JobText, Order, Page, PendingJobs, RunningJob};
+pub use self::jobs::{Facet, FacetCount, JobSummary, JobText, Order, Page, PendingJobs, RunningJob};
 pub use self::metrics::{Durations, PerformanceRollups, RollupFilter, TypeRollup};
 pub use self::recurring::{DUE_RECURRING_BYTES_MAX, DueRecurring, RecurringPage};
 pub use self::texts::StoredTexts;

@@ -1,6 +1,6 @@
 //! The store of jobs and queues, which every storage implements.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -21,7 +21,8 @@ use crate::storage::commit::{Commit, Committed};
 use crate::storage::error::RepositoryError;
 use crate::storage::outage::StorageOutage;
 use crate::storage::query::{
-    AuditFilter, AuditPage, JobFilter, JobSummary, JobText, Page, PendingJobs, RunningJob, StoredTexts,
+    AuditFilter, AuditPage, Facet, FacetCount, JobFilter, JobSummary, JobText, Order, Page, PendingJobs, RunningJob,
+    StoredTexts,
 };
 
 /// The result of maintenance.
@@ -30,6 +31,9 @@ pub struct Maintenance {
     /// Number of bytes of a write-ahead log that could not be moved into the database.
     pub wal_kept: u64,
 }
+
+/// Number of jobs that are read together to count the values of a facet.
+const FACET_PAGE: u32 = 1_000;
 
 /// Stores jobs, queues and their history, and applies commits. The methods without a default are what a storage needs;
 /// the defaults of the others are slower or leave something out.
@@ -120,6 +124,37 @@ pub trait JobStore: Send + Sync + 'static {
     /// The same number, by a read that may take long.
     async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
         self.count(filter).await
+    }
+
+    /// The same number, counted up to a limit.
+    async fn count_up_to(&self, filter: &JobFilter, limit: u64) -> Result<u64, RepositoryError> {
+        Ok(self.expensive_count(filter).await?.min(limit))
+    }
+
+    /// The values of a facet among the jobs that a filter selects, the most frequent first, up to a limit. Values are ordered
+    /// by their bytes if they have the same number.
+    async fn facet(&self, filter: &JobFilter, facet: Facet, limit: u32) -> Result<Vec<FacetCount>, RepositoryError> {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let page = Page {
+                limit: FACET_PAGE,
+                offset: 0,
+                after,
+                order: Order::NewestFirst,
+            };
+            let jobs = self.jobs(filter, page).await?;
+            for value in jobs.iter().flat_map(|job| facet.values_of(job)) {
+                *counts.entry(value).or_default() += 1;
+            }
+            let Some(last) = jobs.last() else { break };
+            after = Some(last.id);
+        }
+        let counts = counts.into_iter().map(|(value, count)| FacetCount { value, count });
+        let mut counts: Vec<FacetCount> = counts.collect();
+        counts.sort_by_key(|FacetCount { count, .. }| std::cmp::Reverse(*count));
+        counts.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(counts)
     }
 
     /// All queues, in the order of their names' bytes: paused or not, their jobs by status, and recent completions

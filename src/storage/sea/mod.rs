@@ -32,9 +32,9 @@ use super::cluster_message::{Signal, SignalStream};
 use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, JobFilter, JobSummary, JobText, Page,
-    PendingJobs, PerformanceRollups, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredTexts,
-    StoredWorker, TypeRollup, WorkerPage, WorkerTypes,
+    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, Facet, FacetCount, FeedPage, JobFilter, JobSummary,
+    JobText, Page, PendingJobs, PerformanceRollups, RecurringPage, RollupFilter, RunningJob, StoredEndpoint,
+    StoredNode, StoredTexts, StoredWorker, TypeRollup, WorkerPage, WorkerTypes,
 };
 use super::repository::{
     ClusterStore, JobStore, Maintenance, MetricsStore, RecurringStore, RepositoryError, WebhookStore,
@@ -107,12 +107,32 @@ impl JobStore for SeaRepository {
     }
 
     async fn count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
-        self.pools.read(self.read_count(filter, &self.readers())).await
+        self.pools.read(self.read_count(filter, None, &self.readers())).await
     }
 
     async fn expensive_count(&self, filter: &JobFilter) -> Result<u64, RepositoryError> {
         let scan = self.begin_scan().await?;
-        let result = self.pools.scan(self.read_count(filter, &scan)).await;
+        let result = self.pools.scan(self.read_count(filter, None, &scan)).await;
+        scan.end().await;
+        result
+    }
+
+    async fn count_up_to(&self, filter: &JobFilter, limit: u64) -> Result<u64, RepositoryError> {
+        let scan = self.begin_scan().await?;
+        let result = self.pools.scan(self.read_count(filter, Some(limit), &scan)).await;
+        scan.end().await;
+        result
+    }
+
+    async fn facet(&self, filter: &JobFilter, facet: Facet, limit: u32) -> Result<Vec<FacetCount>, RepositoryError> {
+        if facet.is_counted(filter) {
+            return self
+                .pools
+                .read(self.read_facet(filter, facet, limit, &self.readers()))
+                .await;
+        }
+        let scan = self.begin_scan().await?;
+        let result = self.pools.scan(self.read_facet(filter, facet, limit, &scan)).await;
         scan.end().await;
         result
     }

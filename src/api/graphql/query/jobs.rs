@@ -2,12 +2,14 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use crate::api::contract::filters::{FACET_LIMIT_DEFAULT, LIMIT_MAX};
 use crate::api::graphql::context::{Services, caller, services};
 use crate::api::graphql::errors::if_any;
 use crate::api::graphql::loader;
 use crate::api::graphql::types::connection::page_size;
 use crate::api::graphql::types::job::Job;
 use crate::api::graphql::types::job::connection::{JobConnection, PageArguments};
+use crate::api::graphql::types::job::facet::{JobFacet, JobFacetField};
 use crate::api::graphql::types::job::filter::{JobFilterInput, JobOrder};
 use crate::api::graphql::types::node::Node;
 use crate::api::graphql::types::queue::queue_of;
@@ -20,7 +22,7 @@ use crate::domain::values::name::QueueName;
 use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
 use crate::service::error::ServiceError;
-use crate::storage::query::Order;
+use crate::storage::query::{Facet, Order};
 
 #[derive(Default)]
 pub(super) struct JobQueries;
@@ -60,6 +62,31 @@ impl JobQueries {
         };
         let order = order_by.map(Order::from).unwrap_or_default();
         JobConnection::read(ctx, filter, order, page).await.map(Some)
+    }
+
+    /// Returns the numbers of the matching jobs by the values of fields: from counters if the filter has statuses, types,
+    /// queues and priorities only.
+    #[graphql(complexity = "by.len().saturating_mul(100).saturating_add(child_complexity)")]
+    async fn job_facets(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Fields by whose values the jobs are counted.")] by: Vec<JobFacetField>,
+        #[graphql(desc = "Conditions on the jobs; all by default.")] filter: Option<JobFilterInput>,
+        #[graphql(desc = "Maximum number of values of a field, 1 to 1000; 100 by default.")] limit: Option<i32>,
+    ) -> Result<Option<Vec<JobFacet>>> {
+        let filter = filter.unwrap_or_default().into_filter()?;
+        let limit = scalar_parsing::count("limit", limit, FACET_LIMIT_DEFAULT, LIMIT_MAX)?;
+        let mut facets: Vec<Facet> = Vec::with_capacity(by.len());
+        for facet in by.into_iter().map(Facet::from) {
+            if !facets.contains(&facet) {
+                facets.push(facet);
+            }
+        }
+        let found = services(ctx)?
+            .jobs
+            .facets(caller(ctx)?, &filter, &facets, limit)
+            .await?;
+        Ok(Some(found.into_iter().map(JobFacet::from).collect()))
     }
 
     /// Returns the object with this id, or null if it does not exist or the caller may not read it.

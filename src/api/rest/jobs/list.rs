@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::contract::filters::{parse_search, parse_types};
+use crate::api::contract::filters::{COUNT_LIMIT_MAX, parse_search, parse_types};
 use crate::api::contract::job_filter::{JobConditions, parse_filter};
 use crate::api::rest::request::context::{ApiResult, RequestContext};
 use crate::api::rest::request::pagination;
@@ -31,6 +31,7 @@ pub(super) const PARAMETERS: &[&str] = &[
     "from",
     "to",
     "filter",
+    "countUpTo",
     "limit",
     "offset",
     "after",
@@ -66,8 +67,9 @@ pub(in super::super) struct JobList<'a> {
         ("from" = Option<String>, Query, description = "Only jobs created at this time or later: a date, or a time (RFC 3339)", example = "2024-01-01"),
         ("to" = Option<String>, Query, description = "Only jobs created at this time or earlier: a time (RFC 3339), or a date, which stands for its end", example = "2024-01-15"),
         ("filter" = Option<String>, Query, max_length = 8192, description = "Only jobs that match this filter: terms such as `status:failed`, `type:Email*`, `-queue:bulk`, `error:timeout`, `attempts:>3`, `duration:>10s`, `finished:>=-1h`, all of which must hold beside the other parameters", example = "status:failed attempts:>3"),
+        ("countUpTo" = Option<u64>, Query, minimum = 1, maximum = 1000000, description = "Counts the matching jobs up to this number: `totalCount` is at most it, and then there may be more", example = 10000),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of jobs; 50 by default", example = 50),
-        ("offset" = Option<u64>, Query, description = "Number of jobs to skip; for deep pages `after` is faster", example = 0),
+        ("offset" = Option<u64>, Query, description = "Number of jobs to skip, up to 1000000; for deep pages `after` is faster", example = 0),
         ("after" = Option<String>, Query, format = Uuid, description = "Id of the last job of the previous page: only older jobs are returned"),
         ("explain" = Option<bool>, Query, description = "`true` adds to each job the reasons why it does not run, as `/jobs/{id}/explain` returns them; the place in line is counted for the first ten jobs that wait in one"),
     ),
@@ -76,6 +78,7 @@ pub(in super::super) struct JobList<'a> {
 pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
     let mut parameters = Parameters::of(&context.request)?;
     let filter = read_filter(&mut parameters);
+    let count_up_to = parameters.read("countUpTo", parse_count_limit);
     let page = pagination::read(&mut parameters);
     let is_explained = parameters.read("explain", parse_flag).unwrap_or_default();
     parameters.finish()?;
@@ -83,7 +86,11 @@ pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
         jobs,
         total_count,
         has_more,
-    } = context.api.jobs.list(&context.caller, &filter, page).await?;
+    } = context
+        .api
+        .jobs
+        .list_up_to(&context.caller, &filter, page, count_up_to)
+        .await?;
     let mut explanations = HashMap::new();
     if is_explained {
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
@@ -103,7 +110,7 @@ pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
     context.list(&list)
 }
 
-fn read_filter(parameters: &mut Parameters) -> JobFilter {
+pub(super) fn read_filter(parameters: &mut Parameters) -> JobFilter {
     let conditions = JobConditions {
         statuses: parameters.read("status", parse_statuses).unwrap_or_default(),
         job_types: parameters.read("type", parse_types).unwrap_or_default(),
@@ -120,6 +127,11 @@ fn read_filter(parameters: &mut Parameters) -> JobFilter {
 fn parse_flag(text: &str) -> Result<bool, String> {
     text.parse()
         .map_err(|_| format!("explain is '{text}'; allowed are true and false"))
+}
+
+fn parse_count_limit(text: &str) -> Result<u64, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=COUNT_LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| format!("countUpTo is '{text}'; allowed are whole numbers from 1 to {COUNT_LIMIT_MAX}"))
 }
 
 fn parse_statuses(text: &str) -> Result<Vec<JobStatus>, String> {

@@ -6,6 +6,7 @@ pub(super) mod changes;
 pub(super) mod create;
 pub(super) mod detail;
 pub(super) mod explain;
+pub(super) mod facets;
 pub(crate) mod list;
 
 use std::rc::Rc;
@@ -19,8 +20,8 @@ use crate::api::routing::resource;
 
 /// Adds the routes of jobs.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
-    // The most frequent path comes first: the router tries them in their order. `/jobs/batch` and `/jobs/changes` come
-    // before `/jobs/{id}`, which would match them.
+    // The most frequent path comes first: the router tries them in their order. `/jobs/batch`, `/jobs/changes` and
+    // `/jobs/facets` come before `/jobs/{id}`, which would match them.
     config.service(resource(
         &format!("{prefix}/jobs"),
         vec![
@@ -37,6 +38,13 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         vec![(
             Method::GET,
             route_with_query(api, changes::PARAMETERS, changes::list_job_changes),
+        )],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/facets"),
+        vec![(
+            Method::GET,
+            route_with_query(api, facets::PARAMETERS, facets::count_jobs),
         )],
     ));
     config.service(resource(

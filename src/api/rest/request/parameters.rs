@@ -53,6 +53,19 @@ impl Parameters {
         }
     }
 
+    /// The value of a parameter that must be given.
+    pub(crate) fn required<T, E: ToString>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        if !self.given.iter().any(|(given, _)| given == name) {
+            self.errors
+                .push(PartError::parameter(name, format!("{name} is missing")));
+        }
+        self.read(name, parse)
+    }
+
     /// The times from `from` to `to`.
     pub(crate) fn time_bounds(&mut self) -> TimeBounds {
         let bounds = TimeBounds {

@@ -17,13 +17,14 @@ use crate::storage::conformance::sample::{
     at, completed, failed, in_queue, job, job_type, node, update, with_key, with_priority,
 };
 use crate::storage::conformance::subject::Subject;
-use crate::storage::query::JobFilter;
+use crate::storage::query::{Facet, FacetCount, JobFilter};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         a_list_has_the_jobs_that_match_its_filter,
         pages_of_a_filter_have_each_job_once,
-        a_job_is_found_by_its_present_tags
+        a_job_is_found_by_its_present_tags,
+        facets_are_counts_of_the_list
     ]
 }
 
@@ -167,6 +168,32 @@ async fn a_list_has_the_jobs_that_match_its_filter(storage: Subject) {
         assert_eq!(listed, expected, "{text}");
         let count = storage.count(&filter).await;
         assert_eq!(usize::try_from(count), Ok(expected.len()), "the count of {text}");
+    }
+}
+
+/// The counts of each facet of each term are those of its list.
+async fn facets_are_counts_of_the_list(storage: Subject) {
+    some_jobs(&storage).await;
+    let repository = &storage.repository;
+    for text in terms().iter().map(String::as_str).chain([""]) {
+        let filter = JobFilter::parse(text, DateTime::UNIX_EPOCH).expect("a filter");
+        let listed = storage.list(&filter).await;
+        for facet in Facet::ALL {
+            let found = repository.facet(&filter, facet, 100).await.expect("storage counts");
+            let mut expected: Vec<FacetCount> = Vec::new();
+            for value in listed.iter().flat_map(|job| facet.values_of(job)) {
+                match expected.iter_mut().find(|known| known.value == value) {
+                    Some(known) => known.count += 1,
+                    None => expected.push(FacetCount { value, count: 1 }),
+                }
+            }
+            expected.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.value.cmp(&other.value)));
+            assert_eq!(found, expected, "{facet:?} of {text:?}");
+            let first = repository.facet(&filter, facet, 1).await.expect("storage counts");
+            assert_eq!(first.len(), expected.len().min(1), "{facet:?} of {text:?}");
+        }
+        let limited = repository.count_up_to(&filter, 3).await.expect("storage counts");
+        assert_eq!(usize::try_from(limited), Ok(listed.len().min(3)), "{text:?}");
     }
 }
 

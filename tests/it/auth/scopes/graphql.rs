@@ -41,6 +41,7 @@ fn field(kind: &str, name: &str, resources: &Resources, fresh: &Fresh, number: u
         | "webhookEndpointsConnection"
         | "workers"
         | "workersConnection" => String::new(),
+        "jobFacets" => "by: [STATUS]".to_owned(),
         "recurringJobByKey" => format!("key: \"key-{number}\""),
         "queue" | "pauseQueue" | "resumeQueue" | "deleteQueue" | "clearQueue" => "name: \"default\"".to_owned(),
         "webhookDeliveries" => format!("endpointId: \"{}\"", resources.endpoint),

@@ -74,6 +74,7 @@ async fn filters(storage: Storage) {
         assert_eq!(names(&jobs["nodes"]), expected, "{filter}: {response}");
         assert_eq!(jobs["totalCount"], expected.len(), "{filter}");
     }
+    counts(&client).await;
     // The other parameters hold as well.
     let both = client
         .get("/jobs?filter=queue:mail&status=pending&type=Waits")
@@ -81,6 +82,71 @@ async fn filters(storage: Storage) {
         .json();
     assert_eq!(names(&both["jobs"]), ["four"]);
     errors(&client).await;
+}
+
+/// Numbers by the values of fields, from counters and job by job, and limited totals.
+async fn counts(client: &Client) {
+    for (query, expected) in [
+        ("by=status", json!([["completed", 2], ["failed", 1], ["pending", 1]])),
+        ("by=queue", json!([["mail", 2], ["default", 1], ["mail-eu", 1]])),
+        (
+            "by=type&filter=queue:mail*",
+            json!([["Breaks", 1], ["Waits", 1], ["Works", 1]]),
+        ),
+        ("by=priority&status=completed", json!([["low", 1], ["normal", 1]])),
+        ("by=type&filter=attempts:>0", json!([["Works", 2], ["Breaks", 1]])),
+        ("by=queue&filter=-type:Works queue:mail", json!([["mail", 1]])),
+        ("by=type&filter=queue:nowhere", json!([])),
+        ("by=tag", json!([])),
+    ] {
+        let response = client.get(&format!("/jobs/facets?{query}")).await;
+        assert_eq!(response.status, 200, "{query}: {}", response.text);
+        let values = response.json()["facets"][0]["values"].clone();
+        let values = values.as_array().expect("values").iter();
+        let values: Vec<Value> = values.map(|value| json!([value["value"], value["count"]])).collect();
+        assert_eq!(Value::from(values), expected, "{query}");
+    }
+    let limited = client.get("/jobs/facets?by=status,queue&limit=1").await.json();
+    assert_eq!(limited["facets"].as_array().map(Vec::len), Some(2));
+    assert_eq!(limited["facets"][1]["hasMore"], true, "{limited}");
+    for (query, detail) in [
+        ("", "by is missing"),
+        (
+            "?by=colour",
+            "'colour' is not a field to count by; allowed are status, type, queue, priority, tag",
+        ),
+    ] {
+        let problem = client.get(&format!("/jobs/facets{query}")).await.problem(400);
+        assert!(
+            problem["detail"].as_str().is_some_and(|text| text.contains(detail)),
+            "{problem}"
+        );
+    }
+    let query = json!({ "query": "{ jobFacets(by: [TYPE, STATUS], filter: { query: \"queue:mail\" }) { by values { value count } hasMore } \
+        jobs { totalCount(upTo: 3) } other: jobs(filter: { query: \"attempts:>0\" }) { totalCount(upTo: 2) } }" });
+    let data = client.graphql(&query).await["data"].clone();
+    assert_eq!(
+        data["jobFacets"][0]["values"][0],
+        json!({ "value": "Waits", "count": 1 }),
+        "{data}"
+    );
+    assert_eq!(
+        (&data["jobs"]["totalCount"], &data["other"]["totalCount"]),
+        (&json!(3), &json!(2))
+    );
+    for (query, expected) in [
+        ("countUpTo=2", 2),
+        ("countUpTo=10", 4),
+        ("countUpTo=1&filter=attempts:>0", 1),
+    ] {
+        let list = client.get(&format!("/jobs?{query}")).await.json();
+        assert_eq!(list["totalCount"], expected, "{query}");
+    }
+    let problem = client.get("/jobs?countUpTo=0").await.problem(400);
+    assert_eq!(
+        problem["detail"],
+        "countUpTo is '0'; allowed are whole numbers from 1 to 1000000"
+    );
 }
 
 async fn errors(client: &Client) {
@@ -161,7 +227,7 @@ fn the_command_line_searches() {
     for name in ["first", "second"] {
         shell.run(&["job", "create", "Echo", "--name", name, "--wait"]);
     }
-    let found = shell.run(&["job", "search", "status:completed", "-name:first", "--json"]);
+    let found = shell.run(&["job", "search", "-name:first status:completed", "--json"]);
     assert_eq!(names(&found.json()["jobs"]), ["second"]);
     let found = shell.run(&["job", "list", "--filter", "name:f* type:Echo", "--json"]);
     assert_eq!(names(&found.json()["jobs"]), ["first"]);

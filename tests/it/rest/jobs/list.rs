@@ -205,7 +205,7 @@ async fn pages(storage: Storage) {
         (&page["jobs"], &page["hasMore"], &page["totalCount"]),
         (&json!([]), &json!(false), &json!(25))
     );
-    let page = list(&client, "?offset=9223372036854775807&limit=1000").await;
+    let page = list(&client, "?offset=1000000&limit=1000").await;
     assert_eq!((&page["jobs"], &page["totalCount"]), (&json!([]), &json!(25)));
     let page = list(&client, "?after=00000000-0000-0000-0000-000000000000").await;
     assert_eq!(page["jobs"], json!([]));
@@ -258,13 +258,9 @@ async fn every_wrong_parameter_is_named() {
         (
             "offset=-1",
             "offset",
-            "offset is '-1'; allowed are whole numbers from 0 to 9223372036854775807",
+            "offset is '-1'; allowed are whole numbers from 0 to 1000000. Deeper pages are read with after",
         ),
-        (
-            "offset=9223372036854775808",
-            "offset",
-            "offset is '9223372036854775808'",
-        ),
+        ("offset=1000001", "offset", "offset is '1000001'"),
         ("after=1", "after", "'1' is not an id"),
         ("status=done", "status", "'done' is not a status; allowed are pending"),
         ("status=failed,", "status", "'' is not a status"),

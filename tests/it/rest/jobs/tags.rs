@@ -61,6 +61,11 @@ async fn tags_and_parameters(storage: Storage) {
     ] {
         assert_eq!(names(&client, filter).await, expected, "{filter}");
     }
+    for filter in ["", "&filter=type:OrderJob%20-tag:unknown"] {
+        let facets = client.get(&format!("/jobs/facets?by=tag{filter}")).await.json();
+        let expected = json!([{ "value": "vip", "count": 2 }, { "value": "eu", "count": 1 }]);
+        assert_eq!(facets["facets"][0]["values"], expected, "{facets}");
+    }
     let id = one["id"].as_str().expect("an id");
     let job = client.job(id).await;
     assert_eq!(job["tags"], json!(["eu", "vip"]));

@@ -3,14 +3,14 @@
 //! A cursor is a job's position in the order of ids, which is the order of creation: it stays valid when jobs are
 //! created or deleted.
 
-use async_graphql::{Context, Object, Result};
+use async_graphql::{Context, Object, Result, SelectionField};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use super::Job;
 use super::nodes::JobNodes;
-use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::api::contract::filters::{COUNT_LIMIT_MAX, LIMIT_DEFAULT, LIMIT_MAX};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::types::connection::PageInfo;
@@ -70,12 +70,25 @@ impl JobConnection {
     }
 
     /// Number of jobs that match the filter, on all pages. Its cost does not depend on the number, unless the filter
-    /// has dates, `search` or `recurringJobId`.
+    /// has dates, `search`, `recurringJobId` or fields without counters.
     #[graphql(complexity = 10)]
-    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = match self.total_count {
-            Some(count) => count,
-            None => services(ctx)?.jobs.count(caller(ctx)?, &self.filter).await?,
+    async fn total_count(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Counts up to this number, 1 to 1000000; then there may be more jobs.")] up_to: Option<i32>,
+    ) -> Result<i32> {
+        let limit = up_to.map(|up_to| {
+            let max = u32::try_from(COUNT_LIMIT_MAX).unwrap_or(u32::MAX);
+            scalar_parsing::count("upTo", Some(up_to), max, max).map(u64::from)
+        });
+        let count = match (limit.transpose()?, self.total_count) {
+            (None, Some(count)) => count,
+            (Some(limit), Some(count)) => count.min(limit),
+            (None, None) => services(ctx)?.jobs.count(caller(ctx)?, &self.filter).await?,
+            (Some(limit), None) => {
+                let jobs = &services(ctx)?.jobs;
+                jobs.count_up_to(caller(ctx)?, &self.filter, limit).await?
+            }
         };
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
@@ -129,7 +142,9 @@ impl JobConnection {
         };
         let (services, caller) = (&services(ctx)?.jobs, caller(ctx)?);
         // In parallel: sequential reads take twice as long.
-        let (mut jobs, has_more, total_count) = if ctx.look_ahead().field("totalCount").exists() {
+        let counts = ctx.look_ahead().field("totalCount").selection_fields();
+        let is_unlimited = |field: &SelectionField<'_>| field.arguments().is_ok_and(|arguments| arguments.is_empty());
+        let (mut jobs, has_more, total_count) = if counts.iter().any(is_unlimited) {
             let JobPage {
                 jobs,
                 total_count,

@@ -3,6 +3,7 @@
 pub(crate) mod attempt;
 pub(crate) mod bulk;
 pub(crate) mod connection;
+pub(crate) mod facet;
 pub(crate) mod filter;
 pub(crate) mod input;
 pub(crate) mod nodes;

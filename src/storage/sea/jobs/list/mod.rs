@@ -22,6 +22,7 @@
 //! Only ids are read for this; the contents are read for the jobs of the page. Each job that `offset` skips costs an
 //! index entry.
 
+mod count;
 mod leading_index;
 mod predicate;
 mod statement;
@@ -30,8 +31,9 @@ mod text;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbErr, FromQueryResult, Statement};
+use sea_orm::{ConnectionTrait, DbErr, FromQueryResult};
 
+use self::count::{labels, read_number};
 use self::leading_index::{Column, Condition, Given, Leading, PAIRS, PARTS_MAX, Pair, conditions};
 use self::text::Text;
 use super::read::{SummaryRow, summary};
@@ -40,7 +42,6 @@ use crate::domain::job::status::JobStatus;
 use crate::storage::query::{FilterParts, JobFilter, JobSummary, Order, Page, is_of};
 use crate::storage::repository::RepositoryError;
 use crate::storage::sea::error::unavailable;
-use crate::storage::sea::jobs::labels::{of_parameter, of_tag};
 use crate::storage::sea::mapping::row_count;
 use crate::storage::sea::repository::SeaRepository;
 
@@ -181,25 +182,6 @@ impl SeaRepository {
         Ok(i64::try_from(count).is_ok_and(|count| count <= LABELLED_FEW))
     }
 
-    /// Counts the jobs of a filter: by counters if there are any for it.
-    pub(crate) async fn read_count(
-        &self,
-        filter: &JobFilter,
-        connection: &impl ConnectionTrait,
-    ) -> Result<u64, RepositoryError> {
-        let parts = FilterParts::of(filter);
-        if parts.is_impossible() {
-            return Ok(0);
-        }
-        if !parts.is_counted() {
-            return self.count_one_by_one(&parts, connection).await;
-        }
-        let conditions = conditions(&parts);
-        let mut text = self.text();
-        let sql = text.count(&conditions.iter().collect::<Vec<&Condition>>(), &parts.patterns);
-        read_number(text.statement(sql), connection).await
-    }
-
     /// Replaces patterns of types and queues by their names, if they are so few that an index can lead.
     async fn name_patterns(
         &self,
@@ -233,34 +215,6 @@ impl SeaRepository {
             parts.patterns.retain(|term| !is_of(term, &field));
         }
         Ok(())
-    }
-
-    /// Counts the jobs that a filter means one by one: it has conditions that no counter covers.
-    async fn count_one_by_one(
-        &self,
-        parts: &FilterParts<'_>,
-        connection: &impl ConnectionTrait,
-    ) -> Result<u64, RepositoryError> {
-        let mut text = self.text();
-        let mut requested = String::new();
-        for condition in conditions(parts) {
-            if parts.is_by_id() {
-                requested.push_str(&text.follows(&condition));
-                continue;
-            }
-            requested.push_str(" AND ");
-            requested.push_str(&text.is_one_of(&condition));
-            if condition.column == Column::Recurring {
-                requested.push_str(condition.column.partial());
-            }
-        }
-        let labels = labels(parts);
-        if !labels.is_empty() {
-            requested.push_str(&text.has_label(&labels));
-        }
-        requested.push_str(&text.rest(parts, None));
-        let sql = format!("SELECT CAST(COUNT(*) AS bigint) FROM jobs WHERE true{requested}");
-        read_number(text.statement(sql), connection).await
     }
 
     fn text(&self) -> Text {
@@ -387,23 +341,6 @@ fn jobs_read(count: i64, backlog: i64, matching: i64, passed: i64) -> i64 {
     i64::try_from(read.min(i128::from(count))).unwrap_or(i64::MAX)
 }
 
-/// The labels of which a job must have one, if so few that each is a part of the statement.
-fn labels(parts: &FilterParts<'_>) -> Vec<String> {
-    let Some((field, values)) = parts.labels.as_ref().filter(|(_, values)| values.len() <= PARTS_MAX) else {
-        return Vec::new();
-    };
-    let label = |value: &Arc<str>| match field {
-        TextField::Parameter(path) => of_parameter(path, value),
-        TextField::Tag
-        | TextField::Type
-        | TextField::Queue
-        | TextField::Name
-        | TextField::Unique
-        | TextField::Error => of_tag(value),
-    };
-    values.iter().map(label).collect()
-}
-
 /// The jobs with these ids.
 async fn page_of(
     text: Text,
@@ -417,15 +354,6 @@ async fn page_of(
         .map(|row| SummaryRow::from_query_result(row, "").map_err(failed))
         .map(|row| row.and_then(summary))
         .collect()
-}
-
-async fn read_number(statement: Statement, connection: &impl ConnectionTrait) -> Result<u64, RepositoryError> {
-    let row = connection.query_one_raw(statement).await.map_err(failed)?;
-    let number: i64 = match row {
-        Some(row) => row.try_get_by_index(0).map_err(failed)?,
-        None => 0,
-    };
-    Ok(u64::try_from(number).unwrap_or_default())
 }
 
 fn failed(error: DbErr) -> RepositoryError {

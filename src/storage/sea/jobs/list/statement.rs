@@ -26,37 +26,36 @@ impl Text {
         format!("{} IN ({})", column.name(), values.join(", "))
     }
 
-    /// The statement that counts the jobs that meet these conditions and patterns of names, from the counters with the
-    /// fewest rows for them.
+    /// The statement that counts the jobs that meet these conditions and patterns of names.
     pub(super) fn count(&mut self, conditions: &[&Condition], patterns: &[&Term]) -> String {
+        let counters = self.counters(conditions, patterns, Column::Status);
+        format!("SELECT CAST(COALESCE(SUM(count), 0) AS bigint) FROM {counters}")
+    }
+
+    /// The counters of the jobs that meet these conditions and patterns of names, of those with the fewest rows for them and
+    /// for groups by a column.
+    pub(super) fn counters(&mut self, conditions: &[&Condition], patterns: &[&Term], group: Column) -> String {
         let has_pattern = |column: Column| patterns.iter().any(|term| column_of(term) == Some(column));
         let has_value = |column: Column| conditions.iter().any(|condition| condition.column == column);
-        let has = |column: Column| has_value(column) || has_pattern(column);
+        let has = |column: Column| has_value(column) || has_pattern(column) || group == column;
         let is_of_both = has(Column::Queue) && has(Column::JobType);
         let mut requested: Vec<String> = conditions.iter().map(|condition| self.is_one_of(condition)).collect();
         for column in [Column::Queue, Column::JobType] {
-            if has_pattern(column) {
+            // An empty name stands for all.
+            if has_pattern(column) || group == column {
                 requested.push(format!("{} <> ''", column.name()));
+            } else if !is_of_both && !has(column) {
+                requested.push(format!("{} = ''", column.name()));
             }
         }
         requested.extend(patterns.iter().map(|term| self.predicate(term)));
-        if !is_of_both {
-            // An empty name stands for all.
-            for column in [Column::Queue, Column::JobType] {
-                if !has(column) {
-                    requested.push(format!("{} = ''", column.name()));
-                }
-            }
-        }
         let table = if is_of_both { "job_counters" } else { "job_totals" };
-        format!(
-            "SELECT CAST(COALESCE(SUM(count), 0) AS bigint) FROM {table} WHERE {}",
-            if requested.is_empty() {
-                "true".to_owned()
-            } else {
-                requested.join(" AND ")
-            }
-        )
+        let requested = if requested.is_empty() {
+            "true".to_owned()
+        } else {
+            requested.join(" AND ")
+        };
+        format!("{table} WHERE {requested}")
     }
 
     /// The statement of the names in a column that meet patterns, up to one more than can lead.
