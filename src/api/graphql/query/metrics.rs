@@ -7,9 +7,9 @@ use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::scalars::DateTime;
 use crate::api::graphql::types::enums::Granularity;
 use crate::api::graphql::types::metrics::SystemOverview;
-use crate::api::graphql::types::performance::{JobTypeAnalytics, PerformanceMetrics};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
+use crate::api::graphql::types::statistics::performance::{JobTypeAnalytics, PerformanceMetrics};
 use crate::domain::metrics::time_range::PeriodRequest;
 use crate::storage::query::RollupFilter;
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use tokio::sync::mpsc;
 
-use super::error::ServiceError;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::metrics::failure_reason::OTHER;
 use crate::domain::metrics::health::Health;
@@ -19,12 +18,13 @@ use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::monitoring::messages::{ReadHealth, ReadQueueMetrics, ReadSystemMetrics};
 pub(crate) use crate::runtime::writer::commit_stats::{CommitReport, DeliveryReport};
+use crate::service::error::ServiceError;
 use crate::storage::query::{Durations, PerformanceRollups, RollupFilter, TypeRollup};
 use crate::storage::read_lane::ReadLane;
 use crate::storage::repository::JobRepository;
 
 /// Maximum number of failure reasons of a job type in reports; the rest is combined into one.
-pub(crate) const REASONS_MAX: usize = 10;
+const REASONS_MAX: usize = 10;
 
 /// Metrics and health of the server.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,16 +2,16 @@
 
 use async_graphql::Object;
 
-use super::int::int;
 use crate::api::contract::view::performance::{
     FailureReasonView, JobTypeAnalytics as JobTypesView, JobTypeView, PercentilesView,
     PerformanceMetrics as PerformanceView, PeriodView, SummaryView, TrendView,
 };
 use crate::api::graphql::scalars::{DateTime, TimeSpan};
+use crate::api::graphql::types::int::int;
 use crate::service::metrics::{JobTypesReport, PerformanceReport};
 
 /// Period of the statistics.
-pub(in super::super) struct Period<'a>(&'a PeriodView);
+pub(in crate::api::graphql) struct Period<'a>(&'a PeriodView);
 
 /// Period of the statistics.
 #[Object]
@@ -33,7 +33,7 @@ impl Period<'_> {
 }
 
 /// Job statistics of a period.
-pub(in super::super) struct PerformanceMetrics(PerformanceView);
+pub(in crate::api::graphql) struct PerformanceMetrics(PerformanceView);
 
 impl From<PerformanceReport> for PerformanceMetrics {
     fn from(report: PerformanceReport) -> Self {
@@ -61,7 +61,7 @@ impl PerformanceMetrics {
 }
 
 /// Job statistics.
-pub(in super::super) struct PerformanceSummary<'a>(&'a SummaryView);
+pub(in crate::api::graphql) struct PerformanceSummary<'a>(&'a SummaryView);
 
 /// Job statistics.
 #[Object]
@@ -128,7 +128,7 @@ impl PerformanceSummary<'_> {
 }
 
 /// Percentiles with a relative error of at most 41 %; `00:00:00` without measurements.
-pub(in super::super) struct Percentiles<'a>(&'a PercentilesView);
+pub(in crate::api::graphql) struct Percentiles<'a>(&'a PercentilesView);
 
 /// Percentiles with a relative error of at most 41 %; `00:00:00` without measurements.
 #[Object]
@@ -150,7 +150,7 @@ impl Percentiles<'_> {
 }
 
 /// Job statistics of a day or an hour.
-pub(in super::super) struct Trend<'a>(&'a TrendView);
+pub(in crate::api::graphql) struct Trend<'a>(&'a TrendView);
 
 /// Job statistics of a day or an hour.
 #[Object]
@@ -177,7 +177,7 @@ impl Trend<'_> {
 }
 
 /// Job statistics of a period by type.
-pub(in super::super) struct JobTypeAnalytics(JobTypesView);
+pub(in crate::api::graphql) struct JobTypeAnalytics(JobTypesView);
 
 impl From<JobTypesReport> for JobTypeAnalytics {
     fn from(report: JobTypesReport) -> Self {
@@ -200,7 +200,7 @@ impl JobTypeAnalytics {
 }
 
 /// Job statistics of one type.
-pub(in super::super) struct JobTypeMetrics<'a>(&'a JobTypeView);
+pub(in crate::api::graphql) struct JobTypeMetrics<'a>(&'a JobTypeView);
 
 /// Job statistics of one type.
 #[Object]
@@ -258,7 +258,7 @@ impl JobTypeMetrics<'_> {
 }
 
 /// Reason of failed attempts.
-pub(in super::super) struct FailureReason<'a>(&'a FailureReasonView);
+pub(in crate::api::graphql) struct FailureReason<'a>(&'a FailureReasonView);
 
 /// Reason of failed attempts.
 #[Object]

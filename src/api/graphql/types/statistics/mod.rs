@@ -1,0 +1,3 @@
+//! Types of job statistics.
+
+pub(in crate::api::graphql) mod performance;

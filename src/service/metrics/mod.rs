@@ -1,0 +1,6 @@
+//! Use cases of metrics, a report a file.
+
+mod reports;
+
+pub(crate) use self::reports::{CommitReport, DeliveryReport};
+pub use self::reports::{Gauges, JobTypesReport, Metrics, PerformanceReport, SystemReport};
