@@ -3,6 +3,7 @@
 //! Times and durations are whole microseconds (times since 1970, UTC), so that both databases compare and index them
 //! alike; statuses and priorities are small integers; parameters and results are JSON text, unchanged to the byte.
 
+pub mod activity_slice;
 pub mod attempt;
 pub mod audit_record;
 pub mod failure_reason;
@@ -13,7 +14,6 @@ pub mod job_rollup;
 pub mod job_time_step;
 pub mod node;
 pub mod queue;
-pub mod queue_throughput;
 pub mod recurring_job;
 pub mod rollup_total;
 pub mod time_step_total;

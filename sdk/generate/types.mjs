@@ -42,6 +42,7 @@ const FILTERS = [
   { name: 'JobFilter', of: 'list_jobs' },
   { name: 'PeriodFilter', of: 'get_job_type_metrics' },
   { name: 'PerformanceFilter', of: 'get_performance_metrics' },
+  { name: 'ActivityFilter', of: 'get_activity' },
   { name: 'AuditFilter', of: 'list_audit_records' },
   { name: 'DeliveryFilter', of: 'list_webhook_deliveries' },
 ];

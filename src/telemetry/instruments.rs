@@ -132,6 +132,7 @@ impl Instruments {
     fn record_entry(&mut self, entry: &RollupEntry) {
         let RollupEntry {
             time_bucket: _,
+            slice: _,
             queue,
             job_type,
             counts,

@@ -15,6 +15,7 @@ use crate::domain::explanation::RunnerKind;
 use crate::domain::job::attempt::AttemptStatus;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::activity_series::Step;
 use crate::domain::metrics::health::HealthState;
 use crate::domain::metrics::time_range::Granularity;
 use crate::domain::recurring::misfire::MisfirePolicy;
@@ -55,6 +56,7 @@ worded!(
     Priority,
     QueueStatus,
     RunnerKind,
+    Step,
     WorkerStatus
 );
 
@@ -149,6 +151,8 @@ words! {
     DisabledReasonWord, "WebhookDisabledReason": DisabledReason::ALL.map(DisabledReason::as_str);
     /// Origin of a webhook endpoint, where it can be changed.
     EndpointSourceWord, "WebhookEndpointSource": [EndpointSource::Configuration, EndpointSource::Api].map(EndpointSource::as_str);
+    /// Time between two points of a series.
+    StepWord, "Step": Step::ALL.map(Step::as_str);
     /// Resolution of a trend.
     GranularityWord, "Granularity": [Granularity::Hour, Granularity::Day].map(Granularity::as_str);
 }

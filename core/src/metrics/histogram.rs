@@ -75,6 +75,19 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
+    /// The buckets from the first to the last one with measurements: each with its number, and whether it is the last
+    /// possible one.
+    pub fn measured(&self) -> impl Iterator<Item = (u8, u64, bool)> + '_ {
+        let is_measured = |count: &u64| *count > 0;
+        let first = self.counts.iter().position(is_measured).unwrap_or(BUCKETS);
+        let end = self.counts.iter().rposition(is_measured).map_or(0, |last| last + 1);
+        (0_u8..)
+            .zip(self.counts)
+            .take(end)
+            .skip(first)
+            .map(|(bucket, count)| (bucket, count, usize::from(bucket) + 1 == BUCKETS))
+    }
+
     /// The duration that the fraction `share` (0 to 1) of the measurements does not exceed; `None` without
     /// measurements. Interpolates linearly within a bucket.
     pub fn percentile(&self, share: f64) -> Option<TimeSpan> {

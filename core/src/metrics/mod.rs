@@ -1,9 +1,12 @@
 //! Metrics of queues and of the server.
 
+pub mod activity;
+pub mod activity_series;
 pub mod failure_reason;
 pub mod health;
 pub mod histogram;
 pub mod rollup;
+pub mod rollup_delta;
 pub mod storage_fault;
 pub mod time_range;
 

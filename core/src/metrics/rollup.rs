@@ -4,11 +4,11 @@
 //! reasons are kept per hour. A job's contribution is a [`RollupEntry`], derived from the job alone, so that every storage
 //! computes the same rollups.
 
-use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::activity::{ActivityCounts, Slice};
 use super::histogram::{Measure, bucket_of};
 use crate::job::Job;
 use crate::job::attempt::{Attempt, AttemptStatus};
@@ -211,6 +211,20 @@ impl RollupCounts {
     }
 }
 
+impl From<RollupCounts> for ActivityCounts {
+    /// The counts, without created jobs.
+    fn from(counts: RollupCounts) -> Self {
+        Self {
+            created: 0,
+            started: counts.started,
+            completed: counts.completed,
+            attempts_failed: counts.attempts_failed,
+            jobs_failed: counts.jobs_failed,
+            jobs_cancelled: counts.jobs_cancelled,
+        }
+    }
+}
+
 impl AddAssign for RollupCounts {
     fn add_assign(&mut self, other: Self) {
         let Self {
@@ -239,6 +253,8 @@ impl AddAssign for RollupCounts {
 pub struct RollupEntry {
     /// Time bucket.
     pub time_bucket: TimeBucket,
+    /// Slice of the time bucket.
+    pub slice: Slice,
     /// The job's queue.
     pub queue: QueueName,
     /// The job's type.
@@ -255,6 +271,7 @@ impl RollupEntry {
     fn new(job: &Job, at: DateTime<Utc>) -> Self {
         Self {
             time_bucket: TimeBucket::of(at),
+            slice: Slice::of(at),
             queue: job.queue.clone(),
             job_type: job.job_type.clone(),
             counts: RollupCounts::default(),
@@ -329,95 +346,6 @@ fn average(micros: u64, count: u64) -> TimeSpan {
 fn micros(span: TimeDelta) -> u64 {
     span.num_microseconds()
         .map_or(0, |micros| u64::try_from(micros).unwrap_or_default())
-}
-
-/// Key of a rollup's counts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RollupKey {
-    /// Time bucket.
-    pub time_bucket: TimeBucket,
-    /// Queue.
-    pub queue: QueueName,
-    /// Job type.
-    pub job_type: JobType,
-}
-
-/// Key of a histogram bucket.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HistogramKey {
-    /// Hour since 1970; after compaction the first hour of its day.
-    pub hour: i64,
-    /// Queue.
-    pub queue: QueueName,
-    /// Job type.
-    pub job_type: JobType,
-    /// Measure.
-    pub measure: Measure,
-    /// Bucket.
-    pub bucket: u8,
-}
-
-/// Key of a failure reason.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ReasonKey {
-    /// Hour since 1970; after compaction the first hour of its day.
-    pub hour: i64,
-    /// Queue.
-    pub queue: QueueName,
-    /// Job type.
-    pub job_type: JobType,
-    /// Reason.
-    pub reason: String,
-}
-
-/// The contributions of many jobs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RollupDelta {
-    /// Counts.
-    pub counts: BTreeMap<RollupKey, RollupCounts>,
-    /// Number of measurements by bucket.
-    pub steps: BTreeMap<HistogramKey, u64>,
-    /// Number of failures by reason.
-    pub reasons: BTreeMap<ReasonKey, u64>,
-}
-
-impl RollupDelta {
-    /// Adds the contribution of a job, with the reason of its failure if there is one.
-    pub fn add(&mut self, mark: RollupEntry, reason: Option<String>) {
-        let RollupEntry {
-            time_bucket,
-            queue,
-            job_type,
-            counts,
-            measured,
-            has_failed: _,
-        } = mark;
-        if let Some((measure, bucket)) = measured {
-            let key = HistogramKey {
-                hour: time_bucket.hour(),
-                queue: queue.clone(),
-                job_type: job_type.clone(),
-                measure,
-                bucket,
-            };
-            *self.steps.entry(key).or_default() += 1;
-        }
-        if let Some(reason) = reason {
-            let key = ReasonKey {
-                hour: time_bucket.hour(),
-                queue: queue.clone(),
-                job_type: job_type.clone(),
-                reason,
-            };
-            *self.reasons.entry(key).or_default() += 1;
-        }
-        let key = RollupKey {
-            time_bucket,
-            queue,
-            job_type,
-        };
-        *self.counts.entry(key).or_default() += counts;
-    }
 }
 
 #[cfg(test)]

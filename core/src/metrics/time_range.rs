@@ -242,14 +242,25 @@ impl Period {
     }
 }
 
+/// End of a range: a day ends at the start of the next one.
+pub(super) fn end_of(zone: TimeZoneName, bound: Bound) -> Result<DateTime<Utc>, InvalidPeriod> {
+    match bound {
+        Bound::Date(date) => {
+            let next = date.succ_opt().and_then(|next| start_of(zone, next));
+            next.ok_or(InvalidPeriod::OutOfRange)
+        }
+        Bound::Time(time) => Ok(time),
+    }
+}
+
 /// Start of a day in a zone.
-fn start_of(zone: TimeZoneName, date: NaiveDate) -> Option<DateTime<Utc>> {
+pub(super) fn start_of(zone: TimeZoneName, date: NaiveDate) -> Option<DateTime<Utc>> {
     first_moment_of(zone.rules(), date.and_time(chrono::NaiveTime::MIN))
 }
 
 /// Start of the local hour that contains a time bucket: in zones with offsets of half or quarter hours it is not an hour of
 /// UTC.
-fn start_of_hour(zone: TimeZoneName, time_bucket: TimeBucket) -> DateTime<Utc> {
+pub(super) fn start_of_hour(zone: TimeZoneName, time_bucket: TimeBucket) -> DateTime<Utc> {
     let ahead = offset_at(zone.rules(), time_bucket.start());
     let local = TimeBucket::of(time_bucket.start() + ahead);
     TimeBucket(time_bucket.0 - local.0.rem_euclid(TIME_BUCKETS_PER_HOUR)).start()

@@ -8,6 +8,41 @@ using System.Text.Json;
 
 namespace TickerQ.Client
 {
+    public partial class ActivityCounts
+    {
+        public long Created { get; set; }
+        public long Started { get; set; }
+        public long Completed { get; set; }
+        public long Failed { get; set; }
+        public long Retried { get; set; }
+        public long Cancelled { get; set; }
+    }
+
+    public partial class ActivityPoint
+    {
+        public long Created { get; set; }
+        public long Started { get; set; }
+        public long Completed { get; set; }
+        public long Failed { get; set; }
+        public long Retried { get; set; }
+        public long Cancelled { get; set; }
+        public DateTimeOffset At { get; set; }
+        public TimeSpan? WaitP50 { get; set; }
+        public TimeSpan? WaitP95 { get; set; }
+        public TimeSpan? WaitP99 { get; set; }
+        public TimeSpan? RunP50 { get; set; }
+        public TimeSpan? RunP95 { get; set; }
+        public TimeSpan? RunP99 { get; set; }
+    }
+
+    public partial class ActivitySeries
+    {
+        public string Step { get; set; }
+        public string TimeZone { get; set; }
+        public ActivityCounts Total { get; set; }
+        public List<ActivityPoint> Points { get; set; }
+    }
+
     public partial class JobAttempt
     {
         public int Attempt { get; set; }
@@ -77,6 +112,20 @@ namespace TickerQ.Client
         public int Cores { get; set; }
     }
 
+    public partial class DurationBucket
+    {
+        public TimeSpan From { get; set; }
+        public TimeSpan? To { get; set; }
+        public long Count { get; set; }
+    }
+
+    public partial class DurationDistribution
+    {
+        public MetricsPeriod Period { get; set; }
+        public List<DurationBucket> Run { get; set; }
+        public List<DurationBucket> Wait { get; set; }
+    }
+
     public partial class EndedJobs
     {
         public int Stored { get; set; }
@@ -91,11 +140,56 @@ namespace TickerQ.Client
         public StartEstimate Estimate { get; set; }
     }
 
+    public partial class Failure
+    {
+        public string Fingerprint { get; set; }
+        public string Type { get; set; }
+        public string Reason { get; set; }
+        public long Count { get; set; }
+        public DateTimeOffset? FirstSeen { get; set; }
+        public DateTimeOffset? LastSeen { get; set; }
+    }
+
+    public partial class FailureDetail
+    {
+        public string Fingerprint { get; set; }
+        public string Type { get; set; }
+        public string Reason { get; set; }
+        public long Count { get; set; }
+        public DateTimeOffset? FirstSeen { get; set; }
+        public DateTimeOffset? LastSeen { get; set; }
+        public MetricsPeriod Period { get; set; }
+        public List<FailureTrend> Trend { get; set; }
+        public List<FailurePlace> Places { get; set; }
+        public List<JobItem> Jobs { get; set; }
+    }
+
+    public partial class FailureList
+    {
+        public MetricsPeriod Period { get; set; }
+        public List<Failure> Failures { get; set; }
+        public long TotalCount { get; set; }
+    }
+
+    public partial class FailurePlace
+    {
+        public string Id { get; set; }
+        public string Name { get; set; }
+        public bool? IsWorker { get; set; }
+        public long Jobs { get; set; }
+    }
+
     public partial class FailureReason
     {
         public string Reason { get; set; }
         public long Count { get; set; }
         public double Percentage { get; set; }
+    }
+
+    public partial class FailureTrend
+    {
+        public string Date { get; set; }
+        public long Count { get; set; }
     }
 
     public partial class HealthReason
@@ -289,6 +383,15 @@ namespace TickerQ.Client
         public string Message { get; set; }
     }
 
+    public partial class Me
+    {
+        public string Name { get; set; }
+        public string Kind { get; set; }
+        public List<string> Scopes { get; set; }
+        public RateLimit RateLimit { get; set; }
+        public DateTimeOffset? ExpiresAt { get; set; }
+    }
+
     public partial class MemoryUsage
     {
         public string Used { get; set; }
@@ -401,6 +504,12 @@ namespace TickerQ.Client
         public string Remedy { get; set; }
     }
 
+    public partial class RateLimit
+    {
+        public int Requests { get; set; }
+        public TimeSpan Per { get; set; }
+    }
+
     public partial class RecurringJob
     {
         public string Id { get; set; }
@@ -455,6 +564,37 @@ namespace TickerQ.Client
         public int Workers { get; set; }
         public int Busy { get; set; }
         public bool IsDraining { get; set; }
+    }
+
+    public partial class ServerInfo
+    {
+        public string Version { get; set; }
+        public string Node { get; set; }
+        public string Name { get; set; }
+        public string Database { get; set; }
+        public List<string> Features { get; set; }
+        public ServerPaths Paths { get; set; }
+        public ServerLimits Limits { get; set; }
+    }
+
+    public partial class ServerLimits
+    {
+        public long BatchJobs { get; set; }
+        public long BulkJobs { get; set; }
+        public long ParametersBytes { get; set; }
+        public long BodyBytes { get; set; }
+        public long BatchBodyBytes { get; set; }
+        public long ResponseBytes { get; set; }
+        public long GraphqlComplexity { get; set; }
+        public long GraphqlDepth { get; set; }
+    }
+
+    public partial class ServerPaths
+    {
+        public string Rest { get; set; }
+        public string Graphql { get; set; }
+        public string Websocket { get; set; }
+        public string Hub { get; set; }
     }
 
     public partial class StartEstimate
@@ -779,6 +919,34 @@ namespace TickerQ.Client
         public string Granularity { get; set; }
         public string Queue { get; set; }
         public string Type { get; set; }
+    }
+
+    public partial class ActivityFilter : Query
+    {
+        public DateTimeOffset? From { get; set; }
+        public DateTimeOffset? To { get; set; }
+        public string Step { get; set; }
+        public string TimeZone { get; set; }
+        public string Queue { get; set; }
+        public string Type { get; set; }
+    }
+
+    public partial class FailuresFilter : Query
+    {
+        public DateTimeOffset? From { get; set; }
+        public DateTimeOffset? To { get; set; }
+        public string TimeZone { get; set; }
+        public string Queue { get; set; }
+        public string Type { get; set; }
+        public int? Limit { get; set; }
+    }
+
+    public partial class FailureFilter : Query
+    {
+        public DateTimeOffset? From { get; set; }
+        public DateTimeOffset? To { get; set; }
+        public string TimeZone { get; set; }
+        public string Granularity { get; set; }
     }
 
     public partial class AuditFilter : Query

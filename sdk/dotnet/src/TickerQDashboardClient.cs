@@ -296,6 +296,12 @@ namespace TickerQ.Client
         /// <summary>The same by job type.</summary>
         public async Task<List<JobTypeMetrics>> GetJobTypeMetricsAsync(PeriodFilter period = null) => (await Get<JobTypeAnalytics>("/metrics/job-types" + Query.Of(period)).ConfigureAwait(false)).JobTypes;
 
+        /// <summary>A time series.</summary>
+        public Task<Activity> GetActivityAsync(ActivityFilter series = null) => Get<Activity>("/metrics/activity" + Query.Of(series));
+
+        /// <summary>Histograms of run and wait times.</summary>
+        public Task<DurationDistribution> GetDurationsAsync(PeriodFilter period = null) => Get<DurationDistribution>("/metrics/durations" + Query.Of(period));
+
         /// <summary>The servers that share the storage.</summary>
         public async Task<List<NodeDetails>> GetNodesAsync() => (await Get<NodeList>("/nodes").ConfigureAwait(false)).Nodes;
 

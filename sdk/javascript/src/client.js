@@ -244,6 +244,14 @@ export class TickerQClient {
     return (await this.#send('GET', '/metrics/job-types', { query: period })).jobTypes;
   }
 
+  getActivity(series = {}) {
+    return this.#ask('GET', '/metrics/activity', { query: series });
+  }
+
+  getDurations(period = {}) {
+    return this.#ask('GET', '/metrics/durations', { query: period });
+  }
+
   // The server
 
   async getNodes() {

@@ -129,6 +129,8 @@ export declare class TickerQClient {
   getSystemMetrics(): Promise<Api.SystemOverview>;
   getPerformanceMetrics(period?: Api.PerformanceFilter): Promise<Api.PerformanceMetrics>;
   getJobTypeMetrics(period?: Api.PeriodFilter): Promise<Api.JobTypeMetrics[]>;
+  getActivity(series?: Api.ActivityFilter): Promise<Api.Activity>;
+  getDurations(period?: Api.PeriodFilter): Promise<Api.DurationDistribution>;
 
   getNodes(): Promise<Api.Node[]>;
   /** Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue. */

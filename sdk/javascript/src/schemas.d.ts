@@ -3,6 +3,38 @@
 /** `[d.]hh:mm:ss[.fffffff]`, ISO 8601 such as `PT5M`, units such as `5m`, or a number of milliseconds. */
 export type Duration = string | number;
 
+export interface ActivityCounts {
+  created: number;
+  started: number;
+  completed: number;
+  failed: number;
+  retried: number;
+  cancelled: number;
+}
+
+export interface ActivityPoint {
+  created: number;
+  started: number;
+  completed: number;
+  failed: number;
+  retried: number;
+  cancelled: number;
+  at: string;
+  waitP50: string | null;
+  waitP95: string | null;
+  waitP99: string | null;
+  runP50: string | null;
+  runP95: string | null;
+  runP99: string | null;
+}
+
+export interface ActivitySeries {
+  step: '5s' | '1m' | '15m' | '1h' | '1d';
+  timeZone: string;
+  total: ActivityCounts;
+  points: Array<ActivityPoint>;
+}
+
 export interface Attempt {
   attempt: number;
   startedAt: string;
@@ -84,6 +116,18 @@ export interface CpuUsage {
   cores: number;
 }
 
+export interface DurationBucket {
+  from: string;
+  to: string | null;
+  count: number;
+}
+
+export interface DurationDistribution {
+  period: Period;
+  run: Array<DurationBucket>;
+  wait: Array<DurationBucket>;
+}
+
 export interface EndedJobs {
   stored: number;
   lost: Array<string>;
@@ -116,10 +160,50 @@ export interface FailedJob {
   retryAfter?: Duration | null;
 }
 
+export interface Failure {
+  fingerprint: string;
+  type: string;
+  reason: string;
+  count: number;
+  firstSeen: string | null;
+  lastSeen: string | null;
+}
+
+export interface FailureDetail {
+  fingerprint: string;
+  type: string;
+  reason: string;
+  count: number;
+  firstSeen: string | null;
+  lastSeen: string | null;
+  period: Period;
+  trend: Array<FailureTrend>;
+  places: Array<FailurePlace>;
+  jobs: Array<JobItem>;
+}
+
+export interface FailureList {
+  period: Period;
+  failures: Array<Failure>;
+  totalCount: number;
+}
+
+export interface FailurePlace {
+  id: string;
+  name: string | null;
+  isWorker: boolean | null;
+  jobs: number;
+}
+
 export interface FailureReason {
   reason: string;
   count: number;
   percentage: number;
+}
+
+export interface FailureTrend {
+  date: string;
+  count: number;
 }
 
 export interface HealthReason {
@@ -347,6 +431,14 @@ export interface LogLineRequest {
   message: string;
 }
 
+export interface Me {
+  name: string;
+  kind: 'key' | 'token' | 'anonymous' | 'local';
+  scopes: Array<string>;
+  rateLimit: RateLimit | null;
+  expiresAt: string | null;
+}
+
 export interface MemoryUsage {
   used: string;
   available: string;
@@ -473,6 +565,11 @@ export interface QueueWaitReason {
   remedy: string | null;
 }
 
+export interface RateLimit {
+  requests: number;
+  per: string;
+}
+
 export interface RecurringJob {
   id: string;
   jobId: string;
@@ -557,6 +654,34 @@ export interface Runner {
   workers: number;
   busy: number;
   isDraining: boolean;
+}
+
+export interface ServerInfo {
+  version: string;
+  node: string;
+  name: string;
+  database: string;
+  features: Array<string>;
+  paths: ServerPaths;
+  limits: ServerLimits;
+}
+
+export interface ServerLimits {
+  batchJobs: number;
+  bulkJobs: number;
+  parametersBytes: number;
+  bodyBytes: number;
+  batchBodyBytes: number;
+  responseBytes: number;
+  graphqlComplexity: number;
+  graphqlDepth: number;
+}
+
+export interface ServerPaths {
+  rest: string | null;
+  graphql: string | null;
+  websocket: string | null;
+  hub: string | null;
 }
 
 export interface StartEstimate {
@@ -867,6 +992,31 @@ export interface PerformanceFilter {
   granularity?: 'hour' | 'day';
   queue?: string;
   type?: string | Array<string>;
+}
+
+export interface ActivityFilter {
+  from?: string | Date;
+  to?: string | Date;
+  step?: '5s' | '1m' | '15m' | '1h' | '1d';
+  timeZone?: string;
+  queue?: string;
+  type?: string | Array<string>;
+}
+
+export interface FailuresFilter {
+  from?: string | Date;
+  to?: string | Date;
+  timeZone?: string;
+  queue?: string;
+  type?: string | Array<string>;
+  limit?: number;
+}
+
+export interface FailureFilter {
+  from?: string | Date;
+  to?: string | Date;
+  timeZone?: string;
+  granularity?: 'hour' | 'day';
 }
 
 export interface AuditFilter {

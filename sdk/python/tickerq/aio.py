@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, List, Mapping, Optional, S
 from .client import Duration, TickerQClient
 from .subscription import Message, Subscription
 from .types import (
+    Activity,
+    ActivityFilter,
     AuditFilter,
     AuditList,
     Batch,
     ClearedQueue,
     CompletedJob,
     DeliveryFilter,
+    DurationDistribution,
     EndedJobs,
     Explanation,
     FailedJob,
@@ -354,6 +357,14 @@ class AsyncTickerQClient:
     async def get_job_type_metrics(self, **period: Unpack[PeriodFilter]) -> List[JobTypeMetrics]:
         """The same by job type: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
         return await asyncio.to_thread(self.sync.get_job_type_metrics, **period)
+
+    async def get_activity(self, **series: Unpack[ActivityFilter]) -> Activity:
+        """A time series: ``from_``, ``to``, ``step``, ``time_zone``, ``queue``, ``type``."""
+        return await asyncio.to_thread(self.sync.get_activity, **series)
+
+    async def get_durations(self, **period: Unpack[PeriodFilter]) -> DurationDistribution:
+        """Histograms of run and wait times: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
+        return await asyncio.to_thread(self.sync.get_durations, **period)
 
     async def get_nodes(self) -> List[Node]:
         """The servers that share the storage."""

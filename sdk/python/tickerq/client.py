@@ -15,12 +15,15 @@ from ._http import Http, time_span
 from .errors import UnavailableError
 from .subscription import Subscription
 from .types import (
+    Activity,
+    ActivityFilter,
     AuditFilter,
     AuditList,
     Batch,
     ClearedQueue,
     CompletedJob,
     DeliveryFilter,
+    DurationDistribution,
     EndedJobs,
     Explanation,
     FailedJob,
@@ -400,6 +403,16 @@ class TickerQClient:
         """The same by job type: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
         types: List[JobTypeMetrics] = self.request("GET", "/metrics/job-types", query=_filter(period))["jobTypes"]
         return types
+
+    def get_activity(self, **series: Unpack[ActivityFilter]) -> Activity:
+        """A time series: ``from_``, ``to``, ``step``, ``time_zone``, ``queue``, ``type``."""
+        answer: Activity = self.request("GET", "/metrics/activity", query=_filter(series))
+        return answer
+
+    def get_durations(self, **period: Unpack[PeriodFilter]) -> DurationDistribution:
+        """Histograms of run and wait times: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
+        answer: DurationDistribution = self.request("GET", "/metrics/durations", query=_filter(period))
+        return answer
 
     # The server
 

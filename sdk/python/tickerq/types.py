@@ -6,6 +6,38 @@ from datetime import date, datetime, timedelta
 from typing import Any, List, Literal, Optional, Sequence, TypedDict, Union
 
 
+class ActivityCounts(TypedDict):
+    created: int
+    started: int
+    completed: int
+    failed: int
+    retried: int
+    cancelled: int
+
+
+class ActivityPoint(TypedDict):
+    created: int
+    started: int
+    completed: int
+    failed: int
+    retried: int
+    cancelled: int
+    at: str
+    waitP50: Optional[str]
+    waitP95: Optional[str]
+    waitP99: Optional[str]
+    runP50: Optional[str]
+    runP95: Optional[str]
+    runP99: Optional[str]
+
+
+class ActivitySeries(TypedDict):
+    step: Literal["5s", "1m", "15m", "1h", "1d"]
+    timeZone: str
+    total: ActivityCounts
+    points: List[ActivityPoint]
+
+
 class _AttemptOptional(TypedDict, total=False):
     worker: Optional[str]
 
@@ -82,6 +114,15 @@ class CpuUsage(TypedDict):
     percentage: float
     cores: int
 
+DurationBucket = TypedDict("DurationBucket", {"from": str, "to": Optional[str], "count": int})
+
+
+
+class DurationDistribution(TypedDict):
+    period: Period
+    run: List[DurationBucket]
+    wait: List[DurationBucket]
+
 
 class EndedJobs(TypedDict):
     stored: int
@@ -108,10 +149,50 @@ class FailedJob(_FailedJobOptional):
     leaseToken: str
 
 
+class Failure(TypedDict):
+    fingerprint: str
+    type: str
+    reason: str
+    count: int
+    firstSeen: Optional[str]
+    lastSeen: Optional[str]
+
+
+class FailureDetail(TypedDict):
+    fingerprint: str
+    type: str
+    reason: str
+    count: int
+    firstSeen: Optional[str]
+    lastSeen: Optional[str]
+    period: Period
+    trend: List[FailureTrend]
+    places: List[FailurePlace]
+    jobs: List[JobItem]
+
+
+class FailureList(TypedDict):
+    period: Period
+    failures: List[Failure]
+    totalCount: int
+
+
+class FailurePlace(TypedDict):
+    id: str
+    name: Optional[str]
+    isWorker: Optional[bool]
+    jobs: int
+
+
 class FailureReason(TypedDict):
     reason: str
     count: int
     percentage: float
+
+
+class FailureTrend(TypedDict):
+    date: str
+    count: int
 
 
 class HealthReason(TypedDict):
@@ -324,6 +405,14 @@ class LogLineRequest(_LogLineRequestOptional):
     message: str
 
 
+class Me(TypedDict):
+    name: str
+    kind: Literal["key", "token", "anonymous", "local"]
+    scopes: List[str]
+    rateLimit: Optional[RateLimit]
+    expiresAt: Optional[str]
+
+
 class MemoryUsage(TypedDict):
     used: str
     available: str
@@ -428,6 +517,11 @@ class QueueWaitReason(TypedDict):
     remedy: Optional[str]
 
 
+class RateLimit(TypedDict):
+    requests: int
+    per: str
+
+
 class _RecurringJobOptional(TypedDict, total=False):
     tags: List[str]
     warnings: List[str]
@@ -481,6 +575,34 @@ class Runner(TypedDict):
     workers: int
     busy: int
     isDraining: bool
+
+
+class ServerInfo(TypedDict):
+    version: str
+    node: str
+    name: str
+    database: str
+    features: List[str]
+    paths: ServerPaths
+    limits: ServerLimits
+
+
+class ServerLimits(TypedDict):
+    batchJobs: int
+    bulkJobs: int
+    parametersBytes: int
+    bodyBytes: int
+    batchBodyBytes: int
+    responseBytes: int
+    graphqlComplexity: int
+    graphqlDepth: int
+
+
+class ServerPaths(TypedDict):
+    rest: Optional[str]
+    graphql: Optional[str]
+    websocket: Optional[str]
+    hub: Optional[str]
 
 
 class StartEstimate(TypedDict):
@@ -786,6 +908,31 @@ class PerformanceFilter(TypedDict, total=False):
     granularity: Optional[Literal["hour", "day"]]
     queue: Optional[str]
     type: Optional[Union[str, Sequence[str]]]
+
+
+class ActivityFilter(TypedDict, total=False):
+    from_: Optional[Union[str, date]]
+    to: Optional[Union[str, date]]
+    step: Optional[Literal["5s", "1m", "15m", "1h", "1d"]]
+    time_zone: Optional[str]
+    queue: Optional[str]
+    type: Optional[Union[str, Sequence[str]]]
+
+
+class FailuresFilter(TypedDict, total=False):
+    from_: Optional[Union[str, date]]
+    to: Optional[Union[str, date]]
+    time_zone: Optional[str]
+    queue: Optional[str]
+    type: Optional[Union[str, Sequence[str]]]
+    limit: Optional[int]
+
+
+class FailureFilter(TypedDict, total=False):
+    from_: Optional[Union[str, date]]
+    to: Optional[Union[str, date]]
+    time_zone: Optional[str]
+    granularity: Optional[Literal["hour", "day"]]
 
 
 class AuditFilter(TypedDict, total=False):

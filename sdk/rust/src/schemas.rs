@@ -13,6 +13,53 @@ use tickerq_core::values::time_span::TimeSpan;
 use crate::json::Json;
 use crate::wire;
 
+/// `ActivityCounts` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivityCounts {
+    pub created: u64,
+    pub started: u64,
+    pub completed: u64,
+    pub failed: u64,
+    pub retried: u64,
+    pub cancelled: u64,
+}
+
+/// `ActivityPoint` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivityPoint {
+    pub created: u64,
+    pub started: u64,
+    pub completed: u64,
+    pub failed: u64,
+    pub retried: u64,
+    pub cancelled: u64,
+    pub at: DateTime<Utc>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub wait_p50: Option<TimeSpan>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub wait_p95: Option<TimeSpan>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub wait_p99: Option<TimeSpan>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub run_p50: Option<TimeSpan>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub run_p95: Option<TimeSpan>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub run_p99: Option<TimeSpan>,
+}
+
+/// `ActivitySeries` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivitySeries {
+    pub step: String,
+    pub time_zone: String,
+    pub total: ActivityCounts,
+    pub points: Vec<ActivityPoint>,
+}
+
 /// `Attempt` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -118,6 +165,26 @@ pub struct CpuUsage {
     pub cores: u32,
 }
 
+/// `DurationBucket` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DurationBucket {
+    #[serde(deserialize_with = "wire::text")]
+    pub from: TimeSpan,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub to: Option<TimeSpan>,
+    pub count: u64,
+}
+
+/// `DurationDistribution` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DurationDistribution {
+    pub period: Period,
+    pub run: Vec<DurationBucket>,
+    pub wait: Vec<DurationBucket>,
+}
+
 /// `EndedJobs` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -138,6 +205,61 @@ pub struct Explanation {
     pub estimate: Option<StartEstimate>,
 }
 
+/// `Failure` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failure {
+    pub fingerprint: String,
+    #[serde(rename = "type")]
+    pub job_type: String,
+    pub reason: String,
+    pub count: u64,
+    #[serde(default)]
+    pub first_seen: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub last_seen: Option<DateTime<Utc>>,
+}
+
+/// `FailureDetail` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureDetail {
+    pub fingerprint: String,
+    #[serde(rename = "type")]
+    pub job_type: String,
+    pub reason: String,
+    pub count: u64,
+    #[serde(default)]
+    pub first_seen: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub last_seen: Option<DateTime<Utc>>,
+    pub period: Period,
+    pub trend: Vec<FailureTrend>,
+    pub places: Vec<FailurePlace>,
+    pub jobs: Vec<JobItem>,
+}
+
+/// `FailureList` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureList {
+    pub period: Period,
+    pub failures: Vec<Failure>,
+    pub total_count: u64,
+}
+
+/// `FailurePlace` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailurePlace {
+    pub id: String,
+    #[serde(default)]
+    pub name: Option<String>,
+    #[serde(default)]
+    pub is_worker: Option<bool>,
+    pub jobs: u64,
+}
+
 /// `FailureReason` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -145,6 +267,14 @@ pub struct FailureReason {
     pub reason: String,
     pub count: u64,
     pub percentage: f64,
+}
+
+/// `FailureTrend` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureTrend {
+    pub date: String,
+    pub count: u64,
 }
 
 /// `HealthReason` of the API.
@@ -449,6 +579,19 @@ pub struct LogLine {
     pub message: String,
 }
 
+/// `Me` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Me {
+    pub name: String,
+    pub kind: String,
+    pub scopes: Vec<String>,
+    #[serde(default)]
+    pub rate_limit: Option<RateLimit>,
+    #[serde(default)]
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
 /// `MemoryUsage` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -604,6 +747,15 @@ pub struct QueueWaitReason {
     pub remedy: Option<String>,
 }
 
+/// `RateLimit` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RateLimit {
+    pub requests: u32,
+    #[serde(deserialize_with = "wire::text")]
+    pub per: TimeSpan,
+}
+
 /// `RecurringJob` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -696,6 +848,47 @@ pub struct Runner {
     pub workers: u32,
     pub busy: u32,
     pub is_draining: bool,
+}
+
+/// `ServerInfo` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerInfo {
+    pub version: String,
+    pub node: String,
+    pub name: String,
+    pub database: String,
+    pub features: Vec<String>,
+    pub paths: ServerPaths,
+    pub limits: ServerLimits,
+}
+
+/// `ServerLimits` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerLimits {
+    pub batch_jobs: u64,
+    pub bulk_jobs: u64,
+    pub parameters_bytes: u64,
+    pub body_bytes: u64,
+    pub batch_body_bytes: u64,
+    pub response_bytes: u64,
+    pub graphql_complexity: u64,
+    pub graphql_depth: u64,
+}
+
+/// `ServerPaths` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServerPaths {
+    #[serde(default)]
+    pub rest: Option<String>,
+    #[serde(default)]
+    pub graphql: Option<String>,
+    #[serde(default)]
+    pub websocket: Option<String>,
+    #[serde(default)]
+    pub hub: Option<String>,
 }
 
 /// `StartEstimate` of the API.

@@ -80,7 +80,7 @@ pub(super) async fn get_system_metrics(context: RequestContext) -> ApiResult {
 )]
 pub(super) async fn get_performance_metrics(context: RequestContext) -> ApiResult {
     let mut parameters = Parameters::of(&context.request)?;
-    let (period, filter) = read(&mut parameters);
+    let (period, filter) = (read_period(&mut parameters), read_filter(&mut parameters));
     parameters.finish()?;
     let report = context.api.metrics.performance(&context.caller, &period, &filter).await;
     json(
@@ -107,28 +107,32 @@ pub(super) async fn get_performance_metrics(context: RequestContext) -> ApiResul
 )]
 pub(super) async fn get_job_type_metrics(context: RequestContext) -> ApiResult {
     let mut parameters = Parameters::of(&context.request)?;
-    let (period, filter) = read(&mut parameters);
+    let (period, filter) = (read_period(&mut parameters), read_filter(&mut parameters));
     parameters.finish()?;
     let report = context.api.metrics.job_types(&context.caller, &period, &filter).await;
     json(StatusCode::OK, &JobTypeAnalytics::from(&report.map_err(of_parameters)?))
 }
 
-fn read(parameters: &mut Parameters) -> (PeriodRequest, RollupFilter) {
-    let period = PeriodRequest {
+/// Reads the parameters of a period. Its granularity is absent where that is no parameter.
+pub(super) fn read_period(parameters: &mut Parameters) -> PeriodRequest {
+    PeriodRequest {
         from: parameters.read("from", parse_period_bound),
         to: parameters.read("to", parse_period_bound),
         time_zone: parameters.read("timeZone", TimeZoneName::parse).unwrap_or_default(),
         granularity: parameters.read("granularity", Granularity::parse),
-    };
-    let filter = RollupFilter {
+    }
+}
+
+/// Reads the parameters of a filter of rollups.
+pub(super) fn read_filter(parameters: &mut Parameters) -> RollupFilter {
+    RollupFilter {
         queue: parameters.read("queue", QueueName::parse),
         job_types: parameters.read("type", parse_types).unwrap_or_default(),
-    };
-    (period, filter)
+    }
 }
 
 /// Maps errors of a period to the parameters of the same names.
-fn of_parameters(error: ServiceError) -> Problem {
+pub(super) fn of_parameters(error: ServiceError) -> Problem {
     if let ServiceError::Invalid {
         field,
         index: _,

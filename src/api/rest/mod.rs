@@ -4,6 +4,7 @@
 //! that use them. Every route is registered twice, with and without the version. A route's function takes a `RequestContext` and
 //! returns a response or a `Problem`, which is the only source of errors, so that they have one format.
 
+pub(super) mod activity;
 mod api;
 pub(super) mod audit;
 mod health;
@@ -49,6 +50,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, api: RestApi) {
             webhooks::configure(config, &api, prefix);
             workers::configure(config, &api, prefix);
             metrics::configure(config, &api, prefix);
+            activity::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }

@@ -30,8 +30,10 @@ const MAX_BATCHES: usize = 200;
 const BACKLOG_INTERVAL: Duration = Duration::from_millis(500);
 /// Retention of idempotency keys.
 const KEY_RETENTION: TimeDelta = TimeDelta::hours(24);
-/// Retention of the counters behind a queue's throughput, which covers an hour.
-const THROUGHPUT_RETENTION: TimeDelta = TimeDelta::hours(2);
+/// Age at which activity is kept by minutes instead of slices: an hour, and what clients and clocks may be late.
+const SLICES_RETENTION: TimeDelta = TimeDelta::minutes(65);
+/// Retention of activity by minutes: a day, and the same.
+const MINUTES_RETENTION: TimeDelta = TimeDelta::minutes(24 * 60 + 5);
 /// Delay after which rollups are packed: commits of the last moments, also of a node whose clock is late, have ended.
 const ROLLUP_DELAY: TimeDelta = TimeDelta::minutes(2);
 /// Maximum number of removed workers whose names are kept.
@@ -98,7 +100,7 @@ impl PrunerDeps {
         } = self.retention;
         let bookkeeping = Change::Maintenance(MaintenanceChange::PruneBookkeeping {
             keys_before: now - KEY_RETENTION,
-            throughput_before: now - THROUGHPUT_RETENTION,
+            throughput_before: now - MINUTES_RETENTION,
             limit: BATCH_SIZE,
         });
         let workers = Change::Maintenance(MaintenanceChange::PruneWorkers {
@@ -109,6 +111,10 @@ impl PrunerDeps {
             ended_before: now - ROLLUP_DELAY,
             by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
             rollups_before: before(metrics),
+        });
+        let activity = Change::Maintenance(MaintenanceChange::FoldActivity {
+            slices_before: now - SLICES_RETENTION,
+            minutes_before: now - MINUTES_RETENTION,
         });
         let mut kinds = vec![
             Kind::new("idempotency keys", bookkeeping),
@@ -122,6 +128,11 @@ impl PrunerDeps {
             Kind {
                 what: "metrics",
                 step: sums,
+                full: 1,
+            },
+            Kind {
+                what: "activity",
+                step: activity,
                 full: 1,
             },
         ];

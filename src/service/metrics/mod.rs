@@ -1,5 +1,6 @@
 //! Use cases of metrics, a report a file.
 
+pub(crate) mod activity;
 mod reports;
 
 pub(crate) use self::reports::{CommitReport, DeliveryReport};

@@ -105,6 +105,16 @@ impl Metrics {
         Self { repository, runtime }
     }
 
+    /// The storage.
+    pub(super) fn repository(&self) -> &dyn JobRepository {
+        &*self.repository
+    }
+
+    /// The server's time.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.runtime.clock.now()
+    }
+
     /// Metrics of the server, at most a second old.
     pub async fn system(&self, caller: &Caller) -> Result<SystemReport, ServiceError> {
         caller.require(Scope::Read)?;

@@ -27,7 +27,7 @@ pub enum MaintenanceChange {
     PruneBookkeeping {
         /// Keys given before this time are removed.
         keys_before: DateTime<Utc>,
-        /// Counts of completions before this time are removed; at least an hour ago.
+        /// Activity by slices before this time is removed, also if it is not folded; at least an hour ago.
         throughput_before: DateTime<Utc>,
         /// Maximum number of keys in this step.
         limit: u32,
@@ -50,6 +50,14 @@ pub enum MaintenanceChange {
         by_days_before: DateTime<Utc>,
         /// Rollups of whole days before this time are removed; `None` keeps them permanently.
         rollups_before: Option<DateTime<Utc>>,
+    },
+    /// A step of folding: slices of activity before a time may be kept by minutes from then on, and minutes before another
+    /// time are removed. → [`Applied::Removed`]: 1 if there was anything to fold, and may be more.
+    FoldActivity {
+        /// Slices before this time may be kept by minutes; at least an hour ago.
+        slices_before: DateTime<Utc>,
+        /// Minutes before this time are removed; at least a day ago.
+        minutes_before: DateTime<Utc>,
     },
     /// Removes up to `limit` audit records made before this time, the oldest first. → [`Applied::Removed`].
     PruneAudit {
@@ -85,6 +93,7 @@ impl MaintenanceChange {
             | Self::PruneBookkeeping { .. }
             | Self::PruneWorkers { .. }
             | Self::CompactRollups { .. }
+            | Self::FoldActivity { .. }
             | Self::PruneAudit { .. }
             | Self::PruneDeliveries { .. }
             | Self::PruneFeed { .. } => Applied::Removed(0),
@@ -99,7 +108,10 @@ impl MaintenanceChange {
             | Self::PruneAudit { limit, .. }
             | Self::PruneDeliveries { limit, .. }
             | Self::PruneFeed { limit, .. } => limit_rows(*limit),
-            Self::PruneQueues | Self::PruneBookkeeping { .. } | Self::CompactRollups { .. } => 1,
+            Self::PruneQueues
+            | Self::PruneBookkeeping { .. }
+            | Self::CompactRollups { .. }
+            | Self::FoldActivity { .. } => 1,
         }
     }
 }

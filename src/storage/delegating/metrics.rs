@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::inner::DelegatingRepository;
+use crate::domain::metrics::activity_series::SeriesPoints;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::values::name::JobType;
 use crate::storage::error::RepositoryError;
-use crate::storage::query::{Durations, PerformanceRollups, RollupFilter, TypeRollup};
+use crate::storage::query::{ActivityPoint, Durations, PerformanceRollups, RollupFilter, TypeRollup};
 use crate::storage::repository::MetricsStore;
 
 /// Forwards calls about rollups: see [`DelegatingRepository`].
@@ -52,6 +53,16 @@ pub trait DelegatingMetrics: DelegatingRepository {
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
         self.inner().type_rollups(filter, span).await
     }
+
+    /// See [`MetricsStore::activity`].
+    async fn activity(
+        &self,
+        filter: &RollupFilter,
+        points: &SeriesPoints,
+        first_hour: i64,
+    ) -> Result<Vec<ActivityPoint>, RepositoryError> {
+        self.inner().activity(filter, points, first_hour).await
+    }
 }
 
 #[async_trait]
@@ -88,5 +99,14 @@ impl<T: DelegatingMetrics> MetricsStore for T {
         span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
         DelegatingMetrics::type_rollups(self, filter, span).await
+    }
+
+    async fn activity(
+        &self,
+        filter: &RollupFilter,
+        points: &SeriesPoints,
+        first_hour: i64,
+    ) -> Result<Vec<ActivityPoint>, RepositoryError> {
+        DelegatingMetrics::activity(self, filter, points, first_hour).await
     }
 }

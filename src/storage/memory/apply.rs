@@ -231,6 +231,10 @@ impl Tables {
                 by_days_before,
                 rollups_before,
             } => removed(usize::from(self.age_sums(*by_days_before, *rollups_before))),
+            MaintenanceChange::FoldActivity {
+                slices_before: _,
+                minutes_before,
+            } => removed(usize::from(self.forget_activity(*minutes_before))),
             MaintenanceChange::PruneAudit { before, limit } => removed(self.prune_audit(*before, *limit)),
             MaintenanceChange::PruneDeliveries { before, limit } => removed(self.prune_deliveries(*before, *limit)),
             MaintenanceChange::PruneFeed { before, limit } => removed(self.prune_feed(*before, *limit)),

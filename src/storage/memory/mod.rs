@@ -4,6 +4,7 @@
 //! It is written for readability: one lock, no optimization, each guarantee of [`super::change`] in one place. It is
 //! the starting point for other storages and the storage of tests above the repository. It serves one server.
 
+mod activity;
 mod apply;
 mod attempts;
 mod audit;
@@ -26,8 +27,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::commit::{Commit, Committed};
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, FilterParts, JobFilter, JobSummary, Order,
-    Page, PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode, StoredWorker, TypeRollup,
+    ActivityPoint, AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, FilterParts, JobFilter,
+    JobSummary, Order, Page, PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode,
+    StoredWorker, TypeRollup,
 };
 use super::repository::{ClusterStore, JobStore, MetricsStore, RecurringStore, RepositoryError, WebhookStore};
 use crate::domain::access::audit::AuditRecord;
@@ -36,6 +38,7 @@ use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::activity_series::SeriesPoints;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
@@ -406,5 +409,14 @@ impl MetricsStore for MemoryRepository {
         span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
         Ok(self.tables().type_rollups(filter, span))
+    }
+
+    async fn activity(
+        &self,
+        filter: &RollupFilter,
+        points: &SeriesPoints,
+        first_hour: i64,
+    ) -> Result<Vec<ActivityPoint>, RepositoryError> {
+        Ok(self.tables().activity(filter, points, first_hour))
     }
 }

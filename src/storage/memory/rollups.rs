@@ -8,8 +8,9 @@ use super::tables::Tables;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::metrics::rollup::{
-    HOURS_PER_DAY, RollupCounts, RollupDelta, RollupEntry, TimeBucket, TimeBucketRange, first_hour_of_day,
+    HOURS_PER_DAY, RollupCounts, RollupEntry, TimeBucket, TimeBucketRange, first_hour_of_day,
 };
+use crate::domain::metrics::rollup_delta::RollupDelta;
 use crate::domain::values::name::JobType;
 use crate::storage::query::{Durations, RollupFilter, TypeRollup};
 
@@ -92,15 +93,23 @@ impl Tables {
     /// whether there was anything to do.
     pub(super) fn age_sums(&mut self, by_days_before: DateTime<Utc>, before: Option<DateTime<Utc>>) -> bool {
         let day_of = |time| first_hour_of_day(TimeBucket::of(time).hour());
-        let RollupDelta { counts, steps, reasons } = &mut self.tally;
+        let RollupDelta {
+            counts,
+            steps,
+            reasons,
+            created,
+            activity: _,
+        } = &mut self.tally;
         let hours = counts.keys().map(|key| key.time_bucket.hour());
         let hours = hours.chain(steps.keys().map(|key| key.hour));
+        let hours = hours.chain(created.keys().map(|key| key.time_bucket.hour()));
         let oldest = hours.chain(reasons.keys().map(|key| key.hour)).min();
         let is_over = |day: &i64| before.is_some_and(|before| *day < day_of(before));
         let removed = oldest.map(first_hour_of_day).filter(is_over);
         if let Some(day) = removed {
             let hour = day + HOURS_PER_DAY;
             counts.retain(|key, _| key.time_bucket.hour() >= hour);
+            created.retain(|key, _| key.time_bucket.hour() >= hour);
             steps.retain(|key, _| key.hour >= hour);
             reasons.retain(|key, _| key.hour >= hour);
         }

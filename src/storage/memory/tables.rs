@@ -14,7 +14,7 @@ use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::job::{Job, Occurrence};
-use crate::domain::metrics::rollup::RollupDelta;
+use crate::domain::metrics::rollup_delta::RollupDelta;
 use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{AuditId, JobId, NodeId};
@@ -159,8 +159,9 @@ impl Tables {
     pub(super) fn put(&mut self, job: Arc<Job>) {
         self.name_queue(&job.queue);
         *self.counters.entry(CounterKey::of(&job)).or_default() += 1;
-        if let Some(before) = self.jobs.insert(job.id, job) {
-            self.uncount(&before);
+        match self.jobs.insert(job.id, Arc::clone(&job)) {
+            Some(before) => self.uncount(&before),
+            None => self.tally.add_created(&job),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Reads of rollups.
 
+use crate::domain::metrics::activity::ActivityCounts;
 use crate::domain::metrics::histogram::{Histogram, Measure};
 use crate::domain::metrics::rollup::RollupCounts;
 use crate::domain::values::name::{JobType, QueueName};
@@ -37,6 +38,22 @@ impl Durations {
             Measure::Run => self.run.add(bucket, count),
             Measure::Wait => self.wait.add(bucket, count),
         }
+    }
+}
+
+/// A point of a series of activity.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActivityPoint {
+    /// Counts.
+    pub counts: ActivityCounts,
+    /// Durations; `None` without measurements.
+    pub durations: Option<Box<Durations>>,
+}
+
+impl ActivityPoint {
+    /// Adds a number to a bucket of the durations.
+    pub fn add(&mut self, measure: Measure, bucket: u8, count: u64) {
+        self.durations.get_or_insert_default().add(measure, bucket, count);
     }
 }
 

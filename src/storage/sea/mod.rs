@@ -32,9 +32,9 @@ use super::cluster_message::{Signal, SignalStream};
 use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
-    AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, Facet, FacetCount, FeedPage, JobFilter, JobSummary,
-    JobText, Page, PendingJobs, PerformanceRollups, RecurringPage, RollupFilter, RunningJob, StoredEndpoint,
-    StoredNode, StoredTexts, StoredWorker, TypeRollup, WorkerPage, WorkerTypes,
+    ActivityPoint, AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, Facet, FacetCount, FeedPage,
+    JobFilter, JobSummary, JobText, Page, PendingJobs, PerformanceRollups, RecurringPage, RollupFilter, RunningJob,
+    StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup, WorkerPage, WorkerTypes,
 };
 use super::repository::{
     ClusterStore, JobStore, Maintenance, MetricsStore, RecurringStore, RepositoryError, WebhookStore,
@@ -44,6 +44,7 @@ use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
+use crate::domain::metrics::activity_series::SeriesPoints;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucket, TimeBucketRange};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
@@ -408,5 +409,16 @@ impl MetricsStore for SeaRepository {
         span: TimeBucketRange,
     ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
         self.pools.read(Box::pin(self.read_type_rollups(filter, span))).await
+    }
+
+    async fn activity(
+        &self,
+        filter: &RollupFilter,
+        points: &SeriesPoints,
+        first_hour: i64,
+    ) -> Result<Vec<ActivityPoint>, RepositoryError> {
+        self.pools
+            .read(Box::pin(self.read_activity(filter, points, first_hour)))
+            .await
     }
 }

@@ -1,5 +1,6 @@
 //! Health, metrics, logs and traces.
 
+pub(crate) mod activity;
 pub(crate) mod health;
 pub(crate) mod log;
 pub(crate) mod metrics;

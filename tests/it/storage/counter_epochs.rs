@@ -21,9 +21,11 @@ use crate::harness::server::{new_postgres_database, query_sql};
 
 const NODE: NodeId = NodeId::from_uuid(uuid::Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001));
 /// The tables with epochs.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 8] = [
     "job_counters",
-    "queue_throughput",
+    "activity_slices",
+    "activity_buckets",
+    "created_jobs",
     "job_rollups",
     "rollup_totals",
     "job_time_steps",
@@ -97,7 +99,7 @@ async fn assert_exact(url: &str, repository: &SeaRepository, jobs: u64) {
          (SELECT status, SUM(count) AS total FROM job_counters GROUP BY status HAVING SUM(count) <> 0) AS c";
     assert_eq!(query_sql(url, counted), format!("2 {jobs}"));
     assert_eq!(
-        query_sql(url, "SELECT SUM(completed) FROM queue_throughput"),
+        query_sql(url, "SELECT SUM(completed) FROM activity_slices"),
         jobs.to_string()
     );
     let span = TimeBucketRange {

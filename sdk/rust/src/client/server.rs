@@ -7,8 +7,8 @@ use super::Client;
 use crate::error::Error;
 use crate::http::Call;
 use crate::schemas::{
-    AuditList, ClearedQueue, HealthView, JobTypeMetrics, LogLevel, Node, PerformanceMetrics, Queue, QueueExplanation,
-    SystemOverview,
+    ActivitySeries, AuditList, ClearedQueue, DurationDistribution, Failure, FailureDetail, HealthView, JobTypeMetrics,
+    LogLevel, Me, Node, PerformanceMetrics, Queue, QueueExplanation, ServerInfo, SystemOverview,
 };
 
 impl Client {
@@ -71,6 +71,46 @@ impl Client {
     /// The same by job type.
     pub async fn job_type_metrics(&self, period: Vec<(&'static str, String)>) -> Result<Vec<JobTypeMetrics>, Error> {
         self.list("/metrics/job-types", "jobTypes", period).await
+    }
+
+    /// A time series. Parameters: `from`, `to`, `step`, `timeZone`, `queue`, `type`.
+    pub async fn activity(&self, series: Vec<(&'static str, String)>) -> Result<ActivitySeries, Error> {
+        self.http
+            .send(Call::new(Method::GET, "/metrics/activity").query(series))
+            .await
+    }
+
+    /// Histograms of run and wait times. Parameters: `from`, `to`, `timeZone`, `queue`, `type`.
+    pub async fn durations(&self, period: Vec<(&'static str, String)>) -> Result<DurationDistribution, Error> {
+        self.http
+            .send(Call::new(Method::GET, "/metrics/durations").query(period))
+            .await
+    }
+
+    /// Kinds of failures. Parameters: `from`, `to`, `timeZone`, `queue`, `type`, `limit`.
+    pub async fn failures(&self, filter: Vec<(&'static str, String)>) -> Result<Vec<Failure>, Error> {
+        self.list("/metrics/failures", "failures", filter).await
+    }
+
+    /// A kind of failures in detail. Parameters: `from`, `to`, `timeZone`, `granularity`.
+    pub async fn failure(
+        &self,
+        fingerprint: &str,
+        period: Vec<(&'static str, String)>,
+    ) -> Result<FailureDetail, Error> {
+        self.http
+            .send(Call::new(Method::GET, format!("/metrics/failures/{fingerprint}")).query(period))
+            .await
+    }
+
+    /// The caller: its name, scopes, rate limit and expiry.
+    pub async fn me(&self) -> Result<Me, Error> {
+        self.get("/me").await
+    }
+
+    /// The server that responds: its version, features, paths and limits.
+    pub async fn server(&self) -> Result<ServerInfo, Error> {
+        self.get("/server").await
     }
 
     /// The servers that share the storage.

@@ -1,5 +1,6 @@
 //! Views of resources, as responses and events contain them.
 
+pub(crate) mod activity;
 pub(crate) mod attempt;
 pub(crate) mod audit;
 pub(crate) mod event;

@@ -77,7 +77,7 @@ impl MetricsQueries {
     }
 }
 
-fn period(from: Option<DateTime>, to: Option<DateTime>, time_zone: Option<String>) -> Result<PeriodRequest> {
+pub(super) fn period(from: Option<DateTime>, to: Option<DateTime>, time_zone: Option<String>) -> Result<PeriodRequest> {
     let bound = |field: &str, time: Option<DateTime>| {
         time.map(|time| scalar_parsing::parse_with(field, &time.into_text(), parse_period_bound))
             .transpose()
@@ -93,7 +93,7 @@ fn period(from: Option<DateTime>, to: Option<DateTime>, time_zone: Option<String
     })
 }
 
-fn filter(queue: Option<String>, job_types: Option<Vec<String>>) -> Result<RollupFilter> {
+pub(super) fn filter(queue: Option<String>, job_types: Option<Vec<String>>) -> Result<RollupFilter> {
     Ok(RollupFilter {
         queue: queue
             .map(|text| scalar_parsing::queue_name("queue", &text))

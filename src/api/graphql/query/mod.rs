@@ -1,5 +1,6 @@
 //! Queries of the schema.
 
+mod activity;
 mod audit;
 mod jobs;
 mod metrics;
@@ -18,6 +19,7 @@ pub(super) struct Query(
     recurring::RecurringQueries,
     queues::QueueQueries,
     metrics::MetricsQueries,
+    activity::ActivityQueries,
     system::SystemQueries,
     audit::AuditQueries,
     webhooks::WebhookQueries,

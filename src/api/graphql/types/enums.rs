@@ -11,6 +11,7 @@ use crate::domain::explanation::RunnerKind as DomainRunnerKind;
 use crate::domain::job::attempt::AttemptStatus as DomainAttemptStatus;
 use crate::domain::job::priority::Priority as DomainPriority;
 use crate::domain::job::status::JobStatus as DomainJobStatus;
+use crate::domain::metrics::activity_series::Step as DomainStep;
 use crate::domain::metrics::health::HealthState as DomainHealthState;
 use crate::domain::metrics::time_range::Granularity as DomainGranularity;
 use crate::domain::recurring::misfire::MisfirePolicy as DomainMisfirePolicy;
@@ -173,6 +174,22 @@ pub(in super::super) enum Granularity {
     Day,
     /// Hours.
     Hour,
+}
+
+/// Time between two points of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+#[graphql(remote = "DomainStep")]
+pub(in super::super) enum Step {
+    /// Five seconds, for up to an hour.
+    S5,
+    /// A minute, for up to a day.
+    M1,
+    /// A quarter of an hour, for up to 90 days.
+    M15,
+    /// An hour, for up to 400 days.
+    H1,
+    /// A day, for up to 400 days.
+    D1,
 }
 
 /// Direction of an order.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{DbBackend, Statement};
 
+use super::activity_writer::ACTIVITY_SUMS;
 use super::rollup_writer::SUMS;
 
 /// Maximum number of rows per step: no commit waits for long.
@@ -36,7 +37,7 @@ struct Table {
     sums: &'static [&'static str],
 }
 
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 10] = [
     Table {
         name: "job_counters",
         key: &["queue", "job_type", "status", "priority"],
@@ -48,9 +49,19 @@ const TABLES: [Table; 8] = [
         sums: &["count"],
     },
     Table {
-        name: "queue_throughput",
-        key: &["queue", "bucket"],
-        sums: &["completed"],
+        name: "activity_slices",
+        key: &["slice", "queue"],
+        sums: &ACTIVITY_SUMS,
+    },
+    Table {
+        name: "activity_buckets",
+        key: &["slice", "queue", "measure", "bucket"],
+        sums: &["count"],
+    },
+    Table {
+        name: "created_jobs",
+        key: &["slot", "queue", "job_type"],
+        sums: &["count"],
     },
     Table {
         name: "job_rollups",

@@ -1,5 +1,5 @@
-//! Counters: jobs by queue, type, status and priority, their totals, throughput of queues, and the rollups of
-//! [`super::rollup_writer`].
+//! Counters: jobs by queue, type, status and priority, their totals, the activity of queues
+//! ([`super::activity_writer`]), and the rollups of [`super::rollup_writer`].
 //!
 //! `job_totals` has the same counts of all types of a queue, of all queues, and of both: an empty name means all. On
 //! a server with many queues and types a list reads a few of its rows instead of all counters.
@@ -9,30 +9,26 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
+use super::activity_writer::ActivityRows;
 use super::bulk_values::{Kind, Rows};
 use super::rollup_writer::{RollupRows, counts_sql, reasons_sql, step_totals_sql, steps_sql, totals_sql};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
-use crate::domain::metrics::rollup::{RollupDelta, RollupEntry};
+use crate::domain::metrics::rollup::RollupEntry;
+use crate::domain::metrics::rollup_delta::RollupDelta;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::failure_reason_limiter::FailureReasonLimiter;
 
-/// Number of seconds per bucket of a queue's throughput.
-pub(crate) const BUCKET_SECONDS: i64 = 5;
-
 const COUNTER: &[Kind] = &[Kind::Text, Kind::Text, Kind::Small, Kind::Small, Kind::Small, Kind::Big];
-const THROUGHPUT: &[Kind] = &[Kind::Text, Kind::Big, Kind::Small, Kind::Big];
 
 /// Changes of the counters by one commit.
 #[derive(Default)]
 pub(crate) struct Counters {
     jobs: BTreeMap<CounterKey, i64>,
-    completed: BTreeMap<(QueueName, i64), i64>,
-    /// Changes of the rollups by starts and completions.
+    /// Changes of the rollups by new jobs, starts and completions.
     pub(crate) rollups: RollupDelta,
 }
 
@@ -46,8 +42,14 @@ struct CounterKey {
 }
 
 impl Counters {
-    /// An inserted job.
-    pub(crate) fn add(&mut self, job: &Job) {
+    /// A new job.
+    pub(crate) fn created(&mut self, job: &Job) {
+        self.add(job);
+        self.rollups.add_created(job);
+    }
+
+    /// An inserted or changed job.
+    fn add(&mut self, job: &Job) {
         self.count(&job.queue, &job.job_type, job.status, job.priority.code(), 1);
     }
 
@@ -106,20 +108,7 @@ impl Counters {
         let entry = RollupEntry::ended(job, attempt);
         let reason = reasons.reason(&entry, attempt.error.as_deref());
         self.rollups.add(entry, reason);
-        if job.status == JobStatus::Completed {
-            self.completed(&job.queue, job.finished_at.unwrap_or(attempt.started_at));
-        }
     }
-
-    /// A job that was completed.
-    fn completed(&mut self, queue: &QueueName, at: DateTime<Utc>) {
-        *self.completed.entry((queue.clone(), bucket(at))).or_default() += 1;
-    }
-}
-
-/// The bucket that a time falls in.
-pub(crate) fn bucket(at: DateTime<Utc>) -> i64 {
-    at.timestamp().div_euclid(BUCKET_SECONDS)
 }
 
 /// The statement that adds counts of jobs. "WHERE" also shows SQLite that ON belongs to the upsert and not to a join;
@@ -142,16 +131,6 @@ fn count_sql(table: &str, source: &str) -> String {
     )
 }
 
-/// The statement that adds counts of completions.
-pub(crate) fn count_completed_sql(source: &str) -> String {
-    format!(
-        "INSERT INTO queue_throughput (queue, bucket, shard, completed) \
-         SELECT c1, c2, c3, c4 FROM {source} AS v WHERE c1 IS NOT NULL \
-         ON CONFLICT (queue, bucket, shard) \
-         DO UPDATE SET completed = queue_throughput.completed + excluded.completed"
-    )
-}
-
 /// Numbers of rows of the counters in a SQLite text, with padding. Few sizes, so that few texts are prepared.
 const SQLITE_COUNTER_SIZES: [usize; 2] = [6, 32];
 /// The same for totals of jobs.
@@ -167,11 +146,11 @@ pub(crate) struct CounterSizes {
     steps: usize,
 }
 
-/// Changes as rows: of jobs, of completions, and of the rollups.
+/// Changes as rows: of jobs, of activity, and of the rollups.
 pub(crate) struct CountedRows {
     jobs: Rows,
     totals: Rows,
-    completed: Rows,
+    activity: ActivityRows,
     rollups: RollupRows,
 }
 
@@ -181,10 +160,10 @@ impl CountedRows {
         let Self {
             jobs,
             totals,
-            completed,
+            activity,
             rollups,
         } = self;
-        jobs.len() + totals.len() + completed.len() + rollups.len()
+        jobs.len() + totals.len() + activity.len() + rollups.len()
     }
 
     /// The sizes of a SQLite text; `None` if there are too many rows.
@@ -192,13 +171,18 @@ impl CountedRows {
         let Self {
             jobs,
             totals,
-            completed,
+            activity,
             rollups,
         } = self;
-        let (counts, steps) = (
-            jobs.len().max(completed.len()).max(rollups.counts.len()),
-            rollups.steps.len().max(rollups.reasons.len()),
-        );
+        let of_counts = [
+            jobs.len(),
+            activity.counts.len(),
+            activity.created.len(),
+            rollups.counts.len(),
+        ];
+        let of_steps = [activity.buckets.len(), rollups.steps.len(), rollups.reasons.len()];
+        let longest = |lengths: &[usize]| lengths.iter().copied().max().unwrap_or_default();
+        let (counts, steps) = (longest(&of_counts), longest(&of_steps));
         let fitting = |sizes: &[usize], rows: usize| sizes.iter().copied().find(|size| *size >= rows);
         Some(CounterSizes {
             counters: fitting(&SQLITE_COUNTER_SIZES, counts)?,
@@ -221,7 +205,7 @@ impl CountedRows {
         let Self {
             jobs,
             totals: job_totals,
-            completed,
+            activity,
             rollups:
                 RollupRows {
                     counts,
@@ -233,9 +217,7 @@ impl CountedRows {
         } = self;
         statements.push(count_jobs_sql(&jobs.sqlite_part(counter_size, values)));
         statements.push(total_jobs_sql(&job_totals.sqlite_part(total_size, values)));
-        if !completed.is_empty() {
-            statements.push(count_completed_sql(&completed.sqlite_part(counter_size, values)));
-        }
+        activity.sqlite_parts(counter_size, step_size, statements, values);
         if !counts.is_empty() {
             statements.push(counts_sql(&counts.sqlite_part(counter_size, values)));
             // Each has at most as many rows as the counters that it sums up.
@@ -253,12 +235,12 @@ impl CountedRows {
         let Self {
             jobs,
             totals,
-            completed,
+            activity,
             rollups,
         } = self;
         Ok(jobs.execute(connection, count_jobs_sql).await?
             + totals.execute(connection, total_jobs_sql).await?
-            + completed.execute(connection, count_completed_sql).await?
+            + activity.write(connection).await?
             + rollups.write(connection).await?)
     }
 
@@ -283,13 +265,20 @@ impl CountedRows {
 }
 
 impl Counters {
+    /// The activity as rows.
+    pub(crate) fn into_activity(self, shard: i16) -> ActivityRows {
+        let RollupDelta { created, activity, .. } = self.rollups;
+        ActivityRows::new(activity, created, shard)
+    }
+
     /// The changes as rows.
     pub(crate) fn into_rows(self, shard: i16) -> CountedRows {
-        let Self {
-            jobs,
-            completed,
-            rollups,
-        } = self;
+        let Self { jobs, mut rollups } = self;
+        let (activity, created) = (
+            std::mem::take(&mut rollups.activity),
+            std::mem::take(&mut rollups.created),
+        );
+        let activity = ActivityRows::new(activity, created, shard);
         let mut job_rows = Rows::new(COUNTER, jobs.len());
         let mut totals: BTreeMap<(&str, &str, i16, i16), i64> = BTreeMap::new();
         for (key, count) in &jobs {
@@ -332,14 +321,10 @@ impl Counters {
                 ]);
             }
         }
-        let mut completed_rows = Rows::new(THROUGHPUT, completed.len());
-        for ((queue, bucket), count) in completed {
-            completed_rows.push([queue.as_str().into(), bucket.into(), shard.into(), count.into()]);
-        }
         CountedRows {
             jobs: job_rows,
             totals: total_rows,
-            completed: completed_rows,
+            activity,
             rollups: RollupRows::new(rollups, shard),
         }
     }

@@ -11,12 +11,12 @@ use std::collections::HashSet;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, Value};
 use uuid::Uuid;
 
+use super::activity_writer::postgres_activity;
 use super::bulk_values::Rows;
 use super::context::Results;
-use super::counters::{BUCKET_SECONDS, Counters};
+use super::counters::Counters;
 use super::rollup_writer::{ENTRY, entry_row, postgres_steps};
 use crate::domain::job::attempt::ATTEMPTS_KEPT;
-use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::RollupEntry;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, Inserted, JobChange};
 use crate::storage::commit::Commit;
@@ -115,7 +115,7 @@ impl FastPath {
                         return None;
                     }
                     self.new.push(new_row(job));
-                    self.counters.add(job);
+                    self.counters.created(job);
                 }
             }
             JobChange::Start { jobs } => {
@@ -243,8 +243,8 @@ impl FastPath {
             attempts,
             entries,
             has_reasons,
-            // Counted there, from the applied changes.
-            counters: _,
+            // Starts and ends are counted there, from the applied changes.
+            counters,
             is_all: _,
             version,
         } = self;
@@ -296,20 +296,12 @@ impl FastPath {
             let ids = values.len() + 1;
             steps.push(format!(
                 "ended AS ({}{and} RETURNING jobs.id, jobs.queue, jobs.job_type, jobs.priority, jobs.status, \
-                 jobs.finished_at, jobs.started_at, CASE WHEN v.c11 IS NULL THEN 1::smallint ELSE 0::smallint END AS was_status)",
+                 CASE WHEN v.c11 IS NULL THEN 1::smallint ELSE 0::smallint END AS was_status)",
                 finish_sql(&ends.postgres_part(&mut values))
             ));
             steps.push(format!(
                 "history AS ({} WHERE v.c1 IN (SELECT id FROM ended))",
                 attempts_sql(&attempts.postgres_part(&mut values))
-            ));
-            steps.push(format!(
-                "completed AS (INSERT INTO queue_throughput (queue, bucket, shard, completed) \
-                 SELECT queue, COALESCE(finished_at, started_at) / {bucket}, $1::smallint, COUNT(*) FROM ended WHERE status = {completed} \
-                 GROUP BY 1, 2 ORDER BY queue COLLATE \"C\", 2 ON CONFLICT (queue, bucket, shard) \
-                 DO UPDATE SET completed = queue_throughput.completed + excluded.completed)",
-                bucket = BUCKET_SECONDS * 1_000_000,
-                completed = JobStatus::Completed.code()
             ));
             counted.push("SELECT queue, job_type, was_status AS status, priority, -1 AS by FROM ended");
             counted.push("SELECT queue, job_type, status, priority, 1 AS by FROM ended");
@@ -317,7 +309,8 @@ impl FastPath {
                 "SELECT id FROM UNNEST(${ids}::uuid[]) AS s(id) WHERE id NOT IN (SELECT id FROM ended)"
             ));
         }
-        if !entries.is_empty() {
+        let has_entries = !entries.is_empty();
+        if has_entries {
             let ran = [(has_starts, "started"), (has_ends, "ended")];
             let changed: Vec<String> = ran
                 .into_iter()
@@ -328,6 +321,12 @@ impl FastPath {
             // Before the counters, which the slow path writes first.
             steps.extend(postgres_steps(&source, &changed.join(" UNION ALL "), has_reasons));
         }
+        steps.extend(postgres_activity(
+            counters.into_activity(shard),
+            condition,
+            has_entries,
+            &mut values,
+        ));
         // In the order of the slow path: nodes that count in the same rows wait for each other without a deadlock.
         steps.push(format!("counts AS ({})", counted.join(" UNION ALL ")));
         steps.push(

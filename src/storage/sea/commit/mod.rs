@@ -1,5 +1,6 @@
 //! Commits: all changes in one transaction, in a few statements.
 
+pub(crate) mod activity_writer;
 pub(crate) mod bisection;
 pub(crate) mod bulk_values;
 pub(crate) mod context;

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use super::bulk_values::{Kind, Rows};
-use crate::domain::metrics::rollup::{
-    HistogramKey, ReasonKey, RollupCounts, RollupDelta, RollupEntry, RollupKey, TimeBucket,
-};
+use crate::domain::metrics::rollup::{RollupCounts, RollupEntry, TimeBucket};
+use crate::domain::metrics::rollup_delta::{HistogramKey, ReasonKey, RollupDelta, RollupKey};
 use crate::domain::values::id::JobId;
 
 const COUNTS: &[Kind] = &[
@@ -53,7 +52,8 @@ const TOTALS: &[Kind] = &[
 /// Of an hour, all queues and types together.
 const STEP_TOTALS: &[Kind] = &[Kind::Big, Kind::Small, Kind::Small, Kind::Small, Kind::Big];
 const REASONS: &[Kind] = &[Kind::Big, Kind::Text, Kind::Text, Kind::Text, Kind::Small, Kind::Big];
-/// A job's share: its id, the time bucket, what [`RollupCounts`] has, the measure and its step (or -1), and the reason.
+/// A job's share: its id, the time bucket, what [`RollupCounts`] has, the measure and its step (or -1), the reason, and
+/// the slice.
 pub(crate) const ENTRY: &[Kind] = &[
     Kind::Uuid,
     Kind::Big,
@@ -68,6 +68,7 @@ pub(crate) const ENTRY: &[Kind] = &[
     Kind::Small,
     Kind::Small,
     Kind::TextOrNull,
+    Kind::Big,
 ];
 
 /// The sums of a commit, table by table.
@@ -81,7 +82,14 @@ pub(crate) struct RollupRows {
 
 impl RollupRows {
     pub(crate) fn new(rollups: RollupDelta, shard: i16) -> Self {
-        let RollupDelta { counts, steps, reasons } = rollups;
+        let RollupDelta {
+            counts,
+            steps,
+            reasons,
+            // Rows of their own.
+            created: _,
+            activity: _,
+        } = rollups;
         let mut count_rows = Rows::new(COUNTS, counts.len());
         let mut totals: BTreeMap<TimeBucket, RollupCounts> = BTreeMap::new();
         for (
@@ -206,7 +214,7 @@ fn big(number: u64) -> Value {
 }
 
 /// A job's share as a row of [`MARK`].
-pub(crate) fn entry_row(id: JobId, entry: &RollupEntry, reason: Option<String>) -> [Value; 13] {
+pub(crate) fn entry_row(id: JobId, entry: &RollupEntry, reason: Option<String>) -> [Value; 14] {
     let RollupCounts {
         started,
         completed,
@@ -236,6 +244,7 @@ pub(crate) fn entry_row(id: JobId, entry: &RollupEntry, reason: Option<String>) 
         measure.into(),
         bucket.into(),
         Value::String(reason),
+        entry.slice.0.into(),
     ]
 }
 

@@ -207,6 +207,10 @@ impl CommitContext<'_> {
                 let is_changed = self.compact_rollups(*ended_before, *by_days_before, *rollups_before);
                 is_changed.await?.into()
             }
+            MaintenanceChange::FoldActivity {
+                slices_before,
+                minutes_before,
+            } => self.fold_activity(*slices_before, *minutes_before).await?.into(),
             MaintenanceChange::PruneAudit { before, limit } => self.prune_audit(*before, *limit).await?,
             MaintenanceChange::PruneDeliveries { before, limit } => self.prune_deliveries(*before, *limit).await?,
             MaintenanceChange::PruneFeed { before, limit } => self.prune_feed(*before, *limit).await?,

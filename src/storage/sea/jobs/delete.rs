@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use entities::queue_throughput;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Statement, Value};
+use sea_orm::{ConnectionTrait, Statement, Value};
 use uuid::Uuid;
 
 use crate::domain::job::labels::Labels;
 use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::activity::Slice;
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::CommitContext;
-use crate::storage::sea::commit::counters::bucket;
 use crate::storage::sea::error::CommitFailure;
 use crate::storage::sea::labels::stored::from_stored;
 use crate::storage::sea::mapping::{micros, status as status_of};
@@ -107,11 +106,14 @@ impl CommitContext<'_> {
             let sql = format!("DELETE FROM {table} WHERE count = 0");
             self.transaction.execute_unprepared(&sql).await?;
         }
-        let throughput = queue_throughput::Entity::delete_many()
-            .filter(queue_throughput::Column::Bucket.lt(bucket(throughput_before)))
-            .exec(&self.transaction)
-            .await?;
-        Ok(keys + throughput.rows_affected)
+        let mut removed = keys;
+        for table in ["activity_buckets", "activity_slices"] {
+            let sql = format!("DELETE FROM {table} WHERE slice < $1");
+            let before = [Slice::of(throughput_before).0.into()];
+            let statement = Statement::from_sql_and_values(self.backend(), sql, before);
+            removed += self.transaction.execute_raw(statement).await?.rows_affected();
+        }
+        Ok(removed)
     }
 
     async fn remove(&mut self, condition: &str, values: Vec<Value>) -> Result<u64, CommitFailure> {

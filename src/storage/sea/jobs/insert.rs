@@ -136,7 +136,7 @@ impl CommitContext<'_> {
                 } else {
                     with_past.push(past_row(job))
                 }
-                self.counters.add(job);
+                self.counters.created(job);
                 inserted.push(Inserted::New);
             }
             if let Some(idempotency) = idempotency
@@ -282,7 +282,7 @@ impl CommitContext<'_> {
                 })
                 .await?;
             if stored > 0 {
-                self.counters.add(job);
+                self.counters.created(job);
                 holders.insert(key, Arc::clone(job));
                 return Ok(Inserted::New);
             }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{job, queue, queue_throughput};
+use entities::{activity_slice, job, queue};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryResult, QuerySelect, Statement,
@@ -14,13 +14,13 @@ use uuid::Uuid;
 use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::activity::Slice;
 use crate::domain::queue::{StatusCounts, StoredQueue, Throughput};
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::{JobId, NodeId};
 use crate::domain::values::name::{JobName, JobType, QueueName};
 use crate::storage::query::{JobSummary, PendingJobs};
 use crate::storage::repository::RepositoryError;
-use crate::storage::sea::commit::counters::bucket;
 use crate::storage::sea::error::{corrupt, unavailable};
 use crate::storage::sea::labels::stored::from_stored;
 use crate::storage::sea::mapping;
@@ -217,15 +217,15 @@ impl SeaRepository {
     }
 
     async fn completed_since(&self, since: DateTime<Utc>) -> Result<HashMap<String, u64>, RepositoryError> {
-        let rows: Vec<(String, i64)> = queue_throughput::Entity::find()
+        let rows: Vec<(String, i64)> = activity_slice::Entity::find()
             .select_only()
-            .column(queue_throughput::Column::Queue)
+            .column(activity_slice::Column::Queue)
             .column_as(
-                Expr::col(queue_throughput::Column::Completed).sum().cast_as("bigint"),
+                Expr::col(activity_slice::Column::Completed).sum().cast_as("bigint"),
                 "total",
             )
-            .filter(queue_throughput::Column::Bucket.gte(bucket(since)))
-            .group_by(queue_throughput::Column::Queue)
+            .filter(activity_slice::Column::Slice.gte(Slice::of(since).0))
+            .group_by(activity_slice::Column::Queue)
             .into_tuple()
             .all(&self.readers())
             .await

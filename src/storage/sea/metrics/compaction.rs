@@ -7,25 +7,21 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Statement};
 
 use super::packed_day::{
-    PackedDay, QUARTERS_PER_DAY, pack_type, step_of, unpack_counts, unpack_quarters, unpack_reasons, unpack_steps,
-    unreadable,
+    PackedDay, QUARTERS_PER_DAY, Quarter, pack_type, step_of, unpack_all_quarters, unpack_counts, unpack_reasons,
+    unpack_steps, unreadable,
 };
+use super::recent::{RECENT, Recent};
 use crate::domain::metrics::histogram::Measure;
 use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupCounts, TimeBucket};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
 use crate::storage::sea::commit::context::CommitContext;
-use crate::storage::sea::commit::rollup_writer::SUMS;
 use crate::storage::sea::error::CommitFailure;
 
-/// Maximum number of rows of each table that one step packs.
-const STEP_ROWS: i64 = 500;
 /// Maximum number of days that one step closes or removes.
 const STEP_DAYS: i64 = 2_000;
-/// Held on PostgreSQL while a node packs: "rollups" in ASCII.
-const LOCK: i64 = 0x72_6f6c_6c75_7073;
 
 const GROUP: &[Kind] = &[Kind::Big, Kind::Text];
 const TYPES: &[Kind] = &[Kind::Big, Kind::Text, Kind::Bytes];
@@ -43,96 +39,7 @@ const DAY: &[Kind] = &[
 /// The day, the queue and the type of a packed day; an empty name stands for all of them.
 type DayKey = (i64, String, String);
 
-/// A table of recent rollups.
-struct Recent {
-    table: &'static str,
-    /// The primary key. Its first column is the time.
-    key: &'static [&'static str],
-    /// Number of quarters of an hour in a time bucket of this table.
-    quarters: i64,
-    values: &'static [&'static str],
-}
-
-const RECENT: [Recent; 5] = [
-    Recent {
-        table: "job_rollups",
-        key: &["slot", "queue", "job_type", "shard"],
-        quarters: 1,
-        values: &SUMS,
-    },
-    Recent {
-        table: "rollup_totals",
-        key: &["slot", "shard"],
-        quarters: 1,
-        values: &SUMS,
-    },
-    Recent {
-        table: "job_time_steps",
-        key: &["hour", "queue", "job_type", "measure", "bucket", "shard"],
-        quarters: 4,
-        values: &["count"],
-    },
-    Recent {
-        table: "time_step_totals",
-        key: &["hour", "measure", "bucket", "shard"],
-        quarters: 4,
-        values: &["count"],
-    },
-    Recent {
-        table: "failure_reasons",
-        key: &["hour", "queue", "job_type", "reason", "shard"],
-        quarters: 4,
-        values: &["count"],
-    },
-];
-
 impl Recent {
-    fn time(&self) -> &'static str {
-        self.key[0]
-    }
-
-    /// The statement that reads the oldest rows before `$1`. On PostgreSQL it removes them as well: what another node adds
-    /// meanwhile stays. Rows that a commit holds are left for later.
-    fn take_sql(&self, backend: DbBackend) -> String {
-        let (table, time, key) = (self.table, self.time(), self.key.join(", "));
-        let columns: Vec<&str> = self.key.iter().chain(self.values).copied().collect();
-        let oldest = format!("FROM {table} WHERE {time} < $1 ORDER BY {key} LIMIT {STEP_ROWS}");
-        if backend != DbBackend::Postgres {
-            return format!("SELECT {} {oldest}", columns.join(", "));
-        }
-        let same: Vec<String> = self
-            .key
-            .iter()
-            .map(|column| format!("r.{column} = t.{column}"))
-            .collect();
-        let columns: Vec<String> = columns.iter().map(|column| format!("r.{column}")).collect();
-        format!(
-            "WITH taken AS MATERIALIZED (SELECT {key} {oldest} FOR UPDATE SKIP LOCKED) \
-             DELETE FROM {table} AS r USING taken AS t WHERE {} RETURNING {}",
-            same.join(" AND "),
-            columns.join(", ")
-        )
-    }
-
-    /// The statement that removes the rows up to the last one that was read on SQLite.
-    fn remove(&self, last: &QueryResult) -> Result<Statement, CommitFailure> {
-        let mut values: Vec<Value> = Vec::with_capacity(self.key.len());
-        for (index, column) in self.key.iter().enumerate() {
-            values.push(match *column {
-                "queue" | "job_type" | "reason" => last.try_get_by_index::<String>(index)?.into(),
-                _ => last.try_get_by_index::<i64>(index)?.into(),
-            });
-        }
-        let places: Vec<String> = (1..=values.len()).map(|place| format!("${place}")).collect();
-        let sql = format!(
-            "DELETE FROM {} WHERE ({}) <= ({})",
-            self.table,
-            self.key.join(", "),
-            places.join(", ")
-        );
-        Ok(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values))
-    }
-
     /// Adds a row to the packed days that have a share of it. Hours of days before `by_days` are the first one.
     fn add_to(
         &self,
@@ -154,7 +61,10 @@ impl Recent {
             Ok(u64::try_from(number).unwrap_or_default())
         };
         let mut part = PackedDay::default();
-        if self.quarters == 1 {
+        let has_no_totals = self.table == "created_jobs";
+        if has_no_totals {
+            part.created.insert(quarter_of_day, number("count")?);
+        } else if self.quarters == 1 {
             let counts = RollupCounts {
                 started: number("started")?,
                 completed: number("completed")?,
@@ -190,6 +100,9 @@ impl Recent {
         for key in keys {
             days.entry(key).or_default().add(part.clone());
         }
+        if has_no_totals {
+            days.entry((day, String::new(), String::new())).or_default().add(part);
+        }
         Ok(())
     }
 }
@@ -205,8 +118,9 @@ fn unpack(row: &QueryResult) -> Result<PackedDay, CommitFailure> {
 
 fn unpack_parts(quarters: &[u8], steps: &[u8], reasons: &[u8]) -> Result<PackedDay, CommitFailure> {
     let mut day = PackedDay::default();
-    unpack_quarters(quarters, |quarter, counts| {
-        day.quarters.insert(quarter, counts);
+    unpack_all_quarters(quarters, |quarter, part| match part {
+        Quarter::Counts(counts) => drop(day.quarters.insert(quarter, counts)),
+        Quarter::Created(count) => drop(day.created.insert(quarter, count)),
     })
     .ok_or_else(unreadable)?;
     unpack_steps(steps, |hour, step, count| {
@@ -240,17 +154,8 @@ impl CommitContext<'_> {
         by_days_before: DateTime<Utc>,
         before: Option<DateTime<Utc>>,
     ) -> Result<bool, CommitFailure> {
-        if self.backend() == DbBackend::Postgres {
-            // What two nodes add to a day must not be lost.
-            let sql = format!("SELECT pg_try_advisory_xact_lock({LOCK})");
-            let locked = Statement::from_string(self.backend(), sql);
-            let is_locked = match self.transaction.query_one_raw(locked).await? {
-                Some(row) => row.try_get_by_index::<bool>(0)?,
-                None => false,
-            };
-            if !is_locked {
-                return Ok(false);
-            }
+        if !self.may_pack().await? {
+            return Ok(false);
         }
         let day_of = |time| TimeBucket::of(time).0.div_euclid(QUARTERS_PER_DAY);
         let mut is_changed = match before {
@@ -311,14 +216,8 @@ impl CommitContext<'_> {
         let mut days = BTreeMap::new();
         for recent in &RECENT {
             let end = end.div_euclid(recent.quarters);
-            let take = recent.take_sql(self.backend());
-            let take = Statement::from_sql_and_values(self.backend(), take, [end.into()]);
-            let rows = self.transaction.query_all_raw(take).await?;
-            for row in &rows {
-                recent.add_to(&mut days, row, by_days)?;
-            }
-            if let Some(last) = rows.last().filter(|_| self.backend() == DbBackend::Sqlite) {
-                self.transaction.execute_raw(recent.remove(last)?).await?;
+            for row in self.take_oldest(recent, end).await? {
+                recent.add_to(&mut days, &row, by_days)?;
             }
         }
         let is_any = !days.is_empty();

@@ -4,18 +4,23 @@
 //! ([`compaction`]). A read adds both up in one statement, which sees them as of one commit. Rows of all queues, or of
 //! all types, have an empty name there.
 
+mod activity;
 mod compaction;
+mod fold_activity;
 mod packed_day;
+mod recent;
 mod spans;
+mod statement;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
+use sea_orm::QueryResult;
 
 use self::packed_day::{QUARTERS_PER_DAY, unpack_counts, unpack_quarters, unpack_reasons, unpack_types, unreadable};
-use self::spans::{Hours, TimeBuckets};
+use self::spans::{Hours, TimeBuckets, days};
+use self::statement::{Bound, LISTED_DAYS_MAX, NO_DAY, failed, null, number, read_sums, sums, tables};
 use super::commit::rollup_writer::SUMS;
-use super::error::{corrupt, unavailable};
+use super::error::corrupt;
 use super::repository::SeaRepository;
 use crate::domain::metrics::histogram::Measure;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucket, TimeBucketRange};
@@ -23,112 +28,7 @@ use crate::domain::values::name::JobType;
 use crate::storage::query::{Durations, PerformanceRollups, RollupFilter, TypeRollup};
 use crate::storage::repository::RepositoryError;
 
-fn failed(error: DbErr) -> RepositoryError {
-    unavailable(&error)
-}
-
-/// The sums as columns. On PostgreSQL a sum has another type than what is summed up.
-fn sums() -> String {
-    SUMS.map(|column| format!("CAST(SUM({column}) AS bigint)")).join(", ")
-}
-
-fn number(row: &QueryResult, index: usize) -> Result<u64, RepositoryError> {
-    let number: i64 = row.try_get_by_index(index).map_err(failed)?;
-    Ok(u64::try_from(number).unwrap_or_default())
-}
-
-/// The sums from this column on.
-fn read_sums(row: &QueryResult, first: usize) -> Result<RollupCounts, RepositoryError> {
-    let number = |index: usize| number(row, first + index);
-    Ok(RollupCounts {
-        started: number(0)?,
-        completed: number(1)?,
-        attempts_failed: number(2)?,
-        abandoned: number(3)?,
-        jobs_failed: number(4)?,
-        jobs_cancelled: number(5)?,
-        run_micros: number(6)?,
-        wait_micros: number(7)?,
-    })
-}
-
-/// The tables of recent rollups and time buckets with the fewest rows for a filter.
-fn tables(RollupFilter { queue, job_types }: &RollupFilter) -> (&'static str, &'static str) {
-    if queue.is_none() && job_types.is_empty() {
-        ("rollup_totals", "time_step_totals")
-    } else {
-        ("job_rollups", "job_time_steps")
-    }
-}
-
-/// A statement as its values are bound.
-#[derive(Default)]
-struct Bound(Vec<Value>);
-
-impl Bound {
-    fn place(&mut self, value: impl Into<Value>) -> String {
-        self.0.push(value.into());
-        format!("${}", self.0.len())
-    }
-
-    fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> String {
-        let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
-        places.join(", ")
-    }
-
-    /// The condition of a filter on recent rows with a queue and a type.
-    fn recent(&mut self, RollupFilter { queue, job_types }: &RollupFilter) -> String {
-        let mut sql = String::new();
-        if let Some(queue) = queue {
-            sql.push_str(&format!(" AND queue = {}", self.place(queue.as_str())));
-        }
-        if !job_types.is_empty() {
-            let types = self.list(job_types.iter().map(|job_type| job_type.as_str()));
-            sql.push_str(&format!(" AND job_type IN ({types})"));
-        }
-        sql
-    }
-
-    /// The condition of the packed days from one to another, except for some. Each is listed: a range of days would be
-    /// scanned with all of their queues.
-    fn days(&mut self, (first, last): (i64, i64), except: &BTreeSet<i64>, queue: Option<&str>) -> String {
-        let queue = self.place(queue.unwrap_or_default());
-        if last.saturating_sub(first) > LISTED_DAYS_MAX {
-            let (first, last) = (self.place(first), self.place(last));
-            return format!("day >= {first} AND day <= {last} AND queue = {queue}");
-        }
-        // A list has at least one value.
-        let days = (first..=last).filter(|day| !except.contains(day)).chain([NO_DAY]);
-        format!("day IN ({}) AND queue = {queue}", self.list(days))
-    }
-
-    /// The condition of the packed days of a filter, for all of its types together or for each of them.
-    fn packed(&mut self, days: (i64, i64), RollupFilter { queue, job_types }: &RollupFilter) -> String {
-        let days = self.days(days, &BTreeSet::new(), queue.as_ref().map(|queue| queue.as_str()));
-        if job_types.is_empty() {
-            return format!("{days} AND job_type = ''");
-        }
-        let types = self.list(job_types.iter().map(|job_type| job_type.as_str()));
-        format!("{days} AND job_type IN ({types})")
-    }
-}
-
-/// Maximum number of days that a statement lists; reports have at most 400.
-const LISTED_DAYS_MAX: i64 = 2_000;
-/// A day that no row has.
-const NO_DAY: i64 = i64::MIN;
-
-/// A column of the packed days, in a statement whose other part has recent rows.
-fn null(sql_type: &str) -> String {
-    format!("CAST(NULL AS {sql_type})")
-}
-
 impl SeaRepository {
-    async fn read_sql(&self, sql: String, Bound(values): Bound) -> Result<Vec<QueryResult>, RepositoryError> {
-        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
-        self.readers().query_all_raw(statement).await.map_err(failed)
-    }
-
     /// Sums of parts and the busiest hour of a span, and durations of another span, in one read.
     pub(super) async fn read_performance(
         &self,
@@ -282,19 +182,6 @@ impl SeaRepository {
             .filter(|(_, rollup)| *rollup != TypeRollup::default())
             .collect())
     }
-}
-
-/// The first and the last day of a span and of hours; `None` if both are empty.
-fn days(span: TimeBucketRange, hours: &Hours) -> Option<(i64, i64)> {
-    let of_span = (span.from < span.to).then(|| {
-        (
-            span.from.0.div_euclid(QUARTERS_PER_DAY),
-            (span.to.0 - 1).div_euclid(QUARTERS_PER_DAY),
-        )
-    });
-    let of_hours = (!hours.is_empty()).then(|| hours.days());
-    let both = of_span.into_iter().chain(of_hours);
-    both.reduce(|(first, last), (other_first, other_last)| (first.min(other_first), last.max(other_last)))
 }
 
 /// Adds a row of [`SeaRepository::read_days`].

@@ -13,6 +13,9 @@ use crate::storage::sea::error::corrupt;
 /// Number of quarters of an hour in a day.
 pub(super) const QUARTERS_PER_DAY: i64 = HOURS_PER_DAY * TIME_BUCKETS_PER_HOUR;
 
+/// Added to a quarter whose value is a number of created jobs. Days that were packed before these were counted have none.
+const CREATED: u64 = QUARTERS_PER_DAY.unsigned_abs();
+
 pub(super) fn unreadable() -> RepositoryError {
     corrupt("rollup_days has a row that is no packed day")
 }
@@ -21,6 +24,8 @@ pub(super) fn unreadable() -> RepositoryError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PackedDay {
     pub(super) quarters: BTreeMap<u64, RollupCounts>,
+    /// Created jobs by quarter.
+    pub(super) created: BTreeMap<u64, u64>,
     /// By hour, and measure and bucket as one number.
     pub(super) steps: BTreeMap<(u64, u64), u64>,
     pub(super) reasons: BTreeMap<(u64, String), u64>,
@@ -44,9 +49,13 @@ impl PackedDay {
     pub(super) fn add(&mut self, other: Self) {
         let Self {
             quarters,
+            created,
             steps,
             reasons,
         } = other;
+        for (quarter, count) in created {
+            *self.created.entry(quarter).or_default() += count;
+        }
         for (quarter, counts) in quarters {
             *self.quarters.entry(quarter).or_default() += counts;
         }
@@ -62,6 +71,7 @@ impl PackedDay {
     pub(super) fn without_hours(self) -> Self {
         let mut day = Self {
             quarters: self.quarters,
+            created: self.created,
             ..Self::default()
         };
         for ((_, step), count) in self.steps {
@@ -87,6 +97,10 @@ impl PackedDay {
         for (quarter, counts) in &self.quarters {
             write(&mut packed, *quarter);
             pack_counts(&mut packed, *counts);
+        }
+        for (quarter, count) in &self.created {
+            write(&mut packed, *quarter + CREATED);
+            write(&mut packed, *count);
         }
         packed
     }
@@ -141,11 +155,29 @@ fn read_part<'a>(packed: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(part)
 }
 
+/// A quarter of an hour, or a part of it.
+pub(super) enum Quarter {
+    Counts(RollupCounts),
+    Created(u64),
+}
+
 /// Calls `add` with each quarter; `None` if the bytes are no quarters.
-pub(super) fn unpack_quarters(mut packed: &[u8], mut add: impl FnMut(u64, RollupCounts)) -> Option<()> {
+pub(super) fn unpack_quarters(packed: &[u8], mut add: impl FnMut(u64, RollupCounts)) -> Option<()> {
+    unpack_all_quarters(packed, |quarter, part| {
+        if let Quarter::Counts(counts) = part {
+            add(quarter, counts);
+        }
+    })
+}
+
+/// As [`unpack_quarters`], with the created jobs.
+pub(super) fn unpack_all_quarters(mut packed: &[u8], mut add: impl FnMut(u64, Quarter)) -> Option<()> {
     while !packed.is_empty() {
         let quarter = read(&mut packed)?;
-        add(quarter, unpack_counts(&mut packed)?);
+        match quarter.checked_sub(CREATED) {
+            Some(quarter) => add(quarter, Quarter::Created(read(&mut packed)?)),
+            None => add(quarter, Quarter::Counts(unpack_counts(&mut packed)?)),
+        }
     }
     Some(())
 }
@@ -193,7 +225,7 @@ pub(super) fn unpack_counts(packed: &mut &[u8]) -> Option<RollupCounts> {
     Some(RollupCounts::from_numbers(numbers))
 }
 
-fn write(packed: &mut Vec<u8>, mut number: u64) {
+pub(super) fn write(packed: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         packed.push((number & 0x7f) as u8 | 0x80);
         number >>= 7;
@@ -201,7 +233,7 @@ fn write(packed: &mut Vec<u8>, mut number: u64) {
     packed.push((number & 0x7f) as u8);
 }
 
-fn read(packed: &mut &[u8]) -> Option<u64> {
+pub(super) fn read(packed: &mut &[u8]) -> Option<u64> {
     let mut number = 0_u64;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = packed.split_first()?;
@@ -233,11 +265,13 @@ mod tests {
         use proptest::collection::btree_map;
         (
             btree_map(0..96_u64, counts(), 0..8),
+            btree_map(0..96_u64, 1..1_000_000_u64, 0..8),
             btree_map((0..24_u64, 0..130_u64), 1..1_000_000_u64, 0..20),
             btree_map((0..24_u64, ".{0,12}"), 1..1_000_000_u64, 0..8),
         )
-            .prop_map(|(quarters, steps, reasons)| PackedDay {
+            .prop_map(|(quarters, created, steps, reasons)| PackedDay {
                 quarters,
+                created,
                 steps,
                 reasons,
             })
@@ -247,8 +281,9 @@ mod tests {
         #[test]
         fn a_packed_day_is_unpacked_as_it_was(day in day()) {
             let mut found = PackedDay::default();
-            unpack_quarters(&day.pack_quarters(), |quarter, counts| {
-                found.quarters.insert(quarter, counts);
+            unpack_all_quarters(&day.pack_quarters(), |quarter, part| match part {
+                Quarter::Counts(counts) => drop(found.quarters.insert(quarter, counts)),
+                Quarter::Created(count) => drop(found.created.insert(quarter, count)),
             })
                 .expect("quarters");
             let summary = day.pack_summary();

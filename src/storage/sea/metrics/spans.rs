@@ -142,3 +142,16 @@ impl Hours {
         })
     }
 }
+
+/// The first and the last day of a span and of hours; `None` if both are empty.
+pub(super) fn days(span: TimeBucketRange, hours: &Hours) -> Option<(i64, i64)> {
+    let of_span = (span.from < span.to).then(|| {
+        (
+            span.from.0.div_euclid(QUARTERS_PER_DAY),
+            (span.to.0 - 1).div_euclid(QUARTERS_PER_DAY),
+        )
+    });
+    let of_hours = (!hours.is_empty()).then(|| hours.days());
+    let both = of_span.into_iter().chain(of_hours);
+    both.reduce(|(first, last), (other_first, other_last)| (first.min(other_first), last.max(other_last)))
+}

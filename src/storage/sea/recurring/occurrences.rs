@@ -99,7 +99,7 @@ impl CommitContext<'_> {
         let stored = rows.query(&self.transaction, insert_occurrences).await?;
         let is_stored = !stored.is_empty();
         if is_stored {
-            self.counters.add(occurrence);
+            self.counters.created(occurrence);
             self.insert_labels([occurrence]).await?;
         }
         Ok(Ok(Applied::Fired(vec![is_stored])))
@@ -159,7 +159,7 @@ impl CommitContext<'_> {
             let fired = fire.occurrences.iter().map(|job| {
                 let is_stored = stored.contains(&job.id.as_uuid());
                 if is_stored {
-                    self.counters.add(job);
+                    self.counters.created(job);
                 }
                 is_stored
             });

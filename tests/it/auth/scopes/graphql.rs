@@ -33,6 +33,8 @@ fn field(kind: &str, name: &str, resources: &Resources, fresh: &Fresh, number: u
         | "queues"
         | "systemMetrics"
         | "performanceMetrics"
+        | "activity"
+        | "durations"
         | "jobTypes"
         | "nodes"
         | "logLevel"

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use tickerq::domain::access::audit::AuditAction;
 use tickerq::domain::filter::{Condition, Term};
 use tickerq::domain::job::status::JobStatus;
+use tickerq::domain::metrics::activity::Slice;
+use tickerq::domain::metrics::activity_series::SeriesPoints;
 use tickerq::domain::metrics::rollup::{TimeBucket, TimeBucketRange};
 use tickerq::domain::values::id::JobId;
 use tickerq::storage::query::{AuditFilter, AuditPage, JobText, RollupFilter, StoredTexts};
@@ -87,7 +89,20 @@ pub async fn read(probe: &Probe) {
         job_types: Vec::new(),
         ..of_one.clone()
     };
+    let minutes = SeriesPoints::Slices {
+        from: Slice(Slice::of(now()).0 - 720),
+        to: Slice::of(now()),
+        of_point: 12,
+    };
+    let mut in_order = days.clone();
+    in_order.reverse();
+    let in_order = SeriesPoints::TimeBuckets(in_order);
     for filter in [&of_all, &of_one, &of_types, &of_queue] {
+        for points in [&minutes, &in_order] {
+            probe
+                .of("activity", Access::Lookup, storage.activity(filter, points, i64::MIN))
+                .await;
+        }
         probe
             .of("sums of days", Access::Lookup, storage.rollups(filter, &days))
             .await;

@@ -291,6 +291,11 @@ pub async fn write(probe: &Probe) {
         });
         probe.commit(what, Access::Lookup, vec![sums]).await;
     }
+    let activity = Change::Maintenance(MaintenanceChange::FoldActivity {
+        slices_before: tomorrow,
+        minutes_before: created(0),
+    });
+    probe.commit("fold activity", Access::Lookup, vec![activity]).await;
     let records = Change::Maintenance(MaintenanceChange::PruneAudit {
         before: DateTime::from_timestamp_millis(1_600_000_000_500).expect("a time"),
         limit: 500,

@@ -1,3 +1,4 @@
 //! Types of job statistics.
 
+pub(in crate::api::graphql) mod activity;
 pub(in crate::api::graphql) mod performance;

@@ -11,7 +11,7 @@ use crate::api::graphql::types::int::int;
 use crate::service::metrics::{JobTypesReport, PerformanceReport};
 
 /// Period of the statistics.
-pub(in crate::api::graphql) struct Period<'a>(&'a PeriodView);
+pub(in crate::api::graphql) struct Period<'a>(pub(super) &'a PeriodView);
 
 /// Period of the statistics.
 #[Object]
