@@ -29,6 +29,7 @@ mod m0023_job_totals;
 mod m0024_rollup_days;
 mod m0025_job_labels;
 mod m0027_activity;
+mod m0028_fingerprints;
 
 use sea_orm_migration::prelude::{MigrationTrait, MigratorTrait};
 
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_rollup_days::Migration),
             Box::new(m0025_job_labels::Migration),
             Box::new(m0027_activity::Migration),
+            Box::new(m0028_fingerprints::Migration),
         ]
     }
 }

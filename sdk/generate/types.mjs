@@ -43,6 +43,8 @@ const FILTERS = [
   { name: 'PeriodFilter', of: 'get_job_type_metrics' },
   { name: 'PerformanceFilter', of: 'get_performance_metrics' },
   { name: 'ActivityFilter', of: 'get_activity' },
+  { name: 'FailuresFilter', of: 'list_failures' },
+  { name: 'FailureFilter', of: 'get_failure' },
   { name: 'AuditFilter', of: 'list_audit_records' },
   { name: 'DeliveryFilter', of: 'list_webhook_deliveries' },
 ];

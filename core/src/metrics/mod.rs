@@ -3,6 +3,7 @@
 pub mod activity;
 pub mod activity_series;
 pub mod failure_reason;
+pub mod fingerprint;
 pub mod health;
 pub mod histogram;
 pub mod rollup;

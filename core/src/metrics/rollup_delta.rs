@@ -56,6 +56,8 @@ pub struct RollupDelta {
     pub steps: BTreeMap<HistogramKey, u64>,
     /// Number of failures by reason.
     pub reasons: BTreeMap<ReasonKey, u64>,
+    /// The first and last slice of each failure: of a type and a reason.
+    pub seen: BTreeMap<(JobType, String), (Slice, Slice)>,
     /// Number of created jobs.
     pub created: BTreeMap<RollupKey, u64>,
     /// Activity by slice.
@@ -86,6 +88,9 @@ impl RollupDelta {
             *self.steps.entry(key).or_default() += 1;
         }
         if let Some(reason) = reason {
+            let seen = self.seen.entry((job_type.clone(), reason.clone()));
+            seen.and_modify(|(first, last)| (*first, *last) = ((*first).min(slice), (*last).max(slice)))
+                .or_insert((slice, slice));
             let key = ReasonKey {
                 hour: time_bucket.hour(),
                 queue: queue.clone(),

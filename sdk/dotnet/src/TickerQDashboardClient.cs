@@ -302,6 +302,12 @@ namespace TickerQ.Client
         /// <summary>Histograms of run and wait times.</summary>
         public Task<DurationDistribution> GetDurationsAsync(PeriodFilter period = null) => Get<DurationDistribution>("/metrics/durations" + Query.Of(period));
 
+        /// <summary>Kinds of failures.</summary>
+        public async Task<List<Failure>> GetFailuresAsync(FailuresFilter filter = null) => (await Get<FailureList>("/metrics/failures" + Query.Of(filter)).ConfigureAwait(false)).Failures;
+
+        /// <summary>A kind of failures in detail.</summary>
+        public Task<FailureDetail> GetFailureAsync(string fingerprint, FailureFilter period = null) => Get<FailureDetail>("/metrics/failures" + At(fingerprint) + Query.Of(period));
+
         /// <summary>The servers that share the storage.</summary>
         public async Task<List<NodeDetails>> GetNodesAsync() => (await Get<NodeList>("/nodes").ConfigureAwait(false)).Nodes;
 

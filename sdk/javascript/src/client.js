@@ -252,6 +252,14 @@ export class TickerQClient {
     return this.#ask('GET', '/metrics/durations', { query: period });
   }
 
+  async getFailures(filter = {}) {
+    return (await this.#ask('GET', '/metrics/failures', { query: filter })).failures;
+  }
+
+  getFailure(fingerprint, period = {}) {
+    return this.#ask('GET', `/metrics/failures${at(fingerprint)}`, { query: period });
+  }
+
   // The server
 
   async getNodes() {

@@ -131,6 +131,8 @@ export declare class TickerQClient {
   getJobTypeMetrics(period?: Api.PeriodFilter): Promise<Api.JobTypeMetrics[]>;
   getActivity(series?: Api.ActivityFilter): Promise<Api.Activity>;
   getDurations(period?: Api.PeriodFilter): Promise<Api.DurationDistribution>;
+  getFailures(filter?: Api.FailuresFilter): Promise<Api.Failure[]>;
+  getFailure(fingerprint: string, period?: Api.FailureFilter): Promise<Api.FailureDetail>;
 
   getNodes(): Promise<Api.Node[]>;
   /** Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue. */

@@ -26,6 +26,10 @@ from .types import (
     EndedJobs,
     Explanation,
     FailedJob,
+    Failure,
+    FailureDetail,
+    FailureFilter,
+    FailuresFilter,
     HealthView,
     Heartbeat,
     HeldJob,
@@ -365,6 +369,14 @@ class AsyncTickerQClient:
     async def get_durations(self, **period: Unpack[PeriodFilter]) -> DurationDistribution:
         """Histograms of run and wait times: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
         return await asyncio.to_thread(self.sync.get_durations, **period)
+
+    async def get_failures(self, **filters: Unpack[FailuresFilter]) -> List[Failure]:
+        """Kinds of failures: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``, ``limit``."""
+        return await asyncio.to_thread(self.sync.get_failures, **filters)
+
+    async def get_failure(self, fingerprint: str, **period: Unpack[FailureFilter]) -> FailureDetail:
+        """A kind of failures in detail: ``from_``, ``to``, ``time_zone``, ``granularity``."""
+        return await asyncio.to_thread(self.sync.get_failure, fingerprint, **period)
 
     async def get_nodes(self) -> List[Node]:
         """The servers that share the storage."""

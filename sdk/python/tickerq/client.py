@@ -27,6 +27,10 @@ from .types import (
     EndedJobs,
     Explanation,
     FailedJob,
+    Failure,
+    FailureDetail,
+    FailureFilter,
+    FailuresFilter,
     HealthView,
     Heartbeat,
     HeldJob,
@@ -412,6 +416,18 @@ class TickerQClient:
     def get_durations(self, **period: Unpack[PeriodFilter]) -> DurationDistribution:
         """Histograms of run and wait times: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
         answer: DurationDistribution = self.request("GET", "/metrics/durations", query=_filter(period))
+        return answer
+
+    def get_failures(self, **filters: Unpack[FailuresFilter]) -> List[Failure]:
+        """Kinds of failures: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``, ``limit``."""
+        failures: List[Failure] = self.request("GET", "/metrics/failures", query=_filter(filters))["failures"]
+        return failures
+
+    def get_failure(self, fingerprint: str, **period: Unpack[FailureFilter]) -> FailureDetail:
+        """A kind of failures in detail: ``from_``, ``to``, ``time_zone``, ``granularity``."""
+        answer: FailureDetail = self.request(
+            "GET", f"/metrics/failures{_at(fingerprint)}", query=_filter(period)
+        )
         return answer
 
     # The server

@@ -56,6 +56,7 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::ForeignWorker { .. }
         | ServiceError::ReservedTypes { .. }
         | ServiceError::NoSuchNode { .. }
+        | ServiceError::NoSuchFailure { .. }
         | ServiceError::Stopping
         | ServiceError::WorkerLeaseOver { .. }
         | ServiceError::AttemptsLost { .. }

@@ -44,6 +44,7 @@ impl Problem {
             | ServiceError::NoSuchDelivery { .. }
             | ServiceError::NoSuchWorker { .. }
             | ServiceError::NoSuchNode { .. }
+            | ServiceError::NoSuchFailure { .. }
             | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
             ServiceError::InvalidTransition(_)
             | ServiceError::Contended

@@ -7,6 +7,7 @@
 pub(super) mod activity;
 mod api;
 pub(super) mod audit;
+pub(super) mod failures;
 mod health;
 pub(super) mod jobs;
 mod log_level;
@@ -51,6 +52,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, api: RestApi) {
             workers::configure(config, &api, prefix);
             metrics::configure(config, &api, prefix);
             activity::configure(config, &api, prefix);
+            failures::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }

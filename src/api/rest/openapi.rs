@@ -20,7 +20,7 @@ use utoipa_swagger_ui::Config;
 
 use super::api::{Docs, RestApi, RestOptions};
 use super::request::context::{ApiResult, RequestContext, document_route, open_route};
-use super::{activity, audit, health, jobs, log_level, metrics, nodes, queues, recurring, webhooks, workers};
+use super::{activity, audit, failures, health, jobs, log_level, metrics, nodes, queues, recurring, webhooks, workers};
 use crate::api::problem::response::ProblemDocument;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::routing::resource;
@@ -93,6 +93,8 @@ use crate::views::words;
         metrics::get_job_type_metrics,
         activity::get_activity,
         activity::get_durations,
+        failures::list_failures,
+        failures::get_failure,
     ),
     components(schemas(ProblemDocument, words::GranularityWord, words::StepWord))
 )]

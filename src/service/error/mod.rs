@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::domain::access::allowance::RateExceeded;
 use crate::domain::access::caller::Forbidden;
 use crate::domain::job::state_machine::InvalidTransition;
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::metrics::storage_fault::StorageFault;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::recurring::RecurringId;
@@ -89,6 +90,12 @@ pub enum ServiceError {
     NoSuchNode {
         /// Requested id.
         id: NodeId,
+    },
+    /// No attempt has failed with this fingerprint, or all that did are pruned.
+    #[error("failures with the fingerprint {fingerprint} not found")]
+    NoSuchFailure {
+        /// Requested fingerprint.
+        fingerprint: Fingerprint,
     },
     /// The server is shutting down and accepts no new jobs.
     #[error("the server is shutting down and accepts no new jobs; retry, or use another server")]

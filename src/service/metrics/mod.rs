@@ -1,6 +1,7 @@
 //! Use cases of metrics, a report a file.
 
 pub(crate) mod activity;
+pub(crate) mod failures;
 mod reports;
 
 pub(crate) use self::reports::{CommitReport, DeliveryReport};

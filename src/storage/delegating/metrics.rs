@@ -6,10 +6,13 @@ use async_trait::async_trait;
 
 use super::inner::DelegatingRepository;
 use crate::domain::metrics::activity_series::SeriesPoints;
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::values::name::JobType;
 use crate::storage::error::RepositoryError;
-use crate::storage::query::{ActivityPoint, Durations, PerformanceRollups, RollupFilter, TypeRollup};
+use crate::storage::query::{
+    ActivityPoint, Durations, FailureSeen, JobSummary, PerformanceRollups, RollupFilter, TypeRollup,
+};
 use crate::storage::repository::MetricsStore;
 
 /// Forwards calls about rollups: see [`DelegatingRepository`].
@@ -63,6 +66,26 @@ pub trait DelegatingMetrics: DelegatingRepository {
     ) -> Result<Vec<ActivityPoint>, RepositoryError> {
         self.inner().activity(filter, points, first_hour).await
     }
+
+    /// See [`MetricsStore::failures_seen`].
+    async fn failures_seen(&self, fingerprints: &[Fingerprint]) -> Result<Vec<FailureSeen>, RepositoryError> {
+        self.inner().failures_seen(fingerprints).await
+    }
+
+    /// See [`MetricsStore::failure_counts`].
+    async fn failure_counts(
+        &self,
+        filter: &RollupFilter,
+        reason: &str,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<u64>, RepositoryError> {
+        self.inner().failure_counts(filter, reason, spans).await
+    }
+
+    /// See [`MetricsStore::failed_jobs`].
+    async fn failed_jobs(&self, fingerprint: Fingerprint, limit: u32) -> Result<Vec<JobSummary>, RepositoryError> {
+        self.inner().failed_jobs(fingerprint, limit).await
+    }
 }
 
 #[async_trait]
@@ -108,5 +131,22 @@ impl<T: DelegatingMetrics> MetricsStore for T {
         first_hour: i64,
     ) -> Result<Vec<ActivityPoint>, RepositoryError> {
         DelegatingMetrics::activity(self, filter, points, first_hour).await
+    }
+
+    async fn failures_seen(&self, fingerprints: &[Fingerprint]) -> Result<Vec<FailureSeen>, RepositoryError> {
+        DelegatingMetrics::failures_seen(self, fingerprints).await
+    }
+
+    async fn failure_counts(
+        &self,
+        filter: &RollupFilter,
+        reason: &str,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<u64>, RepositoryError> {
+        DelegatingMetrics::failure_counts(self, filter, reason, spans).await
+    }
+
+    async fn failed_jobs(&self, fingerprint: Fingerprint, limit: u32) -> Result<Vec<JobSummary>, RepositoryError> {
+        DelegatingMetrics::failed_jobs(self, fingerprint, limit).await
     }
 }

@@ -8,6 +8,7 @@ mod activity;
 mod apply;
 mod attempts;
 mod audit;
+mod failures;
 mod feed;
 #[cfg(test)]
 mod protocol_model;
@@ -27,9 +28,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::commit::{Commit, Committed};
 use super::query::{
-    ActivityPoint, AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FeedPage, FilterParts, JobFilter,
-    JobSummary, Order, Page, PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint, StoredNode,
-    StoredWorker, TypeRollup,
+    ActivityPoint, AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FailureSeen, FeedPage, FilterParts,
+    JobFilter, JobSummary, Order, Page, PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint,
+    StoredNode, StoredWorker, TypeRollup,
 };
 use super::repository::{ClusterStore, JobStore, MetricsStore, RecurringStore, RepositoryError, WebhookStore};
 use crate::domain::access::audit::AuditRecord;
@@ -39,6 +40,7 @@ use crate::domain::job::attempt::Attempt;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::activity_series::SeriesPoints;
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
@@ -418,5 +420,22 @@ impl MetricsStore for MemoryRepository {
         first_hour: i64,
     ) -> Result<Vec<ActivityPoint>, RepositoryError> {
         Ok(self.tables().activity(filter, points, first_hour))
+    }
+
+    async fn failures_seen(&self, fingerprints: &[Fingerprint]) -> Result<Vec<FailureSeen>, RepositoryError> {
+        Ok(self.tables().failures_seen(fingerprints))
+    }
+
+    async fn failure_counts(
+        &self,
+        filter: &RollupFilter,
+        reason: &str,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<u64>, RepositoryError> {
+        Ok(self.tables().failure_counts(filter, reason, spans))
+    }
+
+    async fn failed_jobs(&self, fingerprint: Fingerprint, limit: u32) -> Result<Vec<JobSummary>, RepositoryError> {
+        Ok(self.tables().failed_jobs(fingerprint, limit))
     }
 }

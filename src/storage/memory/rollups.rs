@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use super::tables::Tables;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
+use crate::domain::metrics::activity::Slice;
 use crate::domain::metrics::rollup::{
-    HOURS_PER_DAY, RollupCounts, RollupEntry, TimeBucket, TimeBucketRange, first_hour_of_day,
+    HOURS_PER_DAY, RollupCounts, RollupEntry, TIME_BUCKETS_PER_HOUR, TimeBucket, TimeBucketRange, first_hour_of_day,
 };
 use crate::domain::metrics::rollup_delta::RollupDelta;
 use crate::domain::values::name::JobType;
@@ -98,6 +99,7 @@ impl Tables {
             steps,
             reasons,
             created,
+            seen,
             activity: _,
         } = &mut self.tally;
         let hours = counts.keys().map(|key| key.time_bucket.hour());
@@ -109,6 +111,8 @@ impl Tables {
         if let Some(day) = removed {
             let hour = day + HOURS_PER_DAY;
             counts.retain(|key, _| key.time_bucket.hour() >= hour);
+            let end = TimeBucket(hour * TIME_BUCKETS_PER_HOUR).start();
+            seen.retain(|_, (_, last)| *last >= Slice::of(end));
             created.retain(|key, _| key.time_bucket.hour() >= hour);
             steps.retain(|key, _| key.hour >= hour);
             reasons.retain(|key, _| key.hour >= hour);

@@ -1,6 +1,7 @@
 //! Reads of rollups.
 
-use crate::domain::metrics::activity::ActivityCounts;
+use crate::domain::metrics::activity::{ActivityCounts, Slice};
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::metrics::histogram::{Histogram, Measure};
 use crate::domain::metrics::rollup::RollupCounts;
 use crate::domain::values::name::{JobType, QueueName};
@@ -55,6 +56,21 @@ impl ActivityPoint {
     pub fn add(&mut self, measure: Measure, bucket: u8, count: u64) {
         self.durations.get_or_insert_default().add(measure, bucket, count);
     }
+}
+
+/// A kind of failures: a type and a reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailureSeen {
+    /// Its id.
+    pub fingerprint: Fingerprint,
+    /// The type.
+    pub job_type: JobType,
+    /// The reason.
+    pub reason: String,
+    /// Start of the slice of the first failed attempt.
+    pub first_seen: Slice,
+    /// Start of the slice of the last one.
+    pub last_seen: Slice,
 }
 
 /// The rollups of a report on performance.

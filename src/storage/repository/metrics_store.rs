@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::domain::metrics::activity_series::SeriesPoints;
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::values::name::JobType;
 use crate::storage::error::RepositoryError;
-use crate::storage::query::{ActivityPoint, Durations, PerformanceRollups, RollupFilter, TypeRollup};
+use crate::storage::query::{
+    ActivityPoint, Durations, FailureSeen, JobSummary, PerformanceRollups, RollupFilter, TypeRollup,
+};
 
 /// Stores rollups: metrics of the past. By default all of them are zero.
 #[async_trait]
@@ -75,5 +78,29 @@ pub trait MetricsStore: Send + Sync + 'static {
     ) -> Result<Vec<ActivityPoint>, RepositoryError> {
         let (_, _) = (filter, first_hour);
         Ok(vec![ActivityPoint::default(); points.len()])
+    }
+
+    /// Those of these kinds of failures that have occurred, in any order.
+    async fn failures_seen(&self, fingerprints: &[Fingerprint]) -> Result<Vec<FailureSeen>, RepositoryError> {
+        let _ = fingerprints;
+        Ok(Vec::new())
+    }
+
+    /// Number of failed attempts of a filter with this reason in the hours that begin in each of these spans, which are in
+    /// order. Of days that are kept by days, all are in the first hour.
+    async fn failure_counts(
+        &self,
+        filter: &RollupFilter,
+        reason: &str,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<u64>, RepositoryError> {
+        let (_, _) = (filter, reason);
+        Ok(vec![0; spans.len()])
+    }
+
+    /// The newest jobs whose last attempt failed with this fingerprint, up to a limit.
+    async fn failed_jobs(&self, fingerprint: Fingerprint, limit: u32) -> Result<Vec<JobSummary>, RepositoryError> {
+        let (_, _) = (fingerprint, limit);
+        Ok(Vec::new())
     }
 }

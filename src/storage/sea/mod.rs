@@ -32,9 +32,9 @@ use super::cluster_message::{Signal, SignalStream};
 use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
-    ActivityPoint, AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, Facet, FacetCount, FeedPage,
-    JobFilter, JobSummary, JobText, Page, PendingJobs, PerformanceRollups, RecurringPage, RollupFilter, RunningJob,
-    StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup, WorkerPage, WorkerTypes,
+    ActivityPoint, AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, Facet, FacetCount, FailureSeen,
+    FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs, PerformanceRollups, RecurringPage, RollupFilter,
+    RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup, WorkerPage, WorkerTypes,
 };
 use super::repository::{
     ClusterStore, JobStore, Maintenance, MetricsStore, RecurringStore, RepositoryError, WebhookStore,
@@ -45,6 +45,7 @@ use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::metrics::activity_series::SeriesPoints;
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::metrics::rollup::{RollupCounts, TimeBucket, TimeBucketRange};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
@@ -419,6 +420,27 @@ impl MetricsStore for SeaRepository {
     ) -> Result<Vec<ActivityPoint>, RepositoryError> {
         self.pools
             .read(Box::pin(self.read_activity(filter, points, first_hour)))
+            .await
+    }
+
+    async fn failures_seen(&self, fingerprints: &[Fingerprint]) -> Result<Vec<FailureSeen>, RepositoryError> {
+        self.pools.read(Box::pin(self.read_failures_seen(fingerprints))).await
+    }
+
+    async fn failure_counts(
+        &self,
+        filter: &RollupFilter,
+        reason: &str,
+        spans: &[TimeBucketRange],
+    ) -> Result<Vec<u64>, RepositoryError> {
+        self.pools
+            .read(Box::pin(self.read_failure_counts(filter, reason, spans)))
+            .await
+    }
+
+    async fn failed_jobs(&self, fingerprint: Fingerprint, limit: u32) -> Result<Vec<JobSummary>, RepositoryError> {
+        self.pools
+            .read(Box::pin(self.read_failed_jobs(fingerprint, limit)))
             .await
     }
 }

@@ -1,6 +1,7 @@
 //! Health, metrics, logs and traces.
 
 pub(crate) mod activity;
+pub(crate) mod failures;
 pub(crate) mod health;
 pub(crate) mod log;
 pub(crate) mod metrics;

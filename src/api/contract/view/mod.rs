@@ -4,6 +4,7 @@ pub(crate) mod activity;
 pub(crate) mod attempt;
 pub(crate) mod audit;
 pub(crate) mod event;
+pub(crate) mod failure;
 pub(crate) mod job;
 pub(crate) mod metrics;
 pub(crate) mod node;

@@ -2,6 +2,7 @@
 
 mod activity;
 mod audit;
+mod failures;
 mod jobs;
 mod metrics;
 mod queues;
@@ -20,6 +21,7 @@ pub(super) struct Query(
     queues::QueueQueries,
     metrics::MetricsQueries,
     activity::ActivityQueries,
+    failures::FailureQueries,
     system::SystemQueries,
     audit::AuditQueries,
     webhooks::WebhookQueries,

@@ -13,6 +13,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 
 use super::activity_writer::ActivityRows;
 use super::bulk_values::{Kind, Rows};
+use super::fingerprint_writer::seen_sql;
 use super::rollup_writer::{RollupRows, counts_sql, reasons_sql, step_totals_sql, steps_sql, totals_sql};
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
@@ -213,6 +214,7 @@ impl CountedRows {
                     steps,
                     step_totals,
                     reasons,
+                    seen,
                 },
         } = self;
         statements.push(count_jobs_sql(&jobs.sqlite_part(counter_size, values)));
@@ -227,6 +229,8 @@ impl CountedRows {
         }
         if !reasons.is_empty() {
             statements.push(reasons_sql(&reasons.sqlite_part(step_size, values)));
+            // There are no more of them than of reasons.
+            statements.push(seen_sql(&seen.sqlite_part(step_size, values), DbBackend::Sqlite));
         }
     }
 

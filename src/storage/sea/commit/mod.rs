@@ -7,6 +7,7 @@ pub(crate) mod context;
 pub(crate) mod counter_epochs;
 pub(crate) mod counters;
 pub(crate) mod fast_path;
+pub(crate) mod fingerprint_writer;
 mod fold_counters;
 pub(crate) mod outbox;
 pub(crate) mod rollup_writer;

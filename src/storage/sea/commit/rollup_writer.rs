@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use sea_orm::{ConnectionTrait, DbErr, Value};
 
 use super::bulk_values::{Kind, Rows};
+use super::fingerprint_writer::{postgres_seen, seen_rows, write_seen};
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::metrics::rollup::{RollupCounts, RollupEntry, TimeBucket};
 use crate::domain::metrics::rollup_delta::{HistogramKey, ReasonKey, RollupDelta, RollupKey};
 use crate::domain::values::id::JobId;
@@ -52,8 +54,8 @@ const TOTALS: &[Kind] = &[
 /// Of an hour, all queues and types together.
 const STEP_TOTALS: &[Kind] = &[Kind::Big, Kind::Small, Kind::Small, Kind::Small, Kind::Big];
 const REASONS: &[Kind] = &[Kind::Big, Kind::Text, Kind::Text, Kind::Text, Kind::Small, Kind::Big];
-/// A job's share: its id, the time bucket, what [`RollupCounts`] has, the measure and its step (or -1), the reason, and
-/// the slice.
+/// A job's share: its id, the time bucket, what [`RollupCounts`] has, the measure and its step (or -1), the reason, the
+/// slice, and the fingerprint of the failure.
 pub(crate) const ENTRY: &[Kind] = &[
     Kind::Uuid,
     Kind::Big,
@@ -69,6 +71,7 @@ pub(crate) const ENTRY: &[Kind] = &[
     Kind::Small,
     Kind::TextOrNull,
     Kind::Big,
+    Kind::BigOrNull,
 ];
 
 /// The sums of a commit, table by table.
@@ -78,6 +81,7 @@ pub(crate) struct RollupRows {
     pub(crate) steps: Rows,
     pub(crate) step_totals: Rows,
     pub(crate) reasons: Rows,
+    pub(crate) seen: Rows,
 }
 
 impl RollupRows {
@@ -86,6 +90,7 @@ impl RollupRows {
             counts,
             steps,
             reasons,
+            seen,
             // Rows of their own.
             created: _,
             activity: _,
@@ -172,6 +177,7 @@ impl RollupRows {
             steps: step_rows,
             step_totals: step_total_rows,
             reasons: reason_rows,
+            seen: seen_rows(seen),
         }
     }
 
@@ -183,8 +189,9 @@ impl RollupRows {
             steps,
             step_totals,
             reasons,
+            seen,
         } = self;
-        counts.len() + totals.len() + steps.len() + step_totals.len() + reasons.len()
+        counts.len() + totals.len() + steps.len() + step_totals.len() + reasons.len() + seen.len()
     }
 
     /// Adds the sums to the stored ones. Returns the number of rows.
@@ -195,12 +202,14 @@ impl RollupRows {
             steps,
             step_totals,
             reasons,
+            seen,
         } = self;
         Ok(counts.execute(connection, counts_sql).await?
             + totals.execute(connection, totals_sql).await?
             + steps.execute(connection, steps_sql).await?
             + step_totals.execute(connection, step_totals_sql).await?
-            + reasons.execute(connection, reasons_sql).await?)
+            + reasons.execute(connection, reasons_sql).await?
+            + write_seen(seen, connection).await?)
     }
 }
 
@@ -214,7 +223,7 @@ fn big(number: u64) -> Value {
 }
 
 /// A job's share as a row of [`MARK`].
-pub(crate) fn entry_row(id: JobId, entry: &RollupEntry, reason: Option<String>) -> [Value; 14] {
+pub(crate) fn entry_row(id: JobId, entry: &RollupEntry, reason: Option<String>) -> [Value; 15] {
     let RollupCounts {
         started,
         completed,
@@ -225,6 +234,7 @@ pub(crate) fn entry_row(id: JobId, entry: &RollupEntry, reason: Option<String>) 
         run_micros,
         wait_micros,
     } = entry.counts;
+    let fingerprint = reason.as_deref().map(|reason| Fingerprint::of(&entry.job_type, reason));
     // A job adds at most one.
     let one = |count: u64| Value::from(i16::from(count > 0));
     let (measure, bucket) = entry
@@ -245,6 +255,7 @@ pub(crate) fn entry_row(id: JobId, entry: &RollupEntry, reason: Option<String>) 
         bucket.into(),
         Value::String(reason),
         entry.slice.0.into(),
+        fingerprint.map(Fingerprint::code).into(),
     ]
 }
 
@@ -327,6 +338,7 @@ pub(crate) fn postgres_steps(entries: &str, changed: &str, has_reasons: bool) ->
         "marks AS MATERIALIZED (SELECT v.*, j.queue, j.job_type FROM {entries} AS v JOIN ({changed}) AS j ON j.id = v.c1)"
     )];
     if has_reasons {
+        steps.push(postgres_seen());
         steps.push(format!(
             "reasons AS (INSERT INTO failure_reasons ({REASON_COLUMNS}) \
              SELECT c2 / 4, queue, job_type, c13, $1::smallint, COUNT(*) FROM marks WHERE c13 IS NOT NULL GROUP BY 1, 2, 3, 4 \

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::values::id::NodeId;
 use crate::domain::values::json::Json;
 use crate::storage::change::{Applied, Change, ChangeError, Finished, JobChange, leaves_texts};
@@ -30,6 +31,7 @@ pub(crate) const FINISH: &[Kind] = &[
     Kind::Int,
     Kind::Bool,
     Kind::UuidOrNull,
+    Kind::BigOrNull,
     Kind::BigOrNull,
 ];
 pub(crate) const FENCE: &[Kind] = &[Kind::Uuid, Kind::Int];
@@ -75,7 +77,8 @@ pub(crate) fn finish_sql(source: &str) -> String {
          finished_at = CASE v.c3 WHEN 0 THEN NULL ELSE v.c8 END, \
          due_from = CASE v.c3 WHEN 0 THEN v.c8 END, retry_count = v.c9, cancel_requested = false, \
          revision = revision + CASE WHEN v.c11 IS NULL THEN 1 ELSE 2 END, attempt = v.c2, claimed_by = NULL, \
-         node = COALESCE(v.c11, jobs.node), started_at = COALESCE(v.c12, jobs.started_at) \
+         node = COALESCE(v.c11, jobs.node), started_at = COALESCE(v.c12, jobs.started_at), \
+         fingerprint = v.c13 \
          FROM {source} AS v WHERE jobs.id = v.c1 AND CASE WHEN v.c11 IS NULL \
          THEN jobs.status + 0 = 1 AND jobs.attempt = v.c2 \
          ELSE jobs.status + 0 = 0 AND jobs.attempt = v.c2 - 1 AND jobs.claimed_by = v.c11 END \
@@ -95,7 +98,7 @@ pub(crate) fn start_row(job: &Job) -> [Value; 5] {
     ]
 }
 
-pub(crate) fn finish_row(started: Option<&Job>, job: &Job, attempt: &Attempt) -> [Value; 12] {
+pub(crate) fn finish_row(started: Option<&Job>, job: &Job, attempt: &Attempt) -> [Value; 13] {
     [
         job.id.as_uuid().into(),
         int(attempt.number).into(),
@@ -109,6 +112,7 @@ pub(crate) fn finish_row(started: Option<&Job>, job: &Job, attempt: &Attempt) ->
         leaves_texts(job, attempt).into(),
         started.map(|_| attempt.node.as_uuid()).into(),
         started.and_then(|started| started.started_at).map(micros).into(),
+        Fingerprint::of_job(job).map(Fingerprint::code).into(),
     ]
 }
 

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::values::name::{QueueName, UniqueKey};
 use crate::domain::values::trace_state::to_stored;
 use crate::storage::change::{Applied, Change, ChangeError, Idempotency, Inserted, JobChange};
@@ -43,7 +44,7 @@ pub(crate) const NEW: &[Kind] = &[
 ];
 /// Further columns of a job with a history.
 pub(crate) const PAST_COLUMNS: &str = "status, result, error, error_detail, started_at, finished_at, attempt, retry_count, \
-                            cancel_requested, node, revision, recurring_id, occurrence_at, labels";
+                            cancel_requested, node, revision, recurring_id, occurrence_at, labels, fingerprint";
 pub(crate) const WITH_PAST: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
@@ -73,6 +74,7 @@ pub(crate) const WITH_PAST: &[Kind] = &[
     Kind::UuidOrNull,
     Kind::BigOrNull,
     Kind::TextOrNull,
+    Kind::BigOrNull,
 ];
 
 const QUEUE: &[Kind] = &[Kind::Text];
@@ -346,7 +348,7 @@ pub(crate) fn new_row(job: &Job) -> [sea_orm::Value; 14] {
 }
 
 /// All columns of a job, in the order of `WITH_PAST`.
-pub(crate) fn past_row(job: &Job) -> [sea_orm::Value; 28] {
+pub(crate) fn past_row(job: &Job) -> [sea_orm::Value; 29] {
     let [
         id,
         name,
@@ -393,5 +395,6 @@ pub(crate) fn past_row(job: &Job) -> [sea_orm::Value; 28] {
         recurring_id,
         occurrence_at,
         to_stored_labels(job.labels.as_deref()).into(),
+        Fingerprint::of_job(job).map(Fingerprint::code).into(),
     ]
 }

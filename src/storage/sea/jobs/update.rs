@@ -19,15 +19,15 @@ use crate::storage::sea::error::{CommitFailure, is_unique_violation};
 use crate::storage::sea::mapping::int;
 
 /// A changed job: its columns, the revision before, whether its large texts stay, and the claim before.
-static CHANGED: [Kind; 31] = {
-    let mut kinds = [Kind::Bool; 31];
+static CHANGED: [Kind; 32] = {
+    let mut kinds = [Kind::Bool; 32];
     let mut column = 0;
     while column < WITH_PAST.len() {
         kinds[column] = WITH_PAST[column];
         column += 1;
     }
-    kinds[28] = Kind::Int;
-    kinds[30] = Kind::UuidOrNull;
+    kinds[29] = Kind::Int;
+    kinds[31] = Kind::UuidOrNull;
     kinds
 };
 /// A deleted job: its id and revision.
@@ -37,13 +37,13 @@ fn update_sql(source: &str) -> String {
     let columns = NEW_COLUMNS.split(", ").chain(PAST_COLUMNS.split(", "));
     let sets = columns.zip(1..).skip(1).map(|(column, place)| match column {
         "parameters" | "result" | "error_detail" => {
-            format!("{column} = CASE WHEN v.c30 THEN jobs.{column} ELSE v.c{place} END")
+            format!("{column} = CASE WHEN v.c31 THEN jobs.{column} ELSE v.c{place} END")
         }
         _ => format!("{column} = v.c{place}"),
     });
     format!(
-        "UPDATE jobs SET {} FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.revision = v.c29 \
-         AND jobs.claimed_by IS NOT DISTINCT FROM v.c31 RETURNING id",
+        "UPDATE jobs SET {} FROM {source} AS v WHERE jobs.id = v.c1 AND jobs.revision = v.c30 \
+         AND jobs.claimed_by IS NOT DISTINCT FROM v.c32 RETURNING id",
         sets.collect::<Vec<String>>().join(", ")
     )
 }
@@ -109,7 +109,7 @@ impl CommitContext<'_> {
                 let claim = before.claimed_by.map(NodeId::as_uuid);
                 let last = [int(before.revision).into(), after.is_brief.into(), claim.into()];
                 let mut cells = past_row(after).into_iter().chain(last);
-                updated.push::<31>(std::array::from_fn(|_| cells.next().unwrap_or(Value::Bool(None))));
+                updated.push::<32>(std::array::from_fn(|_| cells.next().unwrap_or(Value::Bool(None))));
             } else if let Change::Job(JobChange::Delete { job }) = change {
                 deleted.push([job.id.as_uuid().into(), int(job.revision).into()]);
             }
@@ -173,12 +173,12 @@ impl CommitContext<'_> {
         let statement = Statement::from_sql_and_values(
             self.backend(),
             "UPDATE jobs SET name = $2, job_type = $3, queue = $4, priority = $5, \
-             parameters = CASE WHEN $30 THEN parameters ELSE $6 END, due_at = $7, \
+             parameters = CASE WHEN $31 THEN parameters ELSE $6 END, due_at = $7, \
              max_retries = $8, retry_delay = $9, retry_intervals = $10, timeout = $11, unique_key = $12, trace_parent = $13, due_from = $14, status = $15, \
-             result = CASE WHEN $30 THEN result ELSE $16 END, error = $17, \
-             error_detail = CASE WHEN $30 THEN error_detail ELSE $18 END, started_at = $19, finished_at = $20, attempt = $21, \
-             retry_count = $22, cancel_requested = $23, node = $24, revision = $25, recurring_id = $26, occurrence_at = $27, labels = $28 \
-             WHERE id = $1 AND revision = $29 AND claimed_by IS NOT DISTINCT FROM $31",
+             result = CASE WHEN $31 THEN result ELSE $16 END, error = $17, \
+             error_detail = CASE WHEN $31 THEN error_detail ELSE $18 END, started_at = $19, finished_at = $20, attempt = $21, \
+             retry_count = $22, cancel_requested = $23, node = $24, revision = $25, recurring_id = $26, occurrence_at = $27, labels = $28, \
+             fingerprint = $29 WHERE id = $1 AND revision = $30 AND claimed_by IS NOT DISTINCT FROM $32",
             values,
         );
         // A savepoint: on PostgreSQL a failed statement aborts its transaction.

@@ -14,6 +14,7 @@ use super::packed_day::{
     unpack_steps, unreadable,
 };
 use super::recent::{RECENT, Recent};
+use crate::domain::metrics::activity::Slice;
 use crate::domain::metrics::histogram::Measure;
 use crate::domain::metrics::rollup::{HOURS_PER_DAY, RollupCounts, TimeBucket};
 use crate::storage::sea::commit::bulk_values::{Kind, Rows};
@@ -199,6 +200,13 @@ impl CommitContext<'_> {
             let removed = Statement::from_sql_and_values(self.backend(), sql, [end.into()]);
             self.transaction.execute_raw(removed).await?;
         }
+        let end_of_day = Slice::of(TimeBucket((day + 1) * QUARTERS_PER_DAY).start()).0;
+        let removed = Statement::from_sql_and_values(
+            self.backend(),
+            "DELETE FROM failure_fingerprints WHERE last_seen < $1",
+            [end_of_day.into()],
+        );
+        self.transaction.execute_raw(removed).await?;
         let removed =
             Statement::from_sql_and_values(self.backend(), "DELETE FROM rollup_types WHERE day <= $1", [day.into()]);
         self.transaction.execute_raw(removed).await?;

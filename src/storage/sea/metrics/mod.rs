@@ -6,6 +6,7 @@
 
 mod activity;
 mod compaction;
+mod failures;
 mod fold_activity;
 mod packed_day;
 mod recent;

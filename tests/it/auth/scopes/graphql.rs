@@ -35,6 +35,7 @@ fn field(kind: &str, name: &str, resources: &Resources, fresh: &Fresh, number: u
         | "performanceMetrics"
         | "activity"
         | "durations"
+        | "failures"
         | "jobTypes"
         | "nodes"
         | "logLevel"
@@ -44,6 +45,7 @@ fn field(kind: &str, name: &str, resources: &Resources, fresh: &Fresh, number: u
         | "workers"
         | "workersConnection" => String::new(),
         "jobFacets" => "by: [STATUS]".to_owned(),
+        "failure" => "fingerprint: \"0123456789abcdef\"".to_owned(),
         "recurringJobByKey" => format!("key: \"key-{number}\""),
         "queue" | "pauseQueue" | "resumeQueue" | "deleteQueue" | "clearQueue" => "name: \"default\"".to_owned(),
         "webhookDeliveries" => format!("endpointId: \"{}\"", resources.endpoint),

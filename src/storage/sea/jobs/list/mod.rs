@@ -45,7 +45,7 @@ use crate::storage::sea::error::unavailable;
 use crate::storage::sea::mapping::row_count;
 use crate::storage::sea::repository::SeaRepository;
 
-const COLUMNS: &str = "id, name, job_type, queue, priority, status, error, due_at, started_at, finished_at, attempt, \
+pub(crate) const COLUMNS: &str = "id, name, job_type, queue, priority, status, error, due_at, started_at, finished_at, attempt, \
                        retry_count, max_retries, recurring_id, node, labels";
 
 /// Minimum number of pending jobs that are avoided: fewer are read in a few milliseconds.
