@@ -8,6 +8,7 @@ use tracing::{info, warn};
 
 use super::error::ServerError;
 use super::facades::Facades;
+use super::facts::server_info;
 use super::options::ServerOptions;
 use super::system_thread::SystemThread;
 use crate::api::auth::Authenticator;
@@ -65,6 +66,7 @@ impl Embedded {
     /// Starts it over this storage. Needs a running actix system. The program listens itself, so the listener's
     /// options are not used.
     pub(crate) async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
+        let mut info = server_info(&options, repository.database());
         let ServerOptions {
             server,
             closes_storage,
@@ -96,6 +98,7 @@ impl Embedded {
         let workers_by_default = runtime.workers_by_default;
         let runtime = Box::pin(Runtime::start(Arc::clone(&repository), runtime)).await?;
         let handle = runtime.handle().clone();
+        info.node = handle.node;
         let workers_per_caller = job_limits.workers_per_caller;
         let job_limits = Arc::new(job_limits);
         let reads = ExpensiveReads::new(expensive_reads);
@@ -154,6 +157,7 @@ impl Embedded {
             traffic.clients,
             realtime,
         );
+        let info = Arc::new(info);
         let services = Services {
             jobs: jobs.clone(),
             explanations: explanations.clone(),
@@ -166,6 +170,7 @@ impl Embedded {
             webhooks: webhooks.clone(),
             workers: workers.clone(),
             events,
+            info: Arc::clone(&info),
         };
         let memory = RequestMemory::new(rest.response_memory_max, rest.body_memory_max);
         let graphql = GraphQl::new(
@@ -191,6 +196,7 @@ impl Embedded {
             changes,
             workers,
             health: health.clone(),
+            info,
             authenticator,
             memory,
             options: rest,

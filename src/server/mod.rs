@@ -9,6 +9,7 @@ mod embedded;
 mod error;
 mod exposed_files;
 mod facades;
+mod facts;
 mod handlers;
 mod http_server;
 mod open_files;

@@ -95,6 +95,10 @@ impl QueueStatus {
     }
 }
 
+fn caller_kind(kind: CallerKind) -> &'static str {
+    kind.as_str()
+}
+
 macro_rules! words {
     ($($(#[doc = $description:literal])+ $word:ident, $name:literal: $words:expr;)+) => {$(
         $(#[doc = $description])+
@@ -151,6 +155,8 @@ words! {
     DisabledReasonWord, "WebhookDisabledReason": DisabledReason::ALL.map(DisabledReason::as_str);
     /// Origin of a webhook endpoint, where it can be changed.
     EndpointSourceWord, "WebhookEndpointSource": [EndpointSource::Configuration, EndpointSource::Api].map(EndpointSource::as_str);
+    /// Authentication of a caller: by an API key, by a signed token, or none; `local` is the embedding program.
+    CallerKindWord, "CallerKind": [CallerKind::Key, CallerKind::Token, CallerKind::Anonymous, CallerKind::Local].map(caller_kind);
     /// Time between two points of a series.
     StepWord, "Step": Step::ALL.map(Step::as_str);
     /// Resolution of a trend.

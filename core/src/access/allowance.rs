@@ -3,14 +3,21 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::values::rate::Rate;
+
 /// The rate limit of a caller. Implemented by authentication; use cases charge operations that cost more than one
 /// request.
 pub trait Allowance: fmt::Debug + Send + Sync {
     /// Charges `requests` additional requests, or none if they exceed the limit.
     fn charge(&self, requests: u32) -> Result<(), RateExceeded>;
 
+    /// The limit.
+    fn rate(&self) -> Rate;
+
     /// Maximum number of requests in a burst.
-    fn capacity(&self) -> u32;
+    fn capacity(&self) -> u32 {
+        self.rate().capacity
+    }
 }
 
 /// The caller's rate limit is exceeded.

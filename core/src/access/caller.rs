@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 
+use chrono::{DateTime, Utc};
+
 use super::allowance::{Allowance, RateExceeded};
+use crate::values::rate::Rate;
 use crate::values::trace_context::TraceParent;
 use crate::values::trace_state::PropagatedContext;
 
@@ -180,6 +183,8 @@ pub struct Caller {
     allowance: Option<Arc<dyn Allowance>>,
     /// Cost of its request so far; `None` if the charge belongs to no single request.
     spent: Option<Arc<AtomicU32>>,
+    /// Expiry of its credentials; `None` if they do not expire.
+    expires_at: Option<DateTime<Utc>>,
 }
 
 /// The parts of a caller that all its requests have in common.
@@ -216,7 +221,37 @@ impl Caller {
             propagated: None,
             allowance: None,
             spent: None,
+            expires_at: None,
         }
+    }
+
+    /// The caller with credentials that expire.
+    #[must_use]
+    pub fn expiring(mut self, at: Option<DateTime<Utc>>) -> Self {
+        self.expires_at = at;
+        self
+    }
+
+    /// Expiry of its credentials; `None` if they do not expire.
+    pub fn expires_at(&self) -> Option<DateTime<Utc>> {
+        self.expires_at
+    }
+
+    /// The names of its scopes, in the order in which they are configured, each once.
+    pub fn scope_names(&self) -> Vec<Arc<str>> {
+        let mut names: Vec<Arc<str>> = Vec::new();
+        for scope in Scope::ALL {
+            let name = self.identity.scope_names.of(scope);
+            if self.may(scope) && !names.contains(name) {
+                names.push(Arc::clone(name));
+            }
+        }
+        names
+    }
+
+    /// Its rate limit, if it has one.
+    pub fn rate(&self) -> Option<Rate> {
+        self.allowance.as_ref().map(|allowance| allowance.rate())
     }
 
     /// The embedding program: all scopes.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::activity::{SLICE_SECONDS, SLICES_PER_MINUTE, Slice};
+use super::activity::{SLICES_PER_MINUTE, Slice};
 use super::rollup::{HOURS_PER_DAY, TIME_BUCKETS_PER_HOUR, TimeBucket, TimeBucketRange};
 use super::time_range::{Bound, DAYS_MAX, InvalidPeriod, end_of, start_of, start_of_hour};
 use crate::cron::clock_change::local_at;
@@ -368,15 +368,6 @@ impl Series {
 pub fn first_hour_kept(now: DateTime<Utc>) -> i64 {
     let hour = TimeBucket::of(now - TimeDelta::days(super::rollup::DAYS_KEPT_BY_HOUR)).hour();
     hour - hour.rem_euclid(HOURS_PER_DAY)
-}
-
-/// The slices of a quarter of an hour and the following ones up to another.
-pub const fn slices_of(span: TimeBucketRange) -> (Slice, Slice) {
-    let per_bucket = super::rollup::TIME_BUCKET_SECONDS / SLICE_SECONDS;
-    (
-        Slice(span.from.0.saturating_mul(per_bucket)),
-        Slice(span.to.0.saturating_mul(per_bucket)),
-    )
 }
 
 #[cfg(test)]

@@ -297,7 +297,7 @@ namespace TickerQ.Client
         public async Task<List<JobTypeMetrics>> GetJobTypeMetricsAsync(PeriodFilter period = null) => (await Get<JobTypeAnalytics>("/metrics/job-types" + Query.Of(period)).ConfigureAwait(false)).JobTypes;
 
         /// <summary>A time series.</summary>
-        public Task<Activity> GetActivityAsync(ActivityFilter series = null) => Get<Activity>("/metrics/activity" + Query.Of(series));
+        public Task<ActivitySeries> GetActivityAsync(ActivityFilter series = null) => Get<ActivitySeries>("/metrics/activity" + Query.Of(series));
 
         /// <summary>Histograms of run and wait times.</summary>
         public Task<DurationDistribution> GetDurationsAsync(PeriodFilter period = null) => Get<DurationDistribution>("/metrics/durations" + Query.Of(period));
@@ -307,6 +307,12 @@ namespace TickerQ.Client
 
         /// <summary>A kind of failures in detail.</summary>
         public Task<FailureDetail> GetFailureAsync(string fingerprint, FailureFilter period = null) => Get<FailureDetail>("/metrics/failures" + At(fingerprint) + Query.Of(period));
+
+        /// <summary>The caller: its name, scopes, rate limit and expiry.</summary>
+        public Task<Me> GetMeAsync() => Get<Me>("/me");
+
+        /// <summary>The server that responds: its version, features, paths and limits.</summary>
+        public Task<ServerInfo> GetServerAsync() => Get<ServerInfo>("/server");
 
         /// <summary>The servers that share the storage.</summary>
         public async Task<List<NodeDetails>> GetNodesAsync() => (await Get<NodeList>("/nodes").ConfigureAwait(false)).Nodes;

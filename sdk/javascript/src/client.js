@@ -262,6 +262,14 @@ export class TickerQClient {
 
   // The server
 
+  getMe() {
+    return this.#ask('GET', '/me');
+  }
+
+  getServer() {
+    return this.#ask('GET', '/server');
+  }
+
   async getNodes() {
     return (await this.#send('GET', '/nodes')).nodes;
   }

@@ -129,11 +129,13 @@ export declare class TickerQClient {
   getSystemMetrics(): Promise<Api.SystemOverview>;
   getPerformanceMetrics(period?: Api.PerformanceFilter): Promise<Api.PerformanceMetrics>;
   getJobTypeMetrics(period?: Api.PeriodFilter): Promise<Api.JobTypeMetrics[]>;
-  getActivity(series?: Api.ActivityFilter): Promise<Api.Activity>;
+  getActivity(series?: Api.ActivityFilter): Promise<Api.ActivitySeries>;
   getDurations(period?: Api.PeriodFilter): Promise<Api.DurationDistribution>;
   getFailures(filter?: Api.FailuresFilter): Promise<Api.Failure[]>;
   getFailure(fingerprint: string, period?: Api.FailureFilter): Promise<Api.FailureDetail>;
 
+  getMe(): Promise<Api.Me>;
+  getServer(): Promise<Api.ServerInfo>;
   getNodes(): Promise<Api.Node[]>;
   /** Drains a node: it starts no new jobs until it is resumed or restarted; its running jobs continue. */
   drainNode(id: string): Promise<Api.Node>;

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, AsyncIterator, List, Mapping, Optional, S
 from .client import Duration, TickerQClient
 from .subscription import Message, Subscription
 from .types import (
-    Activity,
     ActivityFilter,
+    ActivitySeries,
     AuditFilter,
     AuditList,
     Batch,
@@ -42,6 +42,7 @@ from .types import (
     JobTypeMetrics,
     JobUpdate,
     LeasedJob,
+    Me,
     NewJob,
     Node,
     PerformanceFilter,
@@ -54,6 +55,7 @@ from .types import (
     RecurringOptions,
     RecurringUpdate,
     RedeliveredView,
+    ServerInfo,
     SystemOverview,
     WebhookDelivery,
     WebhookDeliveryList,
@@ -362,7 +364,7 @@ class AsyncTickerQClient:
         """The same by job type: ``from_``, ``to``, ``time_zone``, ``queue``, ``type``."""
         return await asyncio.to_thread(self.sync.get_job_type_metrics, **period)
 
-    async def get_activity(self, **series: Unpack[ActivityFilter]) -> Activity:
+    async def get_activity(self, **series: Unpack[ActivityFilter]) -> ActivitySeries:
         """A time series: ``from_``, ``to``, ``step``, ``time_zone``, ``queue``, ``type``."""
         return await asyncio.to_thread(self.sync.get_activity, **series)
 
@@ -377,6 +379,14 @@ class AsyncTickerQClient:
     async def get_failure(self, fingerprint: str, **period: Unpack[FailureFilter]) -> FailureDetail:
         """A kind of failures in detail: ``from_``, ``to``, ``time_zone``, ``granularity``."""
         return await asyncio.to_thread(self.sync.get_failure, fingerprint, **period)
+
+    async def get_me(self) -> Me:
+        """The caller: its name, scopes, rate limit and expiry."""
+        return await asyncio.to_thread(self.sync.get_me)
+
+    async def get_server(self) -> ServerInfo:
+        """The server that responds: its version, features, paths and limits."""
+        return await asyncio.to_thread(self.sync.get_server)
 
     async def get_nodes(self) -> List[Node]:
         """The servers that share the storage."""

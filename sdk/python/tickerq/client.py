@@ -15,8 +15,8 @@ from ._http import Http, time_span
 from .errors import UnavailableError
 from .subscription import Subscription
 from .types import (
-    Activity,
     ActivityFilter,
+    ActivitySeries,
     AuditFilter,
     AuditList,
     Batch,
@@ -43,6 +43,7 @@ from .types import (
     JobTypeMetrics,
     JobUpdate,
     LeasedJob,
+    Me,
     NewJob,
     Node,
     PerformanceFilter,
@@ -55,6 +56,7 @@ from .types import (
     RecurringOptions,
     RecurringUpdate,
     RedeliveredView,
+    ServerInfo,
     SystemOverview,
     WebhookDelivery,
     WebhookDeliveryList,
@@ -408,9 +410,9 @@ class TickerQClient:
         types: List[JobTypeMetrics] = self.request("GET", "/metrics/job-types", query=_filter(period))["jobTypes"]
         return types
 
-    def get_activity(self, **series: Unpack[ActivityFilter]) -> Activity:
+    def get_activity(self, **series: Unpack[ActivityFilter]) -> ActivitySeries:
         """A time series: ``from_``, ``to``, ``step``, ``time_zone``, ``queue``, ``type``."""
-        answer: Activity = self.request("GET", "/metrics/activity", query=_filter(series))
+        answer: ActivitySeries = self.request("GET", "/metrics/activity", query=_filter(series))
         return answer
 
     def get_durations(self, **period: Unpack[PeriodFilter]) -> DurationDistribution:
@@ -431,6 +433,16 @@ class TickerQClient:
         return answer
 
     # The server
+
+    def get_me(self) -> Me:
+        """The caller: its name, scopes, rate limit and expiry."""
+        answer: Me = self.request("GET", "/me")
+        return answer
+
+    def get_server(self) -> ServerInfo:
+        """The server that responds: its version, features, paths and limits."""
+        answer: ServerInfo = self.request("GET", "/server")
+        return answer
 
     def get_nodes(self) -> List[Node]:
         """The servers that share the storage."""

@@ -110,8 +110,8 @@ impl Allowance for CallerRate {
             })
     }
 
-    fn capacity(&self) -> u32 {
-        self.rate.capacity
+    fn rate(&self) -> Rate {
+        self.rate
     }
 }
 

@@ -173,6 +173,7 @@ impl Verifier {
             name,
             scopes,
             valid_for: _,
+            expires_at,
         } = claims;
         let scopes = granted(scopes, self.granted, &self.scope_names);
         Caller::new(
@@ -181,6 +182,7 @@ impl Verifier {
             scopes,
             Arc::clone(&self.scope_names),
         )
+        .expiring(*expires_at)
     }
 
     fn throttle(&self, route: Route) -> &AuthThrottle {

@@ -6,4 +6,5 @@ pub(crate) mod filters;
 pub(crate) mod idempotency_key;
 pub(crate) mod job_filter;
 pub(crate) mod request;
+pub(crate) mod server_info;
 pub(crate) mod view;

@@ -1,9 +1,11 @@
 //! Data that resolvers read from their context.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::{Context, Result};
 
+use crate::api::contract::server_info::ServerInfo;
 use crate::domain::access::caller::Caller;
 use crate::service::audit::AuditLog;
 use crate::service::events::Events;
@@ -41,6 +43,8 @@ pub(crate) struct Services {
     pub workers: Workers,
     /// Events.
     pub events: Events,
+    /// The server.
+    pub info: Arc<ServerInfo>,
 }
 
 /// Time at which the request times out.

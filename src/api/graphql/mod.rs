@@ -34,7 +34,7 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 use super::routing::resource;
 
 /// Path of the facade.
-const PATH: &str = "/graphql";
+pub(crate) const PATH: &str = "/graphql";
 
 /// Adds the route. Called once per HTTP worker, before the REST routes: those respond to all other paths.
 pub(crate) fn configure(config: &mut ServiceConfig, graphql: &GraphQl) {

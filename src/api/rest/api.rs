@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use actix_web::web::Bytes;
 
 use crate::api::auth::Authenticator;
+use crate::api::contract::server_info::ServerInfo;
 use crate::api::memory::RequestMemory;
 use crate::service::audit::AuditLog;
 use crate::service::change_feed::Changes;
@@ -105,6 +106,8 @@ pub(crate) struct RestApi {
     pub workers: Workers,
     /// Use cases of health.
     pub health: Health,
+    /// The server.
+    pub info: Arc<ServerInfo>,
     /// Authenticates callers.
     pub authenticator: Authenticator,
     /// Memory budgets of requests.

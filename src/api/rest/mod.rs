@@ -19,6 +19,7 @@ pub(super) mod queues;
 pub(super) mod recurring;
 mod reduced;
 pub(crate) mod request;
+pub(super) mod server;
 pub(super) mod webhooks;
 pub(crate) mod workers;
 
@@ -53,6 +54,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, api: RestApi) {
             metrics::configure(config, &api, prefix);
             activity::configure(config, &api, prefix);
             failures::configure(config, &api, prefix);
+            server::configure(config, &api, prefix);
         }
         openapi::configure(config, &api);
     }

@@ -20,7 +20,9 @@ use utoipa_swagger_ui::Config;
 
 use super::api::{Docs, RestApi, RestOptions};
 use super::request::context::{ApiResult, RequestContext, document_route, open_route};
-use super::{activity, audit, failures, health, jobs, log_level, metrics, nodes, queues, recurring, webhooks, workers};
+use super::{
+    activity, audit, failures, health, jobs, log_level, metrics, nodes, queues, recurring, server, webhooks, workers,
+};
 use crate::api::problem::response::ProblemDocument;
 use crate::api::problem::{Problem, ProblemKind};
 use crate::api::routing::resource;
@@ -95,6 +97,8 @@ use crate::views::words;
         activity::get_durations,
         failures::list_failures,
         failures::get_failure,
+        server::get_me,
+        server::get_server,
     ),
     components(schemas(ProblemDocument, words::GranularityWord, words::StepWord))
 )]

@@ -4,5 +4,5 @@ pub(crate) mod activity;
 pub(crate) mod failures;
 mod reports;
 
-pub(crate) use self::reports::{CommitReport, DeliveryReport};
-pub use self::reports::{Gauges, JobTypesReport, Metrics, PerformanceReport, SystemReport};
+pub use self::reports::Metrics;
+pub(crate) use self::reports::{CommitReport, DeliveryReport, Gauges, JobTypesReport, PerformanceReport, SystemReport};

@@ -13,6 +13,11 @@ use crate::storage::repository::ClusterStore;
 /// Forwards calls about nodes and workers: see [`DelegatingRepository`].
 #[async_trait]
 pub trait DelegatingCluster: DelegatingRepository {
+    /// See [`ClusterStore::database`].
+    fn database(&self) -> &'static str {
+        self.inner().database()
+    }
+
     /// See [`ClusterStore::nodes`].
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         self.inner().nodes().await
@@ -56,6 +61,10 @@ pub trait DelegatingCluster: DelegatingRepository {
 
 #[async_trait]
 impl<T: DelegatingCluster> ClusterStore for T {
+    fn database(&self) -> &'static str {
+        DelegatingCluster::database(self)
+    }
+
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         DelegatingCluster::nodes(self).await
     }

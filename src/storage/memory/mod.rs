@@ -337,6 +337,10 @@ impl RecurringStore for MemoryRepository {
 
 #[async_trait]
 impl ClusterStore for MemoryRepository {
+    fn database(&self) -> &'static str {
+        "memory"
+    }
+
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
         let now = now();
         let mut workers = self.tables().stored_workers(now);

@@ -12,6 +12,11 @@ use crate::storage::query::{StoredNode, StoredWorker, WorkerPage, WorkerTypes};
 /// server without remote workers.
 #[async_trait]
 pub trait ClusterStore: Send + Sync + 'static {
+    /// Kind of the database: `sqlite`, `postgresql`, `memory`, or another name.
+    fn database(&self) -> &'static str {
+        "custom"
+    }
+
     /// The live nodes and those that died recently, by the time of their start.
     async fn nodes(&self) -> Result<Vec<StoredNode>, RepositoryError> {
         Ok(Vec::new())

@@ -293,6 +293,10 @@ impl RecurringStore for SeaRepository {
 
 #[async_trait]
 impl ClusterStore for SeaRepository {
+    fn database(&self) -> &'static str {
+        if self.is_postgres() { "postgresql" } else { "sqlite" }
+    }
+
     async fn workers(&self) -> Result<Vec<StoredWorker>, RepositoryError> {
         self.pools.read(self.read_workers()).await
     }

@@ -321,3 +321,60 @@ async fn the_subject_of_tokens_makes_as_many_requests_as_it_may() {
     of("ann", 300).get("/jobs").await.problem(429);
     assert_eq!(of("bob", 100).get("/jobs").await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_caller_reads_its_scopes_limit_and_expiry_and_the_server() {
+    let config = format!(
+        "[[api.keys]]\nname = \"program\"\nkey = \"tq_program.key.for-tests\"\nscopes = [\"tickerq:write\"]\nrate_limit = \"100/m\"\n{}",
+        by_secret()
+    );
+    let (_site, server) = Server::with_config(&config);
+    let client = server.client();
+    let of_key = client.with_token("tq_program.key.for-tests");
+    let me = of_key.get("/me").await.json();
+    assert_eq!(
+        me,
+        json!({
+            "name": "program",
+            "kind": "key",
+            "scopes": ["tickerq:write"],
+            "rateLimit": { "requests": 100, "per": "00:01:00" },
+            "expiresAt": null,
+        })
+    );
+    let mut claims = with("sub", json!("ann"));
+    claims["exp"] = json!(now() + 300);
+    claims["scope"] = json!("tickerq:read");
+    let of_token = client.with_token(&token(&claims, Signer::Hs256(SECRET)));
+    let query = "{ me { name kind scopes rateLimit { requests } expiresAt }
+        server { version database features paths { rest graphql hub } limits { batchJobs } } }";
+    let found = of_token.graphql(&json!({ "query": query })).await["data"].clone();
+    assert_eq!(
+        (&found["me"]["name"], &found["me"]["kind"], &found["me"]["scopes"]),
+        (&json!("ann"), &json!("TOKEN"), &json!(["tickerq:read"])),
+        "{found}"
+    );
+    let expires_at = found["me"]["expiresAt"].as_str().expect("a time");
+    let expires_at: chrono::DateTime<chrono::Utc> = expires_at.parse().expect("a time");
+    assert_eq!(json!(expires_at.timestamp()), claims["exp"]);
+    // No scope is required, but a caller is.
+    let info = of_key.get("/server").await.json();
+    assert_eq!(
+        (&info["database"], &info["paths"]["rest"]),
+        (&json!("sqlite"), &json!("/api/tickerq")),
+        "{info}"
+    );
+    let features: Vec<String> = serde_json::from_value(info["features"].clone()).expect("features");
+    assert!(
+        features.contains(&"authentication".to_owned()) && features.is_sorted(),
+        "{info}"
+    );
+    for part in ["version", "features"] {
+        assert_eq!(found["server"][part], info[part]);
+    }
+    assert_eq!(found["server"]["paths"]["hub"], info["paths"]["hub"]);
+    assert_eq!(found["server"]["limits"]["batchJobs"], info["limits"]["batchJobs"]);
+    for path in ["/me", "/server"] {
+        assert_eq!(client.get(path).await.status, 401, "{path}");
+    }
+}

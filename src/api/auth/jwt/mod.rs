@@ -18,6 +18,7 @@ pub(super) mod token;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Validation, decode, decode_header, get_current_timestamp};
 use serde_json::Value;
@@ -69,6 +70,8 @@ pub(super) struct Claims {
     pub(super) scopes: Vec<String>,
     /// Time until the token expires.
     pub(super) valid_for: Duration,
+    /// Time at which it expires, without tolerance.
+    pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
 /// True if a text has the form of a signed token: three parts separated by dots.
@@ -157,6 +160,7 @@ impl JwtVerifier {
             name: Arc::from(name),
             scopes: self.scopes(claims),
             valid_for: Duration::try_from_secs_f64(left).unwrap_or_default(),
+            expires_at: DateTime::from_timestamp(expires_at as i64, 0),
         })
     }
 

@@ -16,7 +16,7 @@ use crate::views::words::{StepWord, Word};
 /// Activity of jobs over time.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-#[schema(as = Activity)]
+#[schema(as = ActivitySeries)]
 pub(crate) struct ActivityView {
     /// Time between two points.
     #[schema(value_type = StepWord)]

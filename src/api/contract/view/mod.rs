@@ -11,5 +11,6 @@ pub(crate) mod node;
 pub(crate) mod performance;
 pub(crate) mod queue;
 pub(crate) mod recurring;
+pub(crate) mod server;
 pub(crate) mod webhook;
 pub(crate) mod worker;

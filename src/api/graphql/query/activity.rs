@@ -6,7 +6,7 @@ use super::metrics::{filter, period};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::scalars::DateTime;
 use crate::api::graphql::types::enums::Step;
-use crate::api::graphql::types::statistics::activity::{Activity, DurationDistribution};
+use crate::api::graphql::types::statistics::activity::{ActivitySeries, DurationDistribution};
 use crate::domain::metrics::activity_series::SeriesRequest;
 
 /// Estimated number of points or buckets, for the complexity of a request.
@@ -40,7 +40,7 @@ impl ActivityQueries {
             desc = "Only jobs of these types; requires steps of 15 minutes or longer."
         )]
         job_types: Option<Vec<String>>,
-    ) -> Result<Option<Activity>> {
+    ) -> Result<Option<ActivitySeries>> {
         let period = period(from, to, time_zone)?;
         let request = SeriesRequest {
             from: period.from,

@@ -1,9 +1,12 @@
-//! The nodes of the cluster, and the log level of this one.
+//! The caller, the nodes of the cluster, and this one with its log level.
+
+use std::sync::Arc;
 
 use async_graphql::{Context, Object, Result};
 
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::log_level::LogLevel;
+use crate::api::graphql::types::server::{Me, Server};
 use crate::api::graphql::types::server_node::ServerNode;
 
 #[derive(Default)]
@@ -21,6 +24,17 @@ impl SystemQueries {
         Ok(Some(
             stored.into_iter().map(|node| ServerNode::new(node, own)).collect(),
         ))
+    }
+
+    /// Returns the caller of the request: its name, its scopes, its rate limit and the expiry of its token. Requires no scope.
+    async fn me(&self, ctx: &Context<'_>) -> Result<Option<Me>> {
+        Ok(Some(caller(ctx)?.into()))
+    }
+
+    /// Returns the server that responds: its version, database, features, paths and limits. Requires no scope.
+    async fn server(&self, ctx: &Context<'_>) -> Result<Option<Server>> {
+        let info = &services(ctx)?.info;
+        Ok(Some(Arc::clone(info).into()))
     }
 
     /// Returns the log level of the server that responds. Requires the admin scope.

@@ -15,6 +15,7 @@ pub(super) mod node;
 pub(super) mod queue;
 pub(super) mod recurring;
 pub(super) mod scalar_parsing;
+pub(super) mod server;
 pub(super) mod server_node;
 pub(super) mod statistics;
 pub(crate) mod webhook;

@@ -123,7 +123,7 @@ async fn failures_are_counted_over_time(storage: Subject) {
         assert_eq!(counts(&storage, "timeout #", &hours(4)).await, [1, 0, 2, 0]);
         assert_eq!(counts(&storage, "refused", &hours(3)).await, [1, 0, 0]);
         assert_eq!(counts(&storage, "timeout 7", &hours(1)).await, [0]);
-        assert_eq!(counts(&storage, "refused", &[]).await, []);
+        assert!(counts(&storage, "refused", &[]).await.is_empty());
         // Packed or not, they are the same.
         let step = MaintenanceChange::CompactRollups {
             ended_before: at(DAY),

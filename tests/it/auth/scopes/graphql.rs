@@ -36,6 +36,8 @@ fn field(kind: &str, name: &str, resources: &Resources, fresh: &Fresh, number: u
         | "activity"
         | "durations"
         | "failures"
+        | "me"
+        | "server"
         | "jobTypes"
         | "nodes"
         | "logLevel"

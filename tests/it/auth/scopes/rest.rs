@@ -26,6 +26,7 @@ fn needed(method: &Method, path: &str) -> &'static [&'static str] {
     let is_get = *method == Method::GET;
     match path {
         "/healthz" | "/readyz" => &[],
+        _ if path.ends_with("/me") || path.ends_with("/server") => &[],
         _ if path.contains("/audit") || path.contains("/nodes") || path.contains("/log-level") => &["admin"],
         _ if (path.ends_with("/webhooks/endpoints/{id}") || path.ends_with("/webhooks/endpoints")) && is_get => {
             &["read", "admin"]
@@ -85,6 +86,7 @@ fn of_path(path: &str, method: &Method, resources: &Resources, fresh: &Fresh, nu
     };
     path.replace("{id}", id)
         .replace("{name}", "default")
+        .replace("{fingerprint}", "0123456789abcdef")
         .replace("{key}", &format!("key-{number}"))
 }
 

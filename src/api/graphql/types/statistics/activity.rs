@@ -12,9 +12,9 @@ use crate::api::graphql::types::int::int;
 use crate::service::metrics::activity::{ActivityReport, DurationsReport};
 
 /// Activity of jobs over time.
-pub(in crate::api::graphql) struct Activity(ActivityView);
+pub(in crate::api::graphql) struct ActivitySeries(ActivityView);
 
-impl From<ActivityReport> for Activity {
+impl From<ActivityReport> for ActivitySeries {
     fn from(report: ActivityReport) -> Self {
         Self(ActivityView::from(&report))
     }
@@ -22,7 +22,7 @@ impl From<ActivityReport> for Activity {
 
 /// Activity of jobs over time.
 #[Object]
-impl Activity {
+impl ActivitySeries {
     /// Time between two points.
     async fn step(&self) -> Step {
         self.0.step.0.into()
