@@ -11,6 +11,7 @@ pub mod explanation;
 pub mod filter;
 pub mod job;
 pub mod metrics;
+pub mod operation;
 pub mod queue;
 pub mod recurring;
 pub mod values;

@@ -25,6 +25,8 @@ pub struct Model {
     pub jobs: i64,
     /// The outcome.
     pub outcome: i16,
+    /// The bulk operation whose step has changed the job.
+    pub operation_id: Option<Uuid>,
 }
 
 /// No relations.

@@ -13,6 +13,8 @@ pub mod job_counter;
 pub mod job_rollup;
 pub mod job_time_step;
 pub mod node;
+pub mod operation;
+pub mod operation_item;
 pub mod queue;
 pub mod recurring_job;
 pub mod rollup_total;

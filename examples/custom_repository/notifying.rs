@@ -7,7 +7,8 @@ use tickerq::domain::job::Job;
 use tickerq::storage::change::{Applied, Change, Finished, Inserted, JobChange, RecurringChange};
 use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::repository::{JobRepository, RepositoryError};
 
@@ -80,3 +81,4 @@ impl DelegatingRecurring for NotifyingRepository {}
 impl DelegatingCluster for NotifyingRepository {}
 impl DelegatingWebhooks for NotifyingRepository {}
 impl DelegatingMetrics for NotifyingRepository {}
+impl DelegatingOperations for NotifyingRepository {}

@@ -18,7 +18,7 @@ use tickerq::storage::change::{
 use tickerq::storage::commit::{ChangeResult, Commit, Committed};
 use tickerq::storage::query::{JobFilter, JobSummary, Order, Page, RunningJob};
 use tickerq::storage::repository::{
-    ClusterStore, JobStore, MetricsStore, RecurringStore, RepositoryError, WebhookStore,
+    ClusterStore, JobStore, MetricsStore, OperationStore, RecurringStore, RepositoryError, WebhookStore,
 };
 
 /// The storage.
@@ -137,6 +137,7 @@ impl Tables {
             | Change::Worker(_)
             | Change::Webhook(_)
             | Change::Feed(_)
+            | Change::Operation(_)
             | Change::Maintenance(_) => change.unsupported(),
         }
     }
@@ -365,3 +366,4 @@ impl RecurringStore for JobsOnlyStorage {}
 impl ClusterStore for JobsOnlyStorage {}
 impl WebhookStore for JobsOnlyStorage {}
 impl MetricsStore for JobsOnlyStorage {}
+impl OperationStore for JobsOnlyStorage {}

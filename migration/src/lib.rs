@@ -28,6 +28,7 @@ mod m0022_counter_epochs;
 mod m0023_job_totals;
 mod m0024_rollup_days;
 mod m0025_job_labels;
+mod m0026_operations;
 mod m0027_activity;
 mod m0028_fingerprints;
 
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_job_totals::Migration),
             Box::new(m0024_rollup_days::Migration),
             Box::new(m0025_job_labels::Migration),
+            Box::new(m0026_operations::Migration),
             Box::new(m0027_activity::Migration),
             Box::new(m0028_fingerprints::Migration),
         ]

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::outbox::ReviewedEndpoints;
 use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::job::Job;
+use crate::domain::operation::Operation;
 use crate::domain::values::name::{QueueName, RecurringKey};
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::endpoint::EndpointId;
@@ -41,6 +42,15 @@ pub enum Released {
     Cancelled(Arc<Job>),
     /// Its claim had ended before.
     Lost,
+}
+
+/// Result of a step of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stepped {
+    /// The operation after the step.
+    pub operation: Arc<Operation>,
+    /// For each of the changes of jobs, in their order.
+    pub results: Vec<Result<Applied, ChangeError>>,
 }
 
 /// Result of an applied change.
@@ -112,6 +122,10 @@ pub enum Applied {
     },
     /// The reader's position; `None` while another node owns it.
     HeldReader(Option<FeedCursor>),
+    /// The operation is stored.
+    OperationStored,
+    /// The step of an operation is stored.
+    Stepped(Stepped),
 }
 
 impl Applied {
@@ -130,11 +144,16 @@ impl Applied {
             Self::Updated | Self::Deleted | Self::RecurringStored | Self::EndpointStored => 1,
             Self::Enqueued(endpoints) if !endpoints.is_empty() => return Some(0),
             Self::Removed(count) => *count,
+            Self::Stepped(Stepped { results, .. }) => {
+                let done = results.iter().filter(|result| result.is_ok());
+                u64::try_from(done.count()).unwrap_or(u64::MAX)
+            }
             Self::QueuesRemoved(removed) if !removed.is_empty() => return Some(0),
             Self::QueueSet { changed: true }
             | Self::DrainSet { changed: true }
             | Self::Left { changed: true }
             | Self::LogLevelSet
+            | Self::OperationStored
             | Self::Registered => return Some(0),
             Self::QueueSet { changed: false }
             | Self::DrainSet { changed: false }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::id::{AuditId, JobId, NodeId};
+use crate::domain::values::id::{AuditId, JobId, NodeId, OperationId};
 use crate::domain::values::json::Json;
 use crate::domain::values::name::Tag;
 use crate::domain::values::time_span::TimeSpan;
@@ -30,7 +30,7 @@ macro_rules! ids {
     )+};
 }
 
-ids!(JobId, RecurringId, NodeId, EndpointId, AuditId);
+ids!(JobId, RecurringId, NodeId, EndpointId, AuditId, OperationId);
 
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::caller::{Caller, CallerKind};
 use uuid::Uuid;
 
-use crate::values::id::{AuditId, JobId, NodeId};
+use crate::values::id::{AuditId, JobId, NodeId, OperationId};
 use crate::values::name::QueueName;
 use crate::webhooks::endpoint::EndpointId;
 
@@ -72,12 +72,22 @@ pub enum AuditAction {
     NodeResume,
     /// The log level of a node was set.
     LogLevelSet,
+    /// A bulk operation was started.
+    OperationStart,
+    /// A bulk operation was paused.
+    OperationPause,
+    /// A bulk operation was resumed.
+    OperationResume,
+    /// A bulk operation was cancelled.
+    OperationCancel,
+    /// The changes of a bulk operation are restored by another one.
+    OperationUndo,
 }
 
 impl AuditAction {
     /// Every action with its code in storage, which never changes, and its name. Creating jobs has code 0: storage
     /// keeps its many records apart from the few of all other actions.
-    const TABLE: [(Self, i16, &'static str); 29] = [
+    const TABLE: [(Self, i16, &'static str); 34] = [
         (Self::JobCreate, 0, "job.create"),
         (Self::JobUpdate, 1, "job.update"),
         (Self::JobDelete, 2, "job.delete"),
@@ -107,6 +117,11 @@ impl AuditAction {
         (Self::NodeDrain, 17, "node.drain"),
         (Self::NodeResume, 18, "node.resume"),
         (Self::LogLevelSet, 20, "log-level.set"),
+        (Self::OperationStart, 60, "operation.start"),
+        (Self::OperationPause, 61, "operation.pause"),
+        (Self::OperationResume, 62, "operation.resume"),
+        (Self::OperationCancel, 63, "operation.cancel"),
+        (Self::OperationUndo, 64, "operation.undo"),
     ];
 
     /// The code in storage.
@@ -222,6 +237,8 @@ pub enum AuditTarget {
     Worker(NodeId),
     /// A server.
     Node(NodeId),
+    /// A bulk operation.
+    Operation(OperationId),
 }
 
 impl AuditTarget {
@@ -256,6 +273,11 @@ impl AuditTarget {
             AuditAction::NodeDrain | AuditAction::NodeResume | AuditAction::LogLevelSet => {
                 Self::Node(NodeId::from_uuid(id))
             }
+            AuditAction::OperationStart
+            | AuditAction::OperationPause
+            | AuditAction::OperationResume
+            | AuditAction::OperationCancel
+            | AuditAction::OperationUndo => Self::Operation(OperationId::from_uuid(id)),
         }
     }
 
@@ -265,6 +287,7 @@ impl AuditTarget {
             Self::Job(id) => id.as_uuid(),
             Self::Endpoint(id) => id.as_uuid(),
             Self::Worker(id) | Self::Node(id) => id.as_uuid(),
+            Self::Operation(id) => id.as_uuid(),
         }
     }
 }
@@ -290,6 +313,8 @@ pub struct AuditRecord {
     pub jobs: u64,
     /// The outcome.
     pub outcome: AuditOutcome,
+    /// The bulk operation whose step has changed the job.
+    pub operation: Option<OperationId>,
 }
 
 impl AuditRecord {
@@ -305,6 +330,7 @@ impl AuditRecord {
             queue: None,
             jobs: 0,
             outcome,
+            operation: None,
         }
     }
 }

@@ -233,6 +233,19 @@ impl Job {
         }
     }
 
+    /// Makes a job that was cancelled before its next attempt pending again, due as before.
+    pub fn restore(&self) -> Result<Self, InvalidTransition> {
+        if self.status != JobStatus::Cancelled {
+            return Err(self.invalid("restored", "only cancelled jobs can be"));
+        }
+        Ok(Self {
+            status: JobStatus::Pending,
+            finished_at: None,
+            revision: self.revision + 1,
+            ..self.clone()
+        })
+    }
+
     /// Makes a failed or cancelled job pending again, due immediately.
     pub fn retry(&self, reset_retry_count: bool, now: DateTime<Utc>) -> Result<Self, InvalidTransition> {
         match self.status {

@@ -1,4 +1,4 @@
-//! Identifiers of jobs, server processes (nodes) and audit records.
+//! Identifiers of jobs, server processes (nodes), audit records and bulk operations.
 
 use std::fmt;
 
@@ -202,6 +202,59 @@ impl fmt::Display for AuditId {
 }
 
 impl fmt::Debug for AuditId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The id of a bulk operation: like a [`JobId`], it contains the time and sorts by it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OperationId(Uuid);
+
+/// The text is not the id of an operation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{given}' is not the id of an operation; an id is a UUID such as 01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+pub struct InvalidOperationId {
+    /// The invalid text, cut to a readable length.
+    pub given: String,
+}
+
+impl OperationId {
+    /// The id of an operation that is previewed at `at`; `random` as in [`JobId::new`].
+    pub fn new(at: DateTime<Utc>, random: u128) -> Self {
+        Self(version_7(at, random))
+    }
+
+    /// The smallest id of an operation that is previewed at or after `time`.
+    pub fn first_at(time: DateTime<Utc>) -> Self {
+        Self(first_at(time))
+    }
+
+    /// Parses an id, in any of the usual notations of a UUID.
+    pub fn parse(text: &str) -> Result<Self, InvalidOperationId> {
+        Uuid::try_parse(text).map(Self).map_err(|_| InvalidOperationId {
+            given: text.chars().take(64).collect(),
+        })
+    }
+
+    /// An id from storage.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The id for storage.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for OperationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

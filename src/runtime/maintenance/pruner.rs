@@ -8,6 +8,7 @@ use tracing::info;
 
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::rollup::DAYS_KEPT_BY_HOUR;
+use crate::domain::operation::UNDO_TIME;
 use crate::domain::values::time_span::TimeSpan;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
@@ -36,6 +37,10 @@ const SLICES_RETENTION: TimeDelta = TimeDelta::minutes(65);
 const MINUTES_RETENTION: TimeDelta = TimeDelta::minutes(24 * 60 + 5);
 /// Delay after which rollups are packed: commits of the last moments, also of a node whose clock is late, have ended.
 const ROLLUP_DELAY: TimeDelta = TimeDelta::minutes(2);
+/// Retention of previews of operations, whose tokens expire earlier.
+const PREVIEW_RETENTION: TimeDelta = TimeDelta::hours(1);
+/// Retention of finished operations.
+const OPERATION_RETENTION: TimeDelta = TimeDelta::days(90);
 /// Maximum number of removed workers whose names are kept.
 const REMOVED_WORKERS_MAX: u32 = 10_000;
 /// Retention of finished jobs and of records; `None` means permanent.
@@ -107,6 +112,12 @@ impl PrunerDeps {
             kept: REMOVED_WORKERS_MAX,
             limit: BATCH_SIZE,
         });
+        let operations = Change::Maintenance(MaintenanceChange::PruneOperations {
+            previews_before: now - PREVIEW_RETENTION,
+            undo_before: now - UNDO_TIME,
+            finished_before: now - OPERATION_RETENTION,
+            limit: BATCH_SIZE,
+        });
         let sums = Change::Maintenance(MaintenanceChange::CompactRollups {
             ended_before: now - ROLLUP_DELAY,
             by_days_before: now - TimeDelta::days(DAYS_KEPT_BY_HOUR),
@@ -119,6 +130,7 @@ impl PrunerDeps {
         let mut kinds = vec![
             Kind::new("idempotency keys", bookkeeping),
             Kind::new("workers", workers),
+            Kind::new("bulk operations", operations),
             // One batch deletes all unused queues.
             Kind {
                 what: "unused queues",

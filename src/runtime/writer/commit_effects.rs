@@ -15,8 +15,8 @@ use crate::runtime::dispatch::handled_types::HandledTypes;
 use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, QueuePauseChanged};
 use crate::runtime::outbound::messages::OutboxUpdate;
 use crate::storage::change::{
-    Applied, Change, ClusterChange, Finished, Fire, Inserted, JobChange, QueueChange, RecurringChange, Released,
-    WebhookChange,
+    Applied, Change, ClusterChange, Finished, Fire, Inserted, JobChange, OperationChange, QueueChange, RecurringChange,
+    Released, WebhookChange,
 };
 use crate::storage::commit::{ChangeResult, OutboxResult};
 use crate::storage::outbox::EndpointsAt;
@@ -104,6 +104,19 @@ pub(crate) fn events_of(changes: &[Change], results: &[ChangeResult], now: DateT
 
 /// Calls a function with each effect of an applied change.
 fn each_effect<'a>(change: &'a Change, applied: &'a Applied, mut call: impl FnMut(Effect<'a>)) {
+    if let (Change::Operation(OperationChange::Step(step)), Applied::Stepped(stepped)) = (change, applied) {
+        for (change, result) in step.jobs.iter().zip(&stepped.results) {
+            if let Ok(applied) = result {
+                each_single_effect(change, applied, &mut call);
+            }
+        }
+        return;
+    }
+    each_single_effect(change, applied, &mut call);
+}
+
+/// The same of a change that does not consist of others.
+fn each_single_effect<'a>(change: &'a Change, applied: &'a Applied, call: &mut impl FnMut(Effect<'a>)) {
     match (change, applied) {
         (Change::Job(JobChange::Insert { jobs, .. }), Applied::Inserted(inserted)) => {
             let new = jobs.iter().zip(inserted).filter(|(_, one)| **one == Inserted::New);
@@ -128,7 +141,7 @@ fn each_effect<'a>(change: &'a Change, applied: &'a Applied, mut call: impl FnMu
             if let Some(started) = started {
                 call(Effect::Job(JobEventKind::Started, started));
             }
-            ended(job).into_iter().for_each(call);
+            ended(job).into_iter().for_each(&mut *call);
         }
         (Change::Job(JobChange::Update { before, after }), Applied::Updated) => match (before.status, after.status) {
             (_, JobStatus::Pending | JobStatus::Running) if after.held_attempt().is_some() => {
@@ -145,7 +158,7 @@ fn each_effect<'a>(change: &'a Change, applied: &'a Applied, mut call: impl FnMu
                 | JobStatus::Failed
                 | JobStatus::Cancelled,
             ) => {
-                ended(after).into_iter().for_each(call);
+                ended(after).into_iter().for_each(&mut *call);
             }
         },
         (Change::Job(JobChange::Delete { job }), Applied::Deleted) => call(Effect::Job(JobEventKind::Deleted, job)),

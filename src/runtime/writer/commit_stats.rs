@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::domain::metrics::rollup::RollupEntry;
 use crate::domain::values::name::{JobType, QueueName};
 use crate::domain::webhooks::delivery::AfterAttempt;
-use crate::storage::change::{Applied, Change, Finished, Inserted, JobChange, RecurringChange, Released};
+use crate::storage::change::{
+    Applied, Change, Finished, Inserted, JobChange, OperationChange, RecurringChange, Released,
+};
 use crate::storage::outbox::Attempts;
 
 /// Statistics of a commit.
@@ -126,6 +128,13 @@ impl CommitReport {
             }
             (Change::Job(JobChange::Update { before, after }), Applied::Updated) => {
                 self.entries.extend(RollupEntry::updated(before, after));
+            }
+            (Change::Operation(OperationChange::Step(step)), Applied::Stepped(stepped)) => {
+                for (change, result) in step.jobs.iter().zip(&stepped.results) {
+                    if let Ok(applied) = result {
+                        self.record(change, applied);
+                    }
+                }
             }
             // Other changes concern no job.
             _ => {}

@@ -82,6 +82,18 @@ pub enum MaintenanceChange {
         /// Maximum number of entries in this step.
         limit: u32,
     },
+    /// Removes up to `limit` rows of bulk operations: previews made before `previews_before`, operations that finished before
+    /// `finished_before`, and what is stored to undo operations that finished before `undo_before`. → [`Applied::Removed`].
+    PruneOperations {
+        /// The end of the lifetime of previews.
+        previews_before: DateTime<Utc>,
+        /// The end of the time for undo.
+        undo_before: DateTime<Utc>,
+        /// The end of the retention of operations.
+        finished_before: DateTime<Utc>,
+        /// Maximum number of rows in this step.
+        limit: u32,
+    },
 }
 
 impl MaintenanceChange {
@@ -96,7 +108,8 @@ impl MaintenanceChange {
             | Self::FoldActivity { .. }
             | Self::PruneAudit { .. }
             | Self::PruneDeliveries { .. }
-            | Self::PruneFeed { .. } => Applied::Removed(0),
+            | Self::PruneFeed { .. }
+            | Self::PruneOperations { .. } => Applied::Removed(0),
         }
     }
 
@@ -107,7 +120,8 @@ impl MaintenanceChange {
             | Self::PruneWorkers { limit, .. }
             | Self::PruneAudit { limit, .. }
             | Self::PruneDeliveries { limit, .. }
-            | Self::PruneFeed { limit, .. } => limit_rows(*limit),
+            | Self::PruneFeed { limit, .. }
+            | Self::PruneOperations { limit, .. } => limit_rows(*limit),
             Self::PruneQueues
             | Self::PruneBookkeeping { .. }
             | Self::CompactRollups { .. }

@@ -25,6 +25,7 @@ mod case;
 mod cluster;
 mod jobs;
 mod metrics;
+mod operations;
 mod queues;
 mod reads;
 mod recurring;
@@ -52,6 +53,7 @@ pub fn cases() -> Vec<Case> {
         webhooks::cases(),
         reads::cases(),
         metrics::cases(),
+        operations::cases(),
     ]
     .concat()
 }

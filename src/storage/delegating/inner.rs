@@ -18,8 +18,8 @@ use crate::storage::repository::JobRepository;
 /// use async_trait::async_trait;
 /// use tickerq::storage::commit::{Commit, Committed};
 /// use tickerq::storage::delegating::{
-///     DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository,
-///     DelegatingWebhooks,
+///     DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+///     DelegatingRepository, DelegatingWebhooks,
 /// };
 /// use tickerq::storage::repository::{JobRepository, RepositoryError};
 ///
@@ -46,6 +46,7 @@ use crate::storage::repository::JobRepository;
 /// impl DelegatingCluster for Counting {}
 /// impl DelegatingWebhooks for Counting {}
 /// impl DelegatingMetrics for Counting {}
+/// impl DelegatingOperations for Counting {}
 /// ```
 pub trait DelegatingRepository: Send + Sync + 'static {
     /// The repository that receives every call that is not overridden.

@@ -12,7 +12,7 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::storage::change::{
     Applied, Change, ChangeError, ClusterChange, FeedChange, Finished, Idempotency, Inserted, JobChange,
-    MaintenanceChange, QueueChange, RecurringChange, WebhookChange, WorkerChange,
+    MaintenanceChange, OperationChange, QueueChange, RecurringChange, WebhookChange, WorkerChange,
 };
 use crate::storage::commit::{ChangeResult, Commit, Committed, OutboxResult};
 use crate::storage::outbox::OutboxEntries;
@@ -44,6 +44,11 @@ impl Tables {
                 self.record(&entry.record, jobs);
             }
         }
+        for (change, result) in changes.iter().zip(&results) {
+            if let (Change::Operation(OperationChange::Step(step)), Ok(Applied::Stepped(stepped))) = (change, result) {
+                step.audited(&stepped.results).for_each(|record| self.record(record, 1));
+            }
+        }
         let outbox = commit.outbox.as_ref().map(|rule| {
             // Storage of one node: the node that commits knows all endpoints.
             let OutboxEntries { messages, feed, events } = rule.entries(changes, &results, None);
@@ -72,11 +77,12 @@ impl Tables {
             Change::Webhook(change) => Some(self.apply_to_webhook(change, now)),
             Change::Feed(FeedChange::Hold { reader, node }) => Some(self.hold_reader(reader, *node, now)),
             Change::Feed(FeedChange::Move { reader, node, to }) => Some(self.move_reader(reader, *node, *to)),
+            Change::Operation(change) => Some(self.apply_to_operation(change, now)),
             Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. }) | Change::Maintenance(_) => None,
         }
     }
 
-    fn apply_to_job(&mut self, change: &JobChange, now: DateTime<Utc>) -> Option<Outcome> {
+    pub(super) fn apply_to_job(&mut self, change: &JobChange, now: DateTime<Utc>) -> Option<Outcome> {
         Some(match change {
             JobChange::Insert { jobs, idempotency } => self.insert(jobs, idempotency.as_ref()),
             JobChange::Start { jobs } => self.start(jobs, now),
@@ -201,7 +207,8 @@ impl Tables {
             | Change::Cluster(_)
             | Change::Worker(_)
             | Change::Webhook(_)
-            | Change::Feed(_) => None,
+            | Change::Feed(_)
+            | Change::Operation(_) => None,
         }
     }
 
@@ -238,6 +245,12 @@ impl Tables {
             MaintenanceChange::PruneAudit { before, limit } => removed(self.prune_audit(*before, *limit)),
             MaintenanceChange::PruneDeliveries { before, limit } => removed(self.prune_deliveries(*before, *limit)),
             MaintenanceChange::PruneFeed { before, limit } => removed(self.prune_feed(*before, *limit)),
+            MaintenanceChange::PruneOperations {
+                previews_before,
+                undo_before,
+                finished_before,
+                limit,
+            } => removed(self.prune_operations((*previews_before, *undo_before, *finished_before), *limit)),
         }
     }
 

@@ -10,6 +10,7 @@ mod attempts;
 mod audit;
 mod failures;
 mod feed;
+mod operations;
 #[cfg(test)]
 mod protocol_model;
 mod recurring;

@@ -15,9 +15,11 @@ use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::job::{Job, Occurrence};
 use crate::domain::metrics::rollup_delta::RollupDelta;
+use crate::domain::operation::Operation;
+use crate::domain::operation::action::Previous;
 use crate::domain::queue::StatusCounts;
 use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::values::id::{AuditId, JobId, NodeId};
+use crate::domain::values::id::{AuditId, JobId, NodeId, OperationId};
 use crate::domain::values::name::{JobType, QueueName, UniqueKey};
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId};
@@ -72,6 +74,10 @@ pub(super) struct Tables {
     pub(super) feed_removed: i64,
     /// The position of each consumer of the feed, and the node that owns it.
     pub(super) readers: BTreeMap<Arc<str>, (FeedCursor, NodeId)>,
+    /// Bulk operations, the newest last.
+    pub(super) operations: BTreeMap<OperationId, Arc<Operation>>,
+    /// The values that operations have replaced.
+    pub(super) replaced: BTreeMap<(OperationId, JobId), Previous>,
 }
 
 /// A run of a server, or of a remote worker.

@@ -15,14 +15,14 @@ use super::error::{CommitFailure, corrupt, unavailable};
 use super::repository::SeaRepository;
 use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord, AuditTarget};
 use crate::domain::access::caller::CallerKind;
-use crate::domain::values::id::AuditId;
+use crate::domain::values::id::{AuditId, OperationId};
 use crate::domain::values::name::QueueName;
-use crate::storage::change::{Change, JobChange};
+use crate::storage::change::{Applied, Change, JobChange, OperationChange};
 use crate::storage::commit::{AuditEntry, ChangeResult, Commit};
 use crate::storage::query::{AuditFilter, AuditPage};
 use crate::storage::repository::RepositoryError;
 
-const COLUMNS: &str = "id, actor, actor_kind, address, action, job_id, queue, jobs, outcome";
+const COLUMNS: &str = "id, actor, actor_kind, address, action, job_id, queue, jobs, outcome, operation_id";
 pub(super) const RECORD: &[Kind] = &[
     Kind::Uuid,
     Kind::Text,
@@ -33,6 +33,7 @@ pub(super) const RECORD: &[Kind] = &[
     Kind::TextOrNull,
     Kind::Big,
     Kind::Small,
+    Kind::UuidOrNull,
 ];
 
 /// The statement that adds records, by rows of `RECORD`. A row without an id fills up the source.
@@ -69,6 +70,13 @@ impl CommitContext<'_> {
             }
             if let Some(jobs) = entry.jobs_changed(results) {
                 rows.push(record_row(&entry.record, jobs));
+            }
+        }
+        for (change, result) in commit.changes.iter().zip(results) {
+            if let (Change::Operation(OperationChange::Step(step)), Ok(Applied::Stepped(stepped))) = (change, result) {
+                for record in step.audited(&stepped.results) {
+                    rows.push(record_row(record, 1));
+                }
             }
         }
         rows.execute(&self.transaction, record_sql).await?;
@@ -144,7 +152,7 @@ fn filtered(filter: &AuditFilter, page: AuditPage) -> Select<audit_record::Entit
         .limit(u64::from(limit))
 }
 
-pub(super) fn record_row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9] {
+pub(super) fn record_row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 10] {
     let AuditRecord {
         id,
         actor,
@@ -156,6 +164,7 @@ pub(super) fn record_row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9]
         // The actual number is known now.
         jobs: _,
         outcome,
+        operation,
     } = record;
     [
         id.as_uuid().into(),
@@ -167,6 +176,7 @@ pub(super) fn record_row(record: &AuditRecord, jobs: u64) -> [sea_orm::Value; 9]
         queue.as_ref().map(|queue| queue.as_str().to_owned()).into(),
         i64::try_from(jobs).unwrap_or(i64::MAX).into(),
         outcome.code().into(),
+        operation.map(OperationId::as_uuid).into(),
     ]
 }
 
@@ -181,6 +191,7 @@ fn record(row: audit_record::Model) -> Result<AuditRecord, RepositoryError> {
         queue,
         jobs,
         outcome,
+        operation_id,
     } = row;
     let wrong = |what: &str, code: i16| corrupt(format!("{code} is no {what} of a record of changes"));
     let action = AuditAction::from_code(action).ok_or_else(|| wrong("action", action))?;
@@ -196,6 +207,7 @@ fn record(row: audit_record::Model) -> Result<AuditRecord, RepositoryError> {
         queue: queue.map(QueueName::from_stored),
         jobs: u64::try_from(jobs).unwrap_or_default(),
         outcome: AuditOutcome::from_code(outcome).ok_or_else(|| wrong("outcome", outcome))?,
+        operation: operation_id.map(OperationId::from_uuid),
     })
 }
 

@@ -13,6 +13,7 @@ pub(crate) mod jobs;
 mod labels;
 mod mapping;
 mod metrics;
+mod operations;
 pub(crate) mod recurring;
 mod repository;
 pub(crate) mod webhooks;

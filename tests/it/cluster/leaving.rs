@@ -16,7 +16,8 @@ use tickerq::internals::{Clock, Runtime};
 use tickerq::storage::change::{Change, ClusterChange, JobChange};
 use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::memory::MemoryRepository;
 use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
@@ -118,6 +119,7 @@ impl DelegatingRecurring for Observed {}
 impl DelegatingCluster for Observed {}
 impl DelegatingWebhooks for Observed {}
 impl DelegatingMetrics for Observed {}
+impl DelegatingOperations for Observed {}
 
 /// Leaves this number of running jobs on a dead node.
 async fn leave_running(storage: &Observed, count: u32) {

@@ -8,7 +8,8 @@ use tickerq::domain::access::caller::{Caller, CallerKind, Scopes};
 use tickerq::domain::job::Job;
 use tickerq::domain::values::id::JobId;
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::query::{JobFilter, JobSummary, Order, Page};
 use tickerq::storage::read_lane::ReadLane;
@@ -59,6 +60,7 @@ impl DelegatingRecurring for Recorded {}
 impl DelegatingCluster for Recorded {}
 impl DelegatingWebhooks for Recorded {}
 impl DelegatingMetrics for Recorded {}
+impl DelegatingOperations for Recorded {}
 
 #[actix_web::test]
 async fn reads_of_a_program_take_the_turns_of_their_caller() {

@@ -13,7 +13,8 @@ use tickerq::domain::job::Job;
 use tickerq::domain::job::attempt::Attempt;
 use tickerq::domain::values::id::JobId;
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::query::{JobFilter, JobSummary, JobText, Page, StoredTexts};
 use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
@@ -107,6 +108,7 @@ impl DelegatingRecurring for Watched {}
 impl DelegatingCluster for Watched {}
 impl DelegatingWebhooks for Watched {}
 impl DelegatingMetrics for Watched {}
+impl DelegatingOperations for Watched {}
 
 /// A server over such a storage in a separate folder.
 struct Embedded {

@@ -22,7 +22,8 @@ use tickerq::service::{CancelOutcome, Jobs, Queues};
 use tickerq::storage::change::{Applied, Change, JobChange};
 use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::memory::MemoryRepository;
 use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
@@ -93,6 +94,7 @@ impl DelegatingRecurring for SlowCommits {}
 impl DelegatingCluster for SlowCommits {}
 impl DelegatingWebhooks for SlowCommits {}
 impl DelegatingMetrics for SlowCommits {}
+impl DelegatingOperations for SlowCommits {}
 
 /// A handler that returns at once, or waits while it is closed.
 #[derive(Default)]

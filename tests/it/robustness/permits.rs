@@ -25,7 +25,8 @@ use tickerq::domain::values::time_zone::TimeZoneName;
 use tickerq::internals::{Clock, JobLimits, Runtime};
 use tickerq::service::Jobs;
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::memory::MemoryRepository;
 use tickerq::storage::query::JobFilter;
@@ -103,6 +104,7 @@ impl DelegatingRecurring for Contended {}
 impl DelegatingCluster for Contended {}
 impl DelegatingWebhooks for Contended {}
 impl DelegatingMetrics for Contended {}
+impl DelegatingOperations for Contended {}
 
 fn large() -> Json {
     Json::from_valid(format!("\"{}\"", "x".repeat(40_000)))
@@ -195,6 +197,7 @@ impl DelegatingRecurring for SlowCounts {}
 impl DelegatingCluster for SlowCounts {}
 impl DelegatingWebhooks for SlowCounts {}
 impl DelegatingMetrics for SlowCounts {}
+impl DelegatingOperations for SlowCounts {}
 
 #[actix::test]
 async fn a_trigger_holds_no_permit_while_it_waits_for_its_queue() {

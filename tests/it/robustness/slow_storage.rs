@@ -16,7 +16,8 @@ use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::internals::{Clock, Health, Metrics, Readiness, Runtime, RuntimeOptions, SamplerOptions};
 use tickerq::service::Jobs;
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
 use tickerq::storage::sea::{SeaOptions, SeaRepository};
@@ -51,6 +52,7 @@ impl DelegatingRecurring for Late {}
 impl DelegatingCluster for Late {}
 impl DelegatingWebhooks for Late {}
 impl DelegatingMetrics for Late {}
+impl DelegatingOperations for Late {}
 
 #[actix::test]
 async fn jobs_that_are_created_while_due_times_are_checked_keep_their_due_times() {
@@ -123,6 +125,7 @@ impl DelegatingRecurring for Busy {}
 impl DelegatingCluster for Busy {}
 impl DelegatingWebhooks for Busy {}
 impl DelegatingMetrics for Busy {}
+impl DelegatingOperations for Busy {}
 
 #[actix::test]
 async fn busy_connections_are_no_outage() {

@@ -10,7 +10,8 @@ use tickerq::Server;
 use tickerq::domain::queue::StoredQueue;
 use tickerq::handlers::NoopHandler;
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::memory::MemoryRepository;
 use tickerq::storage::repository::{JobRepository, JobStore, RepositoryError};
@@ -78,3 +79,4 @@ impl DelegatingRecurring for SlowToStart {}
 impl DelegatingCluster for SlowToStart {}
 impl DelegatingWebhooks for SlowToStart {}
 impl DelegatingMetrics for SlowToStart {}
+impl DelegatingOperations for SlowToStart {}

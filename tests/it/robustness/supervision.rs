@@ -24,7 +24,8 @@ use tickerq::internals::{
 use tickerq::service::Jobs;
 use tickerq::storage::commit::{Commit, Committed};
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::query::{DueRecurring, RunningJob};
 use tickerq::storage::repository::{JobRepository, JobStore, RecurringStore, RepositoryError};
@@ -117,6 +118,7 @@ impl DelegatingRecurring for Fused {
 impl DelegatingCluster for Fused {}
 impl DelegatingWebhooks for Fused {}
 impl DelegatingMetrics for Fused {}
+impl DelegatingOperations for Fused {}
 
 /// A runtime of one queue that runs `NoopJob`, with a lease of a second.
 pub fn options(clock: Clock) -> RuntimeOptions {

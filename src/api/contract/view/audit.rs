@@ -77,6 +77,7 @@ impl<'a> From<&'a AuditRecord> for AuditView<'a> {
             queue,
             jobs,
             outcome,
+            operation: _,
         } = record;
         let of_target = |id: fn(AuditTarget) -> Option<Id>| target.and_then(id);
         Self {
@@ -90,19 +91,26 @@ impl<'a> From<&'a AuditRecord> for AuditView<'a> {
             action: Word(*action),
             job_id: of_target(|target| match target {
                 AuditTarget::Job(id) => Some(Id::from(id)),
-                AuditTarget::Endpoint(_) | AuditTarget::Worker(_) | AuditTarget::Node(_) => None,
+                AuditTarget::Endpoint(_)
+                | AuditTarget::Worker(_)
+                | AuditTarget::Node(_)
+                | AuditTarget::Operation(_) => None,
             }),
             endpoint_id: of_target(|target| match target {
                 AuditTarget::Endpoint(id) => Some(Id::from(id)),
-                AuditTarget::Job(_) | AuditTarget::Worker(_) | AuditTarget::Node(_) => None,
+                AuditTarget::Job(_) | AuditTarget::Worker(_) | AuditTarget::Node(_) | AuditTarget::Operation(_) => None,
             }),
             worker_id: of_target(|target| match target {
                 AuditTarget::Worker(id) => Some(Id::from(id)),
-                AuditTarget::Job(_) | AuditTarget::Endpoint(_) | AuditTarget::Node(_) => None,
+                AuditTarget::Job(_) | AuditTarget::Endpoint(_) | AuditTarget::Node(_) | AuditTarget::Operation(_) => {
+                    None
+                }
             }),
             node_id: of_target(|target| match target {
                 AuditTarget::Node(id) => Some(Id::from(id)),
-                AuditTarget::Job(_) | AuditTarget::Endpoint(_) | AuditTarget::Worker(_) => None,
+                AuditTarget::Job(_) | AuditTarget::Endpoint(_) | AuditTarget::Worker(_) | AuditTarget::Operation(_) => {
+                    None
+                }
             }),
             queue: queue.as_ref().map(|queue| queue.as_str()),
             jobs: *jobs,

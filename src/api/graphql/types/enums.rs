@@ -284,6 +284,16 @@ pub(in super::super) enum AuditAction {
     NodeResume,
     /// The log level of a node was set.
     LogLevelSet,
+    /// A bulk operation was started.
+    OperationStart,
+    /// A bulk operation was paused.
+    OperationPause,
+    /// A bulk operation was resumed.
+    OperationResume,
+    /// A bulk operation was cancelled.
+    OperationCancel,
+    /// The changes of a bulk operation are restored by another one.
+    OperationUndo,
 }
 
 /// Outcome of a change by a caller.

@@ -77,6 +77,7 @@ impl FastPath {
                 | Change::Worker(_)
                 | Change::Webhook(_)
                 | Change::Feed(_)
+                | Change::Operation(_)
                 | Change::Maintenance(_) => fast_path.is_all = false,
             }
         }
@@ -417,6 +418,7 @@ impl SeaRepository {
                 | Change::Worker(_)
                 | Change::Webhook(_)
                 | Change::Feed(_)
+                | Change::Operation(_)
                 | Change::Maintenance(_) => None,
             });
         }

@@ -78,7 +78,8 @@ impl CommitContext<'_> {
                 | Change::Cluster(_)
                 | Change::Worker(_)
                 | Change::Webhook(_)
-                | Change::Feed(_) => None,
+                | Change::Feed(_)
+                | Change::Operation(_) => None,
             };
             if applied.is_some() {
                 *result = applied;
@@ -102,12 +103,13 @@ impl CommitContext<'_> {
             Change::Worker(change) => self.apply_to_worker(change).await?,
             Change::Webhook(change) => self.apply_to_webhook(change).await?,
             Change::Feed(change) => self.apply_to_reader(change).await?,
+            Change::Operation(change) => Some(self.apply_to_operation(change).await?),
             // Applied later.
             Change::Queue(QueueChange::Clear { .. } | QueueChange::Delete { .. }) | Change::Maintenance(_) => None,
         })
     }
 
-    async fn apply_to_job(&mut self, change: &JobChange) -> Phase {
+    pub(crate) async fn apply_to_job(&mut self, change: &JobChange) -> Phase {
         Ok(Some(match change {
             JobChange::Update { before, after } => self.update_job(before, after).await?,
             JobChange::Delete { job } => self.delete_job(job).await?,
@@ -214,6 +216,15 @@ impl CommitContext<'_> {
             MaintenanceChange::PruneAudit { before, limit } => self.prune_audit(*before, *limit).await?,
             MaintenanceChange::PruneDeliveries { before, limit } => self.prune_deliveries(*before, *limit).await?,
             MaintenanceChange::PruneFeed { before, limit } => self.prune_feed(*before, *limit).await?,
+            MaintenanceChange::PruneOperations {
+                previews_before,
+                undo_before,
+                finished_before,
+                limit,
+            } => {
+                self.prune_operations(*previews_before, *undo_before, *finished_before, *limit)
+                    .await?
+            }
             // Applied after the counters.
             MaintenanceChange::PruneQueues => return Ok(None),
         };

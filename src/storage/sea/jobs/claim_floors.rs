@@ -167,7 +167,7 @@ impl ClaimFloors {
                 self.lower(&job.queue, micros(job.due_at));
             }
         };
-        for change in changes {
+        for change in changes.iter().flat_map(Change::with_steps) {
             let Change::Job(change) = change else { continue };
             match change {
                 JobChange::Insert { jobs, idempotency: _ } => jobs.iter().for_each(|job| pending(job)),

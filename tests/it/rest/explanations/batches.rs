@@ -12,7 +12,8 @@ use tickerq::domain::job::attempt::Attempt;
 use tickerq::domain::values::id::JobId;
 use tickerq::domain::values::name::QueueName;
 use tickerq::storage::delegating::{
-    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingRecurring, DelegatingRepository, DelegatingWebhooks,
+    DelegatingCluster, DelegatingJobs, DelegatingMetrics, DelegatingOperations, DelegatingRecurring,
+    DelegatingRepository, DelegatingWebhooks,
 };
 use tickerq::storage::query::StoredWorker;
 use tickerq::storage::repository::{ClusterStore, JobRepository, JobStore, RepositoryError};
@@ -73,6 +74,7 @@ impl DelegatingCluster for Counting {
 impl DelegatingRecurring for Counting {}
 impl DelegatingWebhooks for Counting {}
 impl DelegatingMetrics for Counting {}
+impl DelegatingOperations for Counting {}
 
 #[actix_web::test]
 async fn a_page_of_jobs_is_explained_by_few_reads() {

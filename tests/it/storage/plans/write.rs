@@ -414,6 +414,8 @@ pub fn check(what: &str, applied: &Applied) {
         | Applied::DrainSet { .. }
         | Applied::Left { .. }
         | Applied::LogLevelSet
+        | Applied::OperationStored
+        | Applied::Stepped(_)
         | Applied::Alive
         | Applied::EndpointStored
         | Applied::Attempted { .. }
