@@ -1,7 +1,6 @@
 //! Jobs in SQLite or PostgreSQL, through SeaORM.
 //!
-//! Only this module imports `sea_orm`, the entities and the migration. A commit writes with few statements, each for
-//! many rows; the counters follow the rows that were actually changed.
+//! Only this module imports `sea_orm`, the entities and the migration; a commit writes many rows by few statements.
 
 mod audit;
 mod backlog;
