@@ -6,7 +6,7 @@
 pub struct InvalidFilter {
     /// Position of the first invalid character, starting with 1.
     pub position: usize,
-    /// What is invalid, and what is allowed.
+    /// The error, and the allowed texts.
     pub detail: String,
 }
 

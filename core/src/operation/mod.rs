@@ -1,7 +1,7 @@
 //! Bulk operations: one change of all jobs that a filter selects, made in steps.
 //!
 //! A preview is an operation that has not been requested yet. Jobs are visited by id up to an upper bound, each of them
-//! once, so that jobs created later are left alone. A step of storage changes jobs and moves the cursor in one commit.
+//! once, so that jobs created later are not changed. A step of storage changes jobs and moves the cursor in one commit.
 
 pub mod action;
 pub mod lifecycle;

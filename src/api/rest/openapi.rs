@@ -344,7 +344,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
 }
 
 /// The document as JSON text, which all HTTP workers share. The first request builds it: it takes megabytes, and few servers
-/// are asked for it.
+/// receive a request for it.
 fn shared_text(api: &RestApi) -> Result<Bytes, Problem> {
     if let Some(text) = api.openapi.get() {
         return Ok(text.clone());

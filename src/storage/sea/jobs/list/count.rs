@@ -107,7 +107,7 @@ impl SeaRepository {
             let value: String = row.try_get_by_index(0).map_err(failed)?;
             let count: i64 = row.try_get_by_index(1).map_err(failed)?;
             counts.push(FacetCount {
-                value: shown(facet, value),
+                value: word_of(facet, value),
                 count: u64::try_from(count).unwrap_or_default(),
             });
         }
@@ -139,7 +139,7 @@ const fn name_of(facet: Facet) -> &'static str {
 }
 
 /// A value as in the API.
-fn shown(facet: Facet, value: String) -> String {
+fn word_of(facet: Facet, value: String) -> String {
     match facet {
         Facet::Status => {
             let status = value.parse().ok().and_then(JobStatus::from_code);
