@@ -167,6 +167,10 @@ namespace TickerQ.Client
         /// <summary>A job with all its attempts.</summary>
         public Task<JobDetails> GetJobAsync(string jobId) => Get<JobDetails>("/jobs" + At(jobId));
 
+        /// <summary>Numbers of the jobs by the values of a field: <c>status</c>, <c>type</c>, <c>queue</c>, <c>priority</c> or <c>tag</c>.</summary>
+        public async Task<List<JobFacetValue>> CountJobsAsync(string by, string filter = null) =>
+            (await Get<JobFacets>("/jobs/facets?by=" + Uri.EscapeDataString(by) + (filter == null ? "" : "&filter=" + Uri.EscapeDataString(filter))).ConfigureAwait(false)).Facets[0].Values;
+
         /// <summary>The reasons why a job does not run, or its state.</summary>
         public Task<Explanation> ExplainJobAsync(string jobId) => Get<Explanation>($"/jobs{At(jobId)}/explain");
 

@@ -134,6 +134,13 @@ public static class Scenarios
         Check((await client.GetSystemMetricsAsync()).SystemHealth == "healthy", "the server is healthy");
         Check((await client.GetPerformanceMetricsAsync(new PerformanceFilter { Type = "NoopJob,FailingJob" })).Summary.TotalJobs >= 2, "jobs are counted");
         Check((await client.GetJobTypeMetricsAsync(new PeriodFilter { Type = "FailingJob" }))[0].Type == "FailingJob", "by type, too");
+        Check((await client.GetActivityAsync()).Points.Count > 0, "there is a time series");
+        Check((await client.GetDurationsAsync()).Run != null, "durations are counted");
+        var failure = (await client.GetFailuresAsync())[0];
+        Check((await client.GetFailureAsync(failure.Fingerprint)).Reason == failure.Reason, "a failure has details");
+        Check((await client.CountJobsAsync("type", "type:FailingJob"))[0].Value == "FailingJob", "jobs are counted by type");
+        Check((await client.GetMeAsync()).Scopes.Contains("read"), "the caller may read");
+        Check((await client.GetServerAsync()).Features.Count > 0, "the server has features");
         var node = (await client.GetNodesAsync())[0];
         Check(node.IsSelf, "there is a node");
         Check((await client.DrainNodeAsync(node.Id)).Status == "draining", "it drains");

@@ -99,6 +99,11 @@ export class TickerQClient {
     return this.#send('GET', `/jobs${at(id)}`);
   }
 
+  /** Numbers of the matching jobs by the values of fields: `status`, `type`, `queue`, `priority`, `tag`. */
+  async countJobs(by, filter = {}) {
+    return (await this.#send('GET', '/jobs/facets', { query: { ...filter, by: [by].flat().join(',') } })).facets;
+  }
+
   /** The reasons why a job does not run, or its state. */
   explainJob(id) {
     return this.#send('GET', `/jobs${at(id)}/explain`);
@@ -245,29 +250,29 @@ export class TickerQClient {
   }
 
   getActivity(series = {}) {
-    return this.#ask('GET', '/metrics/activity', { query: series });
+    return this.#send('GET', '/metrics/activity', { query: series });
   }
 
   getDurations(period = {}) {
-    return this.#ask('GET', '/metrics/durations', { query: period });
+    return this.#send('GET', '/metrics/durations', { query: period });
   }
 
   async getFailures(filter = {}) {
-    return (await this.#ask('GET', '/metrics/failures', { query: filter })).failures;
+    return (await this.#send('GET', '/metrics/failures', { query: filter })).failures;
   }
 
   getFailure(fingerprint, period = {}) {
-    return this.#ask('GET', `/metrics/failures${at(fingerprint)}`, { query: period });
+    return this.#send('GET', `/metrics/failures${at(fingerprint)}`, { query: period });
   }
 
   // The server
 
   getMe() {
-    return this.#ask('GET', '/me');
+    return this.#send('GET', '/me');
   }
 
   getServer() {
-    return this.#ask('GET', '/server');
+    return this.#send('GET', '/server');
   }
 
   async getNodes() {

@@ -94,6 +94,8 @@ export declare class TickerQClient {
   /** All or none. `missing`: with a repeated `idempotencyKey`, the jobs that have been removed since. */
   scheduleJobs(jobs: Api.NewJob[], options?: Once): Promise<Api.Batch>;
   getJob<P = any, R = any>(id: string): Promise<Job<P, R>>;
+  /** Numbers of the matching jobs by the values of fields: `status`, `type`, `queue`, `priority`, `tag`. */
+  countJobs(by: string | string[], filter?: Api.JobFilter): Promise<Api.JobFacet[]>;
   explainJob(id: string): Promise<Api.Explanation>;
   /** `timeout` and `interval` are milliseconds: 300,000 and 250 by default. */
   waitForJob<P = any, R = any>(id: string, options?: { timeout?: number; interval?: number; signal?: AbortSignal }): Promise<Job<P, R>>;

@@ -181,6 +181,17 @@ const scenarios = {
     assert.ok(summary.totalJobs >= 2);
     const [failing] = await client.getJobTypeMetrics({ type: 'FailingJob' });
     assert.deepEqual([failing.type, failing.failureReasons.length], ['FailingJob', 1]);
+    assert.ok((await client.getActivity()).points.length > 0);
+    assert.ok(Array.isArray((await client.getDurations()).run));
+    const [failure] = await client.getFailures({ type: 'FailingJob' });
+    assert.equal((await client.getFailure(failure.fingerprint)).reason, failure.reason);
+    const [byType] = await client.countJobs('type', { type: 'FailingJob' });
+    assert.equal(byType.values[0].value, 'FailingJob');
+  },
+
+  async 'the caller and the server'() {
+    assert.ok((await client.getMe()).scopes.includes('read'));
+    assert.ok((await client.getServer()).features.length > 0);
   },
 
   async 'nodes and records'() {

@@ -136,6 +136,14 @@ def metrics():
     assert client.get_performance_metrics(type=["NoopJob", "FailingJob"])["summary"]["totalJobs"] >= 2
     [failing] = client.get_job_type_metrics(type="FailingJob")
     assert (failing["type"], len(failing["failureReasons"])) == ("FailingJob", 1)
+    assert client.get_activity()["points"]
+    assert isinstance(client.get_durations()["run"], list)
+    [failure] = client.get_failures(type="FailingJob")
+    assert client.get_failure(failure["fingerprint"])["reason"] == failure["reason"]
+    [by_type] = client.count_jobs("type", type="FailingJob")
+    assert by_type["values"][0]["value"] == "FailingJob"
+    assert "read" in client.get_me()["scopes"]
+    assert client.get_server()["features"]
 
 
 def nodes_and_records():

@@ -35,6 +35,7 @@ from .types import (
     HeldJob,
     Job,
     JobChanges,
+    JobFacet,
     JobFilter,
     JobItem,
     JobList,
@@ -196,6 +197,10 @@ class AsyncTickerQClient:
     async def get_job(self, job_id: str) -> Job:
         """A job with all its attempts."""
         return await asyncio.to_thread(self.sync.get_job, job_id)
+
+    async def count_jobs(self, by: Union[str, Sequence[str]], **filters: Unpack[JobFilter]) -> List[JobFacet]:
+        """Numbers of the matching jobs by the values of fields: ``status``, ``type``, ``queue``, ``priority``, ``tag``."""
+        return await asyncio.to_thread(self.sync.count_jobs, by, **filters)
 
     async def explain_job(self, job_id: str) -> Explanation:
         """The reasons why a job does not run, or its state."""

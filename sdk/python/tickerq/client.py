@@ -36,6 +36,7 @@ from .types import (
     HeldJob,
     Job,
     JobChanges,
+    JobFacet,
     JobFilter,
     JobItem,
     JobList,
@@ -210,6 +211,12 @@ class TickerQClient:
         """A job with all its attempts."""
         job: Job = self.request("GET", f"/jobs{_at(job_id)}")
         return job
+
+    def count_jobs(self, by: Union[str, Sequence[str]], **filters: Unpack[JobFilter]) -> List[JobFacet]:
+        """Numbers of the matching jobs by the values of fields: ``status``, ``type``, ``queue``, ``priority``, ``tag``."""
+        fields = by if isinstance(by, str) else ",".join(by)
+        facets: List[JobFacet] = self.request("GET", "/jobs/facets", query={**_filter(filters), "by": fields})["facets"]
+        return facets
 
     def explain_job(self, job_id: str) -> Explanation:
         """The reasons why a job does not run, or its state."""

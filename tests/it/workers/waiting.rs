@@ -36,7 +36,7 @@ async fn job(client: &Client, body: Value) -> String {
     client.create(body).await["id"].as_str().expect("an id").to_owned()
 }
 
-async fn wakes_one(storage: Storage) {
+async fn wakes_few(storage: Storage) {
     let site = Site::new(storage, CONFIG);
     let server = site.start();
     let client = server.client();
@@ -65,7 +65,8 @@ async fn wakes_one(storage: Storage) {
     assert_eq!(faxes.next().expect("a call").await.expect("a job"), id);
     let made = commits(&client).await - before;
     assert!(made < 10.0 * 2.0 + 30.0, "{made} transactions for 10 jobs");
-    assert_eq!(server.logged(WAITING), 10, "no call was woken without a job");
+    let needless = server.logged(WAITING) - 10;
+    assert!(needless <= 10, "{needless} calls were woken without a job by 10 jobs");
     for call in faxes {
         assert!(!call.is_finished());
         call.abort();
@@ -73,13 +74,13 @@ async fn wakes_one(storage: Storage) {
 }
 
 #[tokio::test]
-async fn a_job_wakes_one_of_many_waiting_workers() {
-    wakes_one(Storage::Sqlite).await;
+async fn a_job_wakes_two_of_many_waiting_workers_at_most() {
+    wakes_few(Storage::Sqlite).await;
 }
 
 #[tokio::test]
-async fn a_job_wakes_one_of_many_waiting_workers_on_postgresql() {
-    wakes_one(Storage::Postgres).await;
+async fn a_job_wakes_two_of_many_waiting_workers_at_most_on_postgresql() {
+    wakes_few(Storage::Postgres).await;
 }
 
 #[tokio::test]

@@ -286,6 +286,30 @@ async fn metrics_nodes_and_records(client: &Client) {
     assert!(performance.summary.total_jobs >= 2, "{performance:?}");
     let types = client.job_type_metrics(of_type("FailingJob")).await.expect("numbers");
     assert_eq!(types[0].job_type, "FailingJob");
+    assert!(
+        !client
+            .activity(Vec::new())
+            .await
+            .expect("a time series")
+            .points
+            .is_empty()
+    );
+    client.durations(Vec::new()).await.expect("durations");
+    let failures = client.failures(of_type("FailingJob")).await.expect("failures");
+    let failure = client.failure(&failures[0].fingerprint, Vec::new()).await;
+    assert_eq!(failure.expect("a failure").reason, failures[0].reason);
+    let facets = client.count_jobs("type", of_type("FailingJob")).await.expect("facets");
+    assert_eq!(facets[0].values[0].value, "FailingJob");
+    assert!(
+        client
+            .me()
+            .await
+            .expect("the caller")
+            .scopes
+            .iter()
+            .any(|scope| scope == "read")
+    );
+    assert!(!client.server().await.expect("the server").features.is_empty());
     let nodes = client.nodes().await.expect("nodes");
     assert!(nodes[0].is_self);
     let node = nodes[0].id.as_str();

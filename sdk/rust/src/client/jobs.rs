@@ -12,7 +12,7 @@ use super::{Client, Jobs};
 use crate::error::Error;
 use crate::http::Call;
 use crate::model::{JobFilter, NewJob};
-use crate::schemas::{Batch, Explanation, Job, JobChanges, JobItem, JobPage};
+use crate::schemas::{Batch, Explanation, Job, JobChanges, JobFacet, JobItem, JobPage};
 
 impl Client {
     /// A page of the jobs that match a filter, newest first.
@@ -66,6 +66,14 @@ impl Client {
     /// A job with all its attempts.
     pub async fn job(&self, id: JobId) -> Result<Job, Error> {
         self.get(format!("/jobs/{id}")).await
+    }
+
+    /// Numbers of the matching jobs by the values of fields, separated by commas: `status`, `type`, `queue`, `priority`,
+    /// `tag`. Parameters: those of the list, such as `filter`.
+    pub async fn count_jobs(&self, by: &str, filter: Vec<(&'static str, String)>) -> Result<Vec<JobFacet>, Error> {
+        let mut query = filter;
+        query.push(("by", by.to_owned()));
+        self.list("/jobs/facets", "facets", query).await
     }
 
     /// The reasons why a job does not run, or its state.

@@ -84,6 +84,9 @@ fn of_path(path: &str, method: &Method, resources: &Resources, fresh: &Fresh, nu
     } else {
         &fresh.pending
     };
+    if path.ends_with("/facets") {
+        return format!("{path}?by=status");
+    }
     path.replace("{id}", id)
         .replace("{name}", "default")
         .replace("{fingerprint}", "0123456789abcdef")
