@@ -107,9 +107,11 @@ fn each_field_is_parsed() {
 
 #[test]
 fn comparisons_and_ranges_are_intervals() {
-    let attempts = |text: &str| match only(text) {
-        Condition::Number(NumberField::Attempt, intervals) => intervals,
-        other => panic!("{text}: {other:?}"),
+    let attempts = |text: &str| {
+        let Condition::Number(NumberField::Attempt, intervals) = only(text) else {
+            panic!("{text} is no condition of attempts");
+        };
+        intervals
     };
     let interval = |from, to| Interval { from, to };
     assert_eq!(attempts("attempts:>3"), [interval(Some(4), None)]);
@@ -129,12 +131,14 @@ fn comparisons_and_ranges_are_intervals() {
             to: None,
         }])
     );
-    let times = |text: &str| match only(text) {
-        Condition::Time(TimeField::Created, times) => match times.as_slice() {
+    let times = |text: &str| {
+        let Condition::Time(TimeField::Created, times) = only(text) else {
+            panic!("{text} is no condition of times of creation");
+        };
+        match times.as_slice() {
             [TimeMatch::Within(interval)] => (interval.from, interval.to),
             other => panic!("{text}: {other:?}"),
-        },
-        other => panic!("{text}: {other:?}"),
+        }
     };
     let (start, end) = (at("2026-11-01T00:00:00Z"), at("2026-11-01T23:59:59.999999Z"));
     assert_eq!(times("created:2026-11-01"), (Some(start), Some(end)));

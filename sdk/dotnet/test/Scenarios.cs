@@ -139,7 +139,7 @@ public static class Scenarios
         var failure = (await client.GetFailuresAsync())[0];
         Check((await client.GetFailureAsync(failure.Fingerprint)).Reason == failure.Reason, "a failure has details");
         Check((await client.CountJobsAsync("type", "type:FailingJob"))[0].Value == "FailingJob", "jobs are counted by type");
-        Check((await client.GetMeAsync()).Scopes.Contains("read"), "the caller may read");
+        Check((await client.GetMeAsync()).Name == "all", "the caller has a name");
         Check((await client.GetServerAsync()).Features.Count > 0, "the server has features");
         var node = (await client.GetNodesAsync())[0];
         Check(node.IsSelf, "there is a node");

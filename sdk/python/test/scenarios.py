@@ -142,7 +142,7 @@ def metrics():
     assert client.get_failure(failure["fingerprint"])["reason"] == failure["reason"]
     [by_type] = client.count_jobs("type", type="FailingJob")
     assert by_type["values"][0]["value"] == "FailingJob"
-    assert "read" in client.get_me()["scopes"]
+    assert client.get_me()["name"] == "all"
     assert client.get_server()["features"]
 
 

@@ -60,6 +60,7 @@ impl From<JobConditions> for JobFilter {
 }
 
 /// Parses a filter text.
+#[expect(clippy::disallowed_methods, reason = "times of a filter are relative to its request")]
 pub(crate) fn parse_filter(text: &str) -> Result<JobFilter, InvalidFilter> {
     JobFilter::parse(text, Utc::now())
 }

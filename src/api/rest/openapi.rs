@@ -311,9 +311,9 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>) {
     for prefix in api.options.prefixes() {
         let path = format!("{prefix}/openapi.json");
         let route = if is_public {
-            open_route(api, serve.clone())
+            open_route(api, serve)
         } else {
-            document_route(api, serve.clone())
+            document_route(api, serve)
         };
         config.service(resource(&path, vec![(Method::GET, route)]));
     }

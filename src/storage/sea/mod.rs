@@ -152,7 +152,7 @@ impl JobStore for SeaRepository {
     }
 
     async fn queue_states(&self, names: &[QueueName]) -> Result<Vec<(QueueName, bool)>, RepositoryError> {
-        self.pools.read(self.read_queue_states(names)).await
+        self.pools.read(Box::pin(self.read_queue_states(names))).await
     }
 
     async fn count_before(&self, job: &Job, now: DateTime<Utc>, limit: u64) -> Result<Option<u64>, RepositoryError> {

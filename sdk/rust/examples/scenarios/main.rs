@@ -307,7 +307,7 @@ async fn metrics_nodes_and_records(client: &Client) {
             .expect("the caller")
             .scopes
             .iter()
-            .any(|scope| scope == "read")
+            .any(|scope| scope == "tickerq:admin")
     );
     assert!(!client.server().await.expect("the server").features.is_empty());
     let nodes = client.nodes().await.expect("nodes");

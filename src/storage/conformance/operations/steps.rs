@@ -92,10 +92,10 @@ async fn made(storage: &Subject, step: &OperationStep) -> Stepped {
 
 /// The job after the change of a step.
 fn after(step: &OperationStep, place: usize) -> Job {
-    match &step.jobs[place] {
-        Change::Job(JobChange::Update { before: _, after }) => Job::clone(after),
-        other => panic!("no update: {other:?}"),
-    }
+    let Change::Job(JobChange::Update { before: _, after }) = &step.jobs[place] else {
+        panic!("no update: {:?}", step.jobs[place]);
+    };
+    Job::clone(after)
 }
 
 async fn replaced(storage: &Subject, operation: &Operation) -> Vec<Previous> {

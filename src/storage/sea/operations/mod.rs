@@ -18,15 +18,15 @@ use crate::storage::repository::{OperationStore, RepositoryError};
 #[async_trait]
 impl OperationStore for SeaRepository {
     async fn operation(&self, id: OperationId) -> Result<Option<Arc<Operation>>, RepositoryError> {
-        self.pools.read(self.read_operation(id)).await
+        self.pools.read(Box::pin(self.read_operation(id))).await
     }
 
     async fn operation_page(&self, page: OperationPage) -> Result<Vec<Arc<Operation>>, RepositoryError> {
-        self.pools.read(self.read_operation_page(page)).await
+        self.pools.read(Box::pin(self.read_operation_page(page))).await
     }
 
     async fn open_operations(&self) -> Result<Vec<Arc<Operation>>, RepositoryError> {
-        self.pools.read(self.read_open_operations()).await
+        self.pools.read(Box::pin(self.read_open_operations())).await
     }
 
     async fn replaced_by(
@@ -35,6 +35,6 @@ impl OperationStore for SeaRepository {
         after: Option<JobId>,
         limit: u32,
     ) -> Result<Vec<Previous>, RepositoryError> {
-        self.pools.read(self.read_replaced(id, after, limit)).await
+        self.pools.read(Box::pin(self.read_replaced(id, after, limit))).await
     }
 }
