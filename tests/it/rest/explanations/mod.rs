@@ -123,11 +123,12 @@ fn upper_case(value: &mut Value) {
     match value {
         Value::Object(members) => {
             for (name, value) in members {
-                match value {
-                    Value::String(word) if matches!(name.as_str(), "state" | "status" | "kind") => {
-                        *word = word.to_uppercase();
-                    }
-                    value => upper_case(value),
+                if let Value::String(word) = value
+                    && matches!(name.as_str(), "state" | "status" | "kind")
+                {
+                    *word = word.to_uppercase();
+                } else {
+                    upper_case(value);
                 }
             }
         }
