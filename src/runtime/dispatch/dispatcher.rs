@@ -122,6 +122,8 @@ pub(crate) struct QueueDispatcher {
     /// Types of the leases that the rate limit has cut.
     limited_leases: HashSet<JobType>,
     waiting: Option<SpawnHandle>,
+    /// `true` while it waits for a token of the rate limit.
+    waits_for_token: bool,
     is_about_to_dispatch: bool,
     early_cancels: HashSet<AttemptKey>,
     backlog: QueueBacklog,
@@ -165,6 +167,7 @@ impl QueueDispatcher {
                 .map(|limit| TokenBucket::new(limit, deps.clock.now())),
             limited_leases: HashSet::new(),
             waiting: None,
+            waits_for_token: false,
             is_about_to_dispatch: false,
             early_cancels: HashSet::new(),
             backlog: deps.backlog.part(),
@@ -215,6 +218,7 @@ impl QueueDispatcher {
                 if available == 0 {
                     let wait = bucket.time_to_next().to_std().unwrap_or_default();
                     self.wait(wait, ctx);
+                    self.waits_for_token = true;
                     return;
                 }
                 free.min(available)
@@ -235,6 +239,7 @@ impl QueueDispatcher {
         if self.waiting.is_none() {
             self.waiting = Some(ctx.run_later(wait, |queue, ctx| {
                 queue.waiting = None;
+                queue.waits_for_token = false;
                 queue.dispatch(ctx);
             }));
         }
@@ -268,11 +273,20 @@ impl QueueDispatcher {
         count
     }
 
-    /// Returns tokens of the rate limit for jobs that did not start.
-    fn return_tokens(&mut self, count: usize) {
-        if let Some(bucket) = &mut self.bucket {
-            bucket.return_tokens(u32::try_from(count).unwrap_or(u32::MAX));
+    /// Returns tokens of the rate limit for jobs that did not start, and ends the wait for a token. The caller dispatches
+    /// afterwards.
+    fn return_tokens(&mut self, count: usize, ctx: &mut Context<Self>) {
+        let Some(bucket) = &mut self.bucket else { return };
+        if count == 0 {
+            return;
         }
+        bucket.return_tokens(u32::try_from(count).unwrap_or(u32::MAX));
+        if std::mem::take(&mut self.waits_for_token)
+            && let Some(timer) = self.waiting.take()
+        {
+            ctx.cancel_future(timer);
+        }
+        self.wake_limited_leases();
     }
 
     fn unreserve(&mut self, count: usize) {

@@ -245,13 +245,19 @@ async fn a_queue_starts_no_more_jobs_than_its_rate() {
 #[tokio::test]
 async fn polls_without_jobs_use_no_tokens_of_a_rate_limit() {
     // Ten an hour: if polls took tokens, the first job would wait six minutes.
-    let config = format!("{NOOP}[[queues]]\nname = \"rare\"\nrate_limit = \"10/h\"\nconcurrency = 10\n");
+    // With fewer tokens than workers one poll may hold all tokens while another group of types waits for one.
+    let config = format!(
+        "{NOOP}[[queues]]\nname = \"rare\"\nrate_limit = \"10/h\"\nconcurrency = 10\n\
+         [[queues]]\nname = \"rarer\"\nrate_limit = \"3/h\"\nconcurrency = 10\n"
+    );
     let (_site, server) = Server::with_config(&config);
     let client = server.client();
-    for delay in ["00:00:00", "00:00:00.2", "00:00:00.4"] {
-        let job = json!({ "type": "Noop", "queue": "rare", "delay": delay });
-        let id = client.create(job).await["id"].as_str().expect("an id").to_owned();
-        client.wait_for(&id, &["completed"]).await;
+    for queue in ["rare", "rarer"] {
+        for delay in ["00:00:00", "00:00:00.2", "00:00:00.4"] {
+            let job = json!({ "type": "Noop", "queue": queue, "delay": delay });
+            let id = client.create(job).await["id"].as_str().expect("an id").to_owned();
+            client.wait_for(&id, &["completed"]).await;
+        }
     }
 }
 

@@ -60,9 +60,12 @@ impl Handler<LeaseJobs> for QueueDispatcher {
                 // The claim may have been stored.
                 Err(LeaseError::Record(_)) => 0,
             };
-            queue.return_tokens(unused);
+            queue.return_tokens(unused, ctx);
             if unused == 0 && allowed < limit {
                 queue.wake_waiting_when_allowed(&job_types, ctx);
+            }
+            if unused > 0 && queue.bucket.is_some() {
+                queue.dispatch(ctx);
             }
             claimed
         }))
@@ -79,11 +82,14 @@ impl QueueDispatcher {
             return;
         }
         let wait = bucket.time_to_next().to_std().unwrap_or_default();
-        ctx.run_later(wait, |queue, _| {
-            let job_types = std::mem::take(&mut queue.limited_leases);
-            let name = &queue.deps.settings.name;
-            queue.deps.job_waiters.notify_of_types(name, &job_types);
-        });
+        ctx.run_later(wait, |queue, _| queue.wake_limited_leases());
+    }
+
+    /// Wakes the remote workers that wait for a token of the rate limit.
+    pub(super) fn wake_limited_leases(&mut self) {
+        let job_types = std::mem::take(&mut self.limited_leases);
+        let name = &self.deps.settings.name;
+        self.deps.job_waiters.notify_of_types(name, &job_types);
     }
 }
 

@@ -47,7 +47,7 @@ impl QueueDispatcher {
             match result {
                 Ok(Ok(Applied::Started(started))) => {
                     queue.pace.committed(sent_at.elapsed());
-                    queue.return_tokens(started.iter().filter(|started| !**started).count());
+                    queue.return_tokens(started.iter().filter(|started| !**started).count(), ctx);
                     for ((job, permit), started) in jobs.into_iter().zip(permits).zip(started) {
                         // Not started: it was cancelled, updated or claimed by another node in between, which has
                         // announced it again.
@@ -130,7 +130,7 @@ impl QueueDispatcher {
                 Ok(Ok(Applied::Claimed(jobs))) => {
                     queue.pace.committed(sent_at.elapsed());
                     let is_short = jobs.len() < count;
-                    queue.return_tokens(count.saturating_sub(jobs.len()));
+                    queue.return_tokens(count.saturating_sub(jobs.len()), ctx);
                     queue.groups[index].is_dry = is_short && arrivals == queue.arrivals;
                     for (job, permit) in jobs.into_iter().zip(permits) {
                         queue.assign(job, permit);
