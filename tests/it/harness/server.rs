@@ -127,7 +127,13 @@ impl Site {
     }
 
     /// Starts the server with this command and waits until it listens.
+    ///
+    /// Its health does not depend on the free space of this machine's disk, unless its configuration sets the minimum.
     pub fn start_from(&self, mut command: Command) -> Server {
+        let config = fs::read_to_string(self.path().join("tickerq.toml")).unwrap_or_default();
+        if !config.contains("min_disk_free") && !config.contains("disk_free_percent_min") {
+            command.env("TICKERQ_HEALTH__MIN_DISK_FREE", "0");
+        }
         let log = self.path().join(format!("log-{}", uuid::Uuid::now_v7().simple()));
         let mut child = command
             .stdout(Stdio::null())
