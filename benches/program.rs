@@ -11,6 +11,18 @@ pub(crate) fn program() -> PathBuf {
         .parent()
         .expect("the package is in a folder of the repository");
     let mut build = Command::new(env!("CARGO"));
+    // Cargo describes the package of this benchmark in variables on which build scripts of dependencies depend: with them
+    // the dependencies would be compiled again.
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_"));
+        if is_of_package
+            || name == "CARGO_MANIFEST_DIR"
+            || name == "CARGO_MANIFEST_PATH"
+            || name == "CARGO_MANIFEST_LINKS"
+        {
+            build.env_remove(name);
+        }
+    }
     build.args([
         "build",
         "--quiet",

@@ -70,13 +70,18 @@ impl Socket {
     }
 
     pub async fn next(&mut self) -> Message {
-        loop {
-            let next = timeout(TIMEOUT, self.0.next()).await.expect("a message in time");
-            let message = next.expect("the connection is open").expect("a message");
-            if !matches!(message, Message::Ping(_) | Message::Pong(_)) {
-                return message;
+        let stream = &mut self.0;
+        // Pings do not extend the time.
+        let next = async {
+            loop {
+                let next = stream.next().await;
+                let message = next.expect("the connection is open").expect("a message");
+                if !matches!(message, Message::Ping(_) | Message::Pong(_)) {
+                    return message;
+                }
             }
-        }
+        };
+        timeout(TIMEOUT, next).await.expect("a message in time")
     }
 
     pub async fn next_text(&mut self) -> String {

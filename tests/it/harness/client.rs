@@ -1,9 +1,14 @@
 //! A client of the REST API.
 
+use std::time::Duration;
+
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
 use super::eventually;
+
+/// Maximum duration of a request and of its response.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A client of one server.
 #[derive(Clone)]
@@ -63,7 +68,9 @@ impl Client {
         PROVIDER.call_once(|| {
             rustls::crypto::ring::default_provider().install_default().ok();
         });
-        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        // A request without a response fails its test instead of blocking all others.
+        let http = reqwest::Client::builder().no_proxy().timeout(REQUEST_TIMEOUT);
+        let http = http.build().expect("a client");
         Self {
             http,
             root: root.to_owned(),

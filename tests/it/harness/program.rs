@@ -20,6 +20,18 @@ pub fn program() -> &'static str {
             .to_string_lossy()
             .into_owned();
         let mut build = Command::new(env!("CARGO"));
+        // Cargo describes the package of this test in variables on which build scripts of dependencies depend: with them
+        // the dependencies would be compiled again.
+        for (name, _) in std::env::vars_os() {
+            let is_of_package = name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_"));
+            if is_of_package
+                || name == "CARGO_MANIFEST_DIR"
+                || name == "CARGO_MANIFEST_PATH"
+                || name == "CARGO_MANIFEST_LINKS"
+            {
+                build.env_remove(name);
+            }
+        }
         build.args([
             "build",
             "--quiet",

@@ -50,14 +50,18 @@ impl Socket {
 
     /// The next message other than pings and pongs; `None` if the connection ended without a close frame.
     pub async fn next(&mut self) -> Option<Message> {
-        loop {
-            let next = timeout(TIMEOUT, self.stream.next()).await.expect("a message in time");
-            match next {
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(message)) => return Some(message),
-                Some(Err(_)) | None => return None,
+        let stream = &mut self.stream;
+        // Pings do not extend the time.
+        let next = async {
+            loop {
+                match stream.next().await {
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(message)) => return Some(message),
+                    Some(Err(_)) | None => return None,
+                }
             }
-        }
+        };
+        timeout(TIMEOUT, next).await.expect("a message in time")
     }
 
     /// The next message of any kind.
