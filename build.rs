@@ -15,13 +15,20 @@ mod dashboard {
     use std::{env, fs, io};
 
     /// Inputs of the pages. Files that npm writes are excluded: they would trigger a rebuild each time.
-    const SOURCES: [&str; 6] = [
+    const SOURCES: [&str; 13] = [
         "package.json",
         "package-lock.json",
         "vite.config.js",
+        "svelte.config.js",
         "tsconfig.json",
+        "tsconfig.app.json",
         "compress.js",
         "graphiql",
+        "dashboard",
+        "app",
+        "parts",
+        "pages",
+        "texts",
     ];
     #[cfg(not(windows))]
     const NPM: &str = "npm";

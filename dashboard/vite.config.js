@@ -1,9 +1,11 @@
 // One folder per page, each with an index.html. All addresses are relative, so that the pages work behind a proxy with a
 // path prefix.
+import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 
 export default defineConfig({
   base: "./",
+  plugins: [svelte()],
   build: {
     // build.rs builds into a separate folder.
     outDir: process.env.PAGES_FOLDER ?? "dist",
@@ -12,7 +14,13 @@ export default defineConfig({
     // The editor of GraphiQL is one large chunk; it is loaded once and cached for a year.
     chunkSizeWarningLimit: 6000,
     rollupOptions: {
-      input: { graphiql: "graphiql/index.html" },
+      input: {
+        // Most of a build's time; PAGES=dashboard leaves it out.
+        ...(process.env.PAGES === "dashboard" ? {} : { graphiql: "graphiql/index.html" }),
+        // One entry for each depth of an address, so that all references are relative.
+        dashboard: "dashboard/index.html",
+        item: "dashboard/item/index.html",
+      },
       onwarn(warning, warn) {
         // Directives of libraries for React Server Components, which are not used.
         if (warning.code !== "MODULE_LEVEL_DIRECTIVE") warn(warning);
@@ -22,5 +30,11 @@ export default defineConfig({
   // The editor's workers share chunks.
   worker: { format: "es" },
   // `npm run dev` with a server on its default port.
-  server: { proxy: { "/graphql": { target: "http://127.0.0.1:5000", ws: true } } },
+  server: {
+    proxy: {
+      "/api": { target: process.env.TICKERQ_URL ?? "http://127.0.0.1:5000" },
+      "/graphql": { target: process.env.TICKERQ_URL ?? "http://127.0.0.1:5000", ws: true },
+    },
+  },
+  test: { include: ["{app,parts,pages}/**/*.test.ts"] },
 });

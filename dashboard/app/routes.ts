@@ -1,0 +1,10 @@
+// The component of each page. Every page is a chunk of its own, loaded when it is opened.
+import type { Component } from "svelte";
+import type { PageName } from "./addresses";
+
+type Load = () => Promise<{ default: Component }>;
+
+export const routes: Partial<Record<PageName, Load>> = {
+  overview: () => import("../pages/overview/Overview.svelte"),
+  settings: () => import("../pages/settings/Settings.svelte"),
+};
