@@ -2,6 +2,7 @@
 import type { TadaDocumentNode } from "gql.tada";
 import { addressOf, bootstrap } from "./bootstrap";
 import { clock } from "./clock.svelte";
+import { connection } from "./connection.svelte";
 import { textOf } from "./graphql";
 import { session } from "./session.svelte";
 
@@ -95,8 +96,15 @@ async function send(address: URL, init: RequestInit): Promise<Response> {
     cache: "no-store",
   }).catch((error: unknown) => {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
+    connection.failed();
     throw new RequestError(0, "offline", "The server does not respond.");
   });
+  // A proxy responds in place of a server that is away.
+  if (response.status === 502 || response.status === 504) {
+    connection.failed();
+    throw new RequestError(0, "offline", "The server does not respond.");
+  }
+  connection.responded();
   clock.adjust(response.headers.get("date"), sent);
   if (response.status === 401) session.expired();
   return response;

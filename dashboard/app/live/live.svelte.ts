@@ -10,6 +10,8 @@ import type { FromWorker, LiveState, ToWorker } from "./protocol";
 const HIDDEN = 5 * 60_000;
 /** Minimum time between two readings because of lost events. */
 const REREAD = 5_000;
+/** Interval of readings without a connection. */
+const POLL = 5_000;
 
 interface TrustedTypes {
   createPolicy(name: string, rules: { createScriptURL(text: string): string }): { createScriptURL(text: string): string };
@@ -55,6 +57,9 @@ class Live {
       this.#worker.onmessage = ({ data }: MessageEvent<FromWorker>) => this.#receive(data);
       document.addEventListener("visibilitychange", () => this.#visibility());
       addEventListener("online", () => this.#post({ kind: "retry" }));
+      setInterval(() => {
+        if (this.state.kind === "polling" && document.visibilityState === "visible") this.refresh();
+      }, POLL);
     }
     this.#connect();
   }

@@ -6,6 +6,8 @@ export type LiveState =
   | { kind: "connecting" }
   | { kind: "live" }
   | { kind: "waiting"; until: number }
+  /** No connection can be opened: everything shown is read every five seconds. */
+  | { kind: "polling" }
   | { kind: "paused" };
 
 /** From the page to the worker. */

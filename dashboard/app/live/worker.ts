@@ -5,6 +5,8 @@ import type { FromWorker, ToWorker } from "./protocol";
 
 /** Time between two deliveries. */
 const DELIVERY = 250;
+/** Refused attempts after which the page polls. Attempts continue. */
+const REFUSED_MAX = 2;
 
 interface Subscription {
   query: string;
@@ -18,6 +20,8 @@ const batches = new Batches();
 const subscriptions = new Map<number, Subscription>();
 let client: Client | null = null;
 let wasOpen = false;
+/** Attempts since the start that opened no connection: a proxy may refuse WebSockets. */
+let refused = 0;
 let wake: (() => void) | null = null;
 
 function post(message: FromWorker): void {
@@ -55,6 +59,7 @@ function close(): void {
 function connect(address: string, token: string): void {
   close();
   wasOpen = false;
+  refused = 0;
   const next = createClient({
     url: address,
     lazy: false,
@@ -69,7 +74,9 @@ function connect(address: string, token: string): void {
     // 1, 2, 4 … 30 s with jitter; at once when the browser is online again.
     retryWait: async (retries) => {
       const wait = Math.min(30_000, 1000 * 2 ** Math.min(retries, 5)) * (0.75 + Math.random() / 2);
-      post({ kind: "state", state: { kind: "waiting", until: Date.now() + wait } });
+      refused += 1;
+      const isPolling = !wasOpen && refused >= REFUSED_MAX;
+      post({ kind: "state", state: isPolling ? { kind: "polling" } : { kind: "waiting", until: Date.now() + wait } });
       await new Promise<void>((resolve) => {
         wake = resolve;
         setTimeout(resolve, wait);
@@ -77,11 +84,14 @@ function connect(address: string, token: string): void {
       wake = null;
     },
   });
-  next.on("connecting", () => post({ kind: "state", state: { kind: "connecting" } }));
+  next.on("connecting", () => {
+    if (wasOpen || refused < REFUSED_MAX) post({ kind: "state", state: { kind: "connecting" } });
+  });
   next.on("connected", () => {
     post({ kind: "state", state: { kind: "live" } });
-    if (wasOpen) post({ kind: "reconnected" });
+    if (wasOpen || refused > 0) post({ kind: "reconnected" });
     wasOpen = true;
+    refused = 0;
   });
   client = next;
   for (const [id, subscription] of subscriptions) start(id, subscription);

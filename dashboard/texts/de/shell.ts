@@ -55,6 +55,7 @@ export const shell: Texts["shell"] = {
   },
   offline: (since) => `Der Server antwortet seit ${since} nicht. Die Werte sind von dieser Zeit.`,
   clockOff: (span) => `Die Uhr dieses Browsers weicht um ${span} von der des Servers ab. Zeiten sind die des Servers.`,
+  outdated: { title: "Diese Seite kann nicht geladen werden", text: "Der Server wurde vermutlich aktualisiert, seit dieser Tab geöffnet wurde. Laden Sie ihn neu." },
   failed: "Dieser Teil ist fehlgeschlagen",
   retry: "Erneut versuchen",
   retryIn: (seconds) => `Erneut versuchen in ${seconds} s`,
