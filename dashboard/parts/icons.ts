@@ -48,6 +48,7 @@ import Zap from "@lucide/svelte/icons/zap";
 import Logo from "./Logo.svelte";
 
 export const icons = {
+  list: List,
   logo: Logo,
   overview: Gauge,
   jobs: List,

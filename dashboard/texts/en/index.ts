@@ -1,8 +1,10 @@
 // English: the catalogue that defines the keys of all languages.
+import { chart } from "./chart";
+import { overview } from "./overview";
 import { shell } from "./shell";
 import { signIn } from "./sign-in";
 import { words } from "./words";
 
-export const texts = { shell, signIn, words };
+export const texts = { chart, overview, shell, signIn, words };
 
 export type Texts = typeof texts;

@@ -1,0 +1,28 @@
+// Texts of charts, periods and numbers over time.
+export const chart = {
+  time: "Time",
+  table: "Table",
+  tableKey: "Table (T)",
+  csv: "Save as CSV",
+  png: "Save as PNG",
+  period: "Period",
+  periods: {
+    "-15m": "Last 15 minutes",
+    "-1h": "Last hour",
+    "-6h": "Last 6 hours",
+    "-24h": "Last 24 hours",
+    "-7d": "Last 7 days",
+    "-30d": "Last 30 days",
+    "-90d": "Last 90 days",
+  },
+  fix: "From … to …",
+  change: "Change",
+  today: "now",
+  from: "From",
+  to: "To",
+  zone: (zone: string) => `Times are in ${zone}.`,
+  apply: "Apply",
+  noSuchTime: "This time does not exist: clocks change on that day.",
+  endBeforeStart: "The end must be after the start.",
+  noData: "No jobs ran in this period.",
+};
