@@ -6,5 +6,7 @@ type Load = () => Promise<{ default: Component }>;
 
 export const routes: Partial<Record<PageName, Load>> = {
   overview: () => import("../pages/overview/Overview.svelte"),
+  queues: () => import("../pages/queues/Queues.svelte"),
+  queue: () => import("../pages/queue/Queue.svelte"),
   settings: () => import("../pages/settings/Settings.svelte"),
 };

@@ -1,7 +1,7 @@
 // Draws a chart with uPlot. Loaded after the page stands.
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { positive, type Mark, type Series } from "./series";
+import { isolated, positive, type Mark, type Series } from "./series";
 
 export interface Options {
   element: HTMLElement;
@@ -39,6 +39,10 @@ function palette(element: HTMLElement): (token: string, alpha?: number) => strin
   };
 }
 
+/** Powers of ten, which have a line on a logarithmic scale. */
+const decades = (_: uPlot, splits: number[]): (number | null)[] =>
+  splits.map((value) => (Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6 ? value : null));
+
 const dataOf = (times: number[], series: Series[], isLogarithmic: boolean): uPlot.AlignedData => [
   times.map((time) => time / 1000),
   ...series.map(({ values }) => (isLogarithmic ? positive(values) : values)),
@@ -69,7 +73,7 @@ export function draw(options: Options): Plot {
       },
       axes: [
         { ...axis, grid: { show: false }, size: 30, space: 72, values: (_, splits, __, ___, increment) => splits.map((at) => axisTime(at, increment)) },
-        { ...axis, size: 62, space: 36, values: (_, splits) => splits.map((value) => (value === null ? "" : axisValue(value))) },
+        { ...axis, size: 62, space: 36, ...(isLogarithmic ? { grid: { ...axis.grid, filter: decades } } : {}), values: (_, splits) => splits.map((value) => (value === null ? "" : axisValue(value))) },
       ],
       series: [
         {},
@@ -79,7 +83,7 @@ export function draw(options: Options): Plot {
             stroke: colour(line.colour),
             width: 1.75,
             spanGaps: false,
-            points: { show: line.values.length < 3 },
+            points: { show: true, size: 5, width: 0, fill: colour(line.colour), filter: (self, index) => isolated(self.data[index] ?? []) },
             ...(line.isDashed === true ? { dash: [5, 4] } : {}),
             ...(line.isFilled === true ? { fill: colour(line.colour, 0.12) } : {}),
           }),

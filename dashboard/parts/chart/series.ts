@@ -59,3 +59,18 @@ export function step(index: number | null, delta: number, count: number): number
   if (index === null) return delta < 0 ? count - 1 : 0;
   return Math.max(0, Math.min(count - 1, index + delta));
 }
+
+/** Indices of values between gaps, which no line shows. */
+export function isolated(values: ArrayLike<number | null | undefined>): number[] {
+  const has = (index: number): boolean => values[index] !== null && values[index] !== undefined;
+  return Array.from({ length: values.length }, (_, index) => index).filter((index) => has(index) && !has(index - 1) && !has(index + 1));
+}
+
+/** A duration with one unit, for axes. */
+export function shortSpan(milliseconds: number): string {
+  const rounded = (value: number): string => String(Math.round(value * 10) / 10);
+  if (milliseconds < 1000) return `${rounded(milliseconds)} ms`;
+  if (milliseconds < 600_000) return `${rounded(milliseconds / 1000)} s`;
+  if (milliseconds < 36_000_000) return `${Math.round(milliseconds / 60_000)} min`;
+  return milliseconds < 172_800_000 ? `${Math.round(milliseconds / 3_600_000)} h` : `${Math.round(milliseconds / 86_400_000)} d`;
+}

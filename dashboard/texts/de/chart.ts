@@ -25,5 +25,8 @@ export const chart: Texts["chart"] = {
   apply: "Anwenden",
   noSuchTime: "Diese Uhrzeit gibt es nicht: An dem Tag wird die Uhr umgestellt.",
   endBeforeStart: "Das Ende muss nach dem Anfang liegen.",
+  bands: { wait: "Wartezeit von der Fälligkeit bis zum Start", run: "Dauer der Versuche" },
+  highest: (value, at) => `Der höchste p95 war ${value}, um ${at}.`,
+  sums: (created, completed, failed) => `${created} erstellt, ${completed} erledigt, ${failed} fehlgeschlagen.`,
   noData: "In diesem Zeitraum liefen keine Jobs.",
 };

@@ -24,5 +24,8 @@ export const chart = {
   apply: "Apply",
   noSuchTime: "This time does not exist: clocks change on that day.",
   endBeforeStart: "The end must be after the start.",
+  bands: { wait: "Wait from due to start", run: "Duration of attempts" },
+  highest: (value: string, at: string) => `The highest p95 was ${value}, at ${at}.`,
+  sums: (created: string, completed: string, failed: string) => `${created} created, ${completed} completed, ${failed} failed.`,
   noData: "No jobs ran in this period.",
 };
