@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::job::priority::Priority;
 use crate::job::status::JobStatus;
+use crate::metrics::fingerprint::Fingerprint;
 use crate::recurring::RecurringId;
 use crate::values::id::{JobId, NodeId};
 use crate::values::time_span::TimeSpan;
@@ -32,6 +33,8 @@ pub enum Condition {
     Text(TextField, Vec<TextMatch>),
     /// An occurrence of one of these recurring jobs; `None` stands for jobs that are no occurrence.
     Recurring(Vec<Option<RecurringId>>),
+    /// One of these fingerprints of the last failure; `None` stands for jobs whose last attempt did not fail.
+    Fingerprint(Vec<Option<Fingerprint>>),
     /// Started, at last, by one of these nodes or remote workers.
     Node(Vec<NodeMatch>),
     /// A number in one of these intervals.

@@ -17,6 +17,7 @@ pub(super) enum Field {
     Priority,
     Text(TextField),
     Recurring,
+    Fingerprint,
     Node,
     Number(NumberField),
     Time(TimeField),
@@ -24,7 +25,7 @@ pub(super) enum Field {
 }
 
 /// All names but those of parameters; the first one of a field is printed.
-const NAMES: [(&str, Field); 19] = [
+const NAMES: [(&str, Field); 20] = [
     ("id", Field::Id),
     ("status", Field::Status),
     ("type", Field::Text(TextField::Type)),
@@ -35,6 +36,7 @@ const NAMES: [(&str, Field); 19] = [
     ("error", Field::Text(TextField::Error)),
     ("unique", Field::Text(TextField::Unique)),
     ("recurring", Field::Recurring),
+    ("fingerprint", Field::Fingerprint),
     ("node", Field::Node),
     ("worker", Field::Node),
     ("attempt", Field::Number(NumberField::Attempt)),
@@ -69,6 +71,7 @@ impl Field {
             Condition::Priority(_) => Self::Priority,
             Condition::Text(field, _) => Self::Text(field.clone()),
             Condition::Recurring(_) => Self::Recurring,
+            Condition::Fingerprint(_) => Self::Fingerprint,
             Condition::Node(_) => Self::Node,
             Condition::Number(field, _) => Self::Number(*field),
             Condition::Time(field, _) => Self::Time(*field),
@@ -87,6 +90,7 @@ impl Field {
             | Self::Priority
             | Self::Text(_)
             | Self::Recurring
+            | Self::Fingerprint
             | Self::Node
             | Self::Number(_)
             | Self::Time(_) => {
@@ -99,7 +103,7 @@ impl Field {
     /// Description of the allowed operators.
     pub(super) const fn operators(&self) -> &'static str {
         match self {
-            Self::Id | Self::Status | Self::Recurring | Self::Node => ":",
+            Self::Id | Self::Status | Self::Recurring | Self::Fingerprint | Self::Node => ":",
             Self::Text(TextField::Type | TextField::Name | TextField::Error) => ": and ~",
             Self::Text(TextField::Queue | TextField::Tag | TextField::Unique | TextField::Parameter(_)) => ":",
             Self::Priority | Self::Number(_) | Self::Time(_) | Self::Duration => ":, >, >=, < and <=",
@@ -110,7 +114,7 @@ impl Field {
     pub(super) const fn is_ordered(&self) -> bool {
         match self {
             Self::Priority | Self::Number(_) | Self::Time(_) | Self::Duration => true,
-            Self::Id | Self::Status | Self::Recurring | Self::Node | Self::Text(_) => false,
+            Self::Id | Self::Status | Self::Recurring | Self::Fingerprint | Self::Node | Self::Text(_) => false,
         }
     }
 

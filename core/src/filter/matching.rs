@@ -3,6 +3,7 @@
 use super::condition::{Condition, Interval, NodeMatch, NumberField, Term, TextField, TextMatch, TimeField, TimeMatch};
 use super::searched_ids::ids_starting_with;
 use crate::job::Job;
+use crate::metrics::fingerprint::Fingerprint;
 
 impl Term {
     /// Returns whether a job meets the term.
@@ -20,6 +21,7 @@ impl Condition {
             Self::Priority(priorities) => priorities.contains(&job.priority),
             Self::Text(field, values) => values.iter().any(|value| text_matches(field, value, job)),
             Self::Recurring(ids) => ids.contains(&job.occurrence.map(|occurrence| occurrence.recurring_id)),
+            Self::Fingerprint(fingerprints) => fingerprints.contains(&Fingerprint::of_job(job)),
             Self::Node(nodes) => nodes.iter().any(|node| match node {
                 NodeMatch::Missing => job.node.is_none(),
                 NodeMatch::Id(id) => job.node == Some(*id),

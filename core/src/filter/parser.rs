@@ -11,6 +11,7 @@ use super::scanner::{Operator, Scanner, Written};
 use super::values::{Ordered, interval};
 use crate::job::priority::Priority;
 use crate::job::status::JobStatus;
+use crate::metrics::fingerprint::Fingerprint;
 use crate::recurring::RecurringId;
 use crate::values::id::{JobId, NodeId};
 use crate::values::name::{JobType, QueueName};
@@ -184,6 +185,12 @@ fn typed(
                 return Ok(None);
             }
             exact(value, RecurringId::parse).map(Some)
+        })?),
+        Field::Fingerprint => Condition::Fingerprint(each(values, |value| {
+            if is_none(value) {
+                return Ok(None);
+            }
+            exact(value, Fingerprint::parse).map(Some)
         })?),
         Field::Node => Condition::Node(each(values, |value| {
             if is_none(value) {

@@ -27,11 +27,8 @@ impl fmt::Display for Term {
                 f.write_str(if contains { "~" } else { ":" })?;
                 f.write_str(&joined(values.iter().map(text)))
             }
-            Condition::Recurring(ids) => list(
-                f,
-                ids.iter()
-                    .map(|id| id.map_or_else(|| NONE.to_owned(), |id| id.to_string())),
-            ),
+            Condition::Recurring(ids) => list(f, ids.iter().map(or_none)),
+            Condition::Fingerprint(fingerprints) => list(f, fingerprints.iter().map(or_none)),
             Condition::Node(nodes) => list(f, nodes.iter().map(node)),
             Condition::Number(_, intervals) => {
                 ordered(f, intervals.iter().map(|interval| bounds(interval, u32::to_string)))
@@ -44,6 +41,10 @@ impl fmt::Display for Term {
             Condition::Search(text) => f.write_str(&word(text)),
         }
     }
+}
+
+fn or_none(value: &Option<impl ToString>) -> String {
+    value.as_ref().map_or_else(|| NONE.to_owned(), ToString::to_string)
 }
 
 fn joined(values: impl Iterator<Item = String>) -> String {

@@ -16,6 +16,7 @@ use crate::job::Job;
 use crate::job::new_job::{JobDefaults, NewJob};
 use crate::job::priority::Priority;
 use crate::job::status::JobStatus;
+use crate::metrics::fingerprint::Fingerprint;
 use crate::recurring::RecurringId;
 use crate::values::id::{JobId, NodeId};
 use crate::values::name::JobType;
@@ -95,6 +96,11 @@ fn each_field_is_parsed() {
     assert_eq!(
         only(&format!("recurring:none,{id}")),
         Condition::Recurring(vec![None, Some(RecurringId::from_uuid(uuid))])
+    );
+    let fingerprint = Fingerprint::parse("f028e97f63b93e0a").ok();
+    assert_eq!(
+        only("fingerprint:F028E97F63B93E0A,none"),
+        Condition::Fingerprint(vec![None, fingerprint])
     );
     let nodes = vec![
         NodeMatch::Missing,
@@ -203,6 +209,8 @@ fn an_error_points_at_the_character_and_names_what_is_allowed() {
         ("tag:\"\"", 5, "the text is empty"),
         ("param.:1", 1, "names separated by single dots"),
         ("param.a..b:1", 1, "names separated by single dots"),
+        ("fingerprint:8f14", 13, "expected 16 hexadecimal digits"),
+        ("fingerprint>8f14", 12, "allowed: :"),
         ("worker:web*", 11, "'*' is not allowed"),
         ("attempt:1*", 10, "'*' is not allowed"),
         ("mail*", 1, "'*' is not allowed in a text"),
@@ -257,6 +265,7 @@ fn a_filter_matches_the_jobs_that_it_describes() {
         "queue:default",
         "error:timeout",
         "-error:none",
+        "-fingerprint:none",
         "attempts:>3 duration:>10s",
         "tag:none",
         "-tag:*",
@@ -275,6 +284,7 @@ fn a_filter_matches_the_jobs_that_it_describes() {
         "type:Email",
         "error:refused",
         "error:none",
+        "fingerprint:none,f028e97f63b93e0a",
         "attempts:<4",
         "duration:<11s",
         "tag:vip",
@@ -384,6 +394,7 @@ fn condition() -> impl Strategy<Value = Condition> {
         set(select(Priority::BY_URGENCY.to_vec())).prop_map(Condition::Priority),
         text_condition(),
         set(option::of(id().prop_map(|id| RecurringId::from_uuid(id.as_uuid())))).prop_map(Condition::Recurring),
+        set(option::of(any::<i64>().prop_map(Fingerprint::from_code))).prop_map(Condition::Fingerprint),
         set(node).prop_map(Condition::Node),
         (
             select(vec![NumberField::Attempt, NumberField::Retries]),

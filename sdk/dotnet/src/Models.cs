@@ -182,6 +182,7 @@ namespace TickerQ.Client
     public partial class FailureReason
     {
         public string Reason { get; set; }
+        public string Fingerprint { get; set; }
         public long Count { get; set; }
         public double Percentage { get; set; }
     }

@@ -197,6 +197,7 @@ export interface FailurePlace {
 
 export interface FailureReason {
   reason: string;
+  fingerprint: string | null;
   count: number;
   percentage: number;
 }

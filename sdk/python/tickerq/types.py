@@ -186,6 +186,7 @@ class FailurePlace(TypedDict):
 
 class FailureReason(TypedDict):
     reason: str
+    fingerprint: Optional[str]
     count: int
     percentage: float
 

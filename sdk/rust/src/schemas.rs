@@ -265,6 +265,7 @@ pub struct FailurePlace {
 #[serde(rename_all = "camelCase")]
 pub struct FailureReason {
     pub reason: String,
+    pub fingerprint: Option<String>,
     pub count: u64,
     pub percentage: f64,
 }

@@ -85,6 +85,7 @@ pub(crate) fn parse_event_filter(text: &str) -> Result<JobFilter, String> {
             | Condition::Status(_)
             | Condition::Priority(_)
             | Condition::Recurring(_)
+            | Condition::Fingerprint(_)
             | Condition::Number(_, _)
             | Condition::Time(_, _)
             | Condition::Duration(_) => {}

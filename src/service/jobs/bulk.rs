@@ -236,7 +236,7 @@ fn update(before: &Arc<Job>, after: Job) -> Change {
 fn reveals_contents(filter: &JobFilter) -> bool {
     filter.terms().iter().any(|term| match &term.condition {
         Condition::Text(TextField::Type | TextField::Queue, _) => false,
-        Condition::Text(_, _) | Condition::Search(_) => true,
+        Condition::Text(_, _) | Condition::Search(_) | Condition::Fingerprint(_) => true,
         Condition::Id(_)
         | Condition::Status(_)
         | Condition::Priority(_)

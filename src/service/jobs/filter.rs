@@ -30,6 +30,7 @@ impl Jobs {
                 | Condition::Status(_)
                 | Condition::Priority(_)
                 | Condition::Recurring(_)
+                | Condition::Fingerprint(_)
                 | Condition::Number(_, _)
                 | Condition::Time(_, _)
                 | Condition::Duration(_) => {}

@@ -141,12 +141,14 @@ pub(crate) async fn is_expensive_page(
     ];
     let given = given.into_iter().filter(|is_given| *is_given).count();
     let is_unindexed = given > conditions.len() || !parts.patterns.is_empty() || !parts.rest.is_empty();
-    if conditions.len() + usize::from(parts.recurring.is_some()) <= 1 && !is_unindexed {
+    let uncounted = [parts.recurring.is_some(), parts.fingerprints.is_some()];
+    let uncounted = uncounted.into_iter().filter(|is_given| *is_given).count();
+    if conditions.len() + uncounted <= 1 && !is_unindexed {
         // Served by one index, in its order.
         return Ok(false);
     }
-    if parts.recurring.is_some() {
-        // The occurrences of a recurring job are not counted.
+    if uncounted > 0 {
+        // Neither the occurrences of a recurring job nor the jobs with a fingerprint are counted.
         return Ok(true);
     }
     let pairs = indexed_pairs(&parts);
@@ -194,7 +196,8 @@ mod tests {
             assert!(!is_counted_one_by_one(&filter(counted)), "{counted}");
         }
         let recurring = format!("recurring:{id}");
-        for read in ["x", "created<=2026-01-01", "error:x", &recurring] {
+        let fingerprint = "fingerprint:f028e97f63b93e0a";
+        for read in ["x", "created<=2026-01-01", "error:x", &recurring, fingerprint] {
             assert!(is_counted_one_by_one(&filter(read)), "{read}");
         }
     }

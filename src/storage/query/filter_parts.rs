@@ -9,6 +9,7 @@ use crate::domain::filter::{
 };
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::JobId;
 
@@ -25,6 +26,8 @@ pub(crate) struct FilterParts<'a> {
     pub(crate) queues: Option<BTreeSet<Arc<str>>>,
     /// The recurring jobs.
     pub(crate) recurring: Option<BTreeSet<RecurringId>>,
+    /// The fingerprints of the last failure.
+    pub(crate) fingerprints: Option<BTreeSet<Fingerprint>>,
     /// The jobs themselves.
     pub(crate) ids: Option<BTreeSet<JobId>>,
     /// The least and the greatest id.
@@ -93,6 +96,9 @@ impl<'a> FilterParts<'a> {
             Condition::Recurring(ids) if !is_negated && ids.iter().all(Option::is_some) => {
                 narrow(&mut self.recurring, ids.iter().copied().flatten().collect());
             }
+            Condition::Fingerprint(values) if !is_negated && values.iter().all(Option::is_some) => {
+                narrow(&mut self.fingerprints, values.iter().copied().flatten().collect());
+            }
             Condition::Id(ids) if !is_negated => narrow(&mut self.ids, ids.iter().copied().collect()),
             Condition::Time(TimeField::Created, times) if !is_negated => match times.as_slice() {
                 [TimeMatch::Within(Interval { from, to })] => {
@@ -109,6 +115,7 @@ impl<'a> FilterParts<'a> {
             },
             Condition::Text(_, _)
             | Condition::Recurring(_)
+            | Condition::Fingerprint(_)
             | Condition::Id(_)
             | Condition::Time(_, _)
             | Condition::Search(_)
@@ -134,7 +141,8 @@ impl<'a> FilterParts<'a> {
 
     /// True if the counters can answer the filter.
     pub(crate) fn is_counted(&self) -> bool {
-        self.rest.is_empty() && self.recurring.is_none() && self.ids.is_none() && self.bounds == (None, None)
+        let has_index_only = self.recurring.is_some() || self.fingerprints.is_some();
+        self.rest.is_empty() && !has_index_only && self.ids.is_none() && self.bounds == (None, None)
     }
 
     /// True if no job can match.
@@ -145,6 +153,7 @@ impl<'a> FilterParts<'a> {
             || has_no_name(&self.job_types)
             || has_no_name(&self.queues)
             || self.recurring.as_ref().is_some_and(BTreeSet::is_empty)
+            || self.fingerprints.as_ref().is_some_and(BTreeSet::is_empty)
             || self.ids.as_ref().is_some_and(BTreeSet::is_empty)
     }
 
@@ -239,6 +248,7 @@ mod tests {
             "attempt>1",
             "-created:2026-01-01",
             "recurring:none",
+            "fingerprint:f028e97f63b93e0a",
         ] {
             assert!(!FilterParts::of(&filter(text)).is_counted(), "{text}");
         }

@@ -86,6 +86,47 @@ async fn failures_are_grouped(storage: Storage) {
     orders.reverse();
     assert_eq!(jobs, orders, "the newest first");
 
+    // From the reason of a type to its jobs, and on to the same in GraphQL.
+    let types = client.get("/metrics/job-types").await.json();
+    let types = types["jobTypes"].as_array().expect("types").iter();
+    let mut reasons = types.filter(|of_type| of_type["type"] == "Order");
+    let reason = &reasons.next().expect("the type")["failureReasons"][0];
+    assert_eq!(
+        (&reason["fingerprint"], &reason["count"]),
+        (&order["fingerprint"], &json!(3))
+    );
+    let found = client
+        .get(&format!("/jobs?filter=status:failed%20fingerprint:{fingerprint}"))
+        .await
+        .json();
+    let ids = found["jobs"]
+        .as_array()
+        .expect("jobs")
+        .iter()
+        .map(|job| job["id"].clone());
+    assert_eq!(ids.collect::<Vec<Value>>(), orders, "{found}");
+    assert_eq!(found["totalCount"], 3);
+    let others = client
+        .get(&format!("/jobs?filter=-fingerprint:{fingerprint}"))
+        .await
+        .json();
+    assert_eq!(
+        (&others["totalCount"], &others["jobs"][0]["type"]),
+        (&json!(1), &json!("Mail"))
+    );
+    let query = format!(
+        "{{ jobs(filter: {{ query: \"fingerprint:{fingerprint}\" }}) {{ totalCount }}
+           jobTypes {{ jobTypes {{ type failureReasons {{ reason fingerprint }} }} }} }}"
+    );
+    let response = client.graphql(&json!({ "query": query })).await;
+    assert_eq!(response["data"]["jobs"]["totalCount"], 3, "{response}");
+    let types = response["data"]["jobTypes"]["jobTypes"]
+        .as_array()
+        .expect("types")
+        .iter();
+    let mut found = types.map(|of_type| &of_type["failureReasons"][0]["fingerprint"]);
+    assert!(found.any(|found| *found == order["fingerprint"]), "{response}");
+
     let query = format!(
         "{{ failures {{ totalCount failures {{ fingerprint type reason count firstSeen lastSeen }} }}
            failure(fingerprint: \"{fingerprint}\") {{ failure {{ count }} trend {{ date count }} places {{ name jobs }} jobs {{ id status }} }}

@@ -4,6 +4,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::metrics::one_decimal;
+use crate::domain::metrics::failure_reason::OTHER;
+use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::metrics::histogram::{Histogram, Percentiles};
 use crate::domain::metrics::rollup::{RollupCounts, percentage};
 use crate::domain::metrics::time_range::{Part, Period};
@@ -252,6 +254,9 @@ pub(crate) struct FailureReasonView {
     /// Error message with numbers, ids and quoted values replaced.
     #[schema(example = "SMTP timeout")]
     pub(crate) reason: String,
+    /// Stable id of the type and the reason, for `fingerprint:` in filters of jobs; null for the sum of rare reasons.
+    #[schema(example = "8f14e45fceea167a")]
+    pub(crate) fingerprint: Option<String>,
     /// Number of attempts.
     #[schema(example = 150)]
     pub(crate) count: u64,
@@ -270,6 +275,7 @@ impl JobTypeView {
         let total_executions = counts.executions();
         let reason = |(reason, count): &(String, u64)| FailureReasonView {
             reason: reason.clone(),
+            fingerprint: (reason != OTHER).then(|| Fingerprint::of(job_type, reason).to_string()),
             count: *count,
             percentage: one_decimal(percentage(*count, total_executions, 0.0)),
         };

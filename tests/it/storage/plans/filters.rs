@@ -1,7 +1,9 @@
 //! Filters of lists of jobs.
 
+use tickerq::domain::filter::Condition;
 use tickerq::domain::job::priority::Priority;
 use tickerq::domain::job::status::JobStatus;
+use tickerq::domain::metrics::fingerprint::Fingerprint;
 use tickerq::storage::query::JobFilter;
 
 use super::samples::{created, queue, statuses, types};
@@ -17,13 +19,21 @@ pub fn filters() -> Vec<(&'static str, Option<&'static str>, JobFilter)> {
     const PRIORITY: Option<&str> = Some("jobs_by_priority");
     const ENDED_BY_QUEUE: Option<&str> = Some("jobs_ended_by_queue");
     const ENDED_BY_TYPE: Option<&str> = Some("jobs_ended_by_type");
+    const FINGERPRINT: Option<&str> = Some("jobs_by_fingerprint");
     const QUEUE_AND_PRIORITY: Option<&str> = Some("jobs_by_queue_and_priority");
     let all = JobFilter::default;
     let of_types = |names: &[&str], filter: JobFilter| filter.with_types(&types(names));
     let of_queue = |name: &str, filter: JobFilter| filter.with_queue(&queue(name));
     let of_priority = |priority, filter: JobFilter| filter.with_priority(priority);
     let of_some_days = |filter: JobFilter| filter.with_created(Some(created(20_000)), Some(created(30_000)));
+    let of_fingerprint = |filter: JobFilter| filter.with(Condition::Fingerprint(vec![Some(Fingerprint::from_code(1))]));
     vec![
+        ("a fingerprint", FINGERPRINT, of_fingerprint(all())),
+        (
+            "failed of a queue with a fingerprint",
+            FINGERPRINT,
+            of_fingerprint(of_queue("mail", statuses(&[Failed]))),
+        ),
         ("nothing", None, all()),
         ("completed", STATUS, statuses(&[Completed])),
         ("failed", STATUS, statuses(&[Failed])),

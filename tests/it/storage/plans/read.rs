@@ -49,9 +49,9 @@ pub async fn read(probe: &Probe) {
                 .of(&format!("{part} {name}"), access, storage.jobs(&filter, page))
                 .await;
         }
-        // Jobs in a time range are counted row by row.
-        let is_timed = |term: &Term| matches!(term.condition, Condition::Time(_, _));
-        let access = if filter.terms().iter().any(is_timed) {
+        // Jobs in a time range or with a fingerprint are counted row by row.
+        let is_uncounted = |term: &Term| matches!(term.condition, Condition::Time(_, _) | Condition::Fingerprint(_));
+        let access = if filter.terms().iter().any(is_uncounted) {
             Access::Matching
         } else {
             Access::Lookup

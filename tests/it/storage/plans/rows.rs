@@ -52,12 +52,12 @@ pub async fn fill(connection: &DatabaseConnection, is_postgres: bool) {
     let statements = [
         format!(
             "INSERT INTO jobs (id, name, job_type, queue, priority, status, parameters, due_at, started_at, finished_at, \
-             attempt, max_retries, retry_delay, timeout, node, revision, recurring_id, occurrence_at) {numbers} \
+             attempt, max_retries, retry_delay, timeout, node, revision, recurring_id, occurrence_at, fingerprint) {numbers} \
              SELECT {job_id}, 'job ' || n, {JOB_TYPE}, {QUEUE}, {PRIORITY}, {STATUS}, \
              '{{\"to\": \"customer@example.com\", \"number\": ' || n || '}}', {due_at}, \
              (1700000000000 + n * 100) * 1000, CASE WHEN n <= 97000 THEN (1700000000000 + n * 100) * 1000 END, 1, 3, \
              10000000, 1800000000, {node}, 3, CASE WHEN n % 100 = 1 THEN {recurring} END, \
-             CASE WHEN n % 100 = 1 THEN n END FROM numbers",
+             CASE WHEN n % 100 = 1 THEN n END, CASE WHEN n <= 97000 AND n % 25 = 3 THEN n % 3 END FROM numbers",
             numbers = numbers(JOBS)
         ),
         format!(

@@ -268,6 +268,11 @@ impl FailureReason<'_> {
         &self.0.reason
     }
 
+    /// Stable id of the type and the reason, for `fingerprint:` in filters of jobs; null for the sum of rare reasons.
+    async fn fingerprint(&self) -> Option<&str> {
+        self.0.fingerprint.as_deref()
+    }
+
     /// Number of attempts.
     async fn count(&self) -> i32 {
         int(self.0.count)

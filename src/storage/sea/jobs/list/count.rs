@@ -156,14 +156,18 @@ fn word_of(facet: Facet, value: String) -> String {
 /// The conditions of a filter, for a statement that reads all of its jobs.
 fn requested(text: &mut Text, parts: &FilterParts<'_>) -> String {
     let mut requested = String::new();
-    for condition in conditions(parts) {
-        if parts.is_by_id() {
+    let conditions = conditions(parts);
+    // The index of a column without counters selects few jobs.
+    let leading = conditions.iter().map(|condition| condition.column);
+    let leading = leading.into_iter().find(|column| !column.is_counted());
+    for condition in conditions {
+        if parts.is_by_id() || leading.is_some_and(|leading| leading != condition.column) {
             requested.push_str(&text.follows(&condition));
             continue;
         }
         requested.push_str(" AND ");
         requested.push_str(&text.is_one_of(&condition));
-        if condition.column == Column::Recurring {
+        if !condition.column.is_counted() {
             requested.push_str(condition.column.partial());
         }
     }

@@ -32,6 +32,7 @@ pub(super) enum Given {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Recurring,
+    Fingerprint,
     Status,
     Queue,
     JobType,
@@ -42,6 +43,7 @@ impl Column {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Recurring => "recurring_id",
+            Self::Fingerprint => "fingerprint",
             Self::Status => "status",
             Self::Queue => "queue",
             Self::JobType => "job_type",
@@ -53,6 +55,7 @@ impl Column {
     pub(super) const fn sql_type(self) -> &'static str {
         match self {
             Self::Recurring => "uuid",
+            Self::Fingerprint => "bigint",
             Self::Status | Self::Priority => "smallint",
             Self::Queue | Self::JobType => "text",
         }
@@ -62,8 +65,17 @@ impl Column {
     pub(super) const fn partial(self) -> &'static str {
         match self {
             Self::Recurring => " AND recurring_id IS NOT NULL",
+            Self::Fingerprint => " AND fingerprint IS NOT NULL",
             Self::Priority => " AND priority <> 1",
             Self::Status | Self::Queue | Self::JobType => "",
+        }
+    }
+
+    /// True if counters have its values. Without counters the index of the column leads: few jobs have one of its values.
+    pub(super) const fn is_counted(self) -> bool {
+        match self {
+            Self::Recurring | Self::Fingerprint => false,
+            Self::Status | Self::Queue | Self::JobType | Self::Priority => true,
         }
     }
 }
@@ -152,10 +164,14 @@ impl Leading {
 pub(super) fn conditions(parts: &FilterParts<'_>) -> Vec<Condition> {
     let bound = |value: Value| Given::Bound(value);
     let names = |names: &BTreeSet<Arc<str>>| names.iter().map(|name| bound((&**name).into())).collect();
-    let conditions: [(Column, Option<Vec<Given>>); 5] = [
+    let conditions: [(Column, Option<Vec<Given>>); 6] = [
         (
             Column::Recurring,
             (parts.recurring.as_ref()).map(|ids| ids.iter().map(|id| bound(id.as_uuid().into())).collect()),
+        ),
+        (
+            Column::Fingerprint,
+            (parts.fingerprints.as_ref()).map(|values| values.iter().map(|value| bound(value.code().into())).collect()),
         ),
         (
             Column::Status,

@@ -208,7 +208,7 @@ impl SeaRepository {
             let names = names.collect::<Result<BTreeSet<Arc<str>>, DbErr>>().map_err(failed)?;
             match column {
                 Column::Queue => parts.queues = Some(names),
-                Column::JobType | Column::Recurring | Column::Status | Column::Priority => {
+                Column::JobType | Column::Recurring | Column::Fingerprint | Column::Status | Column::Priority => {
                     parts.job_types = Some(names)
                 }
             }
@@ -239,12 +239,8 @@ async fn leading(
         return Ok(Leading::Empty);
     }
     let candidates: Vec<&Condition> = conditions.iter().filter(|condition| condition.can_lead()).collect();
-    let recurring = candidates
-        .iter()
-        .find(|condition| condition.column == Column::Recurring);
-    if let Some(recurring) = recurring {
-        // The occurrences of a recurring job are few, and not counted.
-        return Ok(Leading::Column(recurring.column));
+    if let Some(condition) = candidates.iter().find(|condition| !condition.column.is_counted()) {
+        return Ok(Leading::Column(condition.column));
     }
     if let ([only], []) = (conditions, patterns) {
         return Ok(candidates
@@ -266,8 +262,9 @@ async fn leading(
     }
     let singles = candidates.into_iter();
     choices.extend(singles.map(|condition| (Leading::Column(condition.column), vec![condition])));
-    // If no job meets all conditions, none is read.
-    choices.push((Leading::Empty, conditions.iter().collect()));
+    // If no job meets all counted conditions, none is read.
+    let counted = conditions.iter().filter(|condition| condition.column.is_counted());
+    choices.push((Leading::Empty, counted.collect()));
     let pending = is_behind_backlog(parts, page).then(|| Condition {
         column: Column::Status,
         values: vec![Given::Number(JobStatus::Pending.code())],

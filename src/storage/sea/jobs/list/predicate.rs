@@ -44,6 +44,13 @@ impl Text {
                     None => format!("{column} IS NULL"),
                 }
             }),
+            Condition::Fingerprint(fingerprints) => self.any(fingerprints, |text, fingerprint| {
+                let column = text.column("fingerprint");
+                match fingerprint {
+                    Some(fingerprint) => format!("{column} = {}", text.place(fingerprint.code())),
+                    None => format!("{column} IS NULL"),
+                }
+            }),
             Condition::Node(nodes) => self.any(nodes, |text, node| {
                 let column = text.column("node");
                 match node {

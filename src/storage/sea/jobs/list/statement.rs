@@ -62,7 +62,9 @@ impl Text {
     pub(super) fn names(&mut self, column: Column, patterns: &[&Term]) -> String {
         let (name, other) = match column {
             Column::Queue => ("queue", "job_type"),
-            Column::JobType | Column::Recurring | Column::Status | Column::Priority => ("job_type", "queue"),
+            Column::JobType | Column::Recurring | Column::Fingerprint | Column::Status | Column::Priority => {
+                ("job_type", "queue")
+            }
         };
         let predicates: Vec<String> = patterns.iter().map(|term| self.predicate(term)).collect();
         format!(
@@ -84,7 +86,9 @@ impl Text {
         let index = match condition.column {
             Column::Queue => "jobs_by_queue",
             Column::JobType => "jobs_by_type",
-            Column::Recurring | Column::Status | Column::Priority => return self.follows(condition),
+            Column::Recurring | Column::Fingerprint | Column::Status | Column::Priority => {
+                return self.follows(condition);
+            }
         };
         match condition.values.as_slice() {
             [value] if !self.is_postgres => {
