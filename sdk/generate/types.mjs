@@ -13,7 +13,7 @@ const HEAD = 'Generated from the OpenAPI document by sdk/generate/types.mjs; do 
 // Every SDK has its own error classes; `CreatedJob` is a job or a recurring job, depending on the method.
 const LEFT_OUT = new Set(['Problem', 'PartError', 'Place', 'CreatedJob']);
 // Members of responses that may be absent; other optional members are present as `null`.
-const MAY_BE_ABSENT = new Set(['Attempt.worker', 'Job.progress', 'JobItem.explanation', 'WebhookEndpoint.secret', 'LeasedJob.traceState', 'LeasedJob.baggage', 'Worker.refusedTypes', 'LeasedJobs.refusedTypes', 'Heartbeat.refusedTypes']);
+const MAY_BE_ABSENT = new Set(['Attempt.worker', 'Job.progress', 'Queue.overview', 'JobItem.explanation', 'WebhookEndpoint.secret', 'LeasedJob.traceState', 'LeasedJob.baggage', 'Worker.refusedTypes', 'LeasedJobs.refusedTypes', 'Heartbeat.refusedTypes']);
 const ALL_MAY_BE_ABSENT = new Set(['HealthView', 'WaitEvidence']);
 // Strings with fixed values that the document does not list.
 const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'];

@@ -26,8 +26,9 @@ enum QueueCommand {
     /// List all queues with their counts.
     #[command(after_help = "Examples:
   tickerq queue list
+  tickerq queue list --overview
   tickerq queue list --json --server https://jobs.example.com")]
-    List,
+    List(ListArguments),
     /// Explain why the pending jobs of a queue do not run.
     #[command(after_help = "Examples:
   tickerq queue explain mail")]
@@ -56,6 +57,13 @@ struct NameArgument {
     /// The queue.
     #[arg(value_parser = QueueName::parse)]
     name: QueueName,
+}
+
+#[derive(Debug, Args)]
+struct ListArguments {
+    /// Print due, later and retrying jobs, capacity and pauses.
+    #[arg(long)]
+    overview: bool,
 }
 
 #[derive(Debug, Args)]
@@ -96,7 +104,8 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
         return if text.is_empty() { Ok(()) } else { output.line(text) };
     }
     match command {
-        QueueCommand::List => print_queues(&response.read()?, output),
+        QueueCommand::List(ListArguments { overview: true }) => print_overview(&response.read()?, output),
+        QueueCommand::List(_) => print_queues(&response.read()?, output),
         QueueCommand::Explain(_) => print_explanation(&response.read()?, output),
         QueueCommand::Pause(NameArgument { name }) => output.line(&format!("queue {name} is paused")),
         QueueCommand::Resume(NameArgument { name }) => output.line(&format!("queue {name} is running")),
@@ -115,7 +124,10 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
 
 async fn request(client: &Client, command: &QueueCommand) -> Result<ApiResponse, CliError> {
     match command {
-        QueueCommand::List => client.get(&["queues"], &[]).await,
+        QueueCommand::List(ListArguments { overview: true }) => {
+            client.get(&["queues"], &[("overview", "true".to_owned())]).await
+        }
+        QueueCommand::List(_) => client.get(&["queues"], &[]).await,
         QueueCommand::Explain(NameArgument { name }) => client.get(&["queues", name.as_str(), "explain"], &[]).await,
         QueueCommand::Pause(NameArgument { name }) => {
             client.post(&["queues", name.as_str(), "pause"], &NoFields {}).await
@@ -198,6 +210,38 @@ fn print_queues(QueueList { queues }: &QueueList, output: &mut Output) -> Result
             queue.workers.to_string(),
             queue.throughput.jobs_per_minute.to_string(),
             queue.throughput.jobs_per_hour.to_string(),
+        ]);
+    }
+    output.table(&table, "")
+}
+
+fn print_overview(QueueList { queues }: &QueueList, output: &mut Output) -> Result<(), CliError> {
+    let mut table = Table::new(&[
+        Column::fixed("NAME"),
+        Column::fixed("STATUS"),
+        Column::fixed("DUE"),
+        Column::fixed("SCHEDULED"),
+        Column::fixed("RETRYING"),
+        Column::fixed("RUNNING"),
+        Column::fixed("CAPACITY"),
+        Column::optional("FIRST DUE", 2),
+        Column::optional("PAUSED BY", 1),
+    ]);
+    let count = |count: Option<u64>| count.map_or_else(|| "many".to_owned(), |count| count.to_string());
+    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    for queue in queues {
+        // A former server has no states.
+        let overview = queue.overview.clone().unwrap_or_default();
+        table.push([
+            queue.name.clone(),
+            queue.status.clone(),
+            count(overview.due_jobs),
+            count(overview.scheduled_jobs),
+            count(overview.retrying_jobs),
+            queue.running_jobs.to_string(),
+            overview.capacity.to_string(),
+            text(&overview.oldest_due_at),
+            text(&overview.paused_by),
         ]);
     }
     output.table(&table, "")

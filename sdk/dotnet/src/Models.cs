@@ -102,6 +102,7 @@ namespace TickerQ.Client
         public long CancelledJobs { get; set; }
         public int Workers { get; set; }
         public Throughput Throughput { get; set; }
+        public QueueOverview Overview { get; set; }
         public long ClearedPending { get; set; }
         public long ClearedFailed { get; set; }
     }
@@ -478,6 +479,7 @@ namespace TickerQ.Client
         public long CancelledJobs { get; set; }
         public int Workers { get; set; }
         public Throughput Throughput { get; set; }
+        public QueueOverview Overview { get; set; }
     }
 
     public partial class QueueExplanation
@@ -491,6 +493,26 @@ namespace TickerQ.Client
     public partial class QueueList
     {
         public List<QueueDetails> Queues { get; set; }
+    }
+
+    public partial class QueueOverview
+    {
+        public DateTimeOffset? OldestDueAt { get; set; }
+        public long? DueJobs { get; set; }
+        public long? ScheduledJobs { get; set; }
+        public long? RetryingJobs { get; set; }
+        public long Capacity { get; set; }
+        public long LiveWorkers { get; set; }
+        public QueueSettings Settings { get; set; }
+        public DateTimeOffset? PausedAt { get; set; }
+        public string PausedBy { get; set; }
+    }
+
+    public partial class QueueSettings
+    {
+        public int Workers { get; set; }
+        public long? MaxPending { get; set; }
+        public string RateLimit { get; set; }
     }
 
     public partial class QueueWaitReason

@@ -271,10 +271,10 @@ namespace TickerQ.Client
         // Queues, metrics, the server
 
         /// <summary>All queues.</summary>
-        public async Task<List<QueueDetails>> GetQueuesAsync() => (await Get<QueueList>("/queues").ConfigureAwait(false)).Queues;
+        public async Task<List<QueueDetails>> GetQueuesAsync(bool overview = false) => (await Get<QueueList>("/queues" + (overview ? "?overview=true" : "")).ConfigureAwait(false)).Queues;
 
-        /// <summary>A queue.</summary>
-        public Task<QueueDetails> GetQueueAsync(string name) => Get<QueueDetails>("/queues" + At(name));
+        /// <summary>A queue, with its state for operators if <paramref name="overview"/> is true.</summary>
+        public Task<QueueDetails> GetQueueAsync(string name, bool overview = false) => Get<QueueDetails>("/queues" + At(name) + (overview ? "?overview=true" : ""));
 
         /// <summary>The reasons why the pending jobs of a queue do not run, with their numbers of jobs.</summary>
         public Task<QueueExplanation> ExplainQueueAsync(string name) => Get<QueueExplanation>($"/queues{At(name)}/explain");

@@ -204,12 +204,12 @@ export class TickerQClient {
 
   // Queues
 
-  async getQueues() {
-    return (await this.#send('GET', '/queues')).queues;
+  async getQueues({ overview } = {}) {
+    return (await this.#send('GET', '/queues', { query: { overview } })).queues;
   }
 
-  getQueue(name) {
-    return this.#send('GET', `/queues${at(name)}`);
+  getQueue(name, { overview } = {}) {
+    return this.#send('GET', `/queues${at(name)}`, { query: { overview } });
   }
 
   /** The reasons why the pending jobs of a queue do not run, with their numbers of jobs. */

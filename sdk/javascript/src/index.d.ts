@@ -119,8 +119,9 @@ export declare class TickerQClient {
   disableRecurringJob(id: string, options?: IfRevision): Promise<Api.RecurringJob>;
   triggerRecurringJob(id: string, options?: IfRevision): Promise<Job>;
 
-  getQueues(): Promise<Api.Queue[]>;
-  getQueue(name: string): Promise<Api.Queue>;
+  /** All queues, with their states for operators if `overview` is true. */
+  getQueues(options?: { overview?: boolean }): Promise<Api.Queue[]>;
+  getQueue(name: string, options?: { overview?: boolean }): Promise<Api.Queue>;
   explainQueue(name: string): Promise<Api.QueueExplanation>;
   pauseQueue(name: string): Promise<Api.Queue>;
   resumeQueue(name: string): Promise<Api.Queue>;

@@ -97,6 +97,7 @@ export interface ClearedQueue {
   cancelledJobs: number;
   workers: number;
   throughput: Throughput;
+  overview?: QueueOverview | null;
   clearedPending: number;
   clearedFailed: number;
 }
@@ -542,6 +543,7 @@ export interface Queue {
   cancelledJobs: number;
   workers: number;
   throughput: Throughput;
+  overview?: QueueOverview | null;
 }
 
 export interface QueueExplanation {
@@ -553,6 +555,24 @@ export interface QueueExplanation {
 
 export interface QueueList {
   queues: Array<Queue>;
+}
+
+export interface QueueOverview {
+  oldestDueAt: string | null;
+  dueJobs: number | null;
+  scheduledJobs: number | null;
+  retryingJobs: number | null;
+  capacity: number;
+  liveWorkers: number;
+  settings: QueueSettings;
+  pausedAt: string | null;
+  pausedBy: string | null;
+}
+
+export interface QueueSettings {
+  workers: number;
+  maxPending: number | null;
+  rateLimit: string | null;
 }
 
 export interface QueueWaitReason {

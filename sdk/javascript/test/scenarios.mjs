@@ -164,6 +164,8 @@ const scenarios = {
     await client.scheduleJob('OtherJob', {}, { queue: 'managed' });
     assert.ok((await client.getQueues()).some((queue) => queue.name === 'managed'));
     assert.equal((await client.pauseQueue('managed')).status, 'paused');
+    const { overview } = await client.getQueue('managed', { overview: true });
+    assert.deepEqual([overview.dueJobs, overview.pausedAt !== null], [1, true]);
     const [held] = (await client.explainQueue('managed')).reasons;
     assert.equal(held.jobs, 1);
     const [listed] = (await client.getJobs({ queue: 'managed', explain: true })).jobs;

@@ -120,6 +120,8 @@ def queues():
     client.schedule_job("OtherJob", queue="managed")
     assert any(queue["name"] == "managed" for queue in client.get_queues())
     assert client.pause_queue("managed")["status"] == "paused"
+    overview = client.get_queue("managed", overview=True)["overview"]
+    assert overview["dueJobs"] == 1 and overview["pausedAt"] is not None
     [held] = client.explain_queue("managed")["reasons"]
     assert held["jobs"] == 1
     [listed] = client.get_jobs(queue="managed", explain=True)["jobs"]

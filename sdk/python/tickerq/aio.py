@@ -323,13 +323,13 @@ class AsyncTickerQClient:
         """Creates one occurrence of a recurring job now, and returns it."""
         return await asyncio.to_thread(self.sync.trigger_recurring_job, recurring_id, revision=revision)
 
-    async def get_queues(self) -> List[Queue]:
-        """All queues."""
-        return await asyncio.to_thread(self.sync.get_queues)
+    async def get_queues(self, overview: bool = False) -> List[Queue]:
+        """All queues; with ``overview``, each with its state for operators."""
+        return await asyncio.to_thread(self.sync.get_queues, overview)
 
-    async def get_queue(self, name: str) -> Queue:
-        """A queue."""
-        return await asyncio.to_thread(self.sync.get_queue, name)
+    async def get_queue(self, name: str, overview: bool = False) -> Queue:
+        """A queue; with ``overview``, with its state for operators."""
+        return await asyncio.to_thread(self.sync.get_queue, name, overview)
 
     async def explain_queue(self, name: str) -> QueueExplanation:
         """The reasons why the pending jobs of a queue do not run, with their numbers of jobs."""

@@ -363,14 +363,16 @@ class TickerQClient:
 
     # Queues
 
-    def get_queues(self) -> List[Queue]:
-        """All queues."""
-        queues: List[Queue] = self.request("GET", "/queues")["queues"]
+    def get_queues(self, overview: bool = False) -> List[Queue]:
+        """All queues; with ``overview``, each with its state for operators."""
+        query = {"overview": "true"} if overview else None
+        queues: List[Queue] = self.request("GET", "/queues", query=query)["queues"]
         return queues
 
-    def get_queue(self, name: str) -> Queue:
-        """A queue."""
-        response: Queue = self.request("GET", f"/queues{_at(name)}")
+    def get_queue(self, name: str, overview: bool = False) -> Queue:
+        """A queue; with ``overview``, with its state for operators."""
+        query = {"overview": "true"} if overview else None
+        response: Queue = self.request("GET", f"/queues{_at(name)}", query=query)
         return response
 
     def explain_queue(self, name: str) -> QueueExplanation:

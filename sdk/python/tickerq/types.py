@@ -87,7 +87,11 @@ class Batch(_BatchOptional):
     created: int
 
 
-class ClearedQueue(TypedDict):
+class _ClearedQueueOptional(TypedDict, total=False):
+    overview: Optional[QueueOverview]
+
+
+class ClearedQueue(_ClearedQueueOptional):
     name: str
     status: Literal["running", "paused"]
     pendingJobs: int
@@ -484,7 +488,11 @@ class ProgressRequest(_ProgressRequestOptional):
     percent: float
 
 
-class Queue(TypedDict):
+class _QueueOptional(TypedDict, total=False):
+    overview: Optional[QueueOverview]
+
+
+class Queue(_QueueOptional):
     name: str
     status: Literal["running", "paused"]
     pendingJobs: int
@@ -505,6 +513,24 @@ class QueueExplanation(TypedDict):
 
 class QueueList(TypedDict):
     queues: List[Queue]
+
+
+class QueueOverview(TypedDict):
+    oldestDueAt: Optional[str]
+    dueJobs: Optional[int]
+    scheduledJobs: Optional[int]
+    retryingJobs: Optional[int]
+    capacity: int
+    liveWorkers: int
+    settings: QueueSettings
+    pausedAt: Optional[str]
+    pausedBy: Optional[str]
+
+
+class QueueSettings(TypedDict):
+    workers: int
+    maxPending: Optional[int]
+    rateLimit: Optional[str]
 
 
 class QueueWaitReason(TypedDict):

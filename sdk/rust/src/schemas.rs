@@ -152,6 +152,8 @@ pub struct ClearedQueue {
     #[serde(default)]
     pub throughput: Throughput,
     #[serde(default)]
+    pub overview: Option<QueueOverview>,
+    #[serde(default)]
     pub cleared_pending: u64,
     #[serde(default)]
     pub cleared_failed: u64,
@@ -712,6 +714,8 @@ pub struct Queue {
     pub workers: u32,
     #[serde(default)]
     pub throughput: Throughput,
+    #[serde(default)]
+    pub overview: Option<QueueOverview>,
 }
 
 /// `QueueExplanation` of the API.
@@ -729,6 +733,38 @@ pub struct QueueExplanation {
 #[serde(rename_all = "camelCase")]
 pub struct QueueList {
     pub queues: Vec<Queue>,
+}
+
+/// `QueueOverview` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueOverview {
+    #[serde(default)]
+    pub oldest_due_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub due_jobs: Option<u64>,
+    #[serde(default)]
+    pub scheduled_jobs: Option<u64>,
+    #[serde(default)]
+    pub retrying_jobs: Option<u64>,
+    pub capacity: u64,
+    pub live_workers: u64,
+    pub settings: QueueSettings,
+    #[serde(default)]
+    pub paused_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub paused_by: Option<String>,
+}
+
+/// `QueueSettings` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueSettings {
+    pub workers: u32,
+    #[serde(default)]
+    pub max_pending: Option<u64>,
+    #[serde(default)]
+    pub rate_limit: Option<String>,
 }
 
 /// `QueueWaitReason` of the API.

@@ -1,5 +1,5 @@
-//! Batches the reads of many objects of one request: attempts, jobs that were read as summaries, large texts, and
-//! explanations.
+//! Batches the reads of many objects of one request: attempts, jobs that were read as summaries, large texts,
+//! explanations, and states of queues.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -20,9 +20,12 @@ use crate::domain::explanation::Explanation;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
 use crate::domain::values::id::JobId;
+use crate::domain::values::name::QueueName;
 use crate::service::error::ServiceError;
 use crate::service::jobs::{Explanations, Jobs};
 use crate::service::limits::ReadLane;
+use crate::service::queues::Queues;
+use crate::service::queues::overview::QueueOverview;
 use crate::storage::query::JobText;
 
 /// Exceeds the size of any page: all keys of one step of a request are loaded batching.
@@ -37,6 +40,9 @@ const JOB_BYTES: usize = 1_024;
 /// Approximate size of a reason, in bytes.
 const REASON_BYTES: usize = 1_024;
 
+/// Approximate size of the state of a queue, in bytes.
+const OVERVIEW_BYTES: usize = 256;
+
 /// Number of turns without new keys after which the batch is loaded.
 const QUIET_TURNS: u32 = 2;
 
@@ -46,6 +52,7 @@ pub(super) struct Loaders {
     jobs: DataLoader<BriefJobs>,
     texts: DataLoader<JobTexts>,
     explanations: DataLoader<ExplainedJobs>,
+    overviews: DataLoader<QueueOverviews>,
     requested: RequestedKeys,
 }
 
@@ -73,6 +80,12 @@ struct JobTexts {
 
 struct ExplainedJobs {
     explanations: Explanations,
+    caller: Caller,
+    budget: Arc<Budget>,
+}
+
+struct QueueOverviews {
+    queues: Queues,
     caller: Caller,
     budget: Arc<Budget>,
 }
@@ -114,6 +127,11 @@ impl Loaders {
             caller: caller.clone(),
             budget: budget(),
         };
+        let overviews = QueueOverviews {
+            queues: services.queues.clone(),
+            caller: caller.clone(),
+            budget: budget(),
+        };
         let texts = JobTexts {
             jobs: jobs.clone(),
             caller: caller.clone(),
@@ -130,6 +148,7 @@ impl Loaders {
             jobs: batching(jobs, caller, requested.clone()),
             texts: batching(texts, caller, requested.clone()),
             explanations: batching(explanations, caller, requested.clone()),
+            overviews: batching(overviews, caller, requested.clone()),
             requested,
         }
     }
@@ -282,6 +301,20 @@ impl Loader<JobId> for ExplainedJobs {
     }
 }
 
+impl Loader<QueueName> for QueueOverviews {
+    type Value = Arc<QueueOverview>;
+    type Error = NotLoaded;
+
+    async fn load(&self, names: &[QueueName]) -> Result<HashMap<QueueName, Arc<QueueOverview>>, NotLoaded> {
+        let overviews = self.queues.overviews_by_name(&self.caller, names).await?;
+        if !self.budget.charge_read(overviews.len() * OVERVIEW_BYTES) {
+            return Err(NotLoaded::Stopped);
+        }
+        let overviews = overviews.into_iter();
+        Ok(overviews.map(|(name, overview)| (name, Arc::new(overview))).collect())
+    }
+}
+
 /// Completed attempts of a job that has had this number of attempts.
 pub(super) async fn ended_attempts(ctx: &Context<'_>, id: JobId, attempts: u32) -> Result<Vec<Attempt>> {
     let loaders = ctx.data::<Arc<Loaders>>()?;
@@ -308,4 +341,11 @@ pub(super) async fn explanation(ctx: &Context<'_>, id: JobId) -> Result<Option<A
     let loaders = ctx.data::<Arc<Loaders>>()?;
     loaders.requested.record();
     Ok(loaders.explanations.load_one(id).await?)
+}
+
+/// The state of a queue, or none if the queue does not exist.
+pub(super) async fn queue_overview(ctx: &Context<'_>, name: QueueName) -> Result<Option<Arc<QueueOverview>>> {
+    let loaders = ctx.data::<Arc<Loaders>>()?;
+    loaders.requested.record();
+    Ok(loaders.overviews.load_one(name).await?)
 }

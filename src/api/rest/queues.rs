@@ -1,5 +1,6 @@
 //! `/queues`: lists, pausing, resuming, clearing and deletion of queues.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use actix_web::HttpResponse;
@@ -9,22 +10,29 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::api::RestApi;
-use super::request::context::{ApiResult, RequestContext, json, route};
+use super::request::context::{ApiResult, RequestContext, json, route, route_with_query};
+use super::request::parameters::Parameters;
 use crate::api::contract::request::queue::ClearRequest;
-use crate::api::contract::view::queue::{ClearedView, QueueDocument};
+use crate::api::contract::view::queue::{ClearedView, QueueDocument, QueueOverviewView};
+use crate::api::problem::Problem;
 use crate::api::routing::resource;
+use crate::service::error::ServiceError;
+use crate::service::queues::QueueView;
 use crate::views::explanation::QueueExplanationView;
+
+/// Query parameters of queues.
+const PARAMETERS: &[&str] = &["overview"];
 
 /// Adds the routes of queues.
 pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &str) {
     config.service(resource(
         &format!("{prefix}/queues"),
-        vec![(Method::GET, route(api, list_queues))],
+        vec![(Method::GET, route_with_query(api, PARAMETERS, list_queues))],
     ));
     config.service(resource(
         &format!("{prefix}/queues/{{name}}"),
         vec![
-            (Method::GET, route(api, get_queue)),
+            (Method::GET, route_with_query(api, PARAMETERS, get_queue)),
             (Method::DELETE, route(api, delete_queue)),
         ],
     ));
@@ -58,11 +66,13 @@ pub(super) struct QueueList {
     get,
     path = "/queues",
     tag = "queues",
+    params(("overview" = Option<bool>, Query, description = "`true` adds to each queue its state for operators")),
     responses((status = 200, description = "All queues, sorted by name", body = QueueList))
 )]
 pub(super) async fn list_queues(context: RequestContext) -> ApiResult {
+    let has_overview = has_overview(&context)?;
     let views = context.api.queues.list(&context.caller).await?;
-    let queues = views.into_iter().map(QueueDocument::from).collect();
+    let queues = documents(&context, views, has_overview).await?;
     json(StatusCode::OK, &QueueList { queues })
 }
 
@@ -71,15 +81,53 @@ pub(super) async fn list_queues(context: RequestContext) -> ApiResult {
     get,
     path = "/queues/{name}",
     tag = "queues",
-    params(("name" = String, Path, description = "The queue's name", example = "default")),
+    params(
+        ("name" = String, Path, description = "The queue's name", example = "default"),
+        ("overview" = Option<bool>, Query, description = "`true` adds its state for operators"),
+    ),
     responses(
         (status = 200, description = "The queue", body = QueueDocument),
         (status = 404, description = "Queue not found"),
     )
 )]
 pub(super) async fn get_queue(context: RequestContext) -> ApiResult {
-    let view = context.api.queues.get(&context.caller, &context.queue_name()?).await?;
-    json(StatusCode::OK, &QueueDocument::from(view))
+    let has_overview = has_overview(&context)?;
+    let name = context.queue_name()?;
+    let view = context.api.queues.get(&context.caller, &name).await?;
+    let queue = documents(&context, vec![view], has_overview).await?.pop();
+    let queue = queue.ok_or_else(|| ServiceError::NoSuchQueue { name: name.to_string() })?;
+    json(StatusCode::OK, &queue)
+}
+
+fn has_overview(context: &RequestContext) -> Result<bool, Problem> {
+    let mut parameters = Parameters::of(&context.request)?;
+    let has_overview = parameters.read("overview", |text| {
+        let flag = text.parse::<bool>();
+        flag.map_err(|_| format!("overview is '{text}'; allowed are true and false"))
+    });
+    parameters.finish()?;
+    Ok(has_overview.unwrap_or_default())
+}
+
+/// The queues, with their states if requested.
+async fn documents(
+    context: &RequestContext,
+    views: Vec<QueueView>,
+    has_overview: bool,
+) -> Result<Vec<QueueDocument>, Problem> {
+    let overviews = if has_overview {
+        context.api.queues.overviews(&context.caller, &views).await?
+    } else {
+        HashMap::new()
+    };
+    let documents = views.into_iter().map(|view| {
+        let overview = overviews.get(&view.name).map(QueueOverviewView::from);
+        QueueDocument {
+            overview,
+            ..QueueDocument::from(view)
+        }
+    });
+    Ok(documents.collect())
 }
 
 /// Explain why the pending jobs of a queue do not run

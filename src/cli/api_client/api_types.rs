@@ -205,6 +205,19 @@ pub(crate) struct Queue {
     pub(crate) workers: u64,
     #[serde(default)]
     pub(crate) throughput: Throughput,
+    pub(crate) overview: Option<QueueOverview>,
+}
+
+/// The state of a queue for operators.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct QueueOverview {
+    pub(crate) due_jobs: Option<u64>,
+    pub(crate) scheduled_jobs: Option<u64>,
+    pub(crate) retrying_jobs: Option<u64>,
+    pub(crate) capacity: u64,
+    pub(crate) oldest_due_at: Option<String>,
+    pub(crate) paused_by: Option<String>,
 }
 
 /// Completed jobs of a queue in the last hour.

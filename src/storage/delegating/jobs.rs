@@ -18,8 +18,8 @@ use crate::storage::commit::{Commit, Committed};
 use crate::storage::error::RepositoryError;
 use crate::storage::outage::StorageOutage;
 use crate::storage::query::{
-    AuditFilter, AuditPage, Facet, FacetCount, JobFilter, JobSummary, JobText, Page, PendingJobs, RunningJob,
-    StoredTexts,
+    AuditFilter, AuditPage, DueCounts, Facet, FacetCount, JobFilter, JobSummary, JobText, Page, PendingJobs,
+    RunningJob, StoredTexts,
 };
 use crate::storage::repository::{JobStore, Maintenance};
 
@@ -140,6 +140,16 @@ pub trait DelegatingJobs: DelegatingRepository {
         limit: u64,
     ) -> Result<Option<u64>, RepositoryError> {
         self.inner().count_due_later(queue, job_types, now, limit).await
+    }
+
+    /// See [`JobStore::due_counts`].
+    async fn due_counts(
+        &self,
+        queue: Option<&QueueName>,
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<Vec<DueCounts>>, RepositoryError> {
+        self.inner().due_counts(queue, now, limit).await
     }
 
     /// See [`JobStore::all_pending_types`].
@@ -309,6 +319,15 @@ impl<T: DelegatingJobs> JobStore for T {
 
     async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
         DelegatingJobs::pending_by_type(self).await
+    }
+
+    async fn due_counts(
+        &self,
+        queue: Option<&QueueName>,
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<Vec<DueCounts>>, RepositoryError> {
+        DelegatingJobs::due_counts(self, queue, now, limit).await
     }
 
     async fn all_pending_types(&self) -> Result<Vec<JobType>, RepositoryError> {

@@ -8,8 +8,10 @@ mod activity;
 mod apply;
 mod attempts;
 mod audit;
+mod backlog;
 mod failures;
 mod feed;
+mod metrics;
 mod operations;
 #[cfg(test)]
 mod protocol_model;
@@ -20,7 +22,7 @@ mod webhooks;
 mod workers;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -29,20 +31,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 use self::tables::Tables;
 use super::commit::{Commit, Committed};
 use super::query::{
-    ActivityPoint, AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, FailureSeen, FeedPage, FilterParts,
-    JobFilter, JobSummary, Order, Page, PendingJobs, RecurringPage, RollupFilter, RunningJob, StoredEndpoint,
-    StoredNode, StoredWorker, TypeRollup,
+    AuditFilter, AuditPage, DeliveryPage, DueCounts, DueRecurring, FeedPage, FilterParts, JobFilter, JobSummary, Order,
+    Page, PendingJobs, RecurringPage, RunningJob, StoredEndpoint, StoredNode, StoredWorker,
 };
-use super::repository::{ClusterStore, JobStore, MetricsStore, RecurringStore, RepositoryError, WebhookStore};
+use super::repository::{ClusterStore, JobStore, RecurringStore, RepositoryError, WebhookStore};
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
-use crate::domain::metrics::activity_series::SeriesPoints;
-use crate::domain::metrics::fingerprint::Fingerprint;
-use crate::domain::metrics::rollup::{RollupCounts, TimeBucketRange};
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
@@ -181,6 +179,15 @@ impl JobStore for MemoryRepository {
             *count = limit.min(*count + 1);
         }
         Ok(Some(counts.values().sum()))
+    }
+
+    async fn due_counts(
+        &self,
+        queue: Option<&QueueName>,
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<Vec<DueCounts>>, RepositoryError> {
+        Ok(Some(self.tables().due_counts(queue, now, limit)))
     }
 
     async fn next_due(&self, after: DateTime<Utc>) -> Result<Vec<(QueueName, DateTime<Utc>)>, RepositoryError> {
@@ -388,59 +395,5 @@ impl WebhookStore for MemoryRepository {
 
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
         Ok(self.tables().feed_end())
-    }
-}
-
-#[async_trait]
-impl MetricsStore for MemoryRepository {
-    async fn rollups(
-        &self,
-        filter: &RollupFilter,
-        spans: &[TimeBucketRange],
-    ) -> Result<Vec<RollupCounts>, RepositoryError> {
-        let tables = self.tables();
-        Ok(spans.iter().map(|span| tables.sum_up(filter, *span)).collect())
-    }
-
-    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
-        Ok(self.tables().busiest_hour(filter, span))
-    }
-
-    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
-        Ok(self.tables().durations(filter, span))
-    }
-
-    async fn type_rollups(
-        &self,
-        filter: &RollupFilter,
-        span: TimeBucketRange,
-    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
-        Ok(self.tables().type_rollups(filter, span))
-    }
-
-    async fn activity(
-        &self,
-        filter: &RollupFilter,
-        points: &SeriesPoints,
-        first_hour: i64,
-    ) -> Result<Vec<ActivityPoint>, RepositoryError> {
-        Ok(self.tables().activity(filter, points, first_hour))
-    }
-
-    async fn failures_seen(&self, fingerprints: &[Fingerprint]) -> Result<Vec<FailureSeen>, RepositoryError> {
-        Ok(self.tables().failures_seen(fingerprints))
-    }
-
-    async fn failure_counts(
-        &self,
-        filter: &RollupFilter,
-        reason: &str,
-        spans: &[TimeBucketRange],
-    ) -> Result<Vec<u64>, RepositoryError> {
-        Ok(self.tables().failure_counts(filter, reason, spans))
-    }
-
-    async fn failed_jobs(&self, fingerprint: Fingerprint, limit: u32) -> Result<Vec<JobSummary>, RepositoryError> {
-        Ok(self.tables().failed_jobs(fingerprint, limit))
     }
 }

@@ -109,6 +109,39 @@ pub struct PendingJobs {
     pub count: u64,
 }
 
+/// The pending jobs of a queue by their due time; `None` where there are too many to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueCounts {
+    /// The queue.
+    pub queue: QueueName,
+    /// Number of due jobs.
+    pub due: Option<u64>,
+    /// Number of jobs that are due later.
+    pub later: Option<u64>,
+    /// Number of those that have failed before.
+    pub retrying: Option<u64>,
+}
+
+impl DueCounts {
+    /// The sums over all priorities of the numbers of jobs that are due, due later, and retrying.
+    pub(crate) fn sum(queue: QueueName, counts: impl Iterator<Item = [u64; 3]>, limit: u64) -> Self {
+        let mut sums = [Some(0_u64); 3];
+        for of_priority in counts {
+            for (sum, count) in sums.iter_mut().zip(of_priority) {
+                *sum = sum.filter(|_| count < limit).map(|sum| sum + count);
+            }
+        }
+        let [due, later, retrying] = sums;
+        Self {
+            queue,
+            due,
+            later,
+            // Retries are found among the counted jobs.
+            retrying: retrying.filter(|_| later.is_some()),
+        }
+    }
+}
+
 /// A summary of a running job, or of one that its node has claimed ahead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunningJob {

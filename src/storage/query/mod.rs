@@ -13,7 +13,7 @@ mod webhooks;
 pub use self::audit::{AuditFilter, AuditPage};
 pub use self::cluster::{StoredNode, StoredWorker, WorkerPage, WorkerTypes};
 pub(crate) use self::filter_parts::{FilterParts, is_of};
-pub use self::jobs::{Facet, FacetCount, JobSummary, JobText, Order, Page, PendingJobs, RunningJob};
+pub use self::jobs::{DueCounts, Facet, FacetCount, JobSummary, JobText, Order, Page, PendingJobs, RunningJob};
 pub use self::metrics::{ActivityPoint, Durations, FailureSeen, PerformanceRollups, RollupFilter, TypeRollup};
 pub use self::operations::OperationPage;
 pub use self::recurring::{DUE_RECURRING_BYTES_MAX, DueRecurring, RecurringPage};

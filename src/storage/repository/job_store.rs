@@ -21,8 +21,8 @@ use crate::storage::commit::{Commit, Committed};
 use crate::storage::error::RepositoryError;
 use crate::storage::outage::StorageOutage;
 use crate::storage::query::{
-    AuditFilter, AuditPage, Facet, FacetCount, JobFilter, JobSummary, JobText, Order, Page, PendingJobs, RunningJob,
-    StoredTexts,
+    AuditFilter, AuditPage, DueCounts, Facet, FacetCount, JobFilter, JobSummary, JobText, Order, Page, PendingJobs,
+    RunningJob, StoredTexts,
 };
 
 /// The result of maintenance.
@@ -199,6 +199,19 @@ pub trait JobStore: Send + Sync + 'static {
         limit: u64,
     ) -> Result<Option<u64>, RepositoryError> {
         let (_, _, _, _) = (queue, job_types, now, limit);
+        Ok(None)
+    }
+
+    /// The pending jobs of a queue, or of all queues that have some, by their due time. Those of each priority are counted
+    /// up to `limit`; a count that reaches it is left out. Jobs that are claimed ahead do not count. `None` if storage has no
+    /// index for it.
+    async fn due_counts(
+        &self,
+        queue: Option<&QueueName>,
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<Vec<DueCounts>>, RepositoryError> {
+        let (_, _, _) = (queue, now, limit);
         Ok(None)
     }
 

@@ -11,10 +11,26 @@ use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::values::name::{JobType, QueueName};
+use crate::storage::query::DueCounts;
 use crate::storage::repository::RepositoryError;
 
 fn failed(error: DbErr) -> RepositoryError {
     unavailable(&error)
+}
+
+/// The counts of a queue, from a row of three counts for each priority.
+fn due_counts(row: &QueryResult, limit: u64) -> Result<DueCounts, RepositoryError> {
+    let name: String = row.try_get_by_index(0).map_err(failed)?;
+    let count = |column: usize| -> Result<u64, RepositoryError> {
+        let count: i64 = row.try_get_by_index(column).map_err(failed)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    };
+    let mut counts = Vec::with_capacity(Priority::BY_URGENCY.len());
+    for priority in 0..Priority::BY_URGENCY.len() {
+        let first = 1 + priority * 3;
+        counts.push([count(first)?, count(first + 1)?, count(first + 2)?]);
+    }
+    Ok(DueCounts::sum(QueueName::from_stored(name), counts.into_iter(), limit))
 }
 
 impl SeaRepository {
@@ -97,6 +113,54 @@ impl SeaRepository {
         }
         values.extend(job_types.iter().map(|job_type| Value::from(job_type.as_str())));
         self.count_parts(&parts, values).await
+    }
+
+    pub(super) async fn read_due_counts(
+        &self,
+        queue: Option<&QueueName>,
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Vec<DueCounts>, RepositoryError> {
+        let mut values: Vec<Value> = vec![micros(now).into()];
+        let (pending, name) = match queue {
+            Some(queue) => {
+                values.push(queue.as_str().into());
+                let text = if self.is_postgres() { "CAST($2 AS text)" } else { "$2" };
+                (format!("pending (name) AS (SELECT {text})"), "$2")
+            }
+            None => (self.pending_queues_sql(), "pending.name"),
+        };
+        // SQLite knows nothing of the number of pending jobs. The order leaves PostgreSQL no cheaper index.
+        let indexed = if self.is_postgres() {
+            ""
+        } else {
+            "INDEXED BY jobs_to_claim"
+        };
+        let count = |priority: Priority, number: usize, column: &str, compared: &str, condition: &str| {
+            format!(
+                "(SELECT CAST(COUNT(*) AS bigint) FROM (SELECT {column} FROM jobs {indexed} WHERE status = 0 AND claimed_by IS NULL \
+                 AND queue = {name} AND priority = {} AND due_at {compared} $1 ORDER BY due_at, id LIMIT {limit}) \
+                 AS part_{number}{condition})",
+                priority.code()
+            )
+        };
+        let mut columns = Vec::new();
+        for priority in Priority::BY_URGENCY {
+            for (column, compared, condition) in [
+                ("1 AS one", "<=", ""),
+                ("1 AS one", ">", ""),
+                ("retry_count", ">", " WHERE retry_count > 0"),
+            ] {
+                columns.push(count(priority, columns.len(), column, compared, condition));
+            }
+        }
+        let sql = format!(
+            "WITH RECURSIVE {pending} SELECT name, {} FROM pending WHERE name IS NOT NULL",
+            columns.join(", ")
+        );
+        let statement = Statement::from_sql_and_values(self.backend(), sql, values);
+        let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;
+        rows.iter().map(|row| due_counts(row, limit)).collect()
     }
 
     /// Up to `limit` rows of unclaimed pending jobs of the queue `$1`.

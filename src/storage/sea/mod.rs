@@ -21,7 +21,7 @@ pub use self::connection::migrations::{MigrationError, MigrationState};
 pub use self::connection::options::{ConnectError, Durability, SeaOptions};
 pub use self::repository::SeaRepository;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -32,21 +32,16 @@ use super::cluster_message::{Signal, SignalStream};
 use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
-    ActivityPoint, AuditFilter, AuditPage, DeliveryPage, DueRecurring, Durations, Facet, FacetCount, FailureSeen,
-    FeedPage, JobFilter, JobSummary, JobText, Page, PendingJobs, PerformanceRollups, RecurringPage, RollupFilter,
-    RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker, TypeRollup, WorkerPage, WorkerTypes,
+    AuditFilter, AuditPage, DeliveryPage, DueCounts, DueRecurring, Facet, FacetCount, FeedPage, JobFilter, JobSummary,
+    JobText, Page, PendingJobs, RecurringPage, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker,
+    WorkerPage, WorkerTypes,
 };
-use super::repository::{
-    ClusterStore, JobStore, Maintenance, MetricsStore, RecurringStore, RepositoryError, WebhookStore,
-};
+use super::repository::{ClusterStore, JobStore, Maintenance, RecurringStore, RepositoryError, WebhookStore};
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::cluster::worker_access::WorkerOwner;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
-use crate::domain::metrics::activity_series::SeriesPoints;
-use crate::domain::metrics::fingerprint::Fingerprint;
-use crate::domain::metrics::rollup::{RollupCounts, TimeBucket, TimeBucketRange};
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::id::{JobId, NodeId};
@@ -168,6 +163,16 @@ impl JobStore for SeaRepository {
     ) -> Result<Option<u64>, RepositoryError> {
         let read = self.read_count_due_later(queue, job_types, now, limit);
         self.pools.read(read).await.map(Some)
+    }
+
+    async fn due_counts(
+        &self,
+        queue: Option<&QueueName>,
+        now: DateTime<Utc>,
+        limit: u64,
+    ) -> Result<Option<Vec<DueCounts>>, RepositoryError> {
+        let read = self.read_due_counts(queue, now, limit);
+        self.pools.read(Box::pin(read)).await.map(Some)
     }
 
     async fn all_pending_types(&self) -> Result<Vec<JobType>, RepositoryError> {
@@ -367,84 +372,5 @@ impl WebhookStore for SeaRepository {
 
     async fn feed_end(&self) -> Result<FeedCursor, RepositoryError> {
         self.pools.read(self.read_feed_end()).await
-    }
-}
-
-const NO_TIME: TimeBucketRange = TimeBucketRange {
-    from: TimeBucket(0),
-    to: TimeBucket(0),
-};
-
-#[async_trait]
-impl MetricsStore for SeaRepository {
-    async fn rollups(
-        &self,
-        filter: &RollupFilter,
-        spans: &[TimeBucketRange],
-    ) -> Result<Vec<RollupCounts>, RepositoryError> {
-        let report = self.performance(filter, spans, NO_TIME, NO_TIME).await?;
-        Ok(report.parts)
-    }
-
-    async fn busiest_hour(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<u64, RepositoryError> {
-        let report = self.performance(filter, &[], span, NO_TIME).await?;
-        Ok(report.busiest_hour)
-    }
-
-    async fn durations(&self, filter: &RollupFilter, span: TimeBucketRange) -> Result<Durations, RepositoryError> {
-        let report = self.performance(filter, &[], NO_TIME, span).await?;
-        Ok(report.durations)
-    }
-
-    async fn performance(
-        &self,
-        filter: &RollupFilter,
-        parts: &[TimeBucketRange],
-        span: TimeBucketRange,
-        measured: TimeBucketRange,
-    ) -> Result<PerformanceRollups, RepositoryError> {
-        self.pools
-            .read(Box::pin(self.read_performance(filter, parts, span, measured)))
-            .await
-    }
-
-    async fn type_rollups(
-        &self,
-        filter: &RollupFilter,
-        span: TimeBucketRange,
-    ) -> Result<BTreeMap<JobType, TypeRollup>, RepositoryError> {
-        self.pools.read(Box::pin(self.read_type_rollups(filter, span))).await
-    }
-
-    async fn activity(
-        &self,
-        filter: &RollupFilter,
-        points: &SeriesPoints,
-        first_hour: i64,
-    ) -> Result<Vec<ActivityPoint>, RepositoryError> {
-        self.pools
-            .read(Box::pin(self.read_activity(filter, points, first_hour)))
-            .await
-    }
-
-    async fn failures_seen(&self, fingerprints: &[Fingerprint]) -> Result<Vec<FailureSeen>, RepositoryError> {
-        self.pools.read(Box::pin(self.read_failures_seen(fingerprints))).await
-    }
-
-    async fn failure_counts(
-        &self,
-        filter: &RollupFilter,
-        reason: &str,
-        spans: &[TimeBucketRange],
-    ) -> Result<Vec<u64>, RepositoryError> {
-        self.pools
-            .read(Box::pin(self.read_failure_counts(filter, reason, spans)))
-            .await
-    }
-
-    async fn failed_jobs(&self, fingerprint: Fingerprint, limit: u32) -> Result<Vec<JobSummary>, RepositoryError> {
-        self.pools
-            .read(Box::pin(self.read_failed_jobs(fingerprint, limit)))
-            .await
     }
 }

@@ -27,6 +27,12 @@ fn queues_are_listed_paused_resumed_and_cleared() {
     assert_eq!(list[2], ["mail", "running", "1", "0", "0", "1", "10", "0", "0"]);
     assert_eq!(shell.run(&["queue", "pause", "mail"]).out, "queue mail is paused\n");
     assert_eq!(rows(&shell.run(&["queue", "list"]).out)[2][1], "paused");
+    let overview = rows(&shell.run(&["queue", "list", "--overview"]).out);
+    assert_eq!(
+        overview[0][2..7],
+        ["DUE", "SCHEDULED", "RETRYING", "RUNNING", "CAPACITY"]
+    );
+    assert_eq!(overview[2][..7], ["mail", "paused", "1", "0", "0", "0", "10"]);
     assert_eq!(
         shell.run(&["queue", "list", "--json"]).json()["queues"][1]["status"],
         "paused"

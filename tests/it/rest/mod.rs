@@ -9,6 +9,7 @@ pub(crate) mod openapi;
 pub(crate) mod prefix;
 pub(crate) mod protocol;
 pub(crate) mod queue_limits;
+mod queue_overview;
 pub(crate) mod queues;
 pub(crate) mod queues_unused;
 pub(crate) mod values;

@@ -248,6 +248,10 @@ async fn queues(client: &Client) {
     let queues = client.queues().await.expect("queues");
     assert!(queues.iter().any(|queue| queue.name == "managed"));
     assert_eq!(client.pause_queue("managed").await.expect("paused").status, "paused");
+    let queues = client.queues_with_overview().await.expect("queues");
+    let overview = queues.into_iter().find(|queue| queue.name == "managed");
+    let overview = overview.and_then(|queue| queue.overview).expect("its state");
+    assert_eq!((overview.due_jobs, overview.paused_at.is_some()), (Some(1), true));
     let held = client.explain_queue("managed").await.expect("an explanation").reasons;
     assert_eq!((held.len(), held[0].jobs), (1, 1));
     let filter = JobFilter {

@@ -17,6 +17,12 @@ impl Client {
         self.list("/queues", "queues", Vec::new()).await
     }
 
+    /// All queues, with their states for operators.
+    pub async fn queues_with_overview(&self) -> Result<Vec<Queue>, Error> {
+        let query = vec![("overview", "true".to_owned())];
+        self.list("/queues", "queues", query).await
+    }
+
     /// A queue.
     pub async fn queue(&self, name: &str) -> Result<Queue, Error> {
         self.get(format!("/queues/{name}")).await

@@ -5,7 +5,9 @@ use utoipa::ToSchema;
 
 use crate::domain::metrics::QueueMetrics;
 use crate::domain::queue::{StatusCounts, Throughput};
+use crate::service::queues::overview::QueueOverview;
 use crate::service::queues::{Cleared, QueueView};
+use crate::views::values::Time;
 use crate::views::words::{QueueStatus, QueueStatusWord, Word};
 
 /// A queue.
@@ -39,6 +41,79 @@ pub(crate) struct QueueDocument {
     pub(crate) workers: u32,
     /// Recent throughput.
     pub(crate) throughput: ThroughputDocument,
+    /// Its state for operators, with `overview=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) overview: Option<QueueOverviewView>,
+}
+
+/// State of a queue for operators.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = QueueOverview)]
+pub(crate) struct QueueOverviewView {
+    /// Earliest due time of its pending jobs; null if there are none.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:30:00Z")]
+    pub(crate) oldest_due_at: Option<Time>,
+    /// Number of pending jobs that are due; null if there are too many to count.
+    #[schema(example = 20)]
+    pub(crate) due_jobs: Option<u64>,
+    /// Number of pending jobs that are due later and have not failed; null if there are too many to count.
+    #[schema(example = 3)]
+    pub(crate) scheduled_jobs: Option<u64>,
+    /// Number of pending jobs that wait for a retry; null if there are too many to count.
+    #[schema(example = 2)]
+    pub(crate) retrying_jobs: Option<u64>,
+    /// Number of its jobs that can run at once: on the servers that start jobs, if all have these settings, and on the live
+    /// remote workers that lease from it.
+    #[schema(example = 30)]
+    pub(crate) capacity: u64,
+    /// Number of live remote workers that lease jobs from it.
+    #[schema(example = 1)]
+    pub(crate) live_workers: u64,
+    /// Settings on the server that responds.
+    pub(crate) settings: QueueSettingsView,
+    /// Time of the request that paused it; null if it is not paused, or the audit log does not have it.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:30:00Z")]
+    pub(crate) paused_at: Option<Time>,
+    /// Caller that paused it; null if it is not paused, or the audit log does not have it.
+    #[schema(example = "dashboard")]
+    pub(crate) paused_by: Option<String>,
+}
+
+/// Settings of a queue.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = QueueSettings)]
+pub(crate) struct QueueSettingsView {
+    /// Number of workers on each server.
+    #[schema(example = 10)]
+    pub(crate) workers: u32,
+    /// Maximum number of pending jobs; null for no limit.
+    #[schema(example = 100000)]
+    pub(crate) max_pending: Option<u64>,
+    /// Limit of starts on each server, such as `100/s`; null for no limit.
+    #[schema(example = "100/s")]
+    pub(crate) rate_limit: Option<String>,
+}
+
+impl From<&QueueOverview> for QueueOverviewView {
+    fn from(overview: &QueueOverview) -> Self {
+        Self {
+            oldest_due_at: overview.oldest_due_at.map(Time),
+            due_jobs: overview.due,
+            scheduled_jobs: overview.scheduled,
+            retrying_jobs: overview.retrying,
+            capacity: overview.capacity,
+            live_workers: overview.live_workers,
+            settings: QueueSettingsView {
+                workers: overview.workers,
+                max_pending: overview.pending_max,
+                rate_limit: overview.rate_limit.as_ref().map(ToString::to_string),
+            },
+            paused_at: overview.paused_at.map(Time),
+            paused_by: overview.paused_by.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 /// Numbers of recently completed jobs.
@@ -116,6 +191,7 @@ impl From<QueueView> for QueueDocument {
                 jobs_per_minute: last_minute,
                 jobs_per_hour: last_hour,
             },
+            overview: None,
         }
     }
 }

@@ -13,6 +13,7 @@ pub(super) mod log_level;
 pub(super) mod metrics;
 pub(super) mod node;
 pub(super) mod queue;
+pub(super) mod queue_overview;
 pub(super) mod recurring;
 pub(super) mod scalar_parsing;
 pub(super) mod server;

@@ -5,9 +5,11 @@ use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use super::enums::QueueStatus;
 use super::explanation::QueueExplanation;
 use super::int::int;
-use crate::api::contract::view::queue::{ClearedView, QueueDocument, ThroughputDocument};
+use super::queue_overview::QueueOverview;
+use crate::api::contract::view::queue::{ClearedView, QueueDocument, QueueOverviewView, ThroughputDocument};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors::if_any;
+use crate::api::graphql::loader;
 use crate::domain::metrics::QueueMetrics;
 use crate::domain::values::name::QueueName;
 use crate::service::queues::{Cleared, QueueView};
@@ -92,6 +94,14 @@ impl Queue {
         let explanation = services(ctx)?.explanations.queue(caller(ctx)?, &name).await;
         let explanation = if_any(explanation)?;
         Ok(explanation.map(|explanation| QueueExplanation(QueueExplanationView::from(&explanation))))
+    }
+
+    /// Its state for operators; null if the queue was deleted during the request.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn overview(&self, ctx: &Context<'_>) -> Result<Option<QueueOverview>> {
+        let name = QueueName::from_stored(self.0.name.clone());
+        let overview = loader::queue_overview(ctx, name).await?;
+        Ok(overview.map(|overview| QueueOverview(QueueOverviewView::from(&*overview))))
     }
 
     /// Recent throughput.

@@ -1,26 +1,22 @@
 //! Explanations of queues, and the facts about queues.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
 use super::cluster::Cluster;
 use super::use_cases::Explanations;
-use crate::domain::access::audit::{AuditAction, AuditRecord};
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::explanation::{
-    Counted, Pause, PendingOfType, QueueBacklog, QueueExplanation, QueueFacts, RateFacts, explain_queue, held_types,
+    Counted, PendingOfType, QueueBacklog, QueueExplanation, QueueFacts, RateFacts, explain_queue, held_types,
 };
 use crate::domain::values::name::{JobType, QueueName};
 use crate::runtime::dispatch::messages::QueueCapacity;
 use crate::service::error::ServiceError;
 use crate::service::limits::ReadLane;
-use crate::storage::query::{AuditFilter, AuditPage};
+use crate::service::queues::pauses::pauses_of;
 use crate::storage::repository::RepositoryError;
 
-/// Number of audit records in which the pause of a queue is searched.
-const RECORDS_MAX: u32 = 200;
 /// Maximum number that the jobs of a queue that are due later are counted to.
 const LATER_MAX: u64 = 10_000;
 /// Maximum number of types whose jobs are counted separately.
@@ -96,7 +92,7 @@ impl Explanations {
             .into_iter()
             .filter_map(|(name, is_paused)| is_paused.then_some(name))
             .collect();
-        let mut pauses = self.read_pauses(&paused).await?;
+        let mut pauses = pauses_of(&*self.repository, &paused).await?;
         let mut by_name = HashMap::with_capacity(names.len());
         for name in names {
             let capacity = self.runtime.capacity(name.clone()).await;
@@ -113,42 +109,6 @@ impl Explanations {
             by_name.insert(name.clone(), KnownQueue { facts, capacity });
         }
         Ok(KnownQueues { by_name, is_stored })
-    }
-
-    /// The pauses of paused queues: the first request since the queue was resumed last, if the audit log has it.
-    async fn read_pauses(&self, paused: &[QueueName]) -> Result<HashMap<QueueName, Pause>, RepositoryError> {
-        let mut pauses: HashMap<QueueName, Pause> =
-            paused.iter().map(|name| (name.clone(), Pause::default())).collect();
-        if paused.is_empty() {
-            return Ok(pauses);
-        }
-        let read = |action| async move {
-            let filter = AuditFilter {
-                action: Some(action),
-                ..AuditFilter::default()
-            };
-            let page = AuditPage {
-                limit: RECORDS_MAX,
-                after: None,
-            };
-            self.repository.audit(&filter, page).await
-        };
-        let requests = read(AuditAction::QueuePause).await?;
-        let resumed = read(AuditAction::QueueResume).await?;
-        for (name, pause) in &mut pauses {
-            let is_of = |record: &&AuditRecord| record.queue.as_ref() == Some(name);
-            // The newest records come first.
-            let last_resumed = resumed.iter().find(is_of).map(|record| record.id);
-            let since_then = requests
-                .iter()
-                .filter(is_of)
-                .take_while(|record| last_resumed.is_none_or(|resumed| record.id > resumed));
-            if let Some(first) = since_then.last() {
-                pause.since = first.id.at();
-                pause.by = Some(Arc::clone(&first.actor));
-            }
-        }
-        Ok(pauses)
     }
 }
 

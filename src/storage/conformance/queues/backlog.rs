@@ -14,6 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
         stored_queues_have_a_state,
         jobs_that_start_before_a_job_are_counted,
         jobs_that_are_due_later_are_counted,
+        pending_jobs_are_counted_by_due_time,
     ]
 }
 
@@ -113,4 +114,49 @@ async fn jobs_that_are_due_later_are_counted(storage: Subject) {
     assert_eq!(later(&["A"], 9).await, Some(2));
     assert_eq!(later(&["A", "B", "C"], 9).await, Some(3));
     assert_eq!(later(&["A", "B"], 1).await, Some(2), "up to the limit for each type");
+}
+
+async fn pending_jobs_are_counted_by_due_time(storage: Subject) {
+    let mut retrying = with_priority(Priority::High, job(202));
+    retrying.retry_count = 2;
+    let mut due_again = job(3);
+    due_again.retry_count = 1;
+    storage
+        .insert(&[
+            job(1),
+            due_again,
+            job(200),
+            job(201),
+            retrying,
+            in_queue("other", job(203)),
+            in_queue("mail", job(4)),
+        ])
+        .await;
+    let counts = |queue: Option<QueueName>, limit| {
+        let repository = storage.repository.clone();
+        async move {
+            let counts = repository.due_counts(queue.as_ref(), at(100), limit).await;
+            let mut counts = counts.expect("the counts").unwrap_or_default();
+            counts.sort_by(|one, other| one.queue.cmp(&other.queue));
+            let counts = counts.into_iter();
+            counts
+                .map(|counts| (counts.queue.to_string(), counts.due, counts.later, counts.retrying))
+                .collect::<Vec<_>>()
+        }
+    };
+    let all = counts(None, 9).await;
+    if all.is_empty() {
+        return;
+    }
+    let of = |queue: &str, due, later, retrying| (queue.to_owned(), Some(due), Some(later), Some(retrying));
+    assert_eq!(all, [of("default", 2, 3, 1), of("mail", 1, 0, 0), of("other", 0, 1, 0)]);
+    assert_eq!(counts(Some(QueueName::default()), 9).await, [of("default", 2, 3, 1)]);
+    let unknown = QueueName::parse("nowhere").expect("a name");
+    assert_eq!(counts(Some(unknown), 9).await, [of("nowhere", 0, 0, 0)]);
+    let limited = counts(Some(QueueName::default()), 2).await;
+    assert_eq!(
+        limited,
+        [("default".to_owned(), None, None, None)],
+        "the limit is reached"
+    );
 }

@@ -275,7 +275,7 @@ impl SeaRepository {
 
     /// The names of the queues that have pending jobs, whether they have a row or not, as `pending` of a recursive query: from
     /// queue to queue in the index of pending jobs.
-    fn pending_queues_sql(&self) -> String {
+    pub(crate) fn pending_queues_sql(&self) -> String {
         // The order of the index leaves PostgreSQL no cheaper one; SQLite knows nothing of how many jobs are pending.
         let indexed = if self.is_postgres() {
             ""

@@ -12,6 +12,7 @@ mod packed_day;
 mod recent;
 mod spans;
 mod statement;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -7,11 +7,6 @@ use std::time::Instant;
 
 use tokio::time::sleep;
 
-use super::audit_writer;
-use super::audit_writer::{AuditWriter, AuditedAction};
-use super::error::ServiceError;
-use super::limits::claims::{CLAIM_POLL, CLAIM_WAIT};
-use super::limits::job_limits::JobLimits;
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::job::Job;
@@ -21,6 +16,11 @@ use crate::domain::queue::{QueueSettings, StatusCounts, StoredQueue, Throughput}
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
 use crate::runtime::RuntimeHandle;
+use crate::service::audit_writer;
+use crate::service::audit_writer::{AuditWriter, AuditedAction};
+use crate::service::error::ServiceError;
+use crate::service::limits::claims::{CLAIM_POLL, CLAIM_WAIT};
+use crate::service::limits::job_limits::JobLimits;
 use crate::storage::change::{Applied, Change, QueueChange};
 use crate::storage::query::{JobFilter, Order, Page};
 use crate::storage::repository::JobRepository;
@@ -73,11 +73,11 @@ pub struct Cleared {
 /// Use cases of queues.
 #[derive(Clone)]
 pub struct Queues {
-    repository: Arc<dyn JobRepository>,
-    runtime: RuntimeHandle,
+    pub(super) repository: Arc<dyn JobRepository>,
+    pub(super) runtime: RuntimeHandle,
     audit: AuditWriter,
-    configured: Arc<[QueueSettings]>,
-    workers_by_default: NonZeroU32,
+    pub(super) configured: Arc<[QueueSettings]>,
+    pub(super) workers_by_default: NonZeroU32,
     limits: Arc<JobLimits>,
 }
 
@@ -123,7 +123,7 @@ impl Queues {
         self.read(name).await
     }
 
-    async fn read_all(&self) -> Result<Vec<QueueView>, ServiceError> {
+    pub(super) async fn read_all(&self) -> Result<Vec<QueueView>, ServiceError> {
         let stored = self.repository.queues(self.runtime.clock.now()).await?;
         let mut views: BTreeMap<QueueName, QueueView> = BTreeMap::new();
         for settings in self.configured.iter() {
@@ -294,6 +294,11 @@ impl Queues {
         Ok(())
     }
 
+    /// The settings of a configured queue.
+    pub(super) fn settings(&self, name: &QueueName) -> Option<&QueueSettings> {
+        self.configured.iter().find(|settings| settings.name == *name)
+    }
+
     fn view(&self, queue: StoredQueue) -> QueueView {
         let StoredQueue {
             name,
@@ -301,7 +306,7 @@ impl Queues {
             counts,
             throughput,
         } = queue;
-        let settings = self.configured.iter().find(|settings| settings.name == name);
+        let settings = self.settings(&name);
         let workers = settings
             .map_or(self.workers_by_default, |settings| settings.workers)
             .get();
