@@ -45,6 +45,8 @@ const FILTERS = [
   { name: 'ActivityFilter', of: 'get_activity' },
   { name: 'FailuresFilter', of: 'list_failures' },
   { name: 'FailureFilter', of: 'get_failure' },
+  { name: 'PreviewOptions', of: 'preview_schedule', omit: ['cronExpression'] },
+  { name: 'UpcomingFilter', of: 'list_upcoming' },
   { name: 'AuditFilter', of: 'list_audit_records' },
   { name: 'DeliveryFilter', of: 'list_webhook_deliveries' },
 ];
@@ -118,14 +120,14 @@ const views = VIEWS.map(({ name, of, omit = [], required = [] }) => ({
     .map((member) => ({ ...member, isRequired: required.includes(member.name) })),
 }));
 
-const filters = FILTERS.flatMap(({ name, of }) => {
+const filters = FILTERS.flatMap(({ name, of, omit = [] }) => {
   const operation = operations.find(({ operationId }) => operationId === of);
   if (operation === undefined) throw new Error(`operation ${of} not found`);
   const members = operation.parameters
-    .filter((parameter) => parameter.in === 'query')
+    .filter((parameter) => parameter.in === 'query' && !omit.includes(parameter.name))
     .map((parameter) => {
       const type = typeOf(parameter.schema, 'Job', parameter.name);
-      const isTime = parameter.name === 'from' || parameter.name === 'to' || parameter.name === 'since';
+      const isTime = ['from', 'to', 'since'].includes(parameter.name) || (name === 'PreviewOptions' && parameter.name === 'after');
       return { name: parameter.name, type: isTime ? { kind: 'moment' } : { ...type, nullable: false, isSeveral: SEVERAL.has(parameter.name) }, isRequired: false };
     });
   return [{ name, isRequest: true, isFilter: true, members }];

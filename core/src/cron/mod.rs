@@ -29,6 +29,7 @@ mod describe;
 mod field;
 mod field_syntax;
 mod invalid;
+pub mod preview;
 
 use std::fmt;
 use std::sync::Arc;

@@ -113,6 +113,13 @@ namespace TickerQ.Client
         public int Cores { get; set; }
     }
 
+    public partial class DueHour
+    {
+        public DateTimeOffset Hour { get; set; }
+        public string Queue { get; set; }
+        public long Count { get; set; }
+    }
+
     public partial class DurationBucket
     {
         public TimeSpan From { get; set; }
@@ -461,6 +468,13 @@ namespace TickerQ.Client
         public long PeakJobsPerHour { get; set; }
     }
 
+    public partial class PreviewTime
+    {
+        public DateTimeOffset At { get; set; }
+        public string Local { get; set; }
+        public string Note { get; set; }
+    }
+
     public partial class JobProgress
     {
         public int Attempt { get; set; }
@@ -589,6 +603,16 @@ namespace TickerQ.Client
         public bool IsDraining { get; set; }
     }
 
+    public partial class SchedulePreview
+    {
+        public string CronExpression { get; set; }
+        public string TimeZone { get; set; }
+        public string Description { get; set; }
+        public List<string> Warnings { get; set; }
+        public string ClockChanges { get; set; }
+        public List<PreviewTime> Times { get; set; }
+    }
+
     public partial class ServerInfo
     {
         public string Version { get; set; }
@@ -661,6 +685,15 @@ namespace TickerQ.Client
         public long JobsExecuted { get; set; }
         public double SuccessRate { get; set; }
         public TimeSpan AverageExecutionTime { get; set; }
+    }
+
+    public partial class Upcoming
+    {
+        public DateTimeOffset From { get; set; }
+        public DateTimeOffset To { get; set; }
+        public string TimeZone { get; set; }
+        public List<DueHour> Hours { get; set; }
+        public long TotalCount { get; set; }
     }
 
     public partial class WaitEvidence
@@ -970,6 +1003,33 @@ namespace TickerQ.Client
         public DateTimeOffset? To { get; set; }
         public string TimeZone { get; set; }
         public string Granularity { get; set; }
+    }
+
+    public partial class RecurringFilter : Query
+    {
+        public string Search { get; set; }
+        public bool? Enabled { get; set; }
+        public string Type { get; set; }
+        public string Queue { get; set; }
+        public string Order { get; set; }
+        public string After { get; set; }
+        public int? Limit { get; set; }
+        public long? Offset { get; set; }
+        public int? Outcomes { get; set; }
+    }
+
+    public partial class PreviewOptions : Query
+    {
+        public string TimeZone { get; set; }
+        public DateTimeOffset? After { get; set; }
+        public int? Count { get; set; }
+    }
+
+    public partial class UpcomingFilter : Query
+    {
+        public DateTimeOffset? From { get; set; }
+        public string TimeZone { get; set; }
+        public DateTimeOffset? To { get; set; }
     }
 
     public partial class AuditFilter : Query

@@ -273,6 +273,16 @@ namespace TickerQ.Client
         /// <summary>All queues.</summary>
         public async Task<List<QueueDetails>> GetQueuesAsync(bool overview = false) => (await Get<QueueList>("/queues" + (overview ? "?overview=true" : "")).ConfigureAwait(false)).Queues;
 
+        /// <summary>The next times of a cron expression, with notes on clock changes.</summary>
+        public Task<SchedulePreview> PreviewScheduleAsync(string cronExpression, PreviewOptions options = null)
+        {
+            var query = Query.Of(options);
+            return Get<SchedulePreview>("/jobs/recurring/preview" + query + (query.Length == 0 ? "?" : "&") + "cronExpression=" + Uri.EscapeDataString(cronExpression));
+        }
+
+        /// <summary>The due times to come of all recurring jobs, by hour and queue.</summary>
+        public Task<Upcoming> GetUpcomingAsync(UpcomingFilter range = null) => Get<Upcoming>("/jobs/recurring/upcoming" + Query.Of(range));
+
         /// <summary>A queue, with its state for operators if <paramref name="overview"/> is true.</summary>
         public Task<QueueDetails> GetQueueAsync(string name, bool overview = false) => Get<QueueDetails>("/queues" + At(name) + (overview ? "?overview=true" : ""));
 

@@ -105,6 +105,8 @@ public static class Scenarios
         Check(made.Parameters.GetProperty("a").ValueKind == JsonValueKind.Null, "null remains");
         Check((await client.GetRecurringJobAsync(id)).TimeZone == "Europe/Berlin", "it has its zone");
         Check((await client.GetRecurringJobsAsync()).TotalCount >= 1, "it is listed");
+        Check((await client.PreviewScheduleAsync("0 2 * * *", new PreviewOptions { Count = 3 })).Times.Count == 3, "it has three times");
+        Check((await client.GetUpcomingAsync()).TotalCount >= 1, "it is due");
         Check(!(await client.DisableRecurringJobAsync(id)).Enabled, "it is disabled");
         Check((await client.EnableRecurringJobAsync(id)).Enabled, "it is enabled");
         Check((await client.UpdateRecurringJobAsync(id, new RecurringUpdate { Name = "Renamed" })).Name == "Renamed", "it is renamed");

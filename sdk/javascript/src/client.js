@@ -153,6 +153,16 @@ export class TickerQClient {
     return this.#send('GET', '/jobs/recurring', { query: page });
   }
 
+  /** The next times of a cron expression, with notes on clock changes. */
+  previewSchedule(cronExpression, options = {}) {
+    return this.#send('GET', '/jobs/recurring/preview', { query: { cronExpression, ...options } });
+  }
+
+  /** The future due times of all recurring jobs, by hour and queue. */
+  getUpcoming(range = {}) {
+    return this.#send('GET', '/jobs/recurring/upcoming', { query: range });
+  }
+
   scheduleRecurringJob(recurring, { idempotencyKey, signal } = {}) {
     return this.#create('/jobs/recurring', withDurations(recurring), { idempotencyKey, signal });
   }

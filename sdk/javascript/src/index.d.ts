@@ -107,6 +107,8 @@ export declare class TickerQClient {
   retryJob(id: string, options?: IfRevision & { resetRetryCount?: boolean }): Promise<Job>;
 
   getRecurringJobs(page?: { limit?: number; offset?: number }): Promise<Api.RecurringListView>;
+  previewSchedule(cronExpression: string, options?: Api.PreviewOptions): Promise<Api.SchedulePreview>;
+  getUpcoming(range?: Api.UpcomingFilter): Promise<Api.Upcoming>;
   scheduleRecurringJob(recurring: NewRecurringJob, options?: Once): Promise<Api.RecurringJob>;
   getRecurringJob(id: string): Promise<Api.RecurringJob>;
   replaceRecurringJob(id: string, recurring: NewRecurringJob, options?: IfRevision): Promise<Api.RecurringJob>;

@@ -117,6 +117,12 @@ export interface CpuUsage {
   cores: number;
 }
 
+export interface DueHour {
+  hour: string;
+  queue: string;
+  count: number;
+}
+
 export interface DurationBucket {
   from: string;
   to: string | null;
@@ -522,6 +528,12 @@ export interface PeriodThroughput {
   peakJobsPerHour: number;
 }
 
+export interface PreviewTime {
+  at: string;
+  local: string;
+  note: string | null;
+}
+
 export interface Progress {
   attempt: number;
   percent: number;
@@ -677,6 +689,15 @@ export interface Runner {
   isDraining: boolean;
 }
 
+export interface SchedulePreview {
+  cronExpression: string;
+  timeZone: string;
+  description: string;
+  warnings: Array<string>;
+  clockChanges: string | null;
+  times: Array<PreviewTime>;
+}
+
 export interface ServerInfo {
   version: string;
   node: string;
@@ -741,6 +762,14 @@ export interface Trend {
   jobsExecuted: number;
   successRate: number;
   averageExecutionTime: string;
+}
+
+export interface Upcoming {
+  from: string;
+  to: string;
+  timeZone: string;
+  hours: Array<DueHour>;
+  totalCount: number;
 }
 
 export interface WaitEvidence {
@@ -1038,6 +1067,30 @@ export interface FailureFilter {
   to?: string | Date;
   timeZone?: string;
   granularity?: 'hour' | 'day';
+}
+
+export interface RecurringFilter {
+  search?: string;
+  enabled?: boolean;
+  type?: string;
+  queue?: string;
+  order?: string;
+  after?: string;
+  limit?: number;
+  offset?: number;
+  outcomes?: number;
+}
+
+export interface PreviewOptions {
+  timeZone?: string;
+  after?: string | Date;
+  count?: number;
+}
+
+export interface UpcomingFilter {
+  from?: string | Date;
+  timeZone?: string;
+  to?: string | Date;
 }
 
 export interface AuditFilter {

@@ -142,6 +142,8 @@ const scenarios = {
     const { id } = made;
     assert.equal((await client.getRecurringJob(id)).timeZone, 'Europe/Berlin');
     assert.ok((await client.getRecurringJobs()).totalCount >= 1);
+    assert.equal((await client.previewSchedule('0 2 * * *', { count: 3 })).times.length, 3);
+    assert.ok((await client.getUpcoming()).totalCount >= 1);
     assert.equal((await client.disableRecurringJob(id)).enabled, false);
     assert.equal((await client.enableRecurringJob(id)).enabled, true);
     assert.equal((await client.updateRecurringJob(id, { name: 'Renamed' })).name, 'Renamed');

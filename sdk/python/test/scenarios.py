@@ -101,6 +101,8 @@ def recurring_jobs():
     identity = made["id"]
     assert client.get_recurring_job(identity)["timeZone"] == "Europe/Berlin"
     assert client.get_recurring_jobs()["totalCount"] >= 1
+    assert len(client.preview_schedule("0 2 * * *", time_zone="Europe/Berlin", count=3)["times"]) == 3
+    assert client.get_upcoming(time_zone="Europe/Berlin")["totalCount"] >= 1
     assert client.disable_recurring_job(identity)["enabled"] is False
     assert client.enable_recurring_job(identity)["enabled"] is True
     assert client.update_recurring_job(identity, name="Renamed")["name"] == "Renamed"

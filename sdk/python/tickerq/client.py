@@ -50,6 +50,7 @@ from .types import (
     PerformanceFilter,
     PerformanceMetrics,
     PeriodFilter,
+    PreviewOptions,
     Queue,
     QueueExplanation,
     RecurringJob,
@@ -57,8 +58,11 @@ from .types import (
     RecurringOptions,
     RecurringUpdate,
     RedeliveredView,
+    SchedulePreview,
     ServerInfo,
     SystemOverview,
+    Upcoming,
+    UpcomingFilter,
     WebhookDelivery,
     WebhookDeliveryList,
     WebhookEndpoint,
@@ -279,6 +283,17 @@ class TickerQClient:
     def get_recurring_jobs(self, *, limit: Optional[int] = None, offset: Optional[int] = None) -> RecurringListView:
         """A page: ``recurringJobs``, ``totalCount``, ``hasMore``."""
         response: RecurringListView = self.request("GET", "/jobs/recurring", query={"limit": limit, "offset": offset})
+        return response
+
+    def preview_schedule(self, cron_expression: str, **options: Unpack[PreviewOptions]) -> SchedulePreview:
+        """The next times of a cron expression: ``time_zone``, ``after``, ``count``."""
+        query = {"cronExpression": cron_expression, **_filter(options)}
+        response: SchedulePreview = self.request("GET", "/jobs/recurring/preview", query=query)
+        return response
+
+    def get_upcoming(self, **range: Unpack[UpcomingFilter]) -> Upcoming:
+        """The due times to come of all recurring jobs, by hour and queue: ``from_``, ``to``, ``time_zone``."""
+        response: Upcoming = self.request("GET", "/jobs/recurring/upcoming", query=_filter(range))
         return response
 
     def schedule_recurring_job(

@@ -118,6 +118,12 @@ class CpuUsage(TypedDict):
     percentage: float
     cores: int
 
+
+class DueHour(TypedDict):
+    hour: str
+    queue: str
+    count: int
+
 DurationBucket = TypedDict("DurationBucket", {"from": str, "to": Optional[str], "count": int})
 
 
@@ -474,6 +480,12 @@ class PeriodThroughput(TypedDict):
     peakJobsPerHour: int
 
 
+class PreviewTime(TypedDict):
+    at: str
+    local: str
+    note: Optional[str]
+
+
 class Progress(TypedDict):
     attempt: int
     percent: float
@@ -604,6 +616,15 @@ class Runner(TypedDict):
     isDraining: bool
 
 
+class SchedulePreview(TypedDict):
+    cronExpression: str
+    timeZone: str
+    description: str
+    warnings: List[str]
+    clockChanges: Optional[str]
+    times: List[PreviewTime]
+
+
 class ServerInfo(TypedDict):
     version: str
     node: str
@@ -668,6 +689,9 @@ class Trend(TypedDict):
     jobsExecuted: int
     successRate: float
     averageExecutionTime: str
+
+Upcoming = TypedDict("Upcoming", {"from": str, "to": str, "timeZone": str, "hours": List[DueHour], "totalCount": int})
+
 
 
 class WaitEvidence(TypedDict, total=False):
@@ -960,6 +984,30 @@ class FailureFilter(TypedDict, total=False):
     to: Optional[Union[str, date]]
     time_zone: Optional[str]
     granularity: Optional[Literal["hour", "day"]]
+
+
+class RecurringFilter(TypedDict, total=False):
+    search: Optional[str]
+    enabled: Optional[bool]
+    type: Optional[str]
+    queue: Optional[str]
+    order: Optional[str]
+    after: Optional[str]
+    limit: Optional[int]
+    offset: Optional[int]
+    outcomes: Optional[int]
+
+
+class PreviewOptions(TypedDict, total=False):
+    time_zone: Optional[str]
+    after: Optional[Union[str, date]]
+    count: Optional[int]
+
+
+class UpcomingFilter(TypedDict, total=False):
+    from_: Optional[Union[str, date]]
+    time_zone: Optional[str]
+    to: Optional[Union[str, date]]
 
 
 class AuditFilter(TypedDict, total=False):

@@ -167,6 +167,15 @@ pub struct CpuUsage {
     pub cores: u32,
 }
 
+/// `DueHour` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DueHour {
+    pub hour: DateTime<Utc>,
+    pub queue: String,
+    pub count: u64,
+}
+
 /// `DurationBucket` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -683,6 +692,16 @@ pub struct PeriodThroughput {
     pub peak_jobs_per_hour: u64,
 }
 
+/// `PreviewTime` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewTime {
+    pub at: DateTime<Utc>,
+    pub local: String,
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
 /// `Progress` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -887,6 +906,19 @@ pub struct Runner {
     pub is_draining: bool,
 }
 
+/// `SchedulePreview` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SchedulePreview {
+    pub cron_expression: String,
+    pub time_zone: String,
+    pub description: String,
+    pub warnings: Vec<String>,
+    #[serde(default)]
+    pub clock_changes: Option<String>,
+    pub times: Vec<PreviewTime>,
+}
+
 /// `ServerInfo` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -980,6 +1012,17 @@ pub struct Trend {
     pub success_rate: f64,
     #[serde(deserialize_with = "wire::text")]
     pub average_execution_time: TimeSpan,
+}
+
+/// `Upcoming` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Upcoming {
+    pub from: DateTime<Utc>,
+    pub to: DateTime<Utc>,
+    pub time_zone: String,
+    pub hours: Vec<DueHour>,
+    pub total_count: u64,
 }
 
 /// `WaitEvidence` of the API.

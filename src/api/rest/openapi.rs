@@ -97,6 +97,8 @@ use crate::views::words;
         activity::get_durations,
         failures::list_failures,
         failures::get_failure,
+        recurring::schedule::preview_schedule,
+        recurring::schedule::list_upcoming,
         server::get_me,
         server::get_server,
     ),

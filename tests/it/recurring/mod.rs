@@ -3,5 +3,6 @@
 pub(crate) mod clock_steps;
 pub(crate) mod keys;
 pub(crate) mod occurrences;
+pub(crate) mod preview;
 pub(crate) mod schedules;
 pub(crate) mod time_zones;

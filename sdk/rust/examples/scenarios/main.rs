@@ -202,6 +202,12 @@ async fn recurring_jobs(client: &Client) {
     let id = client.schedule_recurring(&nightly).await.expect("a recurring job").id;
     assert_eq!(client.recurring_job(id).await.expect("it").time_zone, "Europe/Berlin");
     assert!(client.recurring_jobs(10, 0).await.expect("a page").total_count >= 1);
+    let preview = client
+        .preview_schedule("0 2 * * *", vec![("count", "3".to_owned())])
+        .await;
+    assert_eq!(preview.expect("a preview").times.len(), 3);
+    let upcoming = client.upcoming(Vec::new()).await.expect("due times");
+    assert!(upcoming.total_count >= 1);
     assert!(!client.enable_recurring(id, false).await.expect("disabled").enabled);
     assert!(client.enable_recurring(id, true).await.expect("enabled").enabled);
     let renamed = NewRecurringJob {

@@ -7,7 +7,7 @@ use super::Client;
 use crate::error::Error;
 use crate::http::Call;
 use crate::model::NewRecurringJob;
-use crate::schemas::{Job, RecurringJob, RecurringPage};
+use crate::schemas::{Job, RecurringJob, RecurringPage, SchedulePreview, Upcoming};
 
 impl Client {
     /// A page of the recurring jobs, newest first.
@@ -15,6 +15,25 @@ impl Client {
         let query = vec![("limit", limit.to_string()), ("offset", offset.to_string())];
         self.http
             .send(Call::new(Method::GET, "/jobs/recurring").query(query))
+            .await
+    }
+
+    /// The next times of a cron expression. Parameters: `timeZone`, `after`, `count`.
+    pub async fn preview_schedule(
+        &self,
+        cron_expression: &str,
+        mut options: Vec<(&'static str, String)>,
+    ) -> Result<SchedulePreview, Error> {
+        options.push(("cronExpression", cron_expression.to_owned()));
+        self.http
+            .send(Call::new(Method::GET, "/jobs/recurring/preview").query(options))
+            .await
+    }
+
+    /// The due times to come of all recurring jobs, by hour and queue. Parameters: `from`, `to`, `timeZone`.
+    pub async fn upcoming(&self, range: Vec<(&'static str, String)>) -> Result<Upcoming, Error> {
+        self.http
+            .send(Call::new(Method::GET, "/jobs/recurring/upcoming").query(range))
             .await
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod node;
 pub(crate) mod performance;
 pub(crate) mod queue;
 pub(crate) mod recurring;
+pub(crate) mod schedule;
 pub(crate) mod server;
 pub(crate) mod webhook;
 pub(crate) mod worker;

@@ -2,14 +2,19 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX, TimeBounds};
+use crate::api::contract::view::schedule::{SchedulePreviewView, UpcomingView};
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::errors::if_any;
 use crate::api::graphql::execution::budget::room_for_page;
+use crate::api::graphql::scalars::DateTime;
 use crate::api::graphql::types::connection::page_size;
+use crate::api::graphql::types::recurring::schedule::{SchedulePreview, Upcoming};
 use crate::api::graphql::types::recurring::{RecurringJob, RecurringJobPage};
 use crate::api::graphql::types::scalar_parsing;
+use crate::domain::cron::CronExpression;
+use crate::service::recurring::preview::{PREVIEW_DEFAULT, PREVIEW_MAX};
 use crate::storage::query::RecurringPage;
 
 #[derive(Default)]
@@ -39,6 +44,49 @@ impl RecurringQueries {
         Ok(recurring.map(RecurringJob::from))
     }
 
+    /// Returns the next times of a cron expression in a time zone, its description in words, and what happens when the clocks
+    /// change.
+    async fn preview_schedule(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The expression: five fields, six with seconds first, or a macro.")] cron_expression: String,
+        #[graphql(desc = "IANA time zone; UTC by default.")] time_zone: Option<String>,
+        #[graphql(desc = "Only later times; now by default.")] after: Option<DateTime>,
+        #[graphql(desc = "Number of times, 1 to 100; 5 by default.")] count: Option<i32>,
+    ) -> Result<Option<SchedulePreview>> {
+        let expression = scalar_parsing::parse_with("cronExpression", &cron_expression, CronExpression::parse)?;
+        let zone = time_zone
+            .map(|text| scalar_parsing::parse("timeZone", &text))
+            .transpose()?;
+        let count = scalar_parsing::count("count", count, PREVIEW_DEFAULT, PREVIEW_MAX)?;
+        let after = time("after", after)?;
+        let recurring = &services(ctx)?.recurring;
+        let preview = recurring.preview(caller(ctx)?, Some(expression), zone.unwrap_or_default(), after, count)?;
+        Ok(Some(SchedulePreview(SchedulePreviewView::from(&preview))))
+    }
+
+    /// Returns the due times to come of all enabled recurring jobs, by hour and queue.
+    #[graphql(complexity = "10 + 20 * child_complexity")]
+    async fn upcoming(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Start; now by default, and at the earliest.")] from: Option<DateTime>,
+        #[graphql(desc = "End, which is excluded; a day after the start by default. At most 31 days.")] to: Option<
+            DateTime,
+        >,
+        #[graphql(desc = "IANA time zone of the hours; UTC by default.")] time_zone: Option<String>,
+    ) -> Result<Option<Upcoming>> {
+        let (from, to) = (time("from", from)?, time("to", to)?);
+        let zone = time_zone
+            .map(|text| scalar_parsing::parse("timeZone", &text))
+            .transpose()?;
+        let recurring = &services(ctx)?.recurring;
+        let upcoming = recurring
+            .upcoming(caller(ctx)?, from, to, zone.unwrap_or_default())
+            .await?;
+        Ok(Some(Upcoming(UpcomingView::from(&upcoming))))
+    }
+
     /// Returns a page of recurring jobs, newest first.
     #[graphql(complexity = "page_size(limit, None).saturating_mul(child_complexity)")]
     async fn recurring_jobs(
@@ -58,4 +106,9 @@ impl RecurringQueries {
         let list = recurring.list(caller(ctx)?, page).await?;
         Ok(Some(list.into()))
     }
+}
+
+fn time(field: &str, time: Option<DateTime>) -> Result<Option<chrono::DateTime<chrono::Utc>>> {
+    time.map(|time| scalar_parsing::parse_with(field, &time.into_text(), TimeBounds::parse_from))
+        .transpose()
 }

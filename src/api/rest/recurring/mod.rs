@@ -2,6 +2,7 @@
 
 pub(super) mod by_key;
 pub(super) mod routes;
+pub(super) mod schedule;
 
 pub(super) use self::routes::create;
 
@@ -25,6 +26,21 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
             ),
             (Method::POST, route(api, routes::create_recurring_job)),
         ],
+    ));
+    // Before the path `{id}`, which would match them.
+    config.service(resource(
+        &format!("{prefix}/jobs/recurring/preview"),
+        vec![(
+            Method::GET,
+            route_with_query(api, schedule::PREVIEW_PARAMETERS, schedule::preview_schedule),
+        )],
+    ));
+    config.service(resource(
+        &format!("{prefix}/jobs/recurring/upcoming"),
+        vec![(
+            Method::GET,
+            route_with_query(api, schedule::UPCOMING_PARAMETERS, schedule::list_upcoming),
+        )],
     ));
     config.service(resource(
         &format!("{prefix}/jobs/recurring/{{id}}"),

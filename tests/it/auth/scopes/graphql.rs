@@ -38,6 +38,7 @@ fn field(kind: &str, name: &str, resources: &Resources, fresh: &Fresh, number: u
         | "failures"
         | "me"
         | "server"
+        | "upcoming"
         | "jobTypes"
         | "nodes"
         | "logLevel"
@@ -48,6 +49,7 @@ fn field(kind: &str, name: &str, resources: &Resources, fresh: &Fresh, number: u
         | "workersConnection" => String::new(),
         "jobFacets" => "by: [STATUS]".to_owned(),
         "failure" => "fingerprint: \"0123456789abcdef\"".to_owned(),
+        "previewSchedule" => "cronExpression: \"0 2 * * *\"".to_owned(),
         "recurringJobByKey" => format!("key: \"key-{number}\""),
         "queue" | "pauseQueue" | "resumeQueue" | "deleteQueue" | "clearQueue" => "name: \"default\"".to_owned(),
         "webhookDeliveries" => format!("endpointId: \"{}\"", resources.endpoint),

@@ -1,6 +1,7 @@
 //! A recurring job.
 
 pub(crate) mod input;
+pub(in super::super) mod schedule;
 
 use std::sync::Arc;
 
