@@ -13,7 +13,7 @@ const HEAD = 'Generated from the OpenAPI document by sdk/generate/types.mjs; do 
 // Every SDK has its own error classes; `CreatedJob` is a job or a recurring job, depending on the method.
 const LEFT_OUT = new Set(['Problem', 'PartError', 'Place', 'CreatedJob']);
 // Members of responses that may be absent; other optional members are present as `null`.
-const MAY_BE_ABSENT = new Set(['Attempt.worker', 'Job.progress', 'Queue.overview', 'JobItem.explanation', 'WebhookEndpoint.secret', 'LeasedJob.traceState', 'LeasedJob.baggage', 'Worker.refusedTypes', 'LeasedJobs.refusedTypes', 'Heartbeat.refusedTypes']);
+const MAY_BE_ABSENT = new Set(['Attempt.worker', 'Job.progress', 'Queue.overview', 'RecurringJob.lastOutcomes', 'JobItem.explanation', 'WebhookEndpoint.secret', 'LeasedJob.traceState', 'LeasedJob.baggage', 'Worker.refusedTypes', 'LeasedJobs.refusedTypes', 'Heartbeat.refusedTypes']);
 const ALL_MAY_BE_ABSENT = new Set(['HealthView', 'WaitEvidence']);
 // Strings with fixed values that the document does not list.
 const STATUSES = ['pending', 'running', 'completed', 'failed', 'cancelled'];
@@ -45,6 +45,7 @@ const FILTERS = [
   { name: 'ActivityFilter', of: 'get_activity' },
   { name: 'FailuresFilter', of: 'list_failures' },
   { name: 'FailureFilter', of: 'get_failure' },
+  { name: 'RecurringFilter', of: 'list_recurring_jobs' },
   { name: 'PreviewOptions', of: 'preview_schedule', omit: ['cronExpression'] },
   { name: 'UpcomingFilter', of: 'list_upcoming' },
   { name: 'AuditFilter', of: 'list_audit_records' },
@@ -128,7 +129,7 @@ const filters = FILTERS.flatMap(({ name, of, omit = [] }) => {
     .map((parameter) => {
       const type = typeOf(parameter.schema, 'Job', parameter.name);
       const isTime = ['from', 'to', 'since'].includes(parameter.name) || (name === 'PreviewOptions' && parameter.name === 'after');
-      return { name: parameter.name, type: isTime ? { kind: 'moment' } : { ...type, nullable: false, isSeveral: SEVERAL.has(parameter.name) }, isRequired: false };
+      return { name: parameter.name, type: isTime ? { kind: 'moment' } : { ...type, nullable: false, isSeveral: SEVERAL.has(parameter.name) && name !== 'RecurringFilter' }, isRequired: false };
     });
   return [{ name, isRequest: true, isFilter: true, members }];
 });

@@ -426,6 +426,15 @@ namespace TickerQ.Client
         public List<NodeDetails> Nodes { get; set; }
     }
 
+    public partial class Outcome
+    {
+        public string Id { get; set; }
+        public string Status { get; set; }
+        public DateTimeOffset RunAt { get; set; }
+        public DateTimeOffset? CompletedAt { get; set; }
+        public TimeSpan? Duration { get; set; }
+    }
+
     public partial class Percentiles
     {
         public TimeSpan P50 { get; set; }
@@ -577,6 +586,7 @@ namespace TickerQ.Client
         public List<string> Tags { get; set; }
         public DateTimeOffset CreatedAt { get; set; }
         public DateTimeOffset UpdatedAt { get; set; }
+        public List<Outcome> LastOutcomes { get; set; }
         public List<string> Warnings { get; set; }
         public int Revision { get; set; }
     }
@@ -586,6 +596,7 @@ namespace TickerQ.Client
         public List<RecurringJob> RecurringJobs { get; set; }
         public long TotalCount { get; set; }
         public bool HasMore { get; set; }
+        public string EndCursor { get; set; }
     }
 
     public partial class RedeliveredDeliveries

@@ -225,6 +225,9 @@ namespace TickerQ.Client
         // Recurring jobs
 
         /// <summary>A page of the recurring jobs, newest first.</summary>
+        public Task<RecurringJobList> GetRecurringJobsAsync(RecurringFilter filter) => Get<RecurringJobList>("/jobs/recurring" + Query.Of(filter));
+
+        /// <summary>A page of the recurring jobs, newest first.</summary>
         public Task<RecurringJobList> GetRecurringJobsAsync(int limit = 50, int offset = 0) => Get<RecurringJobList>($"/jobs/recurring?limit={limit}&offset={offset}");
 
         /// <summary>Creates a recurring job.</summary>
@@ -280,7 +283,7 @@ namespace TickerQ.Client
             return Get<SchedulePreview>("/jobs/recurring/preview" + query + (query.Length == 0 ? "?" : "&") + "cronExpression=" + Uri.EscapeDataString(cronExpression));
         }
 
-        /// <summary>The due times to come of all recurring jobs, by hour and queue.</summary>
+        /// <summary>The future due times of all recurring jobs, by hour and queue.</summary>
         public Task<Upcoming> GetUpcomingAsync(UpcomingFilter range = null) => Get<Upcoming>("/jobs/recurring/upcoming" + Query.Of(range));
 
         /// <summary>A queue, with its state for operators if <paramref name="overview"/> is true.</summary>

@@ -106,7 +106,7 @@ export declare class TickerQClient {
   cancelJob(id: string, options?: IfRevision): Promise<Job>;
   retryJob(id: string, options?: IfRevision & { resetRetryCount?: boolean }): Promise<Job>;
 
-  getRecurringJobs(page?: { limit?: number; offset?: number }): Promise<Api.RecurringListView>;
+  getRecurringJobs(page?: Api.RecurringFilter): Promise<Api.RecurringListView>;
   previewSchedule(cronExpression: string, options?: Api.PreviewOptions): Promise<Api.SchedulePreview>;
   getUpcoming(range?: Api.UpcomingFilter): Promise<Api.Upcoming>;
   scheduleRecurringJob(recurring: NewRecurringJob, options?: Once): Promise<Api.RecurringJob>;

@@ -477,6 +477,14 @@ export interface NodeList {
   nodes: Array<Node>;
 }
 
+export interface Outcome {
+  id: string;
+  status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
+  runAt: string;
+  completedAt: string | null;
+  duration: string | null;
+}
+
 export interface PatchRequest {
   name?: string | null;
   queue?: string | null;
@@ -632,6 +640,7 @@ export interface RecurringJob {
   tags?: Array<string>;
   createdAt: string;
   updatedAt: string;
+  lastOutcomes?: Array<Outcome> | null;
   warnings?: Array<string>;
   revision: number;
 }
@@ -640,6 +649,7 @@ export interface RecurringListView {
   recurringJobs: Array<RecurringJob>;
   totalCount: number;
   hasMore: boolean;
+  endCursor: string | null;
 }
 
 export interface RecurringPatch {

@@ -49,15 +49,20 @@ from .types import (
     PerformanceFilter,
     PerformanceMetrics,
     PeriodFilter,
+    PreviewOptions,
     Queue,
     QueueExplanation,
+    RecurringFilter,
     RecurringJob,
     RecurringListView,
     RecurringOptions,
     RecurringUpdate,
     RedeliveredView,
+    SchedulePreview,
     ServerInfo,
     SystemOverview,
+    Upcoming,
+    UpcomingFilter,
     WebhookDelivery,
     WebhookDeliveryList,
     WebhookEndpoint,
@@ -241,14 +246,19 @@ class AsyncTickerQClient:
         """Makes a failed or cancelled job pending again."""
         return await asyncio.to_thread(self.sync.retry_job, job_id, reset_retry_count=reset_retry_count, revision=revision)
 
-    async def get_recurring_jobs(
-        self,
-        *,
-        limit: Optional[int] = None,
-        offset: Optional[int] = None,
-    ) -> RecurringListView:
-        """A page: ``recurringJobs``, ``totalCount``, ``hasMore``."""
-        return await asyncio.to_thread(self.sync.get_recurring_jobs, limit=limit, offset=offset)
+    async def get_recurring_jobs(self, **filters: Unpack[RecurringFilter]) -> RecurringListView:
+        """A page: ``recurringJobs``, ``totalCount``, ``hasMore``, ``endCursor``.
+        
+        Filters: ``search``, ``enabled``, ``type``, ``queue``, ``order``, ``after``, ``limit``, ``offset``, ``outcomes``."""
+        return await asyncio.to_thread(self.sync.get_recurring_jobs, **filters)
+
+    async def preview_schedule(self, cron_expression: str, **options: Unpack[PreviewOptions]) -> SchedulePreview:
+        """The next times of a cron expression: ``time_zone``, ``after``, ``count``."""
+        return await asyncio.to_thread(self.sync.preview_schedule, cron_expression, **options)
+
+    async def get_upcoming(self, **range: Unpack[UpcomingFilter]) -> Upcoming:
+        """The future due times of all recurring jobs, by hour and queue: ``from_``, ``to``, ``time_zone``."""
+        return await asyncio.to_thread(self.sync.get_upcoming, **range)
 
     async def schedule_recurring_job(
         self,

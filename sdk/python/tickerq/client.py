@@ -53,6 +53,7 @@ from .types import (
     PreviewOptions,
     Queue,
     QueueExplanation,
+    RecurringFilter,
     RecurringJob,
     RecurringListView,
     RecurringOptions,
@@ -280,9 +281,11 @@ class TickerQClient:
 
     # Recurring jobs
 
-    def get_recurring_jobs(self, *, limit: Optional[int] = None, offset: Optional[int] = None) -> RecurringListView:
-        """A page: ``recurringJobs``, ``totalCount``, ``hasMore``."""
-        response: RecurringListView = self.request("GET", "/jobs/recurring", query={"limit": limit, "offset": offset})
+    def get_recurring_jobs(self, **filters: Unpack[RecurringFilter]) -> RecurringListView:
+        """A page: ``recurringJobs``, ``totalCount``, ``hasMore``, ``endCursor``.
+
+        Filters: ``search``, ``enabled``, ``type``, ``queue``, ``order``, ``after``, ``limit``, ``offset``, ``outcomes``."""
+        response: RecurringListView = self.request("GET", "/jobs/recurring", query=_filter(filters))
         return response
 
     def preview_schedule(self, cron_expression: str, **options: Unpack[PreviewOptions]) -> SchedulePreview:
@@ -292,7 +295,7 @@ class TickerQClient:
         return response
 
     def get_upcoming(self, **range: Unpack[UpcomingFilter]) -> Upcoming:
-        """The due times to come of all recurring jobs, by hour and queue: ``from_``, ``to``, ``time_zone``."""
+        """The future due times of all recurring jobs, by hour and queue: ``from_``, ``to``, ``time_zone``."""
         response: Upcoming = self.request("GET", "/jobs/recurring/upcoming", query=_filter(range))
         return response
 

@@ -446,6 +446,14 @@ class NodeList(TypedDict):
     nodes: List[Node]
 
 
+class Outcome(TypedDict):
+    id: str
+    status: Literal["pending", "running", "completed", "failed", "cancelled"]
+    runAt: str
+    completedAt: Optional[str]
+    duration: Optional[str]
+
+
 class Percentiles(TypedDict):
     p50: str
     p95: str
@@ -563,6 +571,7 @@ class RateLimit(TypedDict):
 
 class _RecurringJobOptional(TypedDict, total=False):
     tags: List[str]
+    lastOutcomes: Optional[List[Outcome]]
     warnings: List[str]
 
 
@@ -601,6 +610,7 @@ class RecurringListView(TypedDict):
     recurringJobs: List[RecurringJob]
     totalCount: int
     hasMore: bool
+    endCursor: Optional[str]
 
 
 class RedeliveredView(TypedDict):

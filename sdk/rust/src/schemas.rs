@@ -635,6 +635,19 @@ pub struct NodeList {
     pub nodes: Vec<Node>,
 }
 
+/// `Outcome` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    pub id: String,
+    pub status: String,
+    pub run_at: DateTime<Utc>,
+    #[serde(default)]
+    pub completed_at: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "wire::optional")]
+    pub duration: Option<TimeSpan>,
+}
+
 /// `Percentiles` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -873,6 +886,8 @@ pub struct RecurringJob {
     #[serde(default)]
     pub updated_at: DateTime<Utc>,
     #[serde(default)]
+    pub last_outcomes: Option<Vec<Outcome>>,
+    #[serde(default)]
     pub warnings: Vec<String>,
     #[serde(default)]
     pub revision: u32,
@@ -885,6 +900,8 @@ pub struct RecurringPage {
     pub recurring_jobs: Vec<RecurringJob>,
     pub total_count: u64,
     pub has_more: bool,
+    #[serde(default)]
+    pub end_cursor: Option<String>,
 }
 
 /// `RedeliveredView` of the API.

@@ -8,6 +8,7 @@ use super::field_error::FieldError;
 use super::field_values::parse_time;
 use crate::domain::metrics::time_range::Bound;
 use crate::domain::values::name::JobType;
+use crate::storage::query::RecurringOrder;
 
 /// Default number of entries on a page.
 pub(crate) const LIMIT_DEFAULT: u32 = 50;
@@ -80,6 +81,29 @@ pub(crate) fn check_types(count: usize) -> Result<(), String> {
         return Err(format!("{count} types exceed the limit; allowed are up to {TYPES_MAX}"));
     }
     Ok(())
+}
+
+/// Parses `true` or `false`.
+pub(crate) fn parse_flag(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| {
+        let given: String = text.chars().take(64).collect();
+        format!("'{given}' is not a truth value; allowed are true and false")
+    })
+}
+
+/// Parses an order of recurring jobs.
+pub(crate) fn parse_recurring_order(text: &str) -> Result<RecurringOrder, String> {
+    match text {
+        "newest" => Ok(RecurringOrder::NewestFirst),
+        "nextRun" => Ok(RecurringOrder::NextRun),
+        "name" => Ok(RecurringOrder::Name),
+        _ => {
+            let given: String = text.chars().take(64).collect();
+            Err(format!(
+                "'{given}' is not an order of recurring jobs; allowed are newest, nextRun and name"
+            ))
+        }
+    }
 }
 
 /// Parses a search text.

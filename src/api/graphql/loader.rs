@@ -19,6 +19,7 @@ use crate::domain::access::caller::Caller;
 use crate::domain::explanation::Explanation;
 use crate::domain::job::Job;
 use crate::domain::job::attempt::{ATTEMPTS_KEPT, Attempt};
+use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
 use crate::service::error::ServiceError;
@@ -26,7 +27,8 @@ use crate::service::jobs::{Explanations, Jobs};
 use crate::service::limits::ReadLane;
 use crate::service::queues::Queues;
 use crate::service::queues::overview::QueueOverview;
-use crate::storage::query::JobText;
+use crate::service::recurring::Recurring;
+use crate::storage::query::{JobSummary, JobText};
 
 /// Exceeds the size of any page: all keys of one step of a request are loaded batching.
 const KEYS_MAX: usize = 100_000;
@@ -43,6 +45,9 @@ const REASON_BYTES: usize = 1_024;
 /// Approximate size of the state of a queue, in bytes.
 const OVERVIEW_BYTES: usize = 256;
 
+/// Number of recurring jobs whose last occurrences are read in one step.
+const OCCURRENCES_PART: usize = 50;
+
 /// Number of turns without new keys after which the batch is loaded.
 const QUIET_TURNS: u32 = 2;
 
@@ -53,6 +58,7 @@ pub(super) struct Loaders {
     texts: DataLoader<JobTexts>,
     explanations: DataLoader<ExplainedJobs>,
     overviews: DataLoader<QueueOverviews>,
+    occurrences: DataLoader<LastOccurrences>,
     requested: RequestedKeys,
 }
 
@@ -80,6 +86,12 @@ struct JobTexts {
 
 struct ExplainedJobs {
     explanations: Explanations,
+    caller: Caller,
+    budget: Arc<Budget>,
+}
+
+struct LastOccurrences {
+    recurring: Recurring,
     caller: Caller,
     budget: Arc<Budget>,
 }
@@ -132,6 +144,11 @@ impl Loaders {
             caller: caller.clone(),
             budget: budget(),
         };
+        let occurrences = LastOccurrences {
+            recurring: services.recurring.clone(),
+            caller: caller.clone(),
+            budget: budget(),
+        };
         let texts = JobTexts {
             jobs: jobs.clone(),
             caller: caller.clone(),
@@ -149,6 +166,7 @@ impl Loaders {
             texts: batching(texts, caller, requested.clone()),
             explanations: batching(explanations, caller, requested.clone()),
             overviews: batching(overviews, caller, requested.clone()),
+            occurrences: batching(occurrences, caller, requested.clone()),
             requested,
         }
     }
@@ -301,6 +319,34 @@ impl Loader<JobId> for ExplainedJobs {
     }
 }
 
+impl Loader<(RecurringId, u32)> for LastOccurrences {
+    type Value = Vec<JobSummary>;
+    type Error = NotLoaded;
+
+    async fn load(
+        &self,
+        keys: &[(RecurringId, u32)],
+    ) -> Result<HashMap<(RecurringId, u32), Vec<JobSummary>>, NotLoaded> {
+        let mut loaded = HashMap::with_capacity(keys.len());
+        let mut by_limit: HashMap<u32, Vec<RecurringId>> = HashMap::new();
+        for (id, limit) in keys {
+            by_limit.entry(*limit).or_default().push(*id);
+        }
+        for (limit, ids) in by_limit {
+            // In parts, so that the budget ends a long list.
+            for ids in ids.chunks(OCCURRENCES_PART) {
+                let found = self.recurring.last_occurrences(&self.caller, ids, limit).await?;
+                let jobs: usize = found.values().map(Vec::len).sum();
+                if !self.budget.charge_read(jobs * JOB_BYTES) {
+                    return Err(NotLoaded::Stopped);
+                }
+                loaded.extend(found.into_iter().map(|(id, jobs)| ((id, limit), jobs)));
+            }
+        }
+        Ok(loaded)
+    }
+}
+
 impl Loader<QueueName> for QueueOverviews {
     type Value = Arc<QueueOverview>;
     type Error = NotLoaded;
@@ -348,4 +394,11 @@ pub(super) async fn queue_overview(ctx: &Context<'_>, name: QueueName) -> Result
     let loaders = ctx.data::<Arc<Loaders>>()?;
     loaders.requested.record();
     Ok(loaders.overviews.load_one(name).await?)
+}
+
+/// Last occurrences of a recurring job.
+pub(super) async fn last_occurrences(ctx: &Context<'_>, id: RecurringId, limit: u32) -> Result<Vec<JobSummary>> {
+    let loaders = ctx.data::<Arc<Loaders>>()?;
+    loaders.requested.record();
+    Ok(loaders.occurrences.load_one((id, limit)).await?.unwrap_or_default())
 }

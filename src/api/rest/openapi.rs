@@ -44,7 +44,7 @@ use crate::views::words;
         jobs::actions::execute_job,
         jobs::actions::cancel_job,
         jobs::actions::retry_job,
-        recurring::routes::list_recurring_jobs,
+        recurring::list::list_recurring_jobs,
         recurring::routes::create_recurring_job,
         recurring::routes::get_recurring_job,
         recurring::routes::replace_recurring_job,

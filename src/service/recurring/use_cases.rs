@@ -23,22 +23,10 @@ use crate::service::limits::known_queues::NewQueues;
 use crate::service::limits::large_texts::LargeTexts;
 use crate::service::limits::turns::Turns;
 use crate::storage::change::{Applied, Change, ChangeError, RecurringChange};
-use crate::storage::query::{RecurringPage, StoredTexts};
 use crate::storage::repository::JobRepository;
 
 /// Maximum number of tries of a change with concurrent changes.
 pub(super) const TRIES: usize = 8;
-
-/// A page of recurring jobs.
-#[derive(Clone, Debug)]
-pub struct RecurringList {
-    /// The recurring jobs, newest first.
-    pub recurring_jobs: Vec<Arc<RecurringJob>>,
-    /// Total number.
-    pub total_count: u64,
-    /// True if more follow.
-    pub has_more: bool,
-}
 
 /// Use cases of recurring jobs.
 #[derive(Clone)]
@@ -136,24 +124,6 @@ impl Recurring {
         let queue = queue.as_ref().unwrap_or(&self.limits.defaults.of(job_type).queue);
         let warning = self.runtime.handled.warning(job_type, queue).await;
         warning.into_iter().collect()
-    }
-
-    /// Size of the parameters of a page, in bytes.
-    pub(crate) async fn size(&self, caller: &Caller, page: RecurringPage) -> Result<u64, ServiceError> {
-        caller.require(Scope::Read)?;
-        Ok(self.repository.size_of(StoredTexts::OfRecurring(page)).await?)
-    }
-
-    /// A page of recurring jobs, newest first.
-    pub async fn list(&self, caller: &Caller, page: RecurringPage) -> Result<RecurringList, ServiceError> {
-        caller.require(Scope::Read)?;
-        let (recurring_jobs, total_count) =
-            tokio::try_join!(self.repository.recurring_page(page), self.repository.recurring_count())?;
-        Ok(RecurringList {
-            recurring_jobs,
-            total_count,
-            has_more: page.offset.saturating_add(u64::from(page.limit)) < total_count,
-        })
     }
 
     /// One recurring job.

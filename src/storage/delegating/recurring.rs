@@ -10,7 +10,7 @@ use super::inner::DelegatingRepository;
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::name::RecurringKey;
 use crate::storage::error::RepositoryError;
-use crate::storage::query::{DueRecurring, RecurringPage};
+use crate::storage::query::{DueRecurring, RecurringPage, RecurringSelection, SelectedRecurring};
 use crate::storage::repository::RecurringStore;
 
 /// Forwards calls about recurring jobs: see [`DelegatingRepository`].
@@ -29,6 +29,16 @@ pub trait DelegatingRecurring: DelegatingRepository {
     /// See [`RecurringStore::recurring_page`].
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
         self.inner().recurring_page(page).await
+    }
+
+    /// See [`RecurringStore::select_recurring`].
+    async fn select_recurring(&self, selection: &RecurringSelection) -> Result<SelectedRecurring, RepositoryError> {
+        self.inner().select_recurring(selection).await
+    }
+
+    /// See [`RecurringStore::recurring_by_id`].
+    async fn recurring_by_id(&self, ids: &[RecurringId]) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        self.inner().recurring_by_id(ids).await
     }
 
     /// See [`RecurringStore::recurring_after`].
@@ -73,6 +83,14 @@ impl<T: DelegatingRecurring> RecurringStore for T {
 
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
         DelegatingRecurring::recurring_page(self, page).await
+    }
+
+    async fn select_recurring(&self, selection: &RecurringSelection) -> Result<SelectedRecurring, RepositoryError> {
+        DelegatingRecurring::select_recurring(self, selection).await
+    }
+
+    async fn recurring_by_id(&self, ids: &[RecurringId]) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        DelegatingRecurring::recurring_by_id(self, ids).await
     }
 
     async fn recurring_after(

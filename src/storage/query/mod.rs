@@ -7,6 +7,7 @@ mod jobs;
 mod metrics;
 mod operations;
 mod recurring;
+mod recurring_selection;
 mod texts;
 mod webhooks;
 
@@ -17,6 +18,9 @@ pub use self::jobs::{DueCounts, Facet, FacetCount, JobSummary, JobText, Order, P
 pub use self::metrics::{ActivityPoint, Durations, FailureSeen, PerformanceRollups, RollupFilter, TypeRollup};
 pub use self::operations::OperationPage;
 pub use self::recurring::{DUE_RECURRING_BYTES_MAX, DueRecurring, RecurringPage};
+pub use self::recurring_selection::{
+    RecurringCursor, RecurringFilter, RecurringOrder, RecurringSelection, SelectedRecurring,
+};
 pub use self::texts::StoredTexts;
 pub use self::webhooks::{DeliveryPage, FeedPage, StoredEndpoint};
 pub use crate::domain::filter::JobFilter;

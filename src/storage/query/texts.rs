@@ -4,6 +4,7 @@ use super::cluster::WorkerPage;
 use super::jobs::JobText;
 use super::recurring::RecurringPage;
 use super::webhooks::DeliveryPage;
+use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::JobId;
 use crate::domain::webhooks::endpoint::EndpointId;
 
@@ -14,6 +15,8 @@ pub enum StoredTexts<'a> {
     OfJobs(JobText, &'a [JobId]),
     /// The parameters of a page of the recurring jobs.
     OfRecurring(RecurringPage),
+    /// The parameters of these recurring jobs.
+    OfRecurringJobs(&'a [RecurringId]),
     /// The bodies of a page of an endpoint's deliveries and of its responses.
     OfDeliveries(EndpointId, DeliveryPage),
     /// The names of types and queues of a page of the remote workers.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use crate::domain::recurring::{RecurringId, RecurringJob};
 use crate::domain::values::name::RecurringKey;
 use crate::storage::error::RepositoryError;
-use crate::storage::query::{DueRecurring, RecurringPage};
+use crate::storage::query::{DueRecurring, RecurringPage, RecurringSelection, SelectedRecurring};
 
 /// Stores recurring jobs. By default there are none.
 #[async_trait]
@@ -38,6 +38,25 @@ pub trait RecurringStore: Send + Sync + 'static {
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
         let _ = page;
         Ok(Vec::new())
+    }
+
+    /// The ids of a page of the recurring jobs that a filter selects.
+    async fn select_recurring(&self, selection: &RecurringSelection) -> Result<SelectedRecurring, RepositoryError> {
+        let mut all = Vec::new();
+        let total = self.recurring_count().await?;
+        for offset in (0..total).step_by(1_000) {
+            all.extend(self.recurring_page(RecurringPage { limit: 1_000, offset }).await?);
+        }
+        Ok(selection.select(all))
+    }
+
+    /// The recurring jobs with these ids, in their order; those that are gone or can't be read are left out.
+    async fn recurring_by_id(&self, ids: &[RecurringId]) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.extend(self.recurring(*id).await?);
+        }
+        Ok(found)
     }
 
     /// Up to `limit` enabled recurring jobs in the order of their ids, those whose ids are greater than `after`. Fewer

@@ -33,8 +33,8 @@ use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, DueCounts, DueRecurring, Facet, FacetCount, FeedPage, JobFilter, JobSummary,
-    JobText, Page, PendingJobs, RecurringPage, RunningJob, StoredEndpoint, StoredNode, StoredTexts, StoredWorker,
-    WorkerPage, WorkerTypes,
+    JobText, Page, PendingJobs, RecurringPage, RecurringSelection, RunningJob, SelectedRecurring, StoredEndpoint,
+    StoredNode, StoredTexts, StoredWorker, WorkerPage, WorkerTypes,
 };
 use super::repository::{ClusterStore, JobStore, Maintenance, RecurringStore, RepositoryError, WebhookStore};
 use crate::domain::access::audit::AuditRecord;
@@ -269,6 +269,16 @@ impl RecurringStore for SeaRepository {
 
     async fn recurring_page(&self, page: RecurringPage) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
         self.pools.read(self.read_recurring_page(page)).await
+    }
+
+    async fn select_recurring(&self, selection: &RecurringSelection) -> Result<SelectedRecurring, RepositoryError> {
+        self.pools
+            .read(Box::pin(self.read_recurring_selection(selection)))
+            .await
+    }
+
+    async fn recurring_by_id(&self, ids: &[RecurringId]) -> Result<Vec<Arc<RecurringJob>>, RepositoryError> {
+        self.pools.read(Box::pin(self.read_recurring_by_id(ids))).await
     }
 
     async fn recurring_after(

@@ -2,6 +2,7 @@
 
 pub(crate) mod clock_steps;
 pub(crate) mod keys;
+pub(crate) mod lists;
 pub(crate) mod occurrences;
 pub(crate) mod preview;
 pub(crate) mod schedules;

@@ -18,6 +18,14 @@ impl Client {
             .await
     }
 
+    /// A page of the recurring jobs that a filter selects. Parameters: `search`, `enabled`, `type`, `queue`, `order`, `after`, `limit`,
+    /// `offset`, `outcomes`.
+    pub async fn find_recurring_jobs(&self, filter: Vec<(&'static str, String)>) -> Result<RecurringPage, Error> {
+        self.http
+            .send(Call::new(Method::GET, "/jobs/recurring").query(filter))
+            .await
+    }
+
     /// The next times of a cron expression. Parameters: `timeZone`, `after`, `count`.
     pub async fn preview_schedule(
         &self,
@@ -30,7 +38,7 @@ impl Client {
             .await
     }
 
-    /// The due times to come of all recurring jobs, by hour and queue. Parameters: `from`, `to`, `timeZone`.
+    /// The future due times of all recurring jobs, by hour and queue. Parameters: `from`, `to`, `timeZone`.
     pub async fn upcoming(&self, range: Vec<(&'static str, String)>) -> Result<Upcoming, Error> {
         self.http
             .send(Call::new(Method::GET, "/jobs/recurring/upcoming").query(range))

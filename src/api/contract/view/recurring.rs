@@ -7,11 +7,13 @@ use utoipa::ToSchema;
 
 use crate::domain::cron::CronExpression;
 use crate::domain::job::priority::Priority;
+use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::misfire::MisfirePolicy;
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::recurring::{RecurringJob, Schedule, Template};
+use crate::storage::query::JobSummary;
 use crate::views::values::{Id, Raw, Span, Spans, Tags, Time};
-use crate::views::words::{MisfirePolicyWord, OverlapPolicyWord, PriorityWord, Word};
+use crate::views::words::{JobStatusWord, MisfirePolicyWord, OverlapPolicyWord, PriorityWord, Word};
 
 /// A recurring job. Fields that are defined by the configuration of its job type are `null`.
 #[derive(Serialize, ToSchema)]
@@ -102,6 +104,9 @@ pub(crate) struct RecurringView<'a> {
     /// Time of the last change by a caller.
     #[schema(value_type = String, format = DateTime)]
     pub(crate) updated_at: Time,
+    /// Its last occurrences, the newest first; omitted unless requested with `outcomes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) last_outcomes: Option<Vec<OutcomeView>>,
     /// Warnings for the caller, such as that no handler runs its type; omitted in lists, and if there are none.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     #[schema(required = false, example = json!([]))]
@@ -215,13 +220,14 @@ impl<'a> From<&'a RecurringJob> for RecurringView<'a> {
             tags: Tags(tags),
             created_at: Time(*created_at),
             updated_at: Time(*updated_at),
+            last_outcomes: None,
             warnings: &[],
             revision: *revision,
         }
     }
 }
 
-/// A page of recurring jobs, newest first.
+/// A page of recurring jobs.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RecurringListView<'a> {
@@ -233,4 +239,41 @@ pub(crate) struct RecurringListView<'a> {
     /// True if more recurring jobs follow.
     #[schema(example = false)]
     pub(crate) has_more: bool,
+    /// Cursor of the last recurring job, for `after` of the next page; null if there is none.
+    #[schema(example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    pub(crate) end_cursor: Option<String>,
+}
+
+/// An occurrence of a recurring job.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Outcome)]
+pub(crate) struct OutcomeView {
+    /// Id of the job.
+    #[schema(value_type = String, format = Uuid, example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    pub(crate) id: Id,
+    /// Its status.
+    #[schema(value_type = JobStatusWord)]
+    pub(crate) status: Word<JobStatus>,
+    /// Time when it is due.
+    #[schema(value_type = String, format = DateTime, example = "2024-01-15T10:30:00Z")]
+    pub(crate) run_at: Time,
+    /// Time when it completed, failed or was cancelled.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2024-01-15T10:31:30Z")]
+    pub(crate) completed_at: Option<Time>,
+    /// Duration of its last attempt.
+    #[schema(value_type = Option<String>, example = "00:00:30")]
+    pub(crate) duration: Option<Span>,
+}
+
+impl From<&JobSummary> for OutcomeView {
+    fn from(job: &JobSummary) -> Self {
+        Self {
+            id: Id::from(job.id),
+            status: Word(job.status),
+            run_at: Time(job.due_at),
+            completed_at: job.finished_at.map(Time),
+            duration: job.duration().map(Span),
+        }
+    }
 }

@@ -18,6 +18,7 @@ use crate::domain::recurring::misfire::MisfirePolicy as DomainMisfirePolicy;
 use crate::domain::recurring::overlap::OverlapPolicy as DomainOverlapPolicy;
 use crate::domain::webhooks::delivery::DeliveryStatus;
 use crate::domain::webhooks::endpoint::{DisabledReason, EndpointSource};
+use crate::storage::query::RecurringOrder;
 use crate::views::words::QueueStatus as QueueState;
 
 /// Status of a job.
@@ -190,6 +191,27 @@ pub(in super::super) enum Step {
     H1,
     /// A day, for up to 400 days.
     D1,
+}
+
+/// Order of recurring jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub(in super::super) enum RecurringJobOrder {
+    /// The newest first.
+    Newest,
+    /// The next due time first; those without one are last.
+    NextRun,
+    /// By name.
+    Name,
+}
+
+impl From<RecurringJobOrder> for RecurringOrder {
+    fn from(order: RecurringJobOrder) -> Self {
+        match order {
+            RecurringJobOrder::Newest => Self::NewestFirst,
+            RecurringJobOrder::NextRun => Self::NextRun,
+            RecurringJobOrder::Name => Self::Name,
+        }
+    }
 }
 
 /// Direction of an order.

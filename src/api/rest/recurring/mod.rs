@@ -1,6 +1,7 @@
 //! `/jobs/recurring`: creation, lists, reads, changes and triggering of recurring jobs.
 
 pub(super) mod by_key;
+pub(super) mod list;
 pub(super) mod routes;
 pub(super) mod schedule;
 
@@ -22,7 +23,7 @@ pub(super) fn configure(config: &mut ServiceConfig, api: &Rc<RestApi>, prefix: &
         vec![
             (
                 Method::GET,
-                route_with_query(api, routes::PARAMETERS, routes::list_recurring_jobs),
+                route_with_query(api, list::PARAMETERS, list::list_recurring_jobs),
             ),
             (Method::POST, route(api, routes::create_recurring_job)),
         ],

@@ -7,7 +7,7 @@ use actix_web::http::header::{CACHE_CONTROL, ETAG, LOCATION};
 use crate::api::contract::request::job::JobRequest;
 use crate::api::contract::request::recurring::RecurringPatch;
 use crate::api::contract::view::job::JobView;
-use crate::api::contract::view::recurring::{RecurringListView, RecurringView};
+use crate::api::contract::view::recurring::RecurringView;
 use crate::api::problem::Problem;
 use crate::api::request_body;
 use crate::api::rest::jobs::detail::show;
@@ -15,47 +15,9 @@ use crate::api::rest::request::context::{ApiResult, RequestContext, json_with};
 use crate::api::rest::request::etag;
 use crate::api::rest::request::field_pointer::field_pointer;
 use crate::api::rest::request::idempotency::REPLAYED;
-use crate::api::rest::request::pagination;
-use crate::api::rest::request::parameters::Parameters;
 use crate::domain::job::new_job::Due;
 use crate::domain::recurring::{NewRecurringJob, RecurringJob};
 use crate::service::idempotency::IdempotencyKey;
-
-/// Query parameters of the list.
-pub(super) const PARAMETERS: &[&str] = &["limit", "offset"];
-
-/// List recurring jobs
-#[utoipa::path(
-    get,
-    path = "/jobs/recurring",
-    tag = "recurring jobs",
-    description = "Returns recurring jobs, newest first.",
-    params(
-        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of recurring jobs; 50 by default", example = 50),
-        ("offset" = Option<u64>, Query, description = "Number of recurring jobs to skip", example = 0),
-    ),
-    responses(
-        (status = 200, description = "A page of recurring jobs", body = RecurringListView),
-        (status = 413, description = "The response exceeds `server.max_response`: use a smaller `limit`"),
-    )
-)]
-pub(in super::super) async fn list_recurring_jobs(context: RequestContext) -> ApiResult {
-    let mut parameters = Parameters::of(&context.request)?;
-    let page = pagination::read_recurring(&mut parameters);
-    parameters.finish()?;
-    let _room = context.room_for(context.api.recurring.size(&context.caller, page).await?)?;
-    let list = context.api.recurring.list(&context.caller, page).await?;
-    let view = RecurringListView {
-        recurring_jobs: list
-            .recurring_jobs
-            .iter()
-            .map(|job| RecurringView::from(&**job))
-            .collect(),
-        total_count: list.total_count,
-        has_more: list.has_more,
-    };
-    context.list(&view)
-}
 
 /// Schedule a recurring job
 #[utoipa::path(

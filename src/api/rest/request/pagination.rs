@@ -3,7 +3,7 @@
 use super::parameters::Parameters;
 use crate::api::contract::filters::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::domain::values::id::JobId;
-use crate::storage::query::{Order, Page, RecurringPage};
+use crate::storage::query::{Order, Page};
 
 /// Maximum offset in a list of recurring jobs: all that every storage supports.
 const OFFSET_MAX: u64 = i64::MAX.unsigned_abs();
@@ -50,10 +50,7 @@ fn parse_offset(text: &str) -> Result<u64, String> {
     offset.ok_or_else(|| format!("offset is '{text}'; allowed are whole numbers from 0 to {OFFSET_MAX}"))
 }
 
-/// Parses the requested page of recurring jobs.
-pub(crate) fn read_recurring(parameters: &mut Parameters) -> RecurringPage {
-    RecurringPage {
-        limit: parameters.read("limit", parse_limit).unwrap_or(LIMIT_DEFAULT),
-        offset: parameters.read("offset", parse_offset).unwrap_or(0),
-    }
+/// Parses the number of recurring jobs to skip.
+pub(crate) fn read_offset(parameters: &mut Parameters) -> u64 {
+    parameters.read("offset", parse_offset).unwrap_or(0)
 }

@@ -7,15 +7,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::changes::{stored, update_recurring};
 use crate::domain::job::outcome::Outcome;
 use crate::domain::recurring::{RecurringId, RecurringJob};
+use crate::domain::values::name::JobName;
 use crate::storage::change::{Applied, Change, RecurringChange};
 use crate::storage::conformance::case::{Case, cases_of};
-use crate::storage::conformance::sample::{advanced, at, job, occurrence, recurring};
+use crate::storage::conformance::sample::{advanced, at, job, job_type, occurrence, queue, recurring};
 use crate::storage::conformance::subject::Subject;
-use crate::storage::query::RecurringPage;
+use crate::storage::query::{
+    RecurringCursor, RecurringFilter, RecurringOrder, RecurringPage, RecurringSelection, StoredTexts,
+};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         recurring_jobs_are_listed_in_pages,
+        recurring_jobs_are_selected_by_filter_order_and_cursor,
         enabled_recurring_jobs_are_walked_in_the_order_of_their_ids,
         recurring_jobs_are_found_when_they_are_due,
         recurring_jobs_are_found_when_their_occurrence_has_finished,
@@ -41,6 +45,92 @@ async fn recurring_jobs_are_listed_in_pages(storage: Subject) {
         let listed = storage.repository.recurring_page(page).await.expect("storage reads");
         let listed: Vec<RecurringId> = listed.iter().map(|recurring| recurring.id).collect();
         assert_eq!(listed, expected, "{page:?}");
+    }
+}
+
+/// The names, types and keys have letters of both cases and characters with a meaning in patterns.
+fn various() -> Vec<RecurringJob> {
+    let mut all: Vec<RecurringJob> = (0..12).map(recurring).collect();
+    for (number, recurring) in all.iter_mut().enumerate() {
+        let name = ["b 50%_!", "Backup", "a", "É"][number % 4];
+        recurring.template.name = JobName::parse(name).expect("a name");
+        recurring.template.queue = (number % 3 == 0).then(|| queue("mail"));
+        recurring.is_enabled = number % 5 != 0;
+        recurring.next_run_at = (number % 4 != 1).then(|| at(i64::try_from(number % 3).expect("small")));
+        if number % 6 == 2 {
+            recurring.template.job_type = job_type("ReportJob");
+        }
+    }
+    all
+}
+
+async fn recurring_jobs_are_selected_by_filter_order_and_cursor(storage: Subject) {
+    let all = various();
+    stored(&storage, &all).await;
+    let repository = &storage.repository;
+    let all: Vec<Arc<RecurringJob>> = all.into_iter().map(Arc::new).collect();
+    let text = |text: &str| RecurringFilter {
+        text: Some(Arc::from(text)),
+        ..RecurringFilter::default()
+    };
+    let filters = [
+        RecurringFilter::default(),
+        text("BACK"),
+        text("0%_!"),
+        text("reportj"),
+        text("nothing"),
+        RecurringFilter {
+            is_enabled: Some(true),
+            ..RecurringFilter::default()
+        },
+        RecurringFilter {
+            is_enabled: Some(false),
+            job_type: Some(job_type("ReportJob")),
+            ..RecurringFilter::default()
+        },
+        RecurringFilter {
+            queue: Some(queue("mail")),
+            ..RecurringFilter::default()
+        },
+    ];
+    for filter in filters {
+        for order in [
+            RecurringOrder::NewestFirst,
+            RecurringOrder::NextRun,
+            RecurringOrder::Name,
+        ] {
+            let mut selection = RecurringSelection {
+                filter: filter.clone(),
+                order,
+                after: None,
+                limit: 5,
+                offset: 1,
+            };
+            loop {
+                let expected = selection.select(all.clone());
+                let selected = repository.select_recurring(&selection).await.expect("storage reads");
+                assert_eq!(selected, expected, "{selection:?}");
+                let jobs = repository.recurring_by_id(&selected.ids).await.expect("storage reads");
+                let ids: Vec<RecurringId> = jobs.iter().map(|recurring| recurring.id).collect();
+                assert_eq!(ids, selected.ids);
+                let texts = StoredTexts::OfRecurringJobs(&selected.ids);
+                let size = repository.size_of(texts).await.expect("storage counts");
+                assert!(size > 0 || ids.is_empty() || !repository.is_shared(), "{size}");
+                let Some(last) = jobs.last() else { break };
+                let cursor = RecurringCursor::of(order, last).to_string();
+                selection.after = RecurringCursor::parse(order, &cursor).ok();
+                selection.offset = 0;
+            }
+        }
+    }
+    let unknown = [all[0].id, RecurringId::from_uuid(job(99).id.as_uuid())];
+    let found = repository.recurring_by_id(&unknown).await.expect("storage reads");
+    assert_eq!(found.len(), 1, "unknown ids are left out");
+    for wrong in ["", "x", "1/x", "x/01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55"] {
+        assert!(
+            RecurringCursor::parse(RecurringOrder::NextRun, wrong).is_err(),
+            "{wrong}"
+        );
     }
 }
 

@@ -168,6 +168,7 @@ impl SeaRepository {
                     .offset(row_count(offset).unsigned_abs());
                 self.sum_of(lengths).await
             }
+            StoredTexts::OfRecurringJobs(ids) => self.read_recurring_sizes(ids).await,
             StoredTexts::OfDeliveries(endpoint, page) => {
                 let statement = select_page(LENGTH_OF_DELIVERY, endpoint, page, self.backend());
                 let rows = self.readers().query_all_raw(statement).await.map_err(failed)?;

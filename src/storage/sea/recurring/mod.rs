@@ -2,4 +2,5 @@
 
 mod mapping;
 pub(crate) mod occurrences;
+mod selection;
 pub(crate) mod store;

@@ -285,7 +285,7 @@ fn id_and_length(row: &QueryResult) -> Result<(Uuid, i64), DbErr> {
     Ok((row.try_get("", "id")?, row.try_get("", "bytes")?))
 }
 
-fn read_row(row: &QueryResult) -> Result<Arc<RecurringJob>, RepositoryError> {
+pub(super) fn read_row(row: &QueryResult) -> Result<Arc<RecurringJob>, RepositoryError> {
     recurring(row_of("recurring_jobs", row)?).map(Arc::new)
 }
 

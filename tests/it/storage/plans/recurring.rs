@@ -14,7 +14,7 @@ use tickerq::domain::values::json::Json;
 use tickerq::domain::values::name::JobName;
 use tickerq::domain::values::time_zone::TimeZoneName;
 use tickerq::storage::change::{Change, Fire, RecurringChange};
-use tickerq::storage::query::{JobFilter, RecurringPage};
+use tickerq::storage::query::{JobFilter, RecurringOrder, RecurringPage, RecurringSelection, StoredTexts};
 use tickerq::storage::repository::{JobStore, RecurringStore};
 
 use super::Probe;
@@ -61,6 +61,36 @@ pub async fn read(probe: &Probe) {
             storage.recurring_after(Some(id), 200),
         )
         .await;
+    for order in [
+        RecurringOrder::NewestFirst,
+        RecurringOrder::NextRun,
+        RecurringOrder::Name,
+    ] {
+        let selection = RecurringSelection {
+            order,
+            limit: 100,
+            ..RecurringSelection::default()
+        };
+        // Callers define them one by one.
+        let selected = probe
+            .of(
+                "a page of recurring jobs",
+                Access::Scan,
+                storage.select_recurring(&selection),
+            )
+            .await;
+        probe
+            .of(
+                "recurring jobs of a page",
+                Access::Lookup,
+                storage.recurring_by_id(&selected.ids),
+            )
+            .await;
+        let texts = StoredTexts::OfRecurringJobs(&selected.ids);
+        probe
+            .of("the size of recurring jobs", Access::Lookup, storage.size_of(texts))
+            .await;
+    }
     // Their number is bounded by their creation by clients, and no frequent operation counts them.
     probe
         .of("count of recurring jobs", Access::Scan, storage.recurring_count())

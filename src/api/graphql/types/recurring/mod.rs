@@ -5,14 +5,18 @@ pub(in super::super) mod schedule;
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 use super::enums::{MisfirePolicy, OverlapPolicy, Priority};
 use super::int::int;
+use super::job::Job;
+use super::scalar_parsing;
 use crate::api::contract::view::recurring::RecurringView;
+use crate::api::graphql::loader;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::domain::recurring::RecurringJob as DomainRecurringJob;
-use crate::service::recurring::RecurringList;
+use crate::service::recurring::{OCCURRENCES_MAX, RecurringList};
+use crate::storage::query::{RecurringCursor, RecurringOrder};
 
 /// A recurring job.
 #[derive(Clone, Debug)]
@@ -116,6 +120,20 @@ impl RecurringJob {
         self.view().last_run_at.map(DateTime::from)
     }
 
+    /// Its last occurrences, the newest first.
+    #[graphql(
+        complexity = "20 + usize::try_from(limit.unwrap_or(20)).unwrap_or_default().saturating_mul(child_complexity)"
+    )]
+    async fn last_outcomes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Maximum number of occurrences, 1 to 20; 20 by default.")] limit: Option<i32>,
+    ) -> Result<Vec<Job>> {
+        let limit = scalar_parsing::count("limit", limit, OCCURRENCES_MAX, OCCURRENCES_MAX)?;
+        let jobs = loader::last_occurrences(ctx, self.0.id, limit).await?;
+        Ok(jobs.into_iter().map(Job::from).collect())
+    }
+
     /// Number of due times that wait for an earlier occurrence to finish.
     async fn waiting(&self) -> i32 {
         int(self.view().waiting)
@@ -178,7 +196,7 @@ impl RecurringJob {
     }
 }
 
-/// A page of recurring jobs, newest first.
+/// A page of recurring jobs.
 #[derive(SimpleObject)]
 pub(in super::super) struct RecurringJobPage {
     /// The recurring jobs.
@@ -187,16 +205,22 @@ pub(in super::super) struct RecurringJobPage {
     total_count: i32,
     /// True if more recurring jobs follow.
     has_more: bool,
+    /// Cursor of the last recurring job, for `after` of the next page; null if there is none.
+    end_cursor: Option<String>,
 }
 
-impl From<RecurringList> for RecurringJobPage {
-    fn from(list: RecurringList) -> Self {
+impl RecurringJobPage {
+    /// The page of a list in this order.
+    pub(in super::super) fn new(list: RecurringList, order: RecurringOrder) -> Self {
         let RecurringList {
             recurring_jobs,
             total_count,
             has_more,
         } = list;
         Self {
+            end_cursor: recurring_jobs
+                .last()
+                .map(|last| RecurringCursor::of(order, last).to_string()),
             nodes: recurring_jobs.into_iter().map(RecurringJob::from).collect(),
             total_count: int(total_count),
             has_more,

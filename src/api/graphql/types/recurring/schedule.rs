@@ -1,4 +1,4 @@
-//! Future due times.
+//! Due times to come.
 
 use async_graphql::Object;
 
@@ -32,7 +32,7 @@ impl SchedulePreview {
         &self.0.warnings
     }
 
-    /// The effect of changes of the clocks of the time zone; null if they do not change.
+    /// What happens when the clocks of the time zone change; null if they do not.
     async fn clock_changes(&self) -> Option<&str> {
         self.0.clock_changes
     }
@@ -101,7 +101,7 @@ impl Upcoming {
 pub(in crate::api::graphql) struct UpcomingHour<'a>(&'a UpcomingHourView);
 
 /// Due times of an hour in a queue.
-#[Object(name = "DueHour")]
+#[Object]
 impl UpcomingHour<'_> {
     /// Start of the hour.
     async fn hour(&self) -> DateTime {
