@@ -124,7 +124,9 @@ pub(super) fn run(arguments: QueueArguments, output: &mut Output) -> Result<(), 
 
 async fn request(client: &Client, command: &QueueCommand) -> Result<ApiResponse, CliError> {
     match command {
-        QueueCommand::List(ListArguments { overview: true }) => client.get(&["queues"], &[("overview", "true")]).await,
+        QueueCommand::List(ListArguments { overview: true }) => {
+            client.get(&["queues"], &[("overview", "true".to_owned())]).await
+        }
         QueueCommand::List(_) => client.get(&["queues"], &[]).await,
         QueueCommand::Explain(NameArgument { name }) => client.get(&["queues", name.as_str(), "explain"], &[]).await,
         QueueCommand::Pause(NameArgument { name }) => {

@@ -330,6 +330,7 @@ namespace TickerQ.Client
         public List<JobItem> Jobs { get; set; }
         public long TotalCount { get; set; }
         public bool HasMore { get; set; }
+        public string EndCursor { get; set; }
     }
 
     public partial class JobTypeAnalytics
@@ -966,6 +967,7 @@ namespace TickerQ.Client
         public int? Limit { get; set; }
         public long? Offset { get; set; }
         public string After { get; set; }
+        public string Order { get; set; }
         public bool? Explain { get; set; }
     }
 

@@ -158,7 +158,7 @@ export class TickerQClient {
     return this.#send('GET', '/jobs/recurring/preview', { query: { cronExpression, ...options } });
   }
 
-  /** The due times to come of all recurring jobs, by hour and queue. */
+  /** The future due times of all recurring jobs, by hour and queue. */
   getUpcoming(range = {}) {
     return this.#send('GET', '/jobs/recurring/upcoming', { query: range });
   }

@@ -342,6 +342,7 @@ export interface JobList {
   jobs: Array<JobItem>;
   totalCount: number;
   hasMore: boolean;
+  endCursor: string | null;
 }
 
 export interface JobRequest {
@@ -1034,6 +1035,7 @@ export interface JobFilter {
   limit?: number;
   offset?: number;
   after?: string;
+  order?: string;
   explain?: boolean;
 }
 

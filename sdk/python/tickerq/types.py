@@ -345,6 +345,7 @@ class JobList(TypedDict):
     jobs: List[JobItem]
     totalCount: int
     hasMore: bool
+    endCursor: Optional[str]
 
 
 class JobTypeAnalytics(TypedDict):
@@ -951,6 +952,7 @@ class JobFilter(TypedDict, total=False):
     limit: Optional[int]
     offset: Optional[int]
     after: Optional[str]
+    order: Optional[str]
     explain: Optional[bool]
 
 

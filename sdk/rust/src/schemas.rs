@@ -276,6 +276,7 @@ pub struct FailurePlace {
 #[serde(rename_all = "camelCase")]
 pub struct FailureReason {
     pub reason: String,
+    #[serde(default)]
     pub fingerprint: Option<String>,
     pub count: u64,
     pub percentage: f64,
@@ -506,6 +507,8 @@ pub struct JobPage {
     pub jobs: Vec<JobItem>,
     pub total_count: u64,
     pub has_more: bool,
+    #[serde(default)]
+    pub end_cursor: Option<String>,
 }
 
 /// `JobTypeAnalytics` of the API.

@@ -5,6 +5,7 @@ pub(crate) mod field_values;
 pub(crate) mod filters;
 pub(crate) mod idempotency_key;
 pub(crate) mod job_filter;
+pub(crate) mod job_order;
 pub(crate) mod request;
 pub(crate) mod server_info;
 pub(crate) mod view;

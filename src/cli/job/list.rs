@@ -5,6 +5,7 @@ use clap::Args;
 use super::print;
 use super::priority_argument::priority_parser;
 use super::session::Session;
+use crate::api::contract::job_order::ListOrder;
 use crate::cli::error::CliError;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
@@ -41,6 +42,9 @@ pub(super) struct ListArguments {
     /// Only jobs that match this filter, such as 'type:Email* attempts:>3 finished:>=-1h'.
     #[arg(long, value_name = "FILTER")]
     filter: Option<String>,
+    /// Order: created, due, finished or duration, with - for the greatest first; -created by default.
+    #[arg(long, allow_hyphen_values = true, value_parser = parse_order)]
+    order: Option<String>,
     /// Maximum number of jobs.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
@@ -61,10 +65,15 @@ impl ListArguments {
             from: None,
             to: None,
             filter: Some(filter),
+            order: None,
             limit,
             offset,
         }
     }
+}
+
+fn parse_order(text: &str) -> Result<String, String> {
+    ListOrder::parse(text).map(|_| text.to_owned())
 }
 
 pub(super) async fn run(arguments: &ListArguments, session: &mut Session<'_>) -> Result<(), CliError> {
@@ -77,6 +86,7 @@ pub(super) async fn run(arguments: &ListArguments, session: &mut Session<'_>) ->
         from,
         to,
         filter,
+        order,
         limit,
         offset,
     } = arguments;
@@ -90,6 +100,7 @@ pub(super) async fn run(arguments: &ListArguments, session: &mut Session<'_>) ->
         ("from", from.clone()),
         ("to", to.clone()),
         ("filter", filter.clone()),
+        ("order", order.clone()),
         ("limit", Some(limit.to_string())),
         ("offset", Some(offset.to_string()).filter(|_| *offset > 0)),
     ];

@@ -14,6 +14,7 @@ pub use self::change::CancelOutcome;
 pub(crate) use self::change::ChangedJob;
 pub use self::counts::Facets;
 pub(crate) use self::explanation::Explanations;
+pub(crate) use self::read::SORTED_MAX;
 pub use self::read::{JobDetail, JobPage};
 pub use self::schedule::{Scheduled, ScheduledBatch};
 pub use self::use_cases::Jobs;

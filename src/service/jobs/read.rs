@@ -15,12 +15,28 @@ use crate::service::limits::ReadLane;
 use crate::service::limits::expensive_reads::Charge;
 use crate::service::limits::large_texts::{FEW_ATTEMPTS, SMALL_BYTES, TextPermit};
 use crate::service::limits::read_cost::{is_counted_one_by_one, is_expensive_page};
-use crate::storage::query::{JobFilter, JobSummary, JobText, Page, StoredTexts};
+use crate::storage::query::{JobFilter, JobSummary, JobText, Order, Page, SortField, SortedPage, StoredTexts};
 use crate::storage::repository::RepositoryError;
 
 /// Advice for reads of jobs that time out.
 pub(super) const NARROW_JOBS: &str = "narrow it by time of creation (from, to), queue, type or status, or leave the text search \
                                       out";
+
+/// Maximum number of jobs that are sorted for a page.
+pub(crate) const SORTED_MAX: u32 = 10_000;
+
+/// Description of the allowed orders for a filter that matches too many jobs.
+fn too_many(field: SortField) -> String {
+    let name = match field {
+        SortField::Due => "due time",
+        SortField::Finished => "end",
+        SortField::Duration => "duration",
+    };
+    format!(
+        "more than {SORTED_MAX} jobs match, too many to order them by {name}; add conditions to the filter, such as a shorter time \
+         of creation, a type or a queue. All jobs are ordered by creation, and the pending jobs of one queue by due time"
+    )
+}
 
 /// A job with its history.
 #[derive(Clone, Debug)]
@@ -108,6 +124,45 @@ impl Jobs {
             }
             let read = self.read_page(filter, page, true);
             self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await
+        };
+        ReadLane::of(caller).scope(read).await
+    }
+
+    /// A page of jobs in the order of a value, and whether more follow. Rejected if too many jobs match, unless an index has
+    /// the order.
+    pub(crate) async fn sorted_page(
+        &self,
+        caller: &Caller,
+        filter: &JobFilter,
+        page: SortedPage,
+        field: &'static str,
+    ) -> Result<(Vec<JobSummary>, bool), ServiceError> {
+        caller.require(Scope::Read)?;
+        let read = async {
+            let resolved = self.resolved(filter).await?;
+            let filter = &*resolved;
+            let one_more = SortedPage {
+                limit: page.limit + 1,
+                sorted_max: SORTED_MAX,
+                ..page
+            };
+            let all = Page {
+                limit: SORTED_MAX,
+                offset: 0,
+                after: None,
+                order: Order::NewestFirst,
+            };
+            let found = if is_expensive_page(&*self.repository, filter, all).await? {
+                let read = self.repository.sorted_jobs(filter, one_more, true);
+                self.reads.run(caller, Charge::Full, NARROW_JOBS, read).await?
+            } else {
+                self.repository.sorted_jobs(filter, one_more, false).await?
+            };
+            let mut jobs = found.ok_or_else(|| ServiceError::invalid(field, too_many(page.sort.field)))?;
+            let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+            let has_more = jobs.len() > limit;
+            jobs.truncate(limit);
+            Ok((jobs, has_more))
         };
         ReadLane::of(caller).scope(read).await
     }

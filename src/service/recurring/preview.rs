@@ -1,4 +1,4 @@
-//! Use cases of due times to come: of an expression, and of all recurring jobs.
+//! Use cases of future due times: of an expression, and of all recurring jobs.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::service::error::ServiceError;
 pub(crate) const PREVIEW_MAX: u32 = 100;
 /// Default number of times of a preview.
 pub(crate) const PREVIEW_DEFAULT: u32 = 5;
-/// Maximum length of a range of due times to come.
+/// Maximum length of a range of future due times.
 const RANGE_MAX: TimeDelta = TimeDelta::days(31);
 /// Default length of it.
 const RANGE_DEFAULT: TimeDelta = TimeDelta::days(1);

@@ -19,7 +19,7 @@ use crate::storage::error::RepositoryError;
 use crate::storage::outage::StorageOutage;
 use crate::storage::query::{
     AuditFilter, AuditPage, DueCounts, Facet, FacetCount, JobFilter, JobSummary, JobText, Page, PendingJobs,
-    RunningJob, StoredTexts,
+    RunningJob, SortedPage, StoredTexts,
 };
 use crate::storage::repository::{JobStore, Maintenance};
 
@@ -140,6 +140,16 @@ pub trait DelegatingJobs: DelegatingRepository {
         limit: u64,
     ) -> Result<Option<u64>, RepositoryError> {
         self.inner().count_due_later(queue, job_types, now, limit).await
+    }
+
+    /// See [`JobStore::sorted_jobs`].
+    async fn sorted_jobs(
+        &self,
+        filter: &JobFilter,
+        page: SortedPage,
+        is_expensive: bool,
+    ) -> Result<Option<Vec<JobSummary>>, RepositoryError> {
+        self.inner().sorted_jobs(filter, page, is_expensive).await
     }
 
     /// See [`JobStore::due_counts`].
@@ -319,6 +329,15 @@ impl<T: DelegatingJobs> JobStore for T {
 
     async fn pending_by_type(&self) -> Result<Vec<PendingJobs>, RepositoryError> {
         DelegatingJobs::pending_by_type(self).await
+    }
+
+    async fn sorted_jobs(
+        &self,
+        filter: &JobFilter,
+        page: SortedPage,
+        is_expensive: bool,
+    ) -> Result<Option<Vec<JobSummary>>, RepositoryError> {
+        DelegatingJobs::sorted_jobs(self, filter, page, is_expensive).await
     }
 
     async fn due_counts(

@@ -145,6 +145,17 @@ impl<'a> FilterParts<'a> {
         self.rest.is_empty() && !has_index_only && self.ids.is_none() && self.bounds == (None, None)
     }
 
+    /// The queue, if the filter selects all pending jobs of one queue, of some or all priorities.
+    pub(crate) fn pending_queue(&self) -> Option<&Arc<str>> {
+        let is_pending = self.statuses.as_deref() == Some(&[JobStatus::Pending]);
+        let is_other = self.job_types.is_some() || !self.patterns.is_empty() || !self.is_counted();
+        let queues = self
+            .queues
+            .as_ref()
+            .filter(|queues| is_pending && !is_other && queues.len() == 1);
+        queues.and_then(|queues| queues.first())
+    }
+
     /// True if no job can match.
     pub(crate) fn is_impossible(&self) -> bool {
         let has_no_name = |names: &Option<BTreeSet<Arc<str>>>| names.as_ref().is_some_and(BTreeSet::is_empty);

@@ -3,6 +3,7 @@
 mod audit;
 mod cluster;
 mod filter_parts;
+mod job_sort;
 mod jobs;
 mod metrics;
 mod operations;
@@ -14,6 +15,7 @@ mod webhooks;
 pub use self::audit::{AuditFilter, AuditPage};
 pub use self::cluster::{StoredNode, StoredWorker, WorkerPage, WorkerTypes};
 pub(crate) use self::filter_parts::{FilterParts, is_of};
+pub use self::job_sort::{JobSort, SortField, SortPlace, SortedPage};
 pub use self::jobs::{DueCounts, Facet, FacetCount, JobSummary, JobText, Order, Page, PendingJobs, RunningJob};
 pub use self::metrics::{ActivityPoint, Durations, FailureSeen, PerformanceRollups, RollupFilter, TypeRollup};
 pub use self::operations::OperationPage;

@@ -22,7 +22,7 @@ use crate::storage::error::RepositoryError;
 use crate::storage::outage::StorageOutage;
 use crate::storage::query::{
     AuditFilter, AuditPage, DueCounts, Facet, FacetCount, JobFilter, JobSummary, JobText, Order, Page, PendingJobs,
-    RunningJob, StoredTexts,
+    RunningJob, SortedPage, StoredTexts,
 };
 
 /// The result of maintenance.
@@ -160,6 +160,42 @@ pub trait JobStore: Send + Sync + 'static {
     /// All queues, in the order of their names' bytes: paused or not, their jobs by status, and recent completions
     /// (as seen from `now`, and to a few seconds: completions may be counted in steps of that size).
     async fn queues(&self, now: DateTime<Utc>) -> Result<Vec<StoredQueue>, RepositoryError>;
+
+    /// A page of jobs in the order of a value. `None` if more than the maximum match, and no index has the order;
+    /// `is_expensive` for a read that may take long.
+    async fn sorted_jobs(
+        &self,
+        filter: &JobFilter,
+        page: SortedPage,
+        is_expensive: bool,
+    ) -> Result<Option<Vec<JobSummary>>, RepositoryError> {
+        let SortedPage {
+            sort,
+            after,
+            limit,
+            sorted_max,
+        } = page;
+        let all = Page {
+            limit: sorted_max.saturating_add(1),
+            offset: 0,
+            after: None,
+            order: Order::NewestFirst,
+        };
+        let found = if is_expensive {
+            self.expensive_jobs(filter, all).await?
+        } else {
+            self.jobs(filter, all).await?
+        };
+        if found.len() > usize::try_from(sorted_max).unwrap_or(usize::MAX) {
+            return Ok(None);
+        }
+        let places = found.into_iter().filter_map(|job| Some((sort.place_of(&job)?, job)));
+        let is_behind = |place| after.is_none_or(|after| sort.compare(after, place).is_lt());
+        let mut places: Vec<_> = places.filter(|(place, _)| is_behind(*place)).collect();
+        places.sort_by(|(one, _), (other, _)| sort.compare(*one, *other));
+        places.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(Some(places.into_iter().map(|(_, job)| job).collect()))
+    }
 
     /// Number of pending jobs by type and queue; those without any are left out. A storage without these
     /// counts leaves job types without handlers out of the server's health.

@@ -33,8 +33,8 @@ use super::commit::{Commit, Committed};
 use super::outage::StorageOutage;
 use super::query::{
     AuditFilter, AuditPage, DeliveryPage, DueCounts, DueRecurring, Facet, FacetCount, FeedPage, JobFilter, JobSummary,
-    JobText, Page, PendingJobs, RecurringPage, RecurringSelection, RunningJob, SelectedRecurring, StoredEndpoint,
-    StoredNode, StoredTexts, StoredWorker, WorkerPage, WorkerTypes,
+    JobText, Page, PendingJobs, RecurringPage, RecurringSelection, RunningJob, SelectedRecurring, SortedPage,
+    StoredEndpoint, StoredNode, StoredTexts, StoredWorker, WorkerPage, WorkerTypes,
 };
 use super::repository::{ClusterStore, JobStore, Maintenance, RecurringStore, RepositoryError, WebhookStore};
 use crate::domain::access::audit::AuditRecord;
@@ -99,6 +99,23 @@ impl JobStore for SeaRepository {
     async fn expensive_jobs(&self, filter: &JobFilter, page: Page) -> Result<Vec<JobSummary>, RepositoryError> {
         let scan = self.begin_scan().await?;
         let result = self.pools.scan(self.read_jobs(filter, page, &scan)).await;
+        scan.end().await;
+        result
+    }
+
+    async fn sorted_jobs(
+        &self,
+        filter: &JobFilter,
+        page: SortedPage,
+        is_expensive: bool,
+    ) -> Result<Option<Vec<JobSummary>>, RepositoryError> {
+        if !is_expensive {
+            let readers = self.readers();
+            let read = self.read_sorted_jobs(filter, page, &readers);
+            return self.pools.read(Box::pin(read)).await;
+        }
+        let scan = self.begin_scan().await?;
+        let result = self.pools.scan(self.read_sorted_jobs(filter, page, &scan)).await;
         scan.end().await;
         result
     }

@@ -1,4 +1,4 @@
-//! Due times to come: of a cron expression, and of all recurring jobs.
+//! Future due times: of a cron expression, and of all recurring jobs.
 
 use serde_json::{Value, json};
 

@@ -92,7 +92,7 @@ async fn overviews(storage: Storage) {
     let problem = client.get("/queues?overview=maybe").await.problem(400);
     assert!(problem.to_string().contains("allowed are true and false"), "{problem}");
 
-    let worker = json!({ "name": "w", "types": ["Noop"], "queues": ["mail"], "concurrency": 4 });
+    let worker = json!({ "name": "w", "types": ["Remote"], "queues": ["mail"], "concurrency": 4 });
     assert_eq!(client.post("/workers", worker).await.status, 201);
     let query =
         "{ queues { name overview { oldestDueAt dueJobs scheduledJobs retryingJobs capacity liveWorkers pausedBy

@@ -1,4 +1,4 @@
-//! Views of due times to come.
+//! Views of future due times.
 
 use chrono::SecondsFormat;
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub(crate) struct SchedulePreviewView {
     pub(crate) description: String,
     /// Warnings about the expression.
     pub(crate) warnings: Vec<String>,
-    /// What happens when the clocks of the time zone change; null if they do not.
+    /// The effect of changes of the clocks of the time zone; null if they do not change.
     pub(crate) clock_changes: Option<&'static str>,
     /// The next times, in order.
     pub(crate) times: Vec<PreviewTimeView>,
@@ -100,7 +100,7 @@ pub(crate) struct UpcomingView {
 
 /// Due times of an hour in a queue.
 #[derive(Serialize, ToSchema)]
-#[schema(as = UpcomingHour)]
+#[schema(as = DueHour)]
 pub(crate) struct UpcomingHourView {
     /// Start of the hour.
     #[schema(value_type = String, format = DateTime, example = "2024-01-15T11:00:00Z")]

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object, Result};
 
 use crate::api::contract::filters::{FACET_LIMIT_DEFAULT, LIMIT_MAX};
+use crate::api::contract::job_order::ListOrder;
 use crate::api::graphql::context::{Services, caller, services};
 use crate::api::graphql::errors::if_any;
 use crate::api::graphql::loader;
@@ -22,7 +23,7 @@ use crate::domain::values::name::QueueName;
 use crate::domain::webhooks::delivery::DeliveryId;
 use crate::domain::webhooks::endpoint::EndpointId;
 use crate::service::error::ServiceError;
-use crate::storage::query::{Facet, Order};
+use crate::storage::query::Facet;
 
 #[derive(Default)]
 pub(super) struct JobQueries;
@@ -60,7 +61,7 @@ impl JobQueries {
             last,
             before,
         };
-        let order = order_by.map(Order::from).unwrap_or_default();
+        let order = order_by.map(ListOrder::from).unwrap_or_default();
         JobConnection::read(ctx, filter, order, page).await.map(Some)
     }
 

@@ -228,6 +228,12 @@ pub(in super::super) enum OrderDirection {
 pub(in super::super) enum JobOrderField {
     /// Time of creation.
     CreatedAt,
+    /// Due time: for the pending jobs of one queue, and filters that at most 10,000 jobs match.
+    DueAt,
+    /// Time at which they completed, failed or were cancelled: for filters that at most 10,000 jobs match. Others are left out.
+    FinishedAt,
+    /// Duration of the last attempt of finished jobs: for filters that at most 10,000 jobs match. Others are left out.
+    Duration,
 }
 
 /// Method of authentication of a caller.

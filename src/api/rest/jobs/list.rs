@@ -5,8 +5,11 @@ use std::collections::HashMap;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::api::contract::filters::{COUNT_LIMIT_MAX, parse_search, parse_types};
+use crate::api::contract::filters::{COUNT_LIMIT_MAX, parse_flag, parse_search, parse_types};
 use crate::api::contract::job_filter::{JobConditions, parse_filter};
+use crate::api::contract::job_order::ListOrder;
+use crate::api::problem::Problem;
+use crate::api::rest::metrics::of_parameters;
 use crate::api::rest::request::context::{ApiResult, RequestContext};
 use crate::api::rest::request::pagination;
 use crate::api::rest::request::parameters::Parameters;
@@ -15,8 +18,8 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::recurring::RecurringId;
 use crate::domain::values::id::JobId;
 use crate::domain::values::name::QueueName;
-use crate::service::jobs::JobPage;
-use crate::storage::query::JobFilter;
+use crate::service::jobs::{JobPage, SORTED_MAX};
+use crate::storage::query::{JobFilter, Page, SortPlace, SortedPage};
 use crate::views::explanation::ExplanationView;
 use crate::views::job::JobItem;
 
@@ -35,9 +38,10 @@ pub(super) const PARAMETERS: &[&str] = &[
     "limit",
     "offset",
     "after",
+    "order",
     "explain",
 ];
-/// A page of jobs, newest first.
+/// A page of jobs.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct JobList<'a> {
@@ -49,6 +53,9 @@ pub(in super::super) struct JobList<'a> {
     /// True if more jobs follow.
     #[schema(example = true)]
     has_more: bool,
+    /// Cursor of the last job, for `after` of the next page; null if there is none.
+    #[schema(example = "01963b5e-7d3a-7c1e-9f43-0d2f6b1a9c55")]
+    end_cursor: Option<String>,
 }
 
 /// List jobs
@@ -56,7 +63,7 @@ pub(in super::super) struct JobList<'a> {
     get,
     path = "/jobs",
     tag = "jobs",
-    description = "Returns jobs, newest first. The values `undefined` and `null` and empty values count as absent.",
+    description = "Returns jobs, newest first unless another order is requested. The values `undefined` and `null` and empty values count as absent.",
     params(
         ("status" = Option<String>, Query, description = "Only jobs with these statuses, separated by commas: `pending`, `running`, `completed`, `failed`, `cancelled`", example = "pending,running"),
         ("type" = Option<String>, Query, description = "Only jobs of these types, separated by commas", example = "EmailNotificationJob"),
@@ -70,7 +77,8 @@ pub(in super::super) struct JobList<'a> {
         ("countUpTo" = Option<u64>, Query, minimum = 1, maximum = 1000000, description = "Counts the matching jobs up to this number: `totalCount` is at most it, and then there may be more", example = 10000),
         ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000, description = "Maximum number of jobs; 50 by default", example = 50),
         ("offset" = Option<u64>, Query, description = "Number of jobs to skip, up to 1000000; for deep pages `after` is faster", example = 0),
-        ("after" = Option<String>, Query, format = Uuid, description = "Id of the last job of the previous page: only older jobs are returned"),
+        ("after" = Option<String>, Query, description = "`endCursor` of the previous page, or in the order of creation the id of its last job: only the jobs after it are returned"),
+        ("order" = Option<String>, Query, description = "`-created` (the default: newest first), `created`, `due`, `finished`, `duration`, or these with `-` for the greatest first. `due`, `finished` and `duration` are allowed for filters that at most 10,000 jobs match, `due` also for the pending jobs of one queue; they exclude `offset`, and jobs without the value are left out", example = "-finished"),
         ("explain" = Option<bool>, Query, description = "`true` adds to each job the reasons why it does not run, as `/jobs/{id}/explain` returns them; the place in line is counted for the first ten jobs that wait in one"),
     ),
     responses((status = 200, description = "A page of jobs", body = JobList))
@@ -79,18 +87,35 @@ pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
     let mut parameters = Parameters::of(&context.request)?;
     let filter = read_filter(&mut parameters);
     let count_up_to = parameters.read("countUpTo", parse_count_limit);
-    let page = pagination::read(&mut parameters);
+    let order = parameters.read("order", ListOrder::parse).unwrap_or_default();
+    let read = match order {
+        ListOrder::Created(order) => Read::ByAge(Page {
+            order,
+            ..pagination::read(&mut parameters)
+        }),
+        ListOrder::Value(sort) => {
+            let _: Option<()> = parameters.read("offset", |offset| match offset {
+                "0" => Ok(()),
+                _ => {
+                    Err("offset is not allowed in this order; the next page is after the endCursor of the previous one")
+                }
+            });
+            Read::ByValue(SortedPage {
+                sort,
+                after: parameters.read("after", SortPlace::parse),
+                limit: pagination::read_limit(&mut parameters),
+                sorted_max: SORTED_MAX,
+            })
+        }
+    };
     let is_explained = parameters.read("explain", parse_flag).unwrap_or_default();
     parameters.finish()?;
     let JobPage {
         jobs,
         total_count,
         has_more,
-    } = context
-        .api
-        .jobs
-        .list_up_to(&context.caller, &filter, page, count_up_to)
-        .await?;
+    } = read.page(&context, &filter, count_up_to).await?;
+    let end_cursor = jobs.last().map(|last| order.cursor_of(last));
     let mut explanations = HashMap::new();
     if is_explained {
         let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
@@ -106,8 +131,44 @@ pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
             .collect(),
         total_count,
         has_more,
+        end_cursor,
     };
     context.list(&list)
+}
+
+/// A page to read.
+enum Read {
+    ByAge(Page),
+    ByValue(SortedPage),
+}
+
+impl Read {
+    async fn page(
+        self,
+        context: &RequestContext,
+        filter: &JobFilter,
+        count_up_to: Option<u64>,
+    ) -> Result<JobPage, Problem> {
+        let (jobs, caller) = (&context.api.jobs, &context.caller);
+        match self {
+            Self::ByAge(page) => Ok(jobs.list_up_to(caller, filter, page, count_up_to).await?),
+            Self::ByValue(page) => {
+                let (found, has_more) = jobs
+                    .sorted_page(caller, filter, page, "order")
+                    .await
+                    .map_err(of_parameters)?;
+                let total_count = match count_up_to {
+                    Some(limit) => jobs.count_up_to(caller, filter, limit).await?,
+                    None => jobs.count(caller, filter).await?,
+                };
+                Ok(JobPage {
+                    jobs: found,
+                    total_count,
+                    has_more,
+                })
+            }
+        }
+    }
 }
 
 pub(super) fn read_filter(parameters: &mut Parameters) -> JobFilter {
@@ -122,11 +183,6 @@ pub(super) fn read_filter(parameters: &mut Parameters) -> JobFilter {
         filter: parameters.read("filter", parse_filter),
     };
     conditions.into()
-}
-
-fn parse_flag(text: &str) -> Result<bool, String> {
-    text.parse()
-        .map_err(|_| format!("explain is '{text}'; allowed are true and false"))
 }
 
 fn parse_count_limit(text: &str) -> Result<u64, String> {

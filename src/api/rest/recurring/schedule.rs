@@ -1,4 +1,4 @@
-//! `/jobs/recurring/preview` and `/jobs/recurring/upcoming`: due times to come.
+//! `/jobs/recurring/preview` and `/jobs/recurring/upcoming`: future due times.
 
 use actix_web::http::StatusCode;
 
@@ -13,7 +13,7 @@ use crate::service::recurring::preview::{PREVIEW_DEFAULT, PREVIEW_MAX};
 
 /// Query parameters of a preview.
 pub(super) const PREVIEW_PARAMETERS: &[&str] = &["cronExpression", "timeZone", "after", "count"];
-/// Query parameters of due times to come.
+/// Query parameters of future due times.
 pub(super) const UPCOMING_PARAMETERS: &[&str] = &["from", "to", "timeZone"];
 
 /// Preview a cron expression
@@ -48,12 +48,12 @@ fn parse_count(text: &str) -> Result<u32, String> {
     count.ok_or_else(|| format!("count is '{text}'; allowed are whole numbers from 1 to {PREVIEW_MAX}"))
 }
 
-/// List due times to come
+/// List future due times
 #[utoipa::path(
     get,
     path = "/jobs/recurring/upcoming",
     tag = "recurring jobs",
-    description = "Returns the due times to come of all enabled recurring jobs, by hour and queue.",
+    description = "Returns the future due times of all enabled recurring jobs, by hour and queue.",
     params(
         ("from" = Option<String>, Query, description = "Start: a time (RFC 3339), or a date; now by default, and at the earliest", example = "2024-01-15"),
         ("timeZone" = Option<String>, Query, description = "IANA time zone of the hours; UTC by default", example = "Europe/Berlin"),

@@ -19,14 +19,15 @@ use crate::storage::conformance::sample::{
     at, completed, failed, in_queue, job, job_type, node, update, with_key, with_priority,
 };
 use crate::storage::conformance::subject::Subject;
-use crate::storage::query::{Facet, FacetCount, JobFilter};
+use crate::storage::query::{Facet, FacetCount, JobFilter, JobSort, SortField, SortPlace, SortedPage};
 
 pub(super) fn cases() -> Vec<Case> {
     cases_of![
         a_list_has_the_jobs_that_match_its_filter,
         pages_of_a_filter_have_each_job_once,
         a_job_is_found_by_its_present_tags,
-        facets_are_counts_of_the_list
+        facets_are_counts_of_the_list,
+        jobs_are_listed_in_the_order_of_a_value
     ]
 }
 
@@ -180,6 +181,60 @@ async fn a_list_has_the_jobs_that_match_its_filter(storage: Subject) {
         let count = storage.count(&filter).await;
         assert_eq!(usize::try_from(count), Ok(expected.len()), "the count of {text}");
     }
+}
+
+/// Pages in the order of each value have the matching jobs that have it, each once.
+async fn jobs_are_listed_in_the_order_of_a_value(storage: Subject) {
+    some_jobs(&storage).await;
+    let texts = [
+        "",
+        "status:pending queue:mail",
+        "status:pending queue:mail priority>=high",
+        "-status:pending",
+        "mail",
+        "tag:vip",
+    ];
+    for text in texts {
+        let filter = JobFilter::parse(text, DateTime::UNIX_EPOCH).expect("a filter");
+        let listed = storage.list(&filter).await;
+        for field in [SortField::Due, SortField::Finished, SortField::Duration] {
+            for (is_descending, is_expensive) in [(false, false), (true, false), (true, true)] {
+                let sort = JobSort { field, is_descending };
+                let mut expected: Vec<SortPlace> = listed.iter().filter_map(|job| sort.place_of(job)).collect();
+                expected.sort_by(|one, other| sort.compare(*one, *other));
+                let (mut found, mut after) = (Vec::new(), None);
+                loop {
+                    let page = SortedPage {
+                        sort,
+                        after,
+                        limit: 2,
+                        sorted_max: 100,
+                    };
+                    let jobs = storage.repository.sorted_jobs(&filter, page, is_expensive).await;
+                    let jobs = jobs.expect("storage reads").expect("few jobs");
+                    found.extend(jobs.iter().filter_map(|job| sort.place_of(job)));
+                    after = jobs.last().and_then(|last| sort.place_of(last));
+                    if after.is_none() {
+                        break;
+                    }
+                    let cursor = after.map(|after| after.to_string()).unwrap_or_default();
+                    assert_eq!(SortPlace::parse(&cursor).ok(), after);
+                }
+                assert_eq!(found, expected, "{text:?} by {sort:?}");
+            }
+        }
+    }
+    let page = SortedPage {
+        sort: JobSort {
+            field: SortField::Finished,
+            is_descending: true,
+        },
+        after: None,
+        limit: 2,
+        sorted_max: 2,
+    };
+    let too_many = storage.repository.sorted_jobs(&JobFilter::all(), page, false).await;
+    assert_eq!(too_many.expect("storage reads"), None);
 }
 
 /// The counts of each facet of each term are those of its list.

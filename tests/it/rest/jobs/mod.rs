@@ -7,6 +7,7 @@ pub(crate) mod create;
 pub(crate) mod filter;
 pub(crate) mod keys;
 pub(crate) mod list;
+pub(crate) mod orders;
 pub(crate) mod retries;
 pub(crate) mod tags;
 pub(crate) mod unhandled_types;

@@ -9,11 +9,13 @@ use tickerq::domain::metrics::activity::Slice;
 use tickerq::domain::metrics::activity_series::SeriesPoints;
 use tickerq::domain::metrics::rollup::{TimeBucket, TimeBucketRange};
 use tickerq::domain::values::id::JobId;
-use tickerq::storage::query::{AuditFilter, AuditPage, JobText, RollupFilter, StoredTexts};
+use tickerq::storage::query::{
+    AuditFilter, AuditPage, JobSort, JobText, RollupFilter, SortField, SortedPage, StoredTexts,
+};
 use tickerq::storage::repository::{ClusterStore, JobStore, MetricsStore};
 
 use super::filters::{filters, searches};
-use super::samples::{FIRST, NODE, OLDEST, behind, now, passing, some_jobs, statuses};
+use super::samples::{FIRST, NODE, OLDEST, behind, now, passing, queue, some_jobs, statuses};
 use super::verdict::Access;
 use super::{Probe, recurring, webhooks};
 
@@ -69,6 +71,7 @@ pub async fn read(probe: &Probe) {
             .of(&format!("count of {name}"), Access::Scan, storage.count(&filter))
             .await;
     }
+    sorted(probe).await;
     probe.of("queues", Access::Lookup, storage.queues(now())).await;
     let of_all = RollupFilter::default();
     let of_one = RollupFilter {
@@ -168,6 +171,44 @@ pub async fn read(probe: &Probe) {
                 storage.audit(&filter, records),
             )
             .await;
+    }
+}
+
+/// Lists in the order of a value.
+async fn sorted(probe: &Probe) {
+    let page = |field, sorted_max| SortedPage {
+        sort: JobSort {
+            field,
+            is_descending: false,
+        },
+        after: None,
+        limit: 50,
+        sorted_max,
+    };
+    let pending = statuses(&[JobStatus::Pending]).with_queue(&queue("default"));
+    let mut next = page(SortField::Due, 10);
+    for _ in 0..2 {
+        let jobs = probe
+            .of(
+                "pending jobs of a queue by due time",
+                Access::Lookup,
+                probe.repository.sorted_jobs(&pending, next, false),
+            )
+            .await
+            .expect("an index has the order");
+        next.after = jobs.last().and_then(|last| next.sort.place_of(last));
+        assert_eq!(jobs.len(), 50);
+    }
+    let rare = statuses(&[JobStatus::Failed]).with_queue(&queue("rare"));
+    for field in [SortField::Due, SortField::Finished, SortField::Duration] {
+        let read = probe.repository.sorted_jobs(&rare, page(field, 400), false);
+        let jobs = probe.of("few jobs by a value", Access::Lookup, read).await;
+        assert!(jobs.is_some_and(|jobs| !jobs.is_empty()));
+        // The first ones are read to know that there are too many.
+        let failed = statuses(&[JobStatus::Failed]);
+        let read = probe.repository.sorted_jobs(&failed, page(field, 200), false);
+        let jobs = probe.of("too many jobs by a value", Access::Lookup, read).await;
+        assert!(jobs.is_none());
     }
 }
 

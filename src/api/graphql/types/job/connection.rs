@@ -1,9 +1,9 @@
 //! Pages of jobs as Relay's cursor connections.
 //!
-//! A cursor is a job's position in the order of ids, which is the order of creation: it stays valid when jobs are
-//! created or deleted.
+//! A cursor is a job's position in the order of ids, which is the order of creation, or in the order of a value and the id: it
+//! stays valid when jobs are created or deleted.
 
-use async_graphql::{Context, Object, Result, SelectionField};
+use async_graphql::{Context, Error, Object, Result, SelectionField};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
@@ -11,16 +11,19 @@ use uuid::Uuid;
 use super::Job;
 use super::nodes::JobNodes;
 use crate::api::contract::filters::{COUNT_LIMIT_MAX, LIMIT_DEFAULT, LIMIT_MAX};
+use crate::api::contract::job_order::ListOrder;
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::errors;
 use crate::api::graphql::types::connection::PageInfo;
 use crate::api::graphql::types::scalar_parsing;
 use crate::domain::values::id::JobId;
-use crate::service::jobs::JobPage;
-use crate::storage::query::{JobFilter, JobSummary, Order, Page};
+use crate::service::jobs::{JobPage, SORTED_MAX};
+use crate::storage::query::{JobFilter, JobSort, JobSummary, Order, Page, SortPlace, SortedPage};
 
 /// First byte of a cursor: other kinds of lists have other bytes.
 const KIND: u8 = b'j';
+/// First byte of a cursor in the order of a value.
+const SORTED_KIND: u8 = b's';
 
 /// Arguments of a page.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub(crate) struct PageArguments {
 /// A page of jobs.
 pub(crate) struct JobConnection {
     filter: JobFilter,
+    /// The value that orders the list; `None` for the order of creation.
+    sort: Option<JobSort>,
     jobs: Vec<Job>,
     has_next_page: bool,
     has_previous_page: bool,
@@ -50,7 +55,8 @@ pub(crate) struct JobConnection {
 impl JobConnection {
     /// Jobs with their cursors, in the order of the list.
     async fn edges(&self) -> Vec<JobEdge<'_>> {
-        self.jobs.iter().map(JobEdge).collect()
+        let edge = |job| JobEdge { job, sort: self.sort };
+        self.jobs.iter().map(edge).collect()
     }
 
     /// Jobs without their cursors, in the order of the list.
@@ -60,7 +66,7 @@ impl JobConnection {
 
     /// Position of the page in the list.
     async fn page_info(&self) -> PageInfo {
-        let cursor = |job: Option<&Job>| job.map(|job| cursor_of(job.summary().id));
+        let cursor = |job: Option<&Job>| job.map(|job| cursor_in(self.sort, job.summary()));
         PageInfo {
             has_next_page: self.has_next_page,
             has_previous_page: self.has_previous_page,
@@ -95,47 +101,96 @@ impl JobConnection {
 }
 
 /// A job with its cursor.
-pub(crate) struct JobEdge<'a>(&'a Job);
+pub(crate) struct JobEdge<'a> {
+    job: &'a Job,
+    sort: Option<JobSort>,
+}
 
 /// A job with its cursor.
 #[Object]
 impl<'a> JobEdge<'a> {
     /// Cursor of the job, for `after` and `before`.
     async fn cursor(&self) -> String {
-        cursor_of(self.0.summary().id)
+        cursor_in(self.sort, self.job.summary())
     }
 
     /// The job.
     async fn node(&self) -> &'a Job {
-        self.0
+        self.job
     }
 }
 
 impl JobConnection {
     /// Reads a page.
-    pub(crate) async fn read(ctx: &Context<'_>, filter: JobFilter, order: Order, page: PageArguments) -> Result<Self> {
-        let PageArguments {
-            first,
-            after,
-            last,
-            before,
-        } = page;
-        let after = after.map(|text| job_of("after", &text)).transpose()?;
-        let before = before.map(|text| job_of("before", &text)).transpose()?;
-        // The end of a list is the start of the list in the opposite order.
-        let is_from_the_end = last.is_some();
-        let (field, size, start, stop, read_order) = match (first, last) {
-            (Some(_), Some(_)) => {
-                return Err(errors::invalid(
-                    "last",
-                    "first and last are mutually exclusive; give one of them",
-                ));
-            }
-            (first, None) => ("first", first, after, before, order),
-            (None, last) => ("last", last, before, after, order.reversed()),
+    pub(crate) async fn read(
+        ctx: &Context<'_>,
+        filter: JobFilter,
+        order: ListOrder,
+        page: PageArguments,
+    ) -> Result<Self> {
+        match order {
+            ListOrder::Created(order) => Self::read_by_age(ctx, filter, order, page).await,
+            ListOrder::Value(sort) => Self::read_by_value(ctx, filter, sort, page).await,
+        }
+    }
+
+    async fn read_by_value(ctx: &Context<'_>, filter: JobFilter, sort: JobSort, page: PageArguments) -> Result<Self> {
+        let after = page.after.as_deref().map(|text| place_of("after", text)).transpose()?;
+        let before = page
+            .before
+            .as_deref()
+            .map(|text| place_of("before", text))
+            .transpose()?;
+        let Part { limit, is_from_the_end } = Part::of(&page)?;
+        let (start, stop, read_sort) = if is_from_the_end {
+            (before, after, sort.reversed())
+        } else {
+            (after, before, sort)
+        };
+        let page = SortedPage {
+            sort: read_sort,
+            after: start,
+            limit,
+            sorted_max: SORTED_MAX,
+        };
+        let jobs = &services(ctx)?.jobs;
+        let (mut jobs, has_more) = jobs.sorted_page(caller(ctx)?, &filter, page, "orderBy").await?;
+        let read = jobs.len();
+        jobs.retain(|job| {
+            let place = read_sort.place_of(job);
+            stop.zip(place)
+                .is_none_or(|(stop, place)| read_sort.compare(place, stop).is_lt())
+        });
+        let (ahead, behind) = (has_more || jobs.len() < read || stop.is_some(), start.is_some());
+        let (has_next_page, has_previous_page) = if is_from_the_end {
+            (behind, ahead)
+        } else {
+            (ahead, behind)
+        };
+        if is_from_the_end {
+            jobs.reverse();
+        }
+        Ok(Self {
+            filter,
+            sort: Some(sort),
+            jobs: jobs.into_iter().map(Job::from).collect(),
+            has_next_page,
+            has_previous_page,
+            total_count: None,
+        })
+    }
+
+    async fn read_by_age(ctx: &Context<'_>, filter: JobFilter, order: Order, page: PageArguments) -> Result<Self> {
+        let Part { limit, is_from_the_end } = Part::of(&page)?;
+        let after = page.after.map(|text| job_of("after", &text)).transpose()?;
+        let before = page.before.map(|text| job_of("before", &text)).transpose()?;
+        let (start, stop, read_order) = if is_from_the_end {
+            (before, after, order.reversed())
+        } else {
+            (after, before, order)
         };
         let page = Page {
-            limit: scalar_parsing::count(field, size, LIMIT_DEFAULT, LIMIT_MAX)?,
+            limit,
             offset: 0,
             after: start,
             order: read_order,
@@ -169,12 +224,71 @@ impl JobConnection {
         }
         Ok(Self {
             filter,
+            sort: None,
             jobs: jobs.into_iter().map(Job::from).collect(),
             has_next_page,
             has_previous_page,
             total_count,
         })
     }
+}
+
+/// The side and the size of a page.
+struct Part {
+    limit: u32,
+    /// The end of a list is the start of the list in the opposite order.
+    is_from_the_end: bool,
+}
+
+impl Part {
+    fn of(page: &PageArguments) -> Result<Self> {
+        let (field, size) = match (page.first, page.last) {
+            (Some(_), Some(_)) => {
+                return Err(errors::invalid(
+                    "last",
+                    "first and last are mutually exclusive; give one of them",
+                ));
+            }
+            (first, None) => ("first", first),
+            (None, last) => ("last", last),
+        };
+        Ok(Self {
+            limit: scalar_parsing::count(field, size, LIMIT_DEFAULT, LIMIT_MAX)?,
+            is_from_the_end: page.last.is_some(),
+        })
+    }
+}
+
+/// The cursor of a job in a list with this order.
+fn cursor_in(sort: Option<JobSort>, job: &JobSummary) -> String {
+    match sort.and_then(|sort| sort.place_of(job)) {
+        Some(SortPlace { value, id }) => {
+            let mut bytes = vec![SORTED_KIND];
+            bytes.extend(value.to_be_bytes());
+            bytes.extend(id.as_uuid().as_bytes());
+            URL_SAFE_NO_PAD.encode(bytes)
+        }
+        None => cursor_of(job.id),
+    }
+}
+
+fn place_of(field: &str, cursor: &str) -> Result<SortPlace> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
+    let place = bytes.and_then(|bytes| {
+        let (kind, rest) = bytes.split_first()?;
+        let (value, id) = rest.split_first_chunk::<8>().filter(|_| *kind == SORTED_KIND)?;
+        Some(SortPlace {
+            value: i64::from_be_bytes(*value),
+            id: JobId::from_uuid(Uuid::from_slice(id).ok()?),
+        })
+    });
+    place.ok_or_else(|| wrong_cursor(field, cursor))
+}
+
+fn wrong_cursor(field: &str, cursor: &str) -> Error {
+    let given: String = cursor.chars().take(64).collect();
+    let detail = format!("'{given}' is not a cursor of this list; take one from edges or pageInfo");
+    errors::invalid(field, &detail)
 }
 
 fn comes_before(job: &JobSummary, stop: JobId, order: Order) -> bool {
@@ -196,11 +310,7 @@ fn job_of(field: &str, cursor: &str) -> Result<JobId> {
         [KIND, id @ ..] => Uuid::from_slice(id).ok(),
         _ => None,
     });
-    id.map(JobId::from_uuid).ok_or_else(|| {
-        let given: String = cursor.chars().take(64).collect();
-        let detail = format!("'{given}' is not a cursor of this list; take one from edges or pageInfo");
-        errors::invalid(field, &detail)
-    })
+    id.map(JobId::from_uuid).ok_or_else(|| wrong_cursor(field, cursor))
 }
 
 #[cfg(test)]
@@ -213,6 +323,8 @@ mod tests {
         assert_eq!(job_of("after", &cursor_of(id)).ok(), Some(id));
         for text in ["", "x", "Zm9v", &cursor_of(id)[1..], &id.to_string()] {
             assert!(job_of("after", text).is_err(), "{text}");
+            assert!(place_of("after", text).is_err(), "{text}");
         }
+        assert!(place_of("after", &cursor_of(id)).is_err(), "a cursor of another order");
     }
 }

@@ -4,11 +4,12 @@ use async_graphql::{InputObject, Result};
 
 use crate::api::contract::filters::parse_search;
 use crate::api::contract::job_filter::{JobConditions, parse_filter};
+use crate::api::contract::job_order::ListOrder;
 use crate::api::graphql::scalars::{DateTime, Uuid};
 use crate::api::graphql::types::enums::{JobOrderField, JobStatus, OrderDirection, Priority};
 use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::scalar_parsing::Place;
-use crate::storage::query::{JobFilter, Order};
+use crate::storage::query::{JobFilter, JobSort, Order, SortField};
 
 /// Conditions on jobs. All given conditions must hold; an empty filter matches all.
 #[derive(Debug, Default, InputObject)]
@@ -81,12 +82,17 @@ pub(crate) struct JobOrder {
     direction: OrderDirection,
 }
 
-impl From<JobOrder> for Order {
+impl From<JobOrder> for ListOrder {
     fn from(order: JobOrder) -> Self {
         let JobOrder { field, direction } = order;
-        match (field, direction) {
-            (JobOrderField::CreatedAt, OrderDirection::Asc) => Self::OldestFirst,
-            (JobOrderField::CreatedAt, OrderDirection::Desc) => Self::NewestFirst,
+        let is_descending = direction == OrderDirection::Desc;
+        let by = |field| Self::Value(JobSort { field, is_descending });
+        match field {
+            JobOrderField::CreatedAt if is_descending => Self::Created(Order::NewestFirst),
+            JobOrderField::CreatedAt => Self::Created(Order::OldestFirst),
+            JobOrderField::DueAt => by(SortField::Due),
+            JobOrderField::FinishedAt => by(SortField::Finished),
+            JobOrderField::Duration => by(SortField::Duration),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Due times to come.
+//! Future due times.
 
 use async_graphql::Object;
 
@@ -32,7 +32,7 @@ impl SchedulePreview {
         &self.0.warnings
     }
 
-    /// What happens when the clocks of the time zone change; null if they do not.
+    /// The effect of changes of the clocks of the time zone; null if they do not change.
     async fn clock_changes(&self) -> Option<&str> {
         self.0.clock_changes
     }
@@ -101,7 +101,7 @@ impl Upcoming {
 pub(in crate::api::graphql) struct UpcomingHour<'a>(&'a UpcomingHourView);
 
 /// Due times of an hour in a queue.
-#[Object]
+#[Object(name = "DueHour")]
 impl UpcomingHour<'_> {
     /// Start of the hour.
     async fn hour(&self) -> DateTime {

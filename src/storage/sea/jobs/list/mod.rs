@@ -25,6 +25,7 @@
 mod count;
 mod leading_index;
 mod predicate;
+mod sorted;
 mod statement;
 mod text;
 
@@ -71,19 +72,29 @@ impl SeaRepository {
         page: Page,
         connection: &impl ConnectionTrait,
     ) -> Result<Vec<JobSummary>, RepositoryError> {
+        let Some((text, ids)) = self.ids_of(filter, page, connection).await? else {
+            return Ok(Vec::new());
+        };
+        page_of(text, &ids, way(page.order), connection).await
+    }
+
+    /// The statement of the ids of a page; `None` if there are none.
+    async fn ids_of(
+        &self,
+        filter: &JobFilter,
+        page: Page,
+        connection: &impl ConnectionTrait,
+    ) -> Result<Option<(Text, String)>, RepositoryError> {
         let Page {
             limit,
             offset,
             after,
             order,
         } = page;
-        let way = match order {
-            Order::NewestFirst => "DESC",
-            Order::OldestFirst => "ASC",
-        };
+        let way = way(order);
         let mut filter_parts = FilterParts::of(filter);
         if filter_parts.is_impossible() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         self.name_patterns(&mut filter_parts, connection).await?;
         let conditions = conditions(&filter_parts);
@@ -108,7 +119,7 @@ impl SeaRepository {
         let single = |column: Column| conditions.iter().find(|condition| condition.column == column);
         let mut parts: Vec<(Part<'_>, &Given)> = Vec::new();
         match led_by {
-            Leading::Empty => return Ok(Vec::new()),
+            Leading::Empty => return Ok(None),
             Leading::Key | Leading::Pending => {}
             Leading::Column(column) => {
                 let values = single(column).into_iter().flat_map(|condition| &condition.values);
@@ -137,7 +148,7 @@ impl SeaRepository {
             // A job that has several of the labels comes once.
             let selects = selects.collect::<Vec<String>>().join(" UNION ");
             let ids = format!("SELECT id FROM ({selects}) AS parts ORDER BY id {way} {page}");
-            return page_of(text, &ids, way, connection).await;
+            return Ok(Some((text, ids)));
         }
         let pending_of = single(Column::Queue)
             .and_then(|condition| condition.values.first())
@@ -161,7 +172,7 @@ impl SeaRepository {
                 format!("SELECT id FROM ({parts}) AS parts ORDER BY id {way} {page}")
             }
         };
-        page_of(text, &ids, way, connection).await
+        Ok(Some((text, ids)))
     }
 
     /// True if an index of labels leads rather than another index.
@@ -336,6 +347,13 @@ fn jobs_read(count: i64, backlog: i64, matching: i64, passed: i64) -> i64 {
     let spread = i128::from(passed) * i128::from(count) / i128::from(matching.max(1));
     let read = spread + i128::from(backlog);
     i64::try_from(read.min(i128::from(count))).unwrap_or(i64::MAX)
+}
+
+const fn way(order: Order) -> &'static str {
+    match order {
+        Order::NewestFirst => "DESC",
+        Order::OldestFirst => "ASC",
+    }
 }
 
 /// The jobs with these ids.

@@ -3,6 +3,7 @@
 use sea_orm::{DbBackend, Statement, Value};
 
 /// A statement as it grows: its values, with the places that they have.
+#[derive(Clone)]
 pub(super) struct Text {
     pub(super) is_postgres: bool,
     pub(super) values: Vec<Value>,
