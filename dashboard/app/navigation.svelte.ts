@@ -12,6 +12,8 @@ class Navigation {
   place: Place | Unknown = $state.raw(current());
   /** Functions that may keep the user on a page with unsaved input. */
   #guards = new Set<() => boolean>();
+  /** The page has changed and is not shown yet: its code may still load. */
+  #isOther = false;
 
   constructor() {
     history.scrollRestoration = "manual";
@@ -41,13 +43,18 @@ class Navigation {
     history.replaceState({ top: scrollY }, "");
     history.pushState({ top: 0 }, "", mount + build(place));
     const isOther = this.place.page !== place.page;
+    this.#isOther ||= isOther;
     this.place = current();
     await tick();
-    if (isOther) {
-      scrollTo(0, 0);
-      // After navigation the focus is on the heading (WCAG 2.4.3).
-      document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
-    }
+    if (isOther) scrollTo(0, 0);
+  }
+
+  /** A page is shown. After navigation the focus is on its heading (WCAG 2.4.3). */
+  async shown(): Promise<void> {
+    if (!this.#isOther) return;
+    this.#isOther = false;
+    await tick();
+    document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
   }
 
   /** Changes parameters of the current page. Typing replaces the entry of the history, applying adds one. */

@@ -56,6 +56,10 @@ export const shell: Texts["shell"] = {
   offline: (since) => `Der Server antwortet seit ${since} nicht. Die Werte sind von dieser Zeit.`,
   clockOff: (span) => `Die Uhr dieses Browsers weicht um ${span} von der des Servers ab. Zeiten sind die des Servers.`,
   outdated: { title: "Diese Seite kann nicht geladen werden", text: "Der Server wurde vermutlich aktualisiert, seit dieser Tab geöffnet wurde. Laden Sie ihn neu." },
+  graphqlDisabled: {
+    title: "Das Dashboard braucht GraphQL",
+    text: "GraphQL ist auf diesem Server abgeschaltet. Setzen Sie enable = true im Abschnitt [graphql] der Konfiguration, und starten Sie ihn neu.",
+  },
   failed: "Dieser Teil ist fehlgeschlagen",
   retry: "Erneut versuchen",
   retryIn: (seconds) => `Erneut versuchen in ${seconds} s`,

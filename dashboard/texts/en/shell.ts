@@ -55,6 +55,10 @@ export const shell = {
   offline: (since: string) => `The server has not responded since ${since}. Values are as of that time.`,
   clockOff: (span: string) => `This browser's clock differs from the server's by ${span}. Times are the server's.`,
   outdated: { title: "This page cannot be loaded", text: "The server has probably been updated since this tab was opened. Reload it." },
+  graphqlDisabled: {
+    title: "The dashboard needs GraphQL",
+    text: "GraphQL is disabled on this server. Set enable = true in the section [graphql] of its configuration, and start it again.",
+  },
   failed: "This part failed",
   retry: "Try again",
   retryIn: (seconds: number) => `Try again in ${seconds} s`,
