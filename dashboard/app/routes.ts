@@ -6,6 +6,8 @@ type Load = () => Promise<{ default: Component }>;
 
 export const routes: Partial<Record<PageName, Load>> = {
   overview: () => import("../pages/overview/Overview.svelte"),
+  errors: () => import("../pages/errors/Errors.svelte"),
+  error: () => import("../pages/error/Error.svelte"),
   queues: () => import("../pages/queues/Queues.svelte"),
   queue: () => import("../pages/queue/Queue.svelte"),
   settings: () => import("../pages/settings/Settings.svelte"),
