@@ -50,6 +50,7 @@ const FILTERS = [
   { name: 'UpcomingFilter', of: 'list_upcoming' },
   { name: 'AuditFilter', of: 'list_audit_records' },
   { name: 'DeliveryFilter', of: 'list_webhook_deliveries' },
+  { name: 'OperationFilter', of: 'list_operations' },
 ];
 
 // Nested objects of requests, which are passed unchanged.

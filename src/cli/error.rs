@@ -44,6 +44,17 @@ pub(super) enum CliError {
         /// Its status, and the reason.
         ended: String,
     },
+    /// The bulk operation did not complete.
+    #[error("operation {id} is {status}")]
+    OperationEnded {
+        /// The id of the operation.
+        id: String,
+        /// Its status.
+        status: String,
+    },
+    /// The user declined to start an operation, or there is no terminal for the confirmation.
+    #[error("not confirmed; nothing was changed (--yes skips the confirmation)")]
+    NotStarted,
     /// The user declined, or there is no terminal for the confirmation.
     #[error("not confirmed; nothing was deleted (--yes skips the confirmation)")]
     NotConfirmed,
@@ -77,6 +88,8 @@ impl CliError {
             | Self::NotTheApi { .. }
             | Self::NotCompleted { .. }
             | Self::NotConfirmed
+            | Self::NotStarted
+            | Self::OperationEnded { .. }
             | Self::System(_)
             | Self::Start(_)
             | Self::StoppedAtOnce
@@ -94,6 +107,8 @@ impl CliError {
             | Self::NotTheApi { .. }
             | Self::NotCompleted { .. }
             | Self::NotConfirmed
+            | Self::NotStarted
+            | Self::OperationEnded { .. }
             | Self::System(_)
             | Self::Start(_)
             | Self::StoppedAtOnce

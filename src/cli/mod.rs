@@ -1,22 +1,22 @@
 //! The command line: a file per subcommand.
 //!
-//! `job`, `recurring`, `queue`, `node` and `log-level` are clients of a running server: they use only its REST API.
+//! `job`, `recurring`, `queue`, `node`, `operation` and `log-level` are clients of a running server: they use only its REST API.
 
 mod api_client;
 mod completions;
 mod config;
 mod cron;
+mod documents;
 mod error;
 mod job;
 mod key;
 mod log_level;
 mod migrate;
 mod node;
-mod openapi;
+mod operation;
 mod output;
 mod queue;
 mod recurring;
-mod schema;
 mod serve;
 mod server_environment;
 mod settings;
@@ -61,6 +61,8 @@ enum Command {
     Recurring(recurring::RecurringArguments),
     /// List, pause, resume and clear queues of a running server.
     Queue(queue::QueueArguments),
+    /// Change all jobs that a filter selects: preview, start, follow, pause, undo.
+    Operation(operation::OperationArguments),
     /// List, drain and resume the servers that share a running server's storage.
     Node(node::NodeArguments),
     /// Get or set the log level of a running server.
@@ -117,8 +119,9 @@ fn parse(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Re
     match (command.client(), matches.subcommand()) {
         (Some(own), Some((_, matches))) => client.apply(own, matches),
         (Some(_) | None, _) => {
-            let detail =
-                format!("{flag} requires a command for a running server: job, recurring, queue, node, log-level");
+            let detail = format!(
+                "{flag} requires a command for a running server: job, recurring, queue, node, operation, log-level"
+            );
             return Err(Arguments::command().error(ErrorKind::ArgumentConflict, detail));
         }
     }
@@ -133,6 +136,7 @@ impl Command {
             Self::Recurring(arguments) => Some(&mut arguments.client),
             Self::Queue(arguments) => Some(&mut arguments.client),
             Self::Node(arguments) => Some(&mut arguments.client),
+            Self::Operation(arguments) => Some(&mut arguments.client),
             Self::LogLevel(arguments) => Some(&mut arguments.client),
             Self::Serve(_)
             | Self::Migrate(_)
@@ -153,13 +157,14 @@ fn run(command: Command, output: &mut Output) -> Result<(), CliError> {
             self::serve::run(arguments)
         }
         Command::Migrate(command) => migrate::run(command, output),
-        Command::Openapi(arguments) => openapi::run(&arguments, output),
-        Command::Schema => schema::run(output),
+        Command::Openapi(arguments) => documents::openapi(&arguments, output),
+        Command::Schema => documents::schema(output),
         Command::Config(command) => config::run(command, output),
         Command::Job(arguments) => job::run(arguments, output),
         Command::Recurring(arguments) => recurring::run(arguments, output),
         Command::Queue(arguments) => queue::run(arguments, output),
         Command::Node(arguments) => node::run(arguments, output),
+        Command::Operation(arguments) => operation::run(arguments, output),
         Command::LogLevel(arguments) => log_level::run(arguments, output),
         Command::Key(command) => key::run(command, output),
         Command::Cron(arguments) => cron::run(arguments, output),

@@ -26,6 +26,7 @@ pub(crate) mod events;
 mod handle;
 pub(crate) mod maintenance;
 pub(crate) mod monitoring;
+pub(crate) mod operations;
 mod options;
 pub(crate) mod outbound;
 pub(crate) mod remote_workers;

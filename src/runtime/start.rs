@@ -24,6 +24,8 @@ use super::handle::RuntimeHandle;
 use super::maintenance::pruner::{self, Pruner, PrunerDeps};
 use super::monitoring::metrics_sampler::{self, MetricsSampler, SamplerContext};
 use super::monitoring::report_channel::ReportChannel;
+use super::operations::pace::OtherWrites;
+use super::operations::runner::{self, OperationRunner, OperationRunnerDeps};
 use super::options::RuntimeOptions;
 use super::outbound::dispatcher::{self, WebhookDispatcher};
 use super::outbound::endpoint_sync::{EndpointSyncError, NodeEndpoints};
@@ -69,6 +71,7 @@ pub struct Runtime {
     pub(super) handle: RuntimeHandle,
     pub(super) lease_renewer: Addr<LeaseRenewer>,
     pub(super) recurring: Addr<RecurringScheduler>,
+    pub(super) operations: Addr<OperationRunner>,
     pub(super) outbound: Outbound,
     pub(super) arbiters: Arbiters,
     pub(super) handler_pool: HandlerPool,
@@ -136,6 +139,8 @@ impl Runtime {
         let scheduler = ActorSlot::<Scheduler>::new(due_jobs::MAILBOX_CAPACITY);
         let queues = ActorSlot::<QueueRegistry>::new(registry::MAILBOX_CAPACITY);
         let recurring = ActorSlot::<RecurringScheduler>::new(recurring_jobs::MAILBOX_CAPACITY);
+        let operations = ActorSlot::<OperationRunner>::new(runner::MAILBOX_CAPACITY);
+        let others = OtherWrites::default();
         let writer_slot = ActorSlot::<Writer>::new(limits::MAILBOX_CAPACITY);
         let dispatcher = ActorSlot::<WebhookDispatcher>::new(dispatcher::MAILBOX_CAPACITY);
         let writer = WriterHandle::new(writer_slot.address());
@@ -168,6 +173,7 @@ impl Runtime {
                 cancelled: queues.address().recipient(),
                 schedule: scheduler.address().recipient(),
                 recurring: recurring.address().recipient(),
+                operations: operations.address().recipient(),
                 outbox: dispatcher.address().recipient(),
                 event_bus: event_bus.clone(),
                 cluster: cluster.clone(),
@@ -188,6 +194,7 @@ impl Runtime {
             traces: traces.clone(),
             log_jobs,
             handled: handled.clone(),
+            others: others.clone(),
         };
         writer_slot.start(&writer_arbiter, "Writer", &supervisor, || Writer::new(writer_deps));
 
@@ -275,6 +282,17 @@ impl Runtime {
         let queues = queues.start(&queues_arbiter, "QueueRegistry", &supervisor, || {
             QueueRegistry::new(registry_deps)
         });
+        let operations_deps = OperationRunnerDeps {
+            repository: Arc::clone(&repository),
+            writer: writer.clone(),
+            clock: clock.clone(),
+            ids: Arc::clone(&ids),
+            node,
+            lease,
+            others,
+            event_bus: event_bus.clone(),
+            notifier: cluster.as_ref().map(|cluster| cluster.notifier.clone()),
+        };
         if let (Some(notifier), Some(cluster)) = (notifier, cluster) {
             let notifier_deps = NotifierDeps {
                 repository: Arc::clone(&repository),
@@ -282,6 +300,7 @@ impl Runtime {
                 queues: queues.clone(),
                 scheduler: scheduler.address(),
                 recurring: recurring.address(),
+                operations: operations.address().recipient(),
                 event_bus: event_bus.clone(),
                 remote_subscribers: cluster.remote_subscribers,
                 clock: clock.clone(),
@@ -299,6 +318,9 @@ impl Runtime {
         };
         let recurring = recurring.start(&time_arbiter, "RecurringScheduler", &supervisor, || {
             RecurringScheduler::new(recurring_deps)
+        });
+        let operations = operations.start(&time_arbiter, "OperationRunner", &supervisor, || {
+            OperationRunner::new(operations_deps)
         });
         let outbound_deps = OutboundDeps {
             repository: Arc::clone(&repository),
@@ -379,6 +401,7 @@ impl Runtime {
             handle,
             lease_renewer,
             recurring,
+            operations,
             outbound,
             arbiters,
             handler_pool,

@@ -50,8 +50,9 @@ impl Runtime {
         }
         // While the node still owns the endpoints.
         self.outbound.end(FLUSH_TIMEOUT).await;
-        // Neither may write after the node has left: the node would appear live again, or lead.
+        // None may write after the node has left: the node would appear live again, or lead.
         let _ = self.recurring.send(StopLeading).await;
+        let _ = self.operations.send(StopLeading).await;
         let _ = self.lease_renewer.send(StopRenewing).await;
         if let Err(failure) = handle
             .writer

@@ -29,6 +29,7 @@ use crate::service::events::Events;
 use crate::service::facade_metrics::Traffic;
 use crate::service::health::Health;
 use crate::service::jobs::job_request::JobRequestError;
+use crate::service::jobs::operations::Operations;
 use crate::service::jobs::{Explanations, Jobs};
 use crate::service::limits::expensive_reads::ExpensiveReads;
 use crate::service::log_level::Log;
@@ -130,6 +131,7 @@ impl Embedded {
         let audit = AuditLog::new(Arc::clone(&repository)).with_expensive_reads(reads);
         let log = Log::new(handle.clone(), log).audited(is_audited);
         let nodes = Nodes::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
+        let operations = Operations::new(Arc::clone(&repository), handle.clone(), jobs.clone()).audited(is_audited);
         let webhooks = Webhooks::new(Arc::clone(&repository), handle.clone()).audited(is_audited);
         let changes = Changes::new(Arc::clone(&repository), handle.clone());
         let metrics = Metrics::new(Arc::clone(&repository), handle.clone());
@@ -164,6 +166,7 @@ impl Embedded {
             recurring: recurring.clone(),
             queues: queues.clone(),
             nodes: nodes.clone(),
+            operations: operations.clone(),
             log: log.clone(),
             audit: audit.clone(),
             metrics: metrics.clone(),
@@ -191,6 +194,7 @@ impl Embedded {
             metrics,
             exposition,
             nodes,
+            operations,
             log,
             webhooks,
             changes,

@@ -7,9 +7,8 @@ use crate::domain::access::audit::{AuditAction, AuditOutcome, AuditRecord, Audit
 use crate::domain::access::caller::Caller;
 use crate::domain::job::Job;
 use crate::domain::recurring::RecurringJob;
-use crate::domain::values::id::{AuditId, JobId, NodeId};
+use crate::domain::values::id::{AuditId, EndpointId, JobId, NodeId};
 use crate::domain::values::name::QueueName;
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::writer::messages::{ChangeResult, WritePriority};
 use crate::storage::change::Change;
@@ -61,6 +60,11 @@ impl AuditedAction {
 
     pub(super) const DRAIN_NODE: Self = Self::new(AuditAction::NodeDrain, AuditOutcome::Changed);
     pub(super) const RESUME_NODE: Self = Self::new(AuditAction::NodeResume, AuditOutcome::Changed);
+    pub(super) const START_OPERATION: Self = Self::new(AuditAction::OperationStart, AuditOutcome::Changed);
+    pub(super) const PAUSE_OPERATION: Self = Self::new(AuditAction::OperationPause, AuditOutcome::Paused);
+    pub(super) const RESUME_OPERATION: Self = Self::new(AuditAction::OperationResume, AuditOutcome::Resumed);
+    pub(super) const CANCEL_OPERATION: Self = Self::new(AuditAction::OperationCancel, AuditOutcome::Cancelled);
+    pub(super) const UNDO_OPERATION: Self = Self::new(AuditAction::OperationUndo, AuditOutcome::Changed);
     pub(super) const SET_LOG_LEVEL: Self = Self::new(AuditAction::LogLevelSet, AuditOutcome::Changed);
 
     const fn new(action: AuditAction, outcome: AuditOutcome) -> Self {

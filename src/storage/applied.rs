@@ -9,9 +9,9 @@ use super::outbox::ReviewedEndpoints;
 use crate::domain::cluster::leadership::FencingToken;
 use crate::domain::job::Job;
 use crate::domain::operation::Operation;
+use crate::domain::values::id::EndpointId;
 use crate::domain::values::name::{QueueName, RecurringKey};
 use crate::domain::webhooks::change_feed::FeedCursor;
-use crate::domain::webhooks::endpoint::EndpointId;
 
 /// Result of one new job.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
 use super::error::RepositoryError;
-use crate::domain::events::event::JobEventKind;
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::events::event::{JobEventKind, OperationEventKind};
+use crate::domain::values::id::{JobId, NodeId, OperationId};
 use crate::domain::values::name::QueueName;
 
 /// One thing that other nodes should know.
@@ -51,6 +51,13 @@ pub enum Signal {
     },
     /// Recurring jobs were made, changed or removed, or an occurrence that others wait for has ended.
     RecurringChanged,
+    /// Something has happened to a bulk operation.
+    Operation {
+        /// What.
+        kind: OperationEventKind,
+        /// To which operation.
+        id: OperationId,
+    },
     /// Something has happened to a job.
     Job(JobSignal),
     /// The sender subscribes to events of jobs, or no longer does.

@@ -7,7 +7,8 @@ use super::change::{Applied, Change, ChangeError};
 use super::outbox::{EndpointsAt, KnownVersion, OutboxEntries};
 use crate::domain::access::audit::AuditRecord;
 use crate::domain::events::event::Event;
-use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
+use crate::domain::values::id::EndpointId;
+use crate::domain::webhooks::endpoint::Endpoint;
 
 /// The result of a change: applied or rejected.
 pub type ChangeResult = Result<Applied, ChangeError>;

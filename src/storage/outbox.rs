@@ -5,10 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::domain::events::event::Event;
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::{EndpointId, JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryId, Message};
-use crate::domain::webhooks::endpoint::{Disabled, Endpoint, EndpointId};
+use crate::domain::webhooks::endpoint::{Disabled, Endpoint};
 
 /// A message and the endpoints that receive it.
 #[derive(Clone, Debug, PartialEq, Eq)]

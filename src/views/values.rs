@@ -9,12 +9,11 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::id::{AuditId, JobId, NodeId, OperationId};
+use crate::domain::values::id::{AuditId, EndpointId, JobId, NodeId, OperationId};
 use crate::domain::values::json::Json;
 use crate::domain::values::name::Tag;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::timestamp;
-use crate::domain::webhooks::endpoint::EndpointId;
 
 /// An id: a UUID in lower case with hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 use crate::domain::access::audit::{AuditAction, AuditOutcome};
 use crate::domain::access::caller::CallerKind;
 use crate::domain::cluster::remote_worker::{LogLevel, WorkerStatus};
-use crate::domain::events::event::JobEventKind;
+use crate::domain::events::event::{JobEventKind, OperationEventKind};
 use crate::domain::explanation::RunnerKind;
 use crate::domain::job::attempt::AttemptStatus;
 use crate::domain::job::priority::Priority;
@@ -18,6 +18,9 @@ use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::activity_series::Step;
 use crate::domain::metrics::health::HealthState;
 use crate::domain::metrics::time_range::Granularity;
+use crate::domain::operation::action::{OperationKind, UndoKind};
+use crate::domain::operation::progress::SkipReason;
+use crate::domain::operation::status::OperationStatus;
 use crate::domain::recurring::misfire::MisfirePolicy;
 use crate::domain::recurring::overlap::OverlapPolicy;
 use crate::domain::webhooks::delivery::DeliveryStatus;
@@ -52,11 +55,16 @@ worded!(
     JobStatus,
     LogLevel,
     MisfirePolicy,
+    OperationEventKind,
+    OperationKind,
+    OperationStatus,
     OverlapPolicy,
     Priority,
     QueueStatus,
     RunnerKind,
+    SkipReason,
     Step,
+    UndoKind,
     WorkerStatus
 );
 

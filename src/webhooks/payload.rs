@@ -16,10 +16,10 @@ use crate::domain::job::Job;
 use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::metrics::health::HealthState;
-use crate::domain::values::id::JobId;
+use crate::domain::values::id::{EndpointId, JobId};
 use crate::domain::values::json::Json;
 use crate::domain::webhooks::delivery::Message;
-use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
+use crate::domain::webhooks::endpoint::Endpoint;
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::domain::webhooks::signature::sign;
 use crate::views::health::{HealthAlertView, ReasonView};
@@ -147,7 +147,9 @@ pub(crate) fn message_of(event: &Event, id: Uuid) -> Option<(WebhookEvent, Messa
             let data = HealthAlertView::from(&**change);
             (ordering_key_of("system", ""), None, body(kind.as_str(), at, data))
         }
-        Event::JobReport { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => return None,
+        Event::JobReport { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) | Event::Operation { .. } => {
+            return None;
+        }
     };
     Some((kind, message(id, kind.as_str(), at, ordering_key, job_id, body)))
 }

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use super::caller::{Caller, CallerKind};
 use uuid::Uuid;
 
-use crate::values::id::{AuditId, JobId, NodeId, OperationId};
+use crate::values::id::{AuditId, EndpointId, JobId, NodeId, OperationId};
 use crate::values::name::QueueName;
-use crate::webhooks::endpoint::EndpointId;
 
 /// An audited action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

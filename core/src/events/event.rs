@@ -9,6 +9,8 @@ use crate::job::Job;
 use crate::job::status::JobStatus;
 use crate::metrics::health::HealthChange;
 use crate::metrics::{QueueMetrics, SystemMetrics};
+use crate::operation::Operation;
+use crate::operation::status::OperationStatus;
 use crate::values::name::QueueName;
 
 /// Category of events. Subscribers filter by it first.
@@ -24,16 +26,19 @@ pub enum Topic {
     SystemMetrics,
     /// Changes of the server's health.
     SystemHealth,
+    /// Bulk operations: their progress and status.
+    Operations,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Jobs,
         Self::Queues,
         Self::QueueMetrics,
         Self::SystemMetrics,
         Self::SystemHealth,
+        Self::Operations,
     ];
 
     /// True if the events describe the current state: a subscriber needs only the newest one, and gets it when it
@@ -136,6 +141,80 @@ impl QueueEventKind {
     }
 }
 
+/// Type of an event of a bulk operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OperationEventKind {
+    /// It was started, and waits for its turn.
+    Started = 1,
+    /// It has changed jobs.
+    Progress = 2,
+    /// It was paused.
+    Paused = 3,
+    /// It was resumed.
+    Resumed = 4,
+    /// It completed.
+    Completed = 5,
+    /// It failed.
+    Failed = 6,
+    /// It was cancelled.
+    Cancelled = 7,
+    /// Another operation restores its changes.
+    Undone = 8,
+}
+
+impl OperationEventKind {
+    /// All types.
+    pub const ALL: [Self; 8] = [
+        Self::Started,
+        Self::Progress,
+        Self::Paused,
+        Self::Resumed,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Undone,
+    ];
+
+    /// The code in messages between nodes.
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// The type with this code.
+    pub fn from_code(code: i16) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.code() == code)
+    }
+
+    /// The type of the event of this change; `None` if it has none.
+    pub fn of(before: &Operation, after: &Operation) -> Option<Self> {
+        match (before.status, after.status) {
+            (_, OperationStatus::Preview) => None,
+            (OperationStatus::Preview, _) => Some(Self::Started),
+            (OperationStatus::Paused, OperationStatus::Pending) => Some(Self::Resumed),
+            (before, after) if before == after => before.is_finished().then_some(Self::Undone),
+            (_, OperationStatus::Paused) => Some(Self::Paused),
+            (_, OperationStatus::Completed) => Some(Self::Completed),
+            (_, OperationStatus::Failed) => Some(Self::Failed),
+            (_, OperationStatus::Cancelled) => Some(Self::Cancelled),
+            (_, OperationStatus::Pending | OperationStatus::Running) => None,
+        }
+    }
+
+    /// The event's name: `operation.progress`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "operation.started",
+            Self::Progress => "operation.progress",
+            Self::Paused => "operation.paused",
+            Self::Resumed => "operation.resumed",
+            Self::Completed => "operation.completed",
+            Self::Failed => "operation.failed",
+            Self::Cancelled => "operation.cancelled",
+            Self::Undone => "operation.undone",
+        }
+    }
+}
+
 /// A committed change, or a new state.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -182,6 +261,15 @@ pub enum Event {
         /// The previous and the new state, with reasons.
         change: Arc<HealthChange>,
     },
+    /// A change of a bulk operation.
+    Operation {
+        /// Type of the event.
+        kind: OperationEventKind,
+        /// Time of the event.
+        at: DateTime<Utc>,
+        /// The operation right after it.
+        operation: Arc<Operation>,
+    },
 }
 
 impl Event {
@@ -194,6 +282,7 @@ impl Event {
             Self::QueueMetrics { .. } => "queue.metrics",
             Self::SystemMetrics(_) => "system.metrics",
             Self::SystemAlert { .. } => "system.alert",
+            Self::Operation { kind, .. } => kind.as_str(),
         }
     }
 
@@ -204,7 +293,8 @@ impl Event {
             | Self::JobReport { at, .. }
             | Self::Queue { at, .. }
             | Self::QueueMetrics { at, .. }
-            | Self::SystemAlert { at, .. } => *at,
+            | Self::SystemAlert { at, .. }
+            | Self::Operation { at, .. } => *at,
             Self::SystemMetrics(metrics) => metrics.at,
         }
     }
@@ -217,6 +307,7 @@ impl Event {
             Self::QueueMetrics { .. } => Topic::QueueMetrics,
             Self::SystemMetrics(_) => Topic::SystemMetrics,
             Self::SystemAlert { .. } => Topic::SystemHealth,
+            Self::Operation { .. } => Topic::Operations,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::event::{Event, JobEventKind, Topic};
 use crate::filter::JobFilter;
-use crate::values::id::JobId;
+use crate::values::id::{JobId, OperationId};
 use crate::values::name::{JobType, QueueName};
 
 /// A topic with conditions: all conditions must match; an empty condition matches always.
@@ -22,6 +22,8 @@ pub struct EventClause {
     pub job_types: BTreeSet<JobType>,
     /// Further conditions on the job as it is after the event.
     pub filter: JobFilter,
+    /// Ids of bulk operations.
+    pub operations: BTreeSet<OperationId>,
 }
 
 impl EventClause {
@@ -34,6 +36,7 @@ impl EventClause {
             queues: BTreeSet::new(),
             job_types: BTreeSet::new(),
             filter: JobFilter::all(),
+            operations: BTreeSet::new(),
         }
     }
 
@@ -46,6 +49,7 @@ impl EventClause {
             queues,
             job_types,
             filter,
+            operations,
         } = self;
         if *topic != event.topic() {
             return false;
@@ -69,6 +73,7 @@ impl EventClause {
             Event::Queue { queue, .. } => holds(queues, queue),
             Event::QueueMetrics { metrics, .. } => holds(queues, &metrics.queue.name),
             Event::SystemMetrics(_) | Event::SystemAlert { .. } => true,
+            Event::Operation { operation, .. } => holds(operations, &operation.id),
         }
     }
 }
@@ -177,6 +182,7 @@ mod tests {
                     queues: chosen(queues).map(|index| job(0, index, 0).queue).collect(),
                     job_types: chosen(types).map(|index| job(0, 0, index).job_type).collect(),
                     filter: JobFilter::all(),
+                    operations: BTreeSet::new(),
                 }
             },
         )

@@ -223,9 +223,9 @@ impl Action {
         self.undo() == UndoKind::Inverse
     }
 
-    /// `true` if the job has to be read with its large texts, which the change removes.
-    pub fn needs_texts(&self, job: &Job) -> bool {
-        matches!(self, Self::Execute { .. }) && job.status.is_finished()
+    /// `true` if jobs of this status have to be read with their large texts, which the change removes.
+    pub const fn needs_texts(&self, status: JobStatus) -> bool {
+        matches!(self, Self::Execute { .. }) && status.is_finished()
     }
 
     /// The change of a job. An undo restores `previous`.

@@ -1,4 +1,4 @@
-//! Identifiers of jobs, server processes (nodes), audit records and bulk operations.
+//! Identifiers of jobs, server processes (nodes), audit records, bulk operations and webhook endpoints.
 
 use std::fmt;
 
@@ -255,6 +255,45 @@ impl fmt::Display for OperationId {
 }
 
 impl fmt::Debug for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The id of a webhook endpoint: a UUID. The id of an endpoint created over the API contains its creation time; that of a
+/// configured endpoint is derived from its name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EndpointId(Uuid);
+
+impl EndpointId {
+    /// The id of an endpoint that is created at `created_at`; `random` as in [`JobId::new`].
+    pub fn new(created_at: DateTime<Utc>, random: u128) -> Self {
+        Self(version_7(created_at, random))
+    }
+
+    /// Parses an id, in any of the usual notations of a UUID.
+    pub fn parse(text: &str) -> Result<Self, InvalidId> {
+        JobId::parse(text).map(|id| Self(id.as_uuid()))
+    }
+
+    /// An id from storage.
+    pub const fn from_uuid(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+
+    /// The id for storage.
+    pub const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl fmt::Display for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl fmt::Debug for EndpointId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

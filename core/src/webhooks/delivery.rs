@@ -6,10 +6,9 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::endpoint::EndpointId;
 use crate::job::clock_step::STEP_MIN;
 use crate::job::retry::{Jitter, RetryPolicy};
-use crate::values::id::JobId;
+use crate::values::id::{EndpointId, JobId};
 use crate::values::time_span::TimeSpan;
 use crate::values::trace_context::TraceParent;
 use crate::values::trace_state::PropagatedContext;

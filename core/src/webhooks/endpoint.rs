@@ -8,51 +8,11 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
 
 use super::event::{WebhookEvent, WebhookEvents};
 use crate::job::retry::RetryPolicy;
-use crate::values::id::{InvalidId, JobId};
+use crate::values::id::EndpointId;
 use crate::values::time_span::TimeSpan;
-
-/// The id of an endpoint: a UUID. The id of an endpoint created over the API contains its creation time; that of a
-/// configured endpoint is derived from its name.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct EndpointId(Uuid);
-
-impl EndpointId {
-    /// The id of an endpoint that is created at `created_at`; `random` as in [`JobId::new`].
-    pub fn new(created_at: DateTime<Utc>, random: u128) -> Self {
-        Self(JobId::new(created_at, random).as_uuid())
-    }
-
-    /// Parses an id, in any of the usual notations of a UUID.
-    pub fn parse(text: &str) -> Result<Self, InvalidId> {
-        JobId::parse(text).map(|id| Self(id.as_uuid()))
-    }
-
-    /// An id from storage.
-    pub const fn from_uuid(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-
-    /// The id for storage.
-    pub const fn as_uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl fmt::Display for EndpointId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.as_hyphenated().fmt(f)
-    }
-}
-
-impl fmt::Debug for EndpointId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 /// The secret that signs an endpoint's deliveries. `Debug` and `Display` print `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -351,6 +311,8 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     fn endpoint() -> Endpoint {

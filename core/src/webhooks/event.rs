@@ -71,7 +71,10 @@ impl WebhookEvent {
                 QueueEventKind::Cleared => Self::QueueCleared,
             },
             Event::SystemAlert { .. } => Self::SystemAlert,
-            Event::JobReport { .. } | Event::QueueMetrics { .. } | Event::SystemMetrics(_) => return None,
+            Event::JobReport { .. }
+            | Event::QueueMetrics { .. }
+            | Event::SystemMetrics(_)
+            | Event::Operation { .. } => return None,
         })
     }
 

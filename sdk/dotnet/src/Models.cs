@@ -79,6 +79,7 @@ namespace TickerQ.Client
         public string EndpointId { get; set; }
         public string WorkerId { get; set; }
         public string NodeId { get; set; }
+        public string OperationId { get; set; }
         public string Queue { get; set; }
         public long Jobs { get; set; }
         public string Outcome { get; set; }
@@ -427,6 +428,59 @@ namespace TickerQ.Client
         public List<NodeDetails> Nodes { get; set; }
     }
 
+    public partial class Operation
+    {
+        public string Id { get; set; }
+        public string Kind { get; set; }
+        public string Filter { get; set; }
+        public string Queue { get; set; }
+        public string Priority { get; set; }
+        public bool ResetRetryCount { get; set; }
+        public string Note { get; set; }
+        public string Status { get; set; }
+        public long Total { get; set; }
+        public bool IsExact { get; set; }
+        public long Done { get; set; }
+        public long Skipped { get; set; }
+        public List<SkippedJobs> SkippedBy { get; set; }
+        public string Undo { get; set; }
+        public DateTimeOffset? UndoUntil { get; set; }
+        public string Undoes { get; set; }
+        public string UndoneBy { get; set; }
+        public string RequestedBy { get; set; }
+        public string RequesterKind { get; set; }
+        public DateTimeOffset CreatedAt { get; set; }
+        public DateTimeOffset StartsAt { get; set; }
+        public DateTimeOffset? StartedAt { get; set; }
+        public DateTimeOffset? FinishedAt { get; set; }
+        public string Error { get; set; }
+    }
+
+    public partial class OperationList
+    {
+        public List<Operation> Operations { get; set; }
+        public bool HasMore { get; set; }
+    }
+
+    public partial class OperationPreview
+    {
+        public string Token { get; set; }
+        public DateTimeOffset ExpiresAt { get; set; }
+        public string Kind { get; set; }
+        public string Filter { get; set; }
+        public long Total { get; set; }
+        public bool IsExact { get; set; }
+        public JsonElement ByStatus { get; set; }
+        public JsonElement ByType { get; set; }
+        public JsonElement ByQueue { get; set; }
+        public long Counted { get; set; }
+        public bool IsSplitExact { get; set; }
+        public List<JobItem> Sample { get; set; }
+        public List<PreviewSkippedJobs> Skipped { get; set; }
+        public List<string> Warnings { get; set; }
+        public string Undo { get; set; }
+    }
+
     public partial class Outcome
     {
         public string Id { get; set; }
@@ -476,6 +530,14 @@ namespace TickerQ.Client
     {
         public long JobsPerDay { get; set; }
         public long PeakJobsPerHour { get; set; }
+    }
+
+    public partial class PreviewSkippedJobs
+    {
+        public string Reason { get; set; }
+        public string Message { get; set; }
+        public long Count { get; set; }
+        public bool IsExact { get; set; }
     }
 
     public partial class PreviewTime
@@ -654,6 +716,13 @@ namespace TickerQ.Client
         public string Graphql { get; set; }
         public string Websocket { get; set; }
         public string Hub { get; set; }
+    }
+
+    public partial class SkippedJobs
+    {
+        public string Reason { get; set; }
+        public string Message { get; set; }
+        public long Count { get; set; }
     }
 
     public partial class StartEstimate
@@ -1059,6 +1128,12 @@ namespace TickerQ.Client
     public partial class DeliveryFilter : Query
     {
         public string Status { get; set; }
+        public int? Limit { get; set; }
+        public string After { get; set; }
+    }
+
+    public partial class OperationFilter : Query
+    {
         public int? Limit { get; set; }
         public string After { get; set; }
     }

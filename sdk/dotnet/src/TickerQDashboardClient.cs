@@ -340,6 +340,30 @@ namespace TickerQ.Client
         /// <summary>Resumes a node that drains.</summary>
         public Task<NodeDetails> ResumeNodeAsync(string nodeId) => Post<NodeDetails>($"/nodes{At(nodeId)}/resume", safe: true);
 
+        /// <summary>Counts the jobs that an operation would change, and returns a token that starts it. <c>spec</c> has the members <c>queue</c>, <c>priority</c>, <c>resetRetryCount</c>.</summary>
+        public Task<OperationPreview> PreviewOperationAsync(string kind, string filter, object spec = null, bool all = false) => Post<OperationPreview>("/operations/preview", new { kind, filter, all, spec }, safe: true);
+
+        /// <summary>Starts a previewed operation, after a grace period.</summary>
+        public Task<Operation> StartOperationAsync(string token, TimeSpan? grace = null, string note = null) => Post<Operation>("/operations", new { token, grace, note }, safe: true);
+
+        /// <summary>The bulk operations, the newest first.</summary>
+        public Task<OperationList> GetOperationsAsync(OperationFilter page = null) => Get<OperationList>("/operations" + Query.Of(page));
+
+        /// <summary>A bulk operation with its progress.</summary>
+        public Task<Operation> GetOperationAsync(string operationId) => Get<Operation>($"/operations{At(operationId)}");
+
+        /// <summary>Stops an operation until it is resumed.</summary>
+        public Task<Operation> PauseOperationAsync(string operationId) => Post<Operation>($"/operations{At(operationId)}/pause", safe: true);
+
+        /// <summary>Continues a paused operation.</summary>
+        public Task<Operation> ResumeOperationAsync(string operationId) => Post<Operation>($"/operations{At(operationId)}/resume", safe: true);
+
+        /// <summary>Ends an operation; changed jobs stay as they are.</summary>
+        public Task<Operation> CancelOperationAsync(string operationId) => Post<Operation>($"/operations{At(operationId)}/cancel", safe: true);
+
+        /// <summary>Starts the operation that restores what another one has replaced.</summary>
+        public Task<Operation> UndoOperationAsync(string operationId) => Post<Operation>($"/operations{At(operationId)}/undo");
+
         /// <summary>The log level of this server.</summary>
         public Task<ServerLogLevel> GetLogLevelAsync() => Get<ServerLogLevel>("/log-level");
 

@@ -152,6 +152,24 @@ public static class Scenarios
         Check((await client.GetAuditAsync(new AuditFilter { Action = "queue.pause", Limit = 1 })).Records[0].Actor.Name == "all", "it is in the audit log");
         Check((await client.GetHealthAsync()).Status == "ok", "it is live");
         Check((await client.GetReadinessAsync()).SystemHealth == "healthy", "it is ready");
+        await client.CreateJobAsync("BulkJob");
+        await client.CreateJobAsync("BulkJob");
+        Task<Operation> Done(string id) => Eventually(async () =>
+        {
+            var now = await client.GetOperationAsync(id);
+            return now.Status == "completed" ? now : null;
+        });
+        var moving = await client.PreviewOperationAsync("move", "type:BulkJob", new { queue = "moved" });
+        Check(moving.Total == 2, "two jobs would be moved");
+        var moved = await client.StartOperationAsync(moving.Token, TimeSpan.FromHours(1), "to the slow queue");
+        Check((await client.PauseOperationAsync(moved.Id)).Status == "paused", "it is paused");
+        Check((await client.ResumeOperationAsync(moved.Id)).Status == "pending", "it is resumed");
+        Check((await client.CancelOperationAsync(moved.Id)).Status == "cancelled", "it is called off");
+        var cancelled = await client.StartOperationAsync((await client.PreviewOperationAsync("cancel", "type:BulkJob")).Token);
+        Check((await Done(cancelled.Id)).Done == 2, "both are cancelled");
+        var undone = await client.UndoOperationAsync(cancelled.Id);
+        Check((await Done(undone.Id)).Undoes == cancelled.Id, "and pending again");
+        Check((await client.GetOperationsAsync(new OperationFilter { Limit = 1 })).Operations[0].Id == undone.Id, "it is listed");
         var cursor = (await client.GetJobChangesAsync(limit: 1000)).Cursor;
         var job = await client.CreateJobAsync("OtherJob");
         await Eventually(async () => (await client.GetJobChangesAsync(cursor)).Changes.FirstOrDefault(change => change.Id == job.Id && !change.Deleted));

@@ -31,7 +31,7 @@ export function milliseconds(text) {
 /** Converts durations in milliseconds to the server's notation. */
 function withDurations(options) {
   const given = { ...options };
-  for (const name of ['delay', 'timeout', 'retryDelay', 'retryAfter', 'overlap']) {
+  for (const name of ['delay', 'timeout', 'retryDelay', 'retryAfter', 'overlap', 'grace']) {
     if (typeof given[name] === 'number') given[name] = timeSpan(given[name]);
   }
   if (given.retryPolicy) given.retryPolicy = withDurations(given.retryPolicy);
@@ -297,6 +297,44 @@ export class TickerQClient {
   /** Resumes a node that drains. */
   resumeNode(id) {
     return this.#send('POST', `/nodes${at(id)}/resume`, { safe: true });
+  }
+
+  // Bulk operations
+
+  /** Counts the jobs that an operation would change, and returns a token that starts it. `spec`: `queue`, `priority`, `resetRetryCount`. */
+  previewOperation(kind, filter, { all, ...spec } = {}) {
+    return this.#send('POST', '/operations/preview', { body: { kind, filter, all, spec }, safe: true });
+  }
+
+  /** Starts a previewed operation. */
+  startOperation(token, options = {}) {
+    return this.#send('POST', '/operations', { body: { token, ...withDurations(options) }, safe: true });
+  }
+
+  getOperations(page = {}) {
+    return this.#send('GET', '/operations', { query: page });
+  }
+
+  getOperation(id) {
+    return this.#send('GET', `/operations${at(id)}`);
+  }
+
+  pauseOperation(id) {
+    return this.#send('POST', `/operations${at(id)}/pause`, { safe: true });
+  }
+
+  resumeOperation(id) {
+    return this.#send('POST', `/operations${at(id)}/resume`, { safe: true });
+  }
+
+  /** Ends an operation; changed jobs stay as they are. */
+  cancelOperation(id) {
+    return this.#send('POST', `/operations${at(id)}/cancel`, { safe: true });
+  }
+
+  /** Starts the operation that restores what another one has replaced. */
+  undoOperation(id) {
+    return this.#send('POST', `/operations${at(id)}/undo`);
   }
 
   async getLogLevel() {

@@ -73,6 +73,11 @@ export interface Once {
   signal?: AbortSignal;
 }
 
+/** What an operation changes, and whether an empty filter selects all jobs. */
+export interface OperationOptions extends Api.OperationSpec {
+  all?: boolean;
+}
+
 export interface IfRevision {
   /** Fails unless this is still the revision. */
   revision?: number;
@@ -146,6 +151,18 @@ export declare class TickerQClient {
   drainNode(id: string): Promise<Api.Node>;
   /** Resumes a node that drains. */
   resumeNode(id: string): Promise<Api.Node>;
+  /** Counts the jobs that an operation would change, and returns a token that starts it. */
+  previewOperation(kind: string, filter: string, options?: OperationOptions): Promise<Api.OperationPreview>;
+  /** Starts a previewed operation. */
+  startOperation(token: string, options?: { grace?: Api.Duration; note?: string }): Promise<Api.Operation>;
+  getOperations(page?: Api.OperationFilter): Promise<Api.OperationList>;
+  getOperation(id: string): Promise<Api.Operation>;
+  pauseOperation(id: string): Promise<Api.Operation>;
+  resumeOperation(id: string): Promise<Api.Operation>;
+  /** Ends an operation; changed jobs stay as they are. */
+  cancelOperation(id: string): Promise<Api.Operation>;
+  /** Starts the operation that restores what another one has replaced. */
+  undoOperation(id: string): Promise<Api.Operation>;
   getLogLevel(): Promise<string>;
   setLogLevel(level: string): Promise<string>;
   getAudit(filter?: Api.AuditFilter): Promise<Api.AuditList>;

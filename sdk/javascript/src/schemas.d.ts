@@ -67,6 +67,7 @@ export interface AuditRecord {
   endpointId: string | null;
   workerId: string | null;
   nodeId: string | null;
+  operationId: string | null;
   queue: string | null;
   jobs: number;
   outcome: string;
@@ -478,6 +479,75 @@ export interface NodeList {
   nodes: Array<Node>;
 }
 
+export interface Operation {
+  id: string;
+  kind: string;
+  filter: string;
+  queue: string | null;
+  priority: 'low' | 'normal' | 'high' | 'critical' | null;
+  resetRetryCount: boolean;
+  note: string | null;
+  status: string;
+  total: number;
+  isExact: boolean;
+  done: number;
+  skipped: number;
+  skippedBy: Array<SkippedJobs>;
+  undo: string;
+  undoUntil: string | null;
+  undoes: string | null;
+  undoneBy: string | null;
+  requestedBy: string;
+  requesterKind: string;
+  createdAt: string;
+  startsAt: string;
+  startedAt: string | null;
+  finishedAt: string | null;
+  error: string | null;
+}
+
+export interface OperationList {
+  operations: Array<Operation>;
+  hasMore: boolean;
+}
+
+export interface OperationPreview {
+  token: string;
+  expiresAt: string;
+  kind: string;
+  filter: string;
+  total: number;
+  isExact: boolean;
+  byStatus: any;
+  byType: any;
+  byQueue: any;
+  counted: number;
+  isSplitExact: boolean;
+  sample: Array<JobItem>;
+  skipped: Array<PreviewSkippedJobs>;
+  warnings: Array<string>;
+  undo: string;
+}
+
+export interface OperationPreviewRequest {
+  kind?: string | null;
+  filter?: string | null;
+  all?: boolean | null;
+  spec?: OperationSpec | null;
+}
+
+export interface OperationSpec {
+  queue?: string | null;
+  priority?: 'critical' | 'high' | 'normal' | 'low' | null;
+  resetRetryCount?: boolean | null;
+}
+
+export interface OperationStartRequest {
+  token?: string | null;
+  grace?: Duration | null;
+  note?: string | null;
+}
+
 export interface Outcome {
   id: string;
   status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled';
@@ -535,6 +605,13 @@ export interface Period {
 export interface PeriodThroughput {
   jobsPerDay: number;
   peakJobsPerHour: number;
+}
+
+export interface PreviewSkippedJobs {
+  reason: string;
+  message: string;
+  count: number;
+  isExact: boolean;
 }
 
 export interface PreviewTime {
@@ -735,6 +812,12 @@ export interface ServerPaths {
   graphql: string | null;
   websocket: string | null;
   hub: string | null;
+}
+
+export interface SkippedJobs {
+  reason: string;
+  message: string;
+  count: number;
 }
 
 export interface StartEstimate {
@@ -1117,6 +1200,11 @@ export interface AuditFilter {
 
 export interface DeliveryFilter {
   status?: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | Array<'pending' | 'running' | 'completed' | 'failed' | 'cancelled'>;
+  limit?: number;
+  after?: string;
+}
+
+export interface OperationFilter {
   limit?: number;
   after?: string;
 }

@@ -211,6 +211,26 @@ const scenarios = {
     assert.equal((await client.getReadiness()).systemHealth, 'healthy');
   },
 
+  async 'bulk operations'() {
+    const jobs = [await client.scheduleJob('BulkJob'), await client.scheduleJob('BulkJob')];
+    const done = (id) => eventually(async () => {
+      const operation = await client.getOperation(id);
+      return operation.status === 'completed' ? operation : undefined;
+    });
+    const moving = await client.previewOperation('move', 'type:BulkJob', { queue: 'moved' });
+    assert.equal(moving.total, jobs.length);
+    const moved = await client.startOperation(moving.token, { grace: '01:00:00', note: 'to the slow queue' });
+    assert.equal((await client.pauseOperation(moved.id)).status, 'paused');
+    assert.equal((await client.resumeOperation(moved.id)).status, 'pending');
+    assert.equal((await client.cancelOperation(moved.id)).status, 'cancelled');
+    const cancelling = await client.previewOperation('cancel', 'type:BulkJob');
+    const cancelled = await client.startOperation(cancelling.token);
+    assert.equal((await done(cancelled.id)).done, jobs.length);
+    const undone = await client.undoOperation(cancelled.id);
+    assert.equal((await done(undone.id)).undoes, cancelled.id);
+    assert.equal((await client.getOperations({ limit: 1 })).operations[0].id, undone.id);
+  },
+
   async 'changes'() {
     const { cursor } = await client.getJobChanges({ limit: 1000 });
     const job = await client.scheduleJob('OtherJob');

@@ -163,6 +163,25 @@ def nodes_and_records():
     assert client.get_readiness()["systemHealth"] == "healthy"
 
 
+def bulk_operations():
+    jobs = [client.schedule_job("BulkJob"), client.schedule_job("BulkJob")]
+
+    def done(operation):
+        return eventually(lambda: next(iter([now for now in [client.get_operation(operation["id"])] if now["status"] == "completed"]), None))
+
+    moving = client.preview_operation("move", "type:BulkJob", queue="moved")
+    assert moving["total"] == len(jobs)
+    moved = client.start_operation(moving["token"], grace="01:00:00", note="to the slow queue")["id"]
+    assert client.pause_operation(moved)["status"] == "paused"
+    assert client.resume_operation(moved)["status"] == "pending"
+    assert client.cancel_operation(moved)["status"] == "cancelled"
+    cancelled = client.start_operation(client.preview_operation("cancel", "type:BulkJob")["token"])
+    assert done(cancelled)["done"] == len(jobs)
+    undone = client.undo_operation(cancelled["id"])
+    assert done(undone)["undoes"] == cancelled["id"]
+    assert client.get_operations(limit=1)["operations"][0]["id"] == undone["id"]
+
+
 def changes():
     cursor = client.get_job_changes(limit=1000)["cursor"]
     job = client.schedule_job("OtherJob")

@@ -46,6 +46,10 @@ from .types import (
     Me,
     NewJob,
     Node,
+    Operation,
+    OperationFilter,
+    OperationList,
+    OperationPreview,
     PerformanceFilter,
     PerformanceMetrics,
     PeriodFilter,
@@ -414,6 +418,52 @@ class AsyncTickerQClient:
     async def resume_node(self, node_id: str) -> Node:
         """Resumes a node that drains."""
         return await asyncio.to_thread(self.sync.resume_node, node_id)
+
+    async def preview_operation(
+        self,
+        kind: str,
+        filter: str,
+        *,
+        all: Optional[bool] = None,
+        **spec: Any
+    ) -> OperationPreview:
+        """Counts the jobs that an operation would change, and returns a token that starts it: ``queue``, ``priority``,
+        ``reset_retry_count``."""
+        return await asyncio.to_thread(self.sync.preview_operation, kind, filter, all=all, **spec)
+
+    async def start_operation(
+        self,
+        token: str,
+        *,
+        grace: Optional[Duration] = None,
+        note: Optional[str] = None,
+    ) -> Operation:
+        """Starts a previewed operation."""
+        return await asyncio.to_thread(self.sync.start_operation, token, grace=grace, note=note)
+
+    async def get_operations(self, **page: Unpack[OperationFilter]) -> OperationList:
+        """The bulk operations, the newest first: ``limit``, ``after``."""
+        return await asyncio.to_thread(self.sync.get_operations, **page)
+
+    async def get_operation(self, operation_id: str) -> Operation:
+        """A bulk operation with its progress."""
+        return await asyncio.to_thread(self.sync.get_operation, operation_id)
+
+    async def pause_operation(self, operation_id: str) -> Operation:
+        """Stops an operation until it is resumed."""
+        return await asyncio.to_thread(self.sync.pause_operation, operation_id)
+
+    async def resume_operation(self, operation_id: str) -> Operation:
+        """Continues a paused operation."""
+        return await asyncio.to_thread(self.sync.resume_operation, operation_id)
+
+    async def cancel_operation(self, operation_id: str) -> Operation:
+        """Ends an operation; changed jobs stay as they are."""
+        return await asyncio.to_thread(self.sync.cancel_operation, operation_id)
+
+    async def undo_operation(self, operation_id: str) -> Operation:
+        """Starts the operation that restores what another one has replaced."""
+        return await asyncio.to_thread(self.sync.undo_operation, operation_id)
 
     async def get_log_level(self) -> str:
         """The log level of this server."""

@@ -47,6 +47,10 @@ from .types import (
     Me,
     NewJob,
     Node,
+    Operation,
+    OperationFilter,
+    OperationList,
+    OperationPreview,
     PerformanceFilter,
     PerformanceMetrics,
     PeriodFilter,
@@ -485,6 +489,53 @@ class TickerQClient:
         """Resumes a node that drains."""
         response: Node = self.request("POST", f"/nodes{_at(node_id)}/resume", safe=True)
         return response
+
+    # Bulk operations
+
+    def preview_operation(self, kind: str, filter: str, *, all: Optional[bool] = None, **spec: Any) -> OperationPreview:
+        """Counts the jobs that an operation would change, and returns a token that starts it: ``queue``, ``priority``,
+        ``reset_retry_count``."""
+        body = {"kind": kind, "filter": filter, "all": all, "spec": _camel(spec)}
+        preview: OperationPreview = self.request("POST", "/operations/preview", body=body, safe=True)
+        return preview
+
+    def start_operation(
+        self, token: str, *, grace: Optional[Duration] = None, note: Optional[str] = None
+    ) -> Operation:
+        """Starts a previewed operation."""
+        body = _camel({"token": token, "grace": grace, "note": note})
+        operation: Operation = self.request("POST", "/operations", body=body, safe=True)
+        return operation
+
+    def get_operations(self, **page: Unpack[OperationFilter]) -> OperationList:
+        """The bulk operations, the newest first: ``limit``, ``after``."""
+        operations: OperationList = self.request("GET", "/operations", query=_filter(page))
+        return operations
+
+    def get_operation(self, operation_id: str) -> Operation:
+        """A bulk operation with its progress."""
+        operation: Operation = self.request("GET", f"/operations{_at(operation_id)}")
+        return operation
+
+    def pause_operation(self, operation_id: str) -> Operation:
+        """Stops an operation until it is resumed."""
+        operation: Operation = self.request("POST", f"/operations{_at(operation_id)}/pause", safe=True)
+        return operation
+
+    def resume_operation(self, operation_id: str) -> Operation:
+        """Continues a paused operation."""
+        operation: Operation = self.request("POST", f"/operations{_at(operation_id)}/resume", safe=True)
+        return operation
+
+    def cancel_operation(self, operation_id: str) -> Operation:
+        """Ends an operation; changed jobs stay as they are."""
+        operation: Operation = self.request("POST", f"/operations{_at(operation_id)}/cancel", safe=True)
+        return operation
+
+    def undo_operation(self, operation_id: str) -> Operation:
+        """Starts the operation that restores what another one has replaced."""
+        operation: Operation = self.request("POST", f"/operations{_at(operation_id)}/undo")
+        return operation
 
     def get_log_level(self) -> str:
         """The log level of this server."""

@@ -73,6 +73,7 @@ class AuditRecord(TypedDict):
     endpointId: Optional[str]
     workerId: Optional[str]
     nodeId: Optional[str]
+    operationId: Optional[str]
     queue: Optional[str]
     jobs: int
     outcome: str
@@ -447,6 +448,56 @@ class NodeList(TypedDict):
     nodes: List[Node]
 
 
+class Operation(TypedDict):
+    id: str
+    kind: str
+    filter: str
+    queue: Optional[str]
+    priority: Optional[Literal["low", "normal", "high", "critical"]]
+    resetRetryCount: bool
+    note: Optional[str]
+    status: str
+    total: int
+    isExact: bool
+    done: int
+    skipped: int
+    skippedBy: List[SkippedJobs]
+    undo: str
+    undoUntil: Optional[str]
+    undoes: Optional[str]
+    undoneBy: Optional[str]
+    requestedBy: str
+    requesterKind: str
+    createdAt: str
+    startsAt: str
+    startedAt: Optional[str]
+    finishedAt: Optional[str]
+    error: Optional[str]
+
+
+class OperationList(TypedDict):
+    operations: List[Operation]
+    hasMore: bool
+
+
+class OperationPreview(TypedDict):
+    token: str
+    expiresAt: str
+    kind: str
+    filter: str
+    total: int
+    isExact: bool
+    byStatus: Any
+    byType: Any
+    byQueue: Any
+    counted: int
+    isSplitExact: bool
+    sample: List[JobItem]
+    skipped: List[PreviewSkippedJobs]
+    warnings: List[str]
+    undo: str
+
+
 class Outcome(TypedDict):
     id: str
     status: Literal["pending", "running", "completed", "failed", "cancelled"]
@@ -487,6 +538,13 @@ Period = TypedDict("Period", {"from": str, "to": str, "timeZone": str})
 class PeriodThroughput(TypedDict):
     jobsPerDay: int
     peakJobsPerHour: int
+
+
+class PreviewSkippedJobs(TypedDict):
+    reason: str
+    message: str
+    count: int
+    isExact: bool
 
 
 class PreviewTime(TypedDict):
@@ -662,6 +720,12 @@ class ServerPaths(TypedDict):
     graphql: Optional[str]
     websocket: Optional[str]
     hub: Optional[str]
+
+
+class SkippedJobs(TypedDict):
+    reason: str
+    message: str
+    count: int
 
 
 class StartEstimate(TypedDict):
@@ -1034,5 +1098,10 @@ class AuditFilter(TypedDict, total=False):
 
 class DeliveryFilter(TypedDict, total=False):
     status: Optional[Union[Literal["pending", "running", "completed", "failed", "cancelled"], Sequence[Literal["pending", "running", "completed", "failed", "cancelled"]]]]
+    limit: Optional[int]
+    after: Optional[str]
+
+
+class OperationFilter(TypedDict, total=False):
     limit: Optional[int]
     after: Optional[str]

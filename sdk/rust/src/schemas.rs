@@ -115,6 +115,8 @@ pub struct AuditRecord {
     #[serde(default)]
     pub node_id: Option<String>,
     #[serde(default)]
+    pub operation_id: Option<String>,
+    #[serde(default)]
     pub queue: Option<String>,
     pub jobs: u64,
     pub outcome: String,
@@ -638,6 +640,74 @@ pub struct NodeList {
     pub nodes: Vec<Node>,
 }
 
+/// `Operation` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    pub id: String,
+    pub kind: String,
+    pub filter: String,
+    #[serde(default)]
+    pub queue: Option<String>,
+    #[serde(default)]
+    pub priority: Option<String>,
+    pub reset_retry_count: bool,
+    #[serde(default)]
+    pub note: Option<String>,
+    pub status: String,
+    pub total: u64,
+    pub is_exact: bool,
+    pub done: u64,
+    pub skipped: u64,
+    pub skipped_by: Vec<SkippedJobs>,
+    pub undo: String,
+    #[serde(default)]
+    pub undo_until: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub undoes: Option<String>,
+    #[serde(default)]
+    pub undone_by: Option<String>,
+    pub requested_by: String,
+    pub requester_kind: String,
+    pub created_at: DateTime<Utc>,
+    pub starts_at: DateTime<Utc>,
+    #[serde(default)]
+    pub started_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub finished_at: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub error: Option<String>,
+}
+
+/// `OperationList` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationList {
+    pub operations: Vec<Operation>,
+    pub has_more: bool,
+}
+
+/// `OperationPreview` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperationPreview {
+    pub token: String,
+    pub expires_at: DateTime<Utc>,
+    pub kind: String,
+    pub filter: String,
+    pub total: u64,
+    pub is_exact: bool,
+    pub by_status: Json,
+    pub by_type: Json,
+    pub by_queue: Json,
+    pub counted: u64,
+    pub is_split_exact: bool,
+    pub sample: Vec<JobItem>,
+    pub skipped: Vec<PreviewSkippedJobs>,
+    pub warnings: Vec<String>,
+    pub undo: String,
+}
+
 /// `Outcome` of the API.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -706,6 +776,16 @@ pub struct Period {
 pub struct PeriodThroughput {
     pub jobs_per_day: u64,
     pub peak_jobs_per_hour: u64,
+}
+
+/// `PreviewSkippedJobs` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewSkippedJobs {
+    pub reason: String,
+    pub message: String,
+    pub count: u64,
+    pub is_exact: bool,
 }
 
 /// `PreviewTime` of the API.
@@ -978,6 +1058,15 @@ pub struct ServerPaths {
     pub websocket: Option<String>,
     #[serde(default)]
     pub hub: Option<String>,
+}
+
+/// `SkippedJobs` of the API.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SkippedJobs {
+    pub reason: String,
+    pub message: String,
+    pub count: u64,
 }
 
 /// `StartEstimate` of the API.

@@ -9,6 +9,7 @@ use crate::api::contract::server_info::ServerInfo;
 use crate::domain::access::caller::Caller;
 use crate::service::audit::AuditLog;
 use crate::service::events::Events;
+use crate::service::jobs::operations::Operations;
 use crate::service::jobs::{Explanations, Jobs};
 use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
@@ -31,6 +32,8 @@ pub(crate) struct Services {
     pub queues: Queues,
     /// Nodes of the cluster.
     pub nodes: Nodes,
+    /// Bulk operations.
+    pub operations: Operations,
     /// The log level.
     pub log: Log,
     /// The audit log.

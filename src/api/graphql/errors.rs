@@ -57,6 +57,11 @@ pub(super) fn of_service(error: ServiceError, place_of: impl Fn(&str, Option<usi
         | ServiceError::ReservedTypes { .. }
         | ServiceError::NoSuchNode { .. }
         | ServiceError::NoSuchFailure { .. }
+        | ServiceError::NoSuchOperation { .. }
+        | ServiceError::StaleToken
+        | ServiceError::PopulationChanged { .. }
+        | ServiceError::InvalidOperationChange(_)
+        | ServiceError::TooManyOperations { .. }
         | ServiceError::Stopping
         | ServiceError::WorkerLeaseOver { .. }
         | ServiceError::AttemptsLost { .. }

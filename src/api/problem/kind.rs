@@ -23,6 +23,8 @@ pub(crate) enum ProblemKind {
     NotAcceptable,
     /// The state of the resource does not allow the request.
     Conflict,
+    /// The number of jobs of a bulk operation has changed since its preview.
+    PopulationChanged,
     /// The requested resource was deleted or has expired.
     Gone,
     /// A precondition failed.
@@ -68,6 +70,7 @@ impl ProblemKind {
             ),
             Self::NotAcceptable => ("not-acceptable", StatusCode::NOT_ACCEPTABLE, "Not acceptable"),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "Conflict"),
+            Self::PopulationChanged => ("population-changed", StatusCode::CONFLICT, "Population changed"),
             Self::Gone => ("gone", StatusCode::GONE, "Gone"),
             Self::PreconditionFailed => (
                 "precondition-failed",

@@ -45,6 +45,7 @@ impl Problem {
             | ServiceError::NoSuchWorker { .. }
             | ServiceError::NoSuchNode { .. }
             | ServiceError::NoSuchFailure { .. }
+            | ServiceError::NoSuchOperation { .. }
             | ServiceError::NoSuchQueue { .. } => (ProblemKind::NotFound, None),
             ServiceError::InvalidTransition(_)
             | ServiceError::Contended
@@ -53,6 +54,8 @@ impl Problem {
             | ServiceError::ConfiguredEndpoint { .. }
             | ServiceError::EndpointDisabled { .. }
             | ServiceError::TooManyEndpoints { .. }
+            | ServiceError::TooManyOperations { .. }
+            | ServiceError::InvalidOperationChange(_)
             | ServiceError::ConfiguredQueue { .. }
             | ServiceError::QueueInUse { .. }
             | ServiceError::Unsupported { .. }
@@ -61,7 +64,10 @@ impl Problem {
             | ServiceError::FeedOff
             | ServiceError::UniqueKeyTaken { .. }
             | ServiceError::RecurringKeyTaken { .. } => (ProblemKind::Conflict, None),
-            ServiceError::FeedGap | ServiceError::ReplayGone { .. } => (ProblemKind::Gone, None),
+            ServiceError::FeedGap | ServiceError::ReplayGone { .. } | ServiceError::StaleToken => {
+                (ProblemKind::Gone, None)
+            }
+            ServiceError::PopulationChanged { .. } => (ProblemKind::PopulationChanged, None),
             ServiceError::PreconditionFailed { .. } | ServiceError::RecurringKeyExists { .. } => {
                 (ProblemKind::PreconditionFailed, None)
             }

@@ -16,11 +16,12 @@ use crate::domain::values::id::JobId;
 use crate::domain::values::name::{JobType, QueueName};
 
 /// Topics and their names.
-const TOPICS: [(&str, Topic); 4] = [
+const TOPICS: [(&str, Topic); 5] = [
     ("job-status", Topic::Jobs),
     ("queue-metrics", Topic::QueueMetrics),
     ("system-metrics", Topic::SystemMetrics),
     ("system-health", Topic::SystemHealth),
+    ("operations", Topic::Operations),
 ];
 
 /// Maximum number of names in one condition of a filter.
@@ -33,6 +34,7 @@ pub(super) const fn message_type(topic: Topic) -> Option<&'static str> {
         Topic::QueueMetrics => Some("queue-metrics-updated"),
         Topic::SystemMetrics => Some("system-metrics-updated"),
         Topic::SystemHealth => Some("system-health-alert"),
+        Topic::Operations => Some("operation-changed"),
         Topic::Queues => None,
     }
 }
@@ -288,7 +290,7 @@ impl Conditions {
                 clause.filter.clone_from(&self.filter);
             }
             Topic::QueueMetrics => clause.queues.clone_from(&self.queues),
-            Topic::Queues | Topic::SystemMetrics | Topic::SystemHealth => {}
+            Topic::Queues | Topic::SystemMetrics | Topic::SystemHealth | Topic::Operations => {}
         }
         clause
     }

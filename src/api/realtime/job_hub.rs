@@ -8,6 +8,7 @@
 //! | `queue-metrics` | `QueueMetricsUpdated(metrics)` of every queue |
 //! | `system-metrics` | `MetricsUpdated(metrics)` on joining and regularly afterwards |
 //! | `system-health` | `SystemHealthAlert(alert)` |
+//! | `operations`, `operation:{id}` | `OperationChanged(operation)` of all bulk operations, or of one |
 //!
 //! A client in several groups that match one event receives it once. A client that is too slow receives
 //! `EventsMissed(count)`.
@@ -28,7 +29,7 @@ use crate::domain::access::allowance::RateExceeded;
 use crate::domain::access::caller::Caller;
 use crate::domain::events::event::{Event, Topic};
 use crate::domain::events::filter::EventClause;
-use crate::domain::values::id::JobId;
+use crate::domain::values::id::{JobId, OperationId};
 use crate::domain::values::name::QueueName;
 use crate::service::error::ServiceError;
 use crate::service::events::{EventStream, Events, Form, StreamItem};
@@ -138,10 +139,18 @@ fn group(name: &str) -> Result<EventClause, HubError> {
         ("queue-metrics", _) => Topic::QueueMetrics,
         ("system-metrics", _) => Topic::SystemMetrics,
         ("system-health", _) => Topic::SystemHealth,
+        ("operations", _) => Topic::Operations,
         (_, Some(("job", id))) => {
             return Ok(EventClause {
                 jobs: [one_job(id)?].into(),
                 ..EventClause::all_of(Topic::Jobs)
+            });
+        }
+        (_, Some(("operation", id))) => {
+            let id = OperationId::parse(id).map_err(|error| HubError(error.to_string()))?;
+            return Ok(EventClause {
+                operations: [id].into(),
+                ..EventClause::all_of(Topic::Operations)
             });
         }
         (_, Some(("queue", queue))) => {
@@ -153,8 +162,8 @@ fn group(name: &str) -> Result<EventClause, HubError> {
         (other, _) => {
             let other: String = other.chars().take(64).collect();
             return Err(HubError(format!(
-                "Unknown group '{other}'; allowed are job-updates, queue-metrics, system-metrics, system-health, \
-                 job:{{id}} and queue:{{name}}."
+                "Unknown group '{other}'; allowed are job-updates, queue-metrics, system-metrics, system-health, operations, \
+                 job:{{id}}, queue:{{name}} and operation:{{id}}."
             )));
         }
     };
@@ -189,6 +198,7 @@ fn call(event: &Event, protocol: Protocol) -> Bytes {
         Some(EventView::Queue(metrics)) => protocol.invocation("QueueMetricsUpdated", &(metrics,)),
         Some(EventView::System(metrics)) => protocol.invocation("MetricsUpdated", &(metrics,)),
         Some(EventView::Health(alert)) => protocol.invocation("SystemHealthAlert", &(alert,)),
+        Some(EventView::Operation(operation)) => protocol.invocation("OperationChanged", &(operation,)),
         None => Bytes::new(),
     }
 }

@@ -115,6 +115,7 @@ impl Form for EventMessage {
             EventView::Queue(view) => Envelope::write(kind, at, view),
             EventView::System(view) => Envelope::write(kind, at, view),
             EventView::Health(view) => Envelope::write(kind, at, view),
+            EventView::Operation(view) => Envelope::write(kind, at, view),
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::service::audit::AuditLog;
 use crate::service::change_feed::Changes;
 use crate::service::error::ServiceError;
 use crate::service::health::Health;
+use crate::service::jobs::operations::Operations;
 use crate::service::jobs::{Explanations, Jobs};
 use crate::service::log_level::Log;
 use crate::service::metrics::Metrics;
@@ -96,6 +97,8 @@ pub(crate) struct RestApi {
     pub exposition: Option<Exposition>,
     /// Use cases of nodes.
     pub nodes: Nodes,
+    /// Use cases of bulk operations.
+    pub operations: Operations,
     /// Use cases of the log level.
     pub log: Log,
     /// Use cases of webhook endpoints.

@@ -14,6 +14,7 @@ mod log_level;
 pub(super) mod metrics;
 mod nodes;
 pub(crate) mod openapi;
+mod operations;
 pub(crate) mod prometheus;
 pub(super) mod queues;
 pub(super) mod recurring;
@@ -48,6 +49,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, api: RestApi) {
             queues::configure(config, &api, prefix);
             audit::configure(config, &api, prefix);
             nodes::configure(config, &api, prefix);
+            operations::configure(config, &api, prefix);
             log_level::configure(config, &api, prefix);
             webhooks::configure(config, &api, prefix);
             workers::configure(config, &api, prefix);

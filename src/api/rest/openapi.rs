@@ -21,7 +21,8 @@ use utoipa_swagger_ui::Config;
 use super::api::{Docs, RestApi, RestOptions};
 use super::request::context::{ApiResult, RequestContext, document_route, open_route};
 use super::{
-    activity, audit, failures, health, jobs, log_level, metrics, nodes, queues, recurring, server, webhooks, workers,
+    activity, audit, failures, health, jobs, log_level, metrics, nodes, operations, queues, recurring, server,
+    webhooks, workers,
 };
 use crate::api::problem::response::ProblemDocument;
 use crate::api::problem::{Problem, ProblemKind};
@@ -67,6 +68,14 @@ use crate::views::words;
         nodes::list_nodes,
         nodes::drain_node,
         nodes::resume_node,
+        operations::list_operations,
+        operations::preview_operation,
+        operations::start_operation,
+        operations::get_operation,
+        operations::pause_operation,
+        operations::resume_operation,
+        operations::cancel_operation,
+        operations::undo_operation,
         log_level::get_log_level,
         log_level::set_log_level,
         webhooks::endpoints::list_webhook_endpoints,
@@ -191,6 +200,10 @@ pub(crate) fn document(options: &RestOptions) -> OpenApi {
         tag("workers", "Remote workers"),
         tag("metrics", "System metrics and job statistics"),
         tag("nodes", "Nodes of the cluster, and the log level"),
+        tag(
+            "operations",
+            "Bulk operations: one change of all jobs that a filter selects",
+        ),
         tag("audit", "The audit log"),
         tag("health", "Liveness and readiness"),
     ]);

@@ -2,6 +2,8 @@
 //! a row of a table is text, and missing members and unknown words are accepted, so that an older client works with a
 //! newer server, and a caller without the read scope with any.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -262,4 +264,72 @@ pub(crate) struct Node {
     pub(crate) running_jobs: u64,
     #[serde(default)]
     pub(crate) started_at: Option<String>,
+}
+
+/// A page of bulk operations.
+#[derive(Debug, Deserialize)]
+pub(crate) struct OperationList {
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// A bulk operation.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    pub(crate) status: String,
+    /// Absent for callers without the read scope, like all but the id and the status.
+    #[serde(default)]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) filter: String,
+    #[serde(default)]
+    pub(crate) total: u64,
+    #[serde(default)]
+    pub(crate) done: u64,
+    #[serde(default)]
+    pub(crate) skipped: u64,
+    #[serde(default)]
+    pub(crate) skipped_by: Vec<SkippedJobs>,
+    #[serde(default)]
+    pub(crate) requested_by: String,
+    #[serde(default)]
+    pub(crate) error: Option<String>,
+}
+
+/// Number of jobs that are skipped for a reason.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SkippedJobs {
+    pub(crate) message: String,
+    pub(crate) count: u64,
+    /// Absent for operations, which count exactly.
+    #[serde(default)]
+    pub(crate) is_exact: Option<bool>,
+}
+
+/// The jobs that an operation would change.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct OperationPreview {
+    pub(crate) token: String,
+    pub(crate) filter: String,
+    pub(crate) total: u64,
+    pub(crate) is_exact: bool,
+    #[serde(default)]
+    pub(crate) by_status: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub(crate) by_type: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub(crate) by_queue: BTreeMap<String, u64>,
+    #[serde(default)]
+    pub(crate) counted: u64,
+    #[serde(default)]
+    pub(crate) is_split_exact: bool,
+    #[serde(default)]
+    pub(crate) skipped: Vec<SkippedJobs>,
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
+    #[serde(default)]
+    pub(crate) undo: String,
 }

@@ -14,24 +14,25 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Supervised, WrapFuture};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Recipient, Supervised, WrapFuture};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::messages::{Broadcast, Received, Resync};
 use super::remote_subscribers::RemoteSubscribers;
-use crate::domain::events::event::{Event, QueueEventKind, Topic};
+use crate::domain::events::event::{Event, OperationEventKind, QueueEventKind, Topic};
 use crate::domain::job::Job;
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::{JobId, NodeId, OperationId};
 use crate::domain::values::name::QueueName;
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::log_failure;
-use crate::runtime::actor::mailbox::deliver;
+use crate::runtime::actor::mailbox::{deliver, deliver_to};
 use crate::runtime::actor::mailbox_lag::report_mailbox_lag;
 use crate::runtime::dispatch::messages::{CancelJob, JobsAvailable, NodeDrainChanged, QueuePauseChanged, ResyncQueues};
 use crate::runtime::dispatch::registry::QueueRegistry;
 use crate::runtime::events::event_bus::EventBusHandle;
+use crate::runtime::operations::messages::OperationsChanged;
 use crate::runtime::schedule::due_jobs::Scheduler;
 use crate::runtime::schedule::messages::{RecurringChanged, ResyncDueTimes};
 use crate::runtime::schedule::recurring_jobs::RecurringScheduler;
@@ -67,6 +68,8 @@ pub(crate) struct NotifierDeps {
     pub scheduler: Addr<Scheduler>,
     /// Resyncs recurring jobs after a gap.
     pub recurring: Addr<RecurringScheduler>,
+    /// Wakes the runner of bulk operations.
+    pub operations: Recipient<OperationsChanged>,
     /// Publishes events of other nodes.
     pub event_bus: EventBusHandle,
     /// Set while other nodes have subscribers.
@@ -234,6 +237,26 @@ impl Notifier {
         }));
     }
 
+    /// Reads an operation that another node has changed and publishes its event.
+    fn publish_of_operation(&self, kind: OperationEventKind, id: OperationId, ctx: &mut Context<Self>) {
+        if !self.deps.event_bus.is_any_in(Topic::Operations) {
+            return;
+        }
+        let (repository, at) = (Arc::clone(&self.deps.repository), self.deps.clock.now());
+        let read = async move { repository.operation(id).await };
+        ctx.wait(read.into_actor(self).map(move |read, notifier, _| match read {
+            Ok(None) => {}
+            Ok(Some(operation)) => {
+                let event = Event::Operation { kind, at, operation };
+                notifier.deps.event_bus.publish(vec![event]);
+            }
+            Err(failure) => log_failure!(
+                failure,
+                "failed to read an operation of another node; its event is dropped: {failure}"
+            ),
+        }));
+    }
+
     fn publish_of_queue(&self, kind: QueueEventKind, queue: QueueName) {
         if self.deps.event_bus.is_any_in(Topic::Queues) {
             let at = self.deps.clock.now();
@@ -322,6 +345,12 @@ impl Handler<Received> for Notifier {
                     deliver(&self.deps.queues, NodeDrainChanged { node, is_draining }, ctx);
                 }
                 Signal::RecurringChanged => deliver(&self.deps.recurring, RecurringChanged, ctx),
+                Signal::Operation { kind, id } => {
+                    if kind != OperationEventKind::Progress {
+                        deliver_to(&self.deps.operations, OperationsChanged, ctx);
+                    }
+                    self.publish_of_operation(kind, id, ctx);
+                }
                 Signal::Job(job) => jobs.push(job),
                 Signal::Interest { is_any: true } => {
                     self.interested.insert(from, Instant::now());

@@ -16,7 +16,7 @@ impl StateKey {
     /// The key of a state; `None` for events that are not states.
     pub(crate) fn of(event: &Event) -> Option<Self> {
         match event {
-            Event::Job { .. } | Event::JobReport { .. } | Event::Queue { .. } => None,
+            Event::Job { .. } | Event::JobReport { .. } | Event::Queue { .. } | Event::Operation { .. } => None,
             Event::QueueMetrics { metrics, .. } => Some(Self::Queue(metrics.queue.name.clone())),
             Event::SystemMetrics(_) => Some(Self::System),
             Event::SystemAlert { .. } => Some(Self::Health),
@@ -32,7 +32,8 @@ impl StateKey {
             | Event::JobReport { .. }
             | Event::Queue { .. }
             | Event::QueueMetrics { .. }
-            | Event::SystemMetrics(_) => true,
+            | Event::SystemMetrics(_)
+            | Event::Operation { .. } => true,
         }
     }
 }

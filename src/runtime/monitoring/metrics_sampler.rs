@@ -291,7 +291,7 @@ impl Handler<TopicsSubscribed> for MetricsSampler {
                     }
                 }
                 Topic::SystemHealth => self.publish(topic, Vec::new(), ctx),
-                Topic::Jobs | Topic::Queues => {}
+                Topic::Jobs | Topic::Queues | Topic::Operations => {}
             }
         }
     }

@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use super::options::{ConfiguredEndpoint, DeliveryOptions};
-use crate::domain::values::id::NodeId;
+use crate::domain::values::id::{EndpointId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
-use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret};
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointSource, PreviousSecret, SigningSecret};
 use crate::runtime::actor::clock::Clock;
 use crate::runtime::actor::failure_log::MaybeOutage;
 use crate::runtime::writer::endpoint_cache::EndpointCache;

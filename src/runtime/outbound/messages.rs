@@ -2,7 +2,7 @@
 
 use actix::{Message, Recipient};
 
-use crate::domain::webhooks::endpoint::EndpointId;
+use crate::domain::values::id::EndpointId;
 
 /// To the dispatcher: a commit of this node has added deliveries or changed endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Message)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::Url;
 
-use crate::domain::values::id::JobId;
+use crate::domain::values::id::{EndpointId, JobId};
 use crate::domain::values::time_span::TimeSpan;
-use crate::domain::webhooks::endpoint::{EndpointId, EndpointSource, SigningSecret};
+use crate::domain::webhooks::endpoint::{EndpointSource, SigningSecret};
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::domain::webhooks::sync_field::SyncField;
 use crate::storage::outbox::OutboxMessage;

@@ -11,6 +11,7 @@ use crate::runtime::cluster::remote_subscribers::RemoteSubscribers;
 use crate::runtime::dispatch::messages::{CancelJob, JobsDue, NodeDrainChanged, QueuePauseChanged};
 use crate::runtime::events::event_bus::EventBusHandle;
 use crate::runtime::events::hooks::JobHook;
+use crate::runtime::operations::messages::OperationsChanged;
 use crate::runtime::outbound::messages::OutboxUpdate;
 use crate::runtime::schedule::messages::{RecurringChanged, ScheduleWakeup};
 use crate::storage::cluster_message::{JobSignal, Signal};
@@ -30,6 +31,8 @@ pub struct AfterCommit {
     pub schedule: Recipient<ScheduleWakeup>,
     /// Receives changes of recurring jobs and of their occurrences.
     pub recurring: Recipient<RecurringChanged>,
+    /// Receives changes of bulk operations.
+    pub operations: Recipient<OperationsChanged>,
     /// Receives new deliveries and changes of webhook endpoints.
     pub outbox: Recipient<OutboxUpdate>,
     /// Receives events.
@@ -75,6 +78,8 @@ impl ClusterHandle {
         if effects.has_recurring {
             signals.push(Signal::RecurringChanged);
         }
+        let operations = effects.operations.iter();
+        signals.extend(operations.map(|(kind, id)| Signal::Operation { kind: *kind, id: *id }));
         let draining = effects.draining.iter();
         signals.extend(draining.filter(|changed| changed.node != self.node).map(
             |NodeDrainChanged { node, is_draining }| Signal::DrainSwitched {
@@ -93,12 +98,13 @@ impl ClusterHandle {
                 queue,
             } => Some(Signal::QueueCleared { queue: queue.clone() }),
             // Paused and resumed queues have a signal of their own; every node samples its own metrics; reports reach
-            // subscribers of other nodes with the job's detail.
+            // subscribers of other nodes with the job's detail; operations have a signal of their own, too.
             Event::Queue { .. }
             | Event::QueueMetrics { .. }
             | Event::SystemMetrics(_)
             | Event::SystemAlert { .. }
-            | Event::JobReport { .. } => None,
+            | Event::JobReport { .. }
+            | Event::Operation { .. } => None,
             Event::Job { kind, at, job } => self.remote_subscribers.is_any().then(|| {
                 Signal::Job(JobSignal {
                     kind: *kind,
@@ -136,6 +142,7 @@ impl AfterCommit {
             draining,
             events,
             has_recurring,
+            operations,
             outbox,
             collected: _,
             handled: _,
@@ -145,6 +152,9 @@ impl AfterCommit {
         }
         if has_recurring {
             deliver_to(&self.recurring, RecurringChanged, ctx);
+        }
+        if !operations.is_empty() {
+            deliver_to(&self.operations, OperationsChanged, ctx);
         }
         if let (Some(cluster), Some(signals)) = (&self.cluster, signals)
             && !signals.is_empty()
@@ -166,7 +176,7 @@ impl AfterCommit {
         for message in cancelled {
             deliver_to(&self.cancelled, message, ctx);
         }
-        let has_subscribers = [Topic::Jobs, Topic::Queues]
+        let has_subscribers = [Topic::Jobs, Topic::Queues, Topic::Operations]
             .into_iter()
             .any(|topic| self.event_bus.is_any_in(topic));
         if !events.is_empty() && has_subscribers {

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::domain::cluster::remote_worker::AttemptReport;
-use crate::domain::events::event::{Event, JobEventKind, QueueEventKind};
+use crate::domain::events::event::{Event, JobEventKind, OperationEventKind, QueueEventKind};
 use crate::domain::job::Job;
 use crate::domain::job::status::JobStatus;
+use crate::domain::operation::Operation;
+use crate::domain::operation::status::OperationStatus;
+use crate::domain::values::id::{EndpointId, OperationId};
 use crate::domain::values::name::QueueName;
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::runtime::dispatch::handled_types::HandledTypes;
 use crate::runtime::dispatch::messages::{CancelJob, NodeDrainChanged, QueuePauseChanged};
 use crate::runtime::outbound::messages::OutboxUpdate;
@@ -36,6 +38,8 @@ pub(crate) struct CommitEffects {
     pub(crate) events: Vec<Event>,
     /// Set if recurring jobs have changed, or an occurrence has finished.
     pub(crate) has_recurring: bool,
+    /// Changed bulk operations.
+    pub(crate) operations: Vec<(OperationEventKind, OperationId)>,
     /// New deliveries and changes of webhook endpoints.
     pub(crate) outbox: OutboxUpdate,
     /// The events that are collected from changes.
@@ -49,7 +53,7 @@ pub(crate) struct CommitEffects {
 pub(crate) enum Collected {
     /// All.
     All,
-    /// Those of queues: events of jobs have no consumer.
+    /// Those of queues and operations: events of jobs have no consumer.
     OfQueues,
     /// None: the outbox has collected all.
     Nothing,
@@ -77,6 +81,8 @@ enum Effect<'a> {
     DeliveriesPending,
     /// Endpoints have changed.
     Endpoints,
+    /// A bulk operation has changed.
+    Operation(OperationEventKind, &'a Arc<Operation>),
 }
 
 /// The applied changes in the order in which storage applies them: those that select are last.
@@ -219,6 +225,19 @@ fn each_single_effect<'a>(change: &'a Change, applied: &'a Applied, call: &mut i
         | (Change::Webhook(WebhookChange::Attempts(_)), Applied::Attempted { is_disabled: true }) => {
             call(Effect::Endpoints);
         }
+        (Change::Operation(OperationChange::Insert { operation, undone }), Applied::OperationStored) => {
+            if operation.status != OperationStatus::Preview {
+                call(Effect::Operation(OperationEventKind::Started, operation));
+            }
+            if let Some((_, undone)) = undone {
+                call(Effect::Operation(OperationEventKind::Undone, undone));
+            }
+        }
+        (Change::Operation(OperationChange::Update { before, after }), Applied::OperationStored) => {
+            if let Some(kind) = OperationEventKind::of(before, after) {
+                call(Effect::Operation(kind, after));
+            }
+        }
         // Other changes have no effect beyond their result.
         _ => {}
     }
@@ -254,6 +273,11 @@ impl Effect<'_> {
                 at,
                 queue: (*queue).clone(),
             }),
+            Self::Operation(kind, operation) => Some(Event::Operation {
+                kind: *kind,
+                at,
+                operation: Arc::clone(operation),
+            }),
             Self::Cancelled(_)
             | Self::Released(_)
             | Self::Draining(_)
@@ -268,7 +292,7 @@ impl Effect<'_> {
     fn is_collected(&self, collected: Collected) -> bool {
         match collected {
             Collected::All => true,
-            Collected::OfQueues => matches!(self, Self::Queue(..)),
+            Collected::OfQueues => matches!(self, Self::Queue(..) | Self::Operation(..)),
             Collected::Nothing => false,
         }
     }
@@ -284,6 +308,7 @@ impl CommitEffects {
             draining: Vec::new(),
             events: Vec::new(),
             has_recurring: false,
+            operations: Vec::new(),
             outbox: OutboxUpdate::default(),
             collected: if wants_job_events {
                 Collected::All
@@ -306,7 +331,8 @@ impl CommitEffects {
         self.outbox.is_changed |= newer.is_some();
         self.events = events;
         if self.collected == Collected::OfQueues {
-            self.events.retain(|event| matches!(event, Event::Queue { .. }));
+            self.events
+                .retain(|event| matches!(event, Event::Queue { .. } | Event::Operation { .. }));
         }
         self.collected = Collected::Nothing;
         newer
@@ -360,6 +386,7 @@ impl CommitEffects {
             Effect::Deliveries(endpoints) => self.outbox.add(endpoints),
             Effect::DeliveriesPending => self.outbox.is_any = true,
             Effect::Endpoints => self.outbox.is_changed = true,
+            Effect::Operation(kind, operation) => self.operations.push((kind, operation.id)),
             Effect::Reported(..) => {}
         }
     }

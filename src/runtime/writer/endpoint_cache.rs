@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::domain::webhooks::endpoint::{Disabled, Endpoint, EndpointId};
+use crate::domain::values::id::EndpointId;
+use crate::domain::webhooks::endpoint::{Disabled, Endpoint};
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::storage::change::{Applied, Change, WebhookChange};
 use crate::storage::outbox::EndpointsAt;

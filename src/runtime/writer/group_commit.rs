@@ -31,6 +31,7 @@ use crate::runtime::monitoring::job_log;
 use crate::runtime::monitoring::job_spans::Traces;
 use crate::runtime::monitoring::messages::CheckHealth;
 use crate::runtime::monitoring::report_channel::ReportChannel;
+use crate::runtime::operations::pace::OtherWrites;
 use crate::runtime::outbound::throttle::CommitLoad;
 use crate::storage::change::{Change, ClusterChange, WebhookChange};
 use crate::storage::commit::{AuditEntry, Commit, Committed};
@@ -62,6 +63,8 @@ pub struct WriterDeps {
     pub log_jobs: bool,
     /// The job types that have a handler.
     pub handled: HandledTypes,
+    /// Counts writes of jobs other than those of bulk operations.
+    pub others: OtherWrites,
 }
 
 /// A write that waits for a commit.
@@ -283,6 +286,12 @@ fn together(batch: Vec<Write>, outbox: &OutboxBuilder, now: DateTime<Utc>) -> (C
     (commit, replies)
 }
 
+/// `true` for a write of jobs that does not wait for others.
+fn is_of_jobs_now(write: &Write) -> bool {
+    let is_of_jobs = |change: &Change| matches!(change, Change::Job(_));
+    write.priority != WritePriority::Background && write.changes.iter().any(is_of_jobs)
+}
+
 impl Actor for Writer {
     type Context = Context<Self>;
 }
@@ -308,6 +317,9 @@ impl Handler<Write> for Writer {
             // The caller may have given up.
             drop(write.reply.send(Err(WriteError::Busy)));
             return;
+        }
+        if is_of_jobs_now(&write) {
+            self.deps.others.add();
         }
         self.pending_rows += rows;
         let next = Pending { write, rows };

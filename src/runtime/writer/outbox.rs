@@ -9,10 +9,10 @@ use chrono::{DateTime, Utc};
 use super::commit_effects::events_of;
 use super::endpoint_cache::EndpointCache;
 use crate::domain::events::event::Event;
-use crate::domain::values::id::JobId;
+use crate::domain::values::id::{EndpointId, JobId};
 use crate::domain::values::trace_state::PropagatedContext;
 use crate::domain::webhooks::delivery::Message;
-use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
+use crate::domain::webhooks::endpoint::Endpoint;
 use crate::domain::webhooks::event::WebhookEvent;
 use crate::runtime::actor::clock::{Clock, IdSource};
 use crate::runtime::monitoring::job_spans::Traces;
@@ -125,7 +125,8 @@ fn propagated_of(event: &Event) -> Option<Arc<PropagatedContext>> {
         | Event::Queue { .. }
         | Event::QueueMetrics { .. }
         | Event::SystemMetrics(_)
-        | Event::SystemAlert { .. } => None,
+        | Event::SystemAlert { .. }
+        | Event::Operation { .. } => None,
     }
 }
 
@@ -137,7 +138,8 @@ fn feed(events: &[Event], now: DateTime<Utc>) -> Vec<FeedEntry> {
         | Event::Queue { .. }
         | Event::QueueMetrics { .. }
         | Event::SystemMetrics(_)
-        | Event::SystemAlert { .. } => None,
+        | Event::SystemAlert { .. }
+        | Event::Operation { .. } => None,
     });
     jobs.filter(|job_id| seen.insert(*job_id))
         .map(|job_id| FeedEntry { job_id, at: now })

@@ -11,12 +11,12 @@ use crate::domain::access::caller::Forbidden;
 use crate::domain::job::state_machine::InvalidTransition;
 use crate::domain::metrics::fingerprint::Fingerprint;
 use crate::domain::metrics::storage_fault::StorageFault;
+use crate::domain::operation::lifecycle::InvalidOperationChange;
 use crate::domain::queue::rate_limit::RateLimit;
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::{EndpointId, JobId, NodeId, OperationId};
 use crate::domain::values::name::{JobType, QueueName, RecurringKey};
 use crate::domain::webhooks::delivery::DeliveryId;
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::storage::change::Applied;
 
 /// Error of a use case.
@@ -96,6 +96,32 @@ pub enum ServiceError {
     NoSuchFailure {
         /// Requested fingerprint.
         fingerprint: Fingerprint,
+    },
+    /// The bulk operation does not exist.
+    #[error("operation {id} not found")]
+    NoSuchOperation {
+        /// Requested id.
+        id: OperationId,
+    },
+    /// The token of a preview is unknown, has expired or belongs to another caller.
+    #[error("this token is unknown or has expired; preview the operation again")]
+    StaleToken,
+    /// The number of jobs has changed since the preview.
+    #[error("the operation would change {now} jobs, its preview has found {before}; preview it again")]
+    PopulationChanged {
+        /// Number in the preview.
+        before: u64,
+        /// Number now.
+        now: u64,
+    },
+    /// The operation's status does not allow it.
+    #[error("{0}")]
+    InvalidOperationChange(#[from] InvalidOperationChange),
+    /// The limit of unfinished operations is reached.
+    #[error("limit of {max} unfinished operations reached; cancel one, or wait until one has finished")]
+    TooManyOperations {
+        /// Maximum number.
+        max: usize,
     },
     /// The server is shutting down and accepts no new jobs.
     #[error("the server is shutting down and accepts no new jobs; retry, or use another server")]

@@ -6,6 +6,7 @@ mod counts;
 mod explanation;
 mod filter;
 pub(crate) mod job_request;
+pub(crate) mod operations;
 mod read;
 mod schedule;
 mod use_cases;

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use crate::domain::access::caller::Caller;
 use crate::domain::job::Job;
+use crate::domain::values::name::QueueName;
 use crate::runtime::RuntimeHandle;
 use crate::service::audit_writer::AuditWriter;
+use crate::service::error::ServiceError;
 use crate::service::limits::expensive_reads::ExpensiveReads;
 use crate::service::limits::job_admission::JobAdmission;
 use crate::service::limits::job_limits::JobLimits;
+use crate::service::limits::known_queues::NewQueues;
 use crate::service::limits::large_texts::LargeTexts;
 use crate::service::limits::turns::Turns;
 use crate::service::recurring::Recurring;
@@ -82,6 +86,15 @@ impl Jobs {
     /// The limits and defaults of this server.
     pub(crate) fn limits(&self) -> &JobLimits {
         &self.limits
+    }
+
+    /// Checks that a queue exists or may be created. The result is held until it is written.
+    pub(crate) async fn check_queue(
+        &self,
+        caller: &Caller,
+        queue: &QueueName,
+    ) -> Result<Option<NewQueues>, ServiceError> {
+        self.admission.check_queue(caller, queue).await
     }
 
     /// Warnings for the caller: that the job type has no handler.

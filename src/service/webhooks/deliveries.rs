@@ -4,10 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::endpoints::Webhooks;
 use crate::domain::access::caller::{Caller, Scope};
-use crate::domain::values::id::JobId;
+use crate::domain::values::id::{EndpointId, JobId};
 use crate::domain::values::timestamp;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DeliveryStatus};
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::runtime::outbound::options::test_posting;
 use crate::service::audit_writer;
 use crate::service::audit_writer::AuditedAction;

@@ -10,10 +10,10 @@ use super::checks::{
     refuse_configured,
 };
 use crate::domain::access::caller::{Caller, Scope};
-use crate::domain::values::id::NodeId;
+use crate::domain::values::id::{EndpointId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::timestamp;
-use crate::domain::webhooks::endpoint::{DisabledReason, Endpoint, EndpointId, EndpointSource, SigningSecret};
+use crate::domain::webhooks::endpoint::{DisabledReason, Endpoint, EndpointSource, SigningSecret};
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::runtime::RuntimeHandle;
 use crate::runtime::outbound::options::OutboundClients;

@@ -83,7 +83,8 @@ pub enum MaintenanceChange {
         limit: u32,
     },
     /// Removes up to `limit` rows of bulk operations: previews made before `previews_before`, operations that finished before
-    /// `finished_before`, and what is stored to undo operations that finished before `undo_before`. → [`Applied::Removed`].
+    /// `finished_before`, and what is stored to undo operations that finished before `undo_before`, unless an open operation
+    /// undoes them. → [`Applied::Removed`].
     PruneOperations {
         /// The end of the lifetime of previews.
         previews_before: DateTime<Utc>,

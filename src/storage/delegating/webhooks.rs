@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::inner::DelegatingRepository;
+use crate::domain::values::id::EndpointId;
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::storage::error::RepositoryError;
 use crate::storage::query::{DeliveryPage, FeedPage, StoredEndpoint};
 use crate::storage::repository::WebhookStore;

@@ -43,12 +43,11 @@ use crate::domain::job::priority::Priority;
 use crate::domain::job::status::JobStatus;
 use crate::domain::queue::{StoredQueue, Throughput};
 use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::{EndpointId, JobId, NodeId};
 use crate::domain::values::name::{JobType, QueueName, UniqueKey};
 use crate::domain::values::timestamp;
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
-use crate::domain::webhooks::endpoint::EndpointId;
 
 /// Jobs in memory. See the module.
 #[derive(Debug, Default)]

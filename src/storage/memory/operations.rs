@@ -88,8 +88,12 @@ impl Tables {
             .replaced
             .keys()
             .filter(|(id, _)| {
+                let is_read = |operation: &Operation| {
+                    let undo = operation.undone_by.and_then(|by| self.operations.get(&by));
+                    undo.is_some_and(|undo| undo.status.is_open())
+                };
                 let operation = self.operations.get(id);
-                operation.is_some_and(|operation| ended_before(operation, undo_before))
+                operation.is_some_and(|operation| ended_before(operation, undo_before) && !is_read(operation))
             })
             .take(limit)
             .copied()

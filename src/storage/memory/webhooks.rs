@@ -7,9 +7,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::apply::Outcome;
 use super::tables::Tables;
-use crate::domain::values::id::NodeId;
+use crate::domain::values::id::{EndpointId, NodeId};
 use crate::domain::webhooks::delivery::{AfterAttempt, Delivery, DeliveryId, DeliveryStatus, DueDelivery};
-use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource};
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointSource};
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::storage::change::{Applied, ChangeError};
 use crate::storage::outbox::{

@@ -5,8 +5,7 @@ use super::jobs::JobText;
 use super::recurring::RecurringPage;
 use super::webhooks::DeliveryPage;
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::id::JobId;
-use crate::domain::webhooks::endpoint::EndpointId;
+use crate::domain::values::id::{EndpointId, JobId};
 
 /// Texts in storage that a read would bring into memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -44,11 +44,10 @@ use crate::domain::job::Job;
 use crate::domain::job::attempt::Attempt;
 use crate::domain::queue::StoredQueue;
 use crate::domain::recurring::{RecurringId, RecurringJob};
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::{EndpointId, JobId, NodeId};
 use crate::domain::values::name::{JobType, QueueName, RecurringKey, UniqueKey};
 use crate::domain::webhooks::change_feed::FeedCursor;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryId, DueDelivery};
-use crate::domain::webhooks::endpoint::EndpointId;
 
 #[async_trait]
 impl JobStore for SeaRepository {

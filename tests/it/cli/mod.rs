@@ -7,5 +7,6 @@ pub(crate) mod former_names;
 pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod migrate;
+pub(crate) mod operations;
 pub(crate) mod queues;
 pub(crate) mod recurring;

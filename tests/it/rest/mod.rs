@@ -6,6 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod explanations;
 pub(crate) mod jobs;
 pub(crate) mod openapi;
+pub(crate) mod operations;
 pub(crate) mod prefix;
 pub(crate) mod protocol;
 pub(crate) mod queue_limits;

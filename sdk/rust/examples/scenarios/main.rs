@@ -64,6 +64,7 @@ async fn all(url: &str, flaky: &str) {
     recurring_jobs(&client).await;
     queues(&client).await;
     metrics_nodes_and_records(&client).await;
+    operations::bulk_operations(&client).await;
     operations::changes(&client).await;
     operations::webhook_endpoints(&client, url).await;
     every_error_has_its_variant(&client, url).await;

@@ -8,11 +8,59 @@ use tickerq_client::domain::job::status::JobStatus;
 use tickerq_client::domain::values::id::JobId;
 use tickerq_client::domain::values::time_span::TimeSpan;
 use tickerq_client::{
-    Client, Error, Job, Json, NewJob, WebhookDelivery, WebhookEndpointOptions, WebhookEndpointUpdate,
+    Client, Error, Job, Json, NewJob, Operation, WebhookDelivery, WebhookEndpointOptions, WebhookEndpointUpdate,
     WebhookRetryPolicyRequest,
 };
 
 const POLL: Duration = Duration::from_millis(20);
+
+/// Waits until an operation has completed.
+async fn completed(client: &Client, id: &str) -> Operation {
+    for _ in 0..3_000 {
+        let operation = client.operation(id).await.expect("an operation");
+        if operation.status == "completed" {
+            return operation;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    panic!("operation {id} has not completed within a minute");
+}
+
+pub(crate) async fn bulk_operations(client: &Client) {
+    for _ in 0..2 {
+        client.schedule(NewJob::of_type("BulkJob")).await.expect("a job");
+    }
+    let spec = json!({ "queue": "moved" });
+    let moving = client.preview_operation("move", "type:BulkJob", spec).await;
+    let moving = moving.expect("a preview");
+    assert_eq!(moving.total, 2);
+    let hour = TimeSpan::from_secs(3_600);
+    let moved = client.start_operation(&moving.token, Some(hour), Some("to the slow queue"));
+    let moved = moved.await.expect("started").id;
+    assert_eq!(client.pause_operation(&moved).await.expect("paused").status, "paused");
+    assert_eq!(
+        client.resume_operation(&moved).await.expect("resumed").status,
+        "pending"
+    );
+    assert_eq!(
+        client.cancel_operation(&moved).await.expect("cancelled").status,
+        "cancelled"
+    );
+    let cancelling = client.preview_operation("cancel", "type:BulkJob", json!({})).await;
+    let cancelling = cancelling.expect("a preview");
+    assert!(cancelling.is_exact && cancelling.is_split_exact);
+    let cancelled = client.start_operation(&cancelling.token, None, None);
+    let cancelled = cancelled.await.expect("started").id;
+    assert_eq!(completed(client, &cancelled).await.done, 2);
+    let undone = client.undo_operation(&cancelled).await.expect("an undo").id;
+    assert_eq!(completed(client, &undone).await.undoes, Some(cancelled));
+    let listed = client
+        .operations(vec![("limit", "1".to_owned())])
+        .await
+        .expect("operations");
+    assert_eq!(listed.operations[0].id, undone);
+    println!("ok bulk operations");
+}
 
 pub(crate) async fn changes(client: &Client) {
     let cursor = client.job_changes(None, Some(1_000)).await.expect("changes").cursor;

@@ -1,6 +1,7 @@
 //! The client: one method for each operation of the REST API.
 
 mod jobs;
+mod operations;
 mod recurring;
 mod server;
 mod webhooks;

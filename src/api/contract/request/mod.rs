@@ -4,6 +4,7 @@ pub(crate) mod endpoint;
 pub(crate) mod job;
 pub(crate) mod job_action;
 pub(crate) mod job_update;
+pub(crate) mod operation;
 pub(crate) mod queue;
 pub(crate) mod recurring;
 pub(crate) mod settings;

@@ -41,6 +41,9 @@ pub(crate) struct AuditView<'a> {
     /// Id of the changed server.
     #[schema(value_type = Option<Uuid>)]
     pub(crate) node_id: Option<Id>,
+    /// Id of the bulk operation: the changed one, or the one whose step has changed the job.
+    #[schema(value_type = Option<Uuid>)]
+    pub(crate) operation_id: Option<Id>,
     /// Name of the changed queue, or of the job's queue; `null` for a batch over several queues.
     #[schema(example = "default")]
     pub(crate) queue: Option<&'a str>,
@@ -77,7 +80,7 @@ impl<'a> From<&'a AuditRecord> for AuditView<'a> {
             queue,
             jobs,
             outcome,
-            operation: _,
+            operation,
         } = record;
         let of_target = |id: fn(AuditTarget) -> Option<Id>| target.and_then(id);
         Self {
@@ -112,6 +115,11 @@ impl<'a> From<&'a AuditRecord> for AuditView<'a> {
                     None
                 }
             }),
+            operation_id: of_target(|target| match target {
+                AuditTarget::Operation(id) => Some(Id::from(id)),
+                AuditTarget::Job(_) | AuditTarget::Endpoint(_) | AuditTarget::Worker(_) | AuditTarget::Node(_) => None,
+            })
+            .or(operation.map(Id::from)),
             queue: queue.as_ref().map(|queue| queue.as_str()),
             jobs: *jobs,
             outcome: Word(*outcome),

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::attempt::{LogLineView, ProgressView};
 use super::metrics::SystemMetricsView;
+use super::operation::{OperationEventView, OperationView};
 use super::queue::QueueDocument;
 use crate::domain::cluster::remote_worker::AttemptReport;
 use crate::domain::events::event::{Event, JobEventKind};
@@ -27,6 +28,8 @@ pub(crate) enum EventView<'a> {
     System(SystemMetricsView),
     /// A change of the server's health.
     Health(HealthAlertView),
+    /// A change of a bulk operation.
+    Operation(Box<OperationEventView<'a>>),
 }
 
 impl<'a> EventView<'a> {
@@ -40,6 +43,10 @@ impl<'a> EventView<'a> {
             Event::QueueMetrics { at: _, metrics } => Some(Self::Queue(QueueDocument::from(&**metrics))),
             Event::SystemMetrics(metrics) => Some(Self::System(SystemMetricsView::from(&**metrics))),
             Event::SystemAlert { at: _, change } => Some(Self::Health(HealthAlertView::from(&**change))),
+            Event::Operation { kind, at: _, operation } => Some(Self::Operation(Box::new(OperationEventView {
+                event: Word(*kind),
+                operation: OperationView::from(&**operation),
+            }))),
         }
     }
 }

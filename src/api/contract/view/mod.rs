@@ -8,6 +8,7 @@ pub(crate) mod failure;
 pub(crate) mod job;
 pub(crate) mod metrics;
 pub(crate) mod node;
+pub(crate) mod operation;
 pub(crate) mod performance;
 pub(crate) mod queue;
 pub(crate) mod recurring;

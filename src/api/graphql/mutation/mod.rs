@@ -5,6 +5,7 @@ mod idempotency;
 mod jobs;
 mod log_level;
 mod nodes;
+mod operations;
 mod queues;
 mod recurring;
 mod webhooks;
@@ -18,6 +19,7 @@ use async_graphql::MergedObject;
 pub(super) struct Mutation(
     jobs::JobMutations,
     bulk::BulkMutations,
+    self::operations::OperationMutations,
     recurring::RecurringMutations,
     queues::QueueMutations,
     log_level::LogMutations,

@@ -18,10 +18,9 @@ use crate::api::graphql::types::scalar_parsing;
 use crate::api::graphql::types::worker::Worker;
 use crate::domain::access::caller::Caller;
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::id::{AuditId, JobId, NodeId};
+use crate::domain::values::id::{AuditId, EndpointId, JobId, NodeId};
 use crate::domain::values::name::QueueName;
 use crate::domain::webhooks::delivery::DeliveryId;
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::service::error::ServiceError;
 use crate::storage::query::Facet;
 

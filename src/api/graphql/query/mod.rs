@@ -5,6 +5,7 @@ mod audit;
 mod failures;
 mod jobs;
 mod metrics;
+mod operations;
 mod queues;
 mod recurring;
 mod system;
@@ -26,4 +27,5 @@ pub(super) struct Query(
     audit::AuditQueries,
     webhooks::WebhookQueries,
     workers::WorkerQueries,
+    operations::OperationQueries,
 );

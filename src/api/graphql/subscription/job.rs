@@ -85,7 +85,8 @@ impl JobWatch {
                     | Event::Queue { .. }
                     | Event::QueueMetrics { .. }
                     | Event::SystemMetrics(_)
-                    | Event::SystemAlert { .. } => continue,
+                    | Event::SystemAlert { .. }
+                    | Event::Operation { .. } => continue,
                 },
                 StreamItem::Lagged { .. } => match self.jobs.get(&self.caller, self.id).await {
                     Ok(job) => job,

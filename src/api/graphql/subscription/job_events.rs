@@ -173,7 +173,8 @@ impl JobEventSubscriptions {
             | Event::Queue { .. }
             | Event::QueueMetrics { .. }
             | Event::SystemMetrics(_)
-            | Event::SystemAlert { .. } => None,
+            | Event::SystemAlert { .. }
+            | Event::Operation { .. } => None,
         }))
     }
 }

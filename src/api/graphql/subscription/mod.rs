@@ -3,6 +3,7 @@
 mod event_stream;
 mod job;
 mod job_events;
+mod operation;
 mod system;
 
 use async_graphql::MergedSubscription;
@@ -14,4 +15,5 @@ pub(super) struct Subscription(
     job_events::JobEventSubscriptions,
     job::JobSubscriptions,
     self::system::StateSubscriptions,
+    operation::OperationSubscriptions,
 );

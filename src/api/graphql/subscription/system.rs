@@ -36,7 +36,8 @@ impl StateSubscriptions {
             | Event::JobReport { .. }
             | Event::Queue { .. }
             | Event::SystemMetrics(_)
-            | Event::SystemAlert { .. } => None,
+            | Event::SystemAlert { .. }
+            | Event::Operation { .. } => None,
         }))
     }
 
@@ -49,7 +50,8 @@ impl StateSubscriptions {
             | Event::JobReport { .. }
             | Event::Queue { .. }
             | Event::QueueMetrics { .. }
-            | Event::SystemAlert { .. } => None,
+            | Event::SystemAlert { .. }
+            | Event::Operation { .. } => None,
         }))
     }
 
@@ -62,7 +64,8 @@ impl StateSubscriptions {
             | Event::JobReport { .. }
             | Event::Queue { .. }
             | Event::QueueMetrics { .. }
-            | Event::SystemMetrics(_) => None,
+            | Event::SystemMetrics(_)
+            | Event::Operation { .. } => None,
         }))
     }
 }

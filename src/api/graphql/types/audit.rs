@@ -88,6 +88,11 @@ impl AuditRecord {
         self.view().node_id.map(Uuid::from)
     }
 
+    /// Id of the bulk operation: the changed one, or the one whose step has changed the job.
+    async fn operation_id(&self) -> Option<Uuid> {
+        self.view().operation_id.map(Uuid::from)
+    }
+
     /// Name of the changed queue, or of the job's queue; null for a batch over several queues.
     async fn queue(&self) -> Option<&str> {
         self.view().queue

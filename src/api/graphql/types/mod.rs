@@ -12,6 +12,7 @@ pub(super) mod job;
 pub(super) mod log_level;
 pub(super) mod metrics;
 pub(super) mod node;
+pub(super) mod operation;
 pub(super) mod queue;
 pub(super) mod queue_overview;
 pub(super) mod recurring;

@@ -13,10 +13,9 @@ use crate::api::contract::filters::{TimeBounds, check_types};
 use crate::api::graphql::errors;
 use crate::api::graphql::scalars::{DateTime, Json, TimeSpan};
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::{EndpointId, JobId, NodeId};
 use crate::domain::values::name::{JobType, QueueName, RecurringKey};
 use crate::domain::values::time_span::TimeSpan as Span;
-use crate::domain::webhooks::endpoint::EndpointId;
 
 /// Path of a value in the arguments.
 #[derive(Clone, Debug)]

@@ -15,10 +15,9 @@ use crate::api::rest::api::RestApi;
 use crate::api::rest::reduced::reduce;
 use crate::domain::access::caller::{Caller, Scope};
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::{EndpointId, JobId, NodeId};
 use crate::domain::values::name::{QueueName, RecurringKey};
 use crate::domain::webhooks::delivery::DeliveryId;
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::service::limits::ReadLane;
 
 /// A request with the state of its route.

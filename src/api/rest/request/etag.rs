@@ -5,9 +5,8 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_N
 use super::context::RequestContext;
 use crate::api::problem::{PartError, Problem};
 use crate::domain::recurring::RecurringId;
-use crate::domain::values::id::JobId;
+use crate::domain::values::id::{EndpointId, JobId};
 use crate::domain::values::name::RecurringKey;
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::service::error::ServiceError;
 use crate::service::recurring::PutIf;
 

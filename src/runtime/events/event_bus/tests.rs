@@ -79,6 +79,7 @@ fn word(item: StreamItem) -> String {
                 format!("{} has {}", metrics.queue.name, metrics.queue.counts.pending)
             }
             Event::SystemAlert { change, .. } => change.after.state.as_str().to_owned(),
+            Event::Operation { kind, .. } => kind.as_str().to_owned(),
             event @ (Event::Job { .. } | Event::JobReport { .. } | Event::Queue { .. } | Event::SystemMetrics(_)) => {
                 event.at().timestamp().to_string()
             }

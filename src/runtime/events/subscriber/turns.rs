@@ -23,7 +23,8 @@ pub(in super::super) fn unfinished_jobs(state: &Event) -> u64 {
         | Event::JobReport { .. }
         | Event::Queue { .. }
         | Event::SystemMetrics(_)
-        | Event::SystemAlert { .. } => 0,
+        | Event::SystemAlert { .. }
+        | Event::Operation { .. } => 0,
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::WebhookDispatcherDeps;
 use crate::domain::events::event::Event;
-use crate::domain::values::id::JobId;
-use crate::domain::webhooks::endpoint::{Endpoint, EndpointId};
+use crate::domain::values::id::{EndpointId, JobId};
+use crate::domain::webhooks::endpoint::Endpoint;
 use crate::runtime::actor::failure_log::log_failure;
 use crate::runtime::outbound::endpoint_sync::EndpointSyncError;
 use crate::runtime::writer::error::WriteError;

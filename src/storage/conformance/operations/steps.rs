@@ -307,9 +307,23 @@ async fn replaced_values_are_listed_in_pages_until_they_are_removed(storage: Sub
             limit: 3,
         })
     };
+    let undo = started(80, Action::Undo { of: before.id });
+    let undone = completed.undone(undo.id);
+    let start = Change::Operation(OperationChange::Insert {
+        operation: Arc::new(undo.clone()),
+        undone: Some((Arc::new(completed), Arc::new(undone.clone()))),
+    });
+    assert_eq!(storage.apply(start).await, Ok(Applied::OperationStored));
+    assert_eq!(
+        storage.apply(prune(at(71))).await,
+        Ok(Applied::Removed(0)),
+        "the undo reads them"
+    );
+    let end = super::sample::update(&undo, &undo.completed(at(81)));
+    assert_eq!(storage.apply(end).await, Ok(Applied::OperationStored));
     for (undo_before, removed) in [(at(70), 0), (at(71), 3), (at(71), 2), (at(71), 0)] {
         assert_eq!(storage.apply(prune(undo_before)).await, Ok(Applied::Removed(removed)));
     }
     assert_eq!(replaced(&storage, &before).await, []);
-    assert_eq!(stored(&storage, before.id).await, Some(completed));
+    assert_eq!(stored(&storage, before.id).await, Some(undone));
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::sample::{due, endpoint, message, outcome, post, posting, put, read, record, stored};
-use crate::domain::values::id::NodeId;
+use crate::domain::values::id::{EndpointId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::AfterAttempt;
-use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource};
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointSource};
 use crate::storage::change::{Applied, Change, WebhookChange};
 use crate::storage::conformance::case::{Case, cases_of};
 use crate::storage::conformance::sample::{at, node};

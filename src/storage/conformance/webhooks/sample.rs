@@ -5,9 +5,10 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::domain::values::id::EndpointId;
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::webhooks::delivery::{AfterAttempt, Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, Message};
-use crate::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource, SigningSecret};
+use crate::domain::webhooks::endpoint::{Endpoint, EndpointSource, SigningSecret};
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::storage::change::{Applied, Change, WebhookChange};
 use crate::storage::conformance::sample::at;

@@ -16,8 +16,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Interval, interval};
 use uuid::Uuid;
 
-use crate::domain::events::event::JobEventKind;
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::events::event::{JobEventKind, OperationEventKind};
+use crate::domain::values::id::{JobId, NodeId, OperationId};
 use crate::domain::values::name::QueueName;
 use crate::storage::cluster_message::{ClusterMessage, JobSignal, Signal, SignalStream};
 use crate::storage::repository::RepositoryError;
@@ -191,6 +191,7 @@ fn line(signal: &Signal) -> String {
             format!("n{} {}", node.as_uuid().simple(), u8::from(*is_draining))
         }
         Signal::RecurringChanged => "t".to_owned(),
+        Signal::Operation { kind, id } => format!("o{} {}", id.as_uuid().simple(), kind.code()),
         Signal::Job(JobSignal { kind, job_id, at }) => {
             let mut line = String::with_capacity(56);
             // Writing to a String can't fail.
@@ -246,6 +247,13 @@ fn read_line(line: &str) -> Option<Signal> {
             }
         }
         't' => Signal::RecurringChanged,
+        'o' => {
+            let (id, kind) = rest.split_once(' ')?;
+            Signal::Operation {
+                kind: OperationEventKind::from_code(kind.parse().ok()?)?,
+                id: OperationId::from_uuid(Uuid::try_parse(id).ok()?),
+            }
+        }
         'e' => {
             let mut parts = rest.split(' ');
             Signal::Job(JobSignal {

@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::bulk_values::{FILLED_ROWS_MAX, Kind, Rows};
 use super::context::CommitContext;
-use crate::domain::values::id::JobId;
+use crate::domain::values::id::{EndpointId, JobId};
 use crate::domain::values::trace_state::to_stored;
 use crate::domain::webhooks::delivery::{AfterAttempt, DeliveryAttempt, DeliveryStatus, Message};
-use crate::domain::webhooks::endpoint::{Disabled, EndpointId};
+use crate::domain::webhooks::endpoint::Disabled;
 use crate::storage::change::{Applied, Change, ChangeError, WebhookChange};
 use crate::storage::commit::{ChangeResult, Commit, OutboxResult, OutboxRule};
 use crate::storage::outbox::{

@@ -155,9 +155,12 @@ impl CommitContext<'_> {
     ) -> Result<u64, CommitFailure> {
         // Few operations end in an hour: their rows are scanned.
         let ended = "SELECT id FROM operations WHERE status > 3 AND finished_at < $1";
+        // An operation that undoes them still reads them.
+        let unused = "SELECT o.id FROM operations AS o WHERE o.status > 3 AND o.finished_at < $1 AND NOT EXISTS \
+                      (SELECT 1 FROM operations AS u WHERE u.id = o.undone_by AND u.status IN (1, 2, 3))";
         let items = format!(
             "DELETE FROM operation_items WHERE (operation_id, job_id) IN (SELECT operation_id, job_id \
-             FROM operation_items WHERE operation_id IN ({ended}) ORDER BY operation_id, job_id LIMIT $2)"
+             FROM operation_items WHERE operation_id IN ({unused}) ORDER BY operation_id, job_id LIMIT $2)"
         );
         let previews = "DELETE FROM operations WHERE id IN \
                         (SELECT id FROM operations WHERE status = 0 AND created_at < $1 ORDER BY id LIMIT $2)";

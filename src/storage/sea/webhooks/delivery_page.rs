@@ -2,8 +2,8 @@
 
 use sea_orm::{DbBackend, Statement, Value};
 
+use crate::domain::values::id::EndpointId;
 use crate::domain::webhooks::delivery::DeliveryStatus;
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::storage::query::DeliveryPage;
 
 /// Selects these columns of the deliveries of a page, the latest first.

@@ -3,9 +3,8 @@
 use sea_orm::{ConnectionTrait, DbErr, QueryResult, Statement, Value};
 use uuid::Uuid;
 
-use crate::domain::values::id::NodeId;
+use crate::domain::values::id::{EndpointId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
-use crate::domain::webhooks::endpoint::EndpointId;
 use crate::storage::change::{Applied, Change, ChangeError};
 use crate::storage::outbox::{ReviewEndpoints, ReviewedEndpoints, UnnamedEndpoint};
 use crate::storage::sea::commit::context::CommitContext;

@@ -9,12 +9,12 @@ use sea_orm::{
     QueryResult, Statement,
 };
 
-use crate::domain::values::id::{JobId, NodeId};
+use crate::domain::values::id::{EndpointId, JobId, NodeId};
 use crate::domain::values::time_span::TimeSpan;
 use crate::domain::values::trace_state::from_stored;
 use crate::domain::webhooks::delivery::{Delivery, DeliveryAttempt, DeliveryId, DeliveryStatus, DueDelivery, Message};
 use crate::domain::webhooks::endpoint::{
-    Disabled, DisabledReason, Endpoint, EndpointId, EndpointSource, PreviousSecret, SigningSecret,
+    Disabled, DisabledReason, Endpoint, EndpointSource, PreviousSecret, SigningSecret,
 };
 use crate::domain::webhooks::event::WebhookEvents;
 use crate::storage::change::{Applied, ChangeError};

@@ -46,7 +46,10 @@ fn field(kind: &str, name: &str, resources: &Resources, fresh: &Fresh, number: u
         | "webhookEndpoints"
         | "webhookEndpointsConnection"
         | "workers"
-        | "workersConnection" => String::new(),
+        | "workersConnection"
+        | "operations" => String::new(),
+        "previewOperation" => "input: {kind: CANCEL, filter: \"type:None\"}".to_owned(),
+        "startOperation" => format!("token: \"op_{}\"", "0".repeat(32)),
         "jobFacets" => "by: [STATUS]".to_owned(),
         "failure" => "fingerprint: \"0123456789abcdef\"".to_owned(),
         "previewSchedule" => "cronExpression: \"0 2 * * *\"".to_owned(),
@@ -188,8 +191,9 @@ async fn every_set_of_scopes_allows_its_operations_over_graphql_and_no_others() 
                 if !has(set, if is_admins { "admin" } else { "write" }) {
                     assert_eq!(code(&response), Some("forbidden"), "{context}");
                 }
-                let is_whole =
-                    is_admins || name.contains("orker") || matches!(name, "leaseJobs" | "completeJobs" | "failJobs");
+                let is_whole = is_admins
+                    || name.contains("orker")
+                    || matches!(name, "leaseJobs" | "completeJobs" | "failJobs" | "previewOperation");
                 if set.2 && !set.1 && !is_whole && everything.contains("parameters") {
                     assert_eq!(code(&response), Some("forbidden"), "{context}");
                     assert!(text.contains("tickerq:read"), "{context}");

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chrono::DateTime;
+use tickerq::domain::values::id::EndpointId;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::domain::webhooks::delivery::DeliveryStatus;
-use tickerq::domain::webhooks::endpoint::{Endpoint, EndpointId, EndpointSource, SigningSecret};
+use tickerq::domain::webhooks::endpoint::{Endpoint, EndpointSource, SigningSecret};
 use tickerq::domain::webhooks::event::WebhookEvents;
 use tickerq::storage::change::{Change, WebhookChange};
 use tickerq::storage::outbox::{Redelivery, ReviewEndpoints};
