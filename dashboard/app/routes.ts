@@ -10,5 +10,7 @@ export const routes: Partial<Record<PageName, Load>> = {
   error: () => import("../pages/error/Error.svelte"),
   queues: () => import("../pages/queues/Queues.svelte"),
   queue: () => import("../pages/queue/Queue.svelte"),
+  jobs: () => import("../pages/jobs/Jobs.svelte"),
+  job: () => import("../pages/jobs/Job.svelte"),
   settings: () => import("../pages/settings/Settings.svelte"),
 };

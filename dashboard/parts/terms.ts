@@ -1,10 +1,8 @@
 // Terms of the filter language, for links to lists of jobs.
 import { href } from "../app/navigation.svelte";
+import { term } from "./term";
 
-/** `field:value`, with quotes where the value needs them. */
-export function term(field: string, value: string): string {
-  return /^[\p{L}\p{N}_.\/-]+$/u.test(value) && !value.includes("..") ? `${field}:${value}` : `${field}:${JSON.stringify(value)}`;
-}
+export { term };
 
 /** Address of the list of jobs that a number counts. */
 export function jobsHref(terms: Record<string, string | undefined>, status?: string): string {

@@ -1,10 +1,13 @@
 import type { Texts } from "../en";
 import { chart } from "./chart";
 import { errors } from "./errors";
+import { jobActions } from "./job-actions";
+import { jobs } from "./jobs";
 import { overview } from "./overview";
+import { payload } from "./payload";
 import { queues } from "./queues";
 import { shell } from "./shell";
 import { signIn } from "./sign-in";
 import { words } from "./words";
 
-export const texts: Texts = { chart, errors, overview, queues, shell, signIn, words };
+export const texts: Texts = { chart, errors, jobActions, jobs, overview, payload, queues, shell, signIn, words };
