@@ -20,6 +20,11 @@ mod views;
 mod webhooks;
 
 pub use crate::server::{BuildError, Builder, Embedded, Facades, Server};
+
+/// Options of the dashboard.
+pub mod dashboard {
+    pub use crate::api::pages::dashboard_options::{DashboardOptions, InvalidDashboard, Stage};
+}
 /// The domain: jobs, schedules, queues and the rules that they obey; shared with the Rust SDK.
 pub use tickerq_core as domain;
 

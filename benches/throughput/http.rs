@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use tickerq::Server;
+use tickerq::dashboard::DashboardOptions;
 use tickerq::domain::values::time_span::TimeSpan;
 use tickerq::internals::{
     ApiKey, AuthOptions, Docs, GraphQlOptions, PagesOptions, ReadLimits, RealtimeOptions, RestOptions, ServerConfig,
@@ -131,7 +132,13 @@ fn server_options(callers: Callers) -> ServerOptions {
         prometheus: None,
         telemetry: None,
         graphql: GraphQlOptions::default(),
-        pages: PagesOptions { graphiql: false },
+        pages: PagesOptions {
+            graphiql: false,
+            dashboard: DashboardOptions {
+                enable: false,
+                ..DashboardOptions::default()
+            },
+        },
         event_buffer: 1_024,
         recurring: Vec::new(),
         expensive_reads: ReadLimits::default(),

@@ -62,7 +62,7 @@ pub struct Config {
     pub(crate) realtime: RealtimeConfig,
     /// `[graphql]`.
     pub(crate) graphql: GraphQlOptions,
-    /// `[graphql]`, its page.
+    /// The page of `[graphql]`, and `[dashboard]`.
     pub(crate) pages: PagesOptions,
     /// `[retention]`.
     pub(crate) retention: Retention,
@@ -221,12 +221,17 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
     let realtime = read_section(&mut root, "realtime", |section| {
         RealtimeConfig::read(section, is_enabled)
     });
-    let (graphql, pages) = read_section(&mut root, "graphql", |section| {
+    let (graphql, graphiql) = read_section(&mut root, "graphql", |section| {
         self::sections::graphql::read(section, is_enabled)
+    });
+    let metrics = read_section(&mut root, "metrics", self::sections::metrics::read);
+    let dashboard = read_section(&mut root, "dashboard", |section| {
+        let exposition = metrics.as_ref().map(|metrics| metrics.path.as_str());
+        let others: Vec<&str> = [api.rest.base_path.as_str()].into_iter().chain(exposition).collect();
+        self::sections::dashboard::read(section, is_enabled, &others)
     });
     let retention = read_section(&mut root, "retention", self::sections::retention::read);
     let cluster = read_section(&mut root, "cluster", ClusterConfig::read);
-    let metrics = read_section(&mut root, "metrics", self::sections::metrics::read);
     let health = read_section(&mut root, "health", self::sections::health::read);
     let log = read_section(&mut root, "log", LogConfig::read);
     let audit = read_section(&mut root, "audit", |section| AuditConfig::read(section, is_required));
@@ -258,7 +263,7 @@ fn resolve(written: &Table, findings: &mut Findings) -> Config {
         audit,
         realtime,
         graphql,
-        pages,
+        pages: PagesOptions { graphiql, dashboard },
         retention,
         cluster,
         metrics,

@@ -15,6 +15,7 @@ use super::http_server::Server;
 use super::options::ServerOptions;
 use super::system_thread::SystemThread;
 use crate::api::auth::Authenticator;
+use crate::api::pages::dashboard_options::{DashboardOptions, InvalidDashboard};
 use crate::config;
 use crate::config::loader::source::{ConfigError, ConfigErrors};
 use crate::config::zoneinfo;
@@ -45,6 +46,9 @@ pub enum BuildError {
     /// The folder of time zones is unusable.
     #[error(transparent)]
     TimeZones(#[from] ZoneinfoError),
+    /// An option of the dashboard is invalid.
+    #[error(transparent)]
+    Dashboard(#[from] InvalidDashboard),
     /// A handler can't be created.
     #[error(transparent)]
     Handler(#[from] HandlerError),
@@ -92,6 +96,7 @@ pub struct Builder {
     database_url: Option<String>,
     on_job_event: Option<JobHook>,
     log: Option<LogControl>,
+    dashboard: Option<DashboardOptions>,
 }
 
 impl Server {
@@ -163,6 +168,13 @@ impl Builder {
         self
     }
 
+    /// Sets the options of the dashboard, in place of the configured ones.
+    #[must_use]
+    pub fn dashboard(mut self, options: DashboardOptions) -> Self {
+        self.dashboard = Some(options);
+        self
+    }
+
     /// Starts the server: in the running actix system (`#[actix_web::main]`), or on a thread of its own without one
     /// (`#[tokio::main]`).
     pub async fn start(self) -> Result<Server, BuildError> {
@@ -217,6 +229,7 @@ impl Builder {
             database_url,
             on_job_event,
             log,
+            dashboard,
         } = self;
         let config = match config {
             Some(config) => config,
@@ -239,6 +252,13 @@ impl Builder {
         check_recurring(&config, &options.job_limits)?;
         if let Some(listen) = listen {
             options.server.listen = vec![listen];
+        }
+        if let Some(dashboard) = dashboard {
+            let exposition = options.prometheus.as_ref().map(|prometheus| prometheus.path.as_str());
+            let base = options.rest.base_path.as_str();
+            let others: Vec<&str> = [base].into_iter().chain(exposition).collect();
+            dashboard.check(&others)?;
+            options.pages.dashboard = dashboard;
         }
         options.runtime.on_job_event = on_job_event;
         options.log = log;
@@ -268,6 +288,7 @@ fn located(config: &Config, error: BuildError) -> BuildError {
         }
         BuildError::Name(_)
         | BuildError::Config(_)
+        | BuildError::Dashboard(_)
         | BuildError::TimeZones(_)
         | BuildError::Handler(HandlerError::Client(_))
         | BuildError::Connect(_)

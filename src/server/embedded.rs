@@ -8,13 +8,14 @@ use tracing::{info, warn};
 
 use super::error::ServerError;
 use super::facades::Facades;
-use super::facts::server_info;
+use super::facts::{page_paths, server_info};
 use super::options::ServerOptions;
 use super::system_thread::SystemThread;
 use crate::api::auth::Authenticator;
 use crate::api::graphql::{GraphQl, Services};
 use crate::api::memory::RequestMemory;
 use crate::api::middleware::security_headers::ResponseHeaders;
+use crate::api::pages::Pages;
 use crate::api::realtime::Realtime;
 use crate::api::rest::Exposition;
 use crate::api::rest::RestApi;
@@ -68,6 +69,7 @@ impl Embedded {
     /// options are not used.
     pub(crate) async fn start(repository: Arc<dyn JobRepository>, options: ServerOptions) -> Result<Self, ServerError> {
         let mut info = server_info(&options, repository.database());
+        let pages = Pages::new(&options.pages, &page_paths(&options));
         let ServerOptions {
             server,
             closes_storage,
@@ -80,7 +82,7 @@ impl Embedded {
             prometheus,
             telemetry,
             graphql,
-            pages,
+            pages: _,
             event_buffer,
             recurring: declared,
             expensive_reads,

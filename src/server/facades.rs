@@ -6,8 +6,7 @@ use crate::api::auth::{AllowedOrigins, Authenticator};
 use crate::api::graphql;
 use crate::api::graphql::GraphQl;
 use crate::api::middleware::security_headers::ResponseHeaders;
-use crate::api::pages;
-use crate::api::pages::PagesOptions;
+use crate::api::pages::Pages;
 use crate::api::realtime;
 use crate::api::realtime::Realtime;
 use crate::api::rest;
@@ -19,7 +18,7 @@ use crate::service::facade_metrics::requests::Requests;
 pub struct Facades {
     pub(super) realtime: Realtime,
     pub(super) graphql: GraphQl,
-    pub(super) pages: PagesOptions,
+    pub(super) pages: Pages,
     pub(super) rest: RestApi,
     pub(super) response_headers: ResponseHeaders,
     pub(super) origins: AllowedOrigins,
@@ -40,11 +39,16 @@ impl Facades {
     ///
     /// The program may add routes and middlewares. The middlewares of the server's own HTTP server
     /// (security headers, CORS, access log, request metrics) are the responsibility of the program, as is the
-    /// response to unknown paths.
+    /// response to unknown paths. So is `/`, see [`Facades::configure_root`].
     pub fn configure(&self, routes: &mut ServiceConfig) {
         realtime::configure(routes, &self.realtime, &self.rest.options.prefixes());
         graphql::configure(routes, &self.graphql);
-        pages::configure(routes, self.pages);
+        self.pages.configure(routes);
         rest::configure(routes, self.rest.clone());
+    }
+
+    /// Adds a redirect from `/` to the dashboard, for a program without a page of its own there.
+    pub fn configure_root(&self, routes: &mut ServiceConfig) {
+        self.pages.configure_root(routes);
     }
 }

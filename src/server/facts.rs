@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::options::ServerOptions;
 use crate::api::contract::server_info::{ServerInfo, ServerLimits, ServerPaths};
 use crate::api::graphql;
+use crate::api::pages::Paths;
+use crate::api::rest::Docs;
 use crate::domain::values::id::NodeId;
 use crate::service::jobs::bulk::BULK_MAX;
 
@@ -55,6 +57,23 @@ pub(super) fn server_info(options: &ServerOptions, database: &'static str) -> Se
             graphql_complexity: number(graphql.max_complexity),
             graphql_depth: number(graphql.max_depth),
         },
+    }
+}
+
+/// The paths that the pages of a server with these options use.
+pub(super) fn page_paths(options: &ServerOptions) -> Paths {
+    let ServerOptions {
+        rest,
+        realtime,
+        graphql,
+        ..
+    } = options;
+    let graphql = graphql.enable.then_some(graphql::PATH);
+    Paths {
+        rest: rest.prefixes().into_iter().next().unwrap_or_default(),
+        graphql,
+        live: graphql.filter(|_| realtime.enable),
+        docs: (rest.enable && rest.docs != Docs::Off).then_some("/docs/"),
     }
 }
 

@@ -98,6 +98,7 @@ impl Server {
             let requests = facades.requests.clone().unwrap_or_default();
             App::new()
                 .configure(|routes| facades.configure(routes))
+                .configure(|routes| facades.configure_root(routes))
                 .configure(rest::configure_unknown)
                 .wrap({
                     let authenticator = facades.rest.authenticator.clone();

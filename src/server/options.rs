@@ -116,7 +116,7 @@ impl ServerOptions {
             prometheus: config.metrics.clone(),
             telemetry: config.telemetry.exports.clone(),
             graphql: config.graphql,
-            pages: config.pages,
+            pages: config.pages.clone(),
             event_buffer: config.realtime.event_buffer,
             recurring: config
                 .recurring

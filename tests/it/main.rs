@@ -13,6 +13,7 @@
 mod auth;
 mod cli;
 mod cluster;
+mod dashboard;
 mod embedding;
 mod graphql;
 mod handlers;

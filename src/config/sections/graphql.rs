@@ -1,13 +1,13 @@
 //! `[graphql]`: the GraphQL API.
 
 use crate::api::graphql::GraphQlOptions;
-use crate::api::pages::PagesOptions;
 use crate::config::loader::byte_size::ByteSize;
 use crate::config::loader::section::Section;
 use crate::config::loader::typed_value::between;
 use crate::domain::values::time_span::TimeSpan;
 
-pub(crate) fn read(section: &mut Section<'_>, is_api_enabled: bool) -> (GraphQlOptions, PagesOptions) {
+/// The options, and whether GraphiQL is enabled.
+pub(crate) fn read(section: &mut Section<'_>, is_api_enabled: bool) -> (GraphQlOptions, bool) {
     let count = |section: &mut Section<'_>, key, default: u32, least, most| {
         let count = section.get_if(key, default, between(least, most));
         usize::try_from(count).unwrap_or(usize::MAX)
@@ -38,5 +38,5 @@ pub(crate) fn read(section: &mut Section<'_>, is_api_enabled: bool) -> (GraphQlO
         persisted_queries: count(section, "persisted_query_cache_size", 1_000, 0, 100_000),
         connection_init_timeout: time(section, "connection_init_timeout", 3),
     };
-    (options, PagesOptions { graphiql })
+    (options, graphiql)
 }

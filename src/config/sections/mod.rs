@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod audit;
 pub(crate) mod change_feed;
 pub(crate) mod cluster;
+pub(crate) mod dashboard;
 pub(crate) mod database;
 pub(crate) mod endpoint;
 pub(crate) mod graphql;

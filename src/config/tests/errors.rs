@@ -61,6 +61,30 @@ fn every_error_names_the_allowed_values() {
         ),
         ("[server]\nlisten = []", "server.listen: at least one address is needed"),
         (
+            "[dashboard]\npath = \"/graphql/\"",
+            "dashboard.path: '/graphql/' overlaps with /graphql, which is another part",
+        ),
+        (
+            "[dashboard]\npath = \"/api/\"",
+            "dashboard.path: '/api/' overlaps with /api/tickerq",
+        ),
+        (
+            "[dashboard]\nstage = \"prod\"",
+            "dashboard.stage: 'prod' is not allowed; allowed are \"development\", \"test\", \"production\"",
+        ),
+        (
+            "[dashboard]\ncolour = \"red;\"",
+            "dashboard.colour: 'red;' is not a colour",
+        ),
+        (
+            "[dashboard]\ntrace_url = \"https://traces.example\"",
+            "dashboard.trace_url: 'https://traces.example' is not the address of a trace",
+        ),
+        (
+            "[dashboard]\nframe_ancestors = [\"*\"]",
+            "dashboard.frame_ancestors: '*' is not an origin",
+        ),
+        (
             "[server]\nlisten = \"5000\"",
             "'5000' is not an IP address and a port; write it like 127.0.0.1:5000",
         ),

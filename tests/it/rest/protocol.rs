@@ -43,7 +43,6 @@ async fn a_missing_resource_is_a_problem() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     for path in [
-        "/",
         "/nope",
         "/api",
         "/api/tickerq",
@@ -65,8 +64,7 @@ async fn a_missing_resource_is_a_problem() {
             }
             let problem = client.send(client.at_root(method.clone(), path)).await.problem(404);
             assert_eq!(problem["type"], "urn:tickerq:problem:not-found", "{method} {path}");
-            let hint = if path == "/" { "; /docs/ describes the API" } else { "" };
-            assert_eq!(problem["detail"], format!("path {path} not found{hint}"));
+            assert_eq!(problem["detail"], format!("path {path} not found"));
             assert_eq!(problem["instance"], path);
             assert_eq!(problem.get("errors"), None);
         }

@@ -1,0 +1,3 @@
+//! The dashboard: its pages as files, and in a real browser.
+
+pub(crate) mod mount;
