@@ -1,4 +1,4 @@
-//! `[dashboard]`: the web pages for people.
+//! `[dashboard]`: the web pages of operators and developers.
 
 use crate::api::pages::dashboard_options::{
     DashboardOptions, Stage, check_ancestor, check_colour, check_free, check_name, check_path, check_trace_url,

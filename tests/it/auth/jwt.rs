@@ -263,9 +263,9 @@ async fn a_file_of_keys_is_read_again_when_a_token_names_a_new_one() {
 
 #[test]
 fn keys_that_can_not_be_used_stop_the_start() {
-    let private = include_str!("../keys/rsa.pem");
-    let short = include_str!("../keys/rsa-1024.pub.pem");
-    let p384 = include_str!("../keys/p384.pub.pem");
+    let private = include_str!("keys/rsa.pem");
+    let short = include_str!("keys/rsa-1024.pub.pem");
+    let p384 = include_str!("keys/p384.pub.pem");
     for (key, expected) in [
         (
             "jwks_file = \"missing.json\"".to_owned(),

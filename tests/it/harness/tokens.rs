@@ -7,9 +7,9 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 
-pub const RSA_PUBLIC: &str = include_str!("../keys/rsa.pub.pem");
-pub const P256_PUBLIC: &str = include_str!("../keys/p256.pub.pem");
-pub const ED25519_PUBLIC: &str = include_str!("../keys/ed25519.pub.pem");
+pub const RSA_PUBLIC: &str = include_str!("../auth/keys/rsa.pub.pem");
+pub const P256_PUBLIC: &str = include_str!("../auth/keys/p256.pub.pem");
+pub const ED25519_PUBLIC: &str = include_str!("../auth/keys/ed25519.pub.pem");
 
 /// Signing key of a token.
 #[derive(Clone, Copy)]
@@ -71,7 +71,7 @@ fn sign(message: &[u8], signer: Signer<'_>) -> Vec<u8> {
             hmac::sign(&key, message).as_ref().to_vec()
         }
         Signer::Rs256 => {
-            let der = pkcs8(include_str!("../keys/rsa.pem"));
+            let der = pkcs8(include_str!("../auth/keys/rsa.pem"));
             let key = signature::RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).expect("a key");
             let mut signed = vec![0; key.public().modulus_len()];
             key.sign(&signature::RSA_PKCS1_SHA256, &random, message, &mut signed)
@@ -79,13 +79,13 @@ fn sign(message: &[u8], signer: Signer<'_>) -> Vec<u8> {
             signed
         }
         Signer::Es256 => {
-            let der = pkcs8(include_str!("../keys/p256.pem"));
+            let der = pkcs8(include_str!("../auth/keys/p256.pem"));
             let algorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
             let key = signature::EcdsaKeyPair::from_pkcs8(algorithm, der.secret_pkcs8_der(), &random).expect("a key");
             key.sign(&random, message).expect("a signature").as_ref().to_vec()
         }
         Signer::EdDsa => {
-            let der = pkcs8(include_str!("../keys/ed25519.pem"));
+            let der = pkcs8(include_str!("../auth/keys/ed25519.pem"));
             let key = signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der()).expect("a key");
             key.sign(message).as_ref().to_vec()
         }
@@ -94,7 +94,7 @@ fn sign(message: &[u8], signer: Signer<'_>) -> Vec<u8> {
 
 /// The public half of the Ed25519 key as a JSON Web Key.
 pub fn ed25519_jwk(id: &str) -> Value {
-    let der = PrivatePkcs8KeyDer::from_pem_slice(include_bytes!("../keys/ed25519.pem")).expect("a private key");
+    let der = PrivatePkcs8KeyDer::from_pem_slice(include_bytes!("../auth/keys/ed25519.pem")).expect("a private key");
     let key = signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der()).expect("a key");
     let public = signature::KeyPair::public_key(&key).as_ref().to_vec();
     json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": id, "x": base64url(&public)})
@@ -102,7 +102,7 @@ pub fn ed25519_jwk(id: &str) -> Value {
 
 /// The public half of the P-256 key as a JSON Web Key.
 pub fn p256_jwk(id: &str) -> Value {
-    let der = PrivatePkcs8KeyDer::from_pem_slice(include_bytes!("../keys/p256.pem")).expect("a private key");
+    let der = PrivatePkcs8KeyDer::from_pem_slice(include_bytes!("../auth/keys/p256.pem")).expect("a private key");
     let algorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
     let key = signature::EcdsaKeyPair::from_pkcs8(algorithm, der.secret_pkcs8_der(), &rand::SystemRandom::new())
         .expect("a key");
@@ -113,7 +113,7 @@ pub fn p256_jwk(id: &str) -> Value {
 
 /// The public half of the RSA key as a JSON Web Key.
 pub fn rsa_jwk(id: &str) -> Value {
-    let der = PrivatePkcs8KeyDer::from_pem_slice(include_bytes!("../keys/rsa.pem")).expect("a private key");
+    let der = PrivatePkcs8KeyDer::from_pem_slice(include_bytes!("../auth/keys/rsa.pem")).expect("a private key");
     let key = signature::RsaKeyPair::from_pkcs8(der.secret_pkcs8_der()).expect("a key");
     let public = signature::RsaPublicKeyComponents::<Vec<u8>>::from(key.public());
     json!({"kty": "RSA", "kid": id, "n": base64url(&public.n), "e": base64url(&public.e)})

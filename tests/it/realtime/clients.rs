@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::Duration;
 
 use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -30,9 +31,12 @@ fn node(arguments: &[&str]) -> Command {
 
 /// Runs a script, which fails on a violation.
 pub async fn run(arguments: &[&str]) {
-    let output = timeout(2 * TIMEOUT, node(arguments).output())
-        .await
-        .expect("it ends in time");
+    run_within(2 * TIMEOUT, arguments).await;
+}
+
+/// Runs a script that may take this long.
+pub async fn run_within(limit: Duration, arguments: &[&str]) {
+    let output = timeout(limit, node(arguments).output()).await.expect("it ends in time");
     let output = output.expect("node runs");
     assert!(
         output.status.success(),
@@ -73,13 +77,14 @@ async fn the_signalr_client_of_python_works_over_every_transport() {
 }
 
 /// A running script, and its output.
-struct Running {
+pub struct Running {
     _child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Running {
-    fn start(arguments: &[&str]) -> Self {
+    /// Starts a script.
+    pub fn start(arguments: &[&str]) -> Self {
         let mut child = node(arguments).stdout(Stdio::piped()).spawn().expect("node runs");
         let stdout = child.stdout.take().expect("a piped stdout");
         Self {
@@ -94,7 +99,7 @@ impl Running {
     }
 
     /// Waits for this line and skips others.
-    async fn until(&mut self, wanted: &str) {
+    pub async fn until(&mut self, wanted: &str) {
         while self.next().await != wanted {}
     }
 }

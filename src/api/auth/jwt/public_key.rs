@@ -146,12 +146,12 @@ mod tests {
     use super::*;
     use proptest::prelude::{any, proptest};
 
-    const RSA_2048: &str = include_str!("../../../../tests/it/keys/rsa.pub.pem");
-    const RSA_1024: &str = include_str!("../../../../tests/it/keys/rsa-1024.pub.pem");
-    const EC_P256: &str = include_str!("../../../../tests/it/keys/p256.pub.pem");
-    const EC_P384: &str = include_str!("../../../../tests/it/keys/p384.pub.pem");
-    const ED: &str = include_str!("../../../../tests/it/keys/ed25519.pub.pem");
-    const PRIVATE: &str = include_str!("../../../../tests/it/keys/rsa.pem");
+    const RSA_2048: &str = include_str!("../../../../tests/it/auth/keys/rsa.pub.pem");
+    const RSA_1024: &str = include_str!("../../../../tests/it/auth/keys/rsa-1024.pub.pem");
+    const EC_P256: &str = include_str!("../../../../tests/it/auth/keys/p256.pub.pem");
+    const EC_P384: &str = include_str!("../../../../tests/it/auth/keys/p384.pub.pem");
+    const ED: &str = include_str!("../../../../tests/it/auth/keys/ed25519.pub.pem");
+    const PRIVATE: &str = include_str!("../../../../tests/it/auth/keys/rsa.pem");
 
     #[test]
     fn a_key_determines_its_algorithm() {

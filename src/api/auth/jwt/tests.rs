@@ -167,7 +167,7 @@ fn a_token_with_an_audience_is_rejected_without_a_configured_audience() {
 
 #[test]
 fn the_key_determines_the_algorithm_and_the_token_does_not() {
-    let rsa_public = include_str!("../../../../tests/it/keys/rsa.pub.pem");
+    let rsa_public = include_str!("../../../../tests/it/auth/keys/rsa.pub.pem");
     let by_rsa = verifier(&options(JwtKeySource::PublicKey(rsa_public.to_owned())));
     // The public key, which is not secret, must not be accepted as the secret of HS256.
     for secret in [rsa_public, rsa_public.trim()] {
@@ -200,17 +200,18 @@ type Sign<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
 #[test]
 fn every_kind_of_key_checks_its_signatures() {
     let random = rand::SystemRandom::new();
-    let rsa =
-        signature::RsaKeyPair::from_pkcs8(pkcs8(include_str!("../../../../tests/it/keys/rsa.pem")).secret_pkcs8_der())
-            .expect("a key");
+    let rsa = signature::RsaKeyPair::from_pkcs8(
+        pkcs8(include_str!("../../../../tests/it/auth/keys/rsa.pem")).secret_pkcs8_der(),
+    )
+    .expect("a key");
     let p256 = signature::EcdsaKeyPair::from_pkcs8(
         &signature::ECDSA_P256_SHA256_FIXED_SIGNING,
-        pkcs8(include_str!("../../../../tests/it/keys/p256.pem")).secret_pkcs8_der(),
+        pkcs8(include_str!("../../../../tests/it/auth/keys/p256.pem")).secret_pkcs8_der(),
         &random,
     )
     .expect("a key");
     let ed25519 = signature::Ed25519KeyPair::from_pkcs8_maybe_unchecked(
-        pkcs8(include_str!("../../../../tests/it/keys/ed25519.pem")).secret_pkcs8_der(),
+        pkcs8(include_str!("../../../../tests/it/auth/keys/ed25519.pem")).secret_pkcs8_der(),
     )
     .expect("a key");
     let by_rsa = |message: &[u8]| {
@@ -222,15 +223,19 @@ fn every_kind_of_key_checks_its_signatures() {
     let by_p256 = |message: &[u8]| p256.sign(&random, message).expect("a signature").as_ref().to_vec();
     let by_ed25519 = |message: &[u8]| ed25519.sign(message).as_ref().to_vec();
     let sign: [(&str, &str, Sign<'_>); 3] = [
-        ("RS256", include_str!("../../../../tests/it/keys/rsa.pub.pem"), &by_rsa),
+        (
+            "RS256",
+            include_str!("../../../../tests/it/auth/keys/rsa.pub.pem"),
+            &by_rsa,
+        ),
         (
             "ES256",
-            include_str!("../../../../tests/it/keys/p256.pub.pem"),
+            include_str!("../../../../tests/it/auth/keys/p256.pub.pem"),
             &by_p256,
         ),
         (
             "EdDSA",
-            include_str!("../../../../tests/it/keys/ed25519.pub.pem"),
+            include_str!("../../../../tests/it/auth/keys/ed25519.pub.pem"),
             &by_ed25519,
         ),
     ];
