@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object, Result};
 
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::scalar_parsing;
-use crate::api::graphql::types::server_node::ServerNode;
+use crate::api::graphql::types::server::node::ServerNode;
 
 #[derive(Default)]
 pub(super) struct NodeMutations;

@@ -6,8 +6,8 @@ use async_graphql::{Context, Object, Result};
 
 use crate::api::graphql::context::{caller, services};
 use crate::api::graphql::types::log_level::LogLevel;
+use crate::api::graphql::types::server::node::ServerNode;
 use crate::api::graphql::types::server::{Me, Server};
-use crate::api::graphql::types::server_node::ServerNode;
 
 #[derive(Default)]
 pub(super) struct SystemQueries;

@@ -18,7 +18,6 @@ pub(super) mod queue_overview;
 pub(super) mod recurring;
 pub(super) mod scalar_parsing;
 pub(super) mod server;
-pub(super) mod server_node;
 pub(super) mod statistics;
 pub(crate) mod webhook;
 pub(super) mod worker;

@@ -2,19 +2,19 @@
 
 use async_graphql::Object;
 
-use super::int::int;
 use crate::api::contract::view::node::{NodeDocument, NodeRole};
 use crate::api::graphql::scalars::{DateTime, Uuid};
+use crate::api::graphql::types::int::int;
 use crate::domain::values::id::NodeId;
 use crate::storage::query::StoredNode;
 use crate::views::words::Word;
 
 /// A node of the cluster.
-pub(in super::super) struct ServerNode(NodeDocument);
+pub(crate) struct ServerNode(NodeDocument);
 
 impl ServerNode {
     /// A node; `own` is the server that responds.
-    pub(in super::super) fn new(node: StoredNode, own: NodeId) -> Self {
+    pub(crate) fn new(node: StoredNode, own: NodeId) -> Self {
         Self(NodeDocument::new(node, own))
     }
 }

@@ -1,5 +1,7 @@
 //! The caller, and the server that responds.
 
+pub(crate) mod node;
+
 use std::sync::Arc;
 
 use async_graphql::{ID, Object};
