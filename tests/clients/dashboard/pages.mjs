@@ -31,6 +31,7 @@ try {
         const path = address(name);
         if (path === null) continue;
         await page.setViewportSize({ width: 1280, height: 900 });
+        await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
         await page.goto(`${url}/dashboard/${path}`);
         await settle(page);
         await liveState(page, "live");
