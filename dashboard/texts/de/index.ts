@@ -8,6 +8,7 @@ import { payload } from "./payload";
 import { queues } from "./queues";
 import { shell } from "./shell";
 import { signIn } from "./sign-in";
+import { types } from "./types";
 import { words } from "./words";
 
-export const texts: Texts = { chart, errors, jobActions, jobs, overview, payload, queues, shell, signIn, words };
+export const texts: Texts = { chart, errors, jobActions, jobs, overview, payload, queues, shell, signIn, types, words };

@@ -8,8 +8,9 @@ import { payload } from "./payload";
 import { queues } from "./queues";
 import { shell } from "./shell";
 import { signIn } from "./sign-in";
+import { types } from "./types";
 import { words } from "./words";
 
-export const texts = { chart, errors, jobActions, jobs, overview, payload, queues, shell, signIn, words };
+export const texts = { chart, errors, jobActions, jobs, overview, payload, queues, shell, signIn, types, words };
 
 export type Texts = typeof texts;
