@@ -10,6 +10,7 @@ export const routes: Partial<Record<PageName, Load>> = {
   error: () => import("../pages/error/Error.svelte"),
   types: () => import("../pages/types/Types.svelte"),
   type: () => import("../pages/type/Type.svelte"),
+  history: () => import("../pages/history/History.svelte"),
   queues: () => import("../pages/queues/Queues.svelte"),
   queue: () => import("../pages/queue/Queue.svelte"),
   jobs: () => import("../pages/jobs/Jobs.svelte"),

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { before, hasRisen, periodOf, stepOf } from "./period";
+import { bandsOf, before, hasRisen, periodOf, stepOf } from "./period";
 
 const now = Date.parse("2026-12-01T12:00:00Z");
 
@@ -20,11 +20,20 @@ test("steps keep a series below 1,000 points", () => {
   for (const text of ["-15m", "-1h", "-6h", "-24h", "-7d", "-30d", "-90d"]) {
     const period = periodOf({ from: text }, "-1h", now);
     const sizes = { S5: 5, M1: 60, M15: 900, H1: 3600, D1: 86_400 };
-    expect((period.to - period.from) / 1000 / sizes[stepOf(period)]).toBeLessThanOrEqual(1000);
+    expect((period.to - period.from) / 1000 / sizes[stepOf(period, now)]).toBeLessThanOrEqual(1000);
   }
 });
 
 test("small changes of counts are chance", () => {
   expect(hasRisen(4, 2)).toBe(false);
   expect(hasRisen(400, 200)).toBe(true);
+});
+
+test("steps are those that the server keeps", () => {
+  const old = periodOf({ from: "2026-11-20T00:00:00Z", to: "2026-11-20T00:10:00Z" }, "-1h", now);
+  expect(stepOf(old, now)).toBe("M15");
+  expect(stepOf(periodOf({}, "-1h", now), now)).toBe("M1");
+  expect(stepOf(periodOf({}, "-1h", now), now, true)).toBe("M15");
+  expect(bandsOf("M15")).toBe("H1");
+  expect(bandsOf("M1")).toBe("M1");
 });

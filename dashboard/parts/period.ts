@@ -29,13 +29,23 @@ export type Step = "S5" | "M1" | "M15" | "H1" | "D1";
 /** Length of a step in milliseconds. */
 export const lengths: Record<Step, number> = { S5: 5_000, M1: 60_000, M15: 900_000, H1: 3_600_000, D1: 86_400_000 };
 
-/** Step of a series with at most some hundred points. */
-export function stepOf({ from, to }: Period): Step {
+/**
+ * Step of a series with at most some hundred points. Steps of seconds are kept for an hour, of minutes for a day, and
+ * neither is counted by type.
+ */
+export function stepOf({ from, to }: Period, now: number, isByType = false): Step {
   const length = to - from;
-  if (length <= 20 * 60_000) return "S5";
-  if (length <= 12 * 3_600_000) return "M1";
+  // A margin for the time that a request takes.
+  const age = now - from - 60_000;
+  if (!isByType && length <= 20 * 60_000 && age <= 3_600_000) return "S5";
+  if (!isByType && length <= 12 * 3_600_000 && age <= 86_400_000) return "M1";
   if (length <= 8 * 86_400_000) return "M15";
   return length <= 32 * 86_400_000 ? "H1" : "D1";
+}
+
+/** Step of percentiles, which quarters of an hour do not have. */
+export function bandsOf(step: Step): Step {
+  return step === "M15" ? "H1" : step;
 }
 
 /** True if counts are larger by a factor that chance does not explain. */

@@ -23,10 +23,11 @@ export const pauses = graphql(`
 `);
 
 export const course = graphql(`
-  query QueueActivity($name: String!, $from: DateTime!, $to: DateTime!, $step: Step!) {
+  query QueueActivity($name: String!, $from: DateTime!, $to: DateTime!, $step: Step!, $bands: Step!) {
+    bands: activity(queue: $name, from: $from, to: $to, step: $bands) { points { at waitP50 waitP95 runP50 runP95 } }
     activity(queue: $name, from: $from, to: $to, step: $step) {
       total { created completed failed }
-      points { at created completed failed waitP50 waitP95 runP50 runP95 }
+      points { at created completed failed }
     }
   }
 `);

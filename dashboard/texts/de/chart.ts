@@ -28,5 +28,6 @@ export const chart: Texts["chart"] = {
   bands: { wait: "Wartezeit von der Fälligkeit bis zum Start", run: "Dauer der Versuche" },
   highest: (value, at) => `Der höchste p95 war ${value}, um ${at}.`,
   sums: (created, completed, failed) => `${created} erstellt, ${completed} erledigt, ${failed} fehlgeschlagen.`,
+  noPercentiles: "Für diesen Zeitraum gibt es keine Perzentile.",
   noData: "In diesem Zeitraum liefen keine Jobs.",
 };

@@ -1,6 +1,7 @@
 import type { Texts } from "../en";
 import { chart } from "./chart";
 import { errors } from "./errors";
+import { history } from "./history";
 import { jobActions } from "./job-actions";
 import { jobs } from "./jobs";
 import { overview } from "./overview";
@@ -11,4 +12,4 @@ import { signIn } from "./sign-in";
 import { types } from "./types";
 import { words } from "./words";
 
-export const texts: Texts = { chart, errors, jobActions, jobs, overview, payload, queues, shell, signIn, types, words };
+export const texts: Texts = { chart, errors, history, jobActions, jobs, overview, payload, queues, shell, signIn, types, words };

@@ -27,5 +27,6 @@ export const chart = {
   bands: { wait: "Wait from due to start", run: "Duration of attempts" },
   highest: (value: string, at: string) => `The highest p95 was ${value}, at ${at}.`,
   sums: (created: string, completed: string, failed: string) => `${created} created, ${completed} completed, ${failed} failed.`,
+  noPercentiles: "There are no percentiles for this period.",
   noData: "No jobs ran in this period.",
 };

@@ -1,6 +1,7 @@
 // English: the catalogue that defines the keys of all languages.
 import { chart } from "./chart";
 import { errors } from "./errors";
+import { history } from "./history";
 import { jobActions } from "./job-actions";
 import { jobs } from "./jobs";
 import { overview } from "./overview";
@@ -11,6 +12,6 @@ import { signIn } from "./sign-in";
 import { types } from "./types";
 import { words } from "./words";
 
-export const texts = { chart, errors, jobActions, jobs, overview, payload, queues, shell, signIn, types, words };
+export const texts = { chart, errors, history, jobActions, jobs, overview, payload, queues, shell, signIn, types, words };
 
 export type Texts = typeof texts;
