@@ -8,6 +8,7 @@ export const shell: Texts["shell"] = {
   search: "Suchen oder öffnen",
   zone: "Zeitzone",
   browserZone: (zone) => `Browser (${zone})`,
+  otherZone: "Andere Zone …",
   theme: { label: "Darstellung", system: "System", light: "Hell", dark: "Dunkel" },
   signOut: "Abmelden",
   anonymous: "Nicht angemeldet",

@@ -5,6 +5,7 @@ import { history } from "./history";
 import { jobActions } from "./job-actions";
 import { jobs } from "./jobs";
 import { overview } from "./overview";
+import { palette, settings } from "./palette";
 import { payload } from "./payload";
 import { queues } from "./queues";
 import { shell } from "./shell";
@@ -12,6 +13,4 @@ import { signIn } from "./sign-in";
 import { types } from "./types";
 import { words } from "./words";
 
-export const texts = { chart, errors, history, jobActions, jobs, overview, payload, queues, shell, signIn, types, words };
-
-export type Texts = typeof texts;
+export const texts = { chart, errors, history, jobActions, jobs, overview, palette, payload, queues, settings, shell, signIn, types, words };

@@ -7,6 +7,7 @@ export const shell = {
   search: "Search or go to",
   zone: "Time zone",
   browserZone: (zone: string) => `Browser (${zone})`,
+  otherZone: "Other zone …",
   theme: { label: "Appearance", system: "System", light: "Light", dark: "Dark" },
   signOut: "Sign out",
   anonymous: "Not signed in",
