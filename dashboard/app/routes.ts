@@ -14,6 +14,7 @@ export const routes: Partial<Record<PageName, Load>> = {
   queues: () => import("../pages/queues/Queues.svelte"),
   queue: () => import("../pages/queue/Queue.svelte"),
   jobs: () => import("../pages/jobs/Jobs.svelte"),
+  "new-job": () => import("../pages/jobs/NewJob.svelte"),
   job: () => import("../pages/jobs/Job.svelte"),
   settings: () => import("../pages/settings/Settings.svelte"),
 };

@@ -90,4 +90,15 @@ export const jobs: Texts["jobs"] = {
   sameError: "Fehlgeschlagene Jobs mit demselben Fehler",
   sameKey: "Mit demselben Schlüssel",
   sameType: "Fehlschläge seines Typs",
+  form: {
+    usual: "Vorgabe des Typs",
+    dueHint: "In der Zeitzone dieses Browsers. Leer für sofort.",
+    retries: "Höchstzahl der Wiederholungen",
+    parameters: "Parameter (JSON)",
+    invalid: (line) => `Ungültiges JSON in Zeile ${String(line)}.`,
+    needsType: "Geben Sie einen Typ ein.",
+    create: "Job erstellen",
+    created: "Erstellt:",
+    exists: "Ein unbeendeter Job hat diesen Schlüssel bereits:",
+  },
 };

@@ -89,4 +89,15 @@ export const jobs = {
   sameError: "Failed jobs with the same error",
   sameKey: "With the same key",
   sameType: "Failures of its type",
+  form: {
+    usual: "Default of the type",
+    dueHint: "In this browser's time zone. Empty for now.",
+    retries: "Maximum retries",
+    parameters: "Parameters (JSON)",
+    invalid: (line: number) => `Invalid JSON in line ${String(line)}.`,
+    needsType: "Enter a type.",
+    create: "Create job",
+    created: "Created:",
+    exists: "An unfinished job has this key already:",
+  },
 };
