@@ -14,3 +14,5 @@ import { types } from "./types";
 import { words } from "./words";
 
 export const texts = { chart, errors, history, jobActions, jobs, overview, palette, payload, queues, settings, shell, signIn, types, words };
+
+export type Texts = typeof texts;
