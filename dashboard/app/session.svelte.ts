@@ -55,27 +55,27 @@ class Session {
     this.needsSignIn = true;
   }
 
-  /** Reads who the caller is. */
-  async load(): Promise<void> {
+  /** Reads who the caller is; returns true if the server accepts it. */
+  async load(): Promise<boolean> {
     const response = await fetch(addressOf(`${bootstrap.rest}/me`), { headers: this.headers(), cache: "no-store" }).catch(() => null);
-    if (response === null) return;
+    if (response === null) return false;
     if (response.status === 401) {
       this.needsSignIn = true;
-      return;
+      return false;
     }
-    if (!response.ok) return;
+    if (!response.ok) return false;
     const me = (await response.json()) as Omit<Me, "kind"> & { kind: string };
     this.me = { ...me, kind: me.kind.toUpperCase() as Me["kind"], expiresAt: me.expiresAt ?? null };
     this.needsSignIn = false;
+    return true;
   }
 
   /** Uses a token from now on; returns false if the server rejects it. */
   async signIn(token: string, isRemembered: boolean): Promise<boolean> {
     const before = this.token;
     this.token = token.trim().replace(/^Bearer\s+/i, "");
-    this.needsSignIn = false;
-    await this.load();
-    if (this.needsSignIn) {
+    // The dialog stays while the server checks the token, and shows that it is rejected.
+    if (!(await this.load())) {
       this.token = before;
       return false;
     }
