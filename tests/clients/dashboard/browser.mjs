@@ -87,17 +87,15 @@ export async function seed(url, token) {
     await send("POST", "/jobs", { type: "ReportJob", delay: "01:00:00", priority: "high" });
     // A worker fails one job.
     const worker = await send("POST", "/workers", { name: "worker-1", types: ["EmailNotificationJob"], queues: ["mail:outgoing"] });
-    const { leases = [] } = await send("POST", `/workers/${worker.workerId ?? worker.id}/lease`, { max: 1 }).catch(() => ({}));
-    for (const lease of leases) {
-        const path = `/workers/${worker.workerId ?? worker.id}/jobs/${lease.job?.id ?? lease.jobId}/fail`;
-        await send("POST", path, { token: lease.token, error: "550 mailbox unavailable" }).catch(() => null);
-    }
+    const { jobs: leased } = await send("POST", `/workers/${worker.id}/lease`, { max: 1, wait: "00:00:05" });
+    const failed = leased.map(({ jobId, leaseToken }) => ({ jobId, leaseToken, error: "550 mailbox unavailable", retry: false }));
+    await send("POST", `/workers/${worker.id}/fail`, { jobs: failed });
     const schedule = await send("POST", "/jobs/recurring", { type: "ReportJob", cronExpression: "30 6 * * *", timeZone: "Europe/Berlin" });
     const endpoint = await send("POST", "/webhooks/endpoints", { url: "https://example.com/hooks", events: ["job.*"] }).catch(() => null);
     const addresses = {
         job: `jobs/${job.id}`,
         schedule: `schedules/${schedule.id}`,
-        worker: `workers/${worker.workerId ?? worker.id}`,
+        worker: `workers/${worker.id}`,
         webhook: endpoint && `webhooks/${endpoint.id}`,
         queue: `queue?name=${encodeURIComponent("mail:outgoing")}`,
         type: "type?name=EmailNotificationJob",
