@@ -466,6 +466,7 @@ if mode == "all":
         queues,
         metrics,
         nodes_and_records,
+        bulk_operations,
         changes,
         webhook_endpoints,
         every_error_has_its_class,

@@ -83,11 +83,11 @@ pub(crate) fn check_types(count: usize) -> Result<(), String> {
     Ok(())
 }
 
-/// Parses `true` or `false`.
-pub(crate) fn parse_flag(text: &str) -> Result<bool, String> {
+/// Parses `true` or `false`. The error names the parameter.
+pub(crate) fn parse_flag(name: &str, text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| {
         let given: String = text.chars().take(64).collect();
-        format!("'{given}' is not a truth value; allowed are true and false")
+        format!("{name} is '{given}'; allowed are true and false")
     })
 }
 

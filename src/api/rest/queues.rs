@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::api::RestApi;
 use super::request::context::{ApiResult, RequestContext, json, route, route_with_query};
 use super::request::parameters::Parameters;
+use crate::api::contract::filters::parse_flag;
 use crate::api::contract::request::queue::ClearRequest;
 use crate::api::contract::view::queue::{ClearedView, QueueDocument, QueueOverviewView};
 use crate::api::problem::Problem;
@@ -101,10 +102,7 @@ pub(super) async fn get_queue(context: RequestContext) -> ApiResult {
 
 fn has_overview(context: &RequestContext) -> Result<bool, Problem> {
     let mut parameters = Parameters::of(&context.request)?;
-    let has_overview = parameters.read("overview", |text| {
-        let flag = text.parse::<bool>();
-        flag.map_err(|_| format!("overview is '{text}'; allowed are true and false"))
-    });
+    let has_overview = parameters.read("overview", |text| parse_flag("overview", text));
     parameters.finish()?;
     Ok(has_overview.unwrap_or_default())
 }

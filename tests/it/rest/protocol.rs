@@ -243,11 +243,11 @@ async fn ids_and_names_in_paths_are_read_with_care() {
 }
 
 #[tokio::test]
-async fn only_the_list_has_query_parameters() {
+async fn unknown_query_parameters_are_rejected() {
     let (_site, server) = Server::with_config("");
     let client = server.client();
     let id = client.create_of_type("Waits").await;
-    for path in [&format!("/jobs/{id}"), "/queues", "/queues/default", "/openapi.json"] {
+    for path in [&format!("/jobs/{id}"), "/queues/default/explain", "/openapi.json"] {
         let problem = client.get(&format!("{path}?pretty=1")).await.problem(400);
         assert_eq!(problem["errors"][0]["parameter"], "pretty", "{path}");
         assert_eq!(

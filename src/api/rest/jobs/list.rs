@@ -108,7 +108,9 @@ pub(in super::super) async fn list_jobs(context: RequestContext) -> ApiResult {
             })
         }
     };
-    let is_explained = parameters.read("explain", parse_flag).unwrap_or_default();
+    let is_explained = parameters
+        .read("explain", |text| parse_flag("explain", text))
+        .unwrap_or_default();
     parameters.finish()?;
     let JobPage {
         jobs,

@@ -44,7 +44,7 @@ pub(in super::super) async fn list_recurring_jobs(context: RequestContext) -> Ap
     let selection = RecurringSelection {
         filter: RecurringFilter {
             text: parameters.read("search", parse_search).map(Into::into),
-            is_enabled: parameters.read("enabled", parse_flag),
+            is_enabled: parameters.read("enabled", |text| parse_flag("enabled", text)),
             job_type: parameters.read("type", JobType::parse),
             queue: parameters.read("queue", QueueName::parse),
         },
