@@ -189,7 +189,7 @@ impl Builder {
     }
 
     async fn start_here(self) -> Result<Server, BuildError> {
-        let (repository, options, config) = self.prepare().await?;
+        let (repository, options, config) = Box::pin(self.prepare()).await?;
         let opened = options.closes_storage.then(|| Arc::clone(&repository));
         let started = close_if_failed(opened, Box::pin(Server::start(repository, options)).await).await;
         started.map_err(|error| located(&config, error))
@@ -213,7 +213,7 @@ impl Builder {
     }
 
     async fn embed_here(self) -> Result<Embedded, BuildError> {
-        let (repository, options, config) = self.prepare().await?;
+        let (repository, options, config) = Box::pin(self.prepare()).await?;
         let opened = options.closes_storage.then(|| Arc::clone(&repository));
         let started = close_if_failed(opened, Embedded::start(repository, options).await).await;
         started.map_err(|error| located(&config, error))
