@@ -15,10 +15,15 @@ class Navigation {
   /** The page has changed and is not shown yet: its code may still load. */
   #isOther = false;
 
+  /** Functions that are called once when the place is left. */
+  #leaving = new Set<() => void>();
+
   constructor() {
     history.scrollRestoration = "manual";
     window.addEventListener("popstate", (event: PopStateEvent) => {
+      const before = this.place;
       this.place = current();
+      this.#left(before);
       const top = (event.state as { top?: number } | null)?.top ?? 0;
       void tick().then(() => scrollTo(0, top));
     });
@@ -36,6 +41,19 @@ class Navigation {
   guard(holds: () => boolean): () => void {
     this.#guards.add(holds);
     return () => this.#guards.delete(holds);
+  }
+
+  /** Calls `leave` once when another page or another item is shown; returns a function that removes it. */
+  onLeave(leave: () => void): () => void {
+    this.#leaving.add(leave);
+    return () => this.#leaving.delete(leave);
+  }
+
+  #left(before: Place | Unknown): void {
+    const idOf = (place: Place | Unknown): string | undefined => (place.page === "unknown" ? place.path : place.id);
+    if (before.page === this.place.page && idOf(before) === idOf(this.place)) return;
+    for (const leave of this.#leaving) leave();
+    this.#leaving.clear();
   }
 
   /** Shows a place and adds it to the history. */

@@ -4,6 +4,7 @@ import { addressOf, bootstrap } from "./bootstrap";
 import { clock } from "./clock.svelte";
 import { connection } from "./connection.svelte";
 import { textOf } from "./graphql";
+import { jsonOf } from "./raw-json";
 import { session } from "./session.svelte";
 
 /** A field that the server rejects. */
@@ -126,7 +127,7 @@ export async function query<Result, Variables>(
   const response = await send(addressOf(bootstrap.graphql), {
     method: "POST",
     headers: { "content-type": "application/json", accept: "application/graphql-response+json, application/json", ...headers },
-    body: JSON.stringify({ query: textOf(document), variables }),
+    body: jsonOf({ query: textOf(document), variables }),
     ...(signal === undefined ? {} : { signal }),
   });
   if (!response.ok) throw await ofProblem(response);

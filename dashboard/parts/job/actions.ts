@@ -1,6 +1,6 @@
 // Actions on one job, with their undo.
 import type { ResultOf } from "../../app/graphql";
-import { href } from "../../app/navigation.svelte";
+import { href, navigation } from "../../app/navigation.svelte";
 import { fetchData } from "../../app/request";
 import { t } from "../../app/texts.svelte";
 import { reportFailure, toasts } from "../toasts.svelte";
@@ -61,6 +61,7 @@ export function runJob(job: Actionable, kind: "retry" | "execute", changed: Chan
 /** Deletes a finished job after six seconds in which it can be undone. Leaving the page drops the deletion. */
 export function deleteJob(job: Actionable, changed: Changed): void {
   const timer = setTimeout(() => {
+    stay();
     toasts.dismiss(id);
     void attempt(async () => {
       await fetchData(remove, { id: job.id, revision: job.revision });
@@ -68,5 +69,10 @@ export function deleteJob(job: Actionable, changed: Changed): void {
       toasts.show({ kind: "done", text: t().jobActions.deleted(job.name) });
     });
   }, HOLD);
-  const id = toasts.show({ kind: "held", text: t().jobActions.deleting(job.name), undo: () => clearTimeout(timer) });
+  const drop = (): void => clearTimeout(timer);
+  const id = toasts.show({ kind: "held", text: t().jobActions.deleting(job.name), undo: drop });
+  const stay = navigation.onLeave(() => {
+    drop();
+    toasts.dismiss(id);
+  });
 }
