@@ -1,7 +1,7 @@
 // Formats in the language, zone and style of the preferences. Reading them in a template makes it follow changes.
-import { clock } from "./clock.svelte";
+import { clock } from "./time/clock.svelte";
 import { preferences } from "./preferences.svelte";
-import { formatRelative, formatSpan, formatTime, parseSpan, type TimeStyle } from "./time";
+import { formatRelative, formatSpan, formatTime, parseSpan, type TimeStyle } from "./time/time";
 
 /** The zone of the whole page. */
 export function zone(): string {

@@ -2,7 +2,7 @@
 import type { TadaDocumentNode } from "gql.tada";
 import workerAddress from "./worker?worker&url";
 import { addressOf, bootstrap } from "../bootstrap";
-import { textOf } from "../graphql";
+import { textOf } from "../requests/graphql";
 import { session } from "../session.svelte";
 import type { FromWorker, LiveState, ToWorker } from "./protocol";
 

@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 
 export const error = graphql(`
   query ErrorPage($fingerprint: String!, $from: DateTime!, $to: DateTime!, $zone: String!, $granularity: Granularity!) {

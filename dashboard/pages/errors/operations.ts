@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 
 export const errors = graphql(`
   query Errors($from: DateTime!, $to: DateTime!, $dayBefore: DateTime!, $zone: String!, $queue: String, $type: [String!]) {

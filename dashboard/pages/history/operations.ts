@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 
 const points = graphql(`
   fragment HistoryPoints on ActivitySeries {

@@ -1,5 +1,5 @@
 // Periods of the history: granularities, comparison and zoom.
-import { lengths, stepOf, type Period, type Step } from "../../parts/period";
+import { lengths, stepOf, type Period, type Step } from "../../parts/period/period";
 
 const words: Record<string, Step> = { minute: "M1", quarter: "M15", hour: "H1", day: "D1" };
 

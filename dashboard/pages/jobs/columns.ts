@@ -1,5 +1,5 @@
 // Columns of the list.
-import type { ResultOf } from "../../app/graphql";
+import type { ResultOf } from "../../app/requests/graphql";
 import type { jobs } from "./operations";
 
 export type Row = NonNullable<ResultOf<typeof jobs>["jobs"]>["nodes"][number];

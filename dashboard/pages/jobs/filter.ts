@@ -1,5 +1,5 @@
 // The filter of the list: its text, its terms, and what the server is asked for.
-import { term } from "../../parts/term";
+import { term } from "../../parts/list/term";
 
 export const statuses = ["PENDING", "RUNNING", "COMPLETED", "FAILED", "CANCELLED"] as const;
 export type Status = (typeof statuses)[number];

@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 import { actionable } from "../../parts/job/operations";
 
 const jobRow = graphql(`

@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 
 export const overview = graphql(`
   query Overview($day: DateTime!, $isAdmin: Boolean!) {

@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 
 export const queue = graphql(`
   query Queue($name: String!, $due: String!) {

@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 
 export const queues = graphql(`
   query Queues { queues { name status pendingJobs runningJobs completedJobs failedJobs workers throughput { jobsPerMinute jobsPerHour } } }

@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 
 const summary = graphql(`
   fragment Summary on PerformanceMetrics {

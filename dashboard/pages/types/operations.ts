@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 
 export const types = graphql(`
   query Types($from: DateTime!, $to: DateTime!, $zone: String!, $queue: String) {

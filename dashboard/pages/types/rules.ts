@@ -1,5 +1,5 @@
 // Job types as rows: what ran in the period, and what is there now.
-import { millis } from "../../parts/activity";
+import { millis } from "../../parts/chart/activity";
 
 interface Percentiles { p50: string; p95: string; p99: string }
 export interface Metrics {

@@ -1,7 +1,7 @@
 // Actions on one job, with their undo.
-import type { ResultOf } from "../../app/graphql";
+import type { ResultOf } from "../../app/requests/graphql";
 import { href, navigation } from "../../app/navigation.svelte";
-import { fetchData } from "../../app/request";
+import { fetchData } from "../../app/requests/request";
 import { t } from "../../app/texts.svelte";
 import { reportFailure, toasts } from "../toasts.svelte";
 import { cancel, execute, remove, retry, type actionable } from "./operations";

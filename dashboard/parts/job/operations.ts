@@ -1,4 +1,4 @@
-import { graphql } from "../../app/graphql";
+import { graphql } from "../../app/requests/graphql";
 
 /** What actions on a job need to know of it. */
 export const actionable = graphql(`

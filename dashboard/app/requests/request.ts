@@ -1,11 +1,11 @@
 // Requests to the server: GraphQL for views and actions, REST where JSON must keep its digits.
 import type { TadaDocumentNode } from "gql.tada";
-import { addressOf, bootstrap } from "./bootstrap";
-import { clock } from "./clock.svelte";
+import { addressOf, bootstrap } from "../bootstrap";
+import { clock } from "../time/clock.svelte";
 import { connection } from "./connection.svelte";
 import { textOf } from "./graphql";
 import { jsonOf } from "./raw-json";
-import { session } from "./session.svelte";
+import { session } from "../session.svelte";
 
 /** A field that the server rejects. */
 export interface FieldError {

@@ -1,5 +1,5 @@
 // Activity over time as numbers.
-import { parseSpan } from "../app/time";
+import { parseSpan } from "../../app/time/time";
 
 export interface Counts {
   created: number;

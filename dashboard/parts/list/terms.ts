@@ -1,5 +1,5 @@
 // Terms of the filter language, for links to lists of jobs.
-import { href } from "../app/navigation.svelte";
+import { href } from "../../app/navigation.svelte";
 import { term } from "./term";
 
 export { term };

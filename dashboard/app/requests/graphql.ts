@@ -1,6 +1,6 @@
 // GraphQL operations, typed from schema.graphql by the compiler. At run time an operation is its text.
 import type { initGraphQLTada } from "gql.tada";
-import type { introspection } from "../graphql-env";
+import type { introspection } from "../../graphql-env";
 
 export type { FragmentOf, ResultOf, VariablesOf } from "gql.tada";
 

@@ -1,5 +1,5 @@
 // Periods of pages: relative or fixed in the address.
-import { parseFrom } from "../app/time";
+import { parseFrom } from "../../app/time/time";
 
 /** Relative periods that are offered. */
 export const periods = ["-15m", "-1h", "-6h", "-24h", "-7d", "-30d", "-90d"] as const;

@@ -1,8 +1,8 @@
 // Pausing and resuming queues, with undo.
-import { graphql } from "../app/graphql";
-import { fetchData } from "../app/request";
-import { t } from "../app/texts.svelte";
-import { reportFailure, toasts } from "./toasts.svelte";
+import { graphql } from "../../app/requests/graphql";
+import { fetchData } from "../../app/requests/request";
+import { t } from "../../app/texts.svelte";
+import { reportFailure, toasts } from "../toasts.svelte";
 
 const pause = graphql(`mutation PauseQueue($name: String!) { pauseQueue(name: $name) { name status } }`);
 const resume = graphql(`mutation ResumeQueue($name: String!) { resumeQueue(name: $name) { name status } }`);
