@@ -43,6 +43,7 @@ export const shell: Texts["shell"] = {
   },
   groups: { work: "Arbeit", plan: "Planung", system: "System" },
   notFound: { title: "Seite nicht gefunden", text: (path) => `Es gibt keine Seite „${path}“. Suchen Sie eine Seite oder einen Job.` },
+  missing: "Das Dashboard hat diese Seite noch nicht. Die REST-API, GraphQL und die Befehlszeile haben ihre Daten.",
   live: {
     off: "Nicht live",
     connecting: "Verbindet",

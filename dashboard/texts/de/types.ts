@@ -13,7 +13,7 @@ export const types: Texts["types"] = {
   run99: "Dauer p99",
   wait95: "Wartezeit p95",
   workers: "Worker",
-  nobody: "kein Handler",
+  unhandled: "kein Handler",
   waiting: (count, text) => `${text} ${count === 1 ? "Job wartet" : "Jobs warten"}`,
   before: (value) => `${value} im Zeitraum davor`,
   waitSpread: "Verteilung der Wartezeiten",

@@ -47,7 +47,7 @@ export const jobs = {
     "queue-paused": "queue paused",
     "workers-busy": "workers busy",
     "retry-wait": "waits for its retry",
-    "no-runner": "nobody runs its type",
+    "no-runner": "no handler for its type",
   },
   estimate: (time: string) => `It probably starts at ${time}.`,
   parameters: "Parameters",

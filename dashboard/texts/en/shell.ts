@@ -42,6 +42,7 @@ export const shell = {
   },
   groups: { work: "Work", plan: "Plan", system: "System" },
   notFound: { title: "No such page", text: (path: string) => `There is no page “${path}”. Search for a page or a job instead.` },
+  missing: "The dashboard does not have this page yet. The REST API, GraphQL and the command line have its data.",
   live: {
     off: "Not live",
     connecting: "Connecting",

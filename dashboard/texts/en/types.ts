@@ -12,7 +12,7 @@ export const types = {
   run99: "Run p99",
   wait95: "Wait p95",
   workers: "Workers",
-  nobody: "no handler",
+  unhandled: "no handler",
   waiting: (count: number, text: string) => `${text} ${count === 1 ? "job waits" : "jobs wait"}`,
   before: (value: string) => `${value} in the period before`,
   waitSpread: "Spread of waits",
