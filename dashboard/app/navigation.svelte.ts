@@ -2,6 +2,7 @@
 import { tick } from "svelte";
 import { build, parse, type PageName, type Place, type Unknown } from "./addresses";
 import { mount } from "./bootstrap";
+import { preferences } from "./preferences.svelte";
 
 function current(): Place | Unknown {
   const path = location.pathname.startsWith(mount) ? location.pathname.slice(mount.length) : "";
@@ -20,6 +21,11 @@ class Navigation {
 
   constructor() {
     history.scrollRestoration = "manual";
+    // The mount shows the start page of this browser.
+    if (preferences.startPage !== "" && location.pathname === mount && location.search === "") {
+      history.replaceState(null, "", mount + preferences.startPage);
+      this.place = current();
+    }
     window.addEventListener("popstate", (event: PopStateEvent) => {
       const before = this.place;
       this.place = current();

@@ -72,13 +72,7 @@ enum OperationCommand {
 }
 
 #[derive(Debug, Args)]
-struct FilterArguments {
-    /// The filter, in the filter language: `status:failed type:ReportJob`.
-    #[arg(long, value_name = "FILTER", required_unless_present = "all")]
-    filter: Option<String>,
-    /// Select all jobs.
-    #[arg(long, conflicts_with = "filter")]
-    all: bool,
+struct StartArguments {
     /// Start without confirmation.
     #[arg(long, short)]
     yes: bool,
@@ -94,6 +88,18 @@ struct FilterArguments {
 }
 
 #[derive(Debug, Args)]
+struct FilterArguments {
+    /// The filter, in the filter language: `status:failed type:ReportJob`.
+    #[arg(long, value_name = "FILTER", required_unless_present = "all")]
+    filter: Option<String>,
+    /// Select all jobs.
+    #[arg(long, conflicts_with = "filter")]
+    all: bool,
+    #[command(flatten)]
+    start: StartArguments,
+}
+
+#[derive(Debug, Args)]
 struct CancelArguments {
     /// The operation to end, instead of a filter.
     #[arg(value_parser = OperationId::parse, conflicts_with_all = ["filter", "all"])]
@@ -104,18 +110,8 @@ struct CancelArguments {
     /// Select all jobs.
     #[arg(long, conflicts_with = "filter")]
     all: bool,
-    /// Start without confirmation.
-    #[arg(long, short)]
-    yes: bool,
-    /// Time before the first step, in which the operation can be cancelled.
-    #[arg(long, value_name = "DURATION", value_parser = TimeSpan::parse)]
-    grace: Option<TimeSpan>,
-    /// A note.
-    #[arg(long, value_name = "TEXT")]
-    note: Option<String>,
-    /// Print the started operation without waiting for its end.
-    #[arg(long)]
-    no_wait: bool,
+    #[command(flatten)]
+    start: StartArguments,
 }
 
 #[derive(Debug, Args)]
@@ -187,21 +183,8 @@ pub(super) fn run(arguments: OperationArguments, output: &mut Output) -> Result<
             id: None,
             filter,
             all,
-            yes,
-            grace,
-            note,
-            no_wait,
-        }) => {
-            let filter = FilterArguments {
-                filter,
-                all,
-                yes,
-                grace,
-                note,
-                no_wait,
-            };
-            session.operate("cancel", spec(), filter)
-        }
+            start,
+        }) => session.operate("cancel", spec(), FilterArguments { filter, all, start }),
         OperationCommand::Retry(RetryArguments {
             reset_retry_count,
             filter,
@@ -255,14 +238,13 @@ struct Session<'a> {
 impl Session<'_> {
     /// Previews an operation, requests confirmation, starts it and shows its progress.
     fn operate(&mut self, kind: &str, spec: OperationSpec, filter: FilterArguments) -> Result<(), CliError> {
-        let FilterArguments {
-            filter,
-            all,
+        let FilterArguments { filter, all, start } = filter;
+        let StartArguments {
             yes,
             grace,
             note,
             no_wait,
-        } = filter;
+        } = start;
         let request = OperationPreviewRequest {
             kind: Some(kind.to_owned()),
             filter,

@@ -37,7 +37,7 @@ export const arrived = graphql(`
 const jobDetail = graphql(
   `fragment JobDetail on Job {
     ...Actionable
-    createdAt executedAt completedAt duration attempt maxRetries error errorDetail recurringJobId occurrenceAt tags uniqueKey timeout
+    createdAt executedAt completedAt duration attempt maxRetries error errorDetail recurringJobId occurrenceAt tags uniqueKey timeout traceId
     retryDelay retryIntervals
     progress { attempt percent message }
     log { attempt at level message }

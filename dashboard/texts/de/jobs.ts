@@ -79,6 +79,7 @@ export const jobs: Texts["jobs"] = {
   kept: (count) => `Nur die letzten ${count} Zeilen bleiben erhalten.`,
   newLines: (count, text) => (count === 1 ? `${text} neue Zeile` : `${text} neue Zeilen`),
   progress: "Fortschritt",
+  trace: "Trace",
   timeout: "Zeitlimit",
   key: "Eindeutiger Schlüssel",
   openSchedule: "Zeitplan öffnen",

@@ -2,6 +2,7 @@ import type { Texts } from "../en";
 
 export const payload: Texts["payload"] = {
   raw: "Text",
+  show: "Werte anzeigen",
   save: "Als Datei speichern",
   search: "In Schlüsseln und Werten suchen",
   expand: "Alle öffnen",

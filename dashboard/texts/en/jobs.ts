@@ -78,6 +78,7 @@ export const jobs = {
   kept: (count: string) => `Only the last ${count} lines are kept.`,
   newLines: (count: number, text: string) => `${text} new ${count === 1 ? "line" : "lines"}`,
   progress: "Progress",
+  trace: "Trace",
   timeout: "Timeout",
   key: "Unique key",
   openSchedule: "Open the schedule",

@@ -1,6 +1,7 @@
 // Texts of JSON that is shown as a tree.
 export const payload = {
   raw: "Text",
+  show: "Show the values",
   save: "Save as a file",
   search: "Search in keys and values",
   expand: "Expand all",

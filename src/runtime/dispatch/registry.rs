@@ -17,6 +17,7 @@ use actix::{
     Actor, ActorFutureExt, Addr, ArbiterHandle, AsyncContext, Context, Handler, Recipient, Supervised, WrapFuture,
 };
 use tokio::runtime::Handle;
+use tracing::debug;
 
 use super::backlog_gauge::BacklogGauge;
 use super::blocked_handlers::BlockedHandlers;
@@ -192,6 +193,11 @@ impl QueueRegistry {
     fn switch(&mut self, name: QueueName, is_paused: bool, ctx: &mut Context<Self>) {
         let announced = name.clone();
         let was_paused = self.paused.insert(name.clone(), is_paused);
+        // A queue that is read as paused at the start of the node is logged as well.
+        if is_paused != was_paused.unwrap_or(false) {
+            let state = if is_paused { "paused" } else { "resumed" };
+            debug!(queue = %name, "queue {name} is {state}");
+        }
         if was_paused != Some(is_paused)
             && let Some(queue) = self.queue(&name)
         {

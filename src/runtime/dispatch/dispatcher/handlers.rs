@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{ActorContext, AsyncContext, Context, Handler, MessageResult, WrapFuture};
-use tracing::debug;
 
 use super::{Assigned, MAX_EARLY_CANCELS, QueueDispatcher, Source};
 use crate::domain::job::Job;
@@ -162,8 +161,6 @@ impl Handler<SetPaused> for QueueDispatcher {
 
     fn handle(&mut self, SetPaused { is_paused }: SetPaused, ctx: &mut Context<Self>) {
         self.is_paused = is_paused;
-        let state = if is_paused { "paused" } else { "resumed" };
-        debug!(queue = %self.deps.settings.name, "queue {} is {state}", self.deps.settings.name);
         if is_paused {
             self.release_all(ctx);
         }

@@ -25,6 +25,7 @@ use crate::api::graphql::scalars::{DateTime, Json, TimeSpan, Uuid};
 use crate::domain::cluster::remote_worker::JobReports;
 use crate::domain::job::Job as DomainJob;
 use crate::domain::values::name::Tag;
+use crate::domain::values::trace_context::{JobTrace, SamplingRatio};
 use crate::storage::query::{JobSummary, JobText};
 use crate::views::explanation::ExplanationView;
 use crate::views::job::JobItem;
@@ -307,6 +308,14 @@ impl Job {
     async fn occurrence_at(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
         let time = self.read(ctx, |job| job.occurrence_at.map(DateTime::from)).await?;
         Ok(time.flatten())
+    }
+
+    /// Id of its trace, 32 hexadecimal digits: that of the request that created it, or one of its own. Null if the job was
+    /// deleted during the request.
+    #[graphql(complexity = 3)]
+    async fn trace_id(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        let job = self.brief(ctx).await?;
+        Ok(job.map(|job| JobTrace::of(&job, SamplingRatio::all()).trace_id.to_string()))
     }
 
     /// True if it runs and its cancellation was requested; null if the job was deleted during the request.
